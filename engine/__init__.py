@@ -1,0 +1,1 @@
+"""The runtime: notes in, a performance out. Never imports torch and opens no network connection."""

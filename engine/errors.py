@@ -1,0 +1,13 @@
+"""The errors that a user may cause; each carries one line for standard error."""
+
+
+class PerfLiveError(Exception):
+    """A run that failed. The command line prints it as one line and exits with status 1."""
+
+    exit_status = 1
+
+
+class UsageError(PerfLiveError):
+    """A wrong call: an unknown name, a value out of range. The command line exits with status 2."""
+
+    exit_status = 2

@@ -1,0 +1,55 @@
+"""What a performer is: a deterministic function of (time-stamped events, control changes, seed).
+
+A performer is heavy, immutable and shared; a stream is light and holds everything that changes. A stream reads no clock and opens
+no device, so the same events give the same performance live, in a test and offline.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from engine.controls import Control
+from engine.events import Event
+
+
+class PerformerStream(Protocol):
+    """One performance in progress."""
+
+    def feed(self, event: Event, late: bool = False) -> list[Event]:
+        """Take one input event; return what to send, each with its due time, in order.
+
+        Events come in order of ``time_ns``. ``late`` says that the event has waited past its deadline: the stream then answers
+        at once in its degraded way (it carries the last expression forward) and catches up later, in ``rest``.
+        """
+
+    def advance(self, now_ns: int) -> list[Event]:
+        """Return what has become certain by ``now_ns`` without a further event (performers that look ahead)."""
+
+    def next_due_ns(self) -> int | None:
+        """Return when ``advance`` next has something to give, or None."""
+
+    def finish(self) -> list[Event]:
+        """The input has ended: return everything that is still held back."""
+
+    def rest(self) -> bool:
+        """Do one piece of deferred work, if any; return whether more is left. Called while nothing is due."""
+
+    def set_control(self, name: str, value: float) -> None:
+        """Change a control from the next event on. The value is already checked against the control's range."""
+
+    def snapshot(self) -> Any:
+        """Return the whole state, detached from the stream."""
+
+    def restore(self, snapshot: Any) -> None:
+        """Go back to a state that ``snapshot`` returned."""
+
+    def reset(self) -> None:
+        """Go back to the state of a new stream with the same seed and controls."""
+
+
+class Performer(Protocol):
+    name: str
+    controls: tuple[Control, ...]
+    latency_ns: int  # how long after its arrival every event leaves: the performer's look-ahead
+
+    def create_stream(self, seed: int, controls: Mapping[str, float]) -> PerformerStream:
+        """Return a new stream; ``controls`` holds a checked value for some or all of the controls."""
