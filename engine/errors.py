@@ -5,6 +5,7 @@ class PerfLiveError(Exception):
     """A run that failed. The command line prints it as one line and exits with status 1."""
 
     exit_status = 1
+    reported = False  # True when the line is on standard error already, because it could not wait until the end of the run
 
 
 class UsageError(PerfLiveError):

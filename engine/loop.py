@@ -1,0 +1,198 @@
+"""The engine: events from a source through a performer's stream to sinks, live, in tests and offline alike."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine.clock import Clock
+from engine.controls import Control
+from engine.errors import PerfLiveError
+from engine.events import DRUM_CHANNEL, Event, channel_of, is_channel_message, is_control_change, is_note_on
+from engine.performer import Performer, PerformerStream
+from engine.scheduler import Scheduler
+from engine.sinks import Sink
+from engine.sources import Source
+
+DEADLINE_NS = 10_000_000  # an event that has waited longer is performed in the performer's degraded way
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run did."""
+
+    events_in: int
+    events_out: int
+    notes: int  # note-ons that the performer was given
+    degraded: int  # of the events, how many came to the performer past their deadline
+    late: int  # of what was sent, how many more than 10 ms after they were due
+    most_lateness_ns: int
+    stopped: bool  # by stop(), before the input ended
+
+
+class Engine:
+    """One run. Everything that is not a note-on goes through untouched and in order.
+
+    Channel 10 (drums), ``excluded_channels`` (0 to 15) and system messages bypass the performer, delayed by its look-ahead. A control
+    change in ``controller_map`` sets the control and goes through as well.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        performer: Performer,
+        stream: PerformerStream,
+        sinks: Sequence[Sink],
+        clock: Clock,
+        controller_map: Mapping[int, Control] | None = None,
+        excluded_channels: Iterable[int] = (),
+        deadline_ns: int = DEADLINE_NS,
+        keep_incomplete: bool = True,
+    ):
+        """``keep_incomplete``: whether a run that is stopped or fails completes its outputs (live) or abandons them (offline)."""
+        self._source = source
+        self._performer = performer
+        self._stream = stream
+        self._sinks = list(sinks)
+        self._clock = clock
+        self._controller_map = controller_map or {}
+        self._bypassed = frozenset(excluded_channels) | {DRUM_CHANNEL}
+        self._deadline_ns = deadline_ns
+        self._keep_incomplete = keep_incomplete
+        self._latency_ns = performer.latency_ns
+        self._scheduler = Scheduler()
+        self._failure: BaseException | None = None
+        self._stopping = False
+        self._events_in = self._notes = self._degraded = 0
+
+    def run(self) -> Report:
+        """Play until the input has ended and everything is sent, or until ``stop``.
+
+        However it ends, what sounds is released and every sink is closed. Raises the first failure: PerfLiveError, one line.
+        """
+        try:
+            self._start()
+            self._play()
+        except BaseException as error:  # even a keyboard interrupt must not leave a note sounding
+            self._failure = self._failure or error
+        complete = self._keep_incomplete or not (self._failure or self._stopping)
+        self._release()
+        self._close(complete)
+        if self._failure:
+            raise self._failure
+        return self.report()
+
+    def stop(self) -> None:
+        """End the run now. Safe from any thread and from a signal handler."""
+        self._stopping = True
+        self._source.wake()
+
+    def fail(self, failure: PerfLiveError) -> None:
+        """End the run now and let ``run`` raise ``failure``. Safe from any thread."""
+        self._failure = self._failure or failure
+        self.stop()
+
+    def report(self) -> Report:
+        scheduler = self._scheduler
+        return Report(
+            self._events_in, scheduler.sent, self._notes, self._degraded, scheduler.late, scheduler.most_lateness_ns, self._stopping
+        )
+
+    def _start(self) -> None:
+        start_ns = self._clock.now_ns()
+        for sink in self._sinks:
+            sink.start(start_ns + self._latency_ns)
+        self._source.start(start_ns)
+
+    def _play(self) -> None:
+        finished = False  # whether the stream was told that the input has ended
+        resting = True  # whether the stream may have deferred work
+        while not self._stopping:
+            until_ns = self._clock.now_ns() if resting else self._next_due_ns()
+            if finished and until_ns is None:
+                return
+            event = self._source.receive(until_ns)
+            if event is not None:
+                self._take(event)
+                resting = True
+            elif self._source.exhausted and not finished:
+                self._dispatch(self._call(self._stream.finish))
+                finished, resting = True, False
+            elif not self._stopping and until_ns is not None:
+                self._advance(min(until_ns, self._clock.now_ns()))
+                resting = resting and self._call(self._stream.rest)
+            self._send_due()
+
+    def _next_due_ns(self) -> int | None:
+        ours, streams = self._scheduler.next_due_ns(), self._call(self._stream.next_due_ns)
+        if ours is None or streams is None:
+            return streams if ours is None else ours
+        return min(ours, streams)
+
+    def _take(self, event: Event) -> None:
+        """Put one input event through the performer, or past it."""
+        self._events_in += 1
+        message = event.message
+        self._advance(event.time_ns - 1)
+        if is_control_change(message) and (control := self._controller_map.get(message[1])):
+            self._call(self._stream.set_control, control.name, control.from_controller(message[2]))
+        if is_channel_message(message) and channel_of(message) not in self._bypassed:
+            late = self._clock.now_ns() - event.time_ns > self._deadline_ns
+            self._degraded += late
+            self._notes += is_note_on(message)
+            self._dispatch(self._call(self._stream.feed, event, late))
+        else:
+            self._dispatch((event._replace(time_ns=event.time_ns + self._latency_ns) if self._latency_ns else event,))
+
+    def _advance(self, until_ns: int) -> None:
+        """Take from the stream what became certain up to ``until_ns``: step by step, so that it does not matter when we look."""
+        while (due_ns := self._call(self._stream.next_due_ns)) is not None and due_ns <= until_ns:
+            self._dispatch(self._call(self._stream.advance, due_ns))
+
+    def _call(self, method: Callable[..., Any], *arguments: Any) -> Any:
+        """Call the stream; what goes wrong inside is a failure of the performer, in one line."""
+        try:
+            return method(*arguments)
+        except PerfLiveError:
+            raise
+        except Exception as error:
+            detail = " ".join(str(error).split())
+            raise PerfLiveError(f"performer {self._performer.name!r} failed: {type(error).__name__}: {detail}") from error
+
+    def _dispatch(self, events: Iterable[Event]) -> None:
+        """Send what is due and keep the rest."""
+        for event in events:
+            if self._scheduler.goes_first(event, now_ns := self._clock.now_ns()):
+                self._send(event, now_ns)
+            else:
+                self._scheduler.add(event)
+
+    def _send_due(self) -> None:
+        if len(self._scheduler):
+            now_ns = self._clock.now_ns()
+            for event in self._scheduler.pop_due(now_ns):
+                self._send(event, now_ns)
+
+    def _send(self, event: Event, now_ns: int) -> None:
+        self._scheduler.account(event, now_ns)
+        for sink in self._sinks:
+            sink.send(event)
+
+    def _release(self) -> None:
+        """End every sounding note and lift the pedals on every sink that still takes anything."""
+        self._scheduler.clear()
+        events = self._scheduler.ledger.release_all(self._clock.now_ns())
+        for sink in self._sinks:
+            for event in events:
+                self._attempt(sink.send, event)
+
+    def _close(self, complete: bool) -> None:
+        self._attempt(self._source.close)
+        for sink in self._sinks:
+            self._attempt(sink.close if complete else sink.abort)
+
+    def _attempt(self, action: Callable[..., None], *arguments: Any) -> None:
+        """Do it; a failure is kept (the first one counts) and stops nothing."""
+        try:
+            action(*arguments)
+        except Exception as error:
+            self._failure = self._failure or error
