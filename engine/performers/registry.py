@@ -1,0 +1,39 @@
+"""The performers by name. Each is imported only when it is asked for, so that none costs anything to those who use another."""
+
+import difflib
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.errors import UsageError
+from engine.performer import Performer
+
+Loader = Callable[[Path | None, float | None], Performer]  # (ONNX file or None for the one that ships, look-ahead in seconds or None)
+
+
+def _load_passthrough(model: Path | None, lookahead_s: float | None) -> Performer:
+    from engine.performers.passthrough import PassthroughPerformer
+
+    if model is not None:
+        raise UsageError(f"--model {str(model)!r}: the performer 'passthrough' has no model; leave --model out or choose another performer")
+    if lookahead_s:
+        raise UsageError("--lookahead: the performer 'passthrough' does not look ahead; leave --lookahead out or choose another performer")
+    return PassthroughPerformer()
+
+
+def _load_velocity(model: Path | None, lookahead_s: float | None) -> Performer:
+    from engine.performers.velocity import load_performer
+
+    return load_performer(model, lookahead_s)
+
+
+LOADERS: dict[str, Loader] = {"passthrough": _load_passthrough, "velocity": _load_velocity}
+DEFAULT_PERFORMER = "velocity"
+
+
+def load_performer(name: str, model: Path | None = None, lookahead_s: float | None = None) -> Performer:
+    """Return the performer called ``name``. Raises UsageError for an unknown one; the performer's own errors for a model it refuses."""
+    if name not in LOADERS:
+        near = difflib.get_close_matches(name, LOADERS, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise UsageError(f"no performer is called {name!r}; allowed: {', '.join(LOADERS)}{hint}")
+    return LOADERS[name](model, lookahead_s)
