@@ -69,12 +69,14 @@ class Engine:
 
         However it ends, what sounds is released and every sink is closed. Raises the first failure: PerfLiveError, one line.
         """
+        started = False
         try:
             self._start()
+            started = True
             self._play()
         except BaseException as error:  # even a keyboard interrupt must not leave a note sounding
             self._failure = self._failure or error
-        complete = self._keep_incomplete or not (self._failure or self._stopping)
+        complete = started and (self._keep_incomplete or not (self._failure or self._stopping))
         self._release()
         self._close(complete)
         if self._failure:
@@ -180,7 +182,9 @@ class Engine:
     def _release(self) -> None:
         """End every sounding note and lift the pedals on every sink that still takes anything."""
         self._scheduler.clear()
-        events = self._scheduler.ledger.release_all(self._clock.now_ns())
+        ended_by_itself = not (self._failure or self._stopping)  # then the time is the music's, so that a file comes out the same live
+        time_ns = self._scheduler.last_due_ns if ended_by_itself else self._clock.now_ns()
+        events = self._scheduler.ledger.release_all(time_ns)
         for sink in self._sinks:
             for event in events:
                 self._attempt(sink.send, event)

@@ -5,12 +5,13 @@ import queue
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import rtmidi
 
+from engine import jack
 from engine.clock import Clock
 from engine.errors import PerfLiveError, UsageError
 from engine.events import Event
@@ -58,13 +59,13 @@ class _Port:
         self.name = name
         self.lost = False
         self._midi = midi
-        self._api = api
+        self.api = api
         self._virtual = virtual
 
     def is_there(self) -> bool:
-        """Look whether the other end is still listed."""
+        """Look whether the other end is still listed; a virtual port has none."""
         try:
-            return self.name in self._midi.get_ports()
+            return self._virtual or self.name in self._midi.get_ports()
         except rtmidi.RtMidiError:
             return False
 
@@ -106,24 +107,33 @@ class OutputPort(_Port):
 
 @contextmanager
 def watch(ports: Sequence[InputPort | OutputPort], on_lost: Callable[[PerfLiveError], None]) -> Iterator[None]:
-    """While the block runs, look about twice a second whether ``ports`` are still there; tell ``on_lost`` of the first that is not."""
+    """While the block runs, tell ``on_lost`` of the first of ``ports`` that has gone: once, from another thread, within a second."""
     done = threading.Event()
+
+    def lose(gone: Sequence[InputPort | OutputPort], message: str) -> None:
+        for port in gone:
+            port.lost = True
+        if gone and not done.is_set():
+            done.set()
+            on_lost(PerfLiveError(message))
 
     def look() -> None:
         while not done.wait(POLL_S):
             for port in ports:
                 if not port.is_there():
-                    port.lost = True
-                    on_lost(PerfLiveError(f"port {port.name!r} has gone: the device was unplugged or its program ended"))
-                    return
+                    lose([port], f"port {port.name!r} has gone: its device was unplugged or its program ended")
 
-    watcher = threading.Thread(target=look, name="port watch", daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        done.set()
-        watcher.join()
+    jack_ports = [port for port in ports if port.api == "jack"]
+    with ExitStack() as stack:
+        if jack_ports:
+            stack.enter_context(jack.watch_server(lambda: lose(jack_ports, "the JACK server has ended; start it again")))
+        watcher = threading.Thread(target=look, name="port watch", daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            done.set()
+            watcher.join()
 
 
 def _open(kind: Any, wanted: str, api: str | None, virtual: bool, own_name: str) -> tuple[Any, str, str, bool]:
@@ -170,6 +180,7 @@ def _open_client(kind: Any, api: str | None) -> tuple[str, Any]:
     usable = [name for name, number in API_NAMES.items() if number in compiled]
     if api is not None and api not in usable:
         raise UsageError(f"--api {api!r} is not for this system; allowed here: {', '.join(usable)}")
+    jack.silence()
     failures = []
     for name in [api] if api else usable:
         try:

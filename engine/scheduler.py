@@ -16,6 +16,7 @@ class Scheduler:
         self.sent = 0
         self.late = 0  # sent more than LATE_NS after they were due
         self.most_lateness_ns = 0
+        self.last_due_ns = 0  # the latest due time of what was sent
         self._heap: list[tuple[int, int, Event]] = []
         self._added = 0
 
@@ -43,6 +44,8 @@ class Scheduler:
     def account(self, event: Event, now_ns: int) -> None:
         """Count an event that is being sent at ``now_ns``."""
         self.sent += 1
+        if event.time_ns > self.last_due_ns:
+            self.last_due_ns = event.time_ns
         lateness_ns = now_ns - event.time_ns
         if lateness_ns > self.most_lateness_ns:
             self.most_lateness_ns = lateness_ns
