@@ -66,7 +66,7 @@ def parse_settings(controls: Iterable[Control], settings: Iterable[str]) -> dict
     for text in settings:
         name, separator, value = text.partition("=")
         if not separator:
-            raise UsageError(f"--set {text!r}: expected control=value, as in --set {controls[0].name}=0.5")
+            raise UsageError(f"--set {text!r}: expected control=value, as in --set strength=0.5")
         values[name] = find_control(controls, name).parse(value)
     return values
 

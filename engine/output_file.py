@@ -17,13 +17,17 @@ def check_writable(path: str | os.PathLike[str]) -> Path:
         raise PerfLiveError(f"cannot write {str(path)!r}: it is {kind}; give the name of a file")
     if not target.parent.is_dir():
         raise PerfLiveError(f"cannot write {str(path)!r}: there is no folder {str(target.parent)!r}; create it first")
+    check_folder(target.parent)
+    return target
+
+
+def check_folder(folder: Path) -> None:
+    """Try whether a file can be created in ``folder``. Raises PerfLiveError when not."""
     try:
-        with tempfile.TemporaryFile(dir=target.parent):  # os.access says yes to root even where nothing can be written
+        with tempfile.TemporaryFile(dir=folder):  # asking the permissions is not enough: root has them all, even in /proc
             pass
     except OSError as error:
-        reason = f"{str(target.parent)!r} cannot be written ({error.strerror or error})"
-        raise PerfLiveError(f"cannot write {str(path)!r}: {reason}; choose another folder") from error
-    return target
+        raise PerfLiveError(f"cannot write in {str(folder)!r}: {error.strerror or error}; choose another folder") from error
 
 
 @contextmanager

@@ -1,0 +1,49 @@
+# Everything that sets the project up. `make` alone says what there is.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+EXAMPLE := engine/examples/bach_prelude_in_c.mid
+DEMO := demo-output
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test clean
+
+help:
+	@echo "make demo   perform the bundled music: writes .mid, .wav and .png to $(DEMO)/"
+	@echo "make test   install what the tests need, then linter, type checker and tests"
+	@echo "make clean  remove the environment and what was built"
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "Python 3.11 or later is needed; name one with: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || \
+		{ rm -rf $(VENV); echo "Python's venv module is missing; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+
+# The stamps are newer than what they were made from, so that an environment that is up to date costs nothing.
+$(VENV)/.runtime: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.development: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,dev]'
+	@touch $@ $(VENV)/.runtime
+
+demo: $(VENV)/.runtime
+	@mkdir -p $(DEMO)
+	$(BIN)/perf-render $(EXAMPLE) -o $(DEMO)/performed.mid
+	$(BIN)/perf-render $(EXAMPLE) -o $(DEMO)/performed.png
+	$(BIN)/perf-live --in $(EXAMPLE) --out $(DEMO)/live.mid
+	@if .ci/system-packages sound; then \
+		set -x; $(BIN)/perf-render $(EXAMPLE) -o $(DEMO)/performed.wav; \
+		$(BIN)/perf-render $(EXAMPLE) -o $(DEMO)/as_written.wav --performer passthrough; fi
+	@cmp $(DEMO)/performed.mid $(DEMO)/live.mid && echo "live.mid equals performed.mid, byte for byte"
+	@echo "Listen to and look at:" && ls -1 $(DEMO)/*
+
+test: $(VENV)/.development
+	@.ci/system-packages sound jack || test "$$CI" != true
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q -m "$$(.ci/system-packages --marks)"
+
+clean:
+	rm -rf $(VENV) $(DEMO) build *.egg-info

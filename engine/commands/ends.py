@@ -1,0 +1,154 @@
+"""The two ends of ``perf-live``: what ``--in`` and ``--out`` name, checked and opened."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.clock import Clock
+from engine.errors import UsageError
+from engine.midi_file import MidiTimeline, read_midi_file
+from engine.recorder import Recorder
+from engine.sinks import MidiFileSink, PortSink, Sink
+from engine.sources import FileSource, PortSource, Source
+
+if TYPE_CHECKING:  # the driver and the sound libraries are loaded only by who uses them
+    from engine.ports import InputPort, OutputPort
+    from engine.sound.audio import AudioSink
+
+AUDIO = "audio"
+MIDI_SUFFIXES = (".mid", ".midi")
+
+
+@dataclass(frozen=True)
+class Ends:
+    """What the command line says about where events come from and go to. A name is a file by its suffix, else a port."""
+
+    input: str | None
+    outputs: tuple[str, ...]
+    record: Path | None
+    virtual: str | None
+    api: str | None
+    sound_font: Path | None
+
+    @property
+    def input_is_file(self) -> bool:
+        return self.input is not None and _suffix(self.input) in MIDI_SUFFIXES
+
+    @property
+    def all_files(self) -> bool:
+        """Whether nothing here lives in real time."""
+        return self.input_is_file and all(_is_output_file(name) for name in self.outputs) and not self.virtual
+
+    def check(self) -> None:
+        """Catch what contradicts itself. Raises UsageError."""
+        if self.input is None and self.virtual is None:
+            raise UsageError("nothing to play from: give --in PORT or --in FILE.mid (see --list), or --virtual NAME")
+        if not self.outputs and self.virtual is None:
+            raise UsageError("nowhere to play to: give --out PORT, FILE.mid, FILE.wav or audio (see --list), or --virtual NAME")
+        if self.virtual is not None and self.input is not None and self.outputs:
+            raise UsageError("--virtual opens the end that is not given, and both --in and --out are; leave one of them out")
+        if self.input == AUDIO or (self.input and _suffix(self.input) == ".wav"):
+            raise UsageError(f"--in {self.input!r}: sound cannot be played from; give a port or a .mid file")
+        if self.sound_font and not any(name == AUDIO or _suffix(name) == ".wav" for name in self.outputs):
+            raise UsageError("--soundfont is for sound, and none is made; add --out FILE.wav or --out audio")
+        if self.record and _suffix(self.record.name) not in MIDI_SUFFIXES:
+            raise UsageError(f"--record {str(self.record)!r}: a recording is a MIDI file; give a name that ends in .mid")
+        if self.all_files and self.record:
+            raise UsageError("--record keeps a live take, and both ends are files here; give --out a second time instead")
+        if self.all_files and self.api:
+            raise UsageError("--api chooses a MIDI driver, and no port is used here; leave it out")
+        self._check_collisions()
+
+    def _check_collisions(self) -> None:
+        files = [name for name in (self.input or "", *self.outputs, str(self.record or "")) if _is_output_file(name)]
+        seen: set[Path] = set()
+        for name in files:
+            path = Path(name).resolve()
+            if path in seen:
+                raise UsageError(f"{name!r} is named twice; every input and output needs a file of its own")
+            seen.add(path)
+        if self.outputs.count(AUDIO) > 1:
+            raise UsageError("--out audio is given twice; once is enough")
+
+
+def _suffix(name: str) -> str:
+    return Path(name).suffix.lower()
+
+
+def _is_output_file(name: str) -> bool:
+    return _suffix(name) in (*MIDI_SUFFIXES, ".wav")
+
+
+@dataclass
+class Opened:
+    """Both ends, open, and what is to be known of them while they are."""
+
+    source: Source
+    source_name: str
+    sinks: list[Sink] = field(default_factory=list)
+    sink_names: list[str] = field(default_factory=list)
+    ports: "list[InputPort | OutputPort]" = field(default_factory=list)
+    audio: "AudioSink | None" = None
+
+    def add(self, sink: Sink, name: str) -> None:
+        self.sinks.append(sink)
+        self.sink_names.append(name)
+
+    def abort(self) -> None:
+        """Close everything without completing a file."""
+        self.source.close()
+        for sink in self.sinks:
+            sink.abort()
+
+
+def open_ends(ends: Ends, clock: Clock) -> Opened:
+    """Open everything that ``ends`` names. Raises UsageError or PerfLiveError, and then nothing stays open."""
+    timeline = read_midi_file(ends.input) if ends.input and ends.input_is_file else None
+    with ExitStack() as undo:
+        opened = _open_input(ends, timeline, clock)
+        undo.callback(opened.abort)
+        _open_outputs(ends, timeline, opened)
+        if ends.record:
+            opened.add(Recorder(ends.record), str(ends.record))
+        undo.pop_all()
+    return opened
+
+
+def _open_input(ends: Ends, timeline: MidiTimeline | None, clock: Clock) -> Opened:
+    if timeline is not None:
+        return Opened(FileSource(timeline, clock), str(ends.input))
+    from engine.ports import open_input
+
+    name, virtual = (ends.virtual, True) if ends.input is None else (ends.input, False)
+    port = open_input(str(name), clock, ends.api, virtual)
+    return Opened(PortSource(port, clock), port.name, ports=[port])
+
+
+def _open_outputs(ends: Ends, timeline: MidiTimeline | None, opened: Opened) -> None:
+    """Open the outputs, ports first: what is played live must not wait for a file."""
+    for name in ends.outputs:
+        if name != AUDIO and not _is_output_file(name):
+            _open_port(opened, name, ends.api, virtual=False)
+    if ends.virtual is not None and not ends.outputs:
+        _open_port(opened, ends.virtual, ends.api, virtual=True)
+    if AUDIO in ends.outputs:
+        from engine.sound.audio import AudioSink
+
+        opened.audio = AudioSink(ends.sound_font)
+        opened.add(opened.audio, opened.audio.device_name)
+    for name in ends.outputs:
+        if _suffix(name) == ".wav":
+            from engine.sound.wav import WavSink
+
+            opened.add(WavSink(Path(name), ends.sound_font), name)
+        elif _is_output_file(name):
+            opened.add(MidiFileSink(name, timeline), name)
+
+
+def _open_port(opened: Opened, name: str, api: str | None, virtual: bool) -> None:
+    from engine.ports import open_output
+
+    port = open_output(name, api, virtual)
+    opened.ports.append(port)
+    opened.add(PortSink(port), port.name)

@@ -1,0 +1,96 @@
+"""``perf-live``: from a port or file, through a performer, to ports, files and the sound card."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.clock import MonotonicClock, VirtualClock
+from engine.commands import options
+from engine.commands.ends import Ends, Opened, open_ends
+from engine.commands.errors import run
+from engine.errors import PerfLiveError
+from engine.loop import Engine, Report
+
+STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]  # Windows has no SIGHUP
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def live(
+    input_name: Annotated[
+        str | None, typer.Option("--in", metavar="PORT|FILE.mid", help="Port (a part of its name will do) or file.")
+    ] = None,
+    output_names: Annotated[
+        list[str] | None, typer.Option("--out", metavar="PORT|FILE|audio", help="Port, .mid or .wav file, or audio; repeat for more.")
+    ] = None,
+    list_all: Annotated[bool, typer.Option("--list", help="List ports, audio devices and performers with their controls.")] = False,
+    performer: options.PerformerOption = None,
+    seed: options.SeedOption = None,
+    settings: options.SetOption = None,
+    controllers: options.ControllerOption = None,
+    preset: options.PresetOption = None,
+    lookahead: options.LookaheadOption = None,
+    record: Annotated[Path | None, typer.Option("--record", metavar="FILE.mid", help="Keep what is sent, even in a crash.")] = None,
+    virtual: Annotated[str | None, typer.Option("--virtual", metavar="NAME", help="Open a virtual port for the end not given.")] = None,
+    api: Annotated[str | None, typer.Option("--api", metavar="DRIVER", help="jack, alsa, coremidi or winmm. [default: what works]")] = None,
+    exclude: options.ExcludeOption = None,
+    soundfont: options.SoundFontOption = None,
+    model: options.ModelOption = None,
+) -> None:
+    """Play; your notes come out performed. Stop with Ctrl-C."""
+    if list_all:
+        from engine.commands.listing import print_list
+
+        return print_list(api)
+    ends = Ends(input_name, tuple(output_names or ()), record, virtual, api, soundfont)
+    ends.check()
+    setup = options.prepare(performer, seed, settings or (), controllers or (), preset, lookahead, exclude, model)
+    clock = VirtualClock() if ends.all_files else MonotonicClock()
+    opened = open_ends(ends, clock)
+    engine = setup.create_engine(opened.source, opened.sinks, clock, keep_incomplete=not ends.all_files)
+    print(f"ready: {opened.source_name} -> {setup.performer.name} -> {', '.join(opened.sink_names)}", flush=True)
+    with _stop_on_signals(engine), _watch(engine, opened):
+        report = engine.run()
+    if report.stopped and ends.all_files:
+        raise PerfLiveError("stopped before the end; nothing was written")
+    _print_report(report, opened.audio.underruns if opened.audio else 0)
+
+
+def _print_report(report: Report, underruns: int) -> None:
+    late = f"{report.late} late (at most {report.most_lateness_ns / 1e6:.1f} ms)" if report.late else "0 late"
+    ending = "stopped" if report.stopped else "finished"
+    sound = f", {underruns} audio underruns" if underruns else ""
+    print(f"{ending}: {report.notes} notes, {late}, {report.degraded} degraded{sound}", flush=True)
+
+
+@contextmanager
+def _stop_on_signals(engine: Engine) -> Iterator[None]:
+    """Let Ctrl-C, SIGTERM and a closed terminal end the run as if the music had ended; what nohup ignores stays ignored."""
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: engine.stop())
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _watch(engine: Engine, opened: Opened) -> AbstractContextManager[None]:
+    """Let the loss of a port end the run."""
+    if not opened.ports:
+        return nullcontext()
+    from engine.ports import watch
+
+    return watch(opened.ports, engine.fail)
+
+
+def main() -> None:
+    sys.exit(run(app, "perf-live"))

@@ -1,0 +1,89 @@
+"""What ``perf-live`` and ``perf-render`` have in common: how to perform, from the command line and a preset."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.clock import Clock
+from engine.controls import Control, parse_controller_map, parse_settings
+from engine.errors import UsageError
+from engine.loop import Engine
+from engine.performer import Performer
+from engine.performers.registry import DEFAULT_PERFORMER, LOADERS, load_performer
+from engine.sinks import Sink
+from engine.sources import Source
+
+PerformerOption = Annotated[str | None, typer.Option("--performer", help=f"{', '.join(LOADERS)}. [default: {DEFAULT_PERFORMER}]")]
+SeedOption = Annotated[int | None, typer.Option("--seed", min=0, help="The same input and seed give the same performance. [default: 0]")]
+SetOption = Annotated[list[str] | None, typer.Option("--set", metavar="CONTROL=VALUE", help="Set a control; repeat for more.")]
+ControllerOption = Annotated[
+    list[str] | None, typer.Option("--cc", metavar="NUMBER=CONTROL", help="Let a MIDI controller move a control, as in 1=dynamics.")
+]
+PresetOption = Annotated[Path | None, typer.Option("--preset", metavar="FILE.yaml", help="Options from a file; the command line wins.")]
+LookaheadOption = Annotated[
+    float | None, typer.Option("--lookahead", metavar="SECONDS", min=0, help="How far to look ahead; everything leaves as much later.")
+]
+ExcludeOption = Annotated[
+    str | None, typer.Option("--exclude", metavar="CHANNELS", help="Channels to leave alone, as in 2,5-8. Channel 10, drums, always is.")
+]
+SoundFontOption = Annotated[Path | None, typer.Option("--soundfont", metavar="FILE.sf2", help="Sound font. [default: the system's]")]
+ModelOption = Annotated[Path | None, typer.Option("--model", metavar="FILE.onnx", help="Model file. [default: the one that ships]")]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A performer and how it is to play."""
+
+    performer: Performer
+    seed: int
+    controls: dict[str, float]
+    controller_map: dict[int, Control]
+    excluded_channels: frozenset[int]  # 0 to 15
+
+    def create_engine(self, source: Source, sinks: Sequence[Sink], clock: Clock, keep_incomplete: bool) -> Engine:
+        stream = self.performer.create_stream(self.seed, self.controls)
+        return Engine(
+            source, self.performer, stream, sinks, clock, self.controller_map, self.excluded_channels, keep_incomplete=keep_incomplete
+        )
+
+
+def prepare(
+    performer: str | None,
+    seed: int | None,
+    settings: Sequence[str],
+    controllers: Sequence[str],
+    preset_file: Path | None,
+    lookahead_s: float | None,
+    exclude: str | None,
+    model: Path | None,
+) -> Setup:
+    """Merge the command line over the preset and load the performer. Raises UsageError or PerfLiveError."""
+    excluded = parse_channels(exclude) if exclude else frozenset()
+    if preset_file:
+        from engine.presets import load_preset  # pydantic takes a tenth of a second to import
+
+        preset = load_preset(preset_file)
+        performer = performer or preset.performer
+        seed = preset.seed if seed is None else seed
+        lookahead_s = preset.lookahead if lookahead_s is None else lookahead_s
+        settings = [f"{name}={value}" for name, value in preset.set.items()] + list(settings)
+        controllers = [f"{number}={name}" for number, name in preset.cc.items()] + list(controllers)
+        excluded = excluded if exclude else frozenset(channel - 1 for channel in preset.exclude)
+    loaded = load_performer(performer or DEFAULT_PERFORMER, model, lookahead_s)
+    controls = parse_settings(loaded.controls, settings)
+    return Setup(loaded, seed or 0, controls, parse_controller_map(loaded.controls, controllers), excluded)
+
+
+def parse_channels(text: str) -> frozenset[int]:
+    """Turn ``2,5-8``, counted from one, into channels 0 to 15. Raises UsageError."""
+    channels: set[int] = set()
+    for part in text.split(","):
+        first, _, last = part.strip().partition("-")
+        last = last or first
+        if not (first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last) <= 16):
+            raise UsageError(f"--exclude {text!r}: expected channels from 1 to 16, as in 2,5-8")
+        channels.update(range(int(first) - 1, int(last)))
+    return frozenset(channels)
