@@ -1,8 +1,6 @@
 """MIDI ports over python-rtmidi: listing, opening by part of a name, virtual ports, and noticing that one has gone."""
 
-import os
 import queue
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -15,6 +13,7 @@ from engine import jack
 from engine.clock import Clock
 from engine.errors import PerfLiveError, UsageError
 from engine.events import Event
+from engine.quiet import quiet_stderr
 
 CLIENT_NAME = "perf-live"
 API_NAMES = {
@@ -144,12 +143,12 @@ def _open(kind: Any, wanted: str, api: str | None, virtual: bool, own_name: str)
             if api == "winmm":
                 raise PerfLiveError(f"--virtual {wanted!r}: Windows has no virtual ports; create a port with loopMIDI and name that")
             name = wanted
-            with _quiet_stderr():
+            with quiet_stderr():
                 midi.open_virtual_port(wanted)
         else:
             names = midi.get_ports()
             name = match_port(wanted, names, "input" if kind is rtmidi.MidiIn else "output")
-            with _quiet_stderr():
+            with quiet_stderr():
                 midi.open_port(names.index(name), name=own_name)
         return midi, api, name, virtual
     except rtmidi.RtMidiError as error:
@@ -184,22 +183,8 @@ def _open_client(kind: Any, api: str | None) -> tuple[str, Any]:
     failures = []
     for name in [api] if api else usable:
         try:
-            with _quiet_stderr():
+            with quiet_stderr():
                 return name, kind(API_NAMES[name], CLIENT_NAME)
         except rtmidi.RtMidiError as error:
             failures.append(f"{name}: {str(error).split(': ')[-1]}")
     raise PerfLiveError(f"no MIDI driver works here ({'; '.join(failures)}); start a JACK server or load the ALSA sequencer")
-
-
-@contextmanager
-def _quiet_stderr() -> Iterator[None]:
-    """Keep what the drivers' C libraries print off standard error; the exception says it in one line."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)

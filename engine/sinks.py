@@ -1,12 +1,14 @@
 """Where events go: a port or a MIDI file. Sound (``engine/sound``) and the recorder speak the same protocol."""
 
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from engine.events import Event
 from engine.midi_file import MidiTimeline, write_midi_file
 from engine.output_file import check_writable
-from engine.ports import OutputPort
+
+if TYPE_CHECKING:  # a run on files needs no MIDI driver
+    from engine.ports import OutputPort
 
 
 class Sink(Protocol):
@@ -26,7 +28,7 @@ class Sink(Protocol):
 class PortSink:
     """Sends on at once; when an event is due is the engine's business."""
 
-    def __init__(self, port: OutputPort):
+    def __init__(self, port: "OutputPort"):
         self._port = port
 
     def start(self, origin_ns: int) -> None:

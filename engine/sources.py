@@ -1,12 +1,14 @@
 """Where events come from: a port, or a file played against a clock."""
 
 import queue
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.clock import Clock
 from engine.events import Event
 from engine.midi_file import MidiTimeline
-from engine.ports import InputPort
+
+if TYPE_CHECKING:  # a run on files needs no MIDI driver
+    from engine.ports import InputPort
 
 
 class Source(Protocol):
@@ -32,7 +34,7 @@ class PortSource:
 
     exhausted = False
 
-    def __init__(self, port: InputPort, clock: Clock):
+    def __init__(self, port: "InputPort", clock: Clock):
         self._port = port
         self._clock = clock
 

@@ -3,20 +3,21 @@
 import os
 import signal
 import sys
+from collections.abc import Sequence
 
 import typer
 
 from engine.errors import PerfLiveError
 
 
-def run(app: typer.Typer, name: str) -> int:
-    """Run a command line and return its exit status: 0, 1 for a failed run, 2 for a wrong call. Nothing leaves a traceback.
+def run(app: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> int:
+    """Run a command line, by default the process's own, and return its exit status: 0, 1 for a failed run, 2 for a wrong call.
 
-    A command may return its own status. SIGTERM ends a command as Ctrl-C does, so that no temporary file is left.
+    Nothing leaves a traceback. A command may return its own status. SIGTERM ends a command as Ctrl-C does, so that no temporary file is left.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return typer.main.get_command(app).main(prog_name=name, standalone_mode=False) or 0
+        return typer.main.get_command(app).main(args=arguments, prog_name=name, standalone_mode=False) or 0
     except PerfLiveError as error:
         return error.exit_status if error.reported else _fail(name, error, error.exit_status)
     except typer.TyperException as error:

@@ -20,6 +20,7 @@ from engine.events import (
     PROGRAM_CHANGE,
     is_channel_message,
 )
+from engine.quiet import quiet_stderr
 
 SOUND_FONT_FOLDERS = (
     "/usr/share/sounds/sf2",
@@ -86,7 +87,9 @@ class Synthesizer:
         self._write_float = _function(fluidsynth, "fluid_synth_write_float", integer, pointer, integer, *channel_buffer, *channel_buffer)
         self._channel_pressure = _function(fluidsynth, "fluid_synth_channel_pressure", integer, pointer, integer, integer)
         self._key_pressure = _function(fluidsynth, "fluid_synth_key_pressure", integer, pointer, integer, integer, integer)
-        if not _is_sound_font(path) or self._synth.sfload(str(path), 1) < 0:
+        with quiet_stderr():
+            loaded = self._synth.sfload(str(path), 1) >= 0
+        if not loaded:
             self._synth.delete()
             raise PerfLiveError(f"sound font {str(path)!r}: not a sound font that FluidSynth can read; give an .sf2 or .sf3 file")
 
@@ -130,14 +133,6 @@ def limit(samples: np.ndarray) -> np.ndarray:
         excess = (np.abs(samples[loud]) - LINEAR_PEAK) / room
         samples[loud] = np.sign(samples[loud]) * (LINEAR_PEAK + room * np.tanh(excess))
     return samples
-
-
-def _is_sound_font(path: Path) -> bool:
-    """Look at the header and the length (SoundFont 2.04, section 4): the library's other loaders print complaints of their own."""
-    with path.open("rb") as file:
-        header = file.read(12)
-    length = 8 + int.from_bytes(header[4:8], "little")
-    return header[:4] == b"RIFF" and header[8:] == b"sfbk" and path.stat().st_size >= length
 
 
 def _function(fluidsynth: ModuleType, name: str, result: type, *arguments: type):
