@@ -10,6 +10,7 @@ class VelocityMetrics(NamedTuple):
     """Figures over a set of performances. Errors and spreads are in MIDI velocity steps, 0 to 127."""
 
     mean_absolute_error: float  # over all notes
+    performance_error: float  # the same a performance, and the mean over performances
     correlation: float  # Pearson's, the mean over performances: what follows the music within a performance
     pooled_correlation: float  # Pearson's over all notes: rewards knowing how loud a performance is as a whole
     spread_ratio: float  # standard deviation over all notes, predicted to performed: 1 is a human-sized spread
@@ -20,6 +21,7 @@ def velocity_metrics(predicted: Sequence[np.ndarray], performed: Sequence[np.nda
     all_predicted, all_performed = np.concatenate(predicted).astype(float), np.concatenate(performed).astype(float)
     return VelocityMetrics(
         mean_absolute_error=mean_absolute_error(all_predicted, all_performed),
+        performance_error=float(np.mean([mean_absolute_error(a, b) for a, b in zip(predicted, performed, strict=True)])),
         correlation=float(np.mean([correlation(a, b) for a, b in zip(predicted, performed, strict=True)])),
         pooled_correlation=correlation(all_predicted, all_performed),
         spread_ratio=float(all_predicted.std() / all_performed.std()),

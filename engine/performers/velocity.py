@@ -1,0 +1,139 @@
+"""The velocity transformer, live: every note leaves at once with the velocity that a hand would have given it.
+
+Source: the streaming form of the velocity transformer described in ``models/velocity_transformer``.
+"""
+
+import copy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.events import SOFT_PEDAL, SUSTAIN_PEDAL, Event, channel_of, is_control_change, is_note_off, is_note_on, note_on
+from engine.model import Model
+from engine.performer import Performer
+from engine.performers.velocity_expression import CONTROLS, Expression
+from models.pretrained import pretrained
+from models.velocity_transformer.representation import REPRESENTATION_VERSION, NoteFeatures, NoteTracker
+
+SYSTEM, LOOKAHEAD_SYSTEM = "velocity-transformer", "velocity-transformer-lookahead"
+MOST_UNHEARD_NOTES = 128  # of more, only the latest are ever heard: the model attends no further back
+
+
+def load_performer(model: Path | None, lookahead_s: float | None) -> Performer:
+    """Return the performer, with ``model`` in place of the file that ships; with a look-ahead, in seconds, the one that looks ahead.
+
+    Raises PerfLiveError when the model is not one for it.
+    """
+    if not lookahead_s:
+        return VelocityPerformer(Model(model or pretrained("velocity.onnx"), SYSTEM, REPRESENTATION_VERSION))
+    from engine.performers.velocity_lookahead import VelocityLookaheadPerformer
+
+    loaded = Model(model or pretrained("velocity_lookahead.onnx"), LOOKAHEAD_SYSTEM, REPRESENTATION_VERSION)
+    return VelocityLookaheadPerformer(loaded, lookahead_s)
+
+
+class VelocityPerformer:
+    """Causal: the velocity of a note depends on what was played before it, so nothing is delayed."""
+
+    name = "velocity"
+    controls = CONTROLS
+    latency_ns = 0
+
+    def __init__(self, model: Model):
+        self._model = model
+        model.warm_up()
+
+    def create_stream(self, seed: int, controls: Mapping[str, float]) -> "VelocityStream":
+        return VelocityStream(self._model, seed, controls)
+
+
+class VelocityStream:
+    """One performance. A late note is sent with the last expression carried forward; the model hears of it afterwards."""
+
+    def __init__(self, model: Model, seed: int, controls: Mapping[str, float]):
+        self._constants = model.contract.constants
+        self._seed = seed
+        self._stepper = model.create_stepper()
+        self._begin(controls)
+
+    def _begin(self, controls: Mapping[str, float]) -> None:
+        self._expression = Expression(self._seed, controls, self._constants)
+        self._tracker = NoteTracker()
+        self._stepper.reset()
+        self._unheard: list[tuple[NoteFeatures, int]] = []  # late notes that the model has yet to hear, with their hints
+        self._origin_ns: int | None = None
+        self._last_model_velocity: float = self._constants["median_velocity"]
+
+    def feed(self, event: Event, late: bool = False) -> list[Event]:
+        message = event.message
+        if self._origin_ns is None:
+            self._origin_ns = event.time_ns  # so that a take is the same take at any time of day
+        time_s = (event.time_ns - self._origin_ns) / 1e9
+        if is_note_on(message):
+            velocity = self._perform(time_s, message[1], message[2], late)
+            return [event._replace(message=note_on(channel_of(message), message[1], velocity))]
+        follow(self._tracker, time_s, message)
+        return [event]
+
+    def _perform(self, time_s: float, pitch: int, played: int, late: bool) -> int:
+        features, hint = self._tracker.note_on(time_s, pitch), self._expression.hint(played)
+        if late:
+            self._unheard = [*self._unheard[1 - MOST_UNHEARD_NOTES :], (features, hint)]
+        else:
+            while self.rest():
+                pass
+            self._last_model_velocity = self._expression.choose(self._step(features, hint), time_s)
+        return self._expression.apply(self._last_model_velocity, played)
+
+    def _step(self, features: NoteFeatures, hint: int) -> np.ndarray:
+        """Let the model hear a note; return the quantiles of its velocity, [17]."""
+        inputs = self._stepper.inputs
+        inputs["pitch"][0, 0] = features.pitch_index
+        inputs["hint"][0, 0] = hint
+        inputs["keys"][0, 0] = features.keys
+        inputs["scalars"][0, 0] = features.scalars
+        return self._stepper.step()["quantiles"][0, 0]
+
+    def rest(self) -> bool:
+        """Let the model hear one of the notes that it missed; return whether it has missed more."""
+        if self._unheard:
+            self._step(*self._unheard[0])
+            self._unheard = self._unheard[1:]
+        return bool(self._unheard)
+
+    def advance(self, now_ns: int) -> list[Event]:
+        return []
+
+    def next_due_ns(self) -> int | None:
+        return None
+
+    def finish(self) -> list[Event]:
+        return []
+
+    def set_control(self, name: str, value: float) -> None:
+        self._expression.controls[name] = value
+
+    def snapshot(self) -> Any:
+        heard = (self._expression, self._tracker, self._unheard, self._origin_ns, self._last_model_velocity)
+        return copy.deepcopy(heard), self._stepper.snapshot()
+
+    def restore(self, snapshot: Any) -> None:
+        heard, state = snapshot
+        self._expression, self._tracker, self._unheard, self._origin_ns, self._last_model_velocity = copy.deepcopy(heard)
+        self._stepper.restore(state)
+
+    def reset(self) -> None:
+        self._begin(self._expression.controls)
+
+
+def follow(tracker: NoteTracker, time_s: float, message: bytes) -> None:
+    """Tell the tracker of a message that is not a note-on."""
+    if is_note_off(message):
+        tracker.note_off(time_s, message[1])
+    elif is_control_change(message):
+        if message[1] == SUSTAIN_PEDAL:
+            tracker.sustain_pedal(time_s, message[2])
+        elif message[1] == SOFT_PEDAL:
+            tracker.soft_pedal(message[2])

@@ -1,0 +1,132 @@
+"""What the streaming velocity transformer hears of a note: everything known at the moment of its note-on, and nothing else.
+
+NumPy only, one code for training and playing: a ``NoteTracker`` follows the messages of a performance and describes each note-on.
+Time stays in seconds here; the network compresses it. (The published article's three-bin tokens are in ``article_representation``.)
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+REPRESENTATION_VERSION = 1
+
+LOWEST_PITCH, HIGHEST_PITCH = 21, 108  # the keys of a piano; pitches outside get the nearest key's treatment
+PITCHES = HIGHEST_PITCH - LOWEST_PITCH + 1
+
+# Velocity hints: 0 is none, 1 to 3 are the article's three velocity bins.
+HINT_EDGES = (57, 74)
+HINTS = 4
+
+# Keys around the note, as intervals of -48 to +48 semitones.
+KEY_REACH = 48
+KEYS = 2 * KEY_REACH + 1
+HELD_LIMIT_S = 10.0
+RELEASED_LIMIT_S = 2.0
+
+DENSITY_TIME_CONSTANTS_S = (1.0, 5.0, 30.0)
+SCALARS = (
+    "inter_onset_s",  # since the previous note-on
+    "second_inter_onset_s",  # since the note-on before that one
+    "third_inter_onset_s",
+    "same_key_s",  # since the last note-on of the same key
+    "release_s",  # since the last note-off
+    "pedal_depth",  # sustain pedal, 0 to 1
+    "pedal_change_s",  # since the sustain pedal last crossed half-way
+    "soft_pedal_depth",
+    "density_1",  # note-ons a second, exponentially averaged
+    "density_5",
+    "density_30",
+)
+# Only a performer that looks ahead knows these two.
+LOOKAHEAD_SCALARS = (*SCALARS, "duration_s", "still_held")
+LONGEST_S = 20.0  # a time that is unknown or longer counts as this
+
+
+class NoteFeatures(NamedTuple):
+    """One note-on.
+
+    ``pitch_index`` is 0 to 87. ``keys`` (97,) float32 gives for the key at each interval from -48 to +48 semitones: seconds held (> 0),
+    minus the seconds since its release (< 0, up to two seconds), or 0. ``scalars`` (11,) float32 is in the order of ``SCALARS``.
+    """
+
+    pitch_index: int
+    keys: np.ndarray
+    scalars: np.ndarray
+
+
+def pitch_index(pitch: int) -> int:
+    """Map a MIDI pitch, 0 to 127, to the nearest piano key, 0 to 87."""
+    return min(max(pitch, LOWEST_PITCH), HIGHEST_PITCH) - LOWEST_PITCH
+
+
+def velocity_hint(velocity: int) -> int:
+    """Return the three-bin hint of a played velocity: 1 below 57, 2 below 74, 3 from there on (the article's edges)."""
+    return 1 + sum(velocity >= edge for edge in HINT_EDGES)
+
+
+class NoteTracker:
+    """Follows note-ons, note-offs and pedals, and describes each note-on by what came before it."""
+
+    def __init__(self) -> None:
+        self._onset_s = np.full(128 + 2 * KEY_REACH, -np.inf)  # by pitch + KEY_REACH, so that every neighbourhood is one slice
+        self._release_s = np.full(128 + 2 * KEY_REACH, -np.inf)
+        self._held = np.zeros(128 + 2 * KEY_REACH, dtype=bool)
+        self._recent_onsets_s = [-np.inf] * 3  # the latest first
+        self._last_release_s = -np.inf
+        self._pedal_depth = 0.0
+        self._pedal_change_s = -np.inf
+        self._soft_pedal_depth = 0.0
+        self._densities = [0.0] * len(DENSITY_TIME_CONSTANTS_S)
+
+    def note_on(self, time_s: float, pitch: int) -> NoteFeatures:
+        """Describe the note-on of ``pitch`` at ``time_s`` seconds, then count it as played."""
+        self._decay_densities(time_s)
+        scalars = self._scalars(time_s, pitch)
+        keys = self._keys(time_s, pitch)
+        self._onset_s[pitch + KEY_REACH] = time_s
+        self._held[pitch + KEY_REACH] = True
+        self._recent_onsets_s = [time_s, *self._recent_onsets_s[:2]]
+        for index, time_constant_s in enumerate(DENSITY_TIME_CONSTANTS_S):
+            self._densities[index] += 1.0 / time_constant_s
+        return NoteFeatures(pitch_index(pitch), keys, scalars)
+
+    def note_off(self, time_s: float, pitch: int) -> None:
+        self._held[pitch + KEY_REACH] = False
+        self._release_s[pitch + KEY_REACH] = time_s
+        self._last_release_s = time_s
+
+    def sustain_pedal(self, time_s: float, value: int) -> None:
+        """``value`` is the controller's, 0 to 127."""
+        if (value >= 64) != (self._pedal_depth >= 64 / 127):
+            self._pedal_change_s = time_s
+        self._pedal_depth = value / 127
+
+    def soft_pedal(self, value: int) -> None:
+        self._soft_pedal_depth = value / 127
+
+    def _decay_densities(self, time_s: float) -> None:
+        elapsed_s = min(time_s - self._recent_onsets_s[0], 1e3)
+        for index, time_constant_s in enumerate(DENSITY_TIME_CONSTANTS_S):
+            self._densities[index] *= float(np.exp(-elapsed_s / time_constant_s))
+
+    def _scalars(self, time_s: float, pitch: int) -> np.ndarray:
+        since = [time_s - onset_s for onset_s in self._recent_onsets_s]
+        since.append(time_s - float(self._onset_s[pitch + KEY_REACH]))
+        since.append(time_s - self._last_release_s)
+        return np.array(
+            [
+                *(min(elapsed_s, LONGEST_S) for elapsed_s in since),
+                self._pedal_depth,
+                min(time_s - self._pedal_change_s, LONGEST_S),
+                self._soft_pedal_depth,
+                *self._densities,
+            ],
+            dtype=np.float32,
+        )
+
+    def _keys(self, time_s: float, pitch: int) -> np.ndarray:
+        around = slice(pitch, pitch + KEYS)
+        held_s = np.clip(time_s - self._onset_s[around], 1e-3, HELD_LIMIT_S)
+        released_s = np.maximum(time_s - self._release_s[around], 1e-3)
+        recently = np.where(released_s < RELEASED_LIMIT_S, -released_s, 0.0)
+        return np.where(self._held[around], held_s, recently).astype(np.float32)

@@ -1,0 +1,34 @@
+"""The (n)ASAP data set: performances of classical piano pieces, aligned to their scores (CC BY-NC-SA 4.0)."""
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from engine.errors import PerfLiveError
+from training.datasets.performances import Performance, extend_with_pedal, read_performance
+
+Split = Literal["train", "validation"]
+LICENCE = "CC BY-NC-SA 4.0"
+
+
+def read_asap(root: Path, split: Split, sustain_extends_notes: bool = False) -> Iterator[Performance]:
+    """Yield every performance of the split's pieces, in the order of ``metadata.csv``.
+
+    ``root`` holds ``metadata.csv``, ``splits.json`` and the composers' folders. Raises PerfLiveError when it does not.
+    """
+    for row in performance_rows(root, split):
+        performance = read_performance(root / row["midi_performance"], row["midi_performance"], row["folder"])
+        yield extend_with_pedal(performance) if sustain_extends_notes else performance
+
+
+def performance_rows(root: Path, split: Split) -> list[dict[str, str]]:
+    """Return the rows of ``metadata.csv`` whose folder is in the split."""
+    try:
+        pieces = set(json.loads((root / "splits.json").read_text(encoding="utf-8"))[split])
+        with (root / "metadata.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, ValueError, KeyError) as error:
+        raise PerfLiveError(f"{root}: not an (n)ASAP folder with metadata.csv and splits.json ({error})") from error
+    return [row for row in rows if row["folder"] in pieces]

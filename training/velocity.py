@@ -1,0 +1,213 @@
+"""Training of the streaming velocity transformers, causal and looking ahead."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import lightning
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from models.velocity_transformer.network import MEDIAN, CausalVelocityTransformer, VelocityTransformerConfig, build_network, pinball_loss
+from models.velocity_transformer.representation import HINT_EDGES, LONGEST_S, PITCHES, SCALARS
+from training.datasets.asap import read_asap
+from training.datasets.velocity_features import VelocityFeatures, load_velocity_features
+
+
+class VelocityTrainingConfig(BaseModel):
+    """``stretch`` 0.2 stretches time by a factor from 1/1.2 to 1.2; ``hint_share`` is how many windows are given the velocity hint."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: Literal["velocity"]
+    network: VelocityTransformerConfig
+    windows_per_batch: int = Field(gt=0)
+    notes_per_window: int = Field(gt=0)
+    steps: int = Field(gt=0)
+    learning_rate: float = Field(gt=0)
+    warm_up_steps: int = Field(gt=0)
+    weight_decay: float = Field(ge=0)
+    transpose_semitones: int = Field(ge=0, le=12)
+    stretch: float = Field(ge=0)
+    hint_share: float = Field(ge=0, le=1)
+    seed: int
+
+
+class WindowSampler(torch.utils.data.IterableDataset):
+    """Yields batches of windows of notes for ever: every note once a pass, in random order and at random offsets, augmented."""
+
+    def __init__(self, features: VelocityFeatures, config: VelocityTrainingConfig, seed: int, augment: bool):
+        self.features, self.config, self.augment = features, config, augment
+        self.random = np.random.default_rng(seed)
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        pending: list[int] = []
+        while True:
+            while len(pending) < self.config.windows_per_batch:
+                pending.extend(self._shuffled_starts())
+            starts, pending = pending[: self.config.windows_per_batch], pending[self.config.windows_per_batch :]
+            yield self._batch(np.array(starts))
+
+    def _shuffled_starts(self) -> list[int]:
+        length = self.config.notes_per_window
+        starts: list[int] = []
+        for begin, end in zip(self.features.starts[:-1], self.features.starts[1:], strict=True):
+            if end - begin >= length:
+                offset = int(self.random.integers(0, min(length, end - begin - length + 1)))
+                starts.extend(range(begin + offset, end - length + 1, length))
+                starts.append(begin if self.random.random() < 0.5 else end - length)  # beginnings and ends are heard as often
+        self.random.shuffle(starts)
+        return starts
+
+    def _batch(self, starts: np.ndarray) -> dict[str, Tensor]:
+        rows = starts[:, None] + np.arange(self.config.notes_per_window)  # [B, T]
+        batch = describe_windows(self.features, rows, self.config.network.looks_ahead)
+        if self.augment:
+            stretch_time(batch["scalars"], batch["keys"], self._stretch_factors(len(starts)))
+            shift = self.random.integers(-self.config.transpose_semitones, self.config.transpose_semitones + 1, (len(starts), 1))
+            batch["pitch"] = np.clip(batch["pitch"] + shift, 0, PITCHES - 1)
+        batch["hint"] = self._hints(batch["velocity"])
+        return {name: torch.from_numpy(array) for name, array in batch.items()}
+
+    def _stretch_factors(self, windows: int) -> np.ndarray:
+        reach = np.log1p(self.config.stretch)
+        return np.exp(self.random.uniform(-reach, reach, (windows, 1))).astype(np.float32)
+
+    def _hints(self, velocity: np.ndarray) -> np.ndarray:
+        """The hint of whole windows, of none, and of some from a note in the middle on: a player who starts to vary the touch."""
+        hint = 1 + np.searchsorted(HINT_EDGES, velocity, side="right")
+        given_from = np.where(self.random.random((len(velocity), 1)) < self.config.hint_share, 0, velocity.shape[1])
+        late = self.random.random((len(velocity), 1)) < 0.1
+        given_from = np.where(late, self.random.integers(0, velocity.shape[1], (len(velocity), 1)), given_from)
+        return np.where(np.arange(velocity.shape[1]) >= given_from, hint, 0)
+
+
+def describe_windows(features: VelocityFeatures, rows: np.ndarray, looks_ahead: bool) -> dict[str, np.ndarray]:
+    """Return what the network is given of the notes ``rows`` [B, T], but for the hint, and their velocity as float32."""
+    scalars = features.scalars[rows]
+    if looks_ahead:
+        scalars = np.concatenate((scalars, known_durations(features.onset_s[rows], features.duration_s[rows])), -1)
+    return {
+        "pitch": features.pitch_index[rows],
+        "keys": features.keys[rows].astype(np.float32),
+        "scalars": scalars,
+        "velocity": features.velocity[rows].astype(np.float32),
+    }
+
+
+def known_durations(onset_s: np.ndarray, duration_s: np.ndarray) -> np.ndarray:
+    """Return what is known of durations at the last onset of each window: [..., T, 2], seconds so far, and if the key is still down."""
+    elapsed_s = onset_s[..., -1:] - onset_s
+    still_held = elapsed_s <= duration_s
+    known_s = np.where(still_held, elapsed_s, duration_s).clip(max=LONGEST_S)
+    return np.stack((known_s, still_held), -1).astype(np.float32)
+
+
+def stretch_time(scalars: np.ndarray, keys: np.ndarray, factors: np.ndarray) -> None:
+    """Play windows slower by ``factors`` [B, 1], in place: times grow, densities fall."""
+    for index, name in enumerate(SCALARS):
+        if name.endswith("_s"):
+            scalars[..., index] *= factors
+        elif name.startswith("density"):
+            scalars[..., index] /= factors
+    if scalars.shape[-1] > len(SCALARS):
+        scalars[..., len(SCALARS)] *= factors
+    keys *= factors[..., None]
+
+
+CONFIG = VelocityTrainingConfig
+
+
+class VelocityTask(lightning.LightningModule):
+    def __init__(self, config: VelocityTrainingConfig):
+        super().__init__()
+        self.save_hyperparameters({"config": config.model_dump()})
+        self.config = config
+        self.network = build_network(config.network)
+
+    def predict(self, batch: dict[str, Tensor]) -> Tensor:
+        """Return quantiles [B, T, 17]; the causal network goes through the window as it does when playing, chunk by chunk."""
+        inputs = (batch["pitch"], batch["hint"], batch["keys"], batch["scalars"])
+        if not isinstance(self.network, CausalVelocityTransformer):
+            return self.network(*inputs)
+        state = self.network.initial_state(len(batch["pitch"]))
+        quantiles = []
+        for chunk in zip(*(tensor.split(self.config.network.window, 1) for tensor in inputs), strict=True):
+            output, *state = self.network(*chunk, *state)
+            quantiles.append(output)
+        return torch.cat(quantiles, 1)
+
+    def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
+        loss = pinball_loss(self.predict(batch), batch["velocity"]).mean()
+        self.log("loss", loss, prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: dict[str, Tensor], index: int) -> None:
+        """The absolute error of the median over validation windows, all hinted or all not."""
+        shown = "hint" if batch["hint"].any() else "none"
+        quantiles = self.predict(batch)
+        self.log(f"error_{shown}", (quantiles[..., MEDIAN] - batch["velocity"]).abs().mean(), prog_bar=True)
+        self.log("validation_loss", pinball_loss(quantiles, batch["velocity"]).mean())
+
+    def configure_optimizers(self):
+        decayed = [p for p in self.parameters() if p.ndim > 1]
+        others = [p for p in self.parameters() if p.ndim <= 1]
+        groups = [{"params": decayed, "weight_decay": self.config.weight_decay}, {"params": others, "weight_decay": 0.0}]
+        optimizer = torch.optim.AdamW(groups, lr=self.config.learning_rate, betas=(0.9, 0.98))
+        warm_up, steps = self.config.warm_up_steps, self.config.steps
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: min(1, (step + 1) / warm_up) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1, step / steps))))
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def validation_batches(features: VelocityFeatures, config: VelocityTrainingConfig, batches: int = 12) -> list[dict[str, Tensor]]:
+    """A fixed sample of validation windows, half of them hinted: quick to follow while training; the real figures come from perf-eval."""
+    sampler = WindowSampler(features, config, seed=0, augment=False)
+    chosen = [batch for batch, _ in zip(sampler, range(batches), strict=False)]
+    for index, batch in enumerate(chosen):
+        hint = 1 + torch.searchsorted(torch.tensor(HINT_EDGES), batch["velocity"], right=True)
+        batch["hint"] = hint if index % 2 else torch.zeros_like(hint)
+    return chosen
+
+
+def load_task(checkpoint: Path) -> "VelocityTask":
+    """Return the network and its configuration, ready to predict, of a checkpoint that ``train`` wrote."""
+    stored = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    task = VelocityTask(VelocityTrainingConfig.model_validate(stored["hyper_parameters"]["config"]))
+    task.load_state_dict(stored["state_dict"])
+    return task.eval()
+
+
+def train(config: VelocityTrainingConfig, data_root: Path, run_folder: Path, resume: bool) -> None:
+    """Train on the train split of the (n)ASAP folder ``data_root``; checkpoints and the curve go to ``run_folder``."""
+    lightning.seed_everything(config.seed)
+    cache = run_folder.parent / "features"
+    train_features = load_velocity_features(list(read_asap(data_root, "train")), cache)
+    validation_features = load_velocity_features(list(read_asap(data_root, "validation")), cache)
+    checkpoints = ModelCheckpoint(run_folder, filename="best", monitor="validation_loss", save_last=True, enable_version_counter=False)
+    trainer = lightning.Trainer(
+        accelerator="auto",
+        max_steps=config.steps,
+        val_check_interval=200,
+        check_val_every_n_epoch=None,
+        gradient_clip_val=1.0,
+        callbacks=[checkpoints],
+        logger=CSVLogger(run_folder, name="", version=""),
+        log_every_n_steps=20,
+        num_sanity_val_steps=0,
+    )
+    sampler = WindowSampler(train_features, config, config.seed, augment=True)
+    last = run_folder / "last.ckpt"
+    trainer.fit(
+        VelocityTask(config),
+        torch.utils.data.DataLoader(sampler, batch_size=None),
+        torch.utils.data.DataLoader(validation_batches(validation_features, config), batch_size=None),  # type: ignore[arg-type]
+        ckpt_path=str(last) if resume and last.exists() else None,
+        weights_only=True,
+    )
