@@ -1,0 +1,164 @@
+"""A model in ONNX Runtime: heavy, immutable, shared by many streams. What changes is passed in and out, or lives in a ``Stepper``."""
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
+
+from engine.contract import NEXT, Contract, check
+from engine.errors import PerfLiveError
+
+Arrays = dict[str, np.ndarray]
+
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+_TYPES = {"tensor(float)": "float32", "tensor(int64)": "int64", "tensor(bool)": "bool"}
+_LOAD_ERRORS = (
+    ort_errors.Fail,
+    ort_errors.InvalidArgument,
+    ort_errors.InvalidGraph,
+    ort_errors.InvalidProtobuf,
+    ort_errors.NotImplemented,
+    ort_errors.RuntimeException,
+)
+
+
+class Model:
+    """An ONNX file whose contract has been checked.
+
+    ``provider`` says what runs it in chunks: CUDA where it really loads, else the CPU. Single steps (``create_stepper``) always run on the
+    CPU: a step of one note is many tiny kernels, which a GPU takes longer to launch than a core to compute.
+    Raises PerfLiveError when the file is missing, is not a model, or holds another contract or graph than expected.
+    """
+
+    def __init__(self, path: Path | str, system: str, representation_version: int):
+        self.path = Path(path)
+        self._bytes = _read(self.path)
+        self._session = _open_session(self.path, self._bytes, (CUDA, CPU), {})
+        self.contract = Contract.from_metadata(self._session.get_modelmeta().custom_metadata_map, str(self.path))
+        check(self.contract, str(self.path), system, representation_version)
+        _check_graph(self._session, self.contract, self.path)
+        self.provider = self._session.get_providers()[0]
+        self._output_names = [spec.name for spec in self.contract.graph_outputs()]
+
+    def initial_state(self) -> Arrays:
+        """Return the state at the start of a stream, by name: zeros."""
+        return {spec.name: np.zeros(spec.shape, spec.type) for spec in self.contract.state}
+
+    def run(self, inputs: Mapping[str, np.ndarray], state: Mapping[str, np.ndarray]) -> tuple[Arrays, Arrays]:
+        """Run a chunk of any length; return the outputs and the next state. Neither argument is changed; safe from any thread."""
+        results = dict(zip(self._output_names, self._session.run(self._output_names, {**inputs, **state}), strict=True))
+        next_state = {name: results.pop(NEXT + name) for name in state}
+        return results, next_state
+
+    def create_stepper(self) -> "Stepper":
+        """Return a new stream's stepper, at the initial state."""
+        return Stepper(self._step_session, self.contract)
+
+    def warm_up(self, steps: int = 3) -> None:
+        """Run a few steps, so that the first note pays for no loading and no allocation."""
+        stepper = self.create_stepper()
+        for _ in range(steps):
+            stepper.step()
+
+    @cached_property
+    def _step_session(self) -> ort.InferenceSession:
+        """The same graph with a chunk of one: all that depended on the length alone (positions, masks, shapes) becomes constant."""
+        axis = self.contract.chunk_axis
+        return _open_session(self.path, self._bytes, (CPU,), {axis: 1} if axis else {})
+
+
+class Stepper:
+    """One stream's place in a model, advanced one step at a time.
+
+    Write a step's values into the arrays of ``inputs`` (zeros at first), call ``step``, read ``outputs``. These arrays stay the same ones,
+    and the state lies in two sets of them that a step reads and writes in turn, so that nothing is allocated or copied per step.
+    """
+
+    def __init__(self, session: ort.InferenceSession, contract: Contract):
+        self._session = session
+        self.inputs: Mapping[str, np.ndarray] = _zeros((spec.name, spec.shape, spec.type) for spec in contract.inputs)
+        self.outputs: Mapping[str, np.ndarray] = _zeros((spec.name, spec.shape, spec.type) for spec in contract.outputs)
+        self._state, self._next_state = (_zeros((spec.name, spec.shape, spec.type) for spec in contract.state) for _ in range(2))
+        self._binding, self._next_binding = self._bind(self._state, self._next_state), self._bind(self._next_state, self._state)
+
+    def _bind(self, state: Arrays, next_state: Arrays) -> ort.IOBinding:
+        binding = self._session.io_binding()
+        for name, array in {**self.inputs, **state}.items():
+            binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(array))
+        for name, array in {**self.outputs, **{NEXT + name: array for name, array in next_state.items()}}.items():
+            binding.bind_ortvalue_output(name, ort.OrtValue.ortvalue_from_numpy(array))
+        return binding
+
+    def step(self) -> Mapping[str, np.ndarray]:
+        """Advance by one step; return ``outputs``, whose arrays the next step overwrites. After an error the state is as before."""
+        self._session.run_with_iobinding(self._binding)
+        self._binding, self._next_binding = self._next_binding, self._binding
+        self._state, self._next_state = self._next_state, self._state
+        return self.outputs
+
+    def snapshot(self) -> Arrays:
+        """Return a copy of the state, by name."""
+        return {name: array.copy() for name, array in self._state.items()}
+
+    def restore(self, snapshot: Mapping[str, np.ndarray]) -> None:
+        """Go back to a state that ``snapshot`` (or ``Model.run``) returned."""
+        for name, array in self._state.items():
+            array[...] = snapshot[name]
+
+    def reset(self) -> None:
+        """Go back to the start of a stream."""
+        for array in self._state.values():
+            array.fill(0)
+
+
+def _zeros(specs: Iterable[tuple[str, tuple[int | str, ...], str]]) -> Arrays:
+    """Arrays of one step: the chunk axis has length 1."""
+    return {name: np.zeros([1 if isinstance(size, str) else size for size in shape], kind) for name, shape, kind in specs}
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PerfLiveError(f"{path}: cannot read the model: {error.strerror}; give the path of an ONNX file") from None
+
+
+def _open_session(path: Path, model: bytes, providers: tuple[str, ...], fixed_axes: Mapping[str, int]) -> ort.InferenceSession:
+    ort.set_default_logger_severity(4)  # a CUDA provider that does not load is no news on a machine without CUDA
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    for axis, size in fixed_axes.items():
+        options.add_free_dimension_override_by_name(axis, size)
+    available = [provider for provider in providers if provider in ort.get_available_providers()]
+    try:
+        return ort.InferenceSession(model, options, providers=available)
+    except _LOAD_ERRORS as error:
+        reason = str(error).splitlines()[0].rpartition(" : ")[2].rstrip(".")
+        version = f"ONNX Runtime {ort.__version__}"
+        raise PerfLiveError(f"{path}: not a model that {version} can load: {reason}; give an ONNX file of perf-export") from None
+
+
+def _check_graph(session: ort.InferenceSession, contract: Contract, path: Path) -> None:
+    """Raise PerfLiveError when the graph's inputs or outputs are not those that the contract declares."""
+    for kind, declared, real in (
+        ("input", contract.graph_inputs(), session.get_inputs()),
+        ("output", contract.graph_outputs(), session.get_outputs()),
+    ):
+        expected = {spec.name: (list(spec.shape), str(spec.type)) for spec in declared}
+        found = {value.name: (value.shape, _TYPES.get(value.type, value.type)) for value in real}
+        for name in sorted(expected.keys() | found.keys()):
+            if expected.get(name) != found.get(name):
+                difference = f"found {_show(found.get(name))}, the contract declares {_show(expected.get(name))}"
+                raise PerfLiveError(f"{path}: {kind} {name!r}: {difference}; export it again")
+
+
+def _show(tensor: tuple[list[int | str], str] | None) -> str:
+    return f"{tensor[1]} {tensor[0]}" if tensor else "none"
