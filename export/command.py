@@ -1,0 +1,85 @@
+"""``perf-export``: a checkpoint becomes a verified ONNX file, or no file."""
+
+import importlib
+import pickle
+import sys
+import tempfile
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+
+from engine.commands.errors import run
+from engine.configuration import read_yaml
+from engine.errors import UsageError
+from engine.output_file import whole_file
+from export.graph import ExportSpec, write_graph
+from export.quantise import quantise
+from export.verify import Verification, verify_float, verify_quantised
+
+# task -> module with ``build_spec(config, weights)``: the training configuration, and the checkpoint's tensors or None for random ones
+SYSTEMS = {"velocity": "export.velocity"}
+
+app = typer.Typer(add_completion=False)
+
+
+class Precision(StrEnum):
+    float32 = "float32"
+    int8 = "int8"
+
+
+@app.command()
+def export(
+    source: Annotated[Path, typer.Argument(help="checkpoint of perf-train, or a configuration (.yaml) for random weights")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="ONNX file to write")],
+    precision: Annotated[Precision, typer.Option(help="of the weights of matrix products")] = Precision.int8,
+) -> None:
+    """Export a model to ONNX, quantise it, verify it; a graph that does not verify leaves no file."""
+    torch.set_num_threads(1)
+    with whole_file(out) as path:
+        for line in export_verified(_load(source), path, precision.value):
+            print(line)
+    print(f"{out}: {out.stat().st_size / 1e6:.2f} MB, {precision.value}, verified")
+
+
+def export_verified(spec: ExportSpec, path: Path, precision: str) -> list[str]:
+    """Write ``spec`` to ``path`` in ``precision`` and verify it; return what was measured. Raises PerfLiveError when it does not verify."""
+    if precision == "float32":
+        write_graph(spec, path)
+        return [_describe("float32 against PyTorch", verify_float(spec, path))]
+    with tempfile.TemporaryDirectory() as folder:
+        float_path = Path(folder) / path.name
+        write_graph(spec, float_path)
+        float_line = _describe("float32 against PyTorch", verify_float(spec, float_path))
+        quantise(float_path, path, spec.contract)
+        return [float_line, _describe("int8 against float32", verify_quantised(spec, path, float_path))]
+
+
+def _describe(pair: str, measured: Verification) -> str:
+    return (
+        f"{pair}, {measured.steps} steps: largest difference {measured.largest_difference:.2g}, "
+        f"{measured.decision_agreement:.2%} of decisions equal, mean decision difference {measured.mean_decision_difference:.3f}"
+    )
+
+
+def _load(source: Path) -> ExportSpec:
+    config, weights = (read_yaml(source), None) if source.suffix in (".yaml", ".yml") else _read_checkpoint(source)
+    task = config.get("task")
+    if task not in SYSTEMS:
+        raise UsageError(f"{source}: task {task!r} cannot be exported; allowed: {', '.join(SYSTEMS)}")
+    return importlib.import_module(SYSTEMS[task]).build_spec(config, weights)
+
+
+def _read_checkpoint(source: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    try:
+        checkpoint = torch.load(source, map_location="cpu", weights_only=True)
+        return checkpoint["hyper_parameters"]["config"], checkpoint["state_dict"]
+    except (OSError, RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise UsageError(f"{source}: not a checkpoint of perf-train ({reason}); give a .ckpt file, or a .yaml configuration") from error
+
+
+def main() -> None:
+    sys.exit(run(app, "perf-export"))

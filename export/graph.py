@@ -1,0 +1,100 @@
+"""PyTorch module -> ONNX file with its contract in the metadata."""
+
+import logging
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+
+from engine.contract import Contract
+
+OPSET = 20  # the first with Gelu as one operator
+
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class ExportSpec:
+    """What a system gives to be exported and verified.
+
+    ``module``, in evaluation mode, is called as ``forward(*inputs, *state)`` and returns ``(*outputs, *next_state)``, in the order of the
+    contract (which says float32). ``random_inputs(rng, length)`` returns a chunk of inputs, ``random_state(rng)`` a state, not zero, that a
+    stream may come to. ``decisions`` turns a chunk's outputs, by name, into what the engine acts upon: velocities, token indices.
+    """
+
+    module: torch.nn.Module
+    contract: Contract
+    random_inputs: Callable[[np.random.Generator, int], Arrays]
+    random_state: Callable[[np.random.Generator], Arrays]
+    decisions: Callable[[Arrays], np.ndarray]
+    tolerance: float  # of float32 outputs and state against PyTorch, relative to the largest magnitude of each tensor
+    decision_agreement: float  # the least share of decisions, 0 to 1, that float32 takes as PyTorch does
+    quantised_difference: float  # the most that int8's decisions may differ from float32's, mean absolute
+
+
+def write_graph(spec: ExportSpec, path: Path) -> None:
+    """Export ``spec.module`` to ``path``: any chunk length, weights inside, the contract in the metadata."""
+    rng = np.random.default_rng(0)
+    example = spec.random_inputs(rng, 3) | spec.random_state(rng)
+    program = _export(
+        spec.module,
+        tuple(torch.from_numpy(example[tensor.name]) for tensor in spec.contract.graph_inputs()),
+        [tensor.name for tensor in spec.contract.graph_inputs()],
+        [tensor.name for tensor in spec.contract.graph_outputs()],
+        _dynamic_shapes(spec.contract),
+    )
+    model = program.model_proto
+    _strip(model)
+    save(model, spec.contract, path)
+
+
+def save(model: onnx.ModelProto, contract: Contract, path: Path) -> None:
+    """Write ``model`` with ``contract`` as its only metadata."""
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, contract.to_metadata())
+    onnx.save(model, path)
+
+
+def _dynamic_shapes(contract: Contract) -> tuple[dict[int, torch.export.Dim] | None, ...]:
+    if contract.chunk_axis is None:
+        return (None,) * len(contract.graph_inputs())
+    chunk = torch.export.Dim(contract.chunk_axis)
+    return tuple({axis: chunk for axis, size in enumerate(tensor.shape) if isinstance(size, str)} for tensor in contract.graph_inputs())
+
+
+def _export(module, example, input_names, output_names, dynamic_shapes) -> torch.onnx.ONNXProgram:
+    """Call PyTorch's exporter without its advice on optional packages and its own deprecated calls, which no user can act upon."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                module,
+                example,
+                dynamo=True,
+                verbose=False,
+                input_names=input_names,
+                output_names=output_names,
+                dynamic_shapes=dynamic_shapes,
+                opset_version=OPSET,
+            )
+    finally:
+        logger.setLevel(level)
+    assert program is not None  # noqa: S101 (None is the other exporter's answer)
+    return program
+
+
+def _strip(model: onnx.ModelProto) -> None:
+    """Remove what only the exporter needs: stack traces, which hold paths of this machine, and inner shapes, which runtimes infer."""
+    graph = model.graph
+    for item in (*graph.node, *graph.input, *graph.output, *graph.initializer):
+        del item.metadata_props[:]
+        item.doc_string = ""
+    del graph.metadata_props[:], graph.value_info[:]
+    model.doc_string = graph.doc_string = ""

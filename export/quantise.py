@@ -1,0 +1,25 @@
+"""Float32 ONNX file -> the same graph with 8-bit weights."""
+
+import logging
+from pathlib import Path
+
+import onnx
+from onnxruntime.quantization import QuantType, quantize_dynamic
+
+from engine.contract import Contract
+from export.graph import save
+
+
+def quantise(source: Path, target: Path, contract: Contract) -> None:
+    """Write ``source`` to ``target`` with the weights of its matrix products in 8 bits and their activations quantised as they come.
+
+    Unsigned weights: with signed ones, processors that have AVX2 or AVX-512 but no VNNI add pairs of products in 16 bits and saturate.
+    """
+    logger = logging.getLogger()
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # one line for each tensor that stays as it is
+    try:
+        quantize_dynamic(source, target, op_types_to_quantize=["MatMul", "Gemm"], weight_type=QuantType.QUInt8)
+    finally:
+        logger.setLevel(level)
+    save(onnx.load(target), contract.model_copy(update={"precision": "int8"}), target)
