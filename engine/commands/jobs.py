@@ -35,7 +35,8 @@ def _plan_file(inputs: Sequence[Path], output: Path, kinds: Sequence[str]) -> Jo
         raise UsageError(f"--to says what to write in a folder, and -o {str(output)!r} is a file; leave one of them out")
     if len(inputs) != 1 or inputs[0].is_dir():
         raise UsageError(f"-o {str(output)!r} is one file, and there may be several inputs; give a folder")
-    return Job(inputs[0], (check_writable(output),))
+    check_writable(output)
+    return Job(inputs[0], (output,))
 
 
 def _plan_folder(inputs: Sequence[Path], folder: Path, kinds: Sequence[str]) -> list[Job]:

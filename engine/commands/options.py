@@ -61,7 +61,7 @@ def prepare(
     model: Path | None,
 ) -> Setup:
     """Merge the command line over the preset and load the performer. Raises UsageError or PerfLiveError."""
-    excluded = parse_channels(exclude) if exclude else frozenset()
+    excluded = frozenset() if exclude is None else parse_channels(exclude)
     if preset_file:
         from engine.presets import load_preset  # pydantic takes a tenth of a second to import
 
@@ -71,7 +71,7 @@ def prepare(
         lookahead_s = preset.lookahead if lookahead_s is None else lookahead_s
         settings = [f"{name}={value}" for name, value in preset.set.items()] + list(settings)
         controllers = [f"{number}={name}" for number, name in preset.cc.items()] + list(controllers)
-        excluded = excluded if exclude else frozenset(channel - 1 for channel in preset.exclude)
+        excluded = frozenset(channel - 1 for channel in preset.exclude) if exclude is None else excluded
     loaded = load_performer(performer or DEFAULT_PERFORMER, model, lookahead_s)
     controls = parse_settings(loaded.controls, settings)
     return Setup(loaded, seed or 0, controls, parse_controller_map(loaded.controls, controllers), excluded)
@@ -81,8 +81,8 @@ def parse_channels(text: str) -> frozenset[int]:
     """Turn ``2,5-8``, counted from one, into channels 0 to 15. Raises UsageError."""
     channels: set[int] = set()
     for part in text.split(","):
-        first, _, last = part.strip().partition("-")
-        last = last or first
+        first, dash, last = part.strip().partition("-")
+        last = last if dash else first
         if not (first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last) <= 16):
             raise UsageError(f"--exclude {text!r}: expected channels from 1 to 16, as in 2,5-8")
         channels.update(range(int(first) - 1, int(last)))

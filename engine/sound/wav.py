@@ -36,6 +36,7 @@ class WavSink:
         self._origin_ns = 0
         self._frames_written = 0
         self._abandoned = False
+        self._ended = False  # whether the renderer has taken the last event
         self._error: PerfLiveError | None = None
         self._events: queue.Queue[Event | None] = queue.Queue(QUEUE_LENGTH)
         self._renderer = threading.Thread(target=self._run, name=f"render {self._path.name}", daemon=True)
@@ -71,19 +72,23 @@ class WavSink:
                 file.setsampwidth(2)
                 file.setframerate(SAMPLE_RATE)
                 self._render(file)
+            return
         except _Abandoned:
             pass
         except Exception as error:  # the thread must not die in silence: the next send raises this
             self._error = error if isinstance(error, PerfLiveError) else PerfLiveError(f"{str(self._path)!r} was not rendered: {error}")
-            while self._events.get() is not None:  # nobody may wait for room in the queue
-                pass
+        while not self._ended:  # nobody may wait for room in the queue
+            self._receive()
+
+    def _receive(self) -> Event | None:
+        event = self._events.get()
+        self._ended = event is None
+        return event
 
     def _render(self, file: wave.Wave_write) -> None:
-        while (event := self._events.get()) is not None:
+        while (event := self._receive()) is not None:
             self._render_until(file, (event.time_ns - self._origin_ns) * SAMPLE_RATE // 1_000_000_000)
             self._synthesizer.send(event.message)
-        if self._abandoned:
-            raise _Abandoned
         self._render_tail(file)
 
     def _render_until(self, file: wave.Wave_write, frame: int) -> None:
@@ -99,5 +104,7 @@ class WavSink:
                 return
 
     def _write(self, file: wave.Wave_write, samples: np.ndarray) -> None:
+        if self._abandoned:
+            raise _Abandoned
         file.writeframesraw(np.rint(samples * 32767).astype("<i2").tobytes())
         self._frames_written += len(samples)

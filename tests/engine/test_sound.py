@@ -135,6 +135,20 @@ def test_an_abandoned_wav_leaves_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.sound
+def test_a_tail_that_fails_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: WavSink, file: object, samples: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(WavSink, "_write", fail)
+    sink = WavSink(tmp_path / "take.wav")
+    sink.start(0)
+    sink.send(Event(0, note_on(0, 60, 100)))
+    with pytest.raises(PerfLiveError, match="No space left on device"):
+        sink.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.sound
 def test_a_rendering_that_fails_is_reported_and_never_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(self: WavSink, file: object, samples: object) -> None:
         raise OSError(28, "No space left on device")
