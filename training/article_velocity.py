@@ -23,6 +23,7 @@ from models.velocity_transformer.article_network import ArticleNetwork, ArticleN
 from models.velocity_transformer.article_representation import (
     BLANK,
     SPECIAL_TOKENS,
+    START,
     WINDOW_NOTES,
     WINDOW_STRIDE,
     bracket,
@@ -32,6 +33,7 @@ from models.velocity_transformer.article_representation import (
 from training.datasets.asap import read_asap
 from training.datasets.maestro import read_maestro
 
+SHORTEST_PIECE = 8  # notes
 READERS = {"asap": read_asap, "maestro": read_maestro}
 
 
@@ -56,6 +58,8 @@ class ArticleVelocityConfig(BaseModel):
     transpose_semitones: NonNegativeInt = Field(0, description="each window is transposed by -n to +n semitones")
     stretch: NonNegativeFloat = Field(0.0, description="each window's time is stretched by a factor from 1 / (1 + x) to 1 + x")
 
+    doubling_steps: NonNegativeInt = Field(0, description="windows start as pieces of 8 notes whose length doubles every n steps; 0: whole")
+
     validate_every_steps: PositiveInt = 250
     validation_windows: PositiveInt = 256
 
@@ -69,6 +73,22 @@ def learning_rate(step: int, config: ArticleVelocityConfig) -> float:
     warm = config.network.width**-0.5 * min(number**-0.5, number * config.warm_up_steps**-1.5)
     cool = min(1.0, (config.steps - step) / config.cool_down_steps) if config.cool_down_steps else 1.0
     return config.learning_rate_scale * warm * max(cool, 0.0)
+
+
+def piece_length(step: int, config: ArticleVelocityConfig) -> int:
+    """Return into pieces of how many notes, 8 to 128, the windows of optimiser step ``step`` are split.
+
+    Among few notes the decoder soon finds out which source note is its own; among 128 it takes thousands of steps.
+    """
+    if config.doubling_steps == 0:
+        return WINDOW_NOTES
+    return min(SHORTEST_PIECE << (step // config.doubling_steps), WINDOW_NOTES)
+
+
+def split(tokens: Tensor, length: int) -> Tensor:
+    """Split windows [B, 130] into pieces of ``length`` notes, each behind a start token: [B * 128 / length, 1 + length]."""
+    pieces = tokens[:, 1 : 1 + WINDOW_NOTES].reshape(-1, length)
+    return functional.pad(pieces, (1, 0), value=START)
 
 
 Window = tuple[Tensor, Tensor]  # source [S], target [S], both int64 with start and end tokens
@@ -120,7 +140,10 @@ class ArticleVelocityTask(lightning.LightningModule):
         self.network = ArticleNetwork(config.network)
 
     def training_step(self, batch: Window, batch_index: int) -> Tensor:
-        source, target = batch  # [B, S], [B, T + 1]
+        source, target = batch  # [B, 130] each
+        length = piece_length(self.global_step, self.config)
+        if length < WINDOW_NOTES:
+            source, target = split(source, length), split(target, length)
         logits = self.network(source, target[:, :-1])  # [B, T, 131]
         loss = functional.cross_entropy(
             logits.transpose(1, 2), target[:, 1:], ignore_index=BLANK, label_smoothing=self.config.label_smoothing
@@ -155,10 +178,12 @@ class ArticleVelocityTask(lightning.LightningModule):
 
 
 def collate(windows: list[Window]) -> Window:
-    """Stack windows, [B, S] each, the short ones filled with blanks."""
-    sources, targets = zip(*windows, strict=True)
-    pad = torch.nn.utils.rnn.pad_sequence
-    return pad(list(sources), batch_first=True, padding_value=BLANK), pad(list(targets), batch_first=True, padding_value=BLANK)
+    """Stack windows, [B, 130] each, the short ones filled with blanks."""
+    source, target = (
+        torch.stack([functional.pad(tokens, (0, WINDOW_NOTES + 2 - len(tokens)), value=BLANK) for tokens in column])
+        for column in zip(*windows, strict=True)
+    )
+    return source, target
 
 
 def load_task(config: ArticleVelocityConfig, data_root: Path) -> ArticleVelocityTask:

@@ -6,7 +6,7 @@ from training.evaluation.velocity_metrics import correlation, velocity_metrics
 
 def test_perfect_predictions():
     performed = [np.array([10, 20, 40]), np.array([90, 80])]
-    assert velocity_metrics(performed, performed) == pytest.approx((0.0, 1.0, 1.0, 1.0))
+    assert velocity_metrics(performed, performed) == pytest.approx((0.0, 0.0, 1.0, 1.0, 1.0))
 
 
 def test_errors_count_by_note_and_correlations_by_performance():
@@ -14,6 +14,7 @@ def test_errors_count_by_note_and_correlations_by_performance():
     performed = [np.array([10, 20, 33]), np.array([60, 50])]
     metrics = velocity_metrics(predicted, performed)
     assert metrics.mean_absolute_error == pytest.approx((0 + 0 + 3 + 10 + 10) / 5)
+    assert metrics.performance_error == pytest.approx((1 + 10) / 2)
     assert metrics.correlation == pytest.approx((np.corrcoef(predicted[0], performed[0])[0, 1] - 1) / 2)
     pooled = np.corrcoef(np.concatenate(predicted), np.concatenate(performed))[0, 1]
     assert metrics.pooled_correlation == pytest.approx(pooled)

@@ -3,6 +3,7 @@
     python -m training.evaluation.article_velocity RUN_DIR/best.ckpt --data DIR
 """
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from engine.commands.errors import run
 from models.velocity_transformer.article_decoding import choose, predict_velocities
 from models.velocity_transformer.article_network import ArticleNetwork
 from models.velocity_transformer.article_representation import (
@@ -27,6 +29,8 @@ from training.evaluation.velocity_metrics import VelocityMetrics, velocity_metri
 
 FILTER_WEIGHT = 0.2  # of the newest velocity in the exponential average
 BATCH_TAKES = 64
+
+app = typer.Typer(add_completion=False)
 
 
 def excerpts(note_tables: list[np.ndarray], longest: int, seed: int) -> list[np.ndarray]:
@@ -92,13 +96,14 @@ def evaluate(network: ArticleNetwork, train_velocities: np.ndarray, tables: list
 
 def print_table(rows: dict[str, VelocityMetrics], title: str) -> None:
     table = Table(title=title)
-    for column in ("", "mean absolute error", "correlation", "pooled correlation", "spread ratio"):
+    for column in ("", *(field.replace("_", " ") for field in VelocityMetrics._fields)):
         table.add_column(column, justify="right" if column else "left")
     for name, metrics in rows.items():
         table.add_row(name, *(f"{value:.2f}" for value in metrics))
-    Console(width=120).print(table)
+    Console(width=140).print(table)
 
 
+@app.command()
 def main(
     checkpoint: Annotated[Path, typer.Argument(help="best.ckpt or last.ckpt of a run")],
     data: Annotated[Path, typer.Option(help="folder of the data set that the run was trained on")],
@@ -117,4 +122,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    sys.exit(run(app, "article_velocity"))
