@@ -1,9 +1,7 @@
 """``perf-live``: from a port or file, through a performer, to ports, files and the sound card."""
 
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -13,10 +11,8 @@ from engine.clock import MonotonicClock, VirtualClock
 from engine.commands import options
 from engine.commands.ends import Ends, Opened, open_ends
 from engine.commands.errors import run
-from engine.errors import PerfLiveError
+from engine.commands.signals import stop_on_signals
 from engine.loop import Engine, Report
-
-STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]  # Windows has no SIGHUP
 
 app = typer.Typer(add_completion=False)
 
@@ -54,11 +50,11 @@ def live(
     clock = VirtualClock() if ends.all_files else MonotonicClock()
     opened = open_ends(ends, clock)
     engine = setup.create_engine(opened.source, opened.sinks, clock, keep_incomplete=not ends.all_files)
-    print(f"ready: {opened.source_name} -> {setup.performer.name} -> {', '.join(opened.sink_names)}", flush=True)
-    with _stop_on_signals(engine), _watch(engine, opened):
+    with stop_on_signals(engine), _watch(engine, opened):
+        print(f"ready: {opened.source_name} -> {setup.performer.name} -> {', '.join(opened.sink_names)}", flush=True)
         report = engine.run()
     if report.stopped and ends.all_files:
-        raise PerfLiveError("stopped before the end; nothing was written")
+        raise KeyboardInterrupt  # nothing was written
     _print_report(report, opened.audio.underruns if opened.audio else 0)
 
 
@@ -67,20 +63,6 @@ def _print_report(report: Report, underruns: int) -> None:
     ending = "stopped" if report.stopped else "finished"
     sound = f", {underruns} audio underruns" if underruns else ""
     print(f"{ending}: {report.notes} notes, {late}, {report.degraded} degraded{sound}", flush=True)
-
-
-@contextmanager
-def _stop_on_signals(engine: Engine) -> Iterator[None]:
-    """Let Ctrl-C, SIGTERM and a closed terminal end the run as if the music had ended; what nohup ignores stays ignored."""
-    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:
-            signal.signal(number, lambda *_: engine.stop())
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _watch(engine: Engine, opened: Opened) -> AbstractContextManager[None]:

@@ -12,6 +12,7 @@ from engine.clock import VirtualClock
 from engine.commands import options
 from engine.commands.errors import print_error, run
 from engine.commands.jobs import Job, plan_jobs
+from engine.commands.signals import stop_on_signals
 from engine.errors import PerfLiveError
 from engine.loop import Report
 from engine.midi_file import MidiTimeline, read_midi_file
@@ -81,7 +82,11 @@ def _render(job: Job, setup: options.Setup, sound_font: Path | None) -> Report:
             undo.callback(sinks[-1].abort)
         engine = setup.create_engine(FileSource(timeline, clock), sinks, clock, keep_incomplete=False)
         undo.pop_all()  # from here on the engine closes them
-    return engine.run()
+    with stop_on_signals(engine):
+        report = engine.run()
+    if report.stopped:
+        raise KeyboardInterrupt  # ends the whole command, not only this file
+    return report
 
 
 def _open_sink(path: Path, timeline: MidiTimeline, title: str, sound_font: Path | None) -> Sink:

@@ -53,7 +53,12 @@ class WavSink:
         """Let the last notes ring out and finish the file."""
         if self._renderer.is_alive():
             self._events.put(None)
-            self._renderer.join()
+            try:
+                self._renderer.join()
+            except BaseException:  # whoever cannot wait for the rest still leaves no half-written file
+                self._abandoned = True
+                self._renderer.join()
+                raise
         self._synthesizer.close()
         self._raise_error()
 
