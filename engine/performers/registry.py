@@ -7,6 +7,9 @@ from pathlib import Path
 from engine.errors import UsageError
 from engine.performer import Performer
 
+PRETRAINED = Path(__file__).parents[2] / "models" / "pretrained"  # the models that ship
+DEFAULT_PERFORMER = "velocity"
+
 Loader = Callable[[Path | None, float | None], Performer]  # (ONNX file or None for the one that ships, look-ahead in seconds or None)
 
 
@@ -21,13 +24,20 @@ def _load_passthrough(model: Path | None, lookahead_s: float | None) -> Performe
 
 
 def _load_velocity(model: Path | None, lookahead_s: float | None) -> Performer:
-    from engine.performers.velocity import load_performer
+    from engine.model import Model
+    from engine.performers.velocity import SYSTEM, VelocityPerformer
+    from engine.performers.velocity_lookahead import VelocityLookaheadPerformer
+    from models.velocity_transformer.representation import REPRESENTATION_VERSION
 
-    return load_performer(model, lookahead_s)
+    shipped = PRETRAINED / ("velocity_lookahead.onnx" if lookahead_s else "velocity.onnx")
+    loaded = Model(model or shipped, SYSTEM, REPRESENTATION_VERSION)
+    if lookahead_s:
+        return VelocityLookaheadPerformer(loaded, lookahead_s)
+    loaded.warm_up()
+    return VelocityPerformer(loaded)
 
 
 LOADERS: dict[str, Loader] = {"passthrough": _load_passthrough, "velocity": _load_velocity}
-DEFAULT_PERFORMER = "velocity"
 
 
 def load_performer(name: str, model: Path | None = None, lookahead_s: float | None = None) -> Performer:

@@ -1,6 +1,7 @@
 """Sound through the real FluidSynth: level, length, every kind of message; and what is said when something is missing."""
 
 import sys
+import time
 import wave
 from pathlib import Path
 
@@ -151,6 +152,8 @@ def test_a_tail_that_fails_is_reported(tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.mark.sound
 def test_a_rendering_that_fails_is_reported_and_never_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(self: WavSink, file: object, samples: object) -> None:
+        while not self._events.full():  # the sender is now about to wait for room
+            time.sleep(0.001)
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(WavSink, "_write", fail)
