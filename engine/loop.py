@@ -1,6 +1,9 @@
 """The engine: events from a source through a performer's stream to sinks, live, in tests and offline alike."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import gc
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +16,7 @@ from engine.scheduler import Scheduler
 from engine.sinks import Sink
 from engine.sources import Source
 
+SWITCH_INTERVAL_S = 0.0005
 DEADLINE_NS = 10_000_000  # an event that has waited longer is performed in the performer's degraded way
 
 
@@ -69,6 +73,10 @@ class Engine:
 
         However it ends, what sounds is released and every sink is closed. Raises the first failure: PerfLiveError, one line.
         """
+        with _prompt_threads():
+            return self._run()
+
+    def _run(self) -> Report:
         started = False
         try:
             self._start()
@@ -190,9 +198,10 @@ class Engine:
                 self._attempt(sink.send, event)
 
     def _close(self, complete: bool) -> None:
-        self._attempt(self._source.close)
+        """Close the sinks, then the source: letting go of a JACK input first would take the last messages from their receivers."""
         for sink in self._sinks:
             self._attempt(sink.close if complete else sink.abort)
+        self._attempt(self._source.close)
 
     def _attempt(self, action: Callable[..., None], *arguments: Any) -> None:
         """Do it; a failure is kept (the first one counts) and stops nothing."""
@@ -200,3 +209,18 @@ class Engine:
             action(*arguments)
         except Exception as error:
             self._failure = self._failure or error
+
+
+@contextmanager
+def _prompt_threads() -> Iterator[None]:
+    """While the block runs, let the thread that brings a message wait for Python half a millisecond at most, not five, and let
+    no collection of garbage stop the music to look through everything that was loaded before it.
+    """
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        sys.setswitchinterval(interval_s)

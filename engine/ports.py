@@ -1,7 +1,9 @@
 """MIDI ports over python-rtmidi: listing, opening by part of a name, virtual ports, and noticing that one has gone."""
 
 import queue
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -22,6 +24,8 @@ API_NAMES = {
     "coremidi": rtmidi.API_MACOSX_CORE,
     "winmm": rtmidi.API_WINDOWS_MM,
 }
+JACK_LONGEST_MESSAGE = 16_000  # bytes: for one that does not fit its ring buffer of 16,384 rtmidi waits for ever
+JACK_DRAIN_S = 0.1  # a port that closes takes from its receivers what they have not read yet: several periods of any usual length
 POLL_S = 0.5  # how often a port that may have gone is looked for
 
 
@@ -94,12 +98,17 @@ class OutputPort(_Port):
         """Send one message. Raises PerfLiveError when the port has gone."""
         if self.lost:
             raise PerfLiveError(f"output port {self.name!r} has gone")
+        if len(message) > JACK_LONGEST_MESSAGE and self.api == "jack":
+            print(f"left out a message of {len(message)} bytes: JACK takes {JACK_LONGEST_MESSAGE} at most", file=sys.stderr, flush=True)
+            return
         try:
             self._midi.send_message(message)
         except rtmidi.RtMidiError as error:
             raise PerfLiveError(f"cannot send to port {self.name!r}: {error}") from error
 
     def close(self) -> None:
+        if self.api == "jack" and not self.lost:
+            time.sleep(JACK_DRAIN_S)
         self._midi.close_port()
         self._midi.delete()
 
