@@ -60,7 +60,7 @@ def _open(spec: ExportSpec, path: Path, contract: Contract) -> Model:
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise PerfLiveError(f"not verified: onnx.checker: {' '.join(str(error).split())}") from error
     model = Model(path, spec.contract.system, spec.contract.representation_version)
-    if model.contract != contract:
+    if model.contract.to_metadata() != contract.to_metadata():
         raise PerfLiveError("not verified: the contract read back is not the one written")
     return model
 
