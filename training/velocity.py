@@ -121,14 +121,19 @@ def stretch_time(scalars: np.ndarray, keys: np.ndarray, factors: np.ndarray) -> 
 
 
 CONFIG = VelocityTrainingConfig
+# A performer's deviations: within a gesture, within a phrase, for as long as the performance lasts.
+NOISE_TIME_CONSTANTS_S = (0.3, 3.0, 60.0)
 
 
 class VelocityTask(lightning.LightningModule):
+    noise_shares: Tensor
+
     def __init__(self, config: VelocityTrainingConfig):
         super().__init__()
         self.save_hyperparameters({"config": config.model_dump()})
         self.config = config
         self.network = build_network(config.network)
+        self.register_buffer("noise_shares", torch.zeros(len(NOISE_TIME_CONSTANTS_S)))  # fitted after training, by velocity_noise
 
     def predict(self, batch: dict[str, Tensor]) -> Tensor:
         """Return quantiles [B, T, 17]; the causal network goes through the window as it does when playing, chunk by chunk."""
@@ -180,6 +185,7 @@ def load_task(checkpoint: Path) -> "VelocityTask":
     """Return the network and its configuration, ready to predict, of a checkpoint that ``train`` wrote."""
     stored = torch.load(checkpoint, map_location="cpu", weights_only=True)
     task = VelocityTask(VelocityTrainingConfig.model_validate(stored["hyper_parameters"]["config"]))
+    stored["state_dict"].setdefault("noise_shares", task.noise_shares)
     task.load_state_dict(stored["state_dict"])
     return task.eval()
 

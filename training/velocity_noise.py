@@ -2,10 +2,9 @@
 
     python -m training.velocity_noise RUN_DIR --data DIR
 
-writes RUN_DIR/noise.json, which perf-export puts into the model's contract.
+reads RUN_DIR/last.ckpt and writes RUN_DIR/fitted.ckpt, the same with the fitted noise, for perf-export.
 """
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -18,9 +17,7 @@ from scipy.stats import norm
 from models.velocity_transformer.network import QUANTILE_LEVELS
 from training.datasets.asap import read_asap
 from training.datasets.velocity_features import VelocityFeatures, load_velocity_features
-from training.velocity import VelocityTask, describe_windows, load_task
-
-TIME_CONSTANTS_S = (0.3, 3.0, 60.0)  # within a gesture, within a phrase, for as long as the performance lasts
+from training.velocity import NOISE_TIME_CONSTANTS_S, VelocityTask, describe_windows, load_task
 
 
 def normal_scores(quantiles: np.ndarray, velocity: np.ndarray) -> np.ndarray:
@@ -30,14 +27,14 @@ def normal_scores(quantiles: np.ndarray, velocity: np.ndarray) -> np.ndarray:
 
 
 def fit_noise(scores: list[np.ndarray], onsets_s: list[np.ndarray], furthest_notes: int = 400) -> list[float]:
-    """Fit the shares of variance of Ornstein-Uhlenbeck processes with TIME_CONSTANTS_S to the scores' products at all lags.
+    """Fit the shares of variance of Ornstein-Uhlenbeck processes with NOISE_TIME_CONSTANTS_S to the scores' products at all lags.
 
     ``scores`` and ``onsets_s``: one array a performance. What the shares leave of 1 is new with each note.
     """
     lags = np.unique(np.geomspace(1, furthest_notes, 40).astype(int))
     elapsed_s = np.concatenate([np.abs(t[lag:] - t[:-lag]) for t in onsets_s for lag in lags if len(t) > lag])
     products = np.concatenate([z[lag:] * z[:-lag] for z in scores for lag in lags if len(z) > lag])
-    columns = np.stack([np.exp(-elapsed_s / time_constant_s) for time_constant_s in TIME_CONSTANTS_S], 1)
+    columns = np.stack([np.exp(-elapsed_s / time_constant_s) for time_constant_s in NOISE_TIME_CONSTANTS_S], 1)
     variance = float(np.mean(np.concatenate(scores) ** 2))
     shares, _ = nnls(columns.T @ columns, columns.T @ products / variance)
     return [float(share) for share in shares / max(1.0, shares.sum())]
@@ -70,9 +67,9 @@ def main(
     features = load_velocity_features(list(read_asap(data, "train")), run_folder.parent / "features")
     notes = task.config.notes_per_window if task.config.network.looks_ahead else 2000
     shares = fit_noise(*score_performances(task, features, performances, notes))
-    noise = {"noise_time_constants_s": TIME_CONSTANTS_S, "noise_shares": shares}
-    (run_folder / "noise.json").write_text(json.dumps(noise, indent=1) + "\n")
-    print(f"noise shares {shares} at time constants {TIME_CONSTANTS_S} s")
+    task.noise_shares[:] = torch.tensor(shares)
+    torch.save({"state_dict": task.state_dict(), "hyper_parameters": dict(task.hparams)}, run_folder / "fitted.ckpt")
+    print(f"noise shares {shares} at time constants {NOISE_TIME_CONSTANTS_S} s")
 
 
 if __name__ == "__main__":
