@@ -4,6 +4,7 @@ NumPy only, one code for training and playing: a ``NoteTracker`` follows the mes
 Time stays in seconds here; the network compresses it. (The published article's three-bin tokens are in ``article_representation``.)
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -68,13 +69,14 @@ class NoteTracker:
     """Follows note-ons, note-offs and pedals, and describes each note-on by what came before it."""
 
     def __init__(self) -> None:
-        self._onset_s = np.full(128 + 2 * KEY_REACH, -np.inf)  # by pitch + KEY_REACH, so that every neighbourhood is one slice
-        self._release_s = np.full(128 + 2 * KEY_REACH, -np.inf)
-        self._held = np.zeros(128 + 2 * KEY_REACH, dtype=bool)
-        self._recent_onsets_s = [-np.inf] * 3  # the latest first
-        self._last_release_s = -np.inf
+        # Both by pitch + KEY_REACH, so that every neighbourhood is one slice.
+        self._moved_s = np.full(128 + 2 * KEY_REACH, -1e9)  # when a key last went down or up
+        self._direction = np.zeros(128 + 2 * KEY_REACH)  # 1 while it is held, -1 once it was released
+        self._onset_s = [-math.inf] * 128  # by pitch
+        self._recent_onsets_s = [-math.inf] * 3  # the latest first
+        self._last_release_s = -math.inf
         self._pedal_depth = 0.0
-        self._pedal_change_s = -np.inf
+        self._pedal_change_s = -math.inf
         self._soft_pedal_depth = 0.0
         self._densities = [0.0] * len(DENSITY_TIME_CONSTANTS_S)
 
@@ -83,17 +85,20 @@ class NoteTracker:
         self._decay_densities(time_s)
         scalars = self._scalars(time_s, pitch)
         keys = self._keys(time_s, pitch)
-        self._onset_s[pitch + KEY_REACH] = time_s
-        self._held[pitch + KEY_REACH] = True
+        self._onset_s[pitch] = time_s
+        self._move_key(time_s, pitch, 1)
         self._recent_onsets_s = [time_s, *self._recent_onsets_s[:2]]
         for index, time_constant_s in enumerate(DENSITY_TIME_CONSTANTS_S):
             self._densities[index] += 1.0 / time_constant_s
         return NoteFeatures(pitch_index(pitch), keys, scalars)
 
     def note_off(self, time_s: float, pitch: int) -> None:
-        self._held[pitch + KEY_REACH] = False
-        self._release_s[pitch + KEY_REACH] = time_s
+        self._move_key(time_s, pitch, -1)
         self._last_release_s = time_s
+
+    def _move_key(self, time_s: float, pitch: int, direction: int) -> None:
+        self._moved_s[pitch + KEY_REACH] = time_s
+        self._direction[pitch + KEY_REACH] = direction
 
     def sustain_pedal(self, time_s: float, value: int) -> None:
         """``value`` is the controller's, 0 to 127."""
@@ -107,11 +112,11 @@ class NoteTracker:
     def _decay_densities(self, time_s: float) -> None:
         elapsed_s = min(time_s - self._recent_onsets_s[0], 1e3)
         for index, time_constant_s in enumerate(DENSITY_TIME_CONSTANTS_S):
-            self._densities[index] *= float(np.exp(-elapsed_s / time_constant_s))
+            self._densities[index] *= math.exp(-elapsed_s / time_constant_s)
 
     def _scalars(self, time_s: float, pitch: int) -> np.ndarray:
         since = [time_s - onset_s for onset_s in self._recent_onsets_s]
-        since.append(time_s - float(self._onset_s[pitch + KEY_REACH]))
+        since.append(time_s - self._onset_s[pitch])
         since.append(time_s - self._last_release_s)
         return np.array(
             [
@@ -126,7 +131,9 @@ class NoteTracker:
 
     def _keys(self, time_s: float, pitch: int) -> np.ndarray:
         around = slice(pitch, pitch + KEYS)
-        held_s = np.clip(time_s - self._onset_s[around], 1e-3, HELD_LIMIT_S)
-        released_s = np.maximum(time_s - self._release_s[around], 1e-3)
-        recently = np.where(released_s < RELEASED_LIMIT_S, -released_s, 0.0)
-        return np.where(self._held[around], held_s, recently).astype(np.float32)
+        elapsed_s = time_s - self._moved_s[around]
+        np.maximum(elapsed_s, 1e-3, out=elapsed_s)
+        np.minimum(elapsed_s, HELD_LIMIT_S, out=elapsed_s)
+        elapsed_s *= self._direction[around]
+        elapsed_s[elapsed_s <= -RELEASED_LIMIT_S] = 0.0
+        return elapsed_s.astype(np.float32)
