@@ -3,10 +3,11 @@
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from engine.clock import Clock
-from engine.errors import UsageError
+from engine.errors import PerfLiveError, UsageError
 from engine.midi_file import MidiTimeline, read_midi_file
 from engine.recorder import Recorder
 from engine.sinks import MidiFileSink, PortSink, Sink
@@ -115,11 +116,19 @@ def open_ends(ends: Ends, clock: Clock) -> Opened:
     return opened
 
 
+def load_ports() -> ModuleType:
+    """Return ``engine.ports``. Raises PerfLiveError where the system's MIDI libraries are missing."""
+    try:
+        from engine import ports
+    except ImportError as error:
+        raise PerfLiveError(f"MIDI ports cannot be used here: {error}; on Linux install libasound2 with apt") from error
+    return ports
+
+
 def _open_input(ends: Ends, timeline: MidiTimeline | None, clock: Clock) -> Opened:
     if timeline is not None:
         return Opened(FileSource(timeline, clock), str(ends.input))
-    from engine.ports import open_input
-
+    open_input = load_ports().open_input
     name, virtual = (ends.virtual, True) if ends.input is None else (ends.input, False)
     port = open_input(str(name), clock, ends.api, virtual)
     return Opened(PortSource(port, clock), port.name, ports=[port])
@@ -147,8 +156,6 @@ def _open_outputs(ends: Ends, timeline: MidiTimeline | None, opened: Opened) -> 
 
 
 def _open_port(opened: Opened, name: str, api: str | None, virtual: bool) -> None:
-    from engine.ports import open_output
-
-    port = open_output(name, api, virtual)
+    port = load_ports().open_output(name, api, virtual)
     opened.ports.append(port)
     opened.add(PortSink(port), port.name)

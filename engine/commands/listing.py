@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from engine.commands.ends import load_ports
 from engine.errors import PerfLiveError, UsageError
 from engine.performers.registry import LOADERS, load_performer
 
@@ -30,12 +31,10 @@ def print_list(api: str | None) -> None:
 
 def port_rows(api: str | None) -> Iterator[Row]:
     try:
-        from engine.ports import list_ports
-
-        ports = list_ports(api)
+        ports = load_ports().list_ports(api)
     except UsageError:
         raise
-    except (PerfLiveError, ImportError) as error:
+    except PerfLiveError as error:
         yield ("MIDI", "none", "", "", str(error))
         return
     for kind, names in (("input", ports.inputs), ("output", ports.outputs)):

@@ -9,7 +9,7 @@ import typer
 
 from engine.clock import MonotonicClock, VirtualClock
 from engine.commands import options
-from engine.commands.ends import Ends, Opened, open_ends
+from engine.commands.ends import Ends, Opened, load_ports, open_ends
 from engine.commands.errors import run
 from engine.commands.signals import stop_on_signals
 from engine.loop import Engine, Report
@@ -67,11 +67,7 @@ def _print_report(report: Report, underruns: int) -> None:
 
 def _watch(engine: Engine, opened: Opened) -> AbstractContextManager[None]:
     """Let the loss of a port end the run."""
-    if not opened.ports:
-        return nullcontext()
-    from engine.ports import watch
-
-    return watch(opened.ports, engine.fail)
+    return load_ports().watch(opened.ports, engine.fail) if opened.ports else nullcontext()
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from command_line import PRELUDE, BrokenPerformer, Command, ScaledPerformer, assert_refused, command
 
+import engine
 from engine.clock import MonotonicClock
 from engine.commands.live import app
 from engine.commands.options import parse_channels
@@ -237,3 +238,10 @@ def test_a_signal_ends_the_notes_and_keeps_the_take(number: signal.Signals, jack
     messages = [event.message for event in received if event is not None]
     assert messages == [control_change(0, 64, 127), note_on(0, 60, 77), note_off(0, 60), control_change(0, 64, 0)]
     assert [event.message for event in read_midi_file(tmp_path / "take.mid").events] == messages
+
+
+def test_missing_midi_libraries_are_one_line(perf_live: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(engine, "ports")
+    monkeypatch.setitem(sys.modules, "engine.ports", None)
+    ended = perf_live("--in", "keyboard", "--out", "out.mid", "--performer", "passthrough")
+    assert_refused(ended, 1, "MIDI ports cannot be used", "libasound2")
