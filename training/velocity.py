@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from models.velocity_transformer.network import MEDIAN, CausalVelocityTransformer, VelocityTransformerConfig, build_network, pinball_loss
-from models.velocity_transformer.representation import HINT_EDGES, LONGEST_S, PITCHES, SCALARS
+from models.velocity_transformer.representation import HINT_EDGES, LONGEST_S, PITCHES, RELEASED_LIMIT_S, SCALARS
 from training.datasets.asap import read_asap
 from training.datasets.velocity_features import VelocityFeatures, load_velocity_features
 
@@ -118,6 +118,7 @@ def stretch_time(scalars: np.ndarray, keys: np.ndarray, factors: np.ndarray) -> 
     if scalars.shape[-1] > len(SCALARS):
         scalars[..., len(SCALARS)] *= factors
     keys *= factors[..., None]
+    keys[keys <= -RELEASED_LIMIT_S] = 0.0
 
 
 CONFIG = VelocityTrainingConfig

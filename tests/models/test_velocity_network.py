@@ -27,13 +27,13 @@ def causal():
     return network
 
 
-def random_notes(batch=1, notes=NOTES, scalars=len(SCALARS), seed=0):
+def random_notes(batch=1, notes=NOTES, scalars=SCALARS, seed=0):
     generator = torch.Generator().manual_seed(seed)
     return (
         torch.randint(0, PITCHES, (batch, notes), generator=generator),
         torch.randint(0, HINTS, (batch, notes), generator=generator),
         torch.randn(batch, notes, KEYS, generator=generator),
-        torch.rand(batch, notes, scalars, generator=generator) * 3,
+        torch.rand(batch, notes, len(scalars), generator=generator) * 3,
     )
 
 
@@ -100,7 +100,7 @@ def test_looking_ahead_hears_both_sides():
     torch.manual_seed(0)
     config = VelocityTransformerConfig(**SMALL, looks_ahead=True)
     network = LookaheadVelocityTransformer(config).eval()
-    pitch, hint, keys, scalars = random_notes(scalars=len(LOOKAHEAD_SCALARS))
+    pitch, hint, keys, scalars = random_notes(scalars=LOOKAHEAD_SCALARS)
     keys.requires_grad_()
     network(pitch, hint, keys, scalars)[0, 11, MEDIAN].backward()
     heard = keys.grad[0].abs().sum(-1) > 0
