@@ -188,8 +188,7 @@ class Engine:
             sink.send(event)
 
     def _release(self) -> None:
-        """End every sounding note and lift the pedals on every sink that still takes anything."""
-        self._scheduler.clear()
+        """End every sounding note and lift the pedals on every sink that still takes anything. What has not begun never will."""
         ended_by_itself = not (self._failure or self._stopping)  # then the time is the music's, so that a file comes out the same live
         time_ns = self._scheduler.last_due_ns if ended_by_itself else self._clock.now_ns()
         events = self._scheduler.ledger.release_all(time_ns)

@@ -52,7 +52,3 @@ class Scheduler:
         if lateness_ns > LATE_NS:
             self.late += 1
         self.ledger.observe(event.message, event.track)
-
-    def clear(self) -> None:
-        """Drop what waits: its notes have not begun, and the ledger ends the ones that have."""
-        self._heap.clear()

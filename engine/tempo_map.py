@@ -49,5 +49,4 @@ class TempoMap:
         if time_ns <= 0 or span == 0:
             return self._ticks[i]
         beyond = time_ns * self._denominator - self._elapsed[i] * self._numerator
-        tick = max(self._ticks[i], self._ticks[i] + (2 * beyond + span) // (2 * span))
-        return min(tick, self._ticks[i + 1]) if i + 1 < len(self._ticks) else tick
+        return self._ticks[i] + max(0, (2 * beyond + span) // (2 * span))

@@ -47,6 +47,14 @@ def test_a_key_that_was_struck_twice_is_released_twice_in_the_tracks_it_came_fro
     ]
 
 
+def test_a_key_that_was_struck_twice_and_let_go_once_still_sounds():
+    ledger = NoteLedger()
+    for message in (note_on(0, 60, 64), note_on(0, 60, 64), note_off(0, 60)):
+        ledger.observe(message)
+    assert ledger.sounding == 1
+    assert ledger.release_all() == [Event(0, note_off(0, 60))]
+
+
 def test_a_sender_without_note_offs_does_not_fill_the_memory():
     ledger = NoteLedger()
     for _ in range(10_000):

@@ -17,12 +17,21 @@ def test_ticks_come_back_exactly(division, tempos, ticks):
         assert tempo_map.to_tick(tempo_map.to_ns(tick)) == tick
 
 
-@given(divisions, tempo_lists, st.lists(st.integers(-10, 10**12), min_size=2))
+@given(
+    divisions,
+    st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 0xFFFFFF) | st.integers(0, 3)), max_size=8).map(sorted),
+    st.lists(st.integers(-10, 10**12) | st.integers(0, 300_000), min_size=2),
+)
 def test_any_time_has_a_tick_and_order_is_kept(division, tempos, times_ns):
     tempo_map = TempoMap(division, tempos)
     ticks = [tempo_map.to_tick(time_ns) for time_ns in sorted(times_ns)]
     assert ticks == sorted(ticks)
     assert ticks[0] >= 0
+
+
+def test_ticks_shorter_than_a_nanosecond_stay_before_the_next_tempo():
+    tempo_map = TempoMap(32_767, [(0, 1), (10_000, 500_000)])
+    assert max(tempo_map.to_tick(time_ns) for time_ns in range(tempo_map.to_ns(10_000))) <= 10_000
 
 
 def test_times_follow_the_tempos():
