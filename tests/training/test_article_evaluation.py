@@ -37,6 +37,7 @@ def test_excerpts_are_seeded_and_never_longer_than_asked():
     first, second = excerpts(tables, 100, seed=3), excerpts(tables, 100, seed=3)
     assert [len(table) for table in first] == [100, 10]
     assert all((a == b).all() for a, b in zip(first, second, strict=True))
+    assert [len(table) for table in excerpts([*tables, notes(20)], 15, seed=3, tables=2)] in ([15, 10], [15, 15], [10, 15])
     assert (first[0]["onset_sec"] != excerpts(tables, 100, seed=4)[0]["onset_sec"]).any()
 
 

@@ -33,9 +33,14 @@ BATCH_TAKES = 64
 app = typer.Typer(add_completion=False)
 
 
-def excerpts(note_tables: list[np.ndarray], longest: int, seed: int) -> list[np.ndarray]:
-    """Return ``longest`` notes in a row, from a seeded random place, of each table (the whole table where it is shorter)."""
+def excerpts(note_tables: list[np.ndarray], longest: int, seed: int, tables: int | None = None) -> list[np.ndarray]:
+    """Return ``longest`` notes in a row, from a seeded random place, of each table (the whole table where it is shorter).
+
+    ``tables`` keeps a seeded random choice of so many tables, in their order.
+    """
     rng = np.random.default_rng(seed)
+    kept = np.sort(rng.permutation(len(note_tables))[:tables])
+    note_tables = [note_tables[index] for index in kept]
     firsts = [rng.integers(max(len(notes) - longest, 0) + 1) for notes in note_tables]
     return [notes[first : first + longest] for notes, first in zip(note_tables, firsts, strict=True)]
 
@@ -108,6 +113,7 @@ def main(
     checkpoint: Annotated[Path, typer.Argument(help="best.ckpt or last.ckpt of a run")],
     data: Annotated[Path, typer.Option(help="folder of the data set that the run was trained on")],
     notes: Annotated[int, typer.Option(min=1, help="longest excerpt of a performance")] = 256,
+    performances: Annotated[int | None, typer.Option(min=1, help="how many, chosen at random by the seed; all if not given")] = None,
     seed: int = 0,
     threads: Annotated[int, typer.Option(min=1)] = 1,
 ) -> None:
@@ -116,7 +122,7 @@ def main(
     config, network = load_network(checkpoint)
     read = READERS[config.dataset]
     train_velocities = np.concatenate([performance.notes["velocity"] for performance in read(data, "train")])
-    tables = excerpts([performance.notes for performance in read(data, "validation") if len(performance.notes)], notes, seed)
+    tables = excerpts([performance.notes for performance in read(data, "validation") if len(performance.notes)], notes, seed, performances)
     total = sum(map(len, tables))
     print_table(evaluate(network, train_velocities, tables, seed), f"{len(tables)} performances, {total} notes, three-bin hint")
 
