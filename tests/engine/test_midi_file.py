@@ -129,6 +129,12 @@ def test_a_new_file_is_read_by_others(tmp_path):
     assert [message.type for message in theirs] == ["note_on", "note_off", "end_of_track"]  # a clock tick has no place in a file
 
 
+def test_an_event_of_a_track_that_the_file_has_not_goes_into_the_first(tmp_path):
+    path = tmp_path / "new.mid"
+    write_midi_file(path, [Event(0, note_on(0, 60, 64), track=5)])
+    assert read_midi_file(path).events == [Event(0, note_on(0, 60, 64), track=0)]
+
+
 def test_a_silence_longer_than_the_format_knows_is_written_in_parts(tmp_path):
     path = tmp_path / "long.mid"
     end_ns = (2 * LONGEST_DELTA_TICKS + 5) * 250_000
