@@ -25,16 +25,16 @@ def _load_passthrough(model: Path | None, lookahead_s: float | None) -> Performe
 
 def _load_velocity(model: Path | None, lookahead_s: float | None) -> Performer:
     from engine.model import Model
-    from engine.performers.velocity import SYSTEM, VelocityPerformer
+    from engine.performers.velocity import LOOKAHEAD_SYSTEM, SYSTEM, VelocityPerformer
     from engine.performers.velocity_lookahead import VelocityLookaheadPerformer
     from models.velocity_transformer.representation import REPRESENTATION_VERSION
 
-    shipped = PRETRAINED / ("velocity_lookahead.onnx" if lookahead_s else "velocity.onnx")
-    loaded = Model(model or shipped, SYSTEM, REPRESENTATION_VERSION)
     if lookahead_s:
-        return VelocityLookaheadPerformer(loaded, lookahead_s)
-    loaded.warm_up()
-    return VelocityPerformer(loaded)
+        ahead = Model(model or PRETRAINED / "velocity_lookahead.onnx", LOOKAHEAD_SYSTEM, REPRESENTATION_VERSION)
+        return VelocityLookaheadPerformer(ahead, lookahead_s)
+    causal = Model(model or PRETRAINED / "velocity.onnx", SYSTEM, REPRESENTATION_VERSION)
+    causal.warm_up()
+    return VelocityPerformer(causal)
 
 
 LOADERS: dict[str, Loader] = {"passthrough": _load_passthrough, "velocity": _load_velocity}
