@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from engine.clock import Clock
+from engine.clock import Clock, VirtualClock
 from engine.controls import Control
 from engine.errors import PerfLiveError
 from engine.events import DRUM_CHANNEL, Event, channel_of, is_channel_message, is_control_change, is_note_on
 from engine.performer import Performer, PerformerStream
-from engine.scheduler import Scheduler
+from engine.sender import Sender, ThreadSender
 from engine.sinks import Sink
 from engine.sources import Source
 
@@ -63,7 +63,8 @@ class Engine:
         self._deadline_ns = deadline_ns
         self._keep_incomplete = keep_incomplete
         self._latency_ns = performer.latency_ns
-        self._scheduler = Scheduler()
+        thinks_ahead = performer.latency_ns > 0 and not isinstance(clock, VirtualClock)
+        self._sender = ThreadSender(self._sinks, clock, self.fail) if thinks_ahead else Sender(self._sinks, clock)
         self._failure: BaseException | None = None
         self._stopping = False
         self._events_in = self._notes = self._degraded = 0
@@ -84,6 +85,8 @@ class Engine:
             self._play()
         except BaseException as error:  # even a keyboard interrupt must not leave a note sounding
             self._failure = self._failure or error
+            self._sender.abandon()
+        self._attempt(self._sender.finish)
         complete = started and (self._keep_incomplete or not (self._failure or self._stopping))
         self._release()
         self._close(complete)
@@ -94,15 +97,16 @@ class Engine:
     def stop(self) -> None:
         """End the run now. Safe from any thread and from a signal handler."""
         self._stopping = True
+        self._sender.abandon()
         self._source.wake()
 
-    def fail(self, failure: PerfLiveError) -> None:
+    def fail(self, failure: BaseException) -> None:
         """End the run now and let ``run`` raise ``failure``. Safe from any thread."""
         self._failure = self._failure or failure
         self.stop()
 
     def report(self) -> Report:
-        scheduler = self._scheduler
+        scheduler = self._sender.scheduler
         return Report(
             self._events_in, scheduler.sent, self._notes, self._degraded, scheduler.late, scheduler.most_lateness_ns, self._stopping
         )
@@ -111,6 +115,7 @@ class Engine:
         start_ns = self._clock.now_ns()
         for sink in self._sinks:
             sink.start(start_ns + self._latency_ns)
+        self._sender.start()
         self._source.start(start_ns)
 
     def _play(self) -> None:
@@ -125,15 +130,15 @@ class Engine:
                 self._take(event)
                 resting = True
             elif self._source.exhausted and not finished:
-                self._dispatch(self._call(self._stream.finish))
+                self._sender.put(self._call(self._stream.finish))
                 finished, resting = True, False
             elif not self._stopping and until_ns is not None:
                 self._advance(min(until_ns, self._clock.now_ns()))
                 resting = resting and self._call(self._stream.rest)
-            self._send_due()
+            self._sender.send_due()
 
     def _next_due_ns(self) -> int | None:
-        ours, streams = self._scheduler.next_due_ns(), self._call(self._stream.next_due_ns)
+        ours, streams = self._sender.next_due_ns(), self._call(self._stream.next_due_ns)
         if ours is None or streams is None:
             return streams if ours is None else ours
         return min(ours, streams)
@@ -149,14 +154,14 @@ class Engine:
             late = self._clock.now_ns() - event.time_ns > self._deadline_ns
             self._degraded += late
             self._notes += is_note_on(message)
-            self._dispatch(self._call(self._stream.feed, event, late))
+            self._sender.put(self._call(self._stream.feed, event, late))
         else:
-            self._dispatch((event._replace(time_ns=event.time_ns + self._latency_ns) if self._latency_ns else event,))
+            self._sender.put((event._replace(time_ns=event.time_ns + self._latency_ns) if self._latency_ns else event,))
 
     def _advance(self, until_ns: int) -> None:
         """Take from the stream what became certain up to ``until_ns``: step by step, so that it does not matter when we look."""
         while (due_ns := self._call(self._stream.next_due_ns)) is not None and due_ns <= until_ns:
-            self._dispatch(self._call(self._stream.advance, due_ns))
+            self._sender.put(self._call(self._stream.advance, due_ns))
 
     def _call(self, method: Callable[..., Any], *arguments: Any) -> Any:
         """Call the stream; what goes wrong inside is a failure of the performer, in one line."""
@@ -168,30 +173,11 @@ class Engine:
             detail = " ".join(str(error).split())
             raise PerfLiveError(f"performer {self._performer.name!r} failed: {type(error).__name__}: {detail}") from error
 
-    def _dispatch(self, events: Iterable[Event]) -> None:
-        """Send what is due and keep the rest."""
-        for event in events:
-            if self._scheduler.goes_first(event, now_ns := self._clock.now_ns()):
-                self._send(event, now_ns)
-            else:
-                self._scheduler.add(event)
-
-    def _send_due(self) -> None:
-        if len(self._scheduler):
-            now_ns = self._clock.now_ns()
-            for event in self._scheduler.pop_due(now_ns):
-                self._send(event, now_ns)
-
-    def _send(self, event: Event, now_ns: int) -> None:
-        self._scheduler.account(event, now_ns)
-        for sink in self._sinks:
-            sink.send(event)
-
     def _release(self) -> None:
         """End every sounding note and lift the pedals on every sink that still takes anything. What has not begun never will."""
         ended_by_itself = not (self._failure or self._stopping)  # then the time is the music's, so that a file comes out the same live
-        time_ns = self._scheduler.last_due_ns if ended_by_itself else self._clock.now_ns()
-        events = self._scheduler.ledger.release_all(time_ns)
+        time_ns = self._sender.scheduler.last_due_ns if ended_by_itself else self._clock.now_ns()
+        events = self._sender.scheduler.ledger.release_all(time_ns)
         for sink in self._sinks:
             for event in events:
                 self._attempt(sink.send, event)

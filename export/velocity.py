@@ -11,8 +11,9 @@ from engine.contract import Contract, ControlRange, StateSpec, TensorSpec
 from engine.performers.velocity import LOOKAHEAD_SYSTEM, SYSTEM
 from engine.performers.velocity_expression import CONTROLS
 from export.graph import Arrays, ExportSpec
-from models.velocity_transformer.network import MEDIAN, QUANTILE_LEVELS, VelocityTransformerConfig
+from models.velocity_transformer.network import MEDIAN, QUANTILE_LEVELS, CausalVelocityTransformer, VelocityTransformerConfig
 from models.velocity_transformer.representation import HINTS, KEYS, LOOKAHEAD_SCALARS, PITCHES, REPRESENTATION_VERSION, SCALARS
+from models.velocity_transformer.streaming import StreamingVelocityTransformer, cache_shape, written_column
 from training.datasets.asap import LICENCE
 from training.velocity import NOISE_TIME_CONSTANTS_S, VelocityTask, VelocityTrainingConfig
 
@@ -26,7 +27,7 @@ def build_spec(config: dict[str, Any], weights: dict[str, torch.Tensor] | None) 
         task.load_state_dict(weights)
     network = task.config.network
     return ExportSpec(
-        module=task.network.eval(),
+        module=(StreamingVelocityTransformer(task.network) if isinstance(task.network, CausalVelocityTransformer) else task.network).eval(),
         contract=_contract(task, config),
         random_inputs=lambda rng, length: _random_inputs(rng, length, network),
         random_state=lambda rng: _random_state(rng, network),
@@ -40,10 +41,6 @@ def build_spec(config: dict[str, Any], weights: dict[str, torch.Tensor] | None) 
 def _contract(task: VelocityTask, config: dict[str, Any]) -> Contract:
     network = task.config.network
     scalars = len(LOOKAHEAD_SCALARS if network.looks_ahead else SCALARS)
-    state = (
-        StateSpec(name="cache", shape=(network.layers, 1, network.window - 1, 2 * network.head_width), type="float32"),
-        StateSpec(name="filled", shape=(1,), type="int64"),
-    )
     return Contract(
         system=LOOKAHEAD_SYSTEM if network.looks_ahead else SYSTEM,
         representation_version=REPRESENTATION_VERSION,
@@ -54,7 +51,7 @@ def _contract(task: VelocityTask, config: dict[str, Any]) -> Contract:
             TensorSpec(name="scalars", shape=(1, "notes", scalars), type="float32"),
         ),
         outputs=(TensorSpec(name="quantiles", shape=(1, "notes", len(QUANTILE_LEVELS)), type="float32"),),
-        state=() if network.looks_ahead else state,
+        state=() if network.looks_ahead else (StateSpec(name="cache", shape=cache_shape(network), type="float32"),),
         controls=tuple(ControlRange(name=control.name, minimum=control.minimum, maximum=control.maximum) for control in CONTROLS),
         constants={
             "quantile_levels": list(QUANTILE_LEVELS),
@@ -84,5 +81,7 @@ def _random_inputs(rng: np.random.Generator, length: int, network: VelocityTrans
 def _random_state(rng: np.random.Generator, network: VelocityTransformerConfig) -> Arrays:
     if network.looks_ahead:
         return {}
-    shape = (network.layers, 1, network.window - 1, 2 * network.head_width)
-    return {"cache": rng.normal(size=shape).astype(np.float32), "filled": np.array([network.window // 2])}
+    cache = rng.normal(size=cache_shape(network)).astype(np.float32)
+    cache[:, written_column(network)] = 1
+    cache[: network.window // 2] = 0  # rows that are not written yet
+    return {"cache": cache}
