@@ -23,7 +23,6 @@ from models.velocity_transformer.article_network import ArticleNetwork, ArticleN
 from models.velocity_transformer.article_representation import (
     BLANK,
     SPECIAL_TOKENS,
-    START,
     WINDOW_NOTES,
     WINDOW_STRIDE,
     bracket,
@@ -33,7 +32,6 @@ from models.velocity_transformer.article_representation import (
 from training.datasets.asap import read_asap
 from training.datasets.maestro import read_maestro
 
-SHORTEST_PIECE = 8  # notes
 READERS = {"asap": read_asap, "maestro": read_maestro}
 
 
@@ -58,8 +56,6 @@ class ArticleVelocityConfig(BaseModel):
     transpose_semitones: NonNegativeInt = Field(0, description="each window is transposed by -n to +n semitones")
     stretch: NonNegativeFloat = Field(0.0, description="each window's time is stretched by a factor from 1 / (1 + x) to 1 + x")
 
-    doubling_steps: NonNegativeInt = Field(0, description="windows start as pieces of 8 notes whose length doubles every n steps; 0: whole")
-
     validate_every_steps: PositiveInt = 250
     validation_windows: PositiveInt = 256
 
@@ -73,22 +69,6 @@ def learning_rate(step: int, config: ArticleVelocityConfig) -> float:
     warm = config.network.width**-0.5 * min(number**-0.5, number * config.warm_up_steps**-1.5)
     cool = min(1.0, (config.steps - step) / config.cool_down_steps) if config.cool_down_steps else 1.0
     return config.learning_rate_scale * warm * max(cool, 0.0)
-
-
-def piece_length(step: int, config: ArticleVelocityConfig) -> int:
-    """Return into pieces of how many notes, 8 to 128, the windows of optimiser step ``step`` are split.
-
-    Among few notes the decoder soon finds out which source note is its own; among 128 it takes thousands of steps.
-    """
-    if config.doubling_steps == 0:
-        return WINDOW_NOTES
-    return min(SHORTEST_PIECE << (step // config.doubling_steps), WINDOW_NOTES)
-
-
-def split(tokens: Tensor, length: int) -> Tensor:
-    """Split windows [B, 130] into pieces of ``length`` notes, each behind a start token: [B * 128 / length, 1 + length]."""
-    pieces = tokens[:, 1 : 1 + WINDOW_NOTES].reshape(-1, length)
-    return functional.pad(pieces, (1, 0), value=START)
 
 
 Window = tuple[Tensor, Tensor]  # source [S], target [S], both int64 with start and end tokens
@@ -141,9 +121,6 @@ class ArticleVelocityTask(lightning.LightningModule):
 
     def training_step(self, batch: Window, batch_index: int) -> Tensor:
         source, target = batch  # [B, 130] each
-        length = piece_length(self.global_step, self.config)
-        if length < WINDOW_NOTES:
-            source, target = split(source, length), split(target, length)
         logits = self.network(source, target[:, :-1])  # [B, T, 131]
         loss = functional.cross_entropy(
             logits.transpose(1, 2), target[:, 1:], ignore_index=BLANK, label_smoothing=self.config.label_smoothing

@@ -8,8 +8,8 @@ import torch
 import yaml
 
 from engine.errors import PerfLiveError
-from models.velocity_transformer.article_representation import START, decode_notes, decode_velocities
-from training.article_velocity import CONFIG, WindowSource, WindowStream, collate, learning_rate, load_network, piece_length, split, train
+from models.velocity_transformer.article_representation import BLANK, START, decode_notes, decode_velocities
+from training.article_velocity import CONFIG, WindowSource, WindowStream, collate, learning_rate, load_network, train
 from training.datasets.maestro import COLUMNS, TABLE
 from training.datasets.performances import NOTE_DTYPE
 
@@ -122,19 +122,11 @@ def test_a_stream_of_windows_goes_on_where_it_is_told():
     assert all(torch.equal(a[0], b[0]) for a, b in zip(whole[5:], rest, strict=True))
 
 
-def test_pieces_double_until_they_are_windows():
-    config = CONFIG(**TINY, doubling_steps=10)
-    assert [piece_length(step, config) for step in (0, 9, 10, 25, 35, 40, 5000)] == [8, 8, 16, 32, 64, 128, 128]
-    assert piece_length(0, CONFIG(**TINY)) == 128
-
-
-def test_splitting_keeps_every_note_behind_a_start_token():
+def test_short_takes_are_filled_with_blanks():
     source = WindowSource([notes(128), notes(20)], CONFIG(**TINY))
-    windows, _ = collate([source.window(0), source.window(1)])
-    pieces = split(windows, 16)
-    assert windows.shape == (2, 130) and pieces.shape == (16, 17)
-    assert (pieces[:, 0] == START).all()
-    assert torch.equal(pieces[:, 1:].reshape(2, 128), windows[:, 1:129])
+    sources, targets = collate([source.window(0), source.window(1)])
+    assert sources.shape == targets.shape == (2, 130)
+    assert (sources[1, 22:] == BLANK).all() and (targets[1, 22:] == BLANK).all() and (sources[1, :22] != BLANK).all()
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one(data, tmp_path):
