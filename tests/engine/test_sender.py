@@ -58,7 +58,8 @@ class MadeUpTimeline:
 def timeline(notes=6, spacing_ns=20_000_000):
     events = []
     for number in range(notes):
-        events += [Event(number * spacing_ns, note_on(0, 60 + number, 64)), Event(number * spacing_ns + 10_000_000, note_off(0, 60 + number))]
+        onset_ns = number * spacing_ns
+        events += [Event(onset_ns, note_on(0, 60 + number, 64)), Event(onset_ns + 10_000_000, note_off(0, 60 + number))]
     return events
 
 
