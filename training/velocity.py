@@ -20,11 +20,15 @@ from training.datasets.velocity_features import VelocityFeatures, load_velocity_
 
 
 class VelocityTrainingConfig(BaseModel):
-    """``stretch`` 0.2 stretches time by a factor from 1/1.2 to 1.2; ``hint_share`` is how many windows are given the velocity hint."""
+    """``stretch`` 0.2 stretches time by a factor from 1/1.2 to 1.2; ``hint_share`` is how many windows are given the velocity hint.
+
+    ``start_run`` names a run beside this one whose weights to start from; of more blocks, evenly spread ones are taken.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     task: Literal["velocity"]
+    start_run: str | None = None
     network: VelocityTransformerConfig
     windows_per_batch: int = Field(gt=0)
     notes_per_window: int = Field(gt=0)
@@ -191,6 +195,13 @@ def load_task(checkpoint: Path) -> "VelocityTask":
     return task.eval()
 
 
+def start_from(task: "VelocityTask", start: "VelocityTask") -> None:
+    """Give ``task`` the weights of ``start``, which may have more blocks: evenly spread ones are taken."""
+    kept = np.linspace(0, start.config.network.layers - 1, task.config.network.layers).round().astype(int)
+    start.network.blocks = torch.nn.ModuleList(start.network.blocks[index] for index in kept)
+    task.load_state_dict(start.state_dict())
+
+
 def train(config: VelocityTrainingConfig, data_root: Path, run_folder: Path, resume: bool) -> None:
     """Train on the train split of the (n)ASAP folder ``data_root``; checkpoints and the curve go to ``run_folder``."""
     lightning.seed_everything(config.seed)
@@ -211,8 +222,11 @@ def train(config: VelocityTrainingConfig, data_root: Path, run_folder: Path, res
     )
     sampler = WindowSampler(train_features, config, config.seed, augment=True)
     last = run_folder / "last.ckpt"
+    task = VelocityTask(config)
+    if config.start_run:
+        start_from(task, load_task(run_folder.parent / config.start_run / "last.ckpt"))
     trainer.fit(
-        VelocityTask(config),
+        task,
         torch.utils.data.DataLoader(sampler, batch_size=None),
         torch.utils.data.DataLoader(validation_batches(validation_features, config), batch_size=None),  # type: ignore[arg-type]
         ckpt_path=str(last) if resume and last.exists() else None,
