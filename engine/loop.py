@@ -127,7 +127,7 @@ class Engine:
                 return
             event = self._source.receive(until_ns)
             if event is not None:
-                self._take(event)
+                self._take_together([event, *self._source.receive_waiting()])
                 resting = True
             elif self._source.exhausted and not finished:
                 self._sender.put(self._call(self._stream.finish))
@@ -143,20 +143,33 @@ class Engine:
             return streams if ours is None else ours
         return min(ours, streams)
 
+    def _take_together(self, events: list[Event]) -> None:
+        """Put events that have come together through the performer, or past it, one after the other."""
+        if len(events) > 1 and not any(self._mapped_control(event.message) for event in events):
+            self._call(self._stream.foresee, [event for event in events if self._is_performed(event.message)])
+        for event in events:
+            if not self._stopping:
+                self._take(event)
+
     def _take(self, event: Event) -> None:
-        """Put one input event through the performer, or past it."""
         self._events_in += 1
         message = event.message
         self._advance(event.time_ns - 1)
-        if is_control_change(message) and (control := self._controller_map.get(message[1])):
+        if control := self._mapped_control(message):
             self._call(self._stream.set_control, control.name, control.from_controller(message[2]))
-        if is_channel_message(message) and channel_of(message) not in self._bypassed:
+        if self._is_performed(message):
             late = self._clock.now_ns() - event.time_ns > self._deadline_ns
             self._degraded += late
             self._notes += is_note_on(message)
             self._sender.put(self._call(self._stream.feed, event, late))
         else:
             self._sender.put((event._replace(time_ns=event.time_ns + self._latency_ns) if self._latency_ns else event,))
+
+    def _mapped_control(self, message: bytes) -> Control | None:
+        return self._controller_map.get(message[1]) if is_control_change(message) else None
+
+    def _is_performed(self, message: bytes) -> bool:
+        return is_channel_message(message) and channel_of(message) not in self._bypassed
 
     def _advance(self, until_ns: int) -> None:
         """Take from the stream what became certain up to ``until_ns``: step by step, so that it does not matter when we look."""

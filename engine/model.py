@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-from engine.contract import NEXT, Contract, check
+from engine.contract import NEXT, Contract, StateSpec, TensorSpec, check
 from engine.errors import PerfLiveError
 
 Arrays = dict[str, np.ndarray]
@@ -55,13 +55,19 @@ class Model:
 
     def create_stepper(self) -> "Stepper":
         """Return a new stream's stepper, at the initial state."""
-        return Stepper(self._step_session, self.contract)
+        return Stepper(self._step_session, self._chunk_session, self.contract)
 
     def warm_up(self, steps: int = 3) -> None:
         """Run a few steps, so that the first note pays for no loading and no allocation."""
         stepper = self.create_stepper()
         for _ in range(steps):
             stepper.step()
+            stepper.step_chunk(_zeros(self.contract.inputs, chunk=2))
+
+    @cached_property
+    def _chunk_session(self) -> ort.InferenceSession:
+        """The graph for chunks of any length, on the CPU."""
+        return self._session if self.provider == CPU else _open_session(self.path, self._bytes, (CPU,), {})
 
     @cached_property
     def _step_session(self) -> ort.InferenceSession:
@@ -77,11 +83,13 @@ class Stepper:
     and the state lies in two sets of them that a step reads and writes in turn, so that nothing is allocated or copied per step.
     """
 
-    def __init__(self, session: ort.InferenceSession, contract: Contract):
+    def __init__(self, session: ort.InferenceSession, chunk_session: ort.InferenceSession, contract: Contract):
         self._session = session
-        self.inputs: Mapping[str, np.ndarray] = _zeros((spec.name, spec.shape, spec.type) for spec in contract.inputs)
-        self.outputs: Mapping[str, np.ndarray] = _zeros((spec.name, spec.shape, spec.type) for spec in contract.outputs)
-        self._state, self._next_state = (_zeros((spec.name, spec.shape, spec.type) for spec in contract.state) for _ in range(2))
+        self._chunk_session = chunk_session
+        self._graph_outputs = [spec.name for spec in contract.graph_outputs()]
+        self.inputs: Mapping[str, np.ndarray] = _zeros(contract.inputs)
+        self.outputs: Mapping[str, np.ndarray] = _zeros(contract.outputs)
+        self._state, self._next_state = (_zeros(contract.state) for _ in range(2))
         self._binding, self._next_binding = self._bind(self._state, self._next_state), self._bind(self._next_state, self._state)
 
     def _bind(self, state: Arrays, next_state: Arrays) -> ort.IOBinding:
@@ -99,6 +107,13 @@ class Stepper:
         self._state, self._next_state = self._next_state, self._state
         return self.outputs
 
+    def step_chunk(self, inputs: Mapping[str, np.ndarray]) -> Arrays:
+        """Advance by a chunk of any length in one run; return its outputs. As many single steps answer the same, up to rounding."""
+        results = self._chunk_session.run(self._graph_outputs, {**inputs, **self._state})
+        outputs = dict(zip(self._graph_outputs, results, strict=True))
+        self.restore({name: outputs.pop(NEXT + name) for name in self._state})
+        return outputs
+
     def snapshot(self) -> Arrays:
         """Return a copy of the state, by name."""
         return {name: array.copy() for name, array in self._state.items()}
@@ -114,9 +129,9 @@ class Stepper:
             array.fill(0)
 
 
-def _zeros(specs: Iterable[tuple[str, tuple[int | str, ...], str]]) -> Arrays:
-    """Arrays of one step: the chunk axis has length 1."""
-    return {name: np.zeros([1 if isinstance(size, str) else size for size in shape], kind) for name, shape, kind in specs}
+def _zeros(specs: Iterable[TensorSpec | StateSpec], chunk: int = 1) -> Arrays:
+    """Arrays of a chunk of ``chunk`` steps."""
+    return {spec.name: np.zeros([chunk if isinstance(size, str) else size for size in spec.shape], spec.type) for spec in specs}
 
 
 def _read(path: Path) -> bytes:

@@ -4,7 +4,7 @@ A performer is heavy, immutable and shared; a stream is light and holds everythi
 no device, so the same events give the same performance live, in a test and offline.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from engine.controls import Control
@@ -19,6 +19,12 @@ class PerformerStream(Protocol):
 
         Events come in order of ``time_ns``. ``late`` says that the event has waited past its deadline: the stream then answers
         at once in its degraded way (it carries the last expression forward) and catches up later, in ``rest``.
+        """
+
+    def foresee(self, events: Sequence[Event]) -> None:
+        """Hear of events that have come together, a chord say, and will be fed next one by one: a stream may think of all of them at once.
+
+        What it then sends may differ from what it would have sent otherwise by rounding at most.
         """
 
     def advance(self, now_ns: int) -> list[Event]:

@@ -22,6 +22,9 @@ class Source(Protocol):
     def receive(self, until_ns: int | None) -> Event | None:
         """Wait for the next event; return None when there is none by ``until_ns`` (None: wait however long). It may return None early."""
 
+    def receive_waiting(self) -> list[Event]:
+        """Return the further events that have come together with the one just received, without waiting."""
+
     def wake(self) -> None:
         """End a wait that is going on, or else the next one. Safe from any thread and from a signal handler."""
 
@@ -43,6 +46,16 @@ class PortSource:
 
     def receive(self, until_ns: int | None) -> Event | None:
         return self._clock.wait(self._port.inbox, until_ns)
+
+    def receive_waiting(self) -> list[Event]:
+        events = []
+        try:
+            while (event := self._port.inbox.get_nowait()) is not None:
+                events.append(event)
+            self.wake()  # that None was a call to wake, and there is a wait to come
+        except queue.Empty:
+            pass
+        return events
 
     def wake(self) -> None:
         self._port.inbox.put(None)
@@ -78,6 +91,13 @@ class FileSource:
             return None
         self._next += 1
         return event._replace(time_ns=due_ns)
+
+    def receive_waiting(self) -> list[Event]:
+        """What the file has at the same time: on every clock the same, so that a file is performed the same."""
+        first = self._next
+        while not self.exhausted and self._events[self._next].time_ns == self._events[first - 1].time_ns:
+            self._next += 1
+        return [event._replace(time_ns=self._start_ns + event.time_ns) for event in self._events[first : self._next]]
 
     def wake(self) -> None:
         self._alarm.put(None)

@@ -1,6 +1,6 @@
 """The performer that changes nothing: every event goes out as it came. The pattern for the others, and what tests measure against."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from engine.controls import Control
 from engine.events import Event
@@ -11,6 +11,9 @@ class PassthroughStream:
 
     def feed(self, event: Event, late: bool = False) -> list[Event]:
         return [event]
+
+    def foresee(self, events: Sequence[Event]) -> None:
+        pass
 
     def advance(self, now_ns: int) -> list[Event]:
         return []

@@ -4,7 +4,8 @@ Source: the streaming form of the velocity transformer described in ``models/vel
 """
 
 import copy
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from models.pretrained import pretrained
 from models.velocity_transformer.representation import REPRESENTATION_VERSION, NoteFeatures, NoteTracker
 
 SYSTEM, LOOKAHEAD_SYSTEM = "velocity-transformer", "velocity-transformer-lookahead"
+HeardNote = tuple[NoteFeatures, int]  # and its velocity hint
 MOST_UNHEARD_NOTES = 128  # of more, only the latest are ever heard: the model attends no further back
 
 
@@ -62,34 +64,61 @@ class VelocityStream:
         self._expression = Expression(self._seed, controls, self._constants)
         self._tracker = NoteTracker()
         self._stepper.reset()
-        self._unheard: list[tuple[NoteFeatures, int]] = []  # late notes that the model has yet to hear, with their hints
+        self._unheard: list[HeardNote] = []  # late notes that the model has yet to hear
+        self._foreseen: deque[tuple[float, np.ndarray | None]] = deque()  # times and quantiles of what is about to be fed
         self._origin_ns: int | None = None
         self._last_model_velocity: float = self._constants["median_velocity"]
 
     def feed(self, event: Event, late: bool = False) -> list[Event]:
         message = event.message
-        if self._origin_ns is None:
-            self._origin_ns = event.time_ns  # so that a take is the same take at any time of day
-        time_s = (event.time_ns - self._origin_ns) / 1e9
-        if is_note_on(message):
-            velocity = self._perform(time_s, message[1], message[2], late)
-            return [event._replace(message=note_on(channel_of(message), message[1], velocity))]
-        follow(self._tracker, time_s, message)
-        return [event]
-
-    def _perform(self, time_s: float, pitch: int, played: int, late: bool) -> int:
-        features, hint = self._tracker.note_on(time_s, pitch), self._expression.hint(played)
-        if late:
-            self._unheard = [*self._unheard[1 - MOST_UNHEARD_NOTES :], (features, hint)]
+        if self._foreseen:
+            time_s, quantiles = self._foreseen.popleft()
         else:
-            while self.rest():
-                pass
-            self._last_model_velocity = self._expression.choose(self._step(features, hint), time_s)
-        return self._expression.apply(self._last_model_velocity, played)
+            time_s = self._time_s(event)
+            heard = self._hear(time_s, message)
+            quantiles = self._think(heard, late) if heard else None
+        if not is_note_on(message):
+            return [event]
+        if quantiles is not None:
+            self._last_model_velocity = self._expression.choose(quantiles, time_s)
+        velocity = self._expression.apply(self._last_model_velocity, message[2])
+        return [event._replace(message=note_on(channel_of(message), message[1], velocity))]
 
-    def _step(self, features: NoteFeatures, hint: int) -> np.ndarray:
-        """Let the model hear a note; return the quantiles of its velocity, [17]."""
-        inputs = self._stepper.inputs
+    def foresee(self, events: Sequence[Event]) -> None:
+        """Think of the notes of a chord in one run, in which the weights are read once."""
+        times_s = [self._time_s(event) for event in events]
+        heard = [self._hear(time_s, event.message) for time_s, event in zip(times_s, events, strict=True)]
+        notes = [*self._unheard, *(note for note in heard if note)]
+        thoughts: Iterator[np.ndarray] = iter(())
+        if notes:
+            thoughts = iter(self._stepper.step_chunk(chunk_inputs(notes))["quantiles"][0, len(self._unheard) :])
+            self._unheard = []
+        self._foreseen.extend((time_s, next(thoughts) if note else None) for time_s, note in zip(times_s, heard, strict=True))
+
+    def _time_s(self, event: Event) -> float:
+        """Seconds since the take's first event, so that a take is the same take at any time of day."""
+        if self._origin_ns is None:
+            self._origin_ns = event.time_ns
+        return (event.time_ns - self._origin_ns) / 1e9
+
+    def _hear(self, time_s: float, message: bytes) -> HeardNote | None:
+        """Follow a message; return what the model is to hear of it if it is a note-on."""
+        if is_note_on(message):
+            return self._tracker.note_on(time_s, message[1]), self._expression.hint(message[2])
+        follow(self._tracker, time_s, message)
+        return None
+
+    def _think(self, note: HeardNote, late: bool) -> np.ndarray | None:
+        """Return the quantiles of a note's velocity, [17]; None if there is no time for it."""
+        if late:
+            self._unheard = [*self._unheard[1 - MOST_UNHEARD_NOTES :], note]
+            return None
+        while self.rest():
+            pass
+        return self._step(note)
+
+    def _step(self, note: HeardNote) -> np.ndarray:
+        (features, hint), inputs = note, self._stepper.inputs
         inputs["pitch"][0, 0] = features.pitch_index
         inputs["hint"][0, 0] = hint
         inputs["keys"][0, 0] = features.keys
@@ -99,7 +128,7 @@ class VelocityStream:
     def rest(self) -> bool:
         """Let the model hear one of the notes that it missed; return whether it has missed more."""
         if self._unheard:
-            self._step(*self._unheard[0])
+            self._step(self._unheard[0])
             self._unheard = self._unheard[1:]
         return bool(self._unheard)
 
@@ -116,12 +145,13 @@ class VelocityStream:
         self._expression.controls[name] = value
 
     def snapshot(self) -> Any:
-        heard = (self._expression, self._tracker, self._unheard, self._origin_ns, self._last_model_velocity)
+        heard = (self._expression, self._tracker, self._unheard, self._foreseen, self._origin_ns, self._last_model_velocity)
         return copy.deepcopy(heard), self._stepper.snapshot()
 
     def restore(self, snapshot: Any) -> None:
         heard, state = snapshot
-        self._expression, self._tracker, self._unheard, self._origin_ns, self._last_model_velocity = copy.deepcopy(heard)
+        restored = copy.deepcopy(heard)
+        self._expression, self._tracker, self._unheard, self._foreseen, self._origin_ns, self._last_model_velocity = restored
         self._stepper.restore(state)
 
     def reset(self) -> None:
@@ -137,3 +167,13 @@ def follow(tracker: NoteTracker, time_s: float, message: bytes) -> None:
             tracker.sustain_pedal(time_s, message[2])
         elif message[1] == SOFT_PEDAL:
             tracker.soft_pedal(message[2])
+
+
+def chunk_inputs(notes: Sequence[HeardNote]) -> dict[str, np.ndarray]:
+    """Notes and their hints -> the inputs of the graph, [1, notes, ...]."""
+    return {
+        "pitch": np.array([[features.pitch_index for features, _ in notes]]),
+        "hint": np.array([[hint for _, hint in notes]]),
+        "keys": np.stack([features.keys for features, _ in notes])[None],
+        "scalars": np.stack([features.scalars for features, _ in notes])[None],
+    }

@@ -6,7 +6,7 @@ known notes, and the notes of half a look-ahead are decided, so that each has he
 
 import copy
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 
 from engine.events import Event, channel_of, is_note_off, is_note_on, note_on
 from engine.model import Model
-from engine.performers.velocity import follow
+from engine.performers.velocity import chunk_inputs, follow
 from engine.performers.velocity_expression import CONTROLS, Expression
 from models.velocity_transformer.representation import LONGEST_S, NoteFeatures, NoteTracker
 
@@ -71,6 +71,9 @@ class VelocityLookaheadStream:
         self._waiting.append((event, self._hear(event)))
         return self._release()
 
+    def foresee(self, events: Sequence[Event]) -> None:
+        pass
+
     def _hear(self, event: Event) -> HeardNote | None:
         if self._origin_ns is None:
             self._origin_ns = event.time_ns
@@ -124,13 +127,9 @@ class VelocityLookaheadStream:
     def _predict(self, notes: list[HeardNote]) -> np.ndarray:
         """Return the quantiles of all notes of a window, [notes, 17]."""
         known = np.array([known_duration(note, notes[-1].onset_s) for note in notes], dtype=np.float32)
-        inputs = {
-            "pitch": np.array([note.features.pitch_index for note in notes]),
-            "hint": np.array([note.hint for note in notes]),
-            "keys": np.stack([note.features.keys for note in notes]),
-            "scalars": np.concatenate((np.stack([note.features.scalars for note in notes]), known), -1),
-        }
-        outputs, _ = self._model.run({name: array[None] for name, array in inputs.items()}, {})
+        inputs = chunk_inputs([(note.features, note.hint) for note in notes])
+        inputs["scalars"] = np.concatenate((inputs["scalars"], known[None]), -1)
+        outputs, _ = self._model.run(inputs, {})
         return outputs["quantiles"][0]
 
     def _release(self) -> list[Event]:

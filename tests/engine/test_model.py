@@ -65,6 +65,15 @@ def advance(stepper, x: np.ndarray) -> list[list[float]]:
     return sums
 
 
+def test_a_chunk_moves_a_stepper_as_far_as_its_single_steps(model):
+    one, other, x = model.create_stepper(), model.create_stepper(), inputs(7)
+    advance(one, x[:1])
+    advance(other, x[:1])
+    sums = one.step_chunk({"x": x[1:5]})["sum"].tolist()
+    assert sums == advance(other, x[1:5])
+    assert advance(one, x[5:]) == advance(other, x[5:])
+
+
 def test_snapshot_restore_and_reset_replay_the_same_steps(model):
     stepper, x = model.create_stepper(), inputs(7)
     first = advance(stepper, x[:4])  # four, then three: a snapshot of either set of buffers

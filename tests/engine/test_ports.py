@@ -156,6 +156,29 @@ def test_a_file_is_received_as_the_clock_reaches_it():
     assert clock.now_ns() == 1010
 
 
+def test_what_a_file_has_at_the_same_time_is_received_together():
+    source = FileSource(MidiTimeline([ports.Event(5, b"\xf8"), ports.Event(5, b"\xfa"), ports.Event(9, b"\xfc")]), VirtualClock(1000))
+    source.start(1000)
+    assert source.receive(None) == ports.Event(1005, b"\xf8")
+    assert source.receive_waiting() == [ports.Event(1005, b"\xfa")]
+    assert source.receive(None) == ports.Event(1009, b"\xfc")
+    assert source.receive_waiting() == [] and source.exhausted
+
+
+def test_what_waits_at_a_port_is_received_together_and_a_call_to_wake_is_not_lost():
+    class Port:
+        inbox = queue.SimpleQueue()
+
+    source = PortSource(Port(), MonotonicClock())
+    for item in (ports.Event(1, b"\xf8"), ports.Event(2, b"\xfa"), None, ports.Event(3, b"\xfc")):
+        Port.inbox.put(item)
+    assert source.receive(None) == ports.Event(1, b"\xf8")
+    assert source.receive_waiting() == [ports.Event(2, b"\xfa")]
+    assert source.receive(None) == ports.Event(3, b"\xfc")
+    assert source.receive_waiting() == []
+    assert source.receive(None) is None  # the call to wake
+
+
 def test_a_port_source_waits_until_told_or_woken():
     class Port:
         inbox = queue.SimpleQueue()

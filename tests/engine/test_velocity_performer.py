@@ -160,6 +160,28 @@ def test_a_late_note_is_sent_at_once_and_the_model_hears_of_it_afterwards(causal
     assert after == velocities(play(causal.create_stream(0, settings), events))[15:]
 
 
+@pytest.mark.parametrize("together", [2, 3, 10, 1000])
+def test_events_foreseen_are_performed_as_if_they_had_come_one_by_one(causal, together):
+    events = take(120)
+    stream = causal.create_stream(0, {"temperature": 0.5})
+    sent = []
+    for first in range(0, len(events), together):
+        stream.foresee(events[first : first + together])
+        sent += [event for event in events[first : first + together] for event in stream.feed(event)]
+    assert sent == play(causal.create_stream(0, {"temperature": 0.5}), events)
+
+
+def test_late_notes_are_heard_with_the_chord_that_follows_them(causal):
+    events = [event for event in take(40) if is_note_on(event.message)]
+    stream = causal.create_stream(0, {"temperature": 0})
+    play(stream, events[:10])
+    for event in events[10:15]:
+        stream.feed(event, late=True)
+    stream.foresee(events[15:20])
+    sent = [event for event in events[15:20] for event in stream.feed(event)]
+    assert velocities(sent) == velocities(play(causal.create_stream(0, {"temperature": 0}), events[:20]))[15:]
+
+
 def test_pitches_outside_the_piano_keep_their_pitch(performer):
     events = [Event(number * 100_000_000, note_on(0, pitch, 64)) for number, pitch in enumerate((0, 20, 21, 108, 109, 127))]
     sent = play(performer.create_stream(0, {}), events)
