@@ -26,6 +26,7 @@ API_NAMES = {
 }
 JACK_LONGEST_MESSAGE = 16_000  # bytes: for one that does not fit its ring buffer of 16,384 rtmidi waits for ever
 JACK_DRAIN_S = 0.1  # a port that closes takes from its receivers what they have not read yet: several periods of any usual length
+JACK_SETTLE_S = 0.05  # after connecting: what is sent within the server's next cycles may not arrive
 POLL_S = 0.5  # how often a port that may have gone is looked for
 
 
@@ -159,6 +160,8 @@ def _open(kind: Any, wanted: str, api: str | None, virtual: bool, own_name: str)
             name = match_port(wanted, names, "input" if kind is rtmidi.MidiIn else "output")
             with quiet_stderr():
                 midi.open_port(names.index(name), name=own_name)
+            if api == "jack":
+                time.sleep(JACK_SETTLE_S)
         return midi, api, name, virtual
     except rtmidi.RtMidiError as error:
         midi.delete()
