@@ -79,7 +79,8 @@ def _mark_tempo_changes(rows: np.ndarray, times: np.ndarray, part: Any) -> None:
 
 def _mark_span(rows: np.ndarray, times: np.ndarray, part: Any, marks: list[Any], field: str, kinds: tuple[type, type]) -> None:
     """Mark the notes from each gradual change to its printed end, or to the next mark of its family, or to the end."""
-    for mark in [mark for mark in marks if isinstance(mark, kinds)]:
+    changes: list[Any] = [mark for mark in marks if isinstance(mark, kinds)]
+    for mark in changes:
         start = mark.start.t
         if mark.end is not None and mark.end.t > start:
             end = mark.end.t
