@@ -144,10 +144,12 @@ class Engine:
         return min(ours, streams)
 
     def _take_together(self, events: list[Event]) -> None:
-        """Put events that have come together through the performer, or past it, one after the other."""
-        if len(events) > 1 and not any(self._mapped_control(event.message) for event in events):
-            self._call(self._stream.foresee, [event for event in events if self._is_performed(event.message)])
-        for event in events:
+        """Put events that have come together through the performer, or past it: the first at once, the others thought of together."""
+        first, *others = events
+        self._take(first)
+        if len(others) > 1 and not any(self._mapped_control(event.message) for event in others):
+            self._call(self._stream.foresee, [event for event in others if self._is_performed(event.message)])
+        for event in others:
             if not self._stopping:
                 self._take(event)
 
