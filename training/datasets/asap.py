@@ -23,6 +23,11 @@ def read_asap(root: Path, split: Split, sustain_extends_notes: bool = False) -> 
         yield extend_with_pedal(performance) if sustain_extends_notes else performance
 
 
+def robustly_aligned(root: Path, split: Split) -> list[bool]:
+    """Say of each performance of the split, in the order of ``read_asap``, whether its alignment to the score is marked as robust."""
+    return [row["robust_note_alignment"].startswith("1") for row in performance_rows(root, split)]
+
+
 def performance_rows(root: Path, split: Split) -> list[dict[str, str]]:
     """Return the rows of ``metadata.csv`` whose folder is in the split."""
     try:

@@ -1,9 +1,11 @@
 """``perf-eval``: quality figures on held-out performances, beside simple baselines."""
 
 import json
+from itertools import compress
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -13,9 +15,10 @@ from engine.model import Model
 from engine.performers.velocity import LOOKAHEAD_SYSTEM, SYSTEM
 from models.pretrained import pretrained
 from models.velocity_transformer.representation import REPRESENTATION_VERSION
-from training.datasets.asap import read_asap
+from training.datasets.asap import read_asap, robustly_aligned
 from training.datasets.velocity_features import load_velocity_features
 from training.evaluation import velocity as velocity_evaluation
+from training.evaluation.velocity import Take
 from training.evaluation.velocity_metrics import VelocityMetrics, velocity_metrics
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Quality figures on held-out performances, beside simple baselines.")
@@ -38,16 +41,26 @@ def velocity(
     """The velocity transformers on all validation performances, free-running."""
     train = load_velocity_features(list(read_asap(data, "train")), cache)
     takes = velocity_evaluation.split_takes(load_velocity_features(list(read_asap(data, "validation")), cache))
-    truth = [take.velocity for take in takes]
-    rows = {label: velocity_metrics(predicted, truth) for label, predicted in velocity_evaluation.baselines(train, takes).items()}
+    rows = velocity_evaluation.baselines(train, takes)
     causal = Model(model or pretrained("velocity.onnx"), SYSTEM, REPRESENTATION_VERSION)
     rows |= velocity_evaluation.evaluate(causal, velocity_evaluation.causal_quantiles, takes, "causal", seed)
     ahead = Model(lookahead_model or pretrained("velocity_lookahead.onnx"), LOOKAHEAD_SYSTEM, REPRESENTATION_VERSION)
     rows |= velocity_evaluation.evaluate(ahead, velocity_evaluation.lookahead_quantiles, takes, "looking ahead", seed)
+    robust = robustly_aligned(data, "validation")
+    sets = {"robustly aligned": robust, "all": [True] * len(robust)}
+    figures = {name: figures_of(rows, takes, chosen) for name, chosen in sets.items()}
     if as_json:
-        print(json.dumps({label: figures._asdict() for label, figures in rows.items()}, indent=1))
-    else:
-        print_table(rows, f"{len(takes)} validation performances, {sum(map(len, truth))} notes")
+        print(json.dumps({name: {row: each._asdict() for row, each in table.items()} for name, table in figures.items()}, indent=1))
+        return
+    for name, table in figures.items():
+        notes = sum(len(take.velocity) for take, chosen in zip(takes, sets[name], strict=True) if chosen)
+        print_table(table, f"validation performances, {name}: {sum(sets[name])}, {notes} notes")
+
+
+def figures_of(rows: dict[str, list[np.ndarray]], takes: list[Take], chosen: list[bool]) -> dict[str, VelocityMetrics]:
+    """Return the figures of each row's predictions over the ``chosen`` performances."""
+    truth = list(compress((take.velocity for take in takes), chosen))
+    return {label: velocity_metrics(list(compress(predicted, chosen)), truth) for label, predicted in rows.items()}
 
 
 def print_table(rows: dict[str, VelocityMetrics], title: str) -> None:

@@ -13,7 +13,6 @@ from engine.model import Model
 from engine.performers.velocity_expression import Expression
 from models.velocity_transformer.representation import HINT_EDGES
 from training.datasets.velocity_features import VelocityFeatures
-from training.evaluation.velocity_metrics import VelocityMetrics, velocity_metrics
 from training.velocity import known_durations
 
 CHUNK_NOTES = 64  # the causal model goes through a performance in chunks; what it knows of each note is the same as one by one
@@ -108,15 +107,14 @@ def last_known(velocity: np.ndarray, start: float) -> np.ndarray:
 
 def evaluate(
     model: Model, predict: Callable[[Model, Take, np.ndarray], Quantiles], takes: list[Take], label: str, seed: int
-) -> dict[str, VelocityMetrics]:
-    """Return the rows of one model: with and without the hint, likeliest and sampled."""
-    truth = [take.velocity for take in takes]
+) -> dict[str, list[np.ndarray]]:
+    """Return the predictions of one model, one array a performance: with and without the hint, likeliest and sampled."""
     rows = {}
     for shown in ("hint", "none"):
         described = track(takes, f"{label}, {shown}")
         quantiles = [predict(model, take, take.hints if shown == "hint" else np.zeros_like(take.hints)) for take in described]
         for temperature in (0.0, 1.0):
             pairs = enumerate(zip(quantiles, takes, strict=True))
-            predicted = [sample(model, q, take.onset_s, temperature, seed + index) for index, (q, take) in pairs]
-            rows[f"{label}, {shown}, temperature {temperature:g}"] = velocity_metrics(predicted, truth)
+            sampled = [sample(model, q, take.onset_s, temperature, seed + index) for index, (q, take) in pairs]
+            rows[f"{label}, {shown}, temperature {temperature:g}"] = sampled
     return rows
