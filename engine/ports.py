@@ -65,13 +65,22 @@ class _Port:
         self._midi = midi
         self.api = api
         self._virtual = virtual
+        self._closed = False
+        self._lock = threading.Lock()  # rtmidi ends the process when a port that is being closed is asked for anything
 
     def is_there(self) -> bool:
-        """Look whether the other end is still listed; a virtual port has none."""
-        try:
-            return self._virtual or self.name in self._midi.get_ports()
-        except rtmidi.RtMidiError:
-            return False
+        """Look whether the other end is still listed; a virtual port has none, and one that is closed here needs none."""
+        with self._lock:
+            try:
+                return self._closed or self._virtual or self.name in self._midi.get_ports()
+            except rtmidi.RtMidiError:
+                return False
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            self._midi.close_port()
+            self._midi.delete()
 
 
 class InputPort(_Port):
@@ -90,8 +99,7 @@ class InputPort(_Port):
 
     def close(self) -> None:
         self._midi.cancel_callback()  # first: a callback in flight and a port being closed wait for each other
-        self._midi.close_port()
-        self._midi.delete()
+        super().close()
 
 
 class OutputPort(_Port):
@@ -110,8 +118,7 @@ class OutputPort(_Port):
     def close(self) -> None:
         if self.api == "jack" and not self.lost:
             time.sleep(JACK_DRAIN_S)
-        self._midi.close_port()
-        self._midi.delete()
+        super().close()
 
 
 @contextmanager

@@ -140,6 +140,14 @@ def test_a_port_that_vanishes_is_told_once_and_takes_no_more(peer, direction):
     port.close()
 
 
+@pytest.mark.jack
+@pytest.mark.parametrize("direction", ["input", "output"])
+def test_a_port_that_was_closed_is_not_looked_for(peer, direction):
+    port = ports.open_input("keyboard:keys", MonotonicClock()) if direction == "input" else ports.open_output("module:synth")
+    port.close()
+    assert port.is_there()  # the watcher may look while the engine closes: asking rtmidi then would end the process
+
+
 def test_a_file_is_received_as_the_clock_reaches_it():
     clock = VirtualClock(1000)
     source = FileSource(MidiTimeline([ports.Event(5, b"\xf8"), ports.Event(5, b"\xfa"), ports.Event(9, b"\xfc")]), clock)
