@@ -1,0 +1,190 @@
+"""``perf-bench live``: what perf-live adds to a bare echo, through real JACK ports, while it is played to as a pianist plays.
+
+Four processes: the JACK server, the real ``perf-live --in ... --out ... --api jack``, a bare python-rtmidi callback echo (``echo``), and
+this one, the prober. Every moment of the same seeded pattern (``takes.live_pattern``) goes to one program and, 12 ms later, to the other,
+so that neither works while the other is timed; 12 ms are nine whole periods of JACK, so both meet the server at the same phase. Every
+four seconds the other goes first. A time is taken just before a message is handed to rtmidi and in the callback that brings it back, so
+it contains both ways through JACK (periods of 1.33 ms), which the echo needs as well: what perf-live adds is the difference.
+
+- Note-ons: ``first_note_ons`` are single notes and those that begin a chord, ``note_ons`` all of them; a chord's other notes are performed
+  one after the other, see the chord spread.
+- Added latency: the two programs' distributions, the difference of their 99th percentiles, and the distribution of the differences
+  message by message.
+- ``others``: everything that is not a note-on. Those of ``others_apart`` left 6 ms after the notes before them, the rest right before
+  or after note-ons, which perf-live performs one by one and in order.
+- Chord spread: from the first to the last note-on of a ten-note chord as they come back.
+- Deliveries are compared until the last answer, before perf-live is stopped and would release what still sounds.
+- ``ready_s``: from the start of the process to perf-live's line "ready". Memory: resident, when ready and after the last message.
+- ``prober_late``: how long after its time the prober sent. It is the same for both and counts in no latency; where it is not far below 6 ms
+  the machine was too busy to measure on.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from engine.bench.delivery import LOST, Answers, Delivery
+from engine.bench.figures import DIGITS, Distribution, describe
+from engine.bench.machine import MEGABYTE, Machine, describe_machine, resident_bytes
+from engine.bench.prober import Target, play
+from engine.bench.programs import Program, jack_server
+from engine.bench.takes import BIG_CHORD_NOTES, NS_PER_S, Slot, live_pattern
+from engine.errors import PerfLiveError
+from engine.events import is_note_on
+
+PERF_LIVE = "from engine.commands.live import main; main()"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The same durations of both programs, and perf-live's less the echo's, message by message."""
+
+    echo: Distribution
+    perf_live: Distribution
+    difference: Distribution
+    added_p99_ms: float  # perf-live's 99th percentile less the echo's
+
+
+@dataclass(frozen=True)
+class LiveReport:
+    machine: Machine
+    performer: str
+    seconds: float  # that the pattern took
+    notes_per_s: float
+    big_chords: int
+    echo: Delivery
+    perf_live: Delivery
+    first_note_ons: Compared | None  # here and below None: there was none
+    note_ons: Compared | None
+    others: Compared | None
+    others_apart: Compared | None
+    chord_spread: Compared | None
+    prober_late: Distribution
+    ready_s: float
+    memory_ready_mb: float
+    memory_end_mb: float
+    perf_live_says: str  # its last line: notes, late, degraded
+
+
+class _Sent(NamedTuple):
+    message: bytes
+    slot: int
+    apart: bool
+
+
+class _Run(NamedTuple):
+    """What came of a run."""
+
+    targets: tuple[Target, Target]  # of the echo, of perf-live
+    seconds: float
+    ready_s: float
+    memory_ready_mb: float
+    memory_end_mb: float
+    says: str
+
+
+def measure(seconds: float, performer: str, on_progress: Callable[[float], None] = lambda share: None, seed: int = 0) -> LiveReport:
+    """Play for about ``seconds`` (the pauses come on top). ``on_progress`` learns the share that is done, 0 to 1.
+
+    Raises PerfLiveError where no server can be had or a program under test fails.
+    """
+    machine = describe_machine()  # before we are a load ourselves
+    slots = live_pattern(seconds, seed)
+    run = _run(slots, performer, on_progress)
+    sent = _flatten(slots)
+    messages = [each.message for each in sent]
+    echo, live = (Answers(messages, target.sent_ns, target.received) for target in run.targets)
+    is_note = np.array([is_note_on(message) for message in messages])
+    is_first = _first_notes(sent)
+    apart = np.array([each.apart for each in sent])
+    return LiveReport(
+        machine=machine,
+        performer=performer,
+        seconds=round(run.seconds, 1),
+        notes_per_s=round(float(is_note.sum()) / run.seconds, 1),
+        big_chords=len(_big_chords(sent)),
+        echo=echo.delivery(),
+        perf_live=live.delivery(),
+        first_note_ons=_compare(echo.latencies_ns[is_first], live.latencies_ns[is_first]),
+        note_ons=_compare(echo.latencies_ns[is_note], live.latencies_ns[is_note]),
+        others=_compare(echo.latencies_ns[~is_note], live.latencies_ns[~is_note]),
+        others_apart=_compare(echo.latencies_ns[~is_note & apart], live.latencies_ns[~is_note & apart]),
+        chord_spread=_compare(*(_spreads(_big_chords(sent), answers.arrivals_ns) for answers in (echo, live))),
+        prober_late=describe([late_ns for target in run.targets for late_ns in target.late_ns]),
+        ready_s=round(run.ready_s, 3),
+        memory_ready_mb=run.memory_ready_mb,
+        memory_end_mb=run.memory_end_mb,
+        perf_live_says=run.says,
+    )
+
+
+def _run(slots: Sequence[Slot], performer: str, on_progress: Callable[[float], None]) -> _Run:
+    with ExitStack() as stack:
+        stack.enter_context(jack_server())
+        for_echo, for_live = stack.enter_context(Target("echo")), stack.enter_context(Target("live"))
+        echo = stack.enter_context(Program("the echo", ["-m", "engine.bench.echo", for_echo.input_name, for_echo.output_name]))
+        ends = ["--in", for_live.input_name, "--out", for_live.output_name, "--api", "jack"]
+        live = stack.enter_context(Program("perf-live", ["-c", PERF_LIVE, *ends, "--performer", performer]))
+        memory_ready_mb = _resident_mb(live)
+
+        def on_pause(slots_done: int) -> None:
+            echo.check()
+            live.check()
+            on_progress(slots_done / len(slots))
+
+        play(slots, (for_echo, for_live), on_pause)
+        if not for_echo.received or not for_live.received:
+            raise PerfLiveError("nothing came back through the JACK server; look whether it runs freely (jackd -S -r)")
+        seconds = (for_live.sent_ns[-1] - for_live.sent_ns[0]) / NS_PER_S
+        return _Run((for_echo, for_live), seconds, live.ready_s, memory_ready_mb, _resident_mb(live), live.stop())
+
+
+def _resident_mb(program: Program) -> float:
+    return round(resident_bytes(program.process_id) / MEGABYTE, 1)
+
+
+def _flatten(slots: Sequence[Slot]) -> list[_Sent]:
+    """Every message, in the order in which each program gets them."""
+    sent: list[_Sent] = []
+    for number, slot in enumerate(slots):
+        sent += [_Sent(message, number, False) for message in slot.together]
+        sent += [_Sent(message, number, True) for message in slot.between]
+    return sent
+
+
+def _first_notes(sent: Sequence[_Sent]) -> np.ndarray:
+    """Say of each message whether it is the first note-on of its moment: a single note, or the note that begins a chord."""
+    begun: set[int] = set()
+    first = np.zeros(len(sent), bool)
+    for index, each in enumerate(sent):
+        if is_note_on(each.message) and each.slot not in begun:
+            begun.add(each.slot)
+            first[index] = True
+    return first
+
+
+def _big_chords(sent: Sequence[_Sent]) -> list[list[int]]:
+    """Return the indices of the note-ons of each ten-note chord."""
+    by_slot: dict[int, list[int]] = {}
+    for index, each in enumerate(sent):
+        if is_note_on(each.message):
+            by_slot.setdefault(each.slot, []).append(index)
+    return [indices for indices in by_slot.values() if len(indices) == BIG_CHORD_NOTES]
+
+
+def _spreads(chords: Sequence[Sequence[int]], arrivals_ns: np.ndarray) -> np.ndarray:
+    """Return for each chord how long after its first note its last one came; NaN where one is missing."""
+    arrived = [arrivals_ns[indices] for indices in chords]
+    return np.array([np.nan if LOST in times_ns else times_ns.max() - times_ns.min() for times_ns in arrived])
+
+
+def _compare(echo_ns: np.ndarray, live_ns: np.ndarray) -> Compared | None:
+    """Compare two durations of each message; one that is NaN for either program counts for neither. None when nothing is left."""
+    both = ~(np.isnan(echo_ns) | np.isnan(live_ns))
+    if not both.any():
+        return None
+    echo, live = describe(echo_ns[both]), describe(live_ns[both])
+    return Compared(echo, live, describe(live_ns[both] - echo_ns[both]), round(live.p99_ms - echo.p99_ms, DIGITS))

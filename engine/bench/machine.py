@@ -1,0 +1,59 @@
+"""The machine under a benchmark: what it is, one core of it, and the memory of a process."""
+
+import os
+import platform
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+MEGABYTE = 1_000_000
+KIBIBYTE = 1024
+
+
+@dataclass(frozen=True)
+class Machine:
+    processor: str
+    cores: int
+    system: str
+    python: str
+    load: float | None  # processes that wanted a core in the last minute, on average: over about 0.5 the machine was not quiet
+
+
+def describe_machine() -> Machine:
+    load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+    return Machine(_processor(), os.cpu_count() or 1, f"{platform.system()} {platform.release()}", platform.python_version(), load)
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+@contextmanager
+def one_core() -> Iterator[bool]:
+    """Keep this process, and what it starts, on one core while the block runs; give whether the system can."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield False
+        return
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(allowed)})
+    try:
+        yield True
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+def resident_bytes(process_id: int) -> int:
+    """Return the memory that a process occupies now, in bytes."""
+    try:
+        pages = int(Path(f"/proc/{process_id}/statm").read_text(encoding="ascii").split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+    except FileNotFoundError:  # a system without /proc
+        listed = subprocess.run(["ps", "-o", "rss=", "-p", str(process_id)], capture_output=True, text=True, check=True)  # noqa: S603, S607
+        return int(listed.stdout) * KIBIBYTE

@@ -1,0 +1,113 @@
+"""Reports as tables for a reader; how each figure is measured stands in the modules of the benchmarks."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from engine.bench.machine import Machine
+
+if TYPE_CHECKING:  # each command loads only its own benchmark
+    from engine.bench.figures import Distribution
+    from engine.bench.live import Compared, LiveReport
+    from engine.bench.render import RenderReport
+    from engine.bench.velocity import Timed, VelocityReport
+
+DISTRIBUTION = ("number", "median", "99th percentile", "largest")
+
+
+def print_live(report: "LiveReport") -> None:
+    console = Console()
+    played = f"{report.seconds:g} s, {report.notes_per_s:g} notes a second, {report.big_chords} ten-note chords"
+    console.print(f"perf-live with {report.performer} beside a bare echo through JACK: {played}", soft_wrap=True)
+    console.print(_machine(report.machine), soft_wrap=True)
+    console.print(_deliveries(report))
+    table = _table("milliseconds", *DISTRIBUTION)
+    for title, compared in (
+        ("note-ons, single or first of a chord", report.first_note_ons),
+        ("note-ons, all", report.note_ons),
+        ("others", report.others),
+        ("others, 6 ms after the notes", report.others_apart),
+        ("spread of ten-note chords", report.chord_spread),
+    ):
+        _add_compared(table, title, compared)
+    _add(table, "prober: sent late by", report.prober_late)
+    console.print(table)
+    memory = f"{report.memory_ready_mb:g} MB resident then, {report.memory_end_mb:g} MB at the end"
+    console.print(f"perf-live: ready in {report.ready_s:.2f} s; {memory}; {report.perf_live_says!r}", highlight=False, soft_wrap=True)
+
+
+def print_velocity(report: "VelocityReport") -> None:
+    console = Console()
+    console.print(f"velocity transformer, {report.precision}, {report.parameters} parameters, {_cores(report.on_one_core)}")
+    console.print(_machine(report.machine), soft_wrap=True)
+    table = _table("milliseconds", *DISTRIBUTION)
+    for title, timed in (("model step", report.step), ("performer's note", report.note), ("reference, NumPy", report.reference)):
+        _add_timed(table, title, timed)
+    console.print(table)
+    take = report.take
+    console.print(f"step to reference: {report.step_to_reference:g}")
+    cost = f"{take.first_minute_ms:.3f} ms a note in the first minute, {take.last_minute_ms:.3f} in the last: ratio {take.last_to_first:g}"
+    grown = f"memory grew by {take.memory_growth_mb:g} MB"
+    console.print(f"take of {take.minutes:g} minutes, {take.notes} notes: {cost}; {grown}", soft_wrap=True)
+
+
+def print_render(report: "RenderReport") -> None:
+    console = Console()
+    console.print(_machine(report.machine), soft_wrap=True)
+    table = _table(f"{report.performer}, {report.notes} notes, {_cores(report.on_one_core)}", "")
+    table.add_row("notes a second, after start-up", f"{report.notes_per_s:.0f}")
+    table.add_row("the command's start and end, one note", f"{report.start_up_s:.2f} s")
+    table.add_row("the command on the whole take", f"{report.command_s:.2f} s")
+    peak = "unknown" if report.peak_memory_mb is None else f"{report.peak_memory_mb:.0f} MB"
+    table.add_row("the command's peak memory", peak)
+    console.print(table)
+
+
+def _table(first: str, *columns: str) -> Table:
+    table = Table(first)
+    for column in columns:
+        table.add_column(column, justify="right")
+    return table
+
+
+def _machine(machine: Machine) -> str:
+    load = "unknown" if machine.load is None else f"{machine.load:g}"
+    return f"{machine.processor}, {machine.cores} cores, {machine.system}, Python {machine.python}; load before: {load}"
+
+
+def _cores(on_one_core: bool) -> str:
+    return "on one core" if on_one_core else "on any core"
+
+
+def _deliveries(report: "LiveReport") -> Table:
+    echo, live = asdict(report.echo), asdict(report.perf_live)
+    table = _table("messages", "echo", "perf-live")
+    for name, value in echo.items():
+        table.add_row(name.replace("_", " "), _word(value), _word(live[name]))
+    return table
+
+
+def _word(value: int | bool) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+
+
+def _add(table: Table, title: str, figures: "Distribution") -> None:
+    values = (f"{value:.3f}" for value in (figures.median_ms, figures.p99_ms, figures.maximum_ms))
+    table.add_row(title, str(figures.count), *values)
+
+
+def _add_compared(table: Table, title: str, compared: "Compared | None") -> None:
+    table.add_row(f"[bold]{title}", "" if compared else "0")
+    if compared:
+        _add(table, "  echo", compared.echo)
+        _add(table, "  perf-live", compared.perf_live)
+        _add(table, "  added, each by itself", compared.difference)
+        table.add_row("  added, percentiles", "", "", f"{compared.added_p99_ms:.3f}")
+    table.add_section()
+
+
+def _add_timed(table: Table, title: str, timed: "Timed") -> None:
+    _add(table, f"{title}, hot", timed.hot)
+    _add(table, f"{title}, paced", timed.paced)
