@@ -18,7 +18,8 @@ def take(notes=80, seed=0, velocity=None, start_ns=0):
     for number in range(notes):
         time_ns += int(random.choice([0, 3_000_000, 125_000_000, 250_000_000]))
         pitch = int(random.integers(21, 109))
-        events.append(Event(time_ns, note_on(number % 2, pitch, velocity or int(random.integers(20, 110)))))
+        touch = int(random.integers(20, 110))
+        events.append(Event(time_ns, note_on(number % 2, pitch, velocity or touch)))
         events.append(Event(time_ns + 200_000_000, note_off(number % 2, pitch, 30)))
         if number % 10 == 0:
             events.append(Event(time_ns + 1, control_change(0, 64, 127 * (number % 20 == 0))))
