@@ -6,11 +6,12 @@ EXAMPLE := engine/examples/bach_prelude_in_c.mid
 DEMO := demo-output
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test clean
+.PHONY: help demo test bench clean
 
 help:
 	@echo "make demo   perform the bundled music: writes .mid, .wav and .png to $(DEMO)/"
 	@echo "make test   install what the tests need, then linter, type checker and tests"
+	@echo "make bench  measure speed, for a quarter of an hour; leave the machine alone meanwhile"
 	@echo "make clean  remove the environment and what was built"
 
 $(BIN)/python:
@@ -44,6 +45,9 @@ test: $(VENV)/.development
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pytest -q -m "$$(.ci/system-packages --marks)"
+
+bench: $(VENV)/.runtime
+	$(BIN)/perf-bench live && $(BIN)/perf-bench velocity && $(BIN)/perf-bench render
 
 clean:
 	rm -rf $(VENV) $(DEMO) build *.egg-info
