@@ -1,0 +1,228 @@
+"""A performance as numbers beside the notes of its score, and back: DExter's p_codec, made invertible. NumPy only.
+
+Source: Zhang, Chowdhury, Cancino-Chacon, Liang, Dixon, Widmer, "DExter: Learning and Controlling Performance Expression with Diffusion
+Models", Applied Sciences 14(15), 2024, after the performance parameters of the Basis Mixer. The paper has five columns by note: beat
+period, velocity, timing, articulation, pedal. With score positions u in quarters and performed times in seconds, here they are:
+
+    T(u)           the tempo curve: piecewise linear, T(u) = T(a) + b(a) (u - a) from each anchor a to the next
+    beat_period    log2 b(a), seconds a quarter, of the anchor at or before the note
+    velocity       MIDI velocity / 127
+    timing         T(u) - onset, seconds; positive is early, as in the paper
+    articulation   log2(duration / (T(u + d) - T(u))), d the notated duration; durations are the key's, without the pedal
+    pedal          depth 0 to 1 at T(a)
+    pedal_low      the lowest depth from T(a) to the next anchor
+    pedal_lift     when the pedal goes down to that depth, as a share of that span (half-way between the depths counts)
+    pedal_press    when it last rises from that depth to the next anchor's, as a share of that span
+
+Where and why this is not the paper's:
+
+- The beat period is a logarithm: performers scale tempo. The paper's is linear, its deviation three times its mean.
+- No outliers: anchors are at least an eighth of a quarter apart (the asynchrony of two hands, divided by a 128th note, is no tempo); an
+  anchor's time is the median of its notes, of which grace notes are none; the period stays within 1/16 to 16 s. What a bound cuts off
+  stays in ``timing`` and is caught up with at the next anchor, so that nothing is lost and nothing adds up.
+- Articulation refers to the tempo curve under the whole note, not to the tempo at its beginning: a bass note under a ritardando that is
+  held for its length has articulation 0. Grace notes have one too; the paper's is 0, and their durations are lost.
+- The pedal is kept between onsets: a lift, a press, or a lift and a press in each span at their own times, and it comes to 0. The
+  paper samples it at onsets and never lifts it. Lost is what happens besides: a pedal that is pressed and let go again within one span.
+- Notes are not assumed to be sorted, and the columns go with them row by row (the published code reorders one and not the other).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+REPRESENTATION_VERSION = 1
+
+PERFORMANCE_COLUMNS = (
+    "beat_period",
+    "velocity",
+    "timing",
+    "articulation",
+    "pedal",
+    "pedal_low",
+    "pedal_lift",
+    "pedal_press",
+)
+BEAT_PERIOD, VELOCITY, TIMING, ARTICULATION, PEDAL, PEDAL_LOW, PEDAL_LIFT, PEDAL_PRESS = range(len(PERFORMANCE_COLUMNS))
+
+ANCHOR_SPACING_QUARTERS = 1 / 8
+SHORTEST_BEAT_PERIOD_S, LONGEST_BEAT_PERIOD_S = 1 / 16, 16.0
+DEFAULT_BEAT_PERIOD_S = 0.5  # of a piece with a single onset
+GRACE_NOTE_QUARTERS = 1 / 8  # what the duration of a note without a notated one is compared with
+SHORTEST_DURATION_S = 0.0005
+LAST_SPAN_QUARTERS = 4.0  # how long the pedal is followed after the last anchor, at least
+SAME_TIME_S = 1e-6
+SAME_POSITION_QUARTERS = 1e-6
+
+
+class Pedal(NamedTuple):
+    """The sustain pedal: ``time_sec`` ascending, ``value`` 0 to 127 from then on. It is up before the first."""
+
+    time_sec: np.ndarray
+    value: np.ndarray
+
+
+class Performed(NamedTuple):
+    """By note: ``onset_sec`` and ``duration_sec`` float64, ``velocity`` int 1 to 127. A note that is not performed has NaN, NaN, 0."""
+
+    onset_sec: np.ndarray
+    duration_sec: np.ndarray
+    velocity: np.ndarray
+    pedal: Pedal
+
+
+class TempoCurve(NamedTuple):
+    """``anchors`` (K,) quarters, ascending; ``times`` (K,) seconds; ``periods`` (K,) seconds a quarter from each anchor on."""
+
+    anchors: np.ndarray
+    times: np.ndarray
+    periods: np.ndarray
+
+    def at(self, quarters: np.ndarray) -> np.ndarray:
+        """Return the time of score positions; the first and last periods reach beyond the ends."""
+        index = np.maximum(np.searchsorted(self.anchors, quarters + SAME_POSITION_QUARTERS, side="right") - 1, 0)
+        return self.times[index] + self.periods[index] * (quarters - self.anchors[index])
+
+
+def find_anchors(onset_quarter: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the anchors (K,) of a score, and for each note (N,) the index of the last anchor at or before it.
+
+    The first onset is an anchor, and then each that is ANCHOR_SPACING_QUARTERS or more after the anchor before it.
+    """
+    anchors: list[float] = []
+    for onset in np.unique(onset_quarter).tolist():
+        if not anchors or onset - anchors[-1] >= ANCHOR_SPACING_QUARTERS - SAME_POSITION_QUARTERS:
+            anchors.append(onset)
+    groups = np.searchsorted(anchors, onset_quarter + SAME_POSITION_QUARTERS, side="right") - 1
+    return np.array(anchors), groups
+
+
+def encode_performance(notes: np.ndarray, performed: Performed) -> tuple[np.ndarray, float]:
+    """Return the columns (N, 8) float64 in the order of PERFORMANCE_COLUMNS, and the time in seconds of the first anchor.
+
+    ``notes`` has the fields onset_quarter, duration_quarter and is_grace of a score, N rows or more than none. Notes that are not
+    performed (onset_sec NaN) have NaN for velocity, timing and articulation; tempo and pedal go on through them. Raises ValueError when
+    there are no notes or none of them is performed.
+    """
+    played = np.isfinite(performed.onset_sec)
+    if not played.any():
+        raise ValueError("a performance needs at least one performed note")
+    anchors, groups = find_anchors(notes["onset_quarter"])
+    curve = _fit_tempo(anchors, groups, notes, performed.onset_sec)
+    columns = np.empty((len(notes), len(PERFORMANCE_COLUMNS)))
+    columns[:, BEAT_PERIOD] = np.log2(curve.periods)[groups]
+    columns[:, VELOCITY] = np.where(played, performed.velocity / 127, np.nan)
+    columns[:, TIMING] = curve.at(notes["onset_quarter"]) - performed.onset_sec
+    columns[:, ARTICULATION] = np.log2(np.maximum(performed.duration_sec, SHORTEST_DURATION_S) / _notated_seconds(notes, curve))
+    columns[:, PEDAL:] = _encode_pedal(performed.pedal, _span_edges(notes, curve))[groups]
+    return columns, float(curve.times[0])
+
+
+def decode_performance(notes: np.ndarray, columns: np.ndarray, start_sec: float = 0.0) -> Performed:
+    """Return the performance that ``columns`` (N, 8) describes, its first anchor at ``start_sec``.
+
+    Exact for what ``encode_performance`` returned. Columns of another origin may differ between the notes of an anchor and go out of
+    their ranges: beat periods (in log2) and pedal columns, which must be finite, are averaged over the anchor's notes, and these and
+    velocities are brought into range. A note that has a NaN in another column is not performed.
+    """
+    anchors, groups = find_anchors(notes["onset_quarter"])
+    counts = np.bincount(groups, minlength=len(anchors))
+
+    def by_anchor(column: int) -> np.ndarray:
+        return np.bincount(groups, weights=columns[:, column], minlength=len(anchors)) / counts
+
+    periods = np.exp2(np.clip(by_anchor(BEAT_PERIOD), np.log2(SHORTEST_BEAT_PERIOD_S), np.log2(LONGEST_BEAT_PERIOD_S)))
+    times = start_sec + np.concatenate([[0.0], np.cumsum(periods[:-1] * np.diff(anchors))])
+    curve = TempoCurve(anchors, times, periods)
+    played = np.isfinite(columns).all(axis=1)
+    velocity = np.clip(np.round(127 * np.where(played, columns[:, VELOCITY], 0)), 1, 127)
+    return Performed(
+        curve.at(notes["onset_quarter"]) - columns[:, TIMING],
+        np.exp2(columns[:, ARTICULATION]) * _notated_seconds(notes, curve),
+        np.where(played, velocity, 0).astype(np.int64),
+        _decode_pedal(np.stack([by_anchor(column) for column in range(PEDAL, PEDAL_PRESS + 1)], axis=1), _span_edges(notes, curve)),
+    )
+
+
+def _fit_tempo(anchors: np.ndarray, groups: np.ndarray, notes: np.ndarray, onset_sec: np.ndarray) -> TempoCurve:
+    """Follow the anchors' performed times with periods within the bounds; anchors without a performed note lie on the line between."""
+    known, targets = _anchor_times(anchors, groups, notes, onset_sec)
+    periods = np.full(len(anchors), DEFAULT_BEAT_PERIOD_S)
+    time = targets[0]
+    for first, last, target in zip(known[:-1], known[1:], targets[1:], strict=True):
+        span = anchors[last] - anchors[first]
+        periods[first:last] = min(max((target - time) / span, SHORTEST_BEAT_PERIOD_S), LONGEST_BEAT_PERIOD_S)
+        time += periods[first] * span
+    if len(known) > 1:
+        periods[: known[0]] = periods[known[0]]
+        periods[known[-1] :] = periods[known[-1] - 1]
+    elapsed = np.concatenate([[0.0], np.cumsum(periods[:-1] * np.diff(anchors))])
+    return TempoCurve(anchors, targets[0] - elapsed[known[0]] + elapsed, periods)
+
+
+def _anchor_times(anchors: np.ndarray, groups: np.ndarray, notes: np.ndarray, onset_sec: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the indices of the anchors with performed notes, and the median of their onsets (of grace notes only if it has no others).
+
+    When only notes between anchors are performed, they stand for the anchor before them.
+    """
+    played = np.isfinite(onset_sec)
+    at_anchor = played & (notes["onset_quarter"] - anchors[groups] <= SAME_POSITION_QUARTERS)
+    chosen = at_anchor if at_anchor.any() else played
+    known = np.unique(groups[chosen])
+    order = np.flatnonzero(chosen)[np.argsort(groups[chosen], kind="stable")]
+    targets = []
+    for members in np.split(order, np.searchsorted(groups[order], known[1:])):
+        full = members[~notes["is_grace"][members]]
+        targets.append(np.median(onset_sec[full if len(full) else members]))
+    return known, np.array(targets)
+
+
+def _notated_seconds(notes: np.ndarray, curve: TempoCurve) -> np.ndarray:
+    """Return how long each note's notated duration takes on the tempo curve."""
+    onsets, durations = notes["onset_quarter"], notes["duration_quarter"]
+    return curve.at(onsets + np.where(durations > 0, durations, GRACE_NOTE_QUARTERS)) - curve.at(onsets)
+
+
+def _span_edges(notes: np.ndarray, curve: TempoCurve) -> np.ndarray:
+    """Return the times (K + 1,) at which the pedal's spans begin: the anchors', and the end of the last."""
+    end = float(np.max(notes["onset_quarter"] + notes["duration_quarter"]))
+    return np.append(curve.times, curve.at(np.array(max(end, curve.anchors[-1] + LAST_SPAN_QUARTERS))))
+
+
+def _encode_pedal(pedal: Pedal, edges: np.ndarray) -> np.ndarray:
+    """Return depth, lowest depth, lift and press (K, 4) of the spans between ``edges`` (K + 1,)."""
+    times, depths = np.asarray(pedal.time_sec, dtype=float), np.asarray(pedal.value) / 127
+    at_edges = np.append(0.0, depths)[np.searchsorted(times, edges + SAME_TIME_S, side="right")]
+    at_edges[-1] = 0.0  # the pedal is up after the end
+    begin = np.searchsorted(times, edges[:-1] + SAME_TIME_S, side="right")
+    end = np.maximum(np.searchsorted(times, edges[1:] - SAME_TIME_S, side="left"), begin)
+    encoded = np.empty((len(edges) - 1, 4))
+    for span, (first, last) in enumerate(zip(begin, end, strict=True)):
+        before, after = at_edges[span], at_edges[span + 1]
+        values = np.concatenate([[before], depths[first:last]])
+        shares = np.concatenate([[0.0], (times[first:last] - edges[span]) / (edges[span + 1] - edges[span])])
+        low = values.min()
+        lifted = np.flatnonzero(values <= (before + low) / 2)
+        middle = (low + after) / 2
+        risen = np.flatnonzero((values[:-1] <= middle) & (values[1:] > middle)) + 1
+        press = shares[risen[-1]] if after > low and len(risen) else 1.0
+        encoded[span] = before, low, shares[lifted[0]] if low < before else 0.0, press
+    return encoded
+
+
+def _decode_pedal(encoded: np.ndarray, edges: np.ndarray) -> Pedal:
+    """Return the steps that ``encoded`` (K, 4) describes, without those that change nothing; up from the last edge on."""
+    encoded = np.clip(encoded, 0, 1)
+    depth, low, lift, press = encoded.T
+    low, press = np.minimum(low, depth), np.maximum(press, lift)
+    lengths = np.diff(edges)
+    steps = np.stack([edges[:-1], edges[:-1] + lift * lengths, edges[:-1] + press * lengths], axis=1)
+    after = np.append(depth[1:], 0.0)
+    values = np.stack([depth, low, np.where(press < 1, np.maximum(after, low), low)], axis=1)
+    times = np.append(steps.ravel(), edges[-1])
+    # Of several steps at one time the last stands.
+    rounded = np.append(np.round(127 * values.ravel()), 0.0).astype(np.int64)
+    stands = np.append(np.diff(times) > 0, True)
+    times, rounded = times[stands], rounded[stands]
+    changes = np.diff(rounded, prepend=0) != 0
+    return Pedal(times[changes], rounded[changes])
