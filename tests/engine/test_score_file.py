@@ -1,5 +1,6 @@
 """Scores from MusicXML, MEI, Humdrum and MIDI files."""
 
+import re
 import subprocess
 import sys
 import zipfile
@@ -240,6 +241,16 @@ def test_missing_files_folders_and_huge_files_are_refused(tmp_path, monkeypatch)
     monkeypatch.setattr(score_file, "LARGEST_BYTES", 100)
     with pytest.raises(PerfLiveError, match="may have at most"):
         read_score(tmp_path / "big.xml")
+
+
+def test_partitura_is_imported_in_one_place():
+    importing = {
+        path.relative_to(ROOT).as_posix()
+        for folder in ("engine", "models", "training", "export")
+        for path in (ROOT / folder).rglob("*.py")
+        if re.search(r"^\s*(import|from) partitura\b", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert importing == {"engine/partitura_loader.py"}
 
 
 OFFLINE = """

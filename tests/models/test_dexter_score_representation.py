@@ -56,6 +56,12 @@ def test_metre_counts_an_upbeats_beats_from_the_bar_line():
     assert column("beat_phase", notes) == pytest.approx([0.25, 0, 0.5])
 
 
+def test_half_an_upbeat_is_the_second_half_of_a_beat():
+    notes, measures = notes_of([(0.0, 0.5, 60, False), (0.5, 1.0, 60, False)]), np.array([(0, 0.5, 0), (0.5, 3, 1)], MEASURE_DTYPE)
+    encoded = encode_score(notes, measures, SIGNATURES, np.array([], TEMPO_DTYPE), None)
+    assert encoded[:, SCORE_COLUMNS.index("beat_phase")] == pytest.approx([0.5, 0])
+
+
 def test_an_unknown_tempo_is_not_a_tempo_of_one_quarter_a_second():
     notes = notes_of(UPBEAT_AND_CHORD)
     assert column("tempo_known", notes) == [0] * 5

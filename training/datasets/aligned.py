@@ -1,0 +1,261 @@
+"""Performances aligned note by note to their scores, read from match files once and kept in a cache folder.
+
+Sources: (n)ASAP and the Vienna 4x22 corpus, whose match files (Foscarin et al., "The match file format", MEC 2022) come in versions 1.0
+and 5.0; partitura reads both, half a second a file. Positions and markings are not taken from the match files, whose time signatures can
+be wrong and whose beats follow the denominator, but from the MusicXML that they name notes of: see ``played_score``.
+"""
+
+import hashlib
+import json
+import warnings
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from contextlib import redirect_stdout
+from dataclasses import asdict, dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from rich.progress import track
+
+from engine.errors import PerfLiveError
+from engine.events import SOFT_PEDAL, SUSTAIN_PEDAL
+from engine.partitura_loader import load_partitura
+from engine.score import Score, Word
+from engine.score_file import read_score
+from training.datasets.asap import Split, performance_rows
+from training.datasets.performances import PEDAL_DTYPE
+from training.datasets.played_score import played_score
+
+CACHE_VERSION = 1  # to be raised with every change of what is read here, or of how scores are
+LEAST_COVERAGE = 0.5  # a performance with a smaller share of its score's notes is of another piece or edition
+NOT_ROBUST = "metadata.csv does not call its alignment robust"
+
+# One row a score note. A note that is not performed has NaN, NaN, 0. Durations are the key's; the sustain pedal does not lengthen them.
+PERFORMED_DTYPE = np.dtype([("onset_sec", "f8"), ("duration_sec", "f8"), ("velocity", "i4")])
+MATCH_DTYPE = np.dtype([("id", "U64"), ("onset_beat", "f8"), *PERFORMED_DTYPE.descr])
+
+
+class Alignment(NamedTuple):
+    """Where an aligned performance lies: its ``name``, the ``piece`` it is of (its folder), the match file, the MusicXML."""
+
+    name: str
+    piece: str
+    match: Path
+    score: Path
+    robust: bool = True
+
+
+@dataclass(frozen=True)
+class AlignedPerformance:
+    """``performed`` (PERFORMED_DTYPE) goes with ``score.notes`` row by row; ``pedals`` (PEDAL_DTYPE) holds controllers 64 and 67.
+
+    ``score`` has the repeats as they were played; performances with the same ones share it. ``inserted`` counts performed notes that are
+    not in the score.
+    """
+
+    name: str
+    piece: str
+    score: Score
+    performed: np.ndarray
+    pedals: np.ndarray
+    inserted: int
+
+
+@dataclass(frozen=True)
+class AlignmentReport:
+    """What was read, and ``left_out``: performance and reason."""
+
+    pieces: int
+    performances: int
+    score_notes: int
+    matched_notes: int
+    inserted_notes: int
+    left_out: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        """Return one line of figures, and one for each reason to leave performances out."""
+        coverage = self.matched_notes / max(self.score_notes, 1)
+        lines = [
+            f"{self.performances} performances of {self.pieces} pieces: {self.matched_notes} of {self.score_notes} score notes "
+            f"performed ({coverage:.1%}), {self.inserted_notes} performed notes beside the score"
+        ]
+        names = defaultdict(list)
+        for name, reason in self.left_out:
+            names[reason].append(name)
+        lines += [f"left out: {named[0] if len(named) == 1 else len(named)}: {reason}" for reason, named in names.items()]
+        return "\n".join(lines)
+
+
+def asap_alignments(root: Path, split: Split) -> list[Alignment]:
+    """Return the performances of the split's pieces in the order of ``metadata.csv``. Raises PerfLiveError for another folder."""
+    found = []
+    for row in performance_rows(root, split):
+        robust = row["robust_note_alignment"] == "1.0"
+        found.append(Alignment(row["match_file"], row["folder"], root / row["match_file"], root / row["xml_score"], robust))
+    return found
+
+
+def vienna_alignments(root: Path) -> list[Alignment]:
+    """Return the performances of ``root/match``, each of the score in ``root/musicxml`` that its name begins with.
+
+    Raises PerfLiveError when there are none.
+    """
+    scores = sorted(root.glob("musicxml/*.musicxml"))
+    found = [
+        Alignment(match.name, score.stem, match, score)
+        for match in sorted(root.glob("match/*.match"))
+        for score in scores
+        if match.stem.startswith(f"{score.stem}_p")
+    ]
+    if not found:
+        raise PerfLiveError(f"{root}: not a Vienna 4x22 folder with match/*.match and musicxml/*.musicxml; give the corpus's own")
+    return found
+
+
+def load_aligned(alignments: Sequence[Alignment], cache: Path) -> tuple[list[AlignedPerformance], AlignmentReport]:
+    """Read the robust alignments, or what is in ``cache`` if the same files were read before.
+
+    A performance that cannot be read is left out, and said to be in the report. Raises PerfLiveError when a file is missing.
+    """
+    robust = [alignment for alignment in alignments if alignment.robust]
+    path = cache / f"aligned-{_digest(robust)}.npz"
+    if not path.exists():
+        performances, left_out = read_alignments(track(robust, "reading alignments"))
+        cache.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial.npz")
+        _save(partial, performances, left_out)
+        partial.replace(path)
+    performances, left_out = _load(path)
+    return performances, _report(performances, left_out + [(item.name, NOT_ROBUST) for item in alignments if not item.robust])
+
+
+def read_alignments(alignments: Iterable[Alignment]) -> tuple[list[AlignedPerformance], list[tuple[str, str]]]:
+    """Return the performances that can be read, and of the others the name and the reason."""
+    performances: list[AlignedPerformance] = []
+    left_out: list[tuple[str, str]] = []
+    printed: dict[Path, Score] = {}
+    played: dict[tuple[Path, str], Score] = {}
+    for alignment in alignments:
+        try:
+            match, pedals, inserted = read_match(alignment.match)
+            if alignment.score not in printed:
+                printed[alignment.score] = read_score(alignment.score, "printed")
+            key = alignment.score, "\n".join(match["id"])
+            if key not in played:
+                played[key] = played_score(printed[alignment.score], match["id"], match["onset_beat"])
+            performed = _performed(played[key], match)
+        except (PerfLiveError, ValueError) as error:
+            left_out.append((alignment.name, str(error)))
+        else:
+            performances.append(AlignedPerformance(alignment.name, alignment.piece, played[key], performed, pedals, inserted))
+    return performances, left_out
+
+
+def read_match(path: Path) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return the score notes of a match file (MATCH_DTYPE, in its order), its pedals (PEDAL_DTYPE), and how many notes are insertions.
+
+    Raises PerfLiveError when it cannot be read or has no notes.
+    """
+    partitura_io = load_partitura().io
+    try:
+        with warnings.catch_warnings(), redirect_stdout(StringIO()):  # it prints every line that it cannot read
+            warnings.simplefilter("ignore")  # of duplicate lines, which it resolves
+            file = partitura_io.importmatch.load_matchfile(str(path))
+        seconds_a_tick = file.info("midiClockRate") / file.info("midiClockUnits") / 1e6
+        rows: dict[str, tuple[float, ...]] = {}
+        for line in file.lines:
+            if isinstance(line, partitura_io.matchfile_base.BaseSnoteNoteLine):
+                onset_sec, offset_sec = line.note.Onset * seconds_a_tick, line.note.Offset * seconds_a_tick
+                rows[str(line.snote.Anchor)] = (line.snote.OnsetInBeats, onset_sec, offset_sec - onset_sec, line.note.Velocity)
+            elif isinstance(line, partitura_io.matchfile_base.BaseDeletionLine):
+                if "leftOutTied" not in line.snote.ScoreAttributesList:
+                    rows.setdefault(str(line.snote.Anchor), (line.snote.OnsetInBeats, np.nan, np.nan, 0))
+        pedals = [(line.Time * seconds_a_tick, SUSTAIN_PEDAL, line.Value) for line in file.sustain_pedal]
+        pedals += [(line.Time * seconds_a_tick, SOFT_PEDAL, line.Value) for line in file.soft_pedal]
+        inserted = len(file.insertions)
+    except Exception as error:  # whatever a parser meets in a file that is none
+        raise PerfLiveError(f"cannot read {str(path)!r} as a match file ({type(error).__name__})") from error
+    if not rows:
+        raise PerfLiveError(f"cannot read {str(path)!r} as a match file (no notes)")
+    notes = np.array([(name, *row) for name, row in rows.items()], dtype=MATCH_DTYPE)
+    pedal_table = np.array(pedals, dtype=PEDAL_DTYPE)
+    return notes, pedal_table[np.argsort(pedal_table["time_sec"], kind="stable")], inserted
+
+
+def _performed(score: Score, match: np.ndarray) -> np.ndarray:
+    """Return PERFORMED_DTYPE rows in the order of the score's notes. Raises ValueError when too few are performed."""
+    row_of = {name: index for index, name in enumerate(match["id"].tolist())}
+    rows = match[[row_of[name] for name in score.notes["id"].tolist()]]
+    coverage = np.isfinite(rows["onset_sec"]).mean()
+    if coverage < LEAST_COVERAGE:
+        raise ValueError(f"{coverage:.0%} of the score's notes are performed; at least {LEAST_COVERAGE:.0%} are needed")
+    performed = np.zeros(len(rows), PERFORMED_DTYPE)
+    for name in ("onset_sec", "duration_sec", "velocity"):
+        performed[name] = rows[name]
+    return performed
+
+
+def _report(performances: list[AlignedPerformance], left_out: list[tuple[str, str]]) -> AlignmentReport:
+    return AlignmentReport(
+        pieces=len({performance.piece for performance in performances}),
+        performances=len(performances),
+        score_notes=sum(len(performance.performed) for performance in performances),
+        matched_notes=sum(int(np.isfinite(performance.performed["onset_sec"]).sum()) for performance in performances),
+        inserted_notes=sum(performance.inserted for performance in performances),
+        left_out=tuple(left_out),
+    )
+
+
+def _digest(alignments: Sequence[Alignment]) -> str:
+    """Return a digest of the files' contents and of the code's version."""
+    digest = hashlib.sha256(str(CACHE_VERSION).encode())
+    scores: dict[Path, bytes] = {}
+    try:
+        for alignment in alignments:
+            if alignment.score not in scores:
+                scores[alignment.score] = hashlib.sha256(alignment.score.read_bytes()).digest()
+            digest.update(f"{alignment.name}\n{alignment.piece}\n".encode() + alignment.match.read_bytes() + scores[alignment.score])
+    except OSError as error:
+        raise PerfLiveError(f"cannot read {str(error.filename)!r}: {error.strerror}; unpack the corpus again") from error
+    return digest.hexdigest()[:16]
+
+
+_SCORE_TABLES = ("notes", "measures", "time_signatures", "tempos", "markings")
+
+
+def _save(path: Path, performances: list[AlignedPerformance], left_out: list[tuple[str, str]]) -> None:
+    """Write each score once, each performance beside it, and all that is no table as JSON."""
+    scores = {id(performance.score): performance.score for performance in performances}
+    numbers = {identity: number for number, identity in enumerate(scores)}
+    arrays: dict[str, Any] = {}
+    for number, score in enumerate(scores.values()):
+        arrays |= {f"score/{number}/{name}": getattr(score, name) for name in _SCORE_TABLES}
+    for index, performance in enumerate(performances):
+        arrays |= {f"performance/{index}/performed": performance.performed, f"performance/{index}/pedals": performance.pedals}
+    description = {
+        "scores": [
+            {"has_markings": score.has_markings, "words": [asdict(word) for word in score.words], "unpitched": score.unpitched}
+            for score in scores.values()
+        ],
+        "performances": [(item.name, item.piece, numbers[id(item.score)], item.inserted) for item in performances],
+        "left_out": left_out,
+    }
+    np.savez_compressed(path, description=np.array(json.dumps(description)), **arrays)
+
+
+def _load(path: Path) -> tuple[list[AlignedPerformance], list[tuple[str, str]]]:
+    with np.load(path) as stored:
+        description = json.loads(str(stored["description"]))
+        scores = []
+        for number, other in enumerate(description["scores"]):
+            words = tuple(Word(**word) for word in other.pop("words"))
+            scores.append(Score(**{name: stored[f"score/{number}/{name}"] for name in _SCORE_TABLES}, words=words, **other))
+        performances = [
+            AlignedPerformance(
+                name, piece, scores[number], stored[f"performance/{i}/performed"], stored[f"performance/{i}/pedals"], inserted
+            )
+            for i, (name, piece, number, inserted) in enumerate(description["performances"])
+        ]
+    return performances, [(name, reason) for name, reason in description["left_out"]]
