@@ -51,6 +51,13 @@ def test_metre_and_tempo_changes_come_back_with_the_repeat():
     assert result.tempos.tolist() == [(0, 60), (3.5, 40), (5, 60), (8.5, 40)]
 
 
+def test_a_score_with_its_repeats_written_out_is_played_as_printed():
+    score = printed([("a-1", 0), ("b-1", 1), ("a-2", 2), ("b-2", 3)], [2, 2])
+    result = played(score, ["a-1", "b-1", "a-2", "b-2"], [0, 1, 2, 3])
+    assert result.notes["id"].tolist() == score.notes["id"].tolist()
+    assert result.notes["onset_quarter"].tolist() == [0, 1, 2, 3]
+
+
 def test_unknown_notes_are_left_out_until_they_are_most():
     score = printed([("a", 0), ("b", 1)], [2])
     assert played(score, ["a-1", "x-1", "b-1"], [0, 0, 1]).notes["id"].tolist() == ["a-1", "b-1"]

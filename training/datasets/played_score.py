@@ -24,14 +24,13 @@ def played_score(printed: Score, ids: np.ndarray, onset_beat: np.ndarray) -> Sco
     of ``ids`` are unknown, or when the repeats cannot be followed.
     """
     row_of = {name: index for index, name in enumerate(printed.notes["id"].tolist())}
-    split = [name.rpartition("-") for name in ids.tolist()]
-    known = np.array([base in row_of and time.isdigit() for base, _, time in split])
+    named = [_printed_row(name, row_of) for name in ids.tolist()]
+    known = np.array([row is not None for row in named])
     if known.mean() < LEAST_KNOWN:
         raise ValueError(f"{known.mean():.0%} of the notes that it names are in the score; they are of different editions")
-    rows = np.array([row_of[split[index][0]] for index in np.flatnonzero(known)])
-    times = [int(split[index][2]) for index in np.flatnonzero(known)]
+    rows, times = (np.array(column) for column in zip(*(row for row in named if row is not None), strict=True))
     measures = _index(printed.measures, printed.notes["onset_quarter"][rows])
-    keys = list(zip(measures.tolist(), times, strict=True))
+    keys = list(zip(measures.tolist(), times.tolist(), strict=True))
 
     sequence = _sequence(printed, keys, onset_beat[known].tolist())
     printed_measures = printed.measures[[measure for measure, _ in sequence]]
@@ -52,6 +51,14 @@ def played_score(printed: Score, ids: np.ndarray, onset_beat: np.ndarray) -> Sco
         time_signatures=_played_table(printed.time_signatures, printed_measures, played_measures),
         tempos=_played_table(printed.tempos, printed_measures, played_measures),
     )
+
+
+def _printed_row(name: str, row_of: dict[str, int]) -> tuple[int, int] | None:
+    """Return the row of the printed note that ``name`` means, and for which time it is played; None for an unknown one."""
+    if name in row_of:  # a score that is printed with its repeats written out, such as that of Vienna 4x22
+        return row_of[name], 1
+    printed, _, time = name.rpartition("-")
+    return (row_of[printed], int(time)) if printed in row_of and time.isdigit() else None
 
 
 def _index(table: np.ndarray, onsets: np.ndarray) -> np.ndarray:
