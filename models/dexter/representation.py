@@ -10,9 +10,9 @@ period, velocity, timing, articulation, pedal. With score positions u in quarter
     timing         T(u) - onset, seconds; positive is early, as in the paper
     articulation   log2(duration / (T(u + d) - T(u))), d the notated duration; durations are the key's, without the pedal
     pedal          depth 0 to 1 at T(a)
-    pedal_low      the lowest depth from T(a) to the next anchor
-    pedal_lift     when the pedal goes down to that depth, as a share of that span (half-way between the depths counts)
-    pedal_press    when it last rises from that depth to the next anchor's, as a share of that span
+    pedal_between  the depth that matters from T(a) to the next anchor: the lowest, or the deepest where a press stands out more
+    pedal_change   when the pedal moves to that depth, as a share of that span (half-way between the depths counts)
+    pedal_return   when it last moves from that depth to the next anchor's, as a share of that span; 1: not before the next anchor
 
 Where and why this is not the paper's:
 
@@ -22,8 +22,8 @@ Where and why this is not the paper's:
   stays in ``timing`` and is caught up with at the next anchor, so that nothing is lost and nothing adds up.
 - Articulation refers to the tempo curve under the whole note, not to the tempo at its beginning: a bass note under a ritardando that is
   held for its length has articulation 0. Grace notes have one too; the paper's is 0, and their durations are lost.
-- The pedal is kept between onsets: a lift, a press, or a lift and a press in each span at their own times, and it comes to 0. The
-  paper samples it at onsets and never lifts it. Lost is what happens besides: a pedal that is pressed and let go again within one span.
+- The pedal is kept between onsets: a lift, a press, or both, in each span at their own times, and it comes to 0. The paper samples it at
+  onsets and never lifts it. Depths and times are exact for as much; of a pedal that moves more in a span, the greatest move is kept.
 - Notes are not assumed to be sorted, and the columns go with them row by row (the published code reorders one and not the other).
 """
 
@@ -39,11 +39,11 @@ PERFORMANCE_COLUMNS = (
     "timing",
     "articulation",
     "pedal",
-    "pedal_low",
-    "pedal_lift",
-    "pedal_press",
+    "pedal_between",
+    "pedal_change",
+    "pedal_return",
 )
-BEAT_PERIOD, VELOCITY, TIMING, ARTICULATION, PEDAL, PEDAL_LOW, PEDAL_LIFT, PEDAL_PRESS = range(len(PERFORMANCE_COLUMNS))
+BEAT_PERIOD, VELOCITY, TIMING, ARTICULATION, PEDAL, PEDAL_BETWEEN, PEDAL_CHANGE, PEDAL_RETURN = range(len(PERFORMANCE_COLUMNS))
 
 ANCHOR_SPACING_QUARTERS = 1 / 8
 SHORTEST_BEAT_PERIOD_S, LONGEST_BEAT_PERIOD_S = 1 / 16, 16.0
@@ -140,7 +140,7 @@ def decode_performance(notes: np.ndarray, columns: np.ndarray, start_sec: float 
         curve.at(notes["onset_quarter"]) - columns[:, TIMING],
         np.exp2(columns[:, ARTICULATION]) * _notated_seconds(notes, curve),
         np.where(played, velocity, 0).astype(np.int64),
-        _decode_pedal(np.stack([by_anchor(column) for column in range(PEDAL, PEDAL_PRESS + 1)], axis=1), _span_edges(notes, curve)),
+        _decode_pedal(np.stack([by_anchor(column) for column in range(PEDAL, PEDAL_RETURN + 1)], axis=1), _span_edges(notes, curve)),
     )
 
 
@@ -190,7 +190,7 @@ def _span_edges(notes: np.ndarray, curve: TempoCurve) -> np.ndarray:
 
 
 def _encode_pedal(pedal: Pedal, edges: np.ndarray) -> np.ndarray:
-    """Return depth, lowest depth, lift and press (K, 4) of the spans between ``edges`` (K + 1,)."""
+    """Return the pedal columns (K, 4) of the spans between ``edges`` (K + 1,)."""
     times, depths = np.asarray(pedal.time_sec, dtype=float), np.asarray(pedal.value) / 127
     at_edges = np.append(0.0, depths)[np.searchsorted(times, edges + SAME_TIME_S, side="right")]
     at_edges[-1] = 0.0  # the pedal is up after the end
@@ -201,24 +201,32 @@ def _encode_pedal(pedal: Pedal, edges: np.ndarray) -> np.ndarray:
         before, after = at_edges[span], at_edges[span + 1]
         values = np.concatenate([[before], depths[first:last]])
         shares = np.concatenate([[0.0], (times[first:last] - edges[span]) / (edges[span + 1] - edges[span])])
-        low = values.min()
-        lifted = np.flatnonzero(values <= (before + low) / 2)
-        middle = (low + after) / 2
-        risen = np.flatnonzero((values[:-1] <= middle) & (values[1:] > middle)) + 1
-        press = shares[risen[-1]] if after > low and len(risen) else 1.0
-        encoded[span] = before, low, shares[lifted[0]] if low < before else 0.0, press
+        lift = max(min(before, after) - values.min(), 0.0)
+        if values.max() - max(before, after) > lift:  # a press is a lift upside down
+            low, change, back = _encode_lift(1 - values, shares, 1 - after)
+            encoded[span] = before, 1 - low, change, back
+        else:
+            encoded[span] = before, *_encode_lift(values, shares, after)
     return encoded
+
+
+def _encode_lift(depths: np.ndarray, shares: np.ndarray, after: float) -> tuple[float, float, float]:
+    """Return the lowest of the ``depths`` that are in force from ``shares`` of a span on, when it is reached, and when it is left."""
+    low = depths.min()
+    lifted = np.flatnonzero(depths <= (depths[0] + low) / 2)
+    middle = (low + after) / 2
+    risen = np.flatnonzero((depths[:-1] <= middle) & (depths[1:] > middle)) + 1
+    return low, shares[lifted[0]] if low < depths[0] else 0.0, shares[risen[-1]] if after > low and len(risen) else 1.0
 
 
 def _decode_pedal(encoded: np.ndarray, edges: np.ndarray) -> Pedal:
     """Return the steps that ``encoded`` (K, 4) describes, without those that change nothing; up from the last edge on."""
     encoded = np.clip(encoded, 0, 1)
-    depth, low, lift, press = encoded.T
-    low, press = np.minimum(low, depth), np.maximum(press, lift)
+    depth, between, change, back = encoded.T
+    back = np.maximum(back, change)
     lengths = np.diff(edges)
-    steps = np.stack([edges[:-1], edges[:-1] + lift * lengths, edges[:-1] + press * lengths], axis=1)
-    after = np.append(depth[1:], 0.0)
-    values = np.stack([depth, low, np.where(press < 1, np.maximum(after, low), low)], axis=1)
+    steps = np.stack([edges[:-1], edges[:-1] + change * lengths, edges[:-1] + back * lengths], axis=1)
+    values = np.stack([depth, between, np.where(back < 1, np.append(depth[1:], 0.0), between)], axis=1)
     times = np.append(steps.ravel(), edges[-1])
     # Of several steps at one time the last stands.
     rounded = np.append(np.round(127 * values.ravel()), 0.0).astype(np.int64)
