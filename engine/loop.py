@@ -144,14 +144,21 @@ class Engine:
         return min(ours, streams)
 
     def _take_together(self, events: list[Event]) -> None:
-        """Put events that have come together through the performer, or past it: the first at once, the others thought of together."""
-        first, *others = events
-        self._take(first)
-        if len(others) > 1 and not any(self._mapped_control(event.message) for event in others):
-            self._call(self._stream.foresee, [event for event in others if self._is_performed(event.message)])
-        for event in others:
+        """Put events that have come together through the performer, or past it.
+
+        Those up to the first note at once; the others, the rest of a chord, are thought of together.
+        """
+        begun = next((index for index, event in enumerate(events, 1) if is_note_on(event.message)), len(events))
+        others = [event for event in events[begun:] if self._is_performed(event.message)]
+        for index, event in enumerate(events):
+            if index == begun and self._is_chord(others):
+                self._call(self._stream.foresee, others)
             if not self._stopping:
                 self._take(event)
+
+    def _is_chord(self, events: list[Event]) -> bool:
+        """Two notes or more, and no control between them that would change how they are performed."""
+        return sum(is_note_on(event.message) for event in events) > 1 and not any(self._mapped_control(event.message) for event in events)
 
     def _take(self, event: Event) -> None:
         self._events_in += 1

@@ -89,7 +89,7 @@ class Program:
 
     def __exit__(self, *_: object) -> None:
         if self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
+            self._process.send_signal(signal.SIGTERM)
             try:
                 self._process.communicate(timeout=PATIENCE_S)
             except subprocess.TimeoutExpired:
@@ -107,9 +107,9 @@ class Program:
             raise PerfLiveError(f"{self._name} has ended with status {self._process.returncode}: {last[0]}")
 
     def stop(self) -> str:
-        """End the program as Ctrl-C does; return the last line that it printed. Raises PerfLiveError when it has failed."""
+        """Ask the program to end (a shell may have it ignore Ctrl-C); return the last line that it printed. Raises PerfLiveError when it has failed."""
         self.check()
-        self._process.send_signal(signal.SIGINT)
+        self._process.send_signal(signal.SIGTERM)
         try:
             output, errors = self._process.communicate(timeout=PATIENCE_S)
         except subprocess.TimeoutExpired:
