@@ -1,7 +1,7 @@
 """From the predicted quantiles of a note's velocity to the velocity that is sent: hints, sampling and the user's controls."""
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -24,15 +24,28 @@ class HintGate:
     """Decides, for `hint` auto, whether the keyboard has touch: its recent velocities must differ, and not only by a little."""
 
     def __init__(self, memory_notes: int = 64, least_velocities: int = 4, least_bins: int = 2):
-        self._recent: deque[int] = deque(maxlen=memory_notes)
-        self._least_velocities, self._least_bins = least_velocities, least_bins
+        self._recent: deque[int] = deque()
+        self._memory_notes, self._least_velocities, self._least_bins = memory_notes, least_velocities, least_bins
+        self._of_velocity = Counter[int]()  # how many of the recent notes have each velocity, and each hint
+        self._of_hint = Counter[int]()
 
     def hear(self, velocity: int) -> None:
         self._recent.append(velocity)
+        self._of_velocity[velocity] += 1
+        self._of_hint[velocity_hint(velocity)] += 1
+        if len(self._recent) > self._memory_notes:
+            oldest = self._recent.popleft()
+            _discard(self._of_velocity, oldest)
+            _discard(self._of_hint, velocity_hint(oldest))
 
     def is_open(self) -> bool:
-        velocities = set(self._recent)
-        return len(velocities) >= self._least_velocities and len({velocity_hint(v) for v in velocities}) >= self._least_bins
+        return len(self._of_velocity) >= self._least_velocities and len(self._of_hint) >= self._least_bins
+
+
+def _discard(counter: Counter[int], item: int) -> None:
+    counter[item] -= 1
+    if not counter[item]:
+        del counter[item]
 
 
 class ExpressionNoise:

@@ -5,6 +5,7 @@ Time stays in seconds here; the network compresses it. (The published article's 
 """
 
 import math
+from collections import deque
 from typing import NamedTuple
 
 import numpy as np
@@ -62,7 +63,8 @@ def pitch_index(pitch: int) -> int:
 
 def velocity_hint(velocity: int) -> int:
     """Return the three-bin hint of a played velocity: 1 below 57, 2 below 74, 3 from there on (the article's edges)."""
-    return 1 + sum(velocity >= edge for edge in HINT_EDGES)
+    low, high = HINT_EDGES
+    return 1 + (velocity >= low) + (velocity >= high)
 
 
 class NoteTracker:
@@ -72,6 +74,7 @@ class NoteTracker:
         # Both by pitch + KEY_REACH, so that every neighbourhood is one slice.
         self._moved_s = np.full(128 + 2 * KEY_REACH, -1e9)  # when a key last went down or up
         self._direction = np.zeros(128 + 2 * KEY_REACH)  # 1 while it is held, -1 once it was released
+        self._releases: deque[tuple[float, int]] = deque()  # times and pitches, the oldest first, until they are forgotten
         self._onset_s = [-math.inf] * 128  # by pitch
         self._recent_onsets_s = [-math.inf] * 3  # the latest first
         self._last_release_s = -math.inf
@@ -83,6 +86,7 @@ class NoteTracker:
     def note_on(self, time_s: float, pitch: int) -> NoteFeatures:
         """Describe the note-on of ``pitch`` at ``time_s`` seconds, then count it as played."""
         self._decay_densities(time_s)
+        self._forget_releases(time_s)
         scalars = self._scalars(time_s, pitch)
         keys = self._keys(time_s, pitch)
         self._onset_s[pitch] = time_s
@@ -94,6 +98,7 @@ class NoteTracker:
 
     def note_off(self, time_s: float, pitch: int) -> None:
         self._move_key(time_s, pitch, -1)
+        self._releases.append((time_s, pitch))
         self._last_release_s = time_s
 
     def _move_key(self, time_s: float, pitch: int, direction: int) -> None:
@@ -135,5 +140,10 @@ class NoteTracker:
         np.maximum(elapsed_s, 1e-3, out=elapsed_s)
         np.minimum(elapsed_s, HELD_LIMIT_S, out=elapsed_s)
         elapsed_s *= self._direction[around]
-        elapsed_s[elapsed_s <= -RELEASED_LIMIT_S] = 0.0
         return elapsed_s.astype(np.float32)
+
+    def _forget_releases(self, time_s: float) -> None:
+        while self._releases and time_s - self._releases[0][0] >= RELEASED_LIMIT_S:
+            release_s, pitch = self._releases.popleft()
+            if self._moved_s[pitch + KEY_REACH] == release_s and self._direction[pitch + KEY_REACH] < 0:
+                self._direction[pitch + KEY_REACH] = 0
