@@ -48,13 +48,12 @@ class PortSource:
         return self._clock.wait(self._port.inbox, until_ns)
 
     def receive_waiting(self) -> list[Event]:
-        events = []
-        try:
-            while (event := self._port.inbox.get_nowait()) is not None:
-                events.append(event)
-            self.wake()  # that None was a call to wake, and there is a wait to come
-        except queue.Empty:
-            pass
+        inbox, events = self._port.inbox, []
+        while not inbox.empty():
+            if (event := inbox.get_nowait()) is None:
+                self.wake()  # that None was a call to wake, and there is a wait to come
+                break
+            events.append(event)
         return events
 
     def wake(self) -> None:

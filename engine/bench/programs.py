@@ -107,7 +107,10 @@ class Program:
             raise PerfLiveError(f"{self._name} has ended with status {self._process.returncode}: {last[0]}")
 
     def stop(self) -> str:
-        """Ask the program to end (a shell may have it ignore Ctrl-C); return the last line that it printed. Raises PerfLiveError when it has failed."""
+        """Ask the program to end; return the last line that it printed. Raises PerfLiveError when it has failed.
+
+        By SIGTERM: a program that a shell runs in the background may ignore Ctrl-C.
+        """
         self.check()
         self._process.send_signal(signal.SIGTERM)
         try:
