@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from rich.console import Console
 from rich.progress import track
 
 from engine.model import Model
@@ -111,7 +112,7 @@ def evaluate(
     """Return the predictions of one model, one array a performance: with and without the hint, likeliest and sampled."""
     rows = {}
     for shown in ("hint", "none"):
-        described = track(takes, f"{label}, {shown}")
+        described = track(takes, f"{label}, {shown}", console=Console(stderr=True))
         quantiles = [predict(model, take, take.hints if shown == "hint" else np.zeros_like(take.hints)) for take in described]
         for temperature in (0.0, 1.0):
             pairs = enumerate(zip(quantiles, takes, strict=True))
