@@ -68,7 +68,8 @@ def load_velocity_features(performances: list[Performance], cache: Path) -> Velo
         digest.update(performance.name.encode() + performance.notes.tobytes() + performance.pedals.tobytes())
     path = cache / f"velocity-features-{digest.hexdigest()[:16]}.npz"
     if not path.exists():
-        described = [describe_performance(performance) for performance in track(performances, "describing notes", console=Console(stderr=True))]
+        shown = track(performances, "describing notes", console=Console(stderr=True))
+        described = [describe_performance(performance) for performance in shown]
         columns: dict[str, Any] = {name: np.concatenate([columns[name] for columns in described]) for name in described[0]}
         starts = np.cumsum([0] + [len(performance.notes) for performance in performances])
         cache.mkdir(parents=True, exist_ok=True)
