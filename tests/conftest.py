@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,6 +11,10 @@ import pytest
 
 from engine import ports
 from engine.errors import PerfLiveError
+
+# What starts the tests in the background may have them, and so the programs that they start and interrupt, ignore these.
+for _number in (signal.SIGINT, signal.SIGHUP):
+    signal.signal(_number, signal.default_int_handler)
 
 
 def missing(what: str) -> None:
