@@ -16,7 +16,7 @@ from engine.model import Model
 from engine.performer import Performer
 from engine.performers.velocity_expression import CONTROLS, Expression
 from models.pretrained import pretrained
-from models.velocity_transformer.representation import REPRESENTATION_VERSION, NoteFeatures, NoteTracker
+from models.velocity_transformer.representation import REPRESENTATION_VERSION, NoteFeatures, NoteTracker, loosen_repetition
 
 SYSTEM, LOOKAHEAD_SYSTEM = "velocity-transformer", "velocity-transformer-lookahead"
 HeardNote = tuple[NoteFeatures, int]  # and its velocity hint
@@ -104,7 +104,7 @@ class VelocityStream:
     def _hear(self, time_s: float, message: bytes) -> HeardNote | None:
         """Follow a message; return what the model is to hear of it if it is a note-on."""
         if is_note_on(message):
-            return self._tracker.note_on(time_s, message[1]), self._expression.hint(message[2])
+            return loosen_repetition(self._tracker.note_on(time_s, message[1])), self._expression.hint(message[2])
         follow(self._tracker, time_s, message)
         return None
 

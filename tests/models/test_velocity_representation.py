@@ -5,7 +5,15 @@ import copy
 import numpy as np
 import pytest
 
-from models.velocity_transformer.representation import KEY_REACH, LONGEST_S, SCALARS, NoteTracker, pitch_index, velocity_hint
+from models.velocity_transformer.representation import (
+    KEY_REACH,
+    LONGEST_S,
+    SCALARS,
+    NoteTracker,
+    loosen_repetition,
+    pitch_index,
+    velocity_hint,
+)
 
 
 def scalar(features, name):
@@ -63,6 +71,17 @@ def test_a_release_is_forgotten_after_two_seconds():
     tracker.note_off(1.0, 60)
     assert copy.deepcopy(tracker).note_on(2.9, 60).keys.any()
     assert not tracker.note_on(3.1, 60).keys.any()
+
+
+@pytest.mark.parametrize(("gap_s", "heard_s"), [(0.0, 0.1), (0.01, 0.1), (0.03, 0.03), (0.5, 0.5)])
+def test_a_repetition_as_it_is_written_is_heard_as_it_is_played(gap_s, heard_s):
+    tracker = NoteTracker()
+    tracker.note_on(0.0, 60)
+    tracker.note_off(1.0, 60)
+    tracker.note_on(1.0, 64)
+    features = loosen_repetition(tracker.note_on(1.0 + gap_s, 60))
+    assert features.keys[KEY_REACH] == pytest.approx(-heard_s)
+    assert features.keys[KEY_REACH + 4] > 0
 
 
 def test_pedals():
