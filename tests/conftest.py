@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
@@ -59,4 +60,7 @@ def jack_server() -> Iterator[str]:
     name = f"perf-live-{os.getpid()}"
     server = start_jack(name)
     yield name
+    if sounddevice := sys.modules.get("sounddevice"):  # PortAudio aborts the process when it ends after the server that it knows
+        while sounddevice._initialized:
+            sounddevice._terminate()
     stop_jack(server)
