@@ -12,7 +12,12 @@ from engine.configuration import parse_config, read_yaml
 from engine.errors import UsageError
 
 # task -> module with ``CONFIG``, the type of its configuration, and ``train(config, data_root, run_folder, resume)``
-TASKS = {"velocity": "training.velocity", "article-velocity": "training.article_velocity"}
+TASKS = {
+    "velocity": "training.velocity",
+    "article-velocity": "training.article_velocity",
+    "dexter": "training.dexter",
+    "dexter-denoiser": "training.dexter_denoiser",
+}
 
 
 app = typer.Typer(add_completion=False)

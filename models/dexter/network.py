@@ -1,0 +1,115 @@
+"""DExter's network in PyTorch: what performers have in common, predicted from the score; diffusion.py adds in what they differ."""
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models.dexter.descriptors import DESCRIPTORS
+from models.dexter.features import FEATURES
+from models.dexter.representation import PERFORMANCE_COLUMNS
+
+
+class ExpressionNetworkConfig(BaseModel):
+    """Sizes. Every ``attend_every``-th block attends; ``reach``: how many notes away a distance is told from others; ``kernel``: notes
+    under a convolution.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    width: int = 128
+    blocks: int = 6
+    attend_every: int = 2
+    heads: int = 4
+    kernel: int = 9
+    reach: int = 128
+    dropout: float = 0.1
+
+
+class Attention(nn.Module):
+    """Attention over all notes of a window, with a learnt bias by distance in notes."""
+
+    def __init__(self, config: ExpressionNetworkConfig):
+        super().__init__()
+        self.heads, self.reach = config.heads, config.reach
+        self.norm = nn.LayerNorm(config.width)
+        self.bias = nn.Parameter(torch.zeros(config.heads, 2 * config.reach + 1))
+        self.query_key_value = nn.Linear(config.width, 3 * config.width, bias=False)
+        self.output = nn.Linear(config.width, config.width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x [B, T, width]."""
+        batch, length, width = x.shape
+        parts = self.query_key_value(self.norm(x)).view(batch, length, 3, self.heads, width // self.heads)
+        query, key, value = parts.permute(2, 0, 3, 1, 4).unbind(0)  # [B, H, T, D]
+        position = torch.arange(length, device=x.device)
+        distance = (position.unsqueeze(1) - position.unsqueeze(0)).clamp(-self.reach, self.reach) + self.reach  # [T, T]
+        scores = query @ key.transpose(-1, -2) * (width // self.heads) ** -0.5 + self.bias[:, distance]
+        mixed = (scores.softmax(-1) @ value).transpose(1, 2).flatten(2)  # [B, T, width]
+        return self.output(mixed)
+
+
+class Convolution(nn.Module):
+    """A gated convolution over neighbouring notes, each channel for itself."""
+
+    def __init__(self, config: ExpressionNetworkConfig):
+        super().__init__()
+        self.norm = nn.LayerNorm(config.width)
+        self.gated = nn.Linear(config.width, 2 * config.width)
+        self.depthwise = nn.Conv1d(config.width, config.width, config.kernel, padding=config.kernel // 2, groups=config.width)
+        self.output = nn.Linear(config.width, config.width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        value, gate = self.gated(self.norm(x)).chunk(2, -1)
+        mixed = self.depthwise((value * gate.sigmoid()).transpose(1, 2)).transpose(1, 2)
+        return self.output(functional.silu(mixed))
+
+
+class Block(nn.Module):
+    """Convolution, attention in some blocks, and feed-forward, each added to what it reads."""
+
+    def __init__(self, config: ExpressionNetworkConfig, attends: bool):
+        super().__init__()
+        self.convolution = Convolution(config)
+        self.attention = Attention(config) if attends else None
+        self.feed_forward = nn.Sequential(
+            nn.LayerNorm(config.width),
+            nn.Linear(config.width, 4 * config.width),
+            nn.GELU(approximate="tanh"),
+            nn.Linear(4 * config.width, config.width),
+        )
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.convolution(x)
+        if self.attention is not None:
+            x = x + self.attention(x)
+        return x + self.dropout(self.feed_forward(x))
+
+
+class ExpressionNetwork(nn.Module):
+    """The mean performance of a window of notes, normalised (see features.py), and what was understood of each note on the way."""
+
+    def __init__(self, config: ExpressionNetworkConfig):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Linear(len(FEATURES), 2 * config.width), nn.GELU(approximate="tanh"), nn.Linear(2 * config.width, config.width)
+        )
+        # One null token: descriptors 0, known 0. It is the same in training and sampling.
+        self.descriptors = nn.Linear(len(DESCRIPTORS) + 1, config.width, bias=False)
+        self.dropout = nn.Dropout(config.dropout)
+        self.blocks = nn.ModuleList(Block(config, index % config.attend_every == config.attend_every - 1) for index in range(config.blocks))
+        self.norm = nn.LayerNorm(config.width)
+        self.head = nn.Linear(config.width, len(PERFORMANCE_COLUMNS))
+
+    def forward(self, features: Tensor, descriptors: Tensor, descriptors_known: Tensor) -> tuple[Tensor, Tensor]:
+        """features [B, T, F], descriptors [B, T, 7], descriptors_known [B, T, 1] 0 or 1: mean [B, T, 8], context [B, T, width].
+
+        Descriptors are how far from the typical performance of these notes, in standard deviations between performers.
+        """
+        described = self.descriptors(torch.cat((descriptors * descriptors_known, descriptors_known), -1))
+        x = self.dropout(self.features(features) + described)
+        for block in self.blocks:
+            x = block(x)
+        context = self.norm(x)
+        return self.head(context), context
