@@ -1,0 +1,233 @@
+"""A piece performed window by window: each window is sampled with the end of the last one held fixed. NumPy only.
+
+Around the notes that a window commits lie, to the left, notes that are committed already, and to the right, notes that are sampled only to
+be looked ahead at and sampled again by the next window. The mean of the notes that two windows see is blended from the one's to the
+other's, and the residual continues what is fixed: there is no seam. The state between two windows is a small value: the same state and
+settings give the same window on any day, in any thread, however far ahead.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from models.dexter.representation import ARTICULATION, BEAT_PERIOD, PERFORMANCE_COLUMNS, VELOCITY
+from models.dexter.sampling import Denoiser, dpm_solver, guided, noise_levels, note_noise, signal_and_noise
+
+COLUMNS = len(PERFORMANCE_COLUMNS)
+OVERLAP_SHARE = 0.25  # of a window, on either side of what it commits
+TEMPERATURE_NOTES = 32  # over so many a changed temperature comes
+CENTRE_NOTES = 512  # the memory of the running mean around which a mean rendering is widened
+CARRIED_NOTES = 16  # committed at once when there is no time to sample
+MOST_EVALUATIONS = 8
+
+
+class Networks(Protocol):
+    """The two exported graphs on one window: arrays (notes, ...) without the batch axis."""
+
+    descriptors: int  # how many columns they have
+
+    def mean(self, features: np.ndarray, descriptors: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the mean (T, 8), normalised, and the context (T, C); ``known`` (T, 1) is 0 for the null token."""
+
+    def denoise(self, noisy: np.ndarray, log_snr: float, branch: "Branch", fixed: np.ndarray, fixed_known: np.ndarray) -> np.ndarray:
+        """Return v (T, 8)."""
+
+
+class Branch(NamedTuple):
+    """What one reading of a window, with descriptors or without, tells the denoiser."""
+
+    mean: np.ndarray  # (T, 8), as the network gave it
+    context: np.ndarray  # (T, C)
+    descriptors: np.ndarray  # (T, 7)
+    known: np.ndarray  # (T, 1)
+
+
+@dataclass(frozen=True)
+class Scales:
+    """By column (8,): the residual's deviation, and what a mean rendering is widened by to have a human's deviation."""
+
+    residual_deviation: np.ndarray
+    gain: np.ndarray
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a window is sampled. ``evaluations`` of the denoiser, 2 to 8; following ``descriptors`` with a guidance other than 1 takes two
+    at each level. ``descriptors`` (7,) are in standard deviations, None is the null token.
+
+    ``depth``, of a transfer: how much of the reference is given up, above 0 (none) to 1 (all).
+    """
+
+    evaluations: int = 6
+    temperature: float = 1.0
+    guidance: float = 1.0
+    descriptors: tuple[float, ...] | None = None
+    depth: float = 1.0
+
+
+@dataclass(frozen=True)
+class State:
+    """Between two windows. Rows are of the last P committed notes (fewer at the beginning), ``ahead`` of those that follow."""
+
+    next_note: int
+    columns: np.ndarray  # (P, 8), committed
+    mean: np.ndarray
+    residual: np.ndarray
+    residual_known: np.ndarray  # (P, 1) 0 or 1: notes before a seek, and those that were not sampled, have none
+    descriptors: np.ndarray
+    known: np.ndarray  # (P, 1)
+    ahead: np.ndarray = field(default_factory=lambda: np.zeros((0, COLUMNS), np.float32))  # (A, 8) what the last window took for the mean
+    centre: np.ndarray | None = None  # (8,)
+    temperature: float | None = None
+
+
+@dataclass(frozen=True)
+class Window:
+    """``columns`` (n, 8), normalised, of the notes from ``first_note`` on; ``evaluations`` of the denoiser that it took."""
+
+    first_note: int
+    columns: np.ndarray
+    evaluations: int
+
+
+class WindowSampler:
+    """One piece, one seed. Holds nothing that changes."""
+
+    def __init__(
+        self, networks: Networks, features: np.ndarray, scales: Scales, window: int, seed: int, reference: np.ndarray | None = None
+    ):
+        """``features`` (N, F) of all notes, ``window`` in notes. ``reference`` (N, 8): normalised columns to transfer from, NaN unknown."""
+        self._networks = networks
+        self._features = features
+        self._scales = scales
+        self._overlap = round(window * OVERLAP_SHARE)
+        self._hop = window - 2 * self._overlap
+        self._seed = seed
+        self._reference = reference
+
+    def begin(self, first_note: int = 0) -> State:
+        """Return the state from which ``first_note`` is the next to be committed; nothing before it is fixed."""
+        past = min(self._overlap, first_note)
+        rows, flags = np.zeros((past, COLUMNS), np.float32), np.zeros((past, 1), np.float32)
+        return State(first_note, rows, rows, rows, flags, np.zeros((past, self._networks.descriptors), np.float32), flags)
+
+    def next(self, state: State, settings: Settings) -> tuple[Window, State]:
+        """Return the next window, and the state after it. At least one note must be left."""
+        first, past, length = state.next_note, len(state.columns), len(self._features)
+        stop = min(first + self._hop + self._overlap, length)
+        commit = slice(past, (stop if stop == length else first + self._hop) - first + past)
+        branches = self._read(state, settings, range(first - past, stop))
+        mean = self._blend(state, settings, branches)
+        residual, evaluations = self._residual(state, settings, branches, mean)
+        centre, columns, temperature = self._render(state, settings, mean[commit], residual[commit])
+        known = np.concatenate([state.residual_known, np.ones((stop - first, 1), np.float32)])
+        keep = slice(max(commit.stop - self._overlap, 0), commit.stop)
+        after = State(
+            first - past + commit.stop,
+            np.concatenate([state.columns, columns])[keep],
+            mean[keep],
+            residual[keep],
+            known[keep],
+            branches[0].descriptors[keep],
+            branches[0].known[keep],
+            mean[commit.stop :],
+            centre,
+            temperature,
+        )
+        return Window(first, columns, evaluations), after
+
+    def carry(self, state: State, written: np.ndarray) -> tuple[Window, State]:
+        """Return a few notes without any network: the last ones' tempo, loudness and touch go on, else they are as ``written`` (N, 8)."""
+        first = state.next_note
+        columns = written[first : first + CARRIED_NOTES].copy()
+        if len(state.columns):
+            recent = state.columns[-CARRIED_NOTES:].mean(axis=0)
+            for column in (BEAT_PERIOD, VELOCITY, ARTICULATION):
+                columns[:, column] = recent[column]
+        begun = self.begin(first + len(columns))
+        kept = np.concatenate([state.columns, columns])[-len(begun.columns) :]
+        if len(kept) < len(begun.columns):  # nothing was committed before a seek
+            kept = np.concatenate([np.repeat(kept[:1], len(begun.columns) - len(kept), axis=0), kept])
+        after = replace(begun, columns=kept, centre=state.centre, temperature=state.temperature)
+        return Window(first, columns, 0), after
+
+    def _read(self, state: State, settings: Settings, notes: range) -> list[Branch]:
+        """Run the mean network: with the descriptors, and for guidance with the null token as well."""
+        following = settings.descriptors is not None
+        new = len(notes) - len(state.columns)
+        wanted = np.asarray(settings.descriptors if following else np.zeros(self._networks.descriptors), np.float32)
+        descriptors = np.concatenate([state.descriptors, np.tile(wanted, (new, 1))])
+        known = np.concatenate([state.known, np.full((new, 1), float(following), np.float32)])
+        readings = [(descriptors, known)]
+        if following and settings.guidance != 1:
+            readings.append((np.zeros_like(descriptors), np.zeros_like(known)))
+        features = self._features[notes.start : notes.stop]
+        return [Branch(*self._networks.mean(features, *reading), *reading) for reading in readings]
+
+    def _blend(self, state: State, settings: Settings, branches: list[Branch]) -> np.ndarray:
+        """Return the mean (T, 8) of a window: what is committed stays, then it goes over from the last window's to this one's."""
+        mean = branches[-1].mean + (settings.guidance if len(branches) > 1 else 1) * (branches[0].mean - branches[-1].mean)
+        past = len(state.columns)
+        mean[:past] = np.where(state.residual_known > 0, state.mean, mean[:past])
+        both = min(len(state.ahead), len(mean) - past)
+        share = ((np.arange(both) + 0.5) / max(both, 1))[:, None]
+        mean[past : past + both] += (1 - share) * (state.ahead[:both] - mean[past : past + both])
+        return mean.astype(np.float32)
+
+    def _residual(self, state: State, settings: Settings, branches: list[Branch], mean: np.ndarray) -> tuple[np.ndarray, int]:
+        """Sample the residual around ``mean`` (T, 8); return it and the evaluations that it took."""
+        notes = range(state.next_note - len(state.columns), state.next_note - len(state.columns) + len(mean))
+        fixed, fixed_known = (np.zeros((len(mean), width), np.float32) for width in (COLUMNS, 1))
+        fixed[: len(state.columns)], fixed_known[: len(state.columns)] = state.residual, state.residual_known
+        if settings.temperature == 0 and not state.temperature:  # it is heard until the temperature has come down
+            return fixed, 0
+        noise = note_noise(self._seed, notes, COLUMNS)
+        levels = noise_levels(max(settings.evaluations // len(branches), 1), settings.depth)
+        alpha, sigma = signal_and_noise(levels[0])
+        start = np.zeros_like(mean)
+        if self._reference is not None:
+            start = np.nan_to_num((self._reference[notes.start : notes.stop] - mean) / self._scales.residual_deviation)
+        denoisers = [self._denoiser(branch, fixed, fixed_known, noise) for branch in branches]
+        denoise = denoisers[0] if len(denoisers) == 1 else guided(denoisers[0], denoisers[1], settings.guidance)
+        residual = dpm_solver(denoise, alpha * start + sigma * noise, levels)
+        return np.where(fixed_known > 0, fixed, residual).astype(np.float32), len(levels) * len(branches)
+
+    def _denoiser(self, branch: Branch, fixed: np.ndarray, fixed_known: np.ndarray, noise: np.ndarray) -> Denoiser:
+        """Return the network as a denoiser to which fixed notes always look as they are at the level."""
+
+        def denoise(noisy: np.ndarray, log_snr: float) -> np.ndarray:
+            alpha, sigma = signal_and_noise(log_snr)
+            seen = np.where(fixed_known > 0, alpha * fixed + sigma * noise, noisy)
+            return self._networks.denoise(seen.astype(np.float32), log_snr, branch, fixed, fixed_known)
+
+        return denoise
+
+    def _render(
+        self, state: State, settings: Settings, mean: np.ndarray, residual: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, float]:
+        """Return the running centre after, the columns (n, 8), and the temperature reached.
+
+        The mean is widened around the centre by as much as the residual, made smaller by the temperature, lacks: the deviation of
+        what comes out is a human's at every temperature up to 1.
+        """
+        before = settings.temperature if state.temperature is None else state.temperature
+        ramp = np.minimum((np.arange(len(mean)) + 1) / TEMPERATURE_NOTES, 1)[:, None]
+        temperature = before + ramp * (settings.temperature - before)
+        memory = mean.mean(axis=0) if state.centre is None else state.centre
+        centres = np.empty_like(mean)
+        for index, row in enumerate(mean):
+            memory = memory + (row - memory) / CENTRE_NOTES
+            centres[index] = memory
+        gain = np.sqrt(self._scales.gain**2 - np.minimum(temperature, 1) ** 2 * (self._scales.gain**2 - 1))
+        columns = centres + gain * (mean - centres) + temperature * self._scales.residual_deviation * residual
+        return memory, columns.astype(np.float32), float(temperature[-1, 0])
+
+
+def perform(sampler: WindowSampler, settings: Settings, notes: int) -> np.ndarray:
+    """Return the columns (notes, 8), normalised, of a whole piece."""
+    state, columns = sampler.begin(), []
+    while state.next_note < notes:
+        window, state = sampler.next(state, settings)
+        columns.append(window.columns)
+    return np.concatenate(columns)

@@ -1,0 +1,189 @@
+"""DExter in windows: no seams, no dependence on where windows are cut, settings that change on the way."""
+
+import functools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models.dexter.representation import BEAT_PERIOD, VELOCITY
+from models.dexter.sampling import signal_and_noise
+from models.dexter.windows import COLUMNS, Scales, Settings, WindowSampler, perform
+
+WINDOW, NOTES = 64, 700
+HOP = WINDOW // 2
+DEVIATION, GAIN = np.linspace(0.4, 1.2, COLUMNS), np.full(COLUMNS, 1.6)
+SCALES = Scales(DEVIATION, GAIN)
+CORRELATION = 0.97  # of neighbouring notes' residuals: slow, as a tempo curve, so that a seam would show
+
+
+class Exact:
+    """Networks that are known: a mean that blurs the features of the window, and the exact denoiser of residuals that wander."""
+
+    descriptors = 7
+
+    def __init__(self):
+        self.runs = 0
+
+    def mean(self, features, descriptors, known):
+        kernel = np.hanning(25)[1:-1] / np.hanning(25).sum()
+        blurred = np.stack([np.convolve(column, kernel)[11:-11] for column in features[:, :COLUMNS].T], axis=1)
+        return (blurred + known * descriptors[:, :1]).astype(np.float32), np.zeros((len(features), 3), np.float32)
+
+    def denoise(self, noisy, log_snr, branch, fixed, fixed_known):
+        """Return v from the conditional expectation of x given x_t and what is fixed, for a first-order autoregression."""
+        self.runs += 1
+        alpha, sigma = signal_and_noise(log_snr)
+        free = fixed_known[:, 0] == 0
+        on_fixed, on_noisy = posterior(tuple(free), log_snr)
+        expected = on_fixed @ fixed[~free]
+        signal = fixed.astype(float).copy()
+        signal[free] = expected + on_noisy @ (noisy[free] - alpha * expected)
+        return (noisy * alpha - signal) / sigma
+
+
+@functools.cache
+def posterior(free, log_snr):
+    """Return the matrices of what is fixed, and of what x_t differs from that, in the expectation of the free notes' residuals."""
+    alpha, sigma = signal_and_noise(log_snr)
+    free, places = np.array(free), np.arange(len(free))
+    covariance = CORRELATION ** np.abs(places[:, None] - places)
+    on_fixed = covariance[np.ix_(free, ~free)] @ np.linalg.pinv(covariance[np.ix_(~free, ~free)])
+    left = covariance[np.ix_(free, free)] - on_fixed @ covariance[np.ix_(~free, free)]
+    return on_fixed, alpha * left @ np.linalg.inv(alpha**2 * left + sigma**2 * np.eye(free.sum()))
+
+
+def piece(seed=1):
+    return np.random.default_rng(seed).normal(0, 3, (NOTES, 12)).astype(np.float32)
+
+
+@pytest.fixture
+def features():
+    return piece()
+
+
+def sampler(features, seed=0, reference=None):
+    return WindowSampler(Exact(), features, SCALES, WINDOW, seed, reference)
+
+
+def second_differences(settings):
+    """Return those of tempo and velocity at seams, and elsewhere, of several pieces."""
+    at_seam, elsewhere = [], []
+    for seed in range(8):
+        columns = perform(sampler(piece(seed), seed), settings, NOTES)[:, [BEAT_PERIOD, VELOCITY]]
+        second = np.abs(np.diff(columns, 2, axis=0))
+        is_seam = np.isin(np.arange(len(second)) % HOP, (HOP - 2, HOP - 1))
+        at_seam.append(second[is_seam])
+        elsewhere.append(second[~is_seam])
+    return np.concatenate(at_seam), np.concatenate(elsewhere)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_no_seam(temperature):
+    """The second difference of tempo and velocity where windows meet is distributed as elsewhere."""
+    at_seam, elsewhere = second_differences(Settings(temperature=temperature))
+    for quantile in (0.25, 0.5, 0.75, 0.95):
+        assert np.quantile(at_seam, quantile) == pytest.approx(np.quantile(elsewhere, quantile), rel=0.2)
+
+
+def test_residuals_have_their_deviation_and_wander_across_seams(features):
+    flat = np.zeros_like(features)
+    columns = np.concatenate([perform(sampler(flat, seed), Settings(evaluations=8), NOTES) for seed in range(12)])
+    np.testing.assert_allclose(columns.std(axis=0), DEVIATION, rtol=0.2)
+    scaled = columns / DEVIATION
+    for lag in (1, 8, HOP):
+        products = (scaled[lag:] * scaled[:-lag]).reshape(-1, COLUMNS)
+        assert products.mean() == pytest.approx(CORRELATION**lag, abs=0.15)
+
+
+def test_a_mean_rendering_is_widened_and_deviates_as_samples_do(features):
+    mean = perform(sampler(features), Settings(temperature=0), NOTES)
+    gained = np.std(mean, axis=0) / np.std(Exact().mean(features, np.zeros((NOTES, 7)), np.zeros((NOTES, 1)))[0], axis=0)
+    np.testing.assert_allclose(gained, GAIN, rtol=0.1)
+    assert perform(sampler(features), Settings(temperature=0.001), NOTES) == pytest.approx(mean, abs=0.05)
+
+
+def test_at_most_the_evaluations_that_were_asked_for(features):
+    for settings, expected in (
+        (Settings(evaluations=6), 6),
+        (Settings(evaluations=6, temperature=0), 0),
+        (Settings(evaluations=7, guidance=2, descriptors=(1.0,) * 7), 6),
+    ):
+        windows = sampler(features)
+        window, _ = windows.next(windows.begin(), settings)
+        assert window.evaluations == windows._networks.runs == expected
+
+
+def test_the_same_state_and_settings_give_the_same_window(features):
+    windows = sampler(features)
+    _, state = windows.next(windows.begin(), Settings())
+    first, _ = windows.next(state, Settings())
+    again, _ = windows.next(state, Settings())
+    other, _ = sampler(features, seed=1).next(state, Settings())
+    np.testing.assert_array_equal(first.columns, again.columns)
+    assert np.abs(first.columns - other.columns).mean() > 0.1
+
+
+@pytest.mark.parametrize("length", [1, 2, HOP, WINDOW - WINDOW // 4, WINDOW - WINDOW // 4 + 1, WINDOW + 1])
+def test_every_note_once_and_in_order_however_long_the_piece(features, length):
+    windows = sampler(features[:length])
+    state, committed = windows.begin(), []
+    while state.next_note < length:
+        window, state = windows.next(state, Settings())
+        committed += range(window.first_note, window.first_note + len(window.columns))
+        assert np.isfinite(window.columns).all()
+    assert committed == list(range(length))
+
+
+def test_descriptors_move_the_mean_and_guidance_exaggerates(features):
+    def moved(**changes):
+        return (perform(sampler(features), Settings(temperature=0, **changes), NOTES) - plain).mean()
+
+    plain = perform(sampler(features), Settings(temperature=0), NOTES)
+    assert moved(descriptors=(1.0,) * 7) == pytest.approx(1, abs=0.1)
+    assert moved(descriptors=(1.0,) * 7, guidance=2.0) == pytest.approx(2, abs=0.2)
+    sampled = perform(sampler(features), Settings(descriptors=(1.0,) * 7, guidance=2.0, evaluations=8), NOTES)
+    assert (sampled - plain).mean() == pytest.approx(2, abs=0.35)
+
+
+def test_a_changed_setting_comes_without_a_jump(features):
+    flat = sampler(np.zeros_like(features))
+    steps = []
+    for change in (Settings(temperature=0), Settings(descriptors=(2.0,) * 7, temperature=0)):
+        _, state = flat.next(flat.begin(), replace(change, descriptors=None, temperature=1))
+        before, state = flat.next(state, replace(change, descriptors=None, temperature=1))
+        after, _ = flat.next(state, change)
+        columns = np.concatenate([before.columns, after.columns])
+        steps.append(np.abs(np.diff(columns, axis=0))[HOP - 1].max() / np.quantile(np.abs(np.diff(before.columns, axis=0)), 0.95))
+        assert not np.allclose(after.columns[-8:], before.columns[-8:], atol=0.1)
+    assert max(steps) < 2
+
+
+def test_a_seek_begins_afresh_with_the_same_notes_noise(features):
+    windows = sampler(features)
+    window, state = windows.next(windows.begin(100), Settings())
+    assert (window.first_note, state.next_note) == (100, 100 + HOP)
+    assert np.isfinite(window.columns).all()
+
+
+def test_without_time_the_last_expression_goes_on(features):
+    windows = sampler(features)
+    written = np.zeros((NOTES, COLUMNS), np.float32)
+    carried, state = windows.carry(windows.begin(5), written)
+    assert not carried.columns.any() and (carried.first_note, carried.evaluations) == (5, 0)
+    last, state = windows.next(state, Settings())
+    carried, state = windows.carry(state, written)
+    assert carried.columns[0, VELOCITY] == pytest.approx(last.columns[-16:, VELOCITY].mean())
+    assert carried.first_note == last.first_note + len(last.columns)
+    resumed, _ = windows.next(state, Settings())
+    assert resumed.first_note == carried.first_note + len(carried.columns)
+
+
+def test_transfer_stays_near_its_reference_by_depth(features):
+    reference = np.random.default_rng(2).normal(0, 2, (NOTES, COLUMNS)).cumsum(0).astype(np.float32) * 0.1
+    reference[5, 3] = np.nan  # a note that the reference leaves out
+    distances = [
+        np.nanmean(np.abs(perform(sampler(features, 0, reference), Settings(depth=depth, evaluations=8), NOTES) - reference))
+        for depth in (0.3, 0.7, 1.0)
+    ]
+    assert distances[0] < distances[1] < distances[2]
