@@ -4,6 +4,7 @@ import importlib
 import pickle
 import sys
 import tempfile
+from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,8 +20,9 @@ from export.graph import ExportSpec, write_graph
 from export.quantise import quantise
 from export.verify import Verification, verify_float, verify_quantised
 
-# task -> module with ``build_spec(config, weights)``: the training configuration, and the checkpoint's tensors or None for random ones
-SYSTEMS = {"velocity": "export.velocity"}
+# task -> module with ``build_specs(config, weights)``: the training configuration, and the checkpoint's tensors or None for random ones.
+# It returns a system's graphs, each by what its file's name has at the end ("" and "_memory": velocity.onnx, velocity_memory.onnx).
+SYSTEMS = {"velocity": "export.velocity", "dexter": "export.dexter", "dexter-denoiser": "export.dexter"}
 
 app = typer.Typer(add_completion=False)
 
@@ -36,12 +38,17 @@ def export(
     out: Annotated[Path, typer.Option("-o", "--out", help="ONNX file to write")],
     precision: Annotated[Precision, typer.Option(help="of the weights of matrix products")] = Precision.int8,
 ) -> None:
-    """Export a model to ONNX, quantise it, verify it; a graph that does not verify leaves no file."""
+    """Export a model to ONNX, quantise it, verify it; a graph that does not verify leaves no file. A system of several graphs has several files."""
     torch.set_num_threads(1)
-    with whole_file(out) as path:
-        for line in export_verified(_load(source), path, precision.value):
-            print(line)
-    print(f"{out}: {out.stat().st_size / 1e6:.2f} MB, {precision.value}, verified")
+    with ExitStack() as stack:
+        written = []
+        for suffix, spec in _load(source).items():
+            file = out.with_stem(out.stem + suffix)
+            for line in export_verified(spec, stack.enter_context(whole_file(file)), precision.value):
+                print(f"{file.name}: {line}")
+            written.append(file)
+    for file in written:
+        print(f"{file}: {file.stat().st_size / 1e6:.2f} MB, {precision.value}, verified")
 
 
 def export_verified(spec: ExportSpec, path: Path, precision: str) -> list[str]:
@@ -64,12 +71,12 @@ def _describe(pair: str, measured: Verification) -> str:
     )
 
 
-def _load(source: Path) -> ExportSpec:
+def _load(source: Path) -> dict[str, ExportSpec]:
     config, weights = (read_yaml(source), None) if source.suffix in (".yaml", ".yml") else _read_checkpoint(source)
     task = config.get("task")
     if task not in SYSTEMS:
         raise UsageError(f"{source}: task {task!r} cannot be exported; allowed: {', '.join(SYSTEMS)}")
-    return importlib.import_module(SYSTEMS[task]).build_spec(config, weights)
+    return importlib.import_module(SYSTEMS[task]).build_specs(config, weights)
 
 
 def _read_checkpoint(source: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

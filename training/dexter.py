@@ -55,6 +55,8 @@ class DexterTask(lightning.LightningModule):
     """Trains the network. ``validation``: the kind of each presentation that is followed, and what the network meets of it."""
 
     column_weights: Tensor
+    gains: Tensor
+    offsets: Tensor
 
     def __init__(self, config: DexterTrainingConfig, validation: Sequence[tuple[str, Shown]] = ()):
         super().__init__()
@@ -62,6 +64,10 @@ class DexterTask(lightning.LightningModule):
         self.config, self.validation = config, validation
         self.network = ExpressionNetwork(config.network)
         self.register_buffer("column_weights", torch.tensor(COLUMN_WEIGHTS), persistent=False)
+        # What makes a mean as expressive as a human: gain * mean + offset, or about the piece's own average where the offset is NaN.
+        # Fitted after training, by dexter_calibration.
+        self.register_buffer("gains", torch.ones(len(COLUMN_WEIGHTS)))
+        self.register_buffer("offsets", torch.zeros(len(COLUMN_WEIGHTS)))
 
     def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
         predicted, _ = self.network(batch["features"], batch["descriptors"], batch["descriptors_known"])
@@ -76,8 +82,9 @@ class DexterTask(lightning.LightningModule):
         found = figures(shown, predicted.float().cpu().numpy())
         known = {f"{kind}_{name}": value for name, value in found.items() if np.isfinite(value)}
         self.log_dict(known, on_epoch=True, batch_size=1)
-        score = float(np.nanmean([found["velocity"], found["tempo"], found["articulation"]]))
-        self.log("score", score, on_epoch=True, batch_size=1, prog_bar=True)
+        for name in ("velocity", "tempo", "articulation"):
+            if np.isfinite(found[name]):
+                self.log("score", found[name], on_epoch=True, batch_size=1, prog_bar=True)
 
     def configure_optimizers(self):
         return optimizer(self, self.config)
@@ -102,7 +109,7 @@ def load_task(checkpoint: Path) -> DexterTask:
     """Return the network and its configuration, ready to predict, of a checkpoint that ``train`` wrote."""
     stored = torch.load(checkpoint, map_location="cpu", weights_only=True)
     task = DexterTask(DexterTrainingConfig.model_validate(stored["hyper_parameters"]["config"]))
-    task.load_state_dict(stored["state_dict"])
+    task.load_state_dict({"gains": task.gains, "offsets": task.offsets} | stored["state_dict"])
     return task.eval()
 
 

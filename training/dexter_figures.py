@@ -50,12 +50,16 @@ def _repeated(values: np.ndarray) -> np.ndarray:
 
 
 def _deviation_ratio(predicted: np.ndarray, humans: list[np.ndarray]) -> float:
+    if len(predicted) < 2:
+        return float("nan")
     return float(np.std(predicted) / max(np.mean([np.nanstd(human) for human in humans]), 1e-6))
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:
     """Return Pearson's correlation where both are known; NaN where there is none."""
     known = np.isfinite(a) & np.isfinite(b)
+    if known.sum() < 2:
+        return float("nan")
     a, b = a[known] - a[known].mean(), b[known] - b[known].mean()
     size = np.sqrt((a * a).sum() * (b * b).sum())
     return float((a * b).sum() / size) if size > 1e-9 else float("nan")

@@ -1,0 +1,34 @@
+"""DExter's two graphs, small and with random weights, through export and verification."""
+
+import numpy as np
+import pytest
+import yaml
+
+from engine.model import Model
+from export import dexter
+from export.command import export_verified
+from models.dexter.features import FEATURES
+
+
+def small(request, name):
+    config = yaml.safe_load((request.config.rootpath / "configs" / "dexter" / f"{name}.yaml").read_text())
+    config["mean" if "mean" in config else "network"] |= {"width": 16, "blocks": 2}
+    if "denoiser" in config:
+        config["denoiser"] |= {"width": 16, "blocks": 2}
+    return config
+
+
+@pytest.mark.parametrize(("name", "system"), [("mean", dexter.MEAN_SYSTEM), ("denoiser", dexter.DENOISE_SYSTEM)])
+def test_a_graph_verifies_and_says_what_it_is(name, system, request, tmp_path):
+    spec = dexter.build_spec(small(request, name), None)
+    rng = np.random.default_rng(0)
+    for parameter in spec.module.parameters():
+        parameter.data += 0.1 * parameter.data.new_tensor(rng.normal(size=parameter.shape))  # the denoiser's last layer begins at zero
+    (line,) = export_verified(spec, tmp_path / "model.onnx", "float32")
+    assert "100.00% of decisions equal" in line
+    contract = Model(tmp_path / "model.onnx", system, spec.contract.representation_version).contract
+    assert contract.licence == "CC BY-NC-SA 4.0" and contract.constants["window_notes"] == 256
+    if name == "mean":
+        assert contract.constants["features"] == list(FEATURES) and len(contract.constants["gains"]) == 8
+    else:
+        assert len(contract.constants["residual_deviation"]) == 8

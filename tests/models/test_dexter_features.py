@@ -1,0 +1,60 @@
+"""What DExter's network reads, and the scale of what it predicts."""
+
+import numpy as np
+from dexter_pieces import made_up_notes, made_up_performance, made_up_score_columns
+
+from models.dexter.features import FEATURES, MOST_NORMALISED, denormalise, normalise, note_features, relative_to_unknown_tempo
+from models.dexter.representation import BEAT_PERIOD, encode_performance
+from models.dexter.score_representation import SCORE_COLUMNS
+
+NOTES = made_up_notes(60)
+
+
+def changed(name, change):
+    columns = made_up_score_columns(NOTES)
+    columns[:, SCORE_COLUMNS.index(name)] += change
+    return columns
+
+
+def test_normalised_performances_come_back():
+    columns, _ = encode_performance(NOTES, made_up_performance(NOTES))
+    score = made_up_score_columns(NOTES)
+    normalised = normalise(columns, score)
+    inside = (np.abs(normalised) < MOST_NORMALISED) | np.isnan(normalised)
+    assert inside.mean() > 0.95 and np.isnan(normalised[1]).sum() == 3
+    np.testing.assert_allclose(denormalise(normalised, score)[inside], columns[inside], atol=1e-4)
+    assert np.isfinite(denormalise(np.full((60, 8), 1e9, np.float32), score)).all()
+
+
+def test_the_beat_period_is_relative_to_the_notated_tempo():
+    columns, _ = encode_performance(NOTES, made_up_performance(NOTES))
+    slow, fast, unknown = (normalise(columns, made_up_score_columns(NOTES, tempo)) for tempo in (60, 120, None))
+    assert (slow[:, BEAT_PERIOD] < fast[:, BEAT_PERIOD]).all()
+    np.testing.assert_allclose(unknown, fast, atol=1e-6)  # 0.5 s a quarter
+    forgotten = relative_to_unknown_tempo(slow[:, BEAT_PERIOD], made_up_score_columns(NOTES, 60))
+    np.testing.assert_allclose(forgotten, unknown[:, BEAT_PERIOD], atol=1e-5)
+
+
+def test_features_are_finite_and_of_about_unit_size():
+    for notes in (NOTES, made_up_notes(1), made_up_notes(3)):
+        features = note_features(made_up_score_columns(notes))
+        assert features.shape == (len(notes), len(FEATURES)) and features.dtype == np.float32
+        assert np.abs(features).max() <= 6
+
+
+def test_features_do_not_depend_on_where_a_piece_begins():
+    moved = changed("onset_quarter", 100.0)
+    np.testing.assert_allclose(note_features(moved), note_features(made_up_score_columns(NOTES)), atol=1e-6)
+
+
+def test_transposition_changes_the_pitch_alone():
+    difference = np.abs(note_features(changed("pitch", 2)) - note_features(made_up_score_columns(NOTES))).max(0)
+    differing = {name for name, value in zip(FEATURES, difference, strict=True) if value > 1e-6}
+    assert "pitch" in differing and all(name.startswith("pitch") for name in differing)
+
+
+def test_what_is_unknown_is_zero():
+    features = dict(zip(FEATURES, note_features(made_up_score_columns(NOTES, tempo=None, markings=False)).T, strict=True))
+    silent = FEATURES[FEATURES.index("tempo_known") : FEATURES.index("velocity_known")] + FEATURES[FEATURES.index("markings_known") :]
+    assert not any(features[name].any() for name in silent)
+    assert features["velocity_known"].all() and features["velocity"].any()
