@@ -1,8 +1,9 @@
 """Performances aligned note by note to their scores, read from match files once and kept in a cache folder.
 
 Sources: (n)ASAP and the Vienna 4x22 corpus, whose match files (Foscarin et al., "The match file format", MEC 2022) come in versions 1.0
-and 5.0; partitura reads both, half a second a file. Positions and markings are not taken from the match files, whose time signatures can
-be wrong and whose beats follow the denominator, but from the MusicXML that they name notes of: see ``played_score``.
+and 5.0; partitura reads both, half a second a file. ATEPP's alignments (``datasets.atepp``) are tables. Positions and markings are not
+taken from the alignments, whose time signatures can be wrong and whose beats follow the denominator, but from the MusicXML that they name
+notes of: see ``played_score``.
 """
 
 import hashlib
@@ -25,6 +26,7 @@ from engine.partitura_loader import load_partitura
 from engine.score import Score, Word
 from engine.score_file import read_score
 from training.datasets.asap import Split, performance_rows
+from training.datasets.parangonada import midi_of, read_parangonada
 from training.datasets.performances import PEDAL_DTYPE
 from training.datasets.played_score import played_score
 
@@ -38,13 +40,16 @@ MATCH_DTYPE = np.dtype([("id", "U64"), ("onset_beat", "f8"), *PERFORMED_DTYPE.de
 
 
 class Alignment(NamedTuple):
-    """Where an aligned performance lies: its ``name``, the ``piece`` it is of (its folder), the match file, the MusicXML."""
+    """Where an aligned performance lies: its ``name``, the ``piece`` it is of (its folder), the match file or ``align.csv``, the MusicXML.
+
+    ``refused`` says why it is not to be read.
+    """
 
     name: str
     piece: str
     match: Path
     score: Path
-    robust: bool = True
+    refused: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,8 +97,8 @@ def asap_alignments(root: Path, split: Split) -> list[Alignment]:
     """Return the performances of the split's pieces in the order of ``metadata.csv``. Raises PerfLiveError for another folder."""
     found = []
     for row in performance_rows(root, split):
-        robust = row["robust_note_alignment"] == "1.0"
-        found.append(Alignment(row["match_file"], row["folder"], root / row["match_file"], root / row["xml_score"], robust))
+        refused = "" if row["robust_note_alignment"] == "1.0" else NOT_ROBUST
+        found.append(Alignment(row["match_file"], row["folder"], root / row["match_file"], root / row["xml_score"], refused))
     return found
 
 
@@ -115,20 +120,20 @@ def vienna_alignments(root: Path) -> list[Alignment]:
 
 
 def load_aligned(alignments: Sequence[Alignment], cache: Path) -> tuple[list[AlignedPerformance], AlignmentReport]:
-    """Read the robust alignments, or what is in ``cache`` if the same files were read before.
+    """Read the alignments that are not refused, or what is in ``cache`` if the same files were read before.
 
     A performance that cannot be read is left out, and said to be in the report. Raises PerfLiveError when a file is missing.
     """
-    robust = [alignment for alignment in alignments if alignment.robust]
-    path = cache / f"aligned-{_digest(robust)}.npz"
+    accepted = [alignment for alignment in alignments if not alignment.refused]
+    path = cache / f"aligned-{_digest(accepted)}.npz"
     if not path.exists():
-        performances, left_out = read_alignments(track(robust, "reading alignments"))
+        performances, left_out = read_alignments(track(accepted, "reading alignments"))
         cache.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial.npz")
         _save(partial, performances, left_out)
         partial.replace(path)
     performances, left_out = _load(path)
-    return performances, _report(performances, left_out + [(item.name, NOT_ROBUST) for item in alignments if not item.robust])
+    return performances, _report(performances, left_out + [(item.name, item.refused) for item in alignments if item.refused])
 
 
 def read_alignments(alignments: Iterable[Alignment]) -> tuple[list[AlignedPerformance], list[tuple[str, str]]]:
@@ -156,15 +161,22 @@ def read_alignments(alignments: Iterable[Alignment]) -> tuple[list[AlignedPerfor
 def read_match(path: Path) -> tuple[np.ndarray, np.ndarray, int]:
     """Return the score notes of a match file (MATCH_DTYPE, in its order), its pedals (PEDAL_DTYPE), and how many notes are insertions.
 
-    Raises PerfLiveError when it cannot be read or has no notes.
+    An ``align.csv`` is read with the tables beside it. Raises PerfLiveError when it cannot be read or has no notes.
     """
+    rows, pedals, inserted = read_parangonada(path) if path.suffix == ".csv" else _read_match_lines(path)
+    if not len(rows):
+        raise PerfLiveError(f"cannot read {str(path)!r} as an alignment (no notes)")
+    return np.array(rows, dtype=MATCH_DTYPE), pedals[np.argsort(pedals["time_sec"], kind="stable")], inserted
+
+
+def _read_match_lines(path: Path) -> tuple[list[tuple[str, float, float, float, int]], np.ndarray, int]:
     partitura_io = load_partitura().io
     try:
         with warnings.catch_warnings(), redirect_stdout(StringIO()):  # it prints every line that it cannot read
             warnings.simplefilter("ignore")  # of duplicate lines, which it resolves
             file = partitura_io.importmatch.load_matchfile(str(path))
         seconds_a_tick = file.info("midiClockRate") / file.info("midiClockUnits") / 1e6
-        rows: dict[str, tuple[float, ...]] = {}
+        rows: dict[str, tuple[float, float, float, int]] = {}
         for line in file.lines:
             if isinstance(line, partitura_io.matchfile_base.BaseSnoteNoteLine):
                 onset_sec, offset_sec = line.note.Onset * seconds_a_tick, line.note.Offset * seconds_a_tick
@@ -177,11 +189,7 @@ def read_match(path: Path) -> tuple[np.ndarray, np.ndarray, int]:
         inserted = len(file.insertions)
     except Exception as error:  # whatever a parser meets in a file that is none
         raise PerfLiveError(f"cannot read {str(path)!r} as a match file ({type(error).__name__})") from error
-    if not rows:
-        raise PerfLiveError(f"cannot read {str(path)!r} as a match file (no notes)")
-    notes = np.array([(name, *row) for name, row in rows.items()], dtype=MATCH_DTYPE)
-    pedal_table = np.array(pedals, dtype=PEDAL_DTYPE)
-    return notes, pedal_table[np.argsort(pedal_table["time_sec"], kind="stable")], inserted
+    return [(name, *row) for name, row in rows.items()], np.array(pedals, dtype=PEDAL_DTYPE), inserted
 
 
 def _performed(score: Score, match: np.ndarray) -> np.ndarray:
@@ -217,6 +225,8 @@ def _digest(alignments: Sequence[Alignment]) -> str:
             if alignment.score not in scores:
                 scores[alignment.score] = hashlib.sha256(alignment.score.read_bytes()).digest()
             digest.update(f"{alignment.name}\n{alignment.piece}\n".encode() + alignment.match.read_bytes() + scores[alignment.score])
+            if alignment.match.suffix == ".csv":
+                digest.update(midi_of(alignment.match).read_bytes())
     except OSError as error:
         raise PerfLiveError(f"cannot read {str(error.filename)!r}: {error.strerror}; unpack the corpus again") from error
     return digest.hexdigest()[:16]
