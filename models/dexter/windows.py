@@ -7,6 +7,7 @@ settings give the same window on any day, in any thread, however far ahead.
 """
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -17,7 +18,7 @@ from models.dexter.sampling import Denoiser, dpm_solver, guided, noise_levels, n
 COLUMNS = len(PERFORMANCE_COLUMNS)
 OVERLAP_SHARE = 0.25  # of a window, on either side of what it commits
 TEMPERATURE_NOTES = 32  # over so many a changed temperature comes
-CENTRE_NOTES = 512  # the memory of the running mean around which a mean rendering is widened
+CENTRE_WINDOWS = 6  # spread over the piece: what their mean is counts as the piece's
 CARRIED_NOTES = 16  # committed at once when there is no time to sample
 MOST_EVALUATIONS = 8
 
@@ -45,10 +46,13 @@ class Branch(NamedTuple):
 
 @dataclass(frozen=True)
 class Scales:
-    """By column (8,): the residual's deviation, and what a mean rendering is widened by to have a human's deviation."""
+    """By column (8,): the residual's deviation, and what makes a mean rendering as wide as a human: ``gain`` times the mean, plus
+    ``offset``; where the offset is NaN, about the piece's average.
+    """
 
     residual_deviation: np.ndarray
     gain: np.ndarray
+    offset: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,6 @@ class State:
     descriptors: np.ndarray
     known: np.ndarray  # (P, 1)
     ahead: np.ndarray = field(default_factory=lambda: np.zeros((0, COLUMNS), np.float32))  # (A, 8) what the last window took for the mean
-    centre: np.ndarray | None = None  # (8,)
     temperature: float | None = None
 
 
@@ -92,7 +95,7 @@ class Window:
 
 
 class WindowSampler:
-    """One piece, one seed. Holds nothing that changes."""
+    """One piece, one seed. Nothing that it holds changes what it answers."""
 
     def __init__(
         self, networks: Networks, features: np.ndarray, scales: Scales, window: int, seed: int, reference: np.ndarray | None = None
@@ -120,7 +123,7 @@ class WindowSampler:
         branches = self._read(state, settings, range(first - past, stop))
         mean = self._blend(state, settings, branches)
         residual, evaluations = self._residual(state, settings, branches, mean)
-        centre, columns, temperature = self._render(state, settings, mean[commit], residual[commit])
+        columns, temperature = self._render(state, settings, mean[commit], residual[commit])
         known = np.concatenate([state.residual_known, np.ones((stop - first, 1), np.float32)])
         keep = slice(max(commit.stop - self._overlap, 0), commit.stop)
         after = State(
@@ -132,7 +135,6 @@ class WindowSampler:
             branches[0].descriptors[keep],
             branches[0].known[keep],
             mean[commit.stop :],
-            centre,
             temperature,
         )
         return Window(first, columns, evaluations), after
@@ -149,7 +151,7 @@ class WindowSampler:
         kept = np.concatenate([state.columns, columns])[-len(begun.columns) :]
         if len(kept) < len(begun.columns):  # nothing was committed before a seek
             kept = np.concatenate([np.repeat(kept[:1], len(begun.columns) - len(kept), axis=0), kept])
-        after = replace(begun, columns=kept, centre=state.centre, temperature=state.temperature)
+        after = replace(begun, columns=kept, temperature=state.temperature)
         return Window(first, columns, 0), after
 
     def _read(self, state: State, settings: Settings, notes: range) -> list[Branch]:
@@ -203,25 +205,33 @@ class WindowSampler:
 
         return denoise
 
-    def _render(
-        self, state: State, settings: Settings, mean: np.ndarray, residual: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, float]:
-        """Return the running centre after, the columns (n, 8), and the temperature reached.
+    def _render(self, state: State, settings: Settings, mean: np.ndarray, residual: np.ndarray) -> tuple[np.ndarray, float]:
+        """Return the columns (n, 8), and the temperature reached.
 
-        The mean is widened around the centre by as much as the residual, made smaller by the temperature, lacks: the deviation of
-        what comes out is a human's at every temperature up to 1.
+        The mean is widened by as much as the residual, made smaller by the temperature, lacks: the deviation of what comes out is a
+        human's at every temperature up to 1.
         """
         before = settings.temperature if state.temperature is None else state.temperature
         ramp = np.minimum((np.arange(len(mean)) + 1) / TEMPERATURE_NOTES, 1)[:, None]
         temperature = before + ramp * (settings.temperature - before)
-        memory = mean.mean(axis=0) if state.centre is None else state.centre
-        centres = np.empty_like(mean)
-        for index, row in enumerate(mean):
-            memory = memory + (row - memory) / CENTRE_NOTES
-            centres[index] = memory
-        gain = np.sqrt(self._scales.gain**2 - np.minimum(temperature, 1) ** 2 * (self._scales.gain**2 - 1))
-        columns = centres + gain * (mean - centres) + temperature * self._scales.residual_deviation * residual
-        return memory, columns.astype(np.float32), float(temperature[-1, 0])
+        widest, offset = self._scales.gain, np.nan_to_num(self._scales.offset)
+        remaining = 1 - np.minimum(temperature, 1) ** 2
+        gain = np.sqrt(1 + remaining * (widest**2 - 1))
+        centre = np.where(np.isnan(self._scales.offset), self._average, 0)
+        columns = centre + gain * (mean - centre) + remaining * offset + temperature * self._scales.residual_deviation * residual
+        return columns.astype(np.float32), float(temperature[-1, 0])
+
+    @cached_property
+    def _average(self) -> np.ndarray:
+        """The mean performance's average (8,) over the piece, or over as much of it as there is time for before the first note."""
+        length, size = len(self._features), 2 * self._overlap + self._hop
+        starts = np.unique(np.linspace(0, max(length - size, 0), min(CENTRE_WINDOWS, -(-length // size)), dtype=int))
+        means = []
+        for start in starts.tolist():
+            features = self._features[start : start + size]
+            null = np.zeros((len(features), self._networks.descriptors), np.float32), np.zeros((len(features), 1), np.float32)
+            means.append(self._networks.mean(features, *null)[0])
+        return np.concatenate(means).mean(axis=0)
 
 
 def perform(sampler: WindowSampler, settings: Settings, notes: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from models.dexter.windows import COLUMNS, Scales, Settings, WindowSampler, perf
 WINDOW, NOTES = 64, 700
 HOP = WINDOW // 2
 DEVIATION, GAIN = np.linspace(0.4, 1.2, COLUMNS), np.full(COLUMNS, 1.6)
-SCALES = Scales(DEVIATION, GAIN)
+SCALES = Scales(DEVIATION, GAIN, np.where(np.arange(COLUMNS) < 4, np.nan, 0.0))
 CORRELATION = 0.97  # of neighbouring notes' residuals: slow, as a tempo curve, so that a seam would show
 
 
@@ -98,6 +98,9 @@ def test_residuals_have_their_deviation_and_wander_across_seams(features):
 
 def test_a_mean_rendering_is_widened_and_deviates_as_samples_do(features):
     mean = perform(sampler(features), Settings(temperature=0), NOTES)
+    shifted = WindowSampler(Exact(), features, replace(SCALES, offset=np.full(COLUMNS, 0.5)), WINDOW, 0)
+    assert (perform(shifted, Settings(temperature=0), NOTES) - mean)[:, 4:] == pytest.approx(0.5, abs=1e-5)
+    assert perform(shifted, Settings(), NOTES)[:, 4:] == pytest.approx(perform(sampler(features), Settings(), NOTES)[:, 4:])
     gained = np.std(mean, axis=0) / np.std(Exact().mean(features, np.zeros((NOTES, 7)), np.zeros((NOTES, 1)))[0], axis=0)
     np.testing.assert_allclose(gained, GAIN, rtol=0.1)
     assert perform(sampler(features), Settings(temperature=0.001), NOTES) == pytest.approx(mean, abs=0.05)
@@ -140,8 +143,8 @@ def test_descriptors_move_the_mean_and_guidance_exaggerates(features):
         return (perform(sampler(features), Settings(temperature=0, **changes), NOTES) - plain).mean()
 
     plain = perform(sampler(features), Settings(temperature=0), NOTES)
-    assert moved(descriptors=(1.0,) * 7) == pytest.approx(1, abs=0.1)
-    assert moved(descriptors=(1.0,) * 7, guidance=2.0) == pytest.approx(2, abs=0.2)
+    assert moved(descriptors=(1.0,) * 7) == pytest.approx(GAIN[0], abs=0.1)
+    assert moved(descriptors=(1.0,) * 7, guidance=2.0) == pytest.approx(2 * GAIN[0], abs=0.2)
     sampled = perform(sampler(features), Settings(descriptors=(1.0,) * 7, guidance=2.0, evaluations=8), NOTES)
     assert (sampled - plain).mean() == pytest.approx(2, abs=0.35)
 
