@@ -6,9 +6,11 @@ import json
 import numpy as np
 import pytest
 
+from engine.commands.errors import run
 from engine.errors import PerfLiveError
 from training.datasets import aligned
 from training.datasets.aligned import NOT_ROBUST, Alignment, asap_alignments, load_aligned, read_alignments, read_match, vienna_alignments
+from training.evaluation.command import app
 
 NOTE = (
     '<note id="{id}"><pitch><step>{step}</step><octave>4</octave></pitch><duration>1</duration><voice>1</voice>'
@@ -157,6 +159,33 @@ def test_vienna_performances_find_their_score(tmp_path):
     (tmp_path / "match" / "Schubert_D783_no15_p01.match").write_text(VERSION_1)
     (performance,), _ = read_alignments(vienna_alignments(tmp_path))
     assert (performance.name, performance.piece) == ("Schubert_D783_no15_p01.match", "Schubert_D783_no15")
+
+
+def test_perf_eval_data_reports_each_corpus(asap, tmp_path, capfd):
+    for _ in ("read", "from the cache"):
+        assert run(app, "perf-eval", ["data", "--asap", str(asap), "--cache", str(tmp_path / "cache")]) == 0
+        output, progress = capfd.readouterr()
+        assert "(n)ASAP, train: 2 performances of 1 pieces: 7 of 8 score notes" in output
+        assert f"left out: Bach/Fugue/weak.match: {NOT_ROBUST}" in output
+        assert "(n)ASAP, validation: 0 performances" in output
+        assert "reading alignments" not in output
+    assert "reading alignments" not in progress
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        ([], 2, "no corpus given"),
+        (["--asap", "none", "--splits", "splits.json"], 2, "--splits is for --atepp"),
+        (["--vienna", "none"], 1, "not a Vienna 4x22 folder"),
+        (["--atepp", "none"], 1, "not an ATEPP folder"),
+    ],
+)
+def test_perf_eval_data_refuses_in_one_line(capfd, arguments, status, message):
+    assert run(app, "perf-eval", ["data", *arguments]) == status
+    error = capfd.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
 
 
 def test_other_folders_and_files_are_refused_in_one_line(tmp_path):

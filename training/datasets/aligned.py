@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from rich.console import Console
 from rich.progress import track
 
 from engine.errors import PerfLiveError
@@ -127,7 +128,7 @@ def load_aligned(alignments: Sequence[Alignment], cache: Path) -> tuple[list[Ali
     accepted = [alignment for alignment in alignments if not alignment.refused]
     path = cache / f"aligned-{_digest(accepted)}.npz"
     if not path.exists():
-        performances, left_out = read_alignments(track(accepted, "reading alignments"))
+        performances, left_out = read_alignments(track(accepted, "reading alignments", console=Console(stderr=True)))
         cache.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial.npz")
         _save(partial, performances, left_out)
