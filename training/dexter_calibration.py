@@ -26,7 +26,7 @@ from training.dexter_figures import beat_intervals, predict_piece
 
 PEDAL_DOWN = 64
 PEDAL_GAIN = 3.0  # so that little of it stays half down
-EVERY = 3  # of the train pieces
+EVERY = 6  # of the train pieces
 MOST_PERFORMERS = 4
 
 Amount = Callable[[Presentation, np.ndarray], float]
@@ -45,14 +45,13 @@ def column_deviation(column: int) -> Amount:
 
 
 def asynchrony_s(shown: Presentation, normalised: np.ndarray) -> float:
-    """Return the mean standard deviation of the onsets in a chord, seconds; NaN where there are no chords."""
+    """Return how far onsets are from the mean of their chord, seconds, on average over the notes of chords; NaN where there are none."""
     timing = denormalise(normalised, shown.score_columns)[:, TIMING]
     known = np.isfinite(timing)
     _, group = np.unique(shown.notes["onset_quarter"][known], return_inverse=True)
     counts = np.bincount(group)
-    distance = timing[known] - (np.bincount(group, weights=timing[known]) / counts)[group]
-    spread = np.sqrt(np.bincount(group, weights=distance**2) / counts)
-    return float(spread[counts > 1].mean()) if (counts > 1).any() else float("nan")
+    distance = np.abs(timing[known] - (np.bincount(group, weights=timing[known]) / counts)[group])
+    return float(distance[counts[group] > 1].mean()) if (counts > 1).any() else float("nan")
 
 
 def pedal_share(shown: Presentation, normalised: np.ndarray) -> float:
@@ -95,9 +94,7 @@ def calibrate(task: DexterTask, pieces: list[Presentation]) -> None:
             _adjust(offsets, [PEDAL, PEDAL_BETWEEN], (-4.0, 4.0), average, wanted)
         else:
             _adjust(gains, [column], (0.5, 8.0), average, wanted)
-        print(
-            f"column {column}: humans {wanted:.4f}, gain {gains[column]:.3f}, offset {offsets[column]:.3f}, remains {average() - wanted:+.4f}"
-        )
+        print(f"column {column}: humans {wanted:.4f}, found {average():.4f}, gain {gains[column]:.3f}, offset {offsets[column]:.3f}")
     task.gains.copy_(torch.from_numpy(gains))
     task.offsets.copy_(torch.from_numpy(offsets))
 
