@@ -1,0 +1,37 @@
+"""Performers of scores by name, as functions from a score to a performance of its notes."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from engine.controls import with_defaults
+from engine.errors import UsageError
+from engine.score import Score
+from models.dexter.representation import Performed, decode_performance
+
+# (score, seed or None for the mean rendering, controls by name) -> performance
+Renderer = Callable[[Score, int | None, Mapping[str, float]], Performed]
+
+
+def load_renderer(performer: str, model: Path | None) -> Renderer:
+    """Return the renderer of a performer's ``model``, None for the one that ships. Raises UsageError for an unknown performer."""
+    if performer != "dexter":
+        raise UsageError(f"--performer {performer!r}: allowed: dexter")
+    return _dexter(model)
+
+
+def _dexter(model: Path | None) -> Renderer:
+    from engine.performers.dexter import load_performer
+    from engine.performers.dexter_controls import CONTROLS, sampling_settings
+    from models.dexter.features import denormalise
+    from models.dexter.windows import perform
+    from training.datasets.expression_pieces import score_columns
+
+    dexter = load_performer(model, None)
+
+    def render(score: Score, seed: int | None, controls: Mapping[str, float]) -> Performed:
+        temperature = {"temperature": 0.0} if seed is None else {}
+        settings = sampling_settings(with_defaults(CONTROLS, temperature | dict(controls)))
+        columns = perform(dexter.sampler(score, seed or 0), settings, len(score.notes))
+        return decode_performance(score.notes, denormalise(columns, score_columns(score)))
+
+    return render
