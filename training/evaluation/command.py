@@ -19,11 +19,14 @@ from training.datasets.asap import read_asap, robustly_aligned
 from training.datasets.velocity_features import load_velocity_features
 from training.evaluation import velocity as velocity_evaluation
 from training.evaluation.data_command import data
+from training.evaluation.expressiveness_command import descriptors, expressiveness
 from training.evaluation.velocity import Take
 from training.evaluation.velocity_metrics import VelocityMetrics, velocity_metrics
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Quality figures on held-out performances, beside simple baselines.")
 app.command("data")(data)
+app.command("expressiveness")(expressiveness)
+app.command("descriptors")(descriptors)
 
 
 @app.callback()
