@@ -28,6 +28,9 @@ TEMPO_DTYPE = np.dtype([("onset_quarter", "f8"), ("quarters_per_minute", "f8")])
 
 DYNAMICS = ("ppp", "pp", "p", "mp", "mf", "f", "ff", "fff")  # softer and louder ones count as the outermost
 
+# A mordent goes to the lower note and back, an inverted one to the upper (MusicXML's names).
+ORNAMENTS = ("trill", "mordent", "inverted-mordent", "turn", "inverted-turn", "delayed-turn", "delayed-inverted-turn")
+
 # What is printed at or over a note. All of it is zero where there is nothing, and meaningless where the format knows no markings.
 MARKING_DTYPE = np.dtype(
     [
@@ -46,7 +49,9 @@ MARKING_DTYPE = np.dtype(
         ("accent", "?"),
         ("marcato", "?"),
         ("fermata", "?"),
-        ("ornament", "?"),
+        ("ornament", "?"),  # of any kind, those that are not in ORNAMENTS too
+        ("ornament_kind", "i1"),  # 1 for the first of ORNAMENTS and so on, 0 for none of them
+        ("arpeggio", "i1"),  # 1 under a sign to roll the chord upwards, -1 downwards
     ]
 )
 

@@ -1,14 +1,15 @@
-"""Dynamics, hairpins, slurs, articulations and tempo words of a partitura part, note by note.
+"""Dynamics, hairpins, slurs, articulations, ornaments and tempo words of a partitura part, note by note.
 
 They are read from the part as it is printed: partitura drops slurs when it unfolds repeats, and a repeated note has the same markings.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from engine.partitura_loader import load_partitura
-from engine.score import DYNAMICS, MARKING_DTYPE
+from engine.score import DYNAMICS, MARKING_DTYPE, ORNAMENTS
 
 ARTICULATIONS = {
     "staccato": "staccato",
@@ -19,14 +20,20 @@ ARTICULATIONS = {
     "accent": "accent",
     "strong-accent": "marcato",
 }
+# MusicXML's name -> the ornament that is played for it, where that has another name
+ORNAMENT_KINDS = {name: name for name in ORNAMENTS} | {"trill-mark": "trill", "shake": "trill", "vertical-turn": "turn"}
 
 
-def note_markings(part: Any) -> dict[str, np.void]:
-    """Return a MARKING_DTYPE row for the id of every note of the part that begins to sound (tied notes are one)."""
+def note_markings(part: Any, arpeggios: Mapping[int, int]) -> dict[str, np.void]:
+    """Return a MARKING_DTYPE row for the id of every note of the part that begins to sound (tied notes are one).
+
+    ``arpeggios`` has the signs of the part's notes by their place in the document, see engine.score_musicxml.
+    """
     notes = part.notes_tied
     rows = np.zeros(len(notes), MARKING_DTYPE)
     for row, note in zip(rows, notes, strict=True):
         _mark_note(row, note)
+        row["arpeggio"] = arpeggios.get(note.doc_order, 0)
     times = np.array([note.start.t for note in notes])
     _mark_dynamics(rows, times, part)
     _mark_tempo_changes(rows, times, part)
@@ -42,6 +49,9 @@ def _mark_note(row: np.void, note: Any) -> None:
                 row[ARTICULATIONS[name]] = True
         row["fermata"] |= tied.fermata is not None
         row["ornament"] |= bool(tied.ornaments)
+        for name in tied.ornaments or ():
+            if name in ORNAMENT_KINDS:
+                row["ornament_kind"] = ORNAMENTS.index(ORNAMENT_KINDS[name]) + 1
         tied = tied.tie_next
 
 

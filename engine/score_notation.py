@@ -1,6 +1,5 @@
 """MusicXML, MEI and Humdrum to a Score, through partitura."""
 
-import io
 import warnings
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +19,7 @@ from engine.score import (
     Word,
     note_order,
 )
+from engine.score_musicxml import Arpeggios, open_musicxml
 
 
 def read_notation(path: Path, repeats: str) -> Score:
@@ -27,7 +27,7 @@ def read_notation(path: Path, repeats: str) -> Score:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # partitura warns of every sign it leaves out
         try:
-            return _convert(_parse(path).parts, repeats)
+            return _convert(*_parse(path), repeats)
         except PerfLiveError as error:
             raise PerfLiveError(f"cannot read {str(path)!r}: {error}") from None
         except Exception as error:  # whatever a parser meets in a damaged file: key, index, type, syntax and recursion errors
@@ -35,26 +35,25 @@ def read_notation(path: Path, repeats: str) -> Score:
             raise PerfLiveError(f"cannot read {str(path)!r}: damaged or of another format ({reason}); give a valid score") from error
 
 
-def _parse(path: Path) -> Any:
+def _parse(path: Path) -> tuple[list[Any], Arpeggios]:
     partitura = load_partitura()
     suffix = path.suffix.lower()
     if suffix == ".mei":
-        return partitura.load_mei(str(path))
+        return partitura.load_mei(str(path)).parts, {}
     if suffix in (".krn", ".kern"):
-        return partitura.load_kern(str(path), force_note_ids="keep")
-    # As bytes: a name that is an address, or that libxml2 would unescape, stays a name. An archive is opened by its name.
-    data = path.read_bytes()
-    source: Any = str(path) if data.startswith(b"PK") else io.BytesIO(data)
-    return partitura.load_musicxml(source, force_note_ids="keep")
+        return partitura.load_kern(str(path), force_note_ids="keep").parts, {}
+    # As bytes: a name that is an address, or that libxml2 would unescape, stays a name.
+    source = open_musicxml(path)
+    return partitura.load_musicxml(source.document, force_note_ids="keep").parts, source.arpeggios
 
 
-def _convert(parts: list[Any], repeats: str) -> Score:
+def _convert(parts: list[Any], arpeggios: Arpeggios, repeats: str) -> Score:
     from engine.score_markings import note_markings
 
     if not parts:
         raise PerfLiveError("it has no parts; give a score with notes")
     score = load_partitura().score
-    markings = [note_markings(part) for part in parts]
+    markings = [note_markings(part, arpeggios.get(part.id, {})) for part in parts]
     words = tuple(word for number, part in enumerate(parts) for word in _words(part, number))
     if repeats == "printed":
         played = parts

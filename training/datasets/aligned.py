@@ -24,7 +24,7 @@ from rich.progress import track
 from engine.errors import PerfLiveError
 from engine.events import SOFT_PEDAL, SUSTAIN_PEDAL
 from engine.partitura_loader import load_partitura
-from engine.score import Score, Word
+from engine.score import MARKING_DTYPE, Score, Word
 from engine.score_file import read_score
 from training.datasets.asap import Split, performance_rows
 from training.datasets.parangonada import midi_of, read_parangonada
@@ -262,7 +262,9 @@ def _load(path: Path) -> tuple[list[AlignedPerformance], list[tuple[str, str]]]:
         scores = []
         for number, other in enumerate(description["scores"]):
             words = tuple(Word(**word) for word in other.pop("words"))
-            scores.append(Score(**{name: stored[f"score/{number}/{name}"] for name in _SCORE_TABLES}, words=words, **other))
+            tables = {name: stored[f"score/{number}/{name}"] for name in _SCORE_TABLES}
+            tables["markings"] = _all_markings(tables["markings"])
+            scores.append(Score(**tables, words=words, **other))
         performances = [
             AlignedPerformance(
                 name, piece, scores[number], stored[f"performance/{i}/performed"], stored[f"performance/{i}/pedals"], inserted
@@ -270,3 +272,11 @@ def _load(path: Path) -> tuple[list[AlignedPerformance], list[tuple[str, str]]]:
             for i, (name, piece, number, inserted) in enumerate(description["performances"])
         ]
     return performances, [(name, reason) for name, reason in description["left_out"]]
+
+
+def _all_markings(stored: np.ndarray) -> np.ndarray:
+    """Return the table with markings that were added since as zeros: nothing is learnt from them, so that the cache stays valid."""
+    markings = np.zeros(len(stored), MARKING_DTYPE)
+    for name in stored.dtype.names or ():
+        markings[name] = stored[name]
+    return markings

@@ -1,0 +1,70 @@
+"""MusicXML as partitura can take it, and what it leaves out: scores written measure by measure, and arpeggio signs."""
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+# part id -> index of a note among all <note> elements of the part -> 1 for a chord rolled upwards, -1 for one rolled downwards
+Arpeggios = dict[str, dict[int, int]]
+
+
+class MusicXML(NamedTuple):
+    """``document`` is partwise and not compressed."""
+
+    document: io.BytesIO
+    arpeggios: Arpeggios
+
+
+def open_musicxml(path: Path) -> MusicXML:
+    """Read a file, compressed or not. Raises whatever lxml and zipfile do for one that is damaged."""
+    from lxml import etree
+
+    parser = etree.XMLParser(resolve_entities=False, huge_tree=False, no_network=True)
+    data = _uncompressed(path)
+    root = etree.fromstring(data, parser)
+    if root.tag == "score-timewise":
+        _make_partwise(root)
+        data = etree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return MusicXML(io.BytesIO(data), _arpeggios(root))
+
+
+def _uncompressed(path: Path) -> bytes:
+    """Return the document; the container of an archive names which of its files that is."""
+    from lxml import etree
+
+    if not zipfile.is_zipfile(path):
+        return path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        container = etree.fromstring(archive.read("META-INF/container.xml"), etree.XMLParser(resolve_entities=False))
+        rootfile = next(element for element in container.iter() if str(element.tag).endswith("rootfile"))
+        return archive.read(rootfile.get("full-path"))
+
+
+def _make_partwise(root: Any) -> None:
+    """Turn measures of parts into parts of measures, in place; the parts in the order in which they first appear."""
+    measures = root.findall("measure")
+    parts: dict[str, Any] = {}
+    for measure in measures:
+        for piece in measure.findall("part"):
+            identifier = piece.get("id")
+            if identifier not in parts:
+                parts[identifier] = root.makeelement("part", {"id": identifier})
+            piece.tag = "measure"
+            piece.attrib.clear()
+            piece.attrib.update(measure.attrib)
+            parts[identifier].append(piece)
+        root.remove(measure)
+    root.extend(parts.values())
+    root.tag = "score-partwise"
+
+
+def _arpeggios(root: Any) -> Arpeggios:
+    found: Arpeggios = {}
+    for part in root.findall("part"):
+        signs = found.setdefault(part.get("id", "P1"), {})
+        for index, note in enumerate(part.iterfind("measure/note")):
+            sign = note.find("notations/arpeggiate")
+            if sign is not None:
+                signs[index] = -1 if sign.get("direction") == "down" else 1
+    return found
