@@ -152,6 +152,21 @@ def test_the_cache_gives_back_what_was_read_and_notices_changes(asap, tmp_path, 
     assert changed[0].performed["velocity"].tolist() == [64, 65, 66, 67]
 
 
+def test_a_cache_from_before_a_marking_was_added_is_still_read(asap, tmp_path):
+    alignments = asap_alignments(asap, "train")
+    first, _ = read_alignments(alignments[:1])
+    load_aligned(alignments, tmp_path / "cache")
+    (path,) = (tmp_path / "cache").iterdir()
+    with np.load(path) as stored:
+        arrays = dict(stored)
+    for name in arrays:
+        if name.endswith("markings"):
+            arrays[name] = arrays[name][["dynamic", "staccato"]]
+    np.savez(path, **arrays)
+    again, _ = load_aligned(alignments, tmp_path / "cache")
+    np.testing.assert_array_equal(again[0].score.markings, first[0].score.markings)
+
+
 def test_vienna_performances_find_their_score(tmp_path):
     for folder in ("match", "musicxml"):
         (tmp_path / folder).mkdir()
