@@ -5,10 +5,14 @@ no device, so the same events give the same performance live, in a test and offl
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from engine.controls import Control
 from engine.events import Event
+
+if TYPE_CHECKING:
+    from engine.performers.dexter_stream import ScoreStream
+    from engine.piece import Piece
 
 
 class PerformerStream(Protocol):
@@ -59,3 +63,11 @@ class Performer(Protocol):
 
     def create_stream(self, seed: int, controls: Mapping[str, float]) -> PerformerStream:
         """Return a new stream; ``controls`` holds a checked value for some or all of the controls."""
+
+
+@runtime_checkable
+class ScorePerformer(Protocol):
+    """A performer that plays scores."""
+
+    def perform(self, piece: "Piece", seed: int, controls: Mapping[str, float], ahead: bool) -> "ScoreStream":
+        """Return a performance, yet to be started; with ``ahead`` a worker begins at once to compute what is played later."""

@@ -71,6 +71,11 @@ class _Held(NamedTuple):
     stretch: float
 
 
+def beat_period(log_period: float) -> float:
+    """Return the seconds a quarter of a beat_period column, brought into range."""
+    return float(2.0 ** min(max(log_period, _LOWEST), _HIGHEST))
+
+
 class PerformanceDecoder:
     """Decodes the notes of a score, or of a part of it from any note on, given their columns in order."""
 
@@ -134,7 +139,7 @@ class PerformanceDecoder:
     def _next_anchor(self, log_period: float) -> Anchor:
         quarter = self._anchors[self._group]
         time_sec = self.time_at(quarter) if self.curve else self._start_sec
-        return Anchor(quarter, time_sec, 2.0 ** min(max(log_period, _LOWEST), _HIGHEST))
+        return Anchor(quarter, time_sec, beat_period(log_period))
 
     def _known_quarter(self) -> float:
         """Up to where the tempo is known."""

@@ -217,13 +217,13 @@ class WindowSampler:
         widest, offset = self._scales.gain, np.nan_to_num(self._scales.offset)
         remaining = 1 - np.minimum(temperature, 1) ** 2
         gain = np.sqrt(1 + remaining * (widest**2 - 1))
-        centre = np.where(np.isnan(self._scales.offset), self._average, 0)
+        centre = np.where(np.isnan(self._scales.offset), self.average, 0)
         columns = centre + gain * (mean - centre) + remaining * offset + temperature * self._scales.residual_deviation * residual
         return columns.astype(np.float32), float(temperature[-1, 0])
 
     @cached_property
-    def _average(self) -> np.ndarray:
-        """The mean performance's average (8,) over the piece, or over as much of it as there is time for before the first note."""
+    def average(self) -> np.ndarray:
+        """The mean performance's average (8,), normalised, over the piece or as much of it as there is time for before the first note."""
         length, size = len(self._features), 2 * self._overlap + self._hop
         starts = np.unique(np.linspace(0, max(length - size, 0), min(CENTRE_WINDOWS, -(-length // size)), dtype=int))
         means = []

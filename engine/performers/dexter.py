@@ -1,0 +1,103 @@
+"""DExter: a score performed by diffusion over windows of notes. Sources: models/dexter.
+
+Offline and live alike a performance is a ``ScoreStream``; what differs is whether its windows are computed when they are needed or by a
+worker ahead of that.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from engine.errors import UsageError
+from engine.model import Model
+from engine.performer import PerformerStream
+from engine.performers.dexter_controls import CONTROLS, written_columns
+from engine.performers.dexter_stream import ScoreStream
+from engine.performers.dexter_supply import Supply, WorkerSupply
+from engine.piece import Piece
+from engine.score import Score
+from models.dexter.descriptors import DESCRIPTORS
+from models.dexter.features import denormalise, normalise, note_features
+from models.dexter.representation import BEAT_PERIOD, REPRESENTATION_VERSION
+from models.dexter.score_representation import SCORE_COLUMNS, encode_score
+from models.dexter.windows import Branch, Scales, WindowSampler
+from models.pretrained import pretrained
+
+MEAN_SYSTEM, DENOISE_SYSTEM = "dexter-mean", "dexter-denoise"
+MEAN_FILE, DENOISE_FILE = "dexter_mean.onnx", "dexter_denoise.onnx"
+
+
+def load_performer(model: Path | None, lookahead_s: float | None) -> "DexterPerformer":
+    """Return the performer; ``model`` is a folder with both graphs, in place of those that ship. Raises PerfLiveError, UsageError."""
+    if lookahead_s:
+        raise UsageError("--lookahead: the performer 'dexter' plays scores, which it knows to their end; leave --lookahead out")
+    if model is not None and not model.is_dir():
+        raise UsageError(f"--model {str(model)!r}: the performer 'dexter' has two files; give the folder of {MEAN_FILE} and {DENOISE_FILE}")
+    mean, denoise = (model / name if model else pretrained(name) for name in (MEAN_FILE, DENOISE_FILE))
+    return DexterPerformer(
+        Model(mean, MEAN_SYSTEM, REPRESENTATION_VERSION), Model(denoise, DENOISE_SYSTEM, REPRESENTATION_VERSION)
+    )
+
+
+class OnnxNetworks:
+    """The two graphs, as ``models.dexter.windows`` calls them."""
+
+    descriptors = len(DESCRIPTORS)
+
+    def __init__(self, mean: Model, denoise: Model):
+        self._mean, self._denoise = mean, denoise
+
+    def mean(self, features: np.ndarray, descriptors: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        inputs = {"features": features[None], "descriptors": descriptors[None], "descriptors_known": known[None]}
+        outputs, _ = self._mean.run(inputs, {})
+        return outputs["mean"][0], outputs["context"][0]
+
+    def denoise(self, noisy: np.ndarray, log_snr: float, branch: Branch, fixed: np.ndarray, fixed_known: np.ndarray) -> np.ndarray:
+        inputs = {
+            "noisy": noisy[None],
+            "context": branch.context[None],
+            "mean": branch.mean[None],
+            "descriptors": branch.descriptors[None],
+            "descriptors_known": branch.known[None],
+            "fixed": fixed[None],
+            "fixed_known": fixed_known[None],
+            "log_snr": np.full((1, 1), log_snr, np.float32),
+        }
+        outputs, _ = self._denoise.run(inputs, {})
+        return outputs["v"][0]
+
+
+class DexterPerformer:
+    """Performs scores: see ``perform``. ``create_stream`` is for performers of live notes, and refuses."""
+
+    name = "dexter"
+    controls = CONTROLS
+    latency_ns = 0
+
+    def __init__(self, mean: Model, denoise: Model):
+        self._networks = OnnxNetworks(mean, denoise)
+        constants = mean.contract.constants | denoise.contract.constants
+        self._window = min(model.contract.constants["window_notes"] for model in (mean, denoise))
+        offsets = np.array([np.nan if offset is None else offset for offset in constants["offsets"]])
+        self._scales = Scales(np.array(constants["residual_deviation"]), np.array(constants["gains"]), offsets)
+
+    def create_stream(self, seed: int, controls: Mapping[str, float]) -> PerformerStream:
+        raise UsageError("the performer 'dexter' plays scores; give one with --score FILE, or choose another performer for what you play")
+
+    def sampler(self, score: Score, seed: int) -> WindowSampler:
+        """Return what samples the windows of ``score``."""
+        return WindowSampler(self._networks, note_features(_columns(score)), self._scales, self._window, seed)
+
+    def perform(self, piece: Piece, seed: int, controls: Mapping[str, float], ahead: bool) -> ScoreStream:
+        """Return a performance of ``piece``, yet to be started; with ``ahead`` a worker begins to compute its windows at once."""
+        sampler, columns = self.sampler(piece.score, seed), _columns(piece.score)
+        average = denormalise(np.tile(sampler.average, (len(columns), 1)), columns)[:, BEAT_PERIOD]
+        written = written_columns(dict(zip(SCORE_COLUMNS, columns.T, strict=True)), average)
+        supply = (WorkerSupply if ahead else Supply)(sampler, normalise(written, columns))
+        return ScoreStream(piece, columns, written, supply, controls)
+
+
+def _columns(score: Score) -> np.ndarray:
+    markings = score.markings if score.has_markings else None
+    return encode_score(score.notes, score.measures, score.time_signatures, score.tempos, markings)

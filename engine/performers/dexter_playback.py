@@ -1,0 +1,65 @@
+"""Where a performance of a score is, and what of it is to come: all of a ``ScoreStream`` that changes."""
+
+import heapq
+import math
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from engine.events import Event
+from engine.performers.dexter_keys import Keys
+from models.dexter.representation import PERFORMANCE_COLUMNS
+from models.dexter.streaming import PerformanceDecoder
+
+ENDS, PEDALS, JOINS, COMPANIONS, ANCHORS, BEGINS = range(6)  # of what is due at one time, in this order
+
+
+class Item(NamedTuple):
+    """Something to come; ``number`` keeps what is otherwise equal in order."""
+
+    time_sec: float
+    kind: int
+    number: int
+    content: Any
+
+
+@dataclass
+class Playback:
+    """All that changes while a piece is played. A segment: the notes from a beginning, a seek or a loop's beginning on to ``stop``."""
+
+    stop: int
+    speed: float  # seconds of the performance in one of the clock
+    first: int = 0
+    begin_quarter: float = 0.0
+    decoder: PerformanceDecoder | None = None
+    rows: np.ndarray = field(default_factory=lambda: np.zeros((0, len(PERFORMANCE_COLUMNS))))  # columns that are to be decoded next
+    items: list[Item] = field(default_factory=list)  # a heap
+    numbered: int = 0
+    companion: int = 0  # the next to be placed
+    begun: dict[int, float] = field(default_factory=dict)  # note -> its onset, until its end is placed
+    keys: Keys = field(default_factory=Keys)
+    pedal: int = 0
+    outgoing: list[Event] = field(default_factory=list)
+    passed: list[tuple[float, int]] = field(default_factory=list)
+    time_sec: float = 0.0  # of the performance at ``clock_ns``
+    clock_ns: int = 0
+    now_ns: int = 0
+    retry_ns: int = 0  # when to ask again for a window that was not ready
+    running: bool = False
+    waiting: bool = True  # for the first window of a segment
+    ended: bool = False
+    loop: tuple[float, float] | None = None  # quarters
+    notes: int = 0
+
+    def clock_at(self, time_sec: float) -> int:
+        return self.clock_ns + math.ceil((time_sec - self.time_sec) / self.speed * 1e9)
+
+    def set_speed(self, now_ns: int, speed: float) -> None:
+        """From now on at ``speed``."""
+        self.time_sec += (now_ns - self.clock_ns) * self.speed / 1e9
+        self.clock_ns, self.speed = now_ns, speed
+
+    def put(self, time_sec: float, kind: int, content: Any) -> None:
+        heapq.heappush(self.items, Item(time_sec, kind, self.numbered, content))
+        self.numbered += 1

@@ -1,0 +1,368 @@
+"""One performance of a score in progress: windows are decoded a little ahead of where it is, and sent as their time comes.
+
+Two times are told apart. The performance's own, in seconds, is that of its tempo curve; the clock's, in nanoseconds, passes the faster
+beside it the slower the ``tempo`` control is, and alone during a pause. All that is heard keeps its place in the first.
+"""
+
+import copy
+import heapq
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from engine.errors import UsageError
+from engine.events import SUSTAIN_PEDAL, Event, control_change, is_channel_message, is_control_change, is_note_off, is_note_on, note_on
+from engine.performers.dexter_controls import SAMPLING, Expression, sampling_settings
+from engine.performers.dexter_keys import SHORTEST_NOTE_S
+from engine.performers.dexter_playback import ANCHORS, BEGINS, COMPANIONS, ENDS, JOINS, PEDALS, Item, Playback
+from engine.performers.dexter_supply import Route, Supply
+from engine.piece import Companion, Piece
+from models.dexter.features import denormalise
+from models.dexter.representation import BEAT_PERIOD, find_anchors
+from models.dexter.streaming import DecodedEnd, DecodedNote, DecodedPedal, PerformanceDecoder, beat_period
+
+HORIZON_S = 1.0  # what is sent is known so long before
+MARGIN_S = 0.05  # so long before a window is needed it is too late to wait for it
+POLL_NS = 5_000_000
+TEMPO_STEP_NS, TEMPO_SMOOTHING_S = 20_000_000, 0.25  # a changed tempo is reached in steps, with this time constant
+SAME_TEMPO = 1e-3  # nearer to the control's than this it is that
+KEPT_ROWS = 24  # with fewer notes left, the next window is not sampled again for a changed control
+
+
+def _is_note(message: bytes) -> bool:
+    return is_channel_message(message) and (is_note_on(message) or is_note_off(message))
+
+
+class ScoreStream:
+    """Follows the protocol of ``engine.performer``; besides, it is started, paused, and sent elsewhere. Bars have the numbers of the
+    score; where repeats are played, those of the first time.
+    """
+
+    def __init__(self, piece: Piece, score_columns: np.ndarray, written: np.ndarray, supply: Supply, controls: Mapping[str, float]):
+        """``score_columns`` (N, 37); ``written`` (N, 8): the columns of the notes as they are in the score."""
+        self.supply = supply
+        self._piece = piece
+        self._score_columns = score_columns
+        self._written = written
+        self._onsets: list[float] = piece.score.notes["onset_quarter"].tolist()
+        self._keys_of: list[tuple[int, int, int]] = list(
+            zip(piece.channels.tolist(), piece.score.notes["pitch"].tolist(), piece.tracks.tolist(), strict=True)
+        )
+        channels, firsts = np.unique(piece.channels, return_index=True)
+        self._pedals = list(zip(channels.tolist(), piece.tracks[firsts].tolist(), strict=True))
+        self._given = dict(controls)
+        self.reset()
+
+    def start(self, now_ns: int) -> None:
+        """Begin to play, or go on after a pause."""
+        state = self._state
+        if not state.running:
+            state.now_ns = state.clock_ns = state.retry_ns = now_ns
+            state.running = True
+            self._send_pedal(state.pedal, now_ns)
+
+    def restart(self, now_ns: int) -> None:
+        """Play from the beginning."""
+        self._state.loop = None
+        self._go(0.0, now_ns)
+        self.start(now_ns)
+
+    def pause(self, now_ns: int) -> None:
+        """Stop where it is; what sounds is released."""
+        state = self._state
+        if state.running:
+            if not state.waiting:
+                state.set_speed(now_ns, state.speed)
+            state.running, state.now_ns = False, now_ns
+            state.outgoing += state.keys.release(now_ns)
+
+    def seek(self, bar: int, now_ns: int) -> None:
+        """Go on from the beginning of a bar. Raises UsageError when there is none of that number."""
+        begin = self._bar(bar)[0]
+        self._state.loop = None
+        self._go(begin, now_ns)
+
+    def loop(self, first_bar: int, last_bar: int, now_ns: int) -> None:
+        """Play these bars, the last included, again and again, from their beginning. Raises UsageError when they are not in order."""
+        begin, end = self._bar(first_bar)[0], self._bar(last_bar)[1]
+        if self._first_note(begin) >= self._first_note(end):
+            raise UsageError(f"bars {first_bar} to {last_bar}: no notes to play; give a first and a last bar, in order, with notes in them")
+        self._state.loop = begin, end
+        self._go(begin, now_ns)
+
+    def leave_loop(self) -> None:
+        """Go on after the last bar of the loop when it is reached."""
+        self._state.loop = None
+        self.supply.leave_loop(len(self._onsets))
+
+    @property
+    def running(self) -> bool:
+        return self._state.running
+
+    @property
+    def ended(self) -> bool:
+        return self._state.ended
+
+    @property
+    def notes(self) -> int:
+        """How many notes have begun."""
+        return self._state.notes
+
+    @property
+    def passed(self) -> list[tuple[float, int]]:
+        """The tempo curve so far: positions in quarters, and when they were passed on the clock."""
+        return self._state.passed
+
+    def feed(self, event: Event, late: bool = False) -> list[Event]:
+        """What is played along goes through."""
+        return [event]
+
+    def foresee(self, events: Sequence[Event]) -> None:
+        pass
+
+    def set_control(self, name: str, value: float) -> None:
+        self._expression.controls[name] = value
+        if name in SAMPLING:
+            self.supply.change(sampling_settings(self._expression.controls), keep=len(self._state.rows) < KEPT_ROWS)
+
+    def next_due_ns(self) -> int | None:
+        state = self._state
+        if state.outgoing:
+            return state.now_ns
+        if not state.running or state.ended:
+            return None
+        if state.waiting or state.decoder is None:
+            return state.retry_ns
+        due = [state.clock_at(state.items[0].time_sec)] if state.items else []
+        if not state.decoder.finished:
+            due.append(max(state.clock_at(state.decoder.complete_until_sec - HORIZON_S), state.retry_ns))
+        if state.speed != self._expression.controls["tempo"]:
+            due.append(max(state.clock_ns, state.now_ns) + TEMPO_STEP_NS)
+        return min(due)
+
+    def advance(self, now_ns: int) -> list[Event]:
+        state = self._state
+        state.now_ns = max(now_ns, state.now_ns)
+        sent, state.outgoing = state.outgoing, []
+        if not state.running or state.ended:
+            return sent
+        if state.waiting:
+            self._begin_segment(now_ns)
+        if not state.waiting:
+            self._follow_tempo(now_ns)
+            self._decode_ahead(now_ns)
+            while state.items and not state.waiting and (due_ns := state.clock_at(state.items[0].time_sec)) <= now_ns:
+                sent += self._emit(heapq.heappop(state.items), max(due_ns, state.clock_ns))
+            state.ended = not state.items and state.decoder is not None and state.decoder.finished
+        return sent
+
+    def finish(self) -> list[Event]:
+        return []
+
+    def rest(self) -> bool:
+        return False
+
+    def snapshot(self) -> Any:
+        return copy.deepcopy((self._state, self._expression)), self.supply.snapshot()
+
+    def restore(self, snapshot: Any) -> None:
+        own, supply = snapshot
+        self._state, self._expression = copy.deepcopy(own)
+        self.supply.restore(supply)
+
+    def reset(self) -> None:
+        self._expression = Expression(self._given)
+        self._state = Playback(len(self._onsets), self._expression.controls["tempo"])
+        self.supply.begin(Route(0, len(self._onsets)), sampling_settings(self._expression.controls))
+
+    def _bar(self, number: int) -> tuple[float, float]:
+        """Return where a bar begins and ends, in quarters."""
+        measures = self._piece.score.measures
+        found = measures[measures["number"] == number]
+        if not len(found):
+            known = f"{measures['number'].min()} to {measures['number'].max()}" if len(measures) else "none"
+            raise UsageError(f"bar {number}: the score has no such bar; allowed: {known}")
+        begin = float(found[0]["onset_quarter"])
+        return begin, begin + float(found[0]["duration_quarter"])
+
+    def _first_note(self, quarter: float) -> int:
+        return int(np.searchsorted(self._onsets, quarter - 1e-6))
+
+    def _go(self, quarter: float, now_ns: int) -> None:
+        """Begin a segment elsewhere, as soon as its first window is there."""
+        state = self._state
+        state.outgoing += state.keys.release(now_ns)
+        state.first = self._first_note(quarter)
+        state.stop = self._first_note(state.loop[1]) if state.loop else len(self._onsets)
+        state.begin_quarter, state.waiting, state.retry_ns, state.now_ns = quarter, True, now_ns, now_ns
+        state.rows, state.decoder, state.pedal = state.rows[:0], None, 0
+        state.items.clear()
+        state.begun.clear()
+        state.ended = state.first == len(self._onsets)  # nothing but rests
+        if not state.ended:
+            route = Route(state.first, state.stop, state.first if state.loop else None)
+            self.supply.begin(route, sampling_settings(self._expression.controls))
+
+    def _begin_segment(self, now_ns: int) -> None:
+        """Decode the first notes of a segment, if its window is there, and let the performance's time begin with the first of them."""
+        state = self._state
+        if not self._start_decoder(0.0):
+            state.retry_ns = now_ns + POLL_NS
+            return
+        state.time_sec, state.clock_ns = min([0.0, *(item.time_sec for item in state.items)]), now_ns
+        state.speed = self._expression.controls["tempo"]
+        self._place_earlier_companions()
+
+    def _start_decoder(self, begin_sec: float) -> bool:
+        """Make the decoder of a segment that begins at ``begin_sec`` and decode its first group of notes, if its window is there."""
+        state = self._state
+        notes = self._piece.score.notes[state.first : state.stop]
+        size = int(np.searchsorted(find_anchors(notes["onset_quarter"])[1], 1))
+        state.waiting = not self._fill(size)
+        if state.waiting:
+            return False
+        columns = self._expression.apply(state.rows[:size], self._written[state.first : state.first + size])
+        before = (self._onsets[state.first] - state.begin_quarter) * beat_period(columns[:, BEAT_PERIOD].mean())
+        state.decoder, state.companion = PerformanceDecoder(notes, begin_sec + before), 0
+        self._decode(state.decoder, columns)
+        return True
+
+    def _fill(self, count: int) -> bool:
+        """Have the columns of ``count`` more notes, if they are ready."""
+        state = self._state
+        while len(state.rows) < count:
+            window = self.supply.take()
+            if window is None:
+                return False
+            self._add_rows(window.first_note, window.columns)
+        return True
+
+    def _add_rows(self, first: int, columns: np.ndarray) -> None:
+        state = self._state
+        rows = denormalise(columns, self._score_columns[first : first + len(columns)])
+        state.rows = np.concatenate([state.rows, rows])
+
+    def _decode_ahead(self, now_ns: int) -> None:
+        state, decoder = self._state, self._state.decoder
+        while decoder is not None and not decoder.finished and state.clock_at(decoder.complete_until_sec - HORIZON_S) <= now_ns:
+            group = decoder.next_group
+            size = group.stop - group.start
+            while not self._fill(size):
+                if state.clock_at(decoder.complete_until_sec - MARGIN_S) > now_ns:
+                    state.retry_ns = now_ns + POLL_NS
+                    return
+                window = self.supply.carry()
+                self._add_rows(window.first_note, window.columns)
+            first = state.first + group.start
+            self._expression.pass_time(decoder.curve[-1].period * (self._onsets[first] - decoder.curve[-1].quarter))
+            self._decode(decoder, self._expression.apply(state.rows[:size], self._written[first : first + size]))
+
+    def _decode(self, decoder: PerformanceDecoder, columns: np.ndarray) -> None:
+        """Place what the next group of notes brings among what is to come."""
+        state = self._state
+        state.rows = state.rows[len(columns) :]
+        for decoded in decoder.decode(columns):
+            if isinstance(decoded, DecodedNote):
+                note = state.first + decoded.note
+                state.begun[note] = decoded.time_sec
+                state.put(decoded.time_sec, BEGINS, (note, decoded.velocity))
+            elif isinstance(decoded, DecodedEnd):
+                note = state.first + decoded.note
+                state.put(max(decoded.time_sec, state.begun.pop(note) + SHORTEST_NOTE_S), ENDS, note)
+            elif isinstance(decoded, DecodedPedal):
+                state.put(decoded.time_sec, PEDALS, decoded.value)
+        anchor = decoder.curve[-1]
+        state.put(anchor.time_sec, ANCHORS, anchor.quarter)
+        self._place_companions(decoder)
+        if decoder.finished:
+            end = self._end_quarter()
+            kind = ANCHORS if state.stop == len(self._onsets) and state.loop is None else JOINS
+            state.put(max(decoder.time_at(end), anchor.time_sec), kind, end)
+
+    def _end_quarter(self) -> float:
+        """Return where the segment ends."""
+        state = self._state
+        if state.loop:
+            return state.loop[1]
+        return self._piece.score.end_quarter if state.stop == len(self._onsets) else self._onsets[state.stop]
+
+    def _place_companions(self, decoder: PerformanceDecoder) -> None:
+        """Place the messages that stand beside the notes, as far as the tempo is known."""
+        state = self._state
+        companions = self._piece.companions
+        last = math.inf if state.stop == len(self._onsets) and not state.loop else self._end_quarter()
+        known = last if decoder.finished else min(self._onsets[state.first + decoder.next_note], last)
+        while state.companion < len(companions) and companions[state.companion].quarter < known:
+            companion = companions[state.companion]
+            if companion.quarter > state.begin_quarter or (companion.quarter == state.begin_quarter and _is_note(companion.message)):
+                state.put(decoder.time_at(companion.quarter), COMPANIONS, companion)
+            state.companion += 1
+
+    def _place_earlier_companions(self) -> None:
+        """Send first what sets an instrument up: what stands at the beginning of the segment, and the last of each kind before it."""
+        state = self._state
+        chosen: dict[object, Companion] = {}
+        for companion in self._piece.companions:
+            message = companion.message
+            if companion.quarter > state.begin_quarter:
+                break
+            if _is_note(message):
+                continue
+            if companion.quarter == state.begin_quarter:
+                chosen[len(chosen)] = companion
+            elif is_channel_message(message):
+                chosen[message[:2] if is_control_change(message) else message[:1]] = companion
+        for companion in chosen.values():
+            state.put(state.time_sec, COMPANIONS, companion)
+
+    def _follow_tempo(self, now_ns: int) -> None:
+        state, wanted = self._state, self._expression.controls["tempo"]
+        if state.speed != wanted and now_ns >= state.clock_ns + TEMPO_STEP_NS:
+            share = -math.expm1(-TEMPO_STEP_NS / 1e9 / TEMPO_SMOOTHING_S)
+            speed = state.speed * (wanted / state.speed) ** share
+            state.set_speed(now_ns, wanted if abs(speed / wanted - 1) < SAME_TEMPO else speed)
+
+    def _emit(self, item: Item, time_ns: int) -> list[Event]:
+        state = self._state
+        if item.kind == BEGINS:
+            note, velocity = item.content
+            channel, pitch, track = self._keys_of[note]
+            state.notes += 1
+            return state.keys.begin(note, item.time_sec, time_ns, note_on(channel, pitch, velocity), track)
+        if item.kind == ENDS:
+            return state.keys.end(item.content, time_ns, *self._keys_of[item.content])
+        if item.kind == PEDALS:
+            state.pedal = item.content
+            return self._pedal_events(item.content, time_ns)
+        if item.kind == COMPANIONS:
+            return state.keys.send(Event(time_ns, item.content.message, item.content.track))
+        state.passed.append((item.content, time_ns))
+        return self._join(item, time_ns) if item.kind == JOINS else []
+
+    def _join(self, item: Item, time_ns: int) -> list[Event]:
+        """A segment that is not the last has come to its end: begin the loop again, or what follows one that was left."""
+        state = self._state
+        sent = state.keys.release(time_ns)
+        state.items.clear()
+        state.begun.clear()
+        state.pedal = 0
+        if state.loop:
+            state.first, state.begin_quarter, state.rows = self._first_note(state.loop[0]), state.loop[0], state.rows[:0]
+        else:
+            state.first, state.begin_quarter, state.stop = state.stop, item.content, len(self._onsets)
+        if not self._start_decoder(item.time_sec):
+            state.retry_ns = time_ns + POLL_NS
+        return sent
+
+    def _send_pedal(self, value: int, now_ns: int) -> None:
+        if value:
+            self._state.outgoing += self._pedal_events(value, now_ns)
+
+    def _pedal_events(self, value: int, time_ns: int) -> list[Event]:
+        return [
+            event
+            for channel, track in self._pedals
+            for event in self._state.keys.send(Event(time_ns, control_change(channel, SUSTAIN_PEDAL, value), track))
+        ]

@@ -1,0 +1,80 @@
+"""DExter's two graphs in a few kilobytes, with the real interface, so that runtime tests need no weights.
+
+The mean is a fixed mixture of the features, moved by the first descriptor; the denoiser takes its input for noise and signal in a fixed
+proportion, so that samples differ by seed.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from engine.contract import Contract, TensorSpec
+from models.dexter.descriptors import DESCRIPTORS
+from models.dexter.features import FEATURES
+from models.dexter.representation import PERFORMANCE_COLUMNS, REPRESENTATION_VERSION
+
+COLUMNS, CONTEXT, WINDOW = len(PERFORMANCE_COLUMNS), 4, 64
+BY_NOTE = {"descriptors": len(DESCRIPTORS), "descriptors_known": 1}
+MEAN_INPUTS = {"features": len(FEATURES), **BY_NOTE}
+DENOISE_INPUTS = {"noisy": COLUMNS, "context": CONTEXT, "mean": COLUMNS, **BY_NOTE, "fixed": COLUMNS, "fixed_known": 1}
+
+
+def write_models(folder: Path) -> Path:
+    """Write both graphs into ``folder``; return it."""
+    folder.mkdir(exist_ok=True)
+    random = np.random.default_rng(0)
+    mean_weights = {
+        "weights": random.normal(0, 0.06, (len(FEATURES), COLUMNS)),
+        "pick": random.normal(0, 0.1, (len(FEATURES), CONTEXT)),
+        "move": np.eye(len(DESCRIPTORS), COLUMNS) * 0.5 + 0.2,
+    }
+    mean_nodes = [
+        helper.make_node("MatMul", ["features", "weights"], ["mixed"]),
+        helper.make_node("Mul", ["descriptors", "descriptors_known"], ["followed"]),
+        helper.make_node("MatMul", ["followed", "move"], ["moved"]),
+        helper.make_node("Add", ["mixed", "moved"], ["mean"]),
+        helper.make_node("MatMul", ["features", "pick"], ["context"]),
+    ]
+    constants = {
+        "window_notes": WINDOW,
+        "gains": [1.5] * COLUMNS,
+        "offsets": [None] * 4 + [0.0] * 4,
+        "residual_deviation": [0.3] * COLUMNS,
+    }
+    outputs = {"mean": COLUMNS, "context": CONTEXT}
+    _write(folder / "dexter_mean.onnx", "dexter-mean", MEAN_INPUTS, outputs, mean_nodes, mean_weights, constants)
+    denoise_nodes = [helper.make_node("Mul", ["noisy", "share"], ["v"])]
+    share = {"share": np.array([0.1])}
+    _write(folder / "dexter_denoise.onnx", "dexter-denoise", DENOISE_INPUTS, {"v": COLUMNS}, denoise_nodes, share, constants)
+    return folder
+
+
+def _write(path, system, inputs, outputs, nodes, weights, constants):
+    level = [TensorSpec(name="log_snr", shape=(1, 1), type="float32")] if system == "dexter-denoise" else []
+    contract = Contract(
+        system=system,
+        representation_version=REPRESENTATION_VERSION,
+        inputs=(*(_by_note(name, width) for name, width in inputs.items()), *level),
+        outputs=tuple(_by_note(name, width) for name, width in outputs.items()),
+        constants=constants,
+        training_data="none",
+        licence="CC0-1.0",
+        configuration_hash="0",
+    )
+    graph = helper.make_graph(
+        nodes,
+        system,
+        [helper.make_tensor_value_info(spec.name, TensorProto.FLOAT, list(spec.shape)) for spec in contract.inputs],
+        [helper.make_tensor_value_info(spec.name, TensorProto.FLOAT, list(spec.shape)) for spec in contract.outputs],
+        [numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    helper.set_model_props(model, contract.to_metadata())
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString())
+
+
+def _by_note(name: str, width: int) -> TensorSpec:
+    return TensorSpec(name=name, shape=(1, "notes", width), type="float32")

@@ -1,0 +1,298 @@
+"""A score's performance in progress: the same as its columns decoded, conducted on the way, and never out of time."""
+
+import itertools
+import time
+from collections import Counter
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from synthetic_dexter import write_models
+
+from engine.errors import PerfLiveError, UsageError
+from engine.events import SUSTAIN_PEDAL, is_control_change, is_note_off, is_note_on
+from engine.midi_file import MidiTimeline, Track
+from engine.performers.dexter import load_performer
+from engine.performers.dexter_controls import CONTROLS, sampling_settings, with_defaults
+from engine.performers.dexter_supply import Route, Supply, WorkerSupply
+from engine.piece import Companion, Piece
+from engine.score import MARKING_DTYPE, MEASURE_DTYPE, SCORE_NOTE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE, Score
+from models.dexter.features import denormalise
+from models.dexter.representation import decode_performance
+from models.dexter.score_representation import encode_score
+from models.dexter.windows import Settings, perform
+
+BARS = 40
+START_NS = 5_000_000_000
+
+
+@pytest.fixture(scope="module")
+def performer(tmp_path_factory):
+    return load_performer(write_models(tmp_path_factory.mktemp("models")), None)
+
+
+def melody(bars=BARS, pitch_of=lambda index: 40 + index % 48, companions=()):
+    """Return a piece in 4/4 at 100 quarters a minute: a chord and three quarters in each bar, no key twice in a row."""
+    rows = []
+    for bar, place in itertools.product(range(bars), (0.0, 0.0, 1.0, 2.0, 3.0)):
+        rows.append((4 * bar + place, 1.0, pitch_of(len(rows)), 1, 0, 0, f"n{len(rows)}", False, 0))
+    notes = np.array(rows, SCORE_NOTE_DTYPE)
+    measures = np.array([(4 * bar, 4, bar + 1) for bar in range(bars)], MEASURE_DTYPE)
+    score = Score(
+        notes,
+        measures,
+        np.array([(0, 4, 4)], TIME_SIGNATURE_DTYPE),
+        np.array([(0, 100)], TEMPO_DTYPE),
+        np.zeros(len(notes), MARKING_DTYPE),
+        has_markings=False,
+    )
+    return Piece(score, np.zeros(len(notes), int), np.zeros(len(notes), int), companions, MidiTimeline([], (Track(),), 0, 960))
+
+
+def play(stream, actions=(), until_ns=10**13):
+    """Play as the engine does, on a clock that jumps from one due time to the next; ``actions`` are (time in s, what to do then)."""
+    stream.start(START_NS)
+    sent, waiting = [], sorted(actions, key=lambda action: action[0])
+    while True:
+        due_ns = stream.next_due_ns()
+        action_ns = START_NS + round(waiting[0][0] * 1e9) if waiting else None
+        if action_ns is not None and (due_ns is None or action_ns < due_ns):
+            waiting.pop(0)[1](action_ns)
+        elif due_ns is None or due_ns > START_NS + until_ns:
+            return [event._replace(time_ns=event.time_ns - START_NS) for event in sent]
+        else:
+            events = stream.advance(due_ns)
+            assert all(event.time_ns <= due_ns for event in events)
+            sent += events
+
+
+def notes_of(events):
+    return [(event.time_ns / 1e9, event.message[1], event.message[2]) for event in events if is_note_on(event.message)]
+
+
+def assert_all_released(events):
+    counts = Counter()
+    for event in events:
+        counts[event.message[1]] += is_note_on(event.message) - is_note_off(event.message)
+        assert not is_note_off(event.message) or counts[event.message[1]] >= 0
+    assert not any(counts.values())
+    pedal = [event.message[2] for event in events if is_control_change(event.message) and event.message[1] == SUSTAIN_PEDAL]
+    assert not pedal or pedal[-1] == 0
+
+
+def test_what_is_sent_is_what_the_columns_say(performer):
+    piece = melody()
+    events = play(performer.perform(piece, 3, {}, ahead=False))
+    score = piece.score
+    columns = encode_score(score.notes, score.measures, score.time_signatures, score.tempos, None)
+    normalised = perform(performer.sampler(score, 3), Settings(), len(score.notes))
+    expected = decode_performance(score.notes, denormalise(normalised, columns))
+    begin = min(expected.onset_sec.min(), 0.0)
+    order = np.argsort(expected.onset_sec, kind="stable")
+    sent = notes_of(events)
+    np.testing.assert_allclose([note[0] for note in sent], expected.onset_sec[order] - begin, atol=2e-9)
+    assert [note[1:] for note in sent] == list(zip(score.notes["pitch"][order], expected.velocity[order], strict=True))
+    ends = {}
+    for event in events:
+        if is_note_off(event.message):
+            ends.setdefault(event.message[1], []).append(event.time_ns / 1e9)
+    whole = expected.onset_sec + np.maximum(expected.duration_sec, 0.01) - begin
+    for pitch, times in ends.items():
+        np.testing.assert_allclose(times, whole[score.notes["pitch"] == pitch], atol=2e-9)
+    assert_all_released(events)
+
+
+def test_seeds_differ_and_are_repeatable(performer):
+    one, again, other = (notes_of(play(performer.perform(melody(), seed, {}, ahead=False))) for seed in (1, 1, 2))
+    assert one == again != other
+
+
+def test_expression_0_is_as_written(performer):
+    events = play(performer.perform(melody(), 0, {"expression": 0}, ahead=False))
+    onsets = [note[0] for note in notes_of(events)]
+    assert onsets == pytest.approx([0.6 * (4 * bar + place) for bar, place in itertools.product(range(BARS), (0, 0, 1, 2, 3))])
+    assert {note[2] for note in notes_of(events)} == {64}
+    assert not any(is_control_change(event.message) for event in events)
+
+
+def test_each_expression_moves_its_own(performer):
+    def figures(**controls):
+        events = play(performer.perform(melody(), 0, {"temperature": 0} | controls, ahead=False))
+        onsets, _, velocities = np.array(notes_of(events)).T
+        lengths = sum(event.time_ns for event in events if is_note_off(event.message)) / 1e9 - onsets.sum()
+        pedal = sum(event.message[2] for event in events if is_control_change(event.message))
+        return {
+            "tempo": np.std(np.diff(np.unique(np.round(onsets, 3)))),
+            "velocity": np.std(velocities),
+            "articulation": abs(lengths / len(onsets) - 0.6),
+            "pedal": pedal,
+            "dynamics": np.mean(velocities),
+        }
+
+    plain = figures()
+    for name in ("velocity", "articulation", "pedal"):
+        assert figures(**{f"expression_{name}": 0})[name] < 0.2 * plain[name]
+    assert figures(expression_tempo=0, expression_timing=0)["tempo"] < 1e-3 < plain["tempo"]
+    assert figures(expression_velocity=2)["velocity"] > 1.5 * plain["velocity"]
+    assert figures(dynamics=10)["dynamics"] == pytest.approx(plain["dynamics"] + 10, abs=1)
+    assert figures(melodiousness=2)["dynamics"] > plain["dynamics"] + 3
+
+
+def test_the_tempo_control_scales_time(performer):
+    plain, fast = (notes_of(play(performer.perform(melody(), 0, {"tempo": tempo}, ahead=False))) for tempo in (1, 2))
+    assert [note[0] for note in fast] == pytest.approx([note[0] / 2 for note in plain], abs=1e-6)
+
+
+def test_controls_change_while_playing_within_a_window_and_without_a_jump(performer):
+    steady = {"expression": 0}
+    stream = performer.perform(melody(), 0, steady, ahead=False)
+    events = play(stream, [(20, lambda _: stream.set_control("tempo", 2.0)), (20, lambda _: stream.set_control("dynamics", 30))])
+    onsets, _, velocities = np.array(notes_of(events)).T
+    intervals = np.diff(np.unique(np.round(onsets, 4)))
+    assert intervals[:30] == pytest.approx(0.6) and intervals[-5:] == pytest.approx(0.3, abs=2e-3)
+    assert np.all(np.diff(intervals[:-1]) < 1e-3) and np.diff(intervals).min() > -0.25
+    assert velocities[onsets < 20].max() == 64 and velocities[onsets > 26].min() == 94
+    assert np.diff(velocities).max() <= 25
+
+
+def test_a_sampling_control_is_heard_within_a_window(performer):
+    stream = performer.perform(melody(), 0, {"temperature": 0}, ahead=False)
+    changed = play(stream, [(20, lambda _: stream.set_control("melodiousness", 3.0))])
+    plain = play(performer.perform(melody(), 0, {"temperature": 0}, ahead=False))
+    louder = np.array([a[2] - b[2] for a, b in zip(notes_of(changed), notes_of(plain), strict=True)])
+    first = int(np.flatnonzero(louder)[0])
+    before = sum(note[0] < 20 for note in notes_of(plain))
+    assert before < first <= before + 64 and louder[-20:].mean() > 5
+
+
+def test_a_pause_releases_and_goes_on_where_it_was(performer):
+    stream = performer.perform(melody(), 0, {}, ahead=False)
+    events = play(stream, [(10.2, stream.pause), (15.2, stream.start)])
+    plain = notes_of(play(performer.perform(melody(), 0, {}, ahead=False)))
+    paused = notes_of(events)
+    assert [note[1:] for note in paused] == [note[1:] for note in plain]
+    shifts = np.array([a[0] - b[0] for a, b in zip(paused, plain, strict=True)])
+    assert shifts == pytest.approx(np.where(np.array([note[0] for note in plain]) > 10.2, 5, 0), abs=1e-6)
+    assert not [event for event in events if 10.2e9 < event.time_ns < 15.2e9]
+    assert_all_released([event for event in events if event.time_ns <= 10.2e9])
+
+
+def test_seeking_goes_to_a_bar_and_a_bar_that_is_not_there_is_refused(performer):
+    stream = performer.perform(melody(), 0, {}, ahead=False)
+    events = play(stream, [(5.0, lambda now_ns: stream.seek(30, now_ns))])
+    after = [note for note in notes_of(events) if note[0] >= 5.0]
+    assert len(after) == 5 * 11 and after[0][0] == pytest.approx(5.0, abs=0.03)
+    assert {note[1] for note in after[:2]} == {40 + index % 48 for index in (145, 146)}
+    assert_all_released(events)
+    with pytest.raises(UsageError, match="bar 41: the score has no such bar; allowed: 1 to 40"):
+        stream.seek(41, START_NS)
+
+
+def test_a_loop_goes_round_in_time_until_it_is_left(performer):
+    stream = performer.perform(melody(), 0, {"expression": 0}, ahead=False)
+    events = play(stream, [(1.0, lambda now_ns: stream.loop(3, 4, now_ns)), (13.0, lambda _: stream.leave_loop())])
+    onsets = np.unique(np.round([note[0] for note in notes_of(events) if note[0] >= 1.0], 6))
+    assert np.diff(onsets) == pytest.approx(0.6, abs=1e-6)
+    bars = [note[1] for note in notes_of(events) if note[0] >= 1.0]
+    assert bars[:10] == bars[10:20] == bars[20:30] and bars[30] == 40 + 20 % 48
+    assert len(bars) == 30 + 5 * (BARS - 4)
+    assert_all_released(events)
+    with pytest.raises(UsageError, match="bars 4 to 3"):
+        stream.loop(4, 3, START_NS)
+
+
+def test_companions_are_sent_at_their_place_and_set_the_instrument_up_after_a_seek(performer):
+    program, drum, volume = b"\xc0\x05", b"\x99\x26\x50", b"\xb0\x07\x40"
+    companions = (Companion(0.0, program, 0), Companion(2.0, drum, 0), Companion(8.0, volume, 0))
+    piece = melody(companions=companions)
+    events = play(performer.perform(piece, 0, {"expression": 0}, ahead=False))
+    times = {event.message: event.time_ns / 1e9 for event in events}
+    assert events[0].message == program
+    assert (times[drum], times[volume]) == (pytest.approx(1.2), pytest.approx(4.8))
+    stream = performer.perform(piece, 0, {"expression": 0}, ahead=False)
+    after = [event.message for event in play(stream, [(1.0, lambda now_ns: stream.seek(20, now_ns))]) if event.time_ns >= 1e9]
+    sent = [message for message in after if message in (program, drum, volume)]
+    assert sent == [program, volume]
+
+
+def test_one_key_sounds_once(performer):
+    """Notes that overlap on a key: the later one ends the earlier one; two at once end together."""
+    events = play(performer.perform(melody(bars=8, pitch_of=lambda index: 60), 0, {"expression_articulation": 2}, ahead=False))
+    assert len(notes_of(events)) == 40
+    assert_all_released(events)
+    sounding = 0
+    for event in events:
+        sounding += is_note_on(event.message) - is_note_off(event.message)
+        assert sounding <= 2
+
+
+def test_a_snapshot_goes_on_as_the_stream_did(performer):
+    stream = performer.perform(melody(), 4, {}, ahead=False)
+    stream.start(START_NS)
+    while (due_ns := stream.next_due_ns()) < START_NS + 12_000_000_000:
+        stream.advance(due_ns)
+    snapshot, endings = stream.snapshot(), []
+    for _ in range(2):
+        stream.restore(snapshot)
+        ending = []
+        while (due_ns := stream.next_due_ns()) is not None:
+            ending += stream.advance(due_ns)
+        endings.append(ending)
+    assert endings[0] == endings[1] and len(notes_of(endings[0])) > 50
+    stream.reset()
+    assert play(stream) == play(performer.perform(melody(), 4, {}, ahead=False))
+
+
+class Late(Supply):
+    """Windows that never are ready after the first."""
+
+    def take(self):
+        return super().take() if self.counts.windows == 0 else None
+
+
+def test_without_windows_the_last_expression_goes_on_in_time(performer):
+    stream = performer.perform(melody(), 0, {}, ahead=False)
+    stream.supply.__class__ = Late
+    events = play(stream)
+    onsets, _, velocities = np.array(notes_of(events)).T
+    assert len(onsets) == 5 * BARS and stream.supply.counts.carried > 5
+    assert np.diff(np.sort(onsets)).max() < 1.5
+    assert velocities[-50:].std() < 1
+    assert_all_released(events)
+
+
+def taken(supply, route, settings):
+    supply.begin(route, settings)
+    windows = []
+    while sum(len(window.columns) for window in windows) < route.stop - route.first:
+        if (window := supply.take()) is not None:
+            windows.append(window)
+        else:
+            time.sleep(0.001)
+    return windows
+
+
+def test_windows_computed_ahead_are_the_same(performer):
+    sampler, written = performer.sampler(melody().score, 0), np.zeros((200, 8), np.float32)
+    settings, route = sampling_settings(with_defaults(CONTROLS, {"steps": 2})), Route(10, 200)
+    worker = WorkerSupply(sampler, written)
+    ahead, asked = taken(worker, route, settings), taken(Supply(sampler, written), route, settings)
+    worker.close()
+    assert [window.first_note for window in ahead] == [window.first_note for window in asked]
+    for one, other in zip(ahead, asked, strict=True):
+        np.testing.assert_array_equal(one.columns, other.columns)
+
+
+def test_a_worker_that_fails_says_so():
+    def fail(*_):
+        raise PerfLiveError("the network is gone")
+
+    empty = np.zeros((0, 8), np.float32)
+    broken = SimpleNamespace(begin=lambda first=0: SimpleNamespace(next_note=first, columns=empty), next=fail)
+    supply = WorkerSupply(broken, empty)
+    supply.begin(Route(0, 5), Settings())
+    with pytest.raises(PerfLiveError, match="the network is gone"):
+        for _ in range(2000):
+            supply.take()
+            time.sleep(0.001)
+    supply.close()
