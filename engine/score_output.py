@@ -1,7 +1,6 @@
 """A performance of a score as a MIDI file: on the score's bars, with the performance as its tempo map, or in free time."""
 
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -16,13 +15,6 @@ from engine.tempo_map import TempoMap
 SHORTEST_TEMPO_US, LONGEST_TEMPO_US = 1, 0xFFFFFF  # a quarter, in a file
 
 
-class Timing(StrEnum):
-    """Of a file: the tempo map holds the performance's tempo, or stands still while the notes are free."""
-
-    TEMPO_MAP = "tempo-map"
-    ABSOLUTE = "absolute"
-
-
 class Passing(Protocol):
     """A performance that remembers which positions (quarters) it passed, and when on the clock."""
 
@@ -33,12 +25,15 @@ class Passing(Protocol):
 class ScoreFileSink:
     """Collects what is sent (see engine/sinks.py); writes it when closed, with the score's metre, texts and markers."""
 
-    def __init__(self, path: Path, piece: Piece, performance: Passing, timing: Timing):
-        """Raises PerfLiveError when the file could not be written in the end."""
+    def __init__(self, path: Path, piece: Piece, performance: Passing, on_bars: bool):
+        """``on_bars``: whether the tempo map holds the performance's tempo, or stands still while the notes are free.
+
+        Raises PerfLiveError when the file could not be written in the end.
+        """
         self._path = check_writable(path)
         self._piece = piece
         self._performance = performance
-        self._timing = timing
+        self._on_bars = on_bars
         self._events: list[Event] = []
         self._origin_ns = 0
 
@@ -50,7 +45,7 @@ class ScoreFileSink:
 
     def close(self) -> None:
         curve = PassedCurve([(quarter, time_ns - self._origin_ns) for quarter, time_ns in self._performance.passed])
-        make = tempo_map_timeline if self._timing is Timing.TEMPO_MAP else absolute_timeline
+        make = tempo_map_timeline if self._on_bars else absolute_timeline
         timeline, shift_ns = make(self._piece.timeline, curve)
         shifted = [event._replace(time_ns=event.time_ns - self._origin_ns - shift_ns) for event in self._events]
         write_midi_file(self._path, shifted, timeline)

@@ -1,5 +1,6 @@
 """The two ends of ``perf-live``: what ``--in`` and ``--out`` name, checked and opened."""
 
+import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from engine.sinks import MidiFileSink, PortSink, Sink
 from engine.sources import FileSource, PortSource, Source
 
 if TYPE_CHECKING:  # the driver and the sound libraries are loaded only by who uses them
+    from engine.commands.options import Performance
     from engine.ports import InputPort, OutputPort
     from engine.sound.audio import AudioSink
 
@@ -31,6 +33,7 @@ class Ends:
     virtual: str | None
     api: str | None
     sound_font: Path | None
+    score: Path | None = None
 
     @property
     def input_is_file(self) -> bool:
@@ -39,12 +42,15 @@ class Ends:
     @property
     def all_files(self) -> bool:
         """Whether nothing here lives in real time."""
-        return self.input_is_file and all(_is_output_file(name) for name in self.outputs) and not self.virtual
+        from_file = self.input_is_file or (self.score is not None and self.input is None)
+        return from_file and all(_is_output_file(name) for name in self.outputs) and not self.virtual
 
     def check(self) -> None:
         """Catch what contradicts itself. Raises UsageError."""
-        if self.input is None and self.virtual is None:
-            raise UsageError("nothing to play from: give --in PORT or --in FILE.mid (see --list), or --virtual NAME")
+        if self.score is not None and self.input_is_file:
+            raise UsageError(f"--in {self.input!r} and --score: one file is played at a time; leave one of them out, or give --in a port")
+        if self.input is None and self.virtual is None and self.score is None:
+            raise UsageError("nothing to play from: give --in PORT, --in FILE.mid or --score FILE (see --list), or --virtual NAME")
         if not self.outputs and self.virtual is None:
             raise UsageError("nowhere to play to: give --out PORT, FILE.mid, FILE.wav or audio (see --list), or --virtual NAME")
         if self.virtual is not None and self.input is not None and self.outputs:
@@ -62,7 +68,7 @@ class Ends:
         self._check_collisions()
 
     def _check_collisions(self) -> None:
-        files = [name for name in (self.input or "", *self.outputs, str(self.record or "")) if _is_output_file(name)]
+        files = [name for name in (self.input or "", *self.outputs, str(self.record or ""), str(self.score or "")) if _is_output_file(name)]
         seen: set[Path] = set()
         for name in files:
             path = Path(name).resolve()
@@ -103,13 +109,16 @@ class Opened:
             sink.abort()
 
 
-def open_ends(ends: Ends, clock: Clock) -> Opened:
-    """Open everything that ``ends`` names. Raises UsageError or PerfLiveError, and then nothing stays open."""
+def open_ends(ends: Ends, clock: Clock, performance: "Performance | None" = None) -> Opened:
+    """Open everything that ``ends`` names; ``performance`` is of its score.
+
+    Raises UsageError or PerfLiveError, and then nothing stays open.
+    """
     timeline = read_midi_file(ends.input) if ends.input and ends.input_is_file else None
     with ExitStack() as undo:
-        opened = _open_input(ends, timeline, clock)
+        opened = _open_score(ends, clock, performance) if performance else _open_input(ends, timeline, clock)
         undo.callback(opened.abort)
-        _open_outputs(ends, timeline, opened)
+        _open_outputs(ends, timeline, opened, performance)
         if ends.record:
             opened.add(Recorder(ends.record), str(ends.record))
         undo.pop_all()
@@ -134,7 +143,23 @@ def _open_input(ends: Ends, timeline: MidiTimeline | None, clock: Clock) -> Open
     return Opened(PortSource(port, clock), port.name, ports=[port])
 
 
-def _open_outputs(ends: Ends, timeline: MidiTimeline | None, opened: Opened) -> None:
+def _open_score(ends: Ends, clock: Clock, performance: "Performance") -> Opened:
+    """Open what conducts a score: the port, if there is one."""
+    from engine.conductor import ConductedSource
+
+    port = None
+    if ends.input is not None or (ends.virtual is not None and ends.outputs):
+        name, virtual = (ends.virtual, True) if ends.input is None else (ends.input, False)
+        port = load_ports().open_input(str(name), clock, ends.api, virtual)
+    source = ConductedSource(performance.stream, clock, port, _say)
+    return Opened(source, str(ends.score), ports=[port] if port else [])
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _open_outputs(ends: Ends, timeline: MidiTimeline | None, opened: Opened, performance: "Performance | None") -> None:
     """Open the outputs, ports first: what is played live must not wait for a file."""
     for name in ends.outputs:
         if name != AUDIO and not _is_output_file(name):
@@ -151,6 +176,10 @@ def _open_outputs(ends: Ends, timeline: MidiTimeline | None, opened: Opened) -> 
             from engine.sound.wav import WavSink
 
             opened.add(WavSink(Path(name), ends.sound_font), name)
+        elif _is_output_file(name) and performance and ends.all_files:
+            from engine.score_output import ScoreFileSink
+
+            opened.add(ScoreFileSink(Path(name), performance.piece, performance.stream, on_bars=False), name)
         elif _is_output_file(name):
             opened.add(MidiFileSink(name, timeline), name)
 

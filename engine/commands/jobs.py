@@ -7,7 +7,8 @@ from pathlib import Path
 from engine.errors import UsageError
 from engine.output_file import check_folder, check_writable
 
-INPUT_SUFFIXES = (".mid", ".midi")
+MIDI_SUFFIXES = (".mid", ".midi")
+INPUT_SUFFIXES = (*MIDI_SUFFIXES, ".musicxml", ".mxl", ".xml", ".mei", ".krn", ".kern")
 OUTPUT_SUFFIXES = (".mid", ".midi", ".wav", ".png")
 KINDS = ("mid", "wav", "png")
 
@@ -17,9 +18,14 @@ class Job:
     input: Path
     outputs: tuple[Path, ...]
 
+    @property
+    def is_score(self) -> bool:
+        """Whether the input can be nothing else; a MIDI file may be a score or a take."""
+        return self.input.suffix.lower() in INPUT_SUFFIXES and self.input.suffix.lower() not in MIDI_SUFFIXES
+
 
 def plan_jobs(inputs: Sequence[Path], output: Path, kinds: Sequence[str]) -> list[Job]:
-    """Return one job a MIDI file. Raises UsageError or PerfLiveError, one line, for anything that cannot come out well."""
+    """Return one job a file. Raises UsageError or PerfLiveError, one line, for anything that cannot come out well."""
     if unknown := [kind for kind in kinds if kind not in KINDS]:
         raise UsageError(f"--to {unknown[0]!r}: allowed: {', '.join(KINDS)}")
     if output.suffix.lower() in OUTPUT_SUFFIXES and not output.is_dir():
@@ -48,20 +54,20 @@ def _plan_folder(inputs: Sequence[Path], folder: Path, kinds: Sequence[str]) -> 
     check_folder(existing)
     jobs = []
     for given in inputs:
-        found = _find_midi_files(given, folder) if given.is_dir() else [given]
+        found = _find_files(given, folder) if given.is_dir() else [given]
         for path in found:
             relative = path.relative_to(given) if given.is_dir() else Path(path.name)
             jobs.append(Job(path, tuple(folder / relative.with_suffix(f".{kind}") for kind in dict.fromkeys(kinds))))
     return jobs
 
 
-def _find_midi_files(folder: Path, output: Path) -> list[Path]:
-    """Return the MIDI files below ``folder``, without those below ``output``, which an earlier run has written."""
+def _find_files(folder: Path, output: Path) -> list[Path]:
+    """Return the MIDI files and scores below ``folder``, without those below ``output``, which an earlier run has written."""
     files = (path for path in folder.rglob("*") if path.suffix.lower() in INPUT_SUFFIXES and path.is_file())
     inside = output.resolve() != folder.resolve() and output.resolve().is_relative_to(folder.resolve())
     found = sorted(path for path in files if not (inside and path.resolve().is_relative_to(output.resolve())))
     if not found:
-        raise UsageError(f"{str(folder)!r}: no file in this folder ends in {' or '.join(INPUT_SUFFIXES)}")
+        raise UsageError(f"{str(folder)!r}: no file in this folder ends in {', '.join(INPUT_SUFFIXES)}")
     return found
 
 

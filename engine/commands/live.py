@@ -2,17 +2,20 @@
 
 import sys
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from engine.clock import MonotonicClock, VirtualClock
+from engine.clock import Clock, MonotonicClock, VirtualClock
 from engine.commands import options
 from engine.commands.ends import Ends, Opened, load_ports, open_ends
 from engine.commands.errors import run
 from engine.commands.signals import stop_on_signals
+from engine.errors import UsageError
 from engine.loop import Engine, Report
+from engine.performers.registry import DEFAULT_PERFORMER, DEFAULT_SCORE_PERFORMER
 
 app = typer.Typer(add_completion=False)
 
@@ -25,6 +28,10 @@ def live(
     output_names: Annotated[
         list[str] | None, typer.Option("--out", metavar="PORT|FILE|audio", help="Port, .mid or .wav file, or audio; repeat for more.")
     ] = None,
+    score: Annotated[
+        Path | None, typer.Option("--score", metavar="FILE", help="Play a score; type help and return for what you can tell it.")
+    ] = None,
+    no_repeats: options.NoRepeatsOption = False,
     list_all: Annotated[bool, typer.Option("--list", help="List ports, audio devices and performers with their controls.")] = False,
     performer: options.PerformerOption = None,
     seed: options.SeedOption = None,
@@ -44,10 +51,15 @@ def live(
         from engine.commands.listing import print_list
 
         return print_list(api)
-    ends = Ends(input_name, tuple(output_names or ()), record, virtual, api, soundfont)
+    ends = Ends(input_name, tuple(output_names or ()), record, virtual, api, soundfont, score)
     ends.check()
-    setup = options.prepare(performer, seed, settings or (), controllers or (), preset, lookahead, exclude, model)
+    if no_repeats and score is None:
+        raise UsageError("--no-repeats is for scores; leave it out, or give --score FILE")
+    default = DEFAULT_PERFORMER if score is None else DEFAULT_SCORE_PERFORMER
+    setup = options.prepare(performer, seed, settings or (), controllers or (), preset, lookahead, exclude, model, default)
     clock = VirtualClock() if ends.all_files else MonotonicClock()
+    if score is not None:
+        return _play_score(ends, setup, setup.perform(score, not no_repeats, ahead=not ends.all_files), clock)
     opened = open_ends(ends, clock)
     engine = setup.create_engine(opened.source, opened.sinks, clock, keep_incomplete=not ends.all_files)
     with stop_on_signals(engine), _watch(engine, opened):
@@ -58,11 +70,32 @@ def live(
     _print_report(report, opened.audio.underruns if opened.audio else 0)
 
 
-def _print_report(report: Report, underruns: int) -> None:
+def _play_score(ends: Ends, setup: options.Setup, performance: options.Performance, clock: Clock) -> None:
+    from engine.conductor import ConductedSource
+
+    stream = performance.stream
+    try:
+        opened = open_ends(ends, clock, performance)
+        engine = setup.create_score_engine(performance, opened.source, opened.sinks, clock, keep_incomplete=not ends.all_files)
+        with stop_on_signals(engine), _watch(engine, opened):
+            print(f"ready: {opened.source_name} -> {setup.performer.name} -> {', '.join(opened.sink_names)}", flush=True)
+            if not ends.all_files and isinstance(opened.source, ConductedSource):
+                opened.source.read_lines(sys.stdin)
+            report = engine.run()
+    finally:
+        stream.supply.close()
+    if report.stopped and ends.all_files:
+        raise KeyboardInterrupt  # nothing was written
+    counts = stream.supply.counts
+    windows = f", {counts.windows} windows ({counts.reduced} with fewer steps, {counts.carried} bridged)"
+    _print_report(replace(report, notes=stream.notes), opened.audio.underruns if opened.audio else 0, windows)
+
+
+def _print_report(report: Report, underruns: int, more: str = "") -> None:
     late = f"{report.late} late (at most {report.most_lateness_ns / 1e6:.1f} ms)" if report.late else "0 late"
     ending = "stopped" if report.stopped else "finished"
     sound = f", {underruns} audio underruns" if underruns else ""
-    print(f"{ending}: {report.notes} notes, {late}, {report.degraded} degraded{sound}", flush=True)
+    print(f"{ending}: {report.notes} notes, {late}, {report.degraded} degraded{more}{sound}", flush=True)
 
 
 def _watch(engine: Engine, opened: Opened) -> AbstractContextManager[None]:

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,12 +12,17 @@ from engine.clock import Clock
 from engine.controls import Control, parse_controller_map, parse_settings
 from engine.errors import UsageError
 from engine.loop import Engine
-from engine.performer import Performer
-from engine.performers.registry import DEFAULT_PERFORMER, LOADERS, load_performer
+from engine.performer import Performer, ScorePerformer
+from engine.performers.registry import DEFAULT_PERFORMER, DEFAULT_SCORE_PERFORMER, LOADERS, load_performer
 from engine.sinks import Sink
 from engine.sources import Source
 
-PerformerOption = Annotated[str | None, typer.Option("--performer", help=f"{', '.join(LOADERS)}. [default: {DEFAULT_PERFORMER}]")]
+if TYPE_CHECKING:
+    from engine.performers.dexter_stream import ScoreStream
+    from engine.piece import Piece
+
+_DEFAULTS = f"[default: {DEFAULT_SCORE_PERFORMER} for a score, else {DEFAULT_PERFORMER}]"
+PerformerOption = Annotated[str | None, typer.Option("--performer", help=f"{', '.join(LOADERS)}. {_DEFAULTS}")]
 SeedOption = Annotated[int | None, typer.Option("--seed", min=0, help="The same input and seed give the same performance. [default: 0]")]
 SetOption = Annotated[list[str] | None, typer.Option("--set", metavar="CONTROL=VALUE", help="Set a control; repeat for more.")]
 ControllerOption = Annotated[
@@ -31,6 +37,20 @@ ExcludeOption = Annotated[
 ]
 SoundFontOption = Annotated[Path | None, typer.Option("--soundfont", metavar="FILE.sf2", help="Sound font. [default: the system's]")]
 ModelOption = Annotated[Path | None, typer.Option("--model", metavar="FILE.onnx", help="Model file. [default: the one that ships]")]
+NoRepeatsOption = Annotated[bool, typer.Option("--no-repeats", help="Play a score without its repeats.")]
+
+
+class Timing(StrEnum):
+    TEMPO_MAP = "tempo-map"
+    ABSOLUTE = "absolute"
+
+
+@dataclass(frozen=True)
+class Performance:
+    """A score that is about to be performed."""
+
+    piece: "Piece"
+    stream: "ScoreStream"
 
 
 @dataclass(frozen=True)
@@ -50,6 +70,23 @@ class Setup:
         )
 
 
+    def perform(self, path: Path, repeats: bool, ahead: bool) -> Performance:
+        """Read a score and begin to perform it. Raises PerfLiveError, and UsageError where the performer plays no scores."""
+        if not isinstance(self.performer, ScorePerformer):
+            raise UsageError(f"the performer {self.performer.name!r} plays no scores; choose --performer {DEFAULT_SCORE_PERFORMER}")
+        from engine.piece import read_piece
+
+        piece = read_piece(path, "play" if repeats else "skip")
+        return Performance(piece, self.performer.perform(piece, self.seed, self.controls, ahead))
+
+    def create_score_engine(
+        self, performance: Performance, source: Source, sinks: Sequence[Sink], clock: Clock, keep_incomplete: bool
+    ) -> Engine:
+        return Engine(
+            source, self.performer, performance.stream, sinks, clock, self.controller_map, keep_incomplete=keep_incomplete
+        )
+
+
 def prepare(
     performer: str | None,
     seed: int | None,
@@ -59,6 +96,7 @@ def prepare(
     lookahead_s: float | None,
     exclude: str | None,
     model: Path | None,
+    default: str = DEFAULT_PERFORMER,
 ) -> Setup:
     """Merge the command line over the preset and load the performer. Raises UsageError or PerfLiveError."""
     excluded = frozenset() if exclude is None else parse_channels(exclude)
@@ -72,7 +110,7 @@ def prepare(
         settings = [f"{name}={value}" for name, value in preset.set.items()] + list(settings)
         controllers = [f"{number}={name}" for number, name in preset.cc.items()] + list(controllers)
         excluded = frozenset(channel - 1 for channel in preset.exclude) if exclude is None else excluded
-    loaded = load_performer(performer or DEFAULT_PERFORMER, model, lookahead_s)
+    loaded = load_performer(performer or default, model, lookahead_s)
     controls = parse_settings(loaded.controls, settings)
     return Setup(loaded, seed or 0, controls, parse_controller_map(loaded.controls, controllers), excluded)
 

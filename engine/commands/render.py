@@ -1,8 +1,9 @@
-"""``perf-render``: files and folders of MIDI, performed offline by the same engine on a virtual clock."""
+"""``perf-render``: MIDI files and scores, and folders of them, performed offline by the same engine on a virtual clock."""
 
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,11 +12,13 @@ import typer
 from engine.clock import VirtualClock
 from engine.commands import options
 from engine.commands.errors import print_error, run
-from engine.commands.jobs import Job, plan_jobs
+from engine.commands.jobs import MIDI_SUFFIXES, Job, plan_jobs
 from engine.commands.signals import stop_on_signals
-from engine.errors import PerfLiveError
-from engine.loop import Report
+from engine.errors import PerfLiveError, UsageError
+from engine.loop import Engine, Report
 from engine.midi_file import MidiTimeline, read_midi_file
+from engine.performer import ScorePerformer
+from engine.performers.registry import DEFAULT_PERFORMER, DEFAULT_SCORE_PERFORMER
 from engine.sinks import MidiFileSink, Sink
 from engine.sources import FileSource
 
@@ -24,7 +27,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def render(
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="MIDI files, and folders of them.")],
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="MIDI files, scores, and folders of them.")],
     output: Annotated[Path, typer.Option("-o", metavar="OUT", help="A .mid, .wav or .png file, or a folder.")],
     kinds: Annotated[
         list[str] | None, typer.Option("--to", metavar="KIND", help="mid, wav or png in the folder; repeat for more. [default: mid]")
@@ -38,11 +41,28 @@ def render(
     exclude: options.ExcludeOption = None,
     soundfont: options.SoundFontOption = None,
     model: options.ModelOption = None,
+    no_repeats: options.NoRepeatsOption = False,
+    timing: Annotated[
+        options.Timing | None, typer.Option(help="Of a performed score: its tempo in the tempo map, or free. [default: tempo-map]")
+    ] = None,
 ) -> int:
-    """Perform MIDI files: every note of the input, with its tracks, tempos and bars, and a performer's touch."""
+    """Perform MIDI files and scores: every note of the input, with its tracks, texts and bars, and a performer's touch."""
     jobs = plan_jobs(inputs, output, kinds or ())
-    setup = options.prepare(performer, seed, settings or (), controllers or (), preset, lookahead, exclude, model)
-    reports = _render_all(jobs, lambda job: _render(job, setup, soundfont))
+
+    def prepare(default: str) -> options.Setup:
+        return options.prepare(performer, seed, settings or (), controllers or (), preset, lookahead, exclude, model, default)
+
+    setups = {scores: prepare(DEFAULT_SCORE_PERFORMER if scores else DEFAULT_PERFORMER) for scores in {job.is_score for job in jobs}}
+    if (no_repeats or timing) and not any(isinstance(setup.performer, ScorePerformer) for setup in setups.values()):
+        raise UsageError("--no-repeats and --timing are for scores; leave them out, or give --performer dexter")
+
+    def render_one(job: Job) -> Report:
+        setup = setups[job.is_score]
+        if job.is_score or isinstance(setup.performer, ScorePerformer):
+            return _render_score(job, setup, soundfont, not no_repeats, timing or options.Timing.TEMPO_MAP)
+        return _render(job, setup, soundfont)
+
+    reports = _render_all(jobs, render_one)
     if reports:
         notes = sum(report.notes for report in reports)
         print(f"performed {len(reports)} of {len(jobs)} files, {notes} notes: {output}", flush=True)
@@ -74,14 +94,44 @@ def _render(job: Job, setup: options.Setup, sound_font: Path | None) -> Report:
     timeline = read_midi_file(job.input)
     clock = VirtualClock()
     title = f"{job.input.stem}, performed by {setup.performer.name} (seed {setup.seed})"
+    with _opened(job, lambda path: _open_sink(path, timeline, title, sound_font)) as sinks:
+        engine = setup.create_engine(FileSource(timeline, clock), sinks, clock, keep_incomplete=False)
+    return _run(engine)
+
+
+def _render_score(job: Job, setup: options.Setup, sound_font: Path | None, repeats: bool, timing: options.Timing) -> Report:
+    from engine.conductor import ConductedSource
+    from engine.piece import written_events
+    from engine.score_output import ScoreFileSink
+
+    performance, clock = setup.perform(job.input, repeats, ahead=False), VirtualClock()
+    piece, stream = performance.piece, performance.stream
+    title = f"{job.input.stem}, performed by {setup.performer.name} (seed {setup.seed})"
+
+    def open_sink(path: Path) -> Sink:
+        if path.suffix.lower() in MIDI_SUFFIXES:
+            return ScoreFileSink(path, piece, stream, timing is options.Timing.TEMPO_MAP)
+        return _open_sink(path, MidiTimeline(written_events(piece)), title, sound_font)
+
+    with _opened(job, open_sink) as sinks:
+        engine = setup.create_score_engine(performance, ConductedSource(stream, clock), sinks, clock, keep_incomplete=False)
+    return replace(_run(engine), notes=stream.notes)
+
+
+@contextmanager
+def _opened(job: Job, open_sink: Callable[[Path], Sink]) -> Iterator[list[Sink]]:
+    """Open a job's outputs; when the block fails they are given up, after it the engine closes them."""
     with ExitStack() as undo:
         sinks: list[Sink] = []
         for path in job.outputs:
             path.parent.mkdir(parents=True, exist_ok=True)
-            sinks.append(_open_sink(path, timeline, title, sound_font))
+            sinks.append(open_sink(path))
             undo.callback(sinks[-1].abort)
-        engine = setup.create_engine(FileSource(timeline, clock), sinks, clock, keep_incomplete=False)
-        undo.pop_all()  # from here on the engine closes them
+        yield sinks
+        undo.pop_all()
+
+
+def _run(engine: Engine) -> Report:
     with stop_on_signals(engine):
         report = engine.run()
     if report.stopped:

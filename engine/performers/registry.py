@@ -7,8 +7,7 @@ from pathlib import Path
 from engine.errors import UsageError
 from engine.performer import Performer
 
-PRETRAINED = Path(__file__).parents[2] / "models" / "pretrained"  # the models that ship
-DEFAULT_PERFORMER = "velocity"
+DEFAULT_PERFORMER, DEFAULT_SCORE_PERFORMER = "velocity", "dexter"
 
 Loader = Callable[[Path | None, float | None], Performer]  # (ONNX file or None for the one that ships, look-ahead in seconds or None)
 
@@ -24,20 +23,18 @@ def _load_passthrough(model: Path | None, lookahead_s: float | None) -> Performe
 
 
 def _load_velocity(model: Path | None, lookahead_s: float | None) -> Performer:
-    from engine.model import Model
-    from engine.performers.velocity import LOOKAHEAD_SYSTEM, SYSTEM, VelocityPerformer
-    from engine.performers.velocity_lookahead import VelocityLookaheadPerformer
-    from models.velocity_transformer.representation import REPRESENTATION_VERSION
+    from engine.performers import velocity
 
-    if lookahead_s:
-        ahead = Model(model or PRETRAINED / "velocity_lookahead.onnx", LOOKAHEAD_SYSTEM, REPRESENTATION_VERSION)
-        return VelocityLookaheadPerformer(ahead, lookahead_s)
-    causal = Model(model or PRETRAINED / "velocity.onnx", SYSTEM, REPRESENTATION_VERSION)
-    causal.warm_up()
-    return VelocityPerformer(causal)
+    return velocity.load_performer(model, lookahead_s)
 
 
-LOADERS: dict[str, Loader] = {"passthrough": _load_passthrough, "velocity": _load_velocity}
+def _load_dexter(model: Path | None, lookahead_s: float | None) -> Performer:
+    from engine.performers import dexter
+
+    return dexter.load_performer(model, lookahead_s)
+
+
+LOADERS: dict[str, Loader] = {"passthrough": _load_passthrough, "velocity": _load_velocity, "dexter": _load_dexter}
 
 
 def load_performer(name: str, model: Path | None = None, lookahead_s: float | None = None) -> Performer:

@@ -7,7 +7,7 @@ from score_fixtures import attributes, direction, musicxml, note
 from engine.events import Event, is_note_on, note_off, note_on
 from engine.midi_file import KeptEvent, MidiTimeline, Track, read_midi_file, write_midi_file
 from engine.piece import MARKER, TEXT, TIME_SIGNATURE, Companion, meta, read_piece, written_events
-from engine.score_output import PassedCurve, ScoreFileSink, Timing
+from engine.score_output import PassedCurve, ScoreFileSink
 
 NAME, LYRIC, TWO_FOUR = b"\xff\x03\x05Piano", b"\xff\x05\x02la", b"\xff\x58\x04\x02\x02\x18\x08"
 PROGRAM, DRUM, DRUM_END, PEDAL = b"\xc0\x05", b"\x99\x26\x50", b"\x89\x26\x40", b"\xb0\x40\x7f"
@@ -33,8 +33,8 @@ def midi_piece(tmp_path):
     return read_piece(tmp_path / "score.mid")
 
 
-def write(piece, performance, timing, events, path):
-    sink = ScoreFileSink(path, piece, performance, timing)
+def write(piece, performance, on_bars, events, path):
+    sink = ScoreFileSink(path, piece, performance, on_bars)
     sink.start(1000)
     for event in events:
         sink.send(event._replace(time_ns=event.time_ns + 1000))
@@ -52,8 +52,8 @@ def test_a_midi_score_is_taken_apart_into_notes_and_companions(midi_piece):
 
 def test_a_tempo_map_puts_what_was_passed_on_the_score_s_ticks(midi_piece, tmp_path):
     performance = Passed(np.arange(9) / 2, lead_ns=20_000_000)
-    events = [Event(max(time_ns + shift, 0), note_on(0, 60 + i, 64)) for i, (_, time_ns) in enumerate(performance.passed) for shift in (0,)]
-    written = write(midi_piece, performance, Timing.TEMPO_MAP, events, tmp_path / "out.mid")
+    events = [Event(time_ns, note_on(0, 60 + i, 64)) for i, (_, time_ns) in enumerate(performance.passed)]
+    written = write(midi_piece, performance, True, events, tmp_path / "out.mid")
     notes = [event for event in written.events if is_note_on(event.message)]
     ticks = [written.tempo_map.to_tick(event.time_ns) for event in notes]
     assert ticks == [480 * i for i in range(9)]
@@ -64,14 +64,14 @@ def test_a_tempo_map_puts_what_was_passed_on_the_score_s_ticks(midi_piece, tmp_p
 
 def test_what_sounds_before_the_first_bar_begins_with_it(midi_piece, tmp_path):
     performance = Passed([0.0, 1.0, 2.0], lead_ns=30_000_000)
-    written = write(midi_piece, performance, Timing.TEMPO_MAP, [Event(0, note_on(0, 60, 64))], tmp_path / "out.mid")
+    written = write(midi_piece, performance, True, [Event(0, note_on(0, 60, 64))], tmp_path / "out.mid")
     assert written.events[0].time_ns == 0
 
 
 def test_absolute_times_are_kept_and_texts_go_with_them(midi_piece, tmp_path):
     performance = Passed([0.0, 1.0, 2.0, 3.0])
     events = [Event(123_400_000, note_on(0, 60, 64)), Event(1_234_567_000, note_off(0, 60))]
-    written = write(midi_piece, performance, Timing.ABSOLUTE, events, tmp_path / "out.mid")
+    written = write(midi_piece, performance, False, events, tmp_path / "out.mid")
     assert [event.time_ns for event in written.events] == pytest.approx([event.time_ns for event in events], abs=125_000)
     assert not written.tempos
     ticks = {event.data: event.tick for event in written.tracks[1].kept}
@@ -79,7 +79,7 @@ def test_absolute_times_are_kept_and_texts_go_with_them(midi_piece, tmp_path):
 
 
 def test_a_single_onset_has_a_tempo_too(midi_piece, tmp_path):
-    written = write(midi_piece, Passed([0.0]), Timing.TEMPO_MAP, [Event(0, note_on(0, 60, 64))], tmp_path / "out.mid")
+    written = write(midi_piece, Passed([0.0]), True, [Event(0, note_on(0, 60, 64))], tmp_path / "out.mid")
     assert written.tempos == ((0, 500_000),)
 
 

@@ -1,0 +1,170 @@
+"""perf-render and perf-live --score: from a score to a file, the same offline and live, and conducted in between."""
+
+import io
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from command_line import ELISE, PRELUDE, Command, assert_refused, command
+from score_fixtures import attributes, barline, musicxml, note
+from synthetic_dexter import write_models
+
+from engine.clock import MonotonicClock
+from engine.commands.live import app as live_app
+from engine.commands.render import app
+from engine.conductor import ConductedSource
+from engine.events import Event, is_note_off, is_note_on
+from engine.midi_file import read_midi_file
+
+PERF_LIVE = "from engine.commands.live import main; main()"
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_models(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture
+def perf_render(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, models: Path) -> Command:
+    monkeypatch.chdir(tmp_path)
+    measures = [attributes() + barline('<repeat direction="forward"/>') + note("C", 8) + note("E", 8)]
+    measures += [note("D", 16) + barline('<repeat direction="backward"/>'), note("C", 16)]
+    Path("score.musicxml").write_text(musicxml(measures))
+    rendered = command(app, "perf-render", capfd)
+    return lambda *arguments: rendered(*arguments, "--model", models)
+
+
+@pytest.fixture
+def perf_live(capfd: pytest.CaptureFixture[str], models: Path) -> Command:
+    live = command(live_app, "perf-live", capfd)
+    return lambda *arguments: live(*arguments, "--model", models)
+
+
+def pitches(path: str) -> list[int]:
+    return [event.message[1] for event in read_midi_file(path).events if is_note_on(event.message)]
+
+
+def test_a_score_is_performed_by_dexter_with_its_repeats_or_without(perf_render: Command) -> None:
+    ended = perf_render("score.musicxml", "-o", "out.mid")
+    assert (ended.status, ended.output, ended.error) == (0, "performed 1 of 1 files, 7 notes: out.mid\n", "")
+    assert pitches("out.mid") == [60, 64, 62, 60, 64, 62, 60]
+    perf_render("score.musicxml", "-o", "once.mid", "--no-repeats")
+    assert pitches("once.mid") == [60, 64, 62, 60]
+
+
+def test_the_tempo_map_has_the_performance_s_tempo_or_stands_still(perf_render: Command) -> None:
+    for name, timing in (("bars.mid", "tempo-map"), ("free.mid", "absolute")):
+        perf_render(PRELUDE, "-o", name, "--performer", "dexter", "--timing", timing, "--seed", 7)
+    on_bars, free, written = (read_midi_file(name) for name in ("bars.mid", "free.mid", PRELUDE))
+    assert len(on_bars.tempos) > 300 and not free.tempos
+    assert len(on_bars.events) == len(free.events) > 2 * 549
+    for one, other in zip(on_bars.events, free.events, strict=True):
+        assert abs(one.time_ns - other.time_ns) < 50_000_000
+    for track, kept in zip(on_bars.tracks, written.tracks, strict=True):
+        names = [event.data for event in kept.kept if event.data[1] != 0x51]
+        assert [event.data for event in track.kept if event.data[1] != 0x51] == names
+
+
+def test_rendered_in_free_time_equals_live(perf_render: Command, perf_live: Command) -> None:
+    perf_render(ELISE, "-o", "rendered.mid", "--performer", "dexter", "--timing", "absolute", "--seed", 4, "--set", "tempo=1.5")
+    ended = perf_live("--score", ELISE, "--out", "live.mid", "--seed", 4, "--set", "tempo=1.5")
+    assert (ended.status, ended.error) == (0, "")
+    assert "dexter" in ended.output and "0 late, 0 degraded" in ended.output and "0 bridged" in ended.output
+    assert Path("rendered.mid").read_bytes() == Path("live.mid").read_bytes()
+
+
+def test_a_folder_of_scores_becomes_a_folder(perf_render: Command) -> None:
+    os.mkdir("in")
+    Path("score.musicxml").rename("in/score.musicxml")
+    Path("in/take.mid").write_bytes(ELISE.read_bytes())
+    Path("in/broken.mei").write_text("no")
+    ended = perf_render("in", "-o", "out", "--performer", "dexter", "--to", "mid", "--to", "png")
+    assert_refused(ended, 1, "in/broken.mei", "damaged")
+    assert sorted(os.listdir("out")) == ["score.mid", "score.png", "take.mid", "take.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "fragments"),
+    [
+        (("score.musicxml", "-o", "out.mid", "--set", "tempp=1"), 2, ["tempp", "did you mean 'tempo'?"]),
+        (("score.musicxml", "-o", "out.mid", "--lookahead", "1"), 2, ["--lookahead", "leave"]),
+        (("none.musicxml", "-o", "out.mid"), 1, ["none.musicxml", "No such file"]),
+    ],
+)
+def test_what_cannot_be_done_is_refused(
+    perf_render: Command, arguments: tuple[str, ...], status: int, fragments: list[str]
+) -> None:
+    assert_refused(perf_render(*arguments), status, *fragments)
+    assert not Path("out.mid").exists()
+
+
+def test_scores_and_takes_are_told_apart(perf_render: Command, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    rendered = command(app, "perf-render", capfd)
+    no_scores = rendered("score.musicxml", "-o", "out.mid", "--performer", "velocity")
+    assert_refused(no_scores, 1, "plays no scores", "--performer dexter")
+    assert_refused(rendered(ELISE, "-o", tmp_path / "out.mid", "--timing", "absolute"), 2, "--timing", "--performer dexter")
+    assert_refused(command(live_app, "perf-live", capfd)("--in", ELISE, "--out", "x.mid", "--no-repeats"), 2, "--no-repeats", "--score")
+    assert_refused(command(live_app, "perf-live", capfd)("--in", ELISE, "--score", ELISE, "--out", "x.mid"), 2, "one file")
+
+
+class Conducted:
+    """A stream that writes down what it is told, without the times."""
+
+    ended = running = False
+
+    def __init__(self) -> None:
+        self.told: list[tuple[object, ...]] = []
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        def hear(*arguments: object) -> None:
+            timed = name not in ("set_control", "leave_loop")
+            self.told.append((name, *(arguments[:-1] if timed else arguments)))
+
+        return hear
+
+
+def test_lines_conduct() -> None:
+    said: list[str] = []
+    stream = Conducted()
+    source = ConductedSource(stream, MonotonicClock(), say=said.append)
+    source.read_lines(io.StringIO("play\n\npause\nseek 12\nloop 3 5\nloop off\ntempo 0.8\nhelp\nseek x\ntempo 9\ndance\nquit\n"))
+    while not source.exhausted:
+        assert source.receive(None) is None
+    started, paused = [("start",)], [("pause",)]
+    told = [("seek", 12), ("loop", 3, 5), ("leave_loop",), ("set_control", "tempo", 0.8)]
+    assert stream.told == started + started + paused + told + paused
+    assert len(said) == 4 and "seek BAR" in said[0] and "'x'" in said[1] and "0.25 to 4" in said[2] and "allowed" in said[3]
+
+
+def test_a_port_conducts_and_is_played_along() -> None:
+    stream = Conducted()
+    source = ConductedSource(stream, MonotonicClock())
+    played = Event(5, b"\x90\x40\x40")
+    for message in (b"\xfc", b"\xfa", b"\xfb", played.message):
+        source._inbox.put(Event(5, message))
+    assert [source.receive(None) for _ in range(4)] == [None, None, None, played]
+    assert stream.told == [("pause",), ("restart",), ("start",)]
+
+
+@pytest.mark.jack
+def test_a_player_in_real_time_obeys_and_ends(jack_server: str, models: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept.mid"
+    arguments = ["--score", str(ELISE), "--virtual", "score-player", "--api", "jack", "--record", str(kept), "--model", str(models)]
+    program = subprocess.Popen(
+        [sys.executable, "-c", PERF_LIVE, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert program.stdin and program.stdout
+    assert program.stdout.readline().startswith("ready: ")
+    for line, seconds in (("tempo 4", 1.5), ("pause", 0.1), ("seek 5", 0.1), ("play", 1.5), ("quit", 0)):
+        program.stdin.write(line + "\n")
+        program.stdin.flush()
+        time.sleep(seconds)
+    output, errors = program.communicate(timeout=60)
+    assert (program.returncode, errors) == (0, "") and output.startswith("finished: ")
+    events = read_midi_file(kept).events
+    assert len([event for event in events if is_note_on(event.message)]) > 5
+    assert sum(is_note_on(event.message) - is_note_off(event.message) for event in events) == 0
