@@ -72,8 +72,8 @@ class Score:
     row by row when ``has_markings``, and is all zeros when not (a MIDI score).
 
     ``measures``, ``time_signatures`` and ``tempos`` are in order of onset. A score without a tempo has none in ``tempos``: who plays it
-    chooses. ``words`` are as printed, before repeats. ``unpitched`` counts percussion notes
-    that have no place in ``notes``.
+    chooses. ``words`` stand where they are played, repeats included. ``unpitched`` counts percussion notes that have no place in
+    ``notes``.
     """
 
     notes: np.ndarray

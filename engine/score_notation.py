@@ -54,7 +54,6 @@ def _convert(parts: list[Any], arpeggios: Arpeggios, repeats: str) -> Score:
         raise PerfLiveError("it has no parts; give a score with notes")
     score = load_partitura().score
     markings = [note_markings(part, arpeggios.get(part.id, {})) for part in parts]
-    words = tuple(word for number, part in enumerate(parts) for word in _words(part, number))
     if repeats == "printed":
         played = parts
     else:
@@ -67,6 +66,7 @@ def _convert(parts: list[Any], arpeggios: Arpeggios, repeats: str) -> Score:
         printed = identifier.rpartition("-")[0] if repeats == "play" else identifier
         if printed in markings[part]:
             rows[index] = markings[part][printed]
+    words = tuple(word for number, part in enumerate(played) for word in _words(part, number))
     order = note_order(notes)
     first = played[0]
     return Score(

@@ -83,6 +83,13 @@ def test_repeats_are_played_skipped_or_left_as_printed(score_of, repeats, expect
     assert score.markings["fermata"].tolist() == [False] * (len(expected) - 1) + [True]
 
 
+def test_words_are_repeated_with_their_notes(score_of):
+    measure = attributes() + direction("<words>Allegro</words>") + note("C", 16) + barline('<repeat direction="backward"/>')
+    text = musicxml([measure, note("D", 16)])
+    assert [word.onset_quarter for word in score_of(text).words] == [0, 4]
+    assert [word.onset_quarter for word in score_of(text, repeats="skip").words] == [0]
+
+
 def test_repeats_in_one_part_only_are_refused(score_of):
     repeated = [attributes(1) + note("C", 4), note("D", 4) + barline('<repeat direction="backward"/>')]
     with pytest.raises(PerfLiveError, match="repeat signs stand in some parts only"):
