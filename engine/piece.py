@@ -11,14 +11,11 @@ import numpy as np
 from engine.events import (
     DRUM_CHANNEL,
     SUSTAIN_PEDAL,
-    Event,
     channel_of,
     is_channel_message,
     is_control_change,
     is_note_off,
     is_note_on,
-    note_off,
-    note_on,
 )
 from engine.midi_file import KeptEvent, MidiTimeline, Track, encode_length, read_midi_file
 from engine.score import DYNAMICS, Score
@@ -59,26 +56,6 @@ def read_piece(path: Path, repeats: Repeats = "play") -> Piece:
         return Piece(score, score.notes["voice"] - 1, score.notes["part"], _companions(timeline), _without_tempos(timeline, finer))
     parts = int(score.notes["part"].max()) + 1
     return Piece(score, np.zeros(len(score.notes), int), score.notes["part"], (), _timeline(score, parts))
-
-
-def written_events(piece: Piece) -> list[Event]:
-    """Return the notes as they are written, at the notated tempo or else 120 quarters a minute; without velocities at the middle one."""
-    notes, tempos = piece.score.notes, piece.score.tempos
-    starts = np.append(0.0, tempos["onset_quarter"])
-    periods_s = np.append(60 / tempos["quarters_per_minute"][0] if len(tempos) else 0.5, 60 / tempos["quarters_per_minute"])
-    begins_s = np.append(0.0, np.cumsum(np.diff(starts) * periods_s[:-1]))
-
-    def seconds(quarters: np.ndarray) -> np.ndarray:
-        index = np.searchsorted(starts, quarters, side="right") - 1
-        return begins_s[index] + (quarters - starts[index]) * periods_s[index]
-
-    times = (seconds(notes["onset_quarter"]), seconds(notes["onset_quarter"] + notes["duration_quarter"]))
-    events = []
-    rows = (piece.channels.tolist(), notes["pitch"].tolist(), notes["velocity"].tolist())
-    for channel, pitch, velocity, onset, end in zip(*rows, *times, strict=True):
-        events.append(Event(round(onset * 1e9), note_on(channel, pitch, velocity or 64)))
-        events.append(Event(round(end * 1e9), note_off(channel, pitch)))
-    return sorted(events, key=lambda event: event.time_ns)
 
 
 def _companions(timeline: MidiTimeline) -> tuple[Companion, ...]:

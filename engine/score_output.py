@@ -6,26 +6,30 @@ from typing import Protocol
 
 import numpy as np
 
-from engine.events import Event
+from engine.events import CONTROL_CHANGE, SUSTAIN_PEDAL, Event
 from engine.midi_file import LIVE_DIVISION, KeptEvent, MidiTimeline, Track, write_midi_file
 from engine.output_file import check_writable
 from engine.piece import TEMPO, Piece, meta
 from engine.tempo_map import TempoMap
+from models.dexter.representation import Pedal, Performed
 
 SHORTEST_TEMPO_US, LONGEST_TEMPO_US = 1, 0xFFFFFF  # a quarter, in a file
 
 
-class Passing(Protocol):
-    """A performance that remembers which positions (quarters) it passed, and when on the clock."""
+class Remembering(Protocol):
+    """A performance that remembers, on the clock, when it passed which positions (quarters), and what became of each note."""
 
     @property
     def passed(self) -> list[tuple[float, int]]: ...
+
+    @property
+    def performed(self) -> np.ndarray: ...
 
 
 class ScoreFileSink:
     """Collects what is sent (see engine/sinks.py); writes it when closed, with the score's metre, texts and markers."""
 
-    def __init__(self, path: Path, piece: Piece, performance: Passing, on_bars: bool):
+    def __init__(self, path: Path, piece: Piece, performance: Remembering, on_bars: bool):
         """``on_bars``: whether the tempo map holds the performance's tempo, or stands still while the notes are free.
 
         Raises PerfLiveError when the file could not be written in the end.
@@ -52,6 +56,38 @@ class ScoreFileSink:
 
     def abort(self) -> None:
         self._events.clear()
+
+
+class ScorePictureSink:
+    """Draws the performance over the score's measures when closed."""
+
+    def __init__(self, path: Path, piece: Piece, performance: Remembering, title: str):
+        """Raises PerfLiveError when the file could not be written in the end."""
+        self._path = check_writable(path)
+        self._piece = piece
+        self._performance = performance
+        self._title = title
+        self._pedals: list[Event] = []
+
+    def start(self, origin_ns: int) -> None:
+        pass
+
+    def send(self, event: Event) -> None:
+        if event.message[0] & 0xF0 == CONTROL_CHANGE and event.message[1] == SUSTAIN_PEDAL:
+            self._pedals.append(event)
+
+    def close(self) -> None:
+        from engine.score_picture import draw_score_picture
+
+        table = self._performance.performed
+        onset_sec = np.where(table["velocity"] > 0, table["onset_ns"] / 1e9, np.nan)
+        times_sec = np.array([event.time_ns / 1e9 for event in self._pedals])
+        pedal = Pedal(times_sec, np.array([event.message[2] for event in self._pedals], dtype=int))
+        performed = Performed(onset_sec, table["end_ns"] / 1e9 - onset_sec, table["velocity"], pedal)
+        draw_score_picture(self._path, self._piece.score, performed, self._title)
+
+    def abort(self) -> None:
+        self._pedals.clear()
 
 
 class PassedCurve:

@@ -101,8 +101,7 @@ def _render(job: Job, setup: options.Setup, sound_font: Path | None) -> Report:
 
 def _render_score(job: Job, setup: options.Setup, sound_font: Path | None, repeats: bool, timing: options.Timing) -> Report:
     from engine.conductor import ConductedSource
-    from engine.piece import written_events
-    from engine.score_output import ScoreFileSink
+    from engine.score_output import ScoreFileSink, ScorePictureSink
 
     performance, clock = setup.perform(job.input, repeats, ahead=False), VirtualClock()
     piece, stream = performance.piece, performance.stream
@@ -111,7 +110,9 @@ def _render_score(job: Job, setup: options.Setup, sound_font: Path | None, repea
     def open_sink(path: Path) -> Sink:
         if path.suffix.lower() in MIDI_SUFFIXES:
             return ScoreFileSink(path, piece, stream, timing is options.Timing.TEMPO_MAP)
-        return _open_sink(path, MidiTimeline(written_events(piece)), title, sound_font)
+        if path.suffix.lower() == ".png":
+            return ScorePictureSink(path, piece, stream, title)
+        return _open_sink(path, piece.timeline, title, sound_font)
 
     with _opened(job, open_sink) as sinks:
         engine = setup.create_score_engine(performance, ConductedSource(stream, clock), sinks, clock, keep_incomplete=False)

@@ -12,6 +12,7 @@ from engine.performers.dexter_keys import Keys
 from models.dexter.representation import PERFORMANCE_COLUMNS
 from models.dexter.streaming import PerformanceDecoder
 
+PERFORMED_DTYPE = np.dtype([("onset_ns", "i8"), ("end_ns", "i8"), ("velocity", "i4")])  # velocity 0: not yet
 ENDS, PEDALS, JOINS, COMPANIONS, ANCHORS, BEGINS = range(6)  # of what is due at one time, in this order
 
 
@@ -51,6 +52,7 @@ class Playback:
     ended: bool = False
     loop: tuple[float, float] | None = None  # quarters
     notes: int = 0
+    performed: np.ndarray = field(default_factory=lambda: np.zeros(0, PERFORMED_DTYPE))  # by note of the score, as last played
 
     def clock_at(self, time_sec: float) -> int:
         return self.clock_ns + math.ceil((time_sec - self.time_sec) / self.speed * 1e9)

@@ -16,7 +16,7 @@ from engine.errors import UsageError
 from engine.events import SUSTAIN_PEDAL, Event, control_change, is_channel_message, is_control_change, is_note_off, is_note_on, note_on
 from engine.performers.dexter_controls import SAMPLING, Expression, sampling_settings
 from engine.performers.dexter_keys import SHORTEST_NOTE_S
-from engine.performers.dexter_playback import ANCHORS, BEGINS, COMPANIONS, ENDS, JOINS, PEDALS, Item, Playback
+from engine.performers.dexter_playback import ANCHORS, BEGINS, COMPANIONS, ENDS, JOINS, PEDALS, PERFORMED_DTYPE, Item, Playback
 from engine.performers.dexter_supply import Route, Supply
 from engine.piece import Companion, Piece
 from models.dexter.features import denormalise
@@ -115,6 +115,11 @@ class ScoreStream:
         """The tempo curve so far: positions in quarters, and when they were passed on the clock."""
         return self._state.passed
 
+    @property
+    def performed(self) -> np.ndarray:
+        """What became of the notes of the score (PERFORMED_DTYPE, N), on the clock."""
+        return self._state.performed
+
     def feed(self, event: Event, late: bool = False) -> list[Event]:
         """What is played along goes through."""
         return [event]
@@ -174,7 +179,8 @@ class ScoreStream:
 
     def reset(self) -> None:
         self._expression = Expression(self._given)
-        self._state = Playback(len(self._onsets), self._expression.controls["tempo"])
+        count = len(self._onsets)
+        self._state = Playback(count, self._expression.controls["tempo"], performed=np.zeros(count, PERFORMED_DTYPE))
         self.supply.begin(Route(0, len(self._onsets)), sampling_settings(self._expression.controls))
 
     def _bar(self, number: int) -> tuple[float, float]:
@@ -330,8 +336,10 @@ class ScoreStream:
             note, velocity = item.content
             channel, pitch, track = self._keys_of[note]
             state.notes += 1
+            state.performed[note] = time_ns, time_ns, velocity
             return state.keys.begin(note, item.time_sec, time_ns, note_on(channel, pitch, velocity), track)
         if item.kind == ENDS:
+            state.performed["end_ns"][item.content] = time_ns
             return state.keys.end(item.content, time_ns, *self._keys_of[item.content])
         if item.kind == PEDALS:
             state.pedal = item.content

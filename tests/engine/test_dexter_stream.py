@@ -82,7 +82,8 @@ def assert_all_released(events):
 
 def test_what_is_sent_is_what_the_columns_say(performer):
     piece = melody()
-    events = play(performer.perform(piece, 3, {}, ahead=False))
+    stream = performer.perform(piece, 3, {}, ahead=False)
+    events = play(stream)
     score = piece.score
     columns = encode_score(score.notes, score.measures, score.time_signatures, score.tempos, None)
     normalised = perform(performer.sampler(score, 3), Settings(), len(score.notes))
@@ -99,6 +100,9 @@ def test_what_is_sent_is_what_the_columns_say(performer):
     whole = expected.onset_sec + np.maximum(expected.duration_sec, 0.01) - begin
     for pitch, times in ends.items():
         np.testing.assert_allclose(times, whole[score.notes["pitch"] == pitch], atol=2e-9)
+    table = stream.performed
+    assert (table["velocity"] == expected.velocity).all()
+    np.testing.assert_allclose((table["onset_ns"] - START_NS) / 1e9, expected.onset_sec - begin, atol=2e-9)
     assert_all_released(events)
 
 

@@ -6,7 +6,7 @@ from score_fixtures import attributes, direction, musicxml, note
 
 from engine.events import Event, is_note_on, note_off, note_on
 from engine.midi_file import KeptEvent, MidiTimeline, Track, read_midi_file, write_midi_file
-from engine.piece import MARKER, TEXT, TIME_SIGNATURE, Companion, meta, read_piece, written_events
+from engine.piece import MARKER, TEXT, TIME_SIGNATURE, Companion, meta, read_piece
 from engine.score_output import PassedCurve, ScoreFileSink
 
 NAME, LYRIC, TWO_FOUR = b"\xff\x03\x05Piano", b"\xff\x05\x02la", b"\xff\x58\x04\x02\x02\x18\x08"
@@ -97,15 +97,6 @@ def test_notation_brings_its_metre_words_and_dynamics(tmp_path):
     assert [row for row in kept if row[1][1] == TIME_SIGNATURE] == [(0, metre(1)), (1, metre(4))]
     assert (0, meta(MARKER, b"Allegro")) in kept and (3, meta(MARKER, b"a tempo")) in kept
     assert [row[0] for row in kept if row[1] == meta(TEXT, b"p")] == [0] and (3, meta(TEXT, b"f")) in kept
-
-
-def test_written_events_are_at_the_notated_tempo(midi_piece):
-    assert [(event.time_ns, event.message) for event in written_events(midi_piece)] == [
-        (0, note_on(0, 60, 80)),
-        (500_000_000, note_off(0, 60)),
-        (1_000_000_000, note_on(2, 64, 70)),
-        (1_500_000_000, note_off(2, 64)),
-    ]
 
 
 def test_a_passed_curve_reaches_beyond_its_ends():
