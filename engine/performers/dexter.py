@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.errors import UsageError
+from engine.errors import PerfLiveError, UsageError
 from engine.model import Model
 from engine.performer import PerformerStream
 from engine.performers.dexter_controls import CONTROLS, written_columns
@@ -18,7 +18,7 @@ from engine.performers.dexter_supply import Supply, WorkerSupply
 from engine.piece import Piece
 from engine.score import Score
 from models.dexter.descriptors import DESCRIPTORS
-from models.dexter.features import denormalise, normalise, note_features
+from models.dexter.features import FEATURES, denormalise, normalise, note_features
 from models.dexter.representation import BEAT_PERIOD, REPRESENTATION_VERSION
 from models.dexter.score_representation import SCORE_COLUMNS, encode_score
 from models.dexter.windows import Branch, Scales, WindowSampler
@@ -76,8 +76,9 @@ class DexterPerformer:
     latency_ns = 0
 
     def __init__(self, mean: Model, denoise: Model):
-        self._networks = OnnxNetworks(mean, denoise)
         constants = mean.contract.constants | denoise.contract.constants
+        _check_features(constants.get("features"), str(mean.path))
+        self._networks = OnnxNetworks(mean, denoise)
         self._window = min(model.contract.constants["window_notes"] for model in (mean, denoise))
         offsets = np.array([np.nan if offset is None else offset for offset in constants["offsets"]])
         self._scales = Scales(np.array(constants["residual_deviation"]), np.array(constants["gains"]), offsets)
@@ -96,6 +97,15 @@ class DexterPerformer:
         written = written_columns(dict(zip(SCORE_COLUMNS, columns.T, strict=True)), average)
         supply = (WorkerSupply if ahead else Supply)(sampler, normalise(written, columns))
         return ScoreStream(piece, columns, written, supply, controls)
+
+
+def _check_features(found: list[str] | None, source: str) -> None:
+    if found != list(FEATURES):
+        different = next((name for name in (*FEATURES, *(found or ())) if name not in FEATURES or name not in (found or ())), "their order")
+        raise PerfLiveError(
+            f"{source}: contract constant 'features': found {len(found or ())} features, expected {len(FEATURES)}, different: {different}; "
+            "use a model exported for this version"
+        )
 
 
 def _columns(score: Score) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 from engine.controls import Control, with_defaults
 from models.dexter.descriptors import DESCRIPTORS
 from models.dexter.representation import ARTICULATION, BEAT_PERIOD, PEDAL, PEDAL_BETWEEN, TIMING, VELOCITY
-from models.dexter.windows import MOST_EVALUATIONS, Settings
+from models.dexter.windows import COLUMNS, MOST_EVALUATIONS, Settings
 
 CONTROLS: tuple[Control, ...] = (
     Control("tempo", 0.25, 4, 1, "x", "faster or slower than the performance; half is half as fast"),
@@ -28,7 +28,13 @@ CONTROLS: tuple[Control, ...] = (
     ),
 )
 SAMPLING = frozenset(("temperature", "guidance", "steps", *DESCRIPTORS))  # a change of these asks for new windows
-PARAMETERS = ("tempo", "timing", "velocity", "articulation", "pedal")
+PARAMETERS: dict[str, list[int]] = {
+    "tempo": [BEAT_PERIOD],
+    "timing": [TIMING],
+    "velocity": [VELOCITY],
+    "articulation": [ARTICULATION],
+    "pedal": [PEDAL, PEDAL_BETWEEN],
+}
 SMOOTHING_S = 0.5  # the time constant with which a changed control takes hold
 NEUTRAL = 64 / 127  # the written velocity where nothing is
 DYNAMIC_VELOCITIES = np.array([64, 16, 33, 49, 64, 80, 96, 112, 126]) / 127  # none, ppp to fff: as notation programs play them
@@ -48,7 +54,7 @@ def written_columns(score_columns: Mapping[str, np.ndarray], unknown_beat_period
     """Return the columns (N, 8) of the score as it is written: its tempo (where there is none ``unknown_beat_period`` (N,)), its
     dynamics, full lengths, no pedal. ``score_columns`` are those of ``models.dexter.score_representation`` by name.
     """
-    columns = np.zeros((len(unknown_beat_period), PEDAL + 4))
+    columns = np.zeros((len(unknown_beat_period), COLUMNS))
     columns[:, BEAT_PERIOD] = np.where(score_columns["tempo_known"] > 0, score_columns["beat_period"], unknown_beat_period)
     marked = DYNAMIC_VELOCITIES[score_columns["dynamic"].astype(int)]
     columns[:, VELOCITY] = np.where(score_columns["velocity_known"] > 0, score_columns["velocity"], marked)
@@ -60,23 +66,23 @@ class Expression:
 
     def __init__(self, controls: Mapping[str, float]):
         self.controls = with_defaults(CONTROLS, controls)
-        self._now = self._wanted()
+        self._amounts, self._louder = self._wanted()
 
-    def _wanted(self) -> dict[str, float]:
-        amounts = {name: self.controls["expression"] * self.controls[f"expression_{name}"] for name in PARAMETERS}
-        return amounts | {"dynamics": self.controls["dynamics"] / 127}
+    def _wanted(self) -> tuple[np.ndarray, float]:
+        """Return the amount of each column (8,), and what is added to the velocity column."""
+        amounts = np.ones(COLUMNS)
+        for name, columns in PARAMETERS.items():
+            amounts[columns] = self.controls["expression"] * self.controls[f"expression_{name}"]
+        return amounts, self.controls["dynamics"] / 127
 
     def pass_time(self, elapsed_s: float) -> None:
         share = -math.expm1(-max(elapsed_s, 0.0) / SMOOTHING_S)
-        wanted = self._wanted()
-        self._now = {name: now + share * (wanted[name] - now) for name, now in self._now.items()}
+        amounts, louder = self._wanted()
+        self._amounts = self._amounts + share * (amounts - self._amounts)
+        self._louder += share * (louder - self._louder)
 
     def apply(self, columns: np.ndarray, written: np.ndarray) -> np.ndarray:
         """Return the columns (n, 8) to be played, of the model's and those of the score as it is written."""
-        amount = self._now
-        played = columns.copy()
-        for name, column in (("tempo", BEAT_PERIOD), ("velocity", VELOCITY), ("timing", TIMING), ("articulation", ARTICULATION)):
-            played[:, column] = written[:, column] + amount[name] * (columns[:, column] - written[:, column])
-        played[:, VELOCITY] += amount["dynamics"]
-        played[:, [PEDAL, PEDAL_BETWEEN]] = amount["pedal"] * np.clip(columns[:, [PEDAL, PEDAL_BETWEEN]], 0, 1)
+        played = written + self._amounts * (columns - written)
+        played[:, VELOCITY] += self._louder
         return played

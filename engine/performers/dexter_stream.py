@@ -20,7 +20,7 @@ from engine.performers.dexter_playback import ANCHORS, BEGINS, COMPANIONS, ENDS,
 from engine.performers.dexter_supply import Route, Supply
 from engine.piece import Companion, Piece
 from models.dexter.features import denormalise
-from models.dexter.representation import BEAT_PERIOD, find_anchors
+from models.dexter.representation import BEAT_PERIOD, PEDAL, find_anchors
 from models.dexter.streaming import DecodedEnd, DecodedNote, DecodedPedal, PerformanceDecoder, beat_period
 
 HORIZON_S = 1.0  # what is sent is known so long before
@@ -248,6 +248,7 @@ class ScoreStream:
     def _add_rows(self, first: int, columns: np.ndarray) -> None:
         state = self._state
         rows = denormalise(columns, self._score_columns[first : first + len(columns)])
+        np.clip(rows[:, PEDAL:], 0, 1, out=rows[:, PEDAL:])  # so that half the expression is half the depth
         state.rows = np.concatenate([state.rows, rows])
 
     def _decode_ahead(self, now_ns: int) -> None:

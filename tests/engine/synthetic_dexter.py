@@ -4,6 +4,7 @@ The mean is a fixed mixture of the features, moved by the first descriptor; the 
 proportion, so that samples differ by seed.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ MEAN_INPUTS = {"features": len(FEATURES), **BY_NOTE}
 DENOISE_INPUTS = {"noisy": COLUMNS, "context": CONTEXT, "mean": COLUMNS, **BY_NOTE, "fixed": COLUMNS, "fixed_known": 1}
 
 
-def write_models(folder: Path) -> Path:
+def write_models(folder: Path, features: Sequence[str] = FEATURES) -> Path:
     """Write both graphs into ``folder``; return it."""
     folder.mkdir(exist_ok=True)
     random = np.random.default_rng(0)
@@ -38,6 +39,7 @@ def write_models(folder: Path) -> Path:
         helper.make_node("MatMul", ["features", "pick"], ["context"]),
     ]
     constants = {
+        "features": list(features),
         "window_notes": WINDOW,
         "gains": [1.5] * COLUMNS,
         "offsets": [None] * 4 + [0.0] * 4,

@@ -133,9 +133,9 @@ def test_each_expression_moves_its_own(performer):
             "dynamics": np.mean(velocities),
         }
 
-    plain = figures()
+    plain, steady = figures(), {"expression_tempo": 0}
     for name in ("velocity", "articulation", "pedal"):
-        assert figures(**{f"expression_{name}": 0})[name] < 0.2 * plain[name]
+        assert figures(**steady, **{f"expression_{name}": 0})[name] < 0.2 * figures(**steady)[name]
     assert figures(expression_tempo=0, expression_timing=0)["tempo"] < 1e-3 < plain["tempo"]
     assert figures(expression_velocity=2)["velocity"] > 1.5 * plain["velocity"]
     assert figures(dynamics=10)["dynamics"] == pytest.approx(plain["dynamics"] + 10, abs=1)
@@ -300,3 +300,9 @@ def test_a_worker_that_fails_says_so():
             supply.take()
             time.sleep(0.001)
     supply.close()
+
+
+def test_a_model_of_other_features_is_refused(tmp_path):
+    folder = write_models(tmp_path / "models", features=["loudness"])
+    with pytest.raises(PerfLiveError, match="dexter_mean.onnx: contract constant 'features': found 1 features"):
+        load_performer(folder, None)
