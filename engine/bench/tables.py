@@ -9,6 +9,7 @@ from rich.table import Table
 from engine.bench.machine import Machine
 
 if TYPE_CHECKING:  # each command loads only its own benchmark
+    from engine.bench.dexter import DexterReport
     from engine.bench.figures import Distribution
     from engine.bench.live import Compared, LiveReport
     from engine.bench.render import RenderReport
@@ -63,6 +64,31 @@ def print_render(report: "RenderReport") -> None:
     peak = "unknown" if report.peak_memory_mb is None else f"{report.peak_memory_mb:.0f} MB"
     table.add_row("the command's peak memory", peak)
     console.print(table)
+
+
+def print_dexter(report: "DexterReport") -> None:
+    console = Console()
+    console.print(_machine(report.machine), soft_wrap=True)
+    table = _table(f"dexter, a score of {report.notes} notes", "")
+    for title, value in (
+        ("notes a second, offline", f"{report.notes_per_s:.0f}"),
+        ("the same in a thousand steps, windows alone", f"{report.thousand_steps_notes_per_s:.1f}"),
+        ("evaluations a window", f"{report.evaluations_per_window:g}"),
+        ("a window, mean", f"{report.window_ms:.0f} ms"),
+        ("first note after", f"{report.first_note_s:.2f} s"),
+        (f"window ready before it is due, at {report.played_notes_per_s:g} notes a second", f"{report.least_lead_s:.1f} s at least"),
+        ("", f"{report.median_lead_s:.1f} s median"),
+        ("windows in fewer steps, bridged", f"{report.reduced_windows}, {report.carried}"),
+        ("events more than 10 ms late", str(report.late)),
+        ("peak memory", f"{report.peak_memory_mb:.0f} MB"),
+    ):
+        table.add_row(title, value)
+    console.print(table)
+    errors = _table(f"scheduler error in {report.played_s:g} s, milliseconds", *DISTRIBUTION)
+    _add(errors, "all events", report.scheduler_error)
+    if report.while_sampling:
+        _add(errors, "while a window was sampled", report.while_sampling)
+    console.print(errors)
 
 
 def _table(first: str, *columns: str) -> Table:

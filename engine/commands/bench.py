@@ -57,6 +57,17 @@ def render(as_json: JsonOption = False) -> None:
     _print(report, print_render, as_json)
 
 
+@app.command()
+def dexter(
+    seconds: Annotated[float, typer.Option(min=4, help="How long to play in real time.")] = 60, as_json: JsonOption = False
+) -> None:
+    """How fast DExter performs scores, offline and live, beside the paper's thousand steps."""
+    from engine.bench.dexter import measure
+    from engine.bench.tables import print_dexter
+
+    _print(measure(seconds, on_stage=_say), print_dexter, as_json)
+
+
 @contextmanager
 def _progress() -> Iterator[Callable[[float], None]]:
     """A progress bar on a terminal, drawn only when it is told of progress: a thread that draws would disturb what is measured."""

@@ -86,9 +86,10 @@ class DexterPerformer:
     def create_stream(self, seed: int, controls: Mapping[str, float]) -> PerformerStream:
         raise UsageError("the performer 'dexter' plays scores; give one with --score FILE, or choose another performer for what you play")
 
-    def sampler(self, score: Score, seed: int) -> WindowSampler:
-        """Return what samples the windows of ``score``."""
-        return WindowSampler(self._networks, note_features(_columns(score)), self._scales, self._window, seed)
+    def sampler(self, score: Score, seed: int, thousand_steps: bool = False) -> WindowSampler:
+        """Return what samples the windows of ``score``; ``thousand_steps`` as the paper does, to compare with."""
+        features = note_features(_columns(score))
+        return WindowSampler(self._networks, features, self._scales, self._window, seed, thousand_steps=thousand_steps)
 
     def perform(self, piece: Piece, seed: int, controls: Mapping[str, float], ahead: bool) -> ScoreStream:
         """Return a performance of ``piece``, yet to be started; with ``ahead`` a worker begins to compute its windows at once."""

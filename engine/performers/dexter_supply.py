@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -49,6 +50,7 @@ class Supply:
         self._sampler = sampler
         self._written = written
         self.counts = Counts()
+        self.on_window: Callable[[Window], None] = lambda window: None  # told of each when it has been computed, by who computes
         self._settings = Settings()
         self._route = Route(0, 0)
         self._last = sampler.begin()  # after the last window that was taken
@@ -100,6 +102,7 @@ class Supply:
         self.counts.windows += 1
         self.counts.evaluations += window.evaluations
         self.counts.seconds += time.perf_counter() - begun_s
+        self.on_window(window)
         return Taken(window, after)
 
 

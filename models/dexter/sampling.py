@@ -33,12 +33,6 @@ def noise_levels(evaluations: int, depth: float = 1.0) -> np.ndarray:
     return np.linspace(FINEST_LOG_SNR + depth * (DEEPEST_LOG_SNR - FINEST_LOG_SNR), FINEST_LOG_SNR, evaluations)
 
 
-def cosine_levels(evaluations: int) -> np.ndarray:
-    """Return the log SNR (evaluations,) of the cosine schedule (Nichol & Dhariwal, ICML 2021): for very many evaluations."""
-    angles = np.pi / 2 * (1 - (np.arange(evaluations) + 0.5) / evaluations)
-    return -2 * np.log(np.tan(angles))
-
-
 def guided(conditional: Denoiser, unconditional: Denoiser, guidance: float) -> Denoiser:
     """Return the denoiser of classifier-free guidance: 0 ignores the condition, 1 follows it as it was learnt, more exaggerates it.
 

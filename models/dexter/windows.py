@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from models.dexter.representation import ARTICULATION, BEAT_PERIOD, PERFORMANCE_COLUMNS, VELOCITY
-from models.dexter.sampling import Denoiser, dpm_solver, guided, noise_levels, note_noise, signal_and_noise
+from models.dexter.sampling import ANCESTRAL_STEPS, Denoiser, ancestral, dpm_solver, guided, noise_levels, note_noise, signal_and_noise
 
 COLUMNS = len(PERFORMANCE_COLUMNS)
 OVERLAP_SHARE = 0.25  # of a window, on either side of what it commits
@@ -98,9 +98,19 @@ class WindowSampler:
     """One piece, one seed. Nothing that it holds changes what it answers."""
 
     def __init__(
-        self, networks: Networks, features: np.ndarray, scales: Scales, window: int, seed: int, reference: np.ndarray | None = None
+        self,
+        networks: Networks,
+        features: np.ndarray,
+        scales: Scales,
+        window: int,
+        seed: int,
+        reference: np.ndarray | None = None,
+        thousand_steps: bool = False,
     ):
-        """``features`` (N, F) of all notes, ``window`` in notes. ``reference`` (N, 8): normalised columns to transfer from, NaN unknown."""
+        """``features`` (N, F) of all notes, ``window`` in notes. ``reference`` (N, 8): normalised columns to transfer from, NaN unknown.
+
+        ``thousand_steps``: sample as the paper does, whatever the settings say, to compare with.
+        """
         self._networks = networks
         self._features = features
         self._scales = scales
@@ -108,6 +118,7 @@ class WindowSampler:
         self._hop = window - 2 * self._overlap
         self._seed = seed
         self._reference = reference
+        self._thousand_steps = thousand_steps
 
     def begin(self, first_note: int = 0) -> State:
         """Return the state from which ``first_note`` is the next to be committed; nothing before it is fixed."""
@@ -185,14 +196,19 @@ class WindowSampler:
         if settings.temperature == 0 and not state.temperature:  # it is heard until the temperature has come down
             return fixed, 0
         noise = note_noise(self._seed, notes, COLUMNS)
-        levels = noise_levels(max(settings.evaluations // len(branches), 1), settings.depth)
+        count = ANCESTRAL_STEPS if self._thousand_steps else max(settings.evaluations // len(branches), 1)
+        levels = noise_levels(count, settings.depth)
         alpha, sigma = signal_and_noise(levels[0])
         start = np.zeros_like(mean)
         if self._reference is not None:
             start = np.nan_to_num((self._reference[notes.start : notes.stop] - mean) / self._scales.residual_deviation)
         denoisers = [self._denoiser(branch, fixed, fixed_known, noise) for branch in branches]
         denoise = denoisers[0] if len(denoisers) == 1 else guided(denoisers[0], denoisers[1], settings.guidance)
-        residual = dpm_solver(denoise, alpha * start + sigma * noise, levels)
+        noisy = alpha * start + sigma * noise
+        if self._thousand_steps:
+            residual = ancestral(denoise, noisy, levels, lambda step: note_noise(self._seed, notes, COLUMNS, step + 1))
+        else:
+            residual = dpm_solver(denoise, noisy, levels)
         return np.where(fixed_known > 0, fixed, residual).astype(np.float32), len(levels) * len(branches)
 
     def _denoiser(self, branch: Branch, fixed: np.ndarray, fixed_known: np.ndarray, noise: np.ndarray) -> Denoiser:

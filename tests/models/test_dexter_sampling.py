@@ -6,7 +6,6 @@ import pytest
 from models.dexter.sampling import (
     ANCESTRAL_STEPS,
     ancestral,
-    cosine_levels,
     ddim,
     dpm_solver,
     guided,
@@ -65,7 +64,7 @@ def test_the_second_order_converges_faster():
 def test_a_thousand_ancestral_steps_give_the_distribution_too():
     columns = 500
     samples = ancestral(
-        gaussian(COVARIANCE), fresh_noise(columns), cosine_levels(ANCESTRAL_STEPS), lambda step: fresh_noise(columns, step + 1)
+        gaussian(COVARIANCE), fresh_noise(columns), noise_levels(ANCESTRAL_STEPS), lambda step: fresh_noise(columns, step + 1)
     )
     assert relative_error(samples) < 0.15
 

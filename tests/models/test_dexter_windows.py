@@ -190,3 +190,14 @@ def test_transfer_stays_near_its_reference_by_depth(features):
         for depth in (0.3, 0.7, 1.0)
     ]
     assert distances[0] < distances[1] < distances[2]
+
+
+def test_a_thousand_steps_give_what_a_few_do(features):
+    """The samples differ, being drawn; their deviation and how they wander do not."""
+    flat = np.zeros_like(features)[:150]
+    long = WindowSampler(Exact(), flat, SCALES, WINDOW, 0, thousand_steps=True)
+    window, state = long.next(long.begin(), Settings())
+    assert window.evaluations == 1000
+    following, _ = long.next(state, Settings())
+    columns = np.concatenate([window.columns, following.columns]) / DEVIATION
+    assert (columns[1:] - columns[:-1]).std() == pytest.approx(np.sqrt(2 * (1 - CORRELATION)), rel=0.2)

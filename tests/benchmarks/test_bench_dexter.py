@@ -1,0 +1,28 @@
+"""perf-bench dexter with a small model: every figure is there, whatever it is."""
+
+import math
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "engine"))
+from synthetic_dexter import write_models  # noqa: E402
+
+from engine.bench import dexter  # noqa: E402
+from engine.bench.tables import print_dexter  # noqa: E402
+
+
+def test_all_figures_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    performer = dexter.load_performer(write_models(tmp_path / "models"), None)
+    monkeypatch.setattr(dexter, "load_performer", lambda model, lookahead_s: performer)
+    monkeypatch.setattr(dexter, "NOTES", 300)
+    stages: list[str] = []
+    report = dexter.measure(5.0, stages.append)
+    assert len(stages) == 3 and report.notes == 300 and report.evaluations_per_window == 6
+    assert report.windows == 10 and report.carried == 0 and report.scheduler_error.count > 50
+    numbers = [value for value in asdict(report).values() if isinstance(value, float)]
+    assert all(math.isfinite(number) for number in numbers)
+    print_dexter(report)
+    assert "a thousand steps" in capsys.readouterr().out
