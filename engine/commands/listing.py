@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from engine.commands.ends import load_ports
 from engine.errors import PerfLiveError, UsageError
+from engine.performer import ScorePerformer
 from engine.performers.registry import LOADERS, load_performer
 
 COLUMNS = ("kind", "name", "range", "default", "what it is")
@@ -61,7 +62,8 @@ def performer_rows() -> Iterator[Row]:
         except PerfLiveError as error:
             yield ("performer", name, "", "", f"cannot be used: {error}")
             continue
-        yield ("performer", name, "", "", f"looks {performer.latency_ns / 1e9:g} s ahead" if performer.latency_ns else "sends at once")
+        looks_ahead = f"looks {performer.latency_ns / 1e9:g} s ahead" if performer.latency_ns else "sends at once"
+        yield ("performer", name, "", "", "plays scores" if isinstance(performer, ScorePerformer) else looks_ahead)
         for control in performer.controls:
             default = control.choices[int(control.default)] if control.choices else f"{control.default:g}"
             yield ("control", control.name, control.describe_range(), default, control.help)
