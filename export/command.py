@@ -38,7 +38,7 @@ def export(
     out: Annotated[Path, typer.Option("-o", "--out", help="ONNX file to write")],
     precision: Annotated[Precision, typer.Option(help="of the weights of matrix products")] = Precision.int8,
 ) -> None:
-    """Export a model to ONNX, quantise it, verify it; a graph that does not verify leaves no file. A system of several graphs has several files."""
+    """Export a model to ONNX, quantise it, verify it; a graph that does not verify leaves no file. Of several graphs each has its file."""
     torch.set_num_threads(1)
     with ExitStack() as stack:
         written = []

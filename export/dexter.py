@@ -22,9 +22,9 @@ COLUMNS = len(PERFORMANCE_COLUMNS)
 TRAINING_DATA = "(n)ASAP, train split of splits.json"
 
 
-def build_spec(config: dict[str, Any], weights: dict[str, torch.Tensor] | None) -> ExportSpec:
+def build_specs(config: dict[str, Any], weights: dict[str, torch.Tensor] | None) -> dict[str, ExportSpec]:
     """``config`` is a training configuration of either; ``weights`` its task's, or None for random ones."""
-    return _mean_spec(config, weights) if config["task"] == "dexter" else _denoise_spec(config, weights)
+    return {"": _mean_spec(config, weights) if config["task"] == "dexter" else _denoise_spec(config, weights)}
 
 
 def _mean_spec(config: dict[str, Any], weights: dict[str, torch.Tensor] | None) -> ExportSpec:

@@ -1,10 +1,12 @@
 """PyTorch module -> ONNX file with its contract in the metadata."""
 
+import inspect
 import logging
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -45,10 +47,11 @@ def write_graph(spec: ExportSpec, path: Path) -> None:
         tuple(torch.from_numpy(example[tensor.name]) for tensor in spec.contract.graph_inputs()),
         [tensor.name for tensor in spec.contract.graph_inputs()],
         [tensor.name for tensor in spec.contract.graph_outputs()],
-        _dynamic_shapes(spec.contract),
+        _dynamic_shapes(spec),
     )
     model = program.model_proto
     _strip(model)
+    _name_axes(model, spec.contract)
     save(model, spec.contract, path)
 
 
@@ -59,11 +62,16 @@ def save(model: onnx.ModelProto, contract: Contract, path: Path) -> None:
     onnx.save(model, path)
 
 
-def _dynamic_shapes(contract: Contract) -> tuple[dict[int, torch.export.Dim] | None, ...]:
-    if contract.chunk_axis is None:
-        return (None,) * len(contract.graph_inputs())
-    chunk = torch.export.Dim(contract.chunk_axis)
-    return tuple({axis: chunk for axis, size in enumerate(tensor.shape) if isinstance(size, str)} for tensor in contract.graph_inputs())
+def _dynamic_shapes(spec: ExportSpec) -> dict[str, Any]:
+    """By parameter of ``spec.module``; of a ``*parameter`` a tuple."""
+    contract = spec.contract
+    chunk = torch.export.Dim(contract.chunk_axis) if contract.chunk_axis else None
+    shapes = [
+        {axis: chunk for axis, size in enumerate(tensor.shape) if isinstance(size, str)} or None for tensor in contract.graph_inputs()
+    ]
+    parameters = inspect.signature(spec.module.forward).parameters.values()
+    rest = iter(shapes)
+    return {each.name: tuple(rest) if each.kind is inspect.Parameter.VAR_POSITIONAL else next(rest) for each in parameters}
 
 
 def _export(module, example, input_names, output_names, dynamic_shapes) -> torch.onnx.ONNXProgram:
@@ -74,20 +82,29 @@ def _export(module, example, input_names, output_names, dynamic_shapes) -> torch
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
+            # A length of one must not be a case of its own, nor a product's shapes an assumption about the length.
+            exported = torch.export.export(module, example, dynamic_shapes=dynamic_shapes, prefer_deferred_runtime_asserts_over_guards=True)
             program = torch.onnx.export(
-                module,
-                example,
+                exported,
                 dynamo=True,
                 verbose=False,
                 input_names=input_names,
                 output_names=output_names,
-                dynamic_shapes=dynamic_shapes,
                 opset_version=OPSET,
             )
     finally:
         logger.setLevel(level)
     assert program is not None  # noqa: S101 (None is the other exporter's answer)
     return program
+
+
+def _name_axes(model: onnx.ModelProto, contract: Contract) -> None:
+    """Call the chunk's axis as the contract does; the exporter makes names up."""
+    named = [*zip(model.graph.input, contract.graph_inputs(), strict=True), *zip(model.graph.output, contract.graph_outputs(), strict=True)]
+    for value, tensor in named:
+        for dimension, size in zip(value.type.tensor_type.shape.dim, tensor.shape, strict=True):
+            if isinstance(size, str):
+                dimension.dim_param = size
 
 
 def _strip(model: onnx.ModelProto) -> None:

@@ -2,86 +2,137 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 
 from engine.contract import Contract, ControlRange, StateSpec, TensorSpec
-from engine.performers.velocity import LOOKAHEAD_SYSTEM, SYSTEM
+from engine.performers.velocity import LOOKAHEAD_SYSTEM, MEMORY_SYSTEM, SYSTEM
 from engine.performers.velocity_expression import CONTROLS
 from export.graph import Arrays, ExportSpec
-from models.velocity_transformer.network import MEDIAN, QUANTILE_LEVELS, CausalVelocityTransformer, VelocityTransformerConfig
+from models.velocity_transformer.network import MEDIAN, QUANTILE_LEVELS, CausalVelocityTransformer
 from models.velocity_transformer.representation import HINTS, KEYS, LOOKAHEAD_SCALARS, PITCHES, REPRESENTATION_VERSION, SCALARS
-from models.velocity_transformer.streaming import StreamingVelocityTransformer, cache_shape, written_column
+from models.velocity_transformer.streaming import (
+    SingleLookaheadVelocityTransformer,
+    VelocityAnswer,
+    VelocityMemory,
+    cache_names,
+    row_width,
+)
 from training.datasets.asap import LICENCE
 from training.velocity import NOISE_TIME_CONSTANTS_S, VelocityTask, VelocityTrainingConfig
 
 MEDIAN_VELOCITY = 66.0  # of the training performances
 
 
-def build_spec(config: dict[str, Any], weights: dict[str, torch.Tensor] | None) -> ExportSpec:
+def build_specs(config: dict[str, Any], weights: dict[str, torch.Tensor] | None) -> dict[str, ExportSpec]:
     """``config`` is a training configuration; ``weights`` a VelocityTask's, or None for random ones."""
     task = VelocityTask(VelocityTrainingConfig.model_validate(config))
     if weights is not None:
         task.load_state_dict(weights)
-    network = task.config.network
+    network, build = task.network, _Specs(task, config)
+    if isinstance(network, CausalVelocityTransformer):
+        return {"": build.answer(network), "_memory": build.memory(network)}
+    return {"": build.lookahead(network)}
+
+
+class _Specs:
+    def __init__(self, task: VelocityTask, config: dict[str, Any]):
+        self._sizes = task.config.network
+        self._noise_shares = [round(share, 4) for share in task.noise_shares.tolist()]
+        self._hash = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
+
+    def answer(self, network: CausalVelocityTransformer) -> ExportSpec:
+        rows = self._sizes.window - 1, row_width(self._sizes)
+        memory = TensorSpec(name="memory", shape=("notes", *rows), type="float32")
+
+        def random_inputs(rng: np.random.Generator, length: int) -> Arrays:
+            return _random_notes(rng, length, len(SCALARS)) | {"memory": np.stack([self._random_rows(rng) for _ in range(length)])}
+
+        contract = self._contract(SYSTEM, (*_notes(len(SCALARS)), memory), QUANTILES)
+        return _quantiles_spec(VelocityAnswer(network), contract, random_inputs)
+
+    def memory(self, network: CausalVelocityTransformer) -> ExportSpec:
+        rows = self._sizes.window - 1, row_width(self._sizes)
+        states = tuple(StateSpec(name=name, shape=rows, type="float32") for name in cache_names(self._sizes))
+        output = TensorSpec(name="rows", shape=("notes", rows[1]), type="float32")
+        return ExportSpec(
+            module=VelocityMemory(network).eval(),
+            contract=self._contract(MEMORY_SYSTEM, _notes(len(SCALARS)), output, states),
+            random_inputs=lambda rng, length: _random_notes(rng, length, len(SCALARS)),
+            random_state=lambda rng: {state.name: self._random_rows(rng) for state in states},
+            decisions=lambda outputs: np.round(outputs["rows"], 2),
+            tolerance=1e-4,
+            decision_agreement=0.999,
+            quantised_difference=0.1,
+        )
+
+    def lookahead(self, network: torch.nn.Module) -> ExportSpec:
+        contract = self._contract(LOOKAHEAD_SYSTEM, _notes(len(LOOKAHEAD_SCALARS)), QUANTILES)
+        module = SingleLookaheadVelocityTransformer(network)
+        return _quantiles_spec(module, contract, lambda rng, length: _random_notes(rng, length, len(LOOKAHEAD_SCALARS)))
+
+    def _contract(self, system: str, inputs: tuple[TensorSpec, ...], output: TensorSpec, states: tuple[StateSpec, ...] = ()) -> Contract:
+        return Contract(
+            system=system,
+            representation_version=REPRESENTATION_VERSION,
+            inputs=inputs,
+            outputs=(output,),
+            state=states,
+            controls=tuple(ControlRange(name=control.name, minimum=control.minimum, maximum=control.maximum) for control in CONTROLS),
+            constants={
+                "quantile_levels": list(QUANTILE_LEVELS),
+                "median_velocity": MEDIAN_VELOCITY,
+                "noise_time_constants_s": list(NOISE_TIME_CONSTANTS_S),
+                "noise_shares": self._noise_shares,
+            },
+            training_data="(n)ASAP, train split of splits.json",
+            licence=LICENCE,
+            configuration_hash=self._hash,
+        )
+
+    def _random_rows(self, rng: np.random.Generator) -> np.ndarray:
+        """Rows of memory or of a cache, half of them written."""
+        rows = rng.normal(size=(self._sizes.window - 1, row_width(self._sizes))).astype(np.float32)
+        rows[:, self._sizes.head_width] = 1
+        rows[: self._sizes.window // 2] = 0
+        return rows
+
+
+QUANTILES = TensorSpec(name="quantiles", shape=("notes", len(QUANTILE_LEVELS)), type="float32")
+
+
+def _quantiles_spec(module: torch.nn.Module, contract: Contract, random_inputs: Callable[[np.random.Generator, int], Arrays]) -> ExportSpec:
     return ExportSpec(
-        module=(StreamingVelocityTransformer(task.network) if isinstance(task.network, CausalVelocityTransformer) else task.network).eval(),
-        contract=_contract(task, config),
-        random_inputs=lambda rng, length: _random_inputs(rng, length, network),
-        random_state=lambda rng: _random_state(rng, network),
-        decisions=lambda outputs: np.floor(outputs["quantiles"][0, :, MEDIAN] + 0.5),
+        module=module.eval(),
+        contract=contract,
+        random_inputs=random_inputs,
+        random_state=lambda rng: {},
+        decisions=lambda outputs: np.floor(outputs["quantiles"][:, MEDIAN] + 0.5),
         tolerance=1e-4,
         decision_agreement=0.999,
         quantised_difference=0.6,
     )
 
 
-def _contract(task: VelocityTask, config: dict[str, Any]) -> Contract:
-    network = task.config.network
-    scalars = len(LOOKAHEAD_SCALARS if network.looks_ahead else SCALARS)
-    return Contract(
-        system=LOOKAHEAD_SYSTEM if network.looks_ahead else SYSTEM,
-        representation_version=REPRESENTATION_VERSION,
-        inputs=(
-            TensorSpec(name="pitch", shape=(1, "notes"), type="int64"),
-            TensorSpec(name="hint", shape=(1, "notes"), type="int64"),
-            TensorSpec(name="keys", shape=(1, "notes", KEYS), type="float32"),
-            TensorSpec(name="scalars", shape=(1, "notes", scalars), type="float32"),
-        ),
-        outputs=(TensorSpec(name="quantiles", shape=(1, "notes", len(QUANTILE_LEVELS)), type="float32"),),
-        state=() if network.looks_ahead else (StateSpec(name="cache", shape=cache_shape(network), type="float32"),),
-        controls=tuple(ControlRange(name=control.name, minimum=control.minimum, maximum=control.maximum) for control in CONTROLS),
-        constants={
-            "quantile_levels": list(QUANTILE_LEVELS),
-            "median_velocity": MEDIAN_VELOCITY,
-            "noise_time_constants_s": list(NOISE_TIME_CONSTANTS_S),
-            "noise_shares": [round(share, 4) for share in task.noise_shares.tolist()],
-        },
-        training_data="(n)ASAP, train split of splits.json",
-        licence=LICENCE,
-        configuration_hash=hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16],
+def _notes(scalars: int) -> tuple[TensorSpec, ...]:
+    return (
+        TensorSpec(name="pitch", shape=("notes",), type="int64"),
+        TensorSpec(name="hint", shape=("notes",), type="int64"),
+        TensorSpec(name="keys", shape=("notes", KEYS), type="float32"),
+        TensorSpec(name="scalars", shape=("notes", scalars), type="float32"),
     )
 
 
-def _random_inputs(rng: np.random.Generator, length: int, network: VelocityTransformerConfig) -> Arrays:
+def _random_notes(rng: np.random.Generator, length: int, scalars: int) -> Arrays:
     """Notes as they may come: times over the whole range, some keys held, some just released."""
-    scalars = len(LOOKAHEAD_SCALARS if network.looks_ahead else SCALARS)
-    held = rng.random((1, length, KEYS))
-    times_s = np.exp(rng.uniform(np.log(1e-3), np.log(5), (1, length, KEYS)))
+    move = rng.random((length, KEYS))
+    times_s = np.exp(rng.uniform(np.log(1e-3), np.log(5), (length, KEYS)))
     return {
-        "pitch": rng.integers(0, PITCHES, (1, length)),
-        "hint": rng.integers(0, HINTS, (1, length)),
-        "keys": np.where(held > 0.95, times_s, np.where(held < 0.1, -times_s, 0)).astype(np.float32),
-        "scalars": np.exp(rng.uniform(np.log(1e-3), np.log(20), (1, length, scalars))).astype(np.float32),
+        "pitch": rng.integers(0, PITCHES, length),
+        "hint": rng.integers(0, HINTS, length),
+        "keys": np.where(move > 0.95, times_s, np.where(move < 0.1, -times_s, 0)).astype(np.float32),
+        "scalars": np.exp(rng.uniform(np.log(1e-3), np.log(20), (length, scalars))).astype(np.float32),
     }
-
-
-def _random_state(rng: np.random.Generator, network: VelocityTransformerConfig) -> Arrays:
-    if network.looks_ahead:
-        return {}
-    cache = rng.normal(size=cache_shape(network)).astype(np.float32)
-    cache[:, written_column(network)] = 1
-    cache[: network.window // 2] = 0  # rows that are not written yet
-    return {"cache": cache}

@@ -72,7 +72,9 @@ class WindowSampler(torch.utils.data.IterableDataset):
         rows = starts[:, None] + np.arange(self.config.notes_per_window)  # [B, T]
         batch = describe_windows(self.features, rows, self.config.network.looks_ahead)
         if self.augment:
-            stretch_time(batch["scalars"], batch["keys"], self._stretch_factors(len(starts)))
+            factors = self._stretch_factors(len(starts))
+            stretch_time(batch["scalars"], batch["keys"], factors)
+            batch["onset_s"] *= factors
             shift = self.random.integers(-self.config.transpose_semitones, self.config.transpose_semitones + 1, (len(starts), 1))
             batch["pitch"] = np.clip(batch["pitch"] + shift, 0, PITCHES - 1)
         batch["hint"] = self._hints(batch["velocity"])
@@ -100,6 +102,7 @@ def describe_windows(features: VelocityFeatures, rows: np.ndarray, looks_ahead: 
         "pitch": features.pitch_index[rows],
         "keys": features.keys[rows].astype(np.float32),
         "scalars": scalars,
+        "onset_s": (features.onset_s[rows] - features.onset_s[rows[:, :1]]).astype(np.float32),
         "velocity": features.velocity[rows].astype(np.float32),
     }
 
@@ -145,6 +148,7 @@ class VelocityTask(lightning.LightningModule):
         inputs = (batch["pitch"], batch["hint"], batch["keys"], batch["scalars"])
         if not isinstance(self.network, CausalVelocityTransformer):
             return self.network(*inputs)
+        inputs = (*inputs, batch["onset_s"])
         state = self.network.initial_state(len(batch["pitch"]))
         quantiles = []
         for chunk in zip(*(tensor.split(self.config.network.window, 1) for tensor in inputs), strict=True):

@@ -1,8 +1,9 @@
 """``perf-bench velocity``: the cost of a note in the shipped causal velocity transformer, on one core.
 
-- ``step``: one step of the model (``Stepper.step``), nothing around it. ``note``: all that the performer does for a note-on: describing
-  the note, the step, choosing the velocity. ``reference``: NumPy float32 products of matrices and vectors, with as many weights in the
-  matrices as the model has parameters, in the same run: what the arithmetic alone costs here.
+- ``step``: one step of the model that a note waits for (``Stepper.step``), nothing around it. ``note``: all that the performer does for
+  a note-on: describing it, the step, choosing the velocity, and remembering the note before it, for which there is time when playing.
+  ``reference``: NumPy float32 products of matrices and vectors, with as many weights in the matrices as the model of the step has
+  parameters, in the same run: what the arithmetic alone costs here.
 - ``hot``: one after the other without rest. ``paced``: 30 ms apart, as in playing, when the processor has slept and its caches have
   been used by others; a hot loop hides that.
 - ``take``: a made-up take of an hour, more than 100,000 notes, goes through the whole engine on the virtual clock. The cost of a note is
@@ -30,11 +31,9 @@ from engine.clock import VirtualClock
 from engine.events import Event, is_note_on
 from engine.loop import Engine
 from engine.midi_file import MidiTimeline
-from engine.model import Model
-from engine.performers.velocity import SYSTEM, VelocityPerformer, VelocityStream
+from engine.performers.velocity import VelocityModel, VelocityPerformer, VelocityStream
 from engine.sources import FileSource
 from models.pretrained import pretrained
-from models.velocity_transformer.representation import REPRESENTATION_VERSION
 
 MODEL = "velocity.onnx"
 PACE_S = 0.030
@@ -84,11 +83,11 @@ class VelocityReport:
 def measure(on_one_core: bool, on_stage: Callable[[str], None] = lambda stage: None) -> VelocityReport:
     """Run everything, two minutes or so. ``on_stage`` learns what is measured next. Raises PerfLiveError when the model cannot be used."""
     machine, amounts = describe_machine(), Amounts()
-    model = Model(pretrained(MODEL), SYSTEM, REPRESENTATION_VERSION)
+    model = VelocityModel.open(pretrained(MODEL))
     performer = VelocityPerformer(model)
-    parameters = count_parameters(model.path.read_bytes())
+    parameters = count_parameters(model.answer.path.read_bytes())
     on_stage("one step of the model")
-    step = _time(repeat(model.create_stepper().step), amounts)
+    step = _time(repeat(model.answer.create_stepper().step), amounts)
     on_stage("one note of the performer")
     notes = piano_take(WARM_UP_CALLS + amounts.hot_calls + amounts.paced_calls, TAKE_NOTES_PER_S)
     note = _time(_note_calls(performer.create_stream(0, {}), notes), amounts)
@@ -97,7 +96,7 @@ def measure(on_one_core: bool, on_stage: Callable[[str], None] = lambda stage: N
     on_stage("a long take")
     take = _time_take(performer, min(amounts.take_notes, round(TAKE_BUDGET_S * MS_PER_S / note.hot.median_ms)))
     ratio = round(step.hot.median_ms / reference.hot.median_ms, 2)
-    return VelocityReport(machine, on_one_core, model.contract.precision, parameters, step, note, reference, ratio, take)
+    return VelocityReport(machine, on_one_core, model.answer.contract.precision, parameters, step, note, reference, ratio, take)
 
 
 def _time(calls: Iterator[Callable[[], object]], amounts: Amounts) -> Timed:

@@ -5,22 +5,40 @@ Source: the streaming form of the velocity transformer described in ``models/vel
 
 import copy
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from engine.errors import PerfLiveError
 from engine.events import SOFT_PEDAL, SUSTAIN_PEDAL, Event, channel_of, is_control_change, is_note_off, is_note_on, note_on
 from engine.model import Model
 from engine.performer import Performer
 from engine.performers.velocity_expression import CONTROLS, Expression
 from models.pretrained import pretrained
-from models.velocity_transformer.representation import REPRESENTATION_VERSION, NoteFeatures, NoteTracker, loosen_repetition
+from models.velocity_transformer.representation import MEMORY_DELAY_S, REPRESENTATION_VERSION, NoteFeatures, NoteTracker
 
-SYSTEM, LOOKAHEAD_SYSTEM = "velocity-transformer", "velocity-transformer-lookahead"
+SYSTEM, MEMORY_SYSTEM, LOOKAHEAD_SYSTEM = "velocity-transformer", "velocity-transformer-memory", "velocity-transformer-lookahead"
 HeardNote = tuple[NoteFeatures, int]  # and its velocity hint
-MOST_UNHEARD_NOTES = 128  # of more, only the latest are ever heard: the model attends no further back
+
+
+@dataclass(frozen=True)
+class VelocityModel:
+    """``answer`` is what a note waits for; ``memory`` makes what later notes know of it."""
+
+    answer: Model
+    memory: Model
+
+    @classmethod
+    def open(cls, path: Path) -> "VelocityModel":
+        """Open ``path`` and, beside it, NAME_memory.onnx. Raises PerfLiveError when they are not such models, or not of one training."""
+        memory_path = path.with_stem(f"{path.stem}_memory")
+        answer, memory = Model(path, SYSTEM, REPRESENTATION_VERSION), Model(memory_path, MEMORY_SYSTEM, REPRESENTATION_VERSION)
+        if answer.contract.configuration_hash != memory.contract.configuration_hash:
+            raise PerfLiveError(f"{path} and {memory_path.name} are not of the same training; export both again with perf-export")
+        return cls(answer, memory)
 
 
 def load_performer(model: Path | None, lookahead_s: float | None) -> Performer:
@@ -29,7 +47,7 @@ def load_performer(model: Path | None, lookahead_s: float | None) -> Performer:
     Raises PerfLiveError when the model is not one for it.
     """
     if not lookahead_s:
-        return VelocityPerformer(Model(model or pretrained("velocity.onnx"), SYSTEM, REPRESENTATION_VERSION))
+        return VelocityPerformer(VelocityModel.open(model or pretrained("velocity.onnx")))
     from engine.performers.velocity_lookahead import VelocityLookaheadPerformer
 
     loaded = Model(model or pretrained("velocity_lookahead.onnx"), LOOKAHEAD_SYSTEM, REPRESENTATION_VERSION)
@@ -43,28 +61,45 @@ class VelocityPerformer:
     controls = CONTROLS
     latency_ns = 0
 
-    def __init__(self, model: Model):
+    def __init__(self, model: VelocityModel):
         self._model = model
-        model.warm_up()
+        model.answer.warm_up()
+        model.memory.warm_up()
 
     def create_stream(self, seed: int, controls: Mapping[str, float]) -> "VelocityStream":
         return VelocityStream(self._model, seed, controls)
 
 
-class VelocityStream:
-    """One performance. A late note is sent with the last expression carried forward; the model hears of it afterwards."""
+@dataclass
+class Unremembered:
+    """A note that was answered and is not in the memory yet; ``row`` is what is to be remembered of it, None until it is computed."""
 
-    def __init__(self, model: Model, seed: int, controls: Mapping[str, float]):
-        self._constants = model.contract.constants
+    time_s: float
+    note: HeardNote
+    row: np.ndarray | None = None
+
+
+class VelocityStream:
+    """One performance. A note is answered from the memory of those before it, and itself remembered MEMORY_DELAY_S later.
+
+    What is to be remembered of it is computed while the stream rests. A late note is sent with the last expression carried forward, and
+    only remembered.
+    """
+
+    def __init__(self, model: VelocityModel, seed: int, controls: Mapping[str, float]):
+        self._constants = model.answer.contract.constants
         self._seed = seed
-        self._stepper = model.create_stepper()
+        self._answer, self._memory = model.answer.create_stepper(), model.memory.create_stepper()
+        self._rows = self._answer.inputs["memory"][0]  # one a note, the latest last; zeros for those that are not remembered
         self._begin(controls)
 
     def _begin(self, controls: Mapping[str, float]) -> None:
         self._expression = Expression(self._seed, controls, self._constants)
         self._tracker = NoteTracker()
-        self._stepper.reset()
-        self._unheard: list[HeardNote] = []  # late notes that the model has yet to hear
+        self._memory.reset()
+        self._rows.fill(0)
+        self._unremembered: list[Unremembered] = []
+        self._without_row = 0  # how many of them, from the last on, have no place in the rows yet
         self._foreseen: deque[tuple[float, np.ndarray | None]] = deque()  # times and quantiles of what is about to be fed
         self._origin_ns: int | None = None
         self._last_model_velocity: float = self._constants["median_velocity"]
@@ -76,7 +111,7 @@ class VelocityStream:
         else:
             time_s = self._time_s(event)
             heard = self._hear(time_s, message)
-            quantiles = self._think(heard, late) if heard else None
+            quantiles = self._think(time_s, heard, late) if heard else None
         if not is_note_on(message):
             return [event]
         if quantiles is not None:
@@ -87,13 +122,13 @@ class VelocityStream:
     def foresee(self, events: Sequence[Event]) -> None:
         """Think of the notes of a chord in one run, in which the weights are read once."""
         times_s = [self._time_s(event) for event in events]
+        self._recall(times_s[0])
+        if self._is_due(times_s[-1]) or times_s[-1] - times_s[0] >= MEMORY_DELAY_S:
+            return  # they are further apart than a chord: the later ones are to know more
         heard = [self._hear(time_s, event.message) for time_s, event in zip(times_s, events, strict=True)]
-        notes = [*self._unheard, *(note for note in heard if note)]
-        thoughts: Iterator[np.ndarray] = iter(())
-        if notes:
-            thoughts = iter(self._stepper.step_chunk(chunk_inputs(notes))["quantiles"][0, len(self._unheard) :])
-            self._unheard = []
-        self._foreseen.extend((time_s, next(thoughts) if note else None) for time_s, note in zip(times_s, heard, strict=True))
+        notes = [(time_s, note) for time_s, note in zip(times_s, heard, strict=True) if note]
+        answers = iter(self._think_together(notes))
+        self._foreseen.extend((time_s, next(answers) if note else None) for time_s, note in zip(times_s, heard, strict=True))
 
     def _time_s(self, event: Event) -> float:
         """Seconds since the take's first event, so that a take is the same take at any time of day."""
@@ -104,33 +139,61 @@ class VelocityStream:
     def _hear(self, time_s: float, message: bytes) -> HeardNote | None:
         """Follow a message; return what the model is to hear of it if it is a note-on."""
         if is_note_on(message):
-            return loosen_repetition(self._tracker.note_on(time_s, message[1])), self._expression.hint(message[2])
+            return self._tracker.note_on(time_s, message[1]), self._expression.hint(message[2])
         follow(self._tracker, time_s, message)
         return None
 
-    def _think(self, note: HeardNote, late: bool) -> np.ndarray | None:
+    def _think(self, time_s: float, note: HeardNote, late: bool) -> np.ndarray | None:
         """Return the quantiles of a note's velocity, [17]; None if there is no time for it."""
-        if late:
-            self._unheard = [*self._unheard[1 - MOST_UNHEARD_NOTES :], note]
-            return None
-        while self.rest():
-            pass
-        return self._step(note)
+        quantiles = None
+        if not late:
+            self._recall(time_s)
+            _describe(note, self._answer.inputs)
+            quantiles = self._answer.step()["quantiles"][0]
+        self._keep(time_s, note)
+        return quantiles
 
-    def _step(self, note: HeardNote) -> np.ndarray:
-        (features, hint), inputs = note, self._stepper.inputs
-        inputs["pitch"][0, 0] = features.pitch_index
-        inputs["hint"][0, 0] = hint
-        inputs["keys"][0, 0] = features.keys
-        inputs["scalars"][0, 0] = features.scalars
-        return self._stepper.step()["quantiles"][0, 0]
+    def _think_together(self, notes: list[tuple[float, HeardNote]]) -> np.ndarray:
+        """Return the quantiles of the notes of a chord, [notes, 17]: each knows what the first one does, at a greater distance."""
+        inputs = chunk_inputs([note for _, note in notes])
+        memory = np.zeros((len(notes), *self._rows.shape), np.float32)
+        for distance in range(len(notes)):
+            memory[distance, : len(self._rows) - distance] = self._rows[distance:]
+        for time_s, note in notes:
+            self._keep(time_s, note)
+        return self._answer.step_chunk({**inputs, "memory": memory})["quantiles"]
+
+    def _keep(self, time_s: float, note: HeardNote) -> None:
+        self._unremembered.append(Unremembered(time_s, note))
+        if len(self._unremembered) > len(self._rows):
+            del self._unremembered[0]  # no later note looks that far back
+        self._without_row = min(self._without_row + 1, len(self._rows))
+
+    def _recall(self, time_s: float) -> None:
+        """Bring the memory to what a note at ``time_s`` is to know."""
+        if self._without_row:
+            self._make_room()
+        while self._is_due(time_s):
+            self.rest()
+            self._rows[-len(self._unremembered)] = self._unremembered.pop(0).row
+
+    def _make_room(self) -> None:
+        self._rows[: -self._without_row] = self._rows[self._without_row :]
+        self._rows[-self._without_row :] = 0
+        self._without_row = 0
+
+    def _is_due(self, time_s: float) -> bool:
+        return bool(self._unremembered) and self._unremembered[0].time_s <= time_s - MEMORY_DELAY_S
 
     def rest(self) -> bool:
-        """Let the model hear one of the notes that it missed; return whether it has missed more."""
-        if self._unheard:
-            self._step(self._unheard[0])
-            self._unheard = self._unheard[1:]
-        return bool(self._unheard)
+        """Compute what is to be remembered of one note, the first of which it is not yet; return whether there are more."""
+        if self._without_row:
+            self._make_room()
+        waiting = [each for each in self._unremembered if each.row is None]
+        if waiting:
+            _describe(waiting[0].note, self._memory.inputs)
+            waiting[0].row = self._memory.step()["rows"][0].copy()
+        return len(waiting) > 1
 
     def advance(self, now_ns: int) -> list[Event]:
         return []
@@ -145,14 +208,32 @@ class VelocityStream:
         self._expression.controls[name] = value
 
     def snapshot(self) -> Any:
-        heard = (self._expression, self._tracker, self._unheard, self._foreseen, self._origin_ns, self._last_model_velocity)
-        return copy.deepcopy(heard), self._stepper.snapshot()
+        return copy.deepcopy(self._heard()), self._memory.snapshot(), self._rows.copy()
 
     def restore(self, snapshot: Any) -> None:
-        heard, state = snapshot
-        restored = copy.deepcopy(heard)
-        self._expression, self._tracker, self._unheard, self._foreseen, self._origin_ns, self._last_model_velocity = restored
-        self._stepper.restore(state)
+        heard, state, rows = snapshot
+        (
+            self._expression,
+            self._tracker,
+            self._unremembered,
+            self._without_row,
+            self._foreseen,
+            self._origin_ns,
+            self._last_model_velocity,
+        ) = copy.deepcopy(heard)
+        self._memory.restore(state)
+        self._rows[...] = rows
+
+    def _heard(self) -> tuple[Any, ...]:
+        return (
+            self._expression,
+            self._tracker,
+            self._unremembered,
+            self._without_row,
+            self._foreseen,
+            self._origin_ns,
+            self._last_model_velocity,
+        )
 
     def reset(self) -> None:
         self._begin(self._expression.controls)
@@ -169,11 +250,21 @@ def follow(tracker: NoteTracker, time_s: float, message: bytes) -> None:
             tracker.soft_pedal(message[2])
 
 
+def _describe(note: HeardNote, inputs: Mapping[str, np.ndarray]) -> None:
+    """Write a note into the inputs of a step."""
+    features, hint = note
+    inputs["pitch"][0] = features.pitch_index
+    inputs["hint"][0] = hint
+    inputs["keys"][0] = features.keys
+    inputs["scalars"][0] = features.scalars
+
+
 def chunk_inputs(notes: Sequence[HeardNote]) -> dict[str, np.ndarray]:
-    """Notes and their hints -> the inputs of the graph, [1, notes, ...]."""
+    """Notes and their hints -> the inputs of a graph, [notes, ...]."""
     return {
-        "pitch": np.array([[features.pitch_index for features, _ in notes]]),
-        "hint": np.array([[hint for _, hint in notes]]),
-        "keys": np.stack([features.keys for features, _ in notes])[None],
-        "scalars": np.stack([features.scalars for features, _ in notes])[None],
+        "pitch": np.array([features.pitch_index for features, _ in notes]),
+        "hint": np.array([hint for _, hint in notes]),
+        "keys": np.array([features.keys for features, _ in notes], np.float32),
+        "scalars": np.array([features.scalars for features, _ in notes], np.float32),
     }
+

@@ -1,8 +1,10 @@
 """From the predicted quantiles of a note's velocity to the velocity that is sent: hints, sampling and the user's controls."""
 
 import math
+from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
+from operator import mul
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from models.velocity_transformer.representation import velocity_hint
 
 CENTRE = 64.0  # what `range` spreads around: mezzo, the middle of the MIDI scale
 HINT_AUTO, HINT_ON = 0, 1
+DRAWN_NOTES = 64
 CONTROLS: tuple[Control, ...] = (
     Control("dynamics", -40, 40, 0, "velocity steps", "louder or softer than the model plays"),
     Control("range", 0, 2, 1, "x", f"spread of the velocities around {CENTRE:.0f}: 0 is flat, 2 is twice the model's"),
@@ -58,19 +61,24 @@ class ExpressionNoise:
         self._random = np.random.Generator(np.random.PCG64(seed))
         self._time_constants_s = tuple(time_constants_s)
         self._amounts = [math.sqrt(share) for share in shares] + [math.sqrt(max(0.0, 1 - sum(shares)))]
+        self._fresh: list[list[float]] = []
         self._slow: list[float] | None = None
         self._time_s = 0.0
 
     def draw(self, time_s: float) -> float:
         """Return the number for a note at ``time_s``; times must not fall."""
-        *fresh, own = self._random.standard_normal(len(self._time_constants_s) + 1).tolist()
+        if not self._fresh:  # drawn for many notes at once: it takes longer to ask for a number than to draw it
+            self._fresh = self._random.standard_normal((DRAWN_NOTES, len(self._time_constants_s) + 1))[::-1].tolist()
+        *fresh, own = self._fresh.pop()
         if self._slow is None:
             self._slow = fresh
         else:
-            kept = [math.exp((self._time_s - time_s) / constant) for constant in self._time_constants_s]
-            self._slow = [k * old + math.sqrt(1 - k * k) * new for k, old, new in zip(kept, self._slow, fresh, strict=True)]
+            elapsed_s = time_s - self._time_s
+            for index, time_constant_s in enumerate(self._time_constants_s):
+                kept = math.exp(-elapsed_s / time_constant_s)
+                self._slow[index] = kept * self._slow[index] + math.sqrt(1 - kept * kept) * fresh[index]
         self._time_s = time_s
-        return sum(amount * part for amount, part in zip(self._amounts, (*self._slow, own), strict=True))
+        return sum(map(mul, self._amounts, (*self._slow, own)))
 
 
 class Expression:
@@ -79,7 +87,7 @@ class Expression:
     def __init__(self, seed: int, controls: Mapping[str, float], constants: Mapping[str, Sequence[float]]):
         """``constants`` are those of the model's contract: ``quantile_levels``, ``noise_time_constants_s``, ``noise_shares``."""
         self.controls = with_defaults(CONTROLS, controls)
-        self._levels = np.asarray(constants["quantile_levels"])
+        self._levels = list(constants["quantile_levels"])
         self._gate = HintGate()
         self._noise = ExpressionNoise(seed, constants["noise_time_constants_s"], constants["noise_shares"])
 
@@ -94,7 +102,10 @@ class Expression:
         """Return the model's velocity for a note: its median, or as far from it as noise and temperature say."""
         straying = self.controls["temperature"] * self._noise.draw(time_s)
         share = 0.5 * (1 + math.erf(straying / math.sqrt(2)))
-        return float(np.interp(share, self._levels, quantiles))
+        above = min(max(bisect_left(self._levels, share), 1), len(self._levels) - 1)
+        level, next_level = self._levels[above - 1], self._levels[above]
+        step = min(max((share - level) / (next_level - level), 0.0), 1.0)
+        return float(quantiles[above - 1] + step * (quantiles[above] - quantiles[above - 1]))
 
     def apply(self, model_velocity: float, played: int) -> int:
         """Put the controls on the model's velocity; return what is sent, 1 to 127."""

@@ -17,7 +17,7 @@ from engine.events import Event, channel_of, is_note_off, is_note_on, note_on
 from engine.model import Model
 from engine.performers.velocity import chunk_inputs, follow
 from engine.performers.velocity_expression import CONTROLS, Expression
-from models.velocity_transformer.representation import LONGEST_S, NoteFeatures, NoteTracker, loosen_repetition
+from models.velocity_transformer.representation import LONGEST_S, NoteFeatures, NoteTracker
 
 WINDOW_NOTES = 256
 LEAST_PAST_NOTES = 64  # of the window, kept for what was already decided
@@ -80,7 +80,7 @@ class VelocityLookaheadStream:
         time_s = (event.time_ns - self._origin_ns) / 1e9
         message = event.message
         if is_note_on(message):
-            features, hint = loosen_repetition(self._tracker.note_on(time_s, message[1])), self._expression.hint(message[2])
+            features, hint = self._tracker.note_on(time_s, message[1]), self._expression.hint(message[2])
             note = HeardNote(features, hint, message[2], event.time_ns, time_s)
             self._undecided.append(note)
             self._held[message[1]] = note
@@ -128,9 +128,9 @@ class VelocityLookaheadStream:
         """Return the quantiles of all notes of a window, [notes, 17]."""
         known = np.array([known_duration(note, notes[-1].onset_s) for note in notes], dtype=np.float32)
         inputs = chunk_inputs([(note.features, note.hint) for note in notes])
-        inputs["scalars"] = np.concatenate((inputs["scalars"], known[None]), -1)
+        inputs["scalars"] = np.concatenate((inputs["scalars"], known), -1)
         outputs, _ = self._model.run(inputs, {})
-        return outputs["quantiles"][0]
+        return outputs["quantiles"]
 
     def _release(self) -> list[Event]:
         """Return, delayed, what waits up to the first undecided note."""

@@ -4,13 +4,16 @@ Both read ``representation.NoteFeatures`` and predict quantiles of the velocity 
 best guess in absolute error and the other quantiles say how far a human might stray from it.
 """
 
+from collections.abc import Iterable
+from typing import cast
+
 import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.velocity_transformer.representation import HINTS, KEYS, LONGEST_S, LOOKAHEAD_SCALARS, PITCHES, SCALARS
+from models.velocity_transformer.representation import HINTS, KEYS, LONGEST_S, LOOKAHEAD_SCALARS, MEMORY_DELAY_S, PITCHES, SCALARS
 
 QUANTILE_LEVELS = (0.01, 0.03, 0.07, 0.12, 0.19, 0.27, 0.35, 0.43, 0.5, 0.57, 0.65, 0.73, 0.81, 0.88, 0.93, 0.97, 0.99)
 MEDIAN = len(QUANTILE_LEVELS) // 2
@@ -18,7 +21,10 @@ BUMPS = 12  # soft bins a scalar is spread over
 
 
 class VelocityTransformerConfig(BaseModel):
-    """Sizes. ``window``: how many notes back (and, looking ahead, forward) a note attends to, itself included."""
+    """Sizes. ``window``: how many notes back (and, looking ahead, forward) a note attends to, itself included.
+
+    ``layers`` counts all blocks; of the causal network's, the last is the one that answers.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -53,11 +59,20 @@ class NoteEncoder(nn.Module):
     def forward(self, pitch: Tensor, hint: Tensor, keys: Tensor, scalars: Tensor) -> Tensor:
         position = (torch.maximum(scalars, self.low) / self.low).log() * self.scale  # [B, T, S], 0 to BUMPS - 1
         bumps = functional.relu(1 - (position.unsqueeze(-1) - self.centres).abs())  # [B, T, S, BUMPS], at most two are not 0
-        is_held, is_released = (keys > 0).to(keys), (keys < 0).to(keys)
-        since = 1 + keys.abs() / 0.1  # decays as 1 / (1 + t / 0.1 s): fast at first, with a long tail
-        decays = (is_held, is_held / since, is_released / since, is_released / (since * since))
-        described = self.keys(torch.cat(decays, -1)) + self.scalars(bumps.flatten(-2))
+        described = self.keys(describe_keys(keys)) + self.scalars(bumps.flatten(-2))
         return described + self.pitch(pitch) + self.hint(hint)  # [B, T, width]
+
+
+def describe_keys(keys: Tensor) -> Tensor:
+    """Signed seconds since each key's last move [..., 97] -> four values a key [..., 4 * 97].
+
+    Whether it is held; if held, if released, and if released, squared: how fresh the move is, 1 / (1 + t / 0.1 s), fast at first, with a
+    long tail.
+    """
+    freshness = (0.1 * keys.sign()) / (0.1 + keys.abs())
+    pressed = functional.relu(freshness)
+    released = pressed - freshness
+    return torch.cat((pressed.sign(), pressed, released, released * released), -1)
 
 
 def _logarithmic_range(scalar: str) -> tuple[float, float]:
@@ -80,17 +95,21 @@ class Attention(nn.Module):
         self.key_value = nn.Linear(config.width, 2 * config.head_width, bias=False)
         self.output = nn.Linear(config.heads * config.head_width, config.width)
 
-    def forward(self, x: Tensor, past: Tensor | None, distance: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """x [B, T, width]; past [B, P, 2*D] or None; distance [T, P+T] index into the bias; mask [B or 1, T, P+T], True where attended."""
+    def forward(self, x: Tensor, memory: Tensor, past: Tensor | None, distance: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """x, which asks, and memory, which is asked (the same in self-attention) [B, T, width]; past [B, P, 2*D] or None.
+
+        distance [T, P+T], index into the bias; mask [B or 1, T, P+T], True where attended. Where nothing is, the answer is 0.
+        """
         batch, length, _ = x.shape
         query = self.query(x).view(batch, length, self.heads, self.head_width).transpose(1, 2)  # [B, H, T, D]
-        key_value = self.key_value(x)  # [B, T, 2*D]
+        key_value = self.key_value(memory)  # [B, T, 2*D]
         if past is not None:
             key_value = torch.cat((past, key_value), 1)  # [B, P+T, 2*D]
         key, value = key_value.unsqueeze(1).chunk(2, -1)  # [B, 1, P+T, D]
         bias = self.bias[:, distance].masked_fill(~mask.unsqueeze(1), -1e4)  # [B or 1, H, T, P+T]
         scores = query @ key.transpose(-1, -2) * self.head_width**-0.5 + bias
-        mixed = (scores.softmax(-1) @ value).transpose(1, 2).flatten(2)  # [B, T, H*D]
+        weights = scores.softmax(-1) * mask.any(-1)[:, None, :, None]
+        mixed = (weights @ value).transpose(1, 2).flatten(2)  # [B, T, H*D]
         return self.output(mixed), key_value
 
 
@@ -109,8 +128,8 @@ class Block(nn.Module):
         )
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, past: Tensor | None, distance: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        mixed, key_value = self.attention(self.attention_norm(x), past, distance, mask)
+    def forward(self, x: Tensor, memory: Tensor, past: Tensor | None, distance: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        mixed, key_value = self.attention(self.attention_norm(x), self.attention_norm(memory), past, distance, mask)
         x = x + self.dropout(mixed)
         return x + self.dropout(self.feed_forward(x)), key_value
 
@@ -132,7 +151,12 @@ class QuantileHead(nn.Module):
 
 
 class CausalVelocityTransformer(nn.Module):
-    """Velocity quantiles of each note from what came before it, note by note or in chunks of any length."""
+    """Velocity quantiles of each note from what came before it, note by note or in chunks of any length.
+
+    What a note is answered with must be there at once, so it is a short way: its description looks once, with the last block, at the
+    memory of the notes before it. The memory of a note is made by all the other blocks, when the note was answered: notes that come
+    within MEMORY_DELAY_S, those of a chord, do without it (what keys are down is in their own description).
+    """
 
     def __init__(self, config: VelocityTransformerConfig):
         super().__init__()
@@ -144,29 +168,35 @@ class CausalVelocityTransformer(nn.Module):
     def initial_state(self, batch: int) -> tuple[Tensor, Tensor]:
         config = self.config
         cache = torch.zeros(config.layers, batch, config.window - 1, 2 * config.head_width)
-        return cache, torch.zeros(batch, dtype=torch.int64)
+        return cache, torch.full((batch, config.window - 1), -torch.inf)
 
     def forward(
-        self, pitch: Tensor, hint: Tensor, keys: Tensor, scalars: Tensor, cache: Tensor, filled: Tensor
+        self, pitch: Tensor, hint: Tensor, keys: Tensor, scalars: Tensor, onset_s: Tensor, cache: Tensor, cache_onset_s: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """pitch, hint [B, T] int64; keys [B, T, 97]; scalars [B, T, 11]; cache [L, B, P, 2*D]; filled [B] int64, the cache's valid rows.
+        """pitch, hint [B, T] int64; keys [B, T, 97]; scalars [B, T, 11]; onset_s [B, T]; cache [L, B, P, 2*D] of notes at
+        cache_onset_s [B, P], minus infinity where there is none.
 
-        Returns quantiles [B, T, 17] in velocity steps, next cache, next filled.
+        Returns quantiles [B, T, 17] in velocity steps, next cache, next cache_onset_s.
         """
         past_length, length = cache.shape[2], pitch.shape[1]
-        x = self.encoder(pitch, hint, keys, scalars)
+        described = self.encoder(pitch, hint, keys, scalars)
         query_position = torch.arange(length).unsqueeze(1) + past_length  # [T, 1]
         key_position = torch.arange(past_length + length).unsqueeze(0)  # [1, P+T]
         distance = query_position - key_position  # [T, P+T], 0 is the note itself
         in_reach = (distance >= 0) & (distance < self.config.window)
-        written = key_position >= past_length - filled.unsqueeze(1)  # [B, P+T]
-        mask = in_reach.unsqueeze(0) & written.unsqueeze(1)  # [B, T, P+T]
+        all_onset_s = torch.cat((cache_onset_s, onset_s), 1)  # [B, P+T], minus infinity for rows that are not written
+        mask = in_reach.unsqueeze(0) & all_onset_s.isfinite().unsqueeze(1)  # [B, T, P+T]
+        remembered = mask & (all_onset_s.unsqueeze(1) <= onset_s.unsqueeze(2) - MEMORY_DELAY_S)
         distance = distance.clamp(0, self.config.window - 1)
         next_cache = []
-        for block, past in zip(self.blocks, cache, strict=True):
-            x, key_value = block(x, past, distance, mask)
+        *memorising, answering = cast(Iterable[Block], self.blocks)
+        memory = described
+        for block, past in zip(memorising, cache, strict=False):
+            memory, key_value = block(memory, memory, past, distance, mask)
             next_cache.append(key_value[:, -past_length:])
-        return self.head(x), torch.stack(next_cache), (filled + length).clamp(max=past_length)
+        answered, key_value = answering(described, memory, cache[-1], distance, remembered)
+        next_cache.append(key_value[:, -past_length:])
+        return self.head(answered), torch.stack(next_cache), all_onset_s[:, -past_length:]
 
 
 class LookaheadVelocityTransformer(nn.Module):
@@ -188,7 +218,7 @@ class LookaheadVelocityTransformer(nn.Module):
         mask = (distance.abs() < window).unsqueeze(0)
         distance = distance.clamp(1 - window, window - 1) + window - 1
         for block in self.blocks:
-            x, _ = block(x, None, distance, mask)
+            x, _ = block(x, x, None, distance, mask)
         return self.head(x)
 
 

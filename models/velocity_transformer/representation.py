@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-REPRESENTATION_VERSION = 1
+REPRESENTATION_VERSION = 2
 
 LOWEST_PITCH, HIGHEST_PITCH = 21, 108  # the keys of a piano; pitches outside get the nearest key's treatment
 PITCHES = HIGHEST_PITCH - LOWEST_PITCH + 1
@@ -22,10 +22,10 @@ HINTS = 4
 # Keys around the note, as intervals of -48 to +48 semitones.
 KEY_REACH = 48
 KEYS = 2 * KEY_REACH + 1
-HELD_LIMIT_S = 10.0
 RELEASED_LIMIT_S = 2.0
 
-WRITTEN_GAP_S, PLAYED_GAP_S = 0.02, 0.1  # between the release of a key and its next note-on
+# Between the release of a key and its next note-on: one so short is heard as the other.
+WRITTEN_GAP_S, PLAYED_GAP_S = 0.02, 0.1
 
 DENSITY_TIME_CONSTANTS_S = (1.0, 5.0, 30.0)
 SCALARS = (
@@ -43,19 +43,20 @@ SCALARS = (
 )
 # Only a performer that looks ahead knows these two.
 LOOKAHEAD_SCALARS = (*SCALARS, "duration_s", "still_held")
+MEMORY_DELAY_S = 0.01  # how long after its onset a note is remembered
 LONGEST_S = 20.0  # a time that is unknown or longer counts as this
 
 
 class NoteFeatures(NamedTuple):
     """One note-on.
 
-    ``pitch_index`` is 0 to 87. ``keys`` (97,) float32 gives for the key at each interval from -48 to +48 semitones: seconds held (> 0),
-    minus the seconds since its release (< 0, up to two seconds), or 0. ``scalars`` (11,) float32 is in the order of ``SCALARS``.
+    ``pitch_index`` is 0 to 87. ``keys`` (97,) float64 gives for the key at each interval from -48 to +48 semitones: seconds held (> 0),
+    minus the seconds since its release (< 0, up to two seconds), or 0. ``scalars``, 11 numbers, are in the order of ``SCALARS``.
     """
 
     pitch_index: int
     keys: np.ndarray
-    scalars: np.ndarray
+    scalars: tuple[float, ...]
 
 
 def pitch_index(pitch: int) -> int:
@@ -67,16 +68,6 @@ def velocity_hint(velocity: int) -> int:
     """Return the three-bin hint of a played velocity: 1 below 57, 2 below 74, 3 from there on (the article's edges)."""
     low, high = HINT_EDGES
     return 1 + (velocity >= low) + (velocity >= high)
-
-
-def loosen_repetition(features: NoteFeatures) -> NoteFeatures:
-    """Take a key struck again within 20 ms of its release, which no hand does, for one released 0.1 s before.
-
-    Written notes fill their time up to the next one. In recordings a gap so short marks a ghost note, half as loud as any other.
-    """
-    if -WRITTEN_GAP_S < features.keys[KEY_REACH] < 0:
-        features.keys[KEY_REACH] = -PLAYED_GAP_S
-    return features
 
 
 class NoteTracker:
@@ -127,32 +118,37 @@ class NoteTracker:
         self._soft_pedal_depth = value / 127
 
     def _decay_densities(self, time_s: float) -> None:
-        elapsed_s = min(time_s - self._recent_onsets_s[0], 1e3)
-        for index, time_constant_s in enumerate(DENSITY_TIME_CONSTANTS_S):
-            self._densities[index] *= math.exp(-elapsed_s / time_constant_s)
+        elapsed_s, exp = time_s - self._recent_onsets_s[0], math.exp
+        if elapsed_s < 1e3:
+            pairs = zip(self._densities, DENSITY_TIME_CONSTANTS_S, strict=True)
+            self._densities = [density * exp(-elapsed_s / time_constant_s) for density, time_constant_s in pairs]
+        else:
+            self._densities = [0.0] * len(DENSITY_TIME_CONSTANTS_S)
 
-    def _scalars(self, time_s: float, pitch: int) -> np.ndarray:
-        since = [time_s - onset_s for onset_s in self._recent_onsets_s]
-        since.append(time_s - self._onset_s[pitch])
-        since.append(time_s - self._last_release_s)
-        return np.array(
-            [
-                *(min(elapsed_s, LONGEST_S) for elapsed_s in since),
-                self._pedal_depth,
-                min(time_s - self._pedal_change_s, LONGEST_S),
-                self._soft_pedal_depth,
-                *self._densities,
-            ],
-            dtype=np.float32,
+    def _scalars(self, time_s: float, pitch: int) -> tuple[float, ...]:
+        last, second, third = self._recent_onsets_s
+        return (
+            min(time_s - last, LONGEST_S),
+            min(time_s - second, LONGEST_S),
+            min(time_s - third, LONGEST_S),
+            min(time_s - self._onset_s[pitch], LONGEST_S),
+            min(time_s - self._last_release_s, LONGEST_S),
+            self._pedal_depth,
+            min(time_s - self._pedal_change_s, LONGEST_S),
+            self._soft_pedal_depth,
+            *self._densities,
         )
 
     def _keys(self, time_s: float, pitch: int) -> np.ndarray:
         around = slice(pitch, pitch + KEYS)
-        elapsed_s = time_s - self._moved_s[around]
+        elapsed_s, direction = time_s - self._moved_s[around], self._direction[around]
+        # Written notes fill their time up to the next one of the same key. No hand does: in recordings a gap so short marks a ghost note,
+        # half as loud as any other.
+        if direction[KEY_REACH] < 0 and elapsed_s[KEY_REACH] < WRITTEN_GAP_S:
+            elapsed_s[KEY_REACH] = PLAYED_GAP_S
         np.maximum(elapsed_s, 1e-3, out=elapsed_s)
-        np.minimum(elapsed_s, HELD_LIMIT_S, out=elapsed_s)
-        elapsed_s *= self._direction[around]
-        return elapsed_s.astype(np.float32)
+        elapsed_s *= direction
+        return elapsed_s
 
     def _forget_releases(self, time_s: float) -> None:
         while self._releases and time_s - self._releases[0][0] >= RELEASED_LIMIT_S:

@@ -55,3 +55,7 @@ def build_spec(config: dict | None = None, weights: dict | None = None, quantise
         decision_agreement=0.995,
         quantised_difference=quantised_difference,
     )
+
+
+def build_specs(config: dict | None, weights: dict | None) -> dict[str, ExportSpec]:
+    return {"": build_spec(config, weights)}

@@ -20,7 +20,7 @@ def small(request, name):
 
 @pytest.mark.parametrize(("name", "system"), [("mean", dexter.MEAN_SYSTEM), ("denoiser", dexter.DENOISE_SYSTEM)])
 def test_a_graph_verifies_and_says_what_it_is(name, system, request, tmp_path):
-    spec = dexter.build_spec(small(request, name), None)
+    (spec,) = dexter.build_specs(small(request, name), None).values()
     rng = np.random.default_rng(0)
     for parameter in spec.module.parameters():
         parameter.data += 0.1 * parameter.data.new_tensor(rng.normal(size=parameter.shape))  # the denoiser's last layer begins at zero

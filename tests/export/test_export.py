@@ -162,7 +162,7 @@ def test_the_command_writes_a_verified_file(perf_export, no_export, tmp_path):
 
 
 def test_an_unverified_graph_leaves_no_file_and_spares_the_old_one(perf_export, no_export, tmp_path, monkeypatch):
-    monkeypatch.setattr(attention_module, "build_spec", lambda config, weights: build_spec(quantised_difference=1e-6))
+    monkeypatch.setattr(attention_module, "build_specs", lambda config, weights: {"": build_spec(quantised_difference=1e-6)})
     status, error = perf_export()
     assert status == 1 and error.startswith("perf-export: not verified: int8 decisions differ") and error.count("\n") == 1
     assert list((tmp_path / "out").iterdir()) == []

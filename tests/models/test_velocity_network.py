@@ -28,12 +28,14 @@ def causal():
 
 
 def random_notes(batch=1, notes=NOTES, scalars=SCALARS, seed=0):
+    """A tenth of a second apart."""
     generator = torch.Generator().manual_seed(seed)
     return (
         torch.randint(0, PITCHES, (batch, notes), generator=generator),
         torch.randint(0, HINTS, (batch, notes), generator=generator),
         torch.randn(batch, notes, KEYS, generator=generator),
         torch.rand(batch, notes, len(scalars), generator=generator) * 3,
+        (torch.arange(notes) * 0.1).expand(batch, -1),
     )
 
 
@@ -53,17 +55,28 @@ def test_chunks_equal_the_whole(causal, chunk):
     chunked, state = stream(causal, notes, chunk)
     torch.testing.assert_close(chunked, whole, atol=1e-4, rtol=0)
     torch.testing.assert_close(state[0], whole_state[0], atol=1e-5, rtol=0)
-    assert int(state[1]) == int(whole_state[1]) == SMALL["window"] - 1
+    torch.testing.assert_close(state[1], notes[-1][:, 1 - SMALL["window"] :], atol=0, rtol=0)
 
 
 def test_no_note_hears_the_future_and_each_hears_its_own_reach(causal):
-    pitch, hint, keys, scalars = random_notes()
-    keys.requires_grad_()
-    quantiles, _ = stream(causal, (pitch, hint, keys, scalars), NOTES)
+    notes = random_notes()
+    keys = notes[2].requires_grad_()
+    quantiles, _ = stream(causal, notes, NOTES)
     quantiles[0, 12, MEDIAN].backward()
     heard = keys.grad[0].abs().sum(-1) > 0
     reach = SMALL["layers"] * (SMALL["window"] - 1)
     assert heard.tolist() == [12 - reach <= note <= 12 for note in range(NOTES)]
+
+
+def test_the_notes_of_a_chord_do_without_each_others_memory(causal):
+    *notes, onset_s = random_notes()
+    keys = notes[2].requires_grad_()
+    onset_s = onset_s.clone()
+    onset_s[0, 10:13] = onset_s[0, 10] + torch.tensor([0.0, 0.004, 0.009])
+    quantiles, _ = stream(causal, (*notes, onset_s), 4)
+    quantiles[0, 12, MEDIAN].backward()
+    heard = keys.grad[0].abs().sum(-1) > 0
+    assert heard[9] and heard[12] and not heard[10] and not heard[11]
 
 
 def test_streams_in_a_batch_do_not_mix(causal):
@@ -76,8 +89,8 @@ def test_streams_in_a_batch_do_not_mix(causal):
 def test_what_lies_in_unwritten_rows_of_the_cache_does_not_matter(causal):
     notes = random_notes()
     clean, _ = stream(causal, notes, 4)
-    cache, filled = causal.initial_state(1)
-    dirty, _ = stream(causal, notes, 4, [cache + 7.0, filled])
+    cache, cache_onset_s = causal.initial_state(1)
+    dirty, _ = stream(causal, notes, 4, [cache + 7.0, cache_onset_s])
     torch.testing.assert_close(dirty, clean, atol=1e-4, rtol=0)
 
 
@@ -100,7 +113,7 @@ def test_looking_ahead_hears_both_sides():
     torch.manual_seed(0)
     config = VelocityTransformerConfig(**SMALL, looks_ahead=True)
     network = LookaheadVelocityTransformer(config).eval()
-    pitch, hint, keys, scalars = random_notes(scalars=LOOKAHEAD_SCALARS)
+    pitch, hint, keys, scalars, _ = random_notes(scalars=LOOKAHEAD_SCALARS)
     keys.requires_grad_()
     network(pitch, hint, keys, scalars)[0, 11, MEDIAN].backward()
     heard = keys.grad[0].abs().sum(-1) > 0

@@ -10,7 +10,6 @@ from models.velocity_transformer.representation import (
     LONGEST_S,
     SCALARS,
     NoteTracker,
-    loosen_repetition,
     pitch_index,
     velocity_hint,
 )
@@ -79,7 +78,7 @@ def test_a_repetition_as_it_is_written_is_heard_as_it_is_played(gap_s, heard_s):
     tracker.note_on(0.0, 60)
     tracker.note_off(1.0, 60)
     tracker.note_on(1.0, 64)
-    features = loosen_repetition(tracker.note_on(1.0 + gap_s, 60))
+    features = tracker.note_on(1.0 + gap_s, 60)
     assert features.keys[KEY_REACH] == pytest.approx(-heard_s)
     assert features.keys[KEY_REACH + 4] > 0
 

@@ -54,7 +54,7 @@ def describe_performance(performance: Performance) -> dict[str, np.ndarray]:
     return {
         "pitch_index": np.array([note.pitch_index for note in described], dtype=np.int64),
         "keys": np.stack([note.keys for note in described]).astype(np.float16),
-        "scalars": np.stack([note.scalars for note in described]),
+        "scalars": np.array([note.scalars for note in described], np.float32),
         "onset_s": notes["onset_sec"].astype(np.float64),
         "duration_s": notes["duration_sec"].astype(np.float32),
         "velocity": notes["velocity"].astype(np.int64),

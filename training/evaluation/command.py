@@ -1,6 +1,7 @@
 """``perf-eval``: quality figures on held-out performances, beside simple baselines."""
 
 import json
+from functools import partial
 from itertools import compress
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +13,7 @@ from rich.table import Table
 
 from engine.commands.errors import run
 from engine.model import Model
-from engine.performers.velocity import LOOKAHEAD_SYSTEM, SYSTEM
+from engine.performers.velocity import LOOKAHEAD_SYSTEM, VelocityModel
 from models.pretrained import pretrained
 from models.velocity_transformer.representation import REPRESENTATION_VERSION
 from training.datasets.asap import read_asap, robustly_aligned
@@ -47,10 +48,12 @@ def velocity(
     train = load_velocity_features(list(read_asap(data, "train")), cache)
     takes = velocity_evaluation.split_takes(load_velocity_features(list(read_asap(data, "validation")), cache))
     rows = velocity_evaluation.baselines(train, takes)
-    causal = Model(model or pretrained("velocity.onnx"), SYSTEM, REPRESENTATION_VERSION)
-    rows |= velocity_evaluation.evaluate(causal, velocity_evaluation.causal_quantiles, takes, "causal", seed)
+    causal = VelocityModel.open(model or pretrained("velocity.onnx"))
+    predict = partial(velocity_evaluation.causal_quantiles, causal)
+    rows |= velocity_evaluation.evaluate(predict, causal.answer.contract.constants, takes, "causal", seed)
     ahead = Model(lookahead_model or pretrained("velocity_lookahead.onnx"), LOOKAHEAD_SYSTEM, REPRESENTATION_VERSION)
-    rows |= velocity_evaluation.evaluate(ahead, velocity_evaluation.lookahead_quantiles, takes, "looking ahead", seed)
+    predict = partial(velocity_evaluation.lookahead_quantiles, ahead)
+    rows |= velocity_evaluation.evaluate(predict, ahead.contract.constants, takes, "looking ahead", seed)
     robust = robustly_aligned(data, "validation")
     sets = {"robustly aligned": robust, "all": [True] * len(robust)}
     figures = {name: figures_of(rows, takes, chosen) for name, chosen in sets.items()}

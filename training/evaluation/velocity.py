@@ -3,16 +3,19 @@
 All rows are free-running: no row but those marked teacher-forced ever sees a true velocity, other than as the three-bin hint.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from rich.console import Console
 from rich.progress import track
 
 from engine.model import Model
+from engine.performers.velocity import VelocityModel
 from engine.performers.velocity_expression import Expression
-from models.velocity_transformer.representation import HINT_EDGES
+from models.velocity_transformer.representation import HINT_EDGES, MEMORY_DELAY_S
 from training.datasets.velocity_features import VelocityFeatures
 from training.velocity import known_durations
 
@@ -39,12 +42,12 @@ class Take:
         return 1 + np.searchsorted(HINT_EDGES, self.velocity, side="right")
 
     def inputs(self, begin: int, end: int, hints: np.ndarray) -> dict[str, np.ndarray]:
-        """The inputs of the causal graph for notes ``begin`` to ``end``, a batch of one."""
+        """The inputs of the causal graph for notes ``begin`` to ``end``."""
         return {
-            "pitch": self.pitch_index[None, begin:end],
-            "hint": hints[None, begin:end].astype(np.int64),
-            "keys": self.keys[None, begin:end].astype(np.float32),
-            "scalars": self.scalars[None, begin:end],
+            "pitch": self.pitch_index[begin:end],
+            "hint": hints[begin:end].astype(np.int64),
+            "keys": self.keys[begin:end].astype(np.float32),
+            "scalars": self.scalars[begin:end],
         }
 
 
@@ -54,12 +57,20 @@ def split_takes(features: VelocityFeatures) -> list[Take]:
     return [Take(*(getattr(features, name)[begin:end] for name in names)) for begin, end in bounds]
 
 
-def causal_quantiles(model: Model, take: Take, hints: np.ndarray) -> Quantiles:
-    state = model.initial_state()
+def causal_quantiles(model: VelocityModel, take: Take, hints: np.ndarray) -> Quantiles:
+    """Go through a performance in chunks: its memory first, then the answers, each from the rows that it may know."""
+    state = model.memory.initial_state()
+    length, width = model.answer.contract.inputs[-1].shape[1:]
+    rows, onset_s = np.zeros((length, width), np.float32), np.full(length, np.inf)
     parts = []
     for begin in range(0, len(take.velocity), CHUNK_NOTES):
-        outputs, state = model.run(take.inputs(begin, begin + CHUNK_NOTES, hints), state)
-        parts.append(outputs["quantiles"][0])
+        inputs = take.inputs(begin, begin + CHUNK_NOTES, hints)
+        outputs, state = model.memory.run(inputs, state)
+        rows = np.concatenate((rows[-length:], outputs["rows"]))
+        onset_s = np.concatenate((onset_s[-length:], take.onset_s[begin : begin + CHUNK_NOTES]))
+        known = sliding_window_view(onset_s, length)[:-1] <= onset_s[length:, None] - MEMORY_DELAY_S  # [T, P]
+        memory = sliding_window_view(rows, length, 0)[:-1].swapaxes(1, 2) * known[..., None].astype(np.float32)
+        parts.append(model.answer.run({**inputs, "memory": memory}, {})[0]["quantiles"])
     return np.concatenate(parts)
 
 
@@ -71,15 +82,15 @@ def lookahead_quantiles(model: Model, take: Take, hints: np.ndarray) -> Quantile
         end = min(begin + LOOKAHEAD_NOTES, len(take.velocity))
         inputs = take.inputs(begin, end, hints)
         known = known_durations(take.onset_s[begin:end], take.duration_s[begin:end])
-        inputs["scalars"] = np.concatenate((inputs["scalars"], known[None]), -1)
+        inputs["scalars"] = np.concatenate((inputs["scalars"], known), -1)
         outputs, _ = model.run(inputs, {})
-        parts.append(outputs["quantiles"][0, first - begin : first - begin + LOOKAHEAD_DECIDED_NOTES])
+        parts.append(outputs["quantiles"][first - begin : first - begin + LOOKAHEAD_DECIDED_NOTES])
     return np.concatenate(parts)
 
 
-def sample(model: Model, quantiles: Quantiles, onset_s: np.ndarray, temperature: float, seed: int) -> np.ndarray:
+def sample(constants: Mapping[str, Any], quantiles: Quantiles, onset_s: np.ndarray, temperature: float, seed: int) -> np.ndarray:
     """Return velocities drawn as the performer draws them."""
-    expression = Expression(seed, {"temperature": temperature}, model.contract.constants)
+    expression = Expression(seed, {"temperature": temperature}, constants)
     model_velocities = [expression.choose(q, t) for q, t in zip(quantiles, onset_s, strict=True)]
     return np.array([expression.apply(velocity, 64) for velocity in model_velocities])
 
@@ -106,16 +117,22 @@ def last_known(velocity: np.ndarray, start: float) -> np.ndarray:
     return predicted
 
 
+Predictor = Callable[[Take, np.ndarray], Quantiles]  # from a take and its hints
+
+
 def evaluate(
-    model: Model, predict: Callable[[Model, Take, np.ndarray], Quantiles], takes: list[Take], label: str, seed: int
+    predict: Predictor, constants: Mapping[str, Any], takes: list[Take], label: str, seed: int
 ) -> dict[str, list[np.ndarray]]:
-    """Return the predictions of one model, one array a performance: with and without the hint, likeliest and sampled."""
+    """Return the predictions of one model, one array a performance: with and without the hint, likeliest and sampled.
+
+    ``constants`` are those of the model's contract.
+    """
     rows = {}
     for shown in ("hint", "none"):
         described = track(takes, f"{label}, {shown}", console=Console(stderr=True))
-        quantiles = [predict(model, take, take.hints if shown == "hint" else np.zeros_like(take.hints)) for take in described]
+        quantiles = [predict(take, take.hints if shown == "hint" else np.zeros_like(take.hints)) for take in described]
         for temperature in (0.0, 1.0):
             pairs = enumerate(zip(quantiles, takes, strict=True))
-            sampled = [sample(model, q, take.onset_s, temperature, seed + index) for index, (q, take) in pairs]
+            sampled = [sample(constants, q, take.onset_s, temperature, seed + index) for index, (q, take) in pairs]
             rows[f"{label}, {shown}, temperature {temperature:g}"] = sampled
     return rows
