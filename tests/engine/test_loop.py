@@ -1,3 +1,4 @@
+import os
 import queue
 import threading
 
@@ -364,3 +365,17 @@ def test_a_file_played_live_gives_the_file_that_is_rendered(tmp_path, performer)
         files.append(path.read_bytes())
     assert files[0] == files[1]
     assert sorted(read_midi_file(path).events) == sorted(PIECE)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system does not let a thread choose its cores")
+@pytest.mark.parametrize(("clock", "cores"), [(MonotonicClock(), 1), (VirtualClock(), os.cpu_count())])
+def test_a_live_engine_answers_on_one_core_and_gives_the_others_back(clock, cores):
+    class Stream(PassthroughStream):
+        def feed(self, event, late=False):
+            seen.append(len(os.sched_getaffinity(0)))
+            return super().feed(event, late)
+
+    seen, before = [], os.sched_getaffinity(0)
+    run([Event(0, note_on(0, 60, 64))], stream=Stream(), clock=clock)
+    assert seen == [min(cores, len(before))]
+    assert os.sched_getaffinity(0) == before
