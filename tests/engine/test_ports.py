@@ -54,6 +54,27 @@ def test_without_a_server_there_is_one_line_and_no_more(monkeypatch, capfd):
     assert capfd.readouterr().err == ""
 
 
+def test_a_port_that_another_program_uses_is_one_line_and_let_go(monkeypatch):
+    """Windows' driver lets one program at a time have a port; neither JACK nor ALSA can be made to."""
+
+    class Client:
+        deleted = False
+
+        def get_ports(self):
+            return NAMES
+
+        def open_port(self, number, name):
+            raise rtmidi.SystemError("MidiOutWinMM::openPort: error creating Windows MM MIDI output port.")
+
+        def delete(self):
+            Client.deleted = True
+
+    monkeypatch.setattr(ports, "_open_client", lambda kind, api: ("winmm", Client()))
+    with pytest.raises(PerfLiveError, match=r"cannot open port 'synth': MidiOutWinMM.*; close the program that uses it") as caught:
+        ports.open_output("synth")
+    assert "\n" not in str(caught.value) and Client.deleted
+
+
 def test_windows_is_told_of_loopmidi(monkeypatch):
     class Client:
         def delete(self):
