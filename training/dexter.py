@@ -13,22 +13,26 @@ from lightning.pytorch.loggers import CSVLogger
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from models.dexter.network import ExpressionNetwork, ExpressionNetworkConfig
+from models.dexter.network import AveragedNetwork, ExpressionNetwork, ExpressionNetworkConfig
 from training.datasets.expression_pieces import load_pieces
 from training.datasets.expression_windows import Shown, WindowConfig, WindowSampler, show
 from training.dexter_figures import figures, predict_piece
 
 # beat period, velocity, timing, articulation, pedal, pedal between, change, return
-COLUMN_WEIGHTS = (1.0, 1.0, 0.4, 1.0, 0.4, 0.4, 0.2, 0.2)
+COLUMN_WEIGHTS = (1.0, 1.0, 0.7, 1.0, 0.4, 0.4, 0.2, 0.2)
+VALIDATIONS = 2  # in a run; the last at its end
 
 
 class DexterTrainingConfig(BaseModel):
-    """``shared_error``: what an error that all notes of a window have in common weighs, beside one that makes its shape wrong."""
+    """``beside``: further networks whose means are averaged with the network's, of runs that dexter_average joined.
+
+    ``shared_error``: what an error that all notes of a window have in common weighs, beside one that makes its shape wrong."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     task: Literal["dexter"]
     network: ExpressionNetworkConfig
+    beside: tuple[ExpressionNetworkConfig, ...] = ()
     windows: WindowConfig
     shared_error: float = Field(ge=0, le=1)
     steps: int = Field(gt=0)
@@ -62,7 +66,7 @@ class DexterTask(lightning.LightningModule):
         super().__init__()
         self.save_hyperparameters({"config": config.model_dump()})
         self.config, self.validation = config, validation
-        self.network = ExpressionNetwork(config.network)
+        self.network = AveragedNetwork([config.network, *config.beside]) if config.beside else ExpressionNetwork(config.network)
         self.register_buffer("column_weights", torch.tensor(COLUMN_WEIGHTS), persistent=False)
         # What makes a mean as expressive as a human: gain * mean + offset, or about the piece's own average where the offset is NaN.
         # Fitted after training, by dexter_calibration.
@@ -121,7 +125,7 @@ def fit(task: Any, batches: Any, run_folder: Path, resume: bool, monitor: tuple[
     trainer = lightning.Trainer(
         accelerator="auto",
         max_steps=config.steps,
-        val_check_interval=min(500, config.steps),
+        val_check_interval=max(config.steps // VALIDATIONS, 1),
         check_val_every_n_epoch=None,
         gradient_clip_val=1.0,
         callbacks=[checkpoints, EMAWeightAveraging(decay=config.average)],
@@ -144,5 +148,6 @@ def train(config: DexterTrainingConfig, data_root: Path, run_folder: Path, resum
     lightning.seed_everything(config.seed)
     pieces = [[show(shown) for shown in piece.presentations] for piece in load_pieces(data_root, "train", run_folder.parent)]
     sampler = WindowSampler(pieces, config.windows, config.seed)
-    validation = [(s.kind, show(s)) for piece in load_pieces(data_root, "validation", run_folder.parent) for s in piece.presentations]
+    followed = load_pieces(data_root, "validation", run_folder.parent)[::2]
+    validation = [(shown.kind, show(shown)) for piece in followed for shown in piece.presentations]
     fit(DexterTask(config, validation), sampler, run_folder, resume, ("score", "max"))

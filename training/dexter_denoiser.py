@@ -30,7 +30,6 @@ class DexterDenoiserTrainingConfig(BaseModel):
     mean: ExpressionNetworkConfig
     denoiser: DenoiserConfig
     windows: WindowConfig
-    forget_descriptors: float = Field(ge=0, le=1)
     prefix: float = Field(ge=0, le=1)
     levels: int = Field(gt=0)
     steps: int = Field(gt=0)
@@ -83,8 +82,6 @@ class DexterDenoiserTask(lightning.LightningModule):
         return (weight * (predicted - v).square()).sum() / weight.sum().clamp(min=1)
 
     def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
-        forgotten = torch.rand(len(batch["target"]), 1, 1, generator=self.generator) < self.config.forget_descriptors
-        batch["descriptors_known"] = batch["descriptors_known"] * ~forgotten.to(batch["descriptors_known"].device)
         loss = self.loss(batch, self.generator)
         self.log("loss", loss, prog_bar=True)
         return loss

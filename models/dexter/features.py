@@ -16,6 +16,8 @@ SAME_ONSET_QUARTERS = 1e-6
 PITCH_BUMPS = np.arange(24, 109, 12)
 NOTATED_QUARTERS = np.sort(np.outer(2.0 ** np.arange(-5, 4), [1, 4 / 3, 1.5]).ravel())  # plain, of a triplet, dotted
 METRES = (2, 3, 4, 6, 9, 12)
+# From these a network can learn by heart the pieces that it is trained on.
+PLACE_IN_PIECE = ("place", "since_beginning", "until_end", "onsets_until_end", "length")
 PRINTED_AT_NOTES = ("sudden_accent", *(name for name in MARKINGS[MARKINGS.index("slurred") :] if name != "fermata"))
 
 # y = CURVE asinh(z / CURVE) with z = (x - CENTRE) / SCALE: straight near the centre, logarithmic in the tails; inf is straight throughout.
@@ -25,7 +27,7 @@ CURVE = np.full(len(PERFORMANCE_COLUMNS), np.inf)
 CENTRE[[VELOCITY, TIMING, ARTICULATION]] = 0.5, 0.0, -0.5
 SCALE[[BEAT_PERIOD, VELOCITY, TIMING, ARTICULATION]] = 0.5, 0.15, 0.02, 0.8
 CENTRE[PEDAL:], SCALE[PEDAL:] = 0.5, 0.4
-CURVE[[BEAT_PERIOD, TIMING, ARTICULATION]] = 3.0, 2.0, 3.0
+CURVE[[BEAT_PERIOD, TIMING, ARTICULATION]] = 3.0
 MOST_NORMALISED = 8.0  # a sampled value beyond is no performance
 
 
@@ -205,8 +207,8 @@ def _place(score: Columns, group: np.ndarray) -> Columns:
         "length": _log(1 + since + until, 1, 4096) / 2,
     }
     for measures in (0.25, 1, 4):
-        features[f"near_beginning_{measures}"] = np.exp(-since / measure / measures)
-        features[f"near_end_{measures}"] = np.exp(-until / measure / measures)
+        features[f"near_beginning_{measures}"] = np.exp(-since / (measures * measure))
+        features[f"near_end_{measures}"] = np.exp(-until / (measures * measure))
     return features
 
 
@@ -251,7 +253,7 @@ def _markings(score: Columns, group: np.ndarray) -> Columns:
         for direction, flag in (("up", sign > 0), ("down", sign < 0)):
             features[f"{name}_{direction}"] = _flag(flag)
             features[f"{name}_{direction}_position"] = flag * position
-    features |= {name: score[name] for name in PRINTED_AT_NOTES}
+    features |= {name: _flag(score[name] > 0) for name in PRINTED_AT_NOTES}
     for name in ("fermata", "slur_end", "staccato", "accent"):
         in_chord = _by_onset(score[name], group, np.maximum)
         features[f"{name}_in_chord"] = in_chord[group]

@@ -1,18 +1,21 @@
 """DExter's network in PyTorch: what performers have in common, predicted from the score; diffusion.py adds in what they differ."""
 
+from collections.abc import Sequence
+
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 from torch.nn import functional
 
 from models.dexter.descriptors import DESCRIPTORS
-from models.dexter.features import FEATURES
+from models.dexter.features import FEATURES, PLACE_IN_PIECE
 from models.dexter.representation import PERFORMANCE_COLUMNS
 
 
 class ExpressionNetworkConfig(BaseModel):
     """Sizes. Every ``attend_every``-th block attends; ``reach``: how many notes away a distance is told from others; ``kernel``: notes
-    under a convolution.
+    under a convolution. ``feature_dropout`` takes features from whole windows;
+    ``knows_place``: whether the network reads where in the piece a note is, and how long that is.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -24,6 +27,8 @@ class ExpressionNetworkConfig(BaseModel):
     kernel: int = 9
     reach: int = 128
     dropout: float = 0.1
+    feature_dropout: float = 0.0
+    knows_place: bool = True
 
 
 class Attention(nn.Module):
@@ -90,8 +95,13 @@ class Block(nn.Module):
 class ExpressionNetwork(nn.Module):
     """The mean performance of a window of notes, normalised (see features.py), and what was understood of each note on the way."""
 
+    read: Tensor
+
     def __init__(self, config: ExpressionNetworkConfig):
         super().__init__()
+        self.feature_dropout = config.feature_dropout
+        read = [config.knows_place or name not in PLACE_IN_PIECE for name in FEATURES]
+        self.register_buffer("read", torch.tensor(read).float(), persistent=False)
         self.features = nn.Sequential(
             nn.Linear(len(FEATURES), 2 * config.width), nn.GELU(approximate="tanh"), nn.Linear(2 * config.width, config.width)
         )
@@ -107,9 +117,28 @@ class ExpressionNetwork(nn.Module):
 
         Descriptors are how far from the typical performance of these notes, in standard deviations between performers.
         """
+        features = features * self.read
+        if self.training:
+            features = features * functional.dropout(features.new_ones(len(features), 1, features.shape[-1]), self.feature_dropout)
         described = self.descriptors(torch.cat((descriptors * descriptors_known, descriptors_known), -1))
         x = self.dropout(self.features(features) + described)
         for block in self.blocks:
             x = block(x)
         context = self.norm(x)
         return self.head(context), context
+
+
+class AveragedNetwork(nn.Module):
+    """Several networks as one: the average of their means, by column with ``weights`` (networks, 8), and the context of the first."""
+
+    weights: Tensor
+
+    def __init__(self, configs: Sequence[ExpressionNetworkConfig]):
+        super().__init__()
+        self.networks = nn.ModuleList(ExpressionNetwork(config) for config in configs)
+        self.register_buffer("weights", torch.full((len(configs), len(PERFORMANCE_COLUMNS)), 1 / len(configs)))
+
+    def forward(self, features: Tensor, descriptors: Tensor, descriptors_known: Tensor) -> tuple[Tensor, Tensor]:
+        """As ExpressionNetwork."""
+        means, contexts = zip(*(network(features, descriptors, descriptors_known) for network in self.networks), strict=True)
+        return sum(weight * mean for weight, mean in zip(self.weights, means, strict=True)), contexts[0]

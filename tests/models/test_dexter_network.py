@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from models.dexter.diffusion import Denoiser, DenoiserConfig, add_noise, random_levels, random_prefixes
-from models.dexter.features import FEATURES
+from models.dexter.features import FEATURES, PLACE_IN_PIECE
 from models.dexter.network import ExpressionNetwork, ExpressionNetworkConfig
 from models.dexter.sampling import signal_and_noise
 
@@ -44,6 +44,15 @@ def test_unknown_descriptors_are_one_null_token():
     expected = denoiser()(*inputs)
     inputs[3] = inputs[3] + 1
     torch.testing.assert_close(denoiser()(*inputs), expected)
+
+
+def test_a_network_may_be_kept_from_learning_pieces_by_heart():
+    features = random(1, 9, len(FEATURES)).requires_grad_()
+    torch.manual_seed(0)
+    network = ExpressionNetwork(CONFIG.model_copy(update={"knows_place": False})).eval()
+    network(features, torch.zeros(1, 9, 7), torch.zeros(1, 9, 1))[0].sum().backward()
+    unread = {name for name, gradient in zip(FEATURES, features.grad[0].abs().sum(0).tolist(), strict=True) if gradient == 0}
+    assert unread == set(PLACE_IN_PIECE)
 
 
 def test_every_block_that_attends_sees_the_whole_window():

@@ -13,6 +13,7 @@ from models.dexter.representation import ARTICULATION, BEAT_PERIOD, TIMING, VELO
 from training import dexter, dexter_denoiser
 from training.datasets.expression_pieces import match_notes
 from training.datasets.expression_windows import MARKING_FEATURES, TEMPO_FEATURES, WindowConfig, WindowSampler, show
+from training.dexter_average import join
 from training.dexter_calibration import AMOUNTS, calibrate, express
 from training.dexter_figures import figures, predict_piece
 
@@ -21,7 +22,8 @@ NETWORK = ExpressionNetworkConfig(width=8, blocks=2, heads=2, kernel=3, reach=4,
 
 def windows(**changes):
     settings = {"notes": 16, "per_batch": 3, "midi": 0.5, "single": 0.5, "mixup": 0.5, "transpose_semitones": 5, "tempo_octaves": 0.3}
-    return WindowConfig(**(settings | {"forget_markings": 0.2, "forget_velocity": 0.2, "forget_tempo": 0.2} | changes))
+    settings |= {"forget_descriptors": 0.3, "forget_markings": 0.2, "forget_velocity": 0.2, "forget_tempo": 0.2}
+    return WindowConfig(**(settings | changes))
 
 
 UNCHANGED = {"forget_markings": 0.0, "forget_velocity": 0.0, "forget_tempo": 0.0, "transpose_semitones": 0, "tempo_octaves": 0.0}
@@ -34,7 +36,7 @@ def config(**changes):
 
 def denoiser_config(**changes):
     settings = {"task": "dexter-denoiser", "mean_run": "mean", "mean": NETWORK, "denoiser": DenoiserConfig(width=8, blocks=2, kernel=3)}
-    settings |= {"windows": windows(), "forget_descriptors": 0.3, "prefix": 0.5, "levels": 2, "steps": 2, "learning_rate": 1e-3}
+    settings |= {"windows": windows(), "prefix": 0.5, "levels": 2, "steps": 2, "learning_rate": 1e-3}
     return dexter_denoiser.CONFIG(**(settings | {"warm_up_steps": 1, "weight_decay": 0.1, "average": 0.5, "seed": 0} | changes))
 
 
@@ -125,6 +127,18 @@ def test_a_run_is_resumed_and_leaves_what_predicts(corpus, tmp_path):
     assert figures(shown, shown.mean)["velocity"] == pytest.approx(1) and figures(shown, shown.mean)["tempo"] > 0.99
 
 
+def test_joined_networks_average_their_means_and_keep_the_firsts_context():
+    torch.manual_seed(0)
+    tasks = [dexter.DexterTask(config()).eval(), dexter.DexterTask(config(network=NETWORK.model_copy(update={"kernel": 5}))).eval()]
+    joined = join(tasks, ["timing"]).eval()
+    features = show(made_up_presentation("notation", 20, 1)).features
+    (mean, context), (first, own), (second, _) = (predict_piece(task.network, features, 16) for task in (joined, *tasks))
+    expected = (first + second) / 2
+    expected[:, TIMING] = first[:, TIMING]
+    torch.testing.assert_close(mean, expected)
+    torch.testing.assert_close(context, own)
+
+
 def test_calibration_gives_the_mean_the_humans_amounts():
     presentations = [made_up_presentation("notation", 120, 3, seed) for seed in range(3)]
     task = dexter.DexterTask(config()).eval()
@@ -150,7 +164,7 @@ def test_the_denoiser_is_trained_around_a_mean_that_stays(corpus, tmp_path):
     assert task.denoiser.output.weight.abs().sum() > 0
 
 
-@pytest.mark.parametrize("name", ["mean", "denoiser", "paper"])
+@pytest.mark.parametrize("name", ["mean", "mean_place", "denoiser", "paper"])
 def test_the_configurations_are_valid(name, request):
-    module = dexter if name == "mean" else dexter_denoiser
+    module = dexter if name.startswith("mean") else dexter_denoiser
     parse_config(request.config.rootpath / "configs" / "dexter" / f"{name}.yaml", module.CONFIG)

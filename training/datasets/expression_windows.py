@@ -38,6 +38,7 @@ class WindowConfig(BaseModel):
     midi: float = Field(ge=0, le=1)
     single: float = Field(ge=0, le=1)
     mixup: float = Field(ge=0, le=1)
+    forget_descriptors: float = Field(ge=0, le=1)
     forget_markings: float = Field(ge=0, le=1)
     forget_velocity: float = Field(ge=0, le=1)
     forget_tempo: float = Field(ge=0, le=1)
@@ -131,7 +132,7 @@ class WindowSampler(torch.utils.data.IterableDataset):
         if self.random.random() < self.config.single:
             target, relative = self._single(shown, rows)
             census = 1.0
-            if relative is not None:
+            if relative is not None and self.random.random() >= self.config.forget_descriptors:
                 descriptors, known = self._describe(relative), 1.0
         features = shown.features[rows].copy()
         target = target.copy()
