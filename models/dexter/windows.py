@@ -21,6 +21,7 @@ TEMPERATURE_NOTES = 32  # over so many a changed temperature comes
 CENTRE_WINDOWS = 6  # spread over the piece: what their mean is counts as the piece's
 CARRIED_NOTES = 16  # committed at once when there is no time to sample
 MOST_EVALUATIONS = 8
+LEAST_GUIDED_LEVELS = 4  # each of two evaluations: fewer give too little expression
 
 
 class Networks(Protocol):
@@ -58,7 +59,7 @@ class Scales:
 @dataclass(frozen=True)
 class Settings:
     """How a window is sampled. ``evaluations`` of the denoiser, 2 to 8; following ``descriptors`` with a guidance other than 1 takes two
-    at each level. ``descriptors`` (7,) are in standard deviations, None is the null token.
+    at each level, of which there are at least four then. ``descriptors`` (7,) are in standard deviations, None is the null token.
 
     ``depth``, of a transfer: how much of the reference is given up, above 0 (none) to 1 (all).
     """
@@ -196,7 +197,8 @@ class WindowSampler:
         if settings.temperature == 0 and not state.temperature:  # it is heard until the temperature has come down
             return fixed, 0
         noise = note_noise(self._seed, notes, COLUMNS)
-        count = ANCESTRAL_STEPS if self._thousand_steps else max(settings.evaluations // len(branches), 1)
+        count = settings.evaluations if len(branches) == 1 else max(settings.evaluations // 2, LEAST_GUIDED_LEVELS)
+        count = ANCESTRAL_STEPS if self._thousand_steps else count
         levels = noise_levels(count, settings.depth)
         alpha, sigma = signal_and_noise(levels[0])
         start = np.zeros_like(mean)

@@ -110,7 +110,7 @@ def test_at_most_the_evaluations_that_were_asked_for(features):
     for settings, expected in (
         (Settings(evaluations=6), 6),
         (Settings(evaluations=6, temperature=0), 0),
-        (Settings(evaluations=7, guidance=2, descriptors=(1.0,) * 7), 6),
+        (Settings(evaluations=5, guidance=2, descriptors=(1.0,) * 7), 8),
     ):
         windows = sampler(features)
         window, _ = windows.next(windows.begin(), settings)
