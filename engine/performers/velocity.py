@@ -127,7 +127,7 @@ class VelocityStream:
             return  # they are further apart than a chord: the later ones are to know more
         heard = [self._hear(time_s, event.message) for time_s, event in zip(times_s, events, strict=True)]
         notes = [(time_s, note) for time_s, note in zip(times_s, heard, strict=True) if note]
-        answers = iter(self._think_together(notes))
+        answers = iter(self._think_together(notes) if notes else ())
         self._foreseen.extend((time_s, next(answers) if note else None) for time_s, note in zip(times_s, heard, strict=True))
 
     def _time_s(self, event: Event) -> float:
@@ -174,8 +174,10 @@ class VelocityStream:
         if self._without_row:
             self._make_room()
         while self._is_due(time_s):
-            self.rest()
-            self._rows[-len(self._unremembered)] = self._unremembered.pop(0).row
+            if self._unremembered[0].row is None:
+                self.rest()
+            self._rows[-len(self._unremembered)] = self._unremembered[0].row
+            del self._unremembered[0]
 
     def _make_room(self) -> None:
         self._rows[: -self._without_row] = self._rows[self._without_row :]
