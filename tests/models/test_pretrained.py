@@ -4,15 +4,24 @@ import pytest
 
 from engine.contract import Contract
 from engine.model import Model
-from engine.performers.velocity import LOOKAHEAD_SYSTEM, SYSTEM
+from engine.performers.velocity import LOOKAHEAD_SYSTEM, MEMORY_SYSTEM, SYSTEM
+from models.dexter import representation as dexter
+from models.dexter.features import FEATURES
 from models.pretrained import pretrained
-from models.velocity_transformer.representation import REPRESENTATION_VERSION
+from models.velocity_transformer import representation as velocity
 
-SHIPPED = {"velocity.onnx": SYSTEM, "velocity_lookahead.onnx": LOOKAHEAD_SYSTEM}
+VELOCITY = ("velocity.onnx", "velocity_lookahead.onnx")
+SHIPPED = {
+    "velocity.onnx": (SYSTEM, velocity.REPRESENTATION_VERSION),
+    "velocity_memory.onnx": (MEMORY_SYSTEM, velocity.REPRESENTATION_VERSION),
+    "velocity_lookahead.onnx": (LOOKAHEAD_SYSTEM, velocity.REPRESENTATION_VERSION),
+    "dexter_mean.onnx": ("dexter-mean", dexter.REPRESENTATION_VERSION),
+    "dexter_denoise.onnx": ("dexter-denoise", dexter.REPRESENTATION_VERSION),
+}
 
 
 def contract_of(name) -> Contract:
-    return Model(pretrained(name), SHIPPED[name], REPRESENTATION_VERSION).contract
+    return Model(pretrained(name), *SHIPPED[name]).contract
 
 
 def test_nothing_else_ships():
@@ -22,13 +31,22 @@ def test_nothing_else_ships():
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_card_states_data_licence_and_figures(name):
-    card = pretrained(name).with_suffix(".md").read_text(encoding="utf-8")
+    card = pretrained(name.replace("_memory", "")).with_suffix(".md").read_text(encoding="utf-8")
     contract = contract_of(name)
-    for word in (contract.licence, "(n)ASAP", "absolute error", "human", contract.configuration_hash):
+    figure = "absolute error" if name.startswith("velocity") else "correlation"
+    for word in (contract.licence, "(n)ASAP", figure, "human", contract.configuration_hash):
         assert word in card
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", VELOCITY)
 def test_the_noise_was_fitted(name):
     shares = contract_of(name).constants["noise_shares"]
     assert 0.3 < sum(shares) <= 1 and min(shares) >= 0
+
+
+def test_dexters_mean_is_made_as_expressive_as_a_human_and_its_denoiser_knows_how_performers_differ():
+    gains = contract_of("dexter_mean.onnx").constants["gains"]
+    assert min(gains) > 0 and gains != [1.0] * 8
+    assert min(contract_of("dexter_denoise.onnx").constants["residual_deviation"]) > 0
+    features = contract_of("dexter_mean.onnx").constants["features"]
+    assert features == list(FEATURES)
