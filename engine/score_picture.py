@@ -155,7 +155,8 @@ def _draw_tempo(axes: Any, shown: list[Shown], score: Score) -> None:
     axes.yaxis.set_major_formatter(ScalarFormatter())
     axes.set_ylabel("tempo\n(beats/min)", color=INK)
     axes.grid(axis="y", color=GREY, alpha=0.25)
-    axes.legend(loc="upper right", ncols=3, frameon=False, fontsize=9)
+    if axes.get_legend_handles_labels()[0]:  # a score of a beat has no tempo to show
+        axes.legend(loc="upper right", ncols=3, frameon=False, fontsize=9)
 
 
 def _draw_dynamics(axes: Any, shown: list[Shown], score: Score) -> None:

@@ -87,6 +87,13 @@ def test_a_folder_of_scores_becomes_a_folder(perf_render: Command) -> None:
     assert sorted(os.listdir("out")) == ["score.mid", "score.png", "take.mid", "take.png"]
 
 
+def test_a_score_of_one_note_is_performed_and_drawn(perf_render: Command) -> None:
+    Path("one.musicxml").write_text(musicxml([attributes() + note("C", 16)]))
+    ended = perf_render("one.musicxml", "-o", "out", "--to", "mid", "--to", "png")
+    assert (ended.status, ended.error) == (0, "")
+    assert pitches("out/one.mid") == [60] and Path("out/one.png").stat().st_size > 1000
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "fragments"),
     [
