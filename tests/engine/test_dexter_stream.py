@@ -1,6 +1,7 @@
 """A score's performance in progress: the same as its columns decoded, conducted on the way, and never out of time."""
 
 import itertools
+import threading
 import time
 from collections import Counter
 from types import SimpleNamespace
@@ -10,10 +11,11 @@ import pytest
 from synthetic_dexter import write_models
 
 from engine.errors import PerfLiveError, UsageError
-from engine.events import SUSTAIN_PEDAL, is_control_change, is_note_off, is_note_on
+from engine.events import SUSTAIN_PEDAL, is_control_change, is_note_off, is_note_on, note_on
 from engine.midi_file import MidiTimeline, Track
 from engine.performers.dexter import load_performer
 from engine.performers.dexter_controls import CONTROLS, sampling_settings, with_defaults
+from engine.performers.dexter_keys import Keys
 from engine.performers.dexter_supply import Route, Supply, WorkerSupply
 from engine.piece import Companion, Piece
 from engine.score import MARKING_DTYPE, MEASURE_DTYPE, SCORE_NOTE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE, Score
@@ -306,3 +308,46 @@ def test_a_model_of_other_features_is_refused(tmp_path):
     folder = write_models(tmp_path / "models", features=["loudness"])
     with pytest.raises(PerfLiveError, match="dexter_mean.onnx: contract constant 'features': found 1 features"):
         load_performer(folder, None)
+
+
+def test_a_later_note_ends_an_earlier_one_on_its_key_and_two_at_once_end_together():
+    keys, on = Keys(), note_on(0, 60, 64)
+    sent = keys.begin(1, 0.0, 0, on, 0) + keys.begin(2, 0.02, 20, on, 0)
+    assert [is_note_on(event.message) for event in sent] == [True, True]
+    assert keys.end(1, 500, 0, 60, 0) == []
+    cut = keys.begin(3, 0.6, 600, on, 0)
+    assert [(event.time_ns, is_note_on(event.message)) for event in cut] == [(600, False), (600, False), (600, True)]
+    assert keys.end(2, 700, 0, 60, 0) == []
+    assert len(keys.end(3, 800, 0, 60, 0)) == 1 and not keys.ledger.sounding
+
+
+def test_what_sounds_beyond_a_loop_s_end_is_released_there(performer):
+    piece = melody()
+    piece.score.notes["duration_quarter"] = 3.0
+    stream = performer.perform(piece, 0, {"expression": 0}, ahead=False)
+    events = play(stream, [(0.1, lambda now_ns: stream.loop(1, 1, now_ns))], until_ns=8_000_000_000)
+    sounding, rounds = 0, 0
+    for event in events:
+        if is_note_on(event.message) and event.time_ns > 0.1e9 and sounding == 0:
+            rounds += 1
+        sounding += is_note_on(event.message) - is_note_off(event.message)
+    assert rounds == 3  # the notes overlap, so that nothing sounds only where each time round begins
+
+
+def test_a_window_that_was_under_way_when_the_route_changed_is_dropped(performer):
+    sampler, begun, go_on = performer.sampler(melody().score, 0), threading.Event(), threading.Event()
+
+    def slow(state, settings):
+        begun.set()
+        go_on.wait(10)
+        return sampler.next(state, settings)
+
+    supply = WorkerSupply(SimpleNamespace(begin=sampler.begin, next=slow), np.zeros((200, 8), np.float32))
+    supply.begin(Route(0, 200), Settings())
+    begun.wait(10)
+    supply.begin(Route(100, 200), Settings())
+    go_on.set()
+    while (window := supply.take()) is None:
+        time.sleep(0.001)
+    supply.close()
+    assert window.first_note == 100
