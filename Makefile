@@ -47,7 +47,7 @@ test: $(VENV)/.development
 	$(BIN)/pytest -q -m "$$(.ci/system-packages --marks)"
 
 bench: $(VENV)/.runtime
-	$(BIN)/perf-bench live && $(BIN)/perf-bench velocity && $(BIN)/perf-bench render
+	$(BIN)/perf-bench live && $(BIN)/perf-bench velocity && $(BIN)/perf-bench render && $(BIN)/perf-bench dexter
 
 clean:
 	rm -rf $(VENV) $(DEMO) build *.egg-info

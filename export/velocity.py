@@ -12,7 +12,7 @@ from engine.contract import Contract, ControlRange, StateSpec, TensorSpec
 from engine.performers.velocity import LOOKAHEAD_SYSTEM, MEMORY_SYSTEM, SYSTEM
 from engine.performers.velocity_expression import CONTROLS
 from export.graph import Arrays, ExportSpec
-from models.velocity_transformer.network import MEDIAN, QUANTILE_LEVELS, CausalVelocityTransformer
+from models.velocity_transformer.network import MEDIAN, QUANTILE_LEVELS, CausalVelocityTransformer, LookaheadVelocityTransformer
 from models.velocity_transformer.representation import HINTS, KEYS, LOOKAHEAD_SCALARS, PITCHES, REPRESENTATION_VERSION, SCALARS
 from models.velocity_transformer.streaming import (
     SingleLookaheadVelocityTransformer,
@@ -33,9 +33,9 @@ def build_specs(config: dict[str, Any], weights: dict[str, torch.Tensor] | None)
     if weights is not None:
         task.load_state_dict(weights)
     network, build = task.network, _Specs(task, config)
-    if isinstance(network, CausalVelocityTransformer):
-        return {"": build.answer(network), "_memory": build.memory(network)}
-    return {"": build.lookahead(network)}
+    if isinstance(network, LookaheadVelocityTransformer):
+        return {"": build.lookahead(network)}
+    return {"": build.answer(network), "_memory": build.memory(network)}
 
 
 class _Specs:
@@ -69,7 +69,7 @@ class _Specs:
             quantised_difference=0.1,
         )
 
-    def lookahead(self, network: torch.nn.Module) -> ExportSpec:
+    def lookahead(self, network: LookaheadVelocityTransformer) -> ExportSpec:
         contract = self._contract(LOOKAHEAD_SYSTEM, _notes(len(LOOKAHEAD_SCALARS)), QUANTILES)
         module = SingleLookaheadVelocityTransformer(network)
         return _quantiles_spec(module, contract, lambda rng, length: _random_notes(rng, length, len(LOOKAHEAD_SCALARS)))

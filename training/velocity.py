@@ -145,10 +145,10 @@ class VelocityTask(lightning.LightningModule):
 
     def predict(self, batch: dict[str, Tensor]) -> Tensor:
         """Return quantiles [B, T, 17]; the causal network goes through the window as it does when playing, chunk by chunk."""
-        inputs = (batch["pitch"], batch["hint"], batch["keys"], batch["scalars"])
+        described = (batch["pitch"], batch["hint"], batch["keys"], batch["scalars"])
         if not isinstance(self.network, CausalVelocityTransformer):
-            return self.network(*inputs)
-        inputs = (*inputs, batch["onset_s"])
+            return self.network(*described)
+        inputs = (*described, batch["onset_s"])
         state = self.network.initial_state(len(batch["pitch"]))
         quantiles = []
         for chunk in zip(*(tensor.split(self.config.network.window, 1) for tensor in inputs), strict=True):

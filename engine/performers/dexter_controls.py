@@ -19,7 +19,7 @@ CONTROLS: tuple[Control, ...] = (
     Control("expression_velocity", 0, 2, 1, "x", "the same for the velocities"),
     Control("expression_articulation", 0, 2, 1, "x", "the same for the lengths"),
     Control("expression_pedal", 0, 2, 1, "x", "the same for the sustain pedal's depth"),
-    Control("temperature", 0, 2, 1, "", "0 plays what performers have in common, 1 one of the performances that they may give"),
+    Control("temperature", 0, 2, 0.5, "", "0 plays what performers have in common, 1 one of the performances that they may give"),
     Control("guidance", 0, 4, 1, "x", "how much is made of the descriptors: 0 nothing, 1 what was learnt, more exaggerates"),
     Control("steps", 2, MOST_EVALUATIONS, 6, "evaluations", "of the network for a window: more are finer, fewer are faster"),
     *(

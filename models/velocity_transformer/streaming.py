@@ -221,7 +221,7 @@ def _output(attention: Attention) -> nn.Parameter:
 
 def _feed_forward(block: Block) -> tuple[nn.Linear, nn.Parameter]:
     """The layer before the activation, with one unit more that is always CERTAIN, and the weights after it, which have the bias there."""
-    first, last = block.feed_forward[1], block.feed_forward[3]
+    first, last = cast(nn.Linear, block.feed_forward[1]), cast(nn.Linear, block.feed_forward[3])
     layer = nn.Linear(first.in_features, first.out_features + 1)
     with torch.no_grad():
         layer.weight.copy_(functional.pad(first.weight, (0, 0, 0, 1)))

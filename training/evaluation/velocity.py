@@ -60,7 +60,7 @@ def split_takes(features: VelocityFeatures) -> list[Take]:
 def causal_quantiles(model: VelocityModel, take: Take, hints: np.ndarray) -> Quantiles:
     """Go through a performance in chunks: its memory first, then the answers, each from the rows that it may know."""
     state = model.memory.initial_state()
-    length, width = model.answer.contract.inputs[-1].shape[1:]
+    _, length, width = model.answer.create_stepper().inputs["memory"].shape
     rows, onset_s = np.zeros((length, width), np.float32), np.full(length, np.inf)
     parts = []
     for begin in range(0, len(take.velocity), CHUNK_NOTES):
