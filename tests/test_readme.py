@@ -35,7 +35,7 @@ def test_every_option_of_a_snippet_exists(call: str) -> None:
 
 
 def test_every_option_named_in_the_text_exists_and_every_option_is_named() -> None:
-    named = set(re.findall(r"`(--[a-z]+)", README))
+    named = set(re.findall(r"`(--[a-z-]+)", README))
     written = named | {word for call in CALLS for word in call.split()}
     assert (options_of("perf-live") | options_of("perf-render")) - {"--help"} <= written
     assert named <= set().union(*(options_of(command) for command in COMMANDS))

@@ -84,7 +84,7 @@ def assert_all_released(events):
 
 def test_what_is_sent_is_what_the_columns_say(performer):
     piece = melody()
-    stream = performer.perform(piece, 3, {}, ahead=False)
+    stream = performer.perform(piece, 3, {"temperature": 1}, ahead=False)
     events = play(stream)
     score = piece.score
     columns = encode_score(score.notes, score.measures, score.time_signatures, score.tempos, None)
