@@ -22,6 +22,8 @@ from models.velocity_transformer.representation import MEMORY_DELAY_S, REPRESENT
 
 SYSTEM, MEMORY_SYSTEM, LOOKAHEAD_SYSTEM = "velocity-transformer", "velocity-transformer-memory", "velocity-transformer-lookahead"
 HeardNote = tuple[NoteFeatures, int]  # and its velocity hint
+# The attributes of a stream that hold what it has heard; the rest of its state is the model's.
+HEARD = ("_expression", "_tracker", "_unremembered", "_without_row", "_foreseen", "_origin_ns", "_last_model_velocity")
 
 
 @dataclass(frozen=True)
@@ -210,32 +212,13 @@ class VelocityStream:
         self._expression.controls[name] = value
 
     def snapshot(self) -> Any:
-        return copy.deepcopy(self._heard()), self._memory.snapshot(), self._rows.copy()
+        return copy.deepcopy({name: getattr(self, name) for name in HEARD}), self._memory.snapshot(), self._rows.copy()
 
     def restore(self, snapshot: Any) -> None:
         heard, state, rows = snapshot
-        (
-            self._expression,
-            self._tracker,
-            self._unremembered,
-            self._without_row,
-            self._foreseen,
-            self._origin_ns,
-            self._last_model_velocity,
-        ) = copy.deepcopy(heard)
+        vars(self).update(copy.deepcopy(heard))
         self._memory.restore(state)
         self._rows[...] = rows
-
-    def _heard(self) -> tuple[Any, ...]:
-        return (
-            self._expression,
-            self._tracker,
-            self._unremembered,
-            self._without_row,
-            self._foreseen,
-            self._origin_ns,
-            self._last_model_velocity,
-        )
 
     def reset(self) -> None:
         self._begin(self._expression.controls)
