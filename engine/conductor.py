@@ -50,6 +50,9 @@ class ConductedSource:
     def receive_waiting(self) -> list[Event]:
         return []
 
+    def upcoming(self) -> list[Event]:
+        return []
+
     def wake(self) -> None:
         self._inbox.put(None)
 

@@ -18,6 +18,7 @@ from engine.sinks import Sink
 from engine.sources import Source
 
 SWITCH_INTERVAL_S = 0.0005
+CHORD_NS = 10_000_000  # a note that follows another within this belongs to its chord
 DEADLINE_NS = 10_000_000  # an event that has waited longer is performed in the performer's degraded way
 
 
@@ -70,6 +71,7 @@ class Engine:
         self._failure: BaseException | None = None
         self._stopping = False
         self._events_in = self._notes = self._degraded = 0
+        self._last_note_ns = -CHORD_NS
 
     def run(self) -> Report:
         """Play until the input has ended and everything is sent, or until ``stop``.
@@ -125,6 +127,7 @@ class Engine:
         finished = False  # whether the stream was told that the input has ended
         resting = True  # whether the stream may have deferred work
         while not self._stopping:
+            self._foresee(self._source.upcoming())
             until_ns = self._clock.now_ns() if resting else self._next_due_ns()
             if finished and until_ns is None:
                 return
@@ -149,21 +152,25 @@ class Engine:
     def _take_together(self, events: list[Event]) -> None:
         """Put events that have come together through the performer, or past it.
 
-        Those up to the first note at once; the others, the rest of a chord, are thought of together.
+        Those up to a chord's first note at once; the others, the rest of the chord, are thought of together.
         """
         if len(events) == 1:  # by far the most frequent, and the one that is waited for
             return self._take(events[0])
-        begun = next((index for index, event in enumerate(events, 1) if is_note_on(event.message)), len(events))
-        others = [event for event in events[begun:] if self._is_performed(event.message)]
+        begun = 0
+        if events[0].time_ns - self._last_note_ns > CHORD_NS:
+            begun = next((index for index, event in enumerate(events, 1) if is_note_on(event.message)), len(events))
         for index, event in enumerate(events):
-            if index == begun and self._is_chord(others):
-                self._call(self._stream.foresee, others)
+            if index == begun:
+                self._foresee(events[begun:])
             if not self._stopping:
                 self._take(event)
 
-    def _is_chord(self, events: list[Event]) -> bool:
-        """Two notes or more, and no control between them that would change how they are performed."""
-        return sum(is_note_on(event.message) for event in events) > 1 and not any(self._mapped_control(event.message) for event in events)
+    def _foresee(self, events: list[Event]) -> None:
+        """Let the stream think of two notes or more together, unless a control between them would change how they are performed."""
+        performed = [event for event in events if self._is_performed(event.message)]
+        notes = sum(is_note_on(event.message) for event in performed)
+        if notes > 1 and not any(self._mapped_control(event.message) for event in performed):
+            self._call(self._stream.foresee, performed)
 
     def _take(self, event: Event) -> None:
         self._events_in += 1
@@ -174,7 +181,9 @@ class Engine:
         if self._is_performed(message):
             late = self._clock.now_ns() - event.time_ns > self._deadline_ns
             self._degraded += late
-            self._notes += is_note_on(message)
+            if is_note_on(message):
+                self._notes += 1
+                self._last_note_ns = event.time_ns
             self._sender.put(self._call(self._stream.feed, event, late))
         else:
             self._sender.put((event._replace(time_ns=event.time_ns + self._latency_ns) if self._latency_ns else event,))

@@ -26,7 +26,7 @@ class PerformerStream(Protocol):
         """
 
     def foresee(self, events: Sequence[Event]) -> None:
-        """Hear of events that have come together, a chord say, and will be fed next one by one: a stream may think of all of them at once.
+        """Hear of events that will be fed next, one by one: a chord's, or those of a file. A stream may think of all of them at once.
 
         What it then sends may differ from what it would have sent otherwise by rounding at most.
         """

@@ -11,6 +11,9 @@ if TYPE_CHECKING:  # a run on files needs no MIDI driver
     from engine.ports import InputPort
 
 
+UPCOMING_EVENTS = 32  # shown together: a performer thinks faster of many, but while it does, none leaves
+
+
 class Source(Protocol):
     @property
     def exhausted(self) -> bool:
@@ -24,6 +27,9 @@ class Source(Protocol):
 
     def receive_waiting(self) -> list[Event]:
         """Return the further events that have come together with the one just received, without waiting."""
+
+    def upcoming(self) -> list[Event]:
+        """Return the next of the events that are known before their time, or [] until those that were returned last are received."""
 
     def wake(self) -> None:
         """End a wait that is going on, or else the next one. Safe from any thread and from a signal handler."""
@@ -56,6 +62,9 @@ class PortSource:
             events.append(event)
         return events
 
+    def upcoming(self) -> list[Event]:
+        return []
+
     def wake(self) -> None:
         self._port.inbox.put(None)
 
@@ -70,6 +79,7 @@ class FileSource:
         self._events = timeline.events
         self._clock = clock
         self._next = 0
+        self._shown = 0  # how many were upcoming, from the first on
         self._start_ns = 0
         self._alarm: queue.SimpleQueue[Any] = queue.SimpleQueue()  # nothing comes through it but the call to wake
 
@@ -92,11 +102,15 @@ class FileSource:
         return event._replace(time_ns=due_ns)
 
     def receive_waiting(self) -> list[Event]:
-        """What the file has at the same time: on every clock the same, so that a file is performed the same."""
-        first = self._next
-        while not self.exhausted and self._events[self._next].time_ns == self._events[first - 1].time_ns:
-            self._next += 1
-        return [event._replace(time_ns=self._start_ns + event.time_ns) for event in self._events[first : self._next]]
+        return []
+
+    def upcoming(self) -> list[Event]:
+        """On every clock the same ones together, so that a file is performed the same."""
+        if self._next < self._shown:
+            return []
+        shown = self._events[self._next : self._next + UPCOMING_EVENTS]
+        self._shown += len(shown)
+        return [event._replace(time_ns=self._start_ns + event.time_ns) for event in shown]
 
     def wake(self) -> None:
         self._alarm.put(None)

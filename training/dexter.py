@@ -20,7 +20,7 @@ from training.dexter_figures import figures, predict_piece
 
 # beat period, velocity, timing, articulation, pedal, pedal between, change, return
 COLUMN_WEIGHTS = (1.0, 1.0, 0.7, 1.0, 0.4, 0.4, 0.2, 0.2)
-VALIDATIONS = 2  # in a run; the last at its end
+VALIDATIONS = 5  # in a run; the last at its end
 
 
 class DexterTrainingConfig(BaseModel):

@@ -28,9 +28,9 @@ import numpy as np
 
 from engine.bench.delivery import LOST, Answers, Delivery
 from engine.bench.figures import DIGITS, Distribution, describe
-from engine.bench.machine import MEGABYTE, Machine, describe_machine, resident_bytes
+from engine.bench.machine import MEGABYTE, Machine, StolenTime, describe_machine, resident_bytes
 from engine.bench.prober import Target, play
-from engine.bench.programs import Program, jack_server
+from engine.bench.programs import Program, jack_server, may_schedule_in_real_time
 from engine.bench.takes import BIG_CHORD_NOTES, NS_PER_S, Slot, live_pattern
 from engine.errors import PerfLiveError
 from engine.events import is_note_on
@@ -51,6 +51,8 @@ class Compared:
 @dataclass(frozen=True)
 class LiveReport:
     machine: Machine
+    real_time: bool  # whether the JACK server and its clients' driver threads could be scheduled before all others
+    stolen: float | None  # share of the processors' time that a virtual machine's host took: from about 0.005 on, it shows in the figures
     performer: str
     seconds: float  # that the pattern took
     notes_per_s: float
@@ -93,7 +95,9 @@ def measure(seconds: float, performer: str, on_progress: Callable[[float], None]
     """
     machine = describe_machine()  # before we are a load ourselves
     slots = live_pattern(seconds, seed)
+    stolen_time = StolenTime()
     run = _run(slots, performer, on_progress)
+    stolen = stolen_time.share()
     sent = _flatten(slots)
     messages = [each.message for each in sent]
     echo, live = (Answers(messages, target.sent_ns, target.received) for target in run.targets)
@@ -102,6 +106,8 @@ def measure(seconds: float, performer: str, on_progress: Callable[[float], None]
     apart = np.array([each.apart for each in sent])
     return LiveReport(
         machine=machine,
+        real_time=may_schedule_in_real_time(),
+        stolen=None if stolen is None else round(stolen, 4),
         performer=performer,
         seconds=round(run.seconds, 1),
         notes_per_s=round(float(is_note.sum()) / run.seconds, 1),

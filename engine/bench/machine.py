@@ -10,6 +10,7 @@ from pathlib import Path
 
 MEGABYTE = 1_000_000
 KIBIBYTE = 1024
+STOLEN = 7
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,30 @@ def _processor() -> str:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
+
+
+class StolenTime:
+    """Counts, from its making on, the processor time that the host of a virtual machine gave to others."""
+
+    def __init__(self) -> None:
+        self._began = _processor_times()
+
+    def share(self) -> float | None:
+        """Return the share of all time that was taken, 0 to 1; None where the system does not tell."""
+        now = _processor_times()
+        if self._began is None or now is None:
+            return None
+        passed = [after - before for before, after in zip(self._began, now, strict=True)]
+        return passed[STOLEN] / max(sum(passed), 1)
+
+
+def _processor_times() -> list[int] | None:
+    """Return the time spent so far by kind: user, nice, system, idle, input, two kinds of interrupts, stolen."""
+    try:
+        with Path("/proc/stat").open(encoding="ascii") as file:
+            return [int(ticks) for ticks in file.readline().split()[1 : STOLEN + 2]]
+    except OSError:
+        return None
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from engine.ports import list_ports
 
 SERVER = "JACK_DEFAULT_SERVER"
 RATE_HZ, PERIOD_FRAMES = 48_000, 64
+PRIORITY = 10  # of the server and its clients' driver threads, in real time: JACK's own default
 PATIENCE_S = 20  # for a program to begin or to end
 POLL_S = 0.05
 
@@ -22,7 +23,8 @@ POLL_S = 0.05
 def jack_server() -> Iterator[None]:
     """The server that JACK_DEFAULT_SERVER names, or one of our own for the time of the block.
 
-    Ours runs on the dummy driver, without sound card, and synchronously (-S), so that it loses nothing under load. Raises PerfLiveError.
+    Ours runs on the dummy driver, without sound card, synchronously (-S), so that it loses nothing under load, and, where this process may
+    ask for that, with the real-time scheduling that musicians run JACK with. Raises PerfLiveError.
     """
     if SERVER in os.environ:
         list_ports("jack")
@@ -31,7 +33,8 @@ def jack_server() -> Iterator[None]:
     if not shutil.which("jackd"):
         raise PerfLiveError("jackd is not installed, and perf-bench live plays through a JACK server; install jackd2 with apt")
     os.environ[SERVER] = f"perf-bench-{os.getpid()}"
-    options = ["-S", "-r", "-n", os.environ[SERVER], "-d", "dummy", "-r", str(RATE_HZ), "-p", str(PERIOD_FRAMES)]
+    scheduling = ["-R", "-P", str(PRIORITY)] if may_schedule_in_real_time() else ["-r"]
+    options = ["-S", *scheduling, "-n", os.environ[SERVER], "-d", "dummy", "-r", str(RATE_HZ), "-p", str(PERIOD_FRAMES)]
     server = subprocess.Popen(  # noqa: S603
         ["jackd", *options],  # noqa: S607
         stdin=subprocess.DEVNULL,
@@ -46,6 +49,19 @@ def jack_server() -> Iterator[None]:
         server.terminate()  # not killed: it would keep one of the eight places that JACK has for servers
         server.wait(PATIENCE_S)
         del os.environ[SERVER]
+
+
+def may_schedule_in_real_time() -> bool:
+    """Return whether the system lets this process, and so a JACK server that it starts, run before all others."""
+    if not hasattr(os, "sched_setscheduler"):
+        return False
+    usual, priority = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
+    except PermissionError:
+        return False
+    os.sched_setscheduler(0, usual, priority)
+    return True
 
 
 def _await(server: "subprocess.Popen[bytes]") -> None:

@@ -22,7 +22,9 @@ def print_live(report: "LiveReport") -> None:
     console = Console()
     played = f"{report.seconds:g} s, {report.notes_per_s:g} notes a second, {report.big_chords} ten-note chords"
     console.print(f"perf-live with {report.performer} beside a bare echo through JACK: {played}", soft_wrap=True)
-    console.print(_machine(report.machine), soft_wrap=True)
+    stolen = "unknown" if report.stolen is None else f"{report.stolen:.2%}"
+    console.print(f"{_machine(report.machine)}; taken by the host meanwhile: {stolen}", soft_wrap=True)
+    console.print(f"JACK in real time: {_word(report.real_time)}")
     console.print(_deliveries(report))
     table = _table("milliseconds", *DISTRIBUTION)
     for title, compared in (

@@ -93,6 +93,7 @@ class VelocityStream:
         self._seed = seed
         self._answer, self._memory = model.answer.create_stepper(), model.memory.create_stepper()
         self._rows = self._answer.inputs["memory"][0]  # one a note, the latest last; zeros for those that are not remembered
+        self._memories = np.empty((10, *self._rows.shape), np.float32)  # of a chord's notes; kept, as memory that is new is slow
         self._begin(controls)
 
     def _begin(self, controls: Mapping[str, float]) -> None:
@@ -122,13 +123,10 @@ class VelocityStream:
         return [event._replace(message=note_on(channel_of(message), message[1], velocity))]
 
     def foresee(self, events: Sequence[Event]) -> None:
-        """Think of the notes of a chord in one run, in which the weights are read once."""
+        """Think of many notes in one run of each model, in which the weights are read once."""
         times_s = [self._time_s(event) for event in events]
-        self._recall(times_s[0])
-        if self._is_due(times_s[-1]) or times_s[-1] - times_s[0] >= MEMORY_DELAY_S:
-            return  # they are further apart than a chord: the later ones are to know more
         heard = [self._hear(time_s, event.message) for time_s, event in zip(times_s, events, strict=True)]
-        notes = [(time_s, note) for time_s, note in zip(times_s, heard, strict=True) if note]
+        notes = [Unremembered(time_s, note) for time_s, note in zip(times_s, heard, strict=True) if note]
         answers = iter(self._think_together(notes) if notes else ())
         self._foreseen.extend((time_s, next(answers) if note else None) for time_s, note in zip(times_s, heard, strict=True))
 
@@ -152,21 +150,41 @@ class VelocityStream:
             self._recall(time_s)
             _describe(note, self._answer.inputs)
             quantiles = self._answer.step()["quantiles"][0]
-        self._keep(time_s, note)
+        self._keep(Unremembered(time_s, note))
         return quantiles
 
-    def _think_together(self, notes: list[tuple[float, HeardNote]]) -> np.ndarray:
-        """Return the quantiles of the notes of a chord, [notes, 17]: each knows what the first one does, at a greater distance."""
-        inputs = chunk_inputs([note for _, note in notes])
-        memory = np.zeros((len(notes), *self._rows.shape), np.float32)
-        for distance in range(len(notes)):
-            memory[distance, : len(self._rows) - distance] = self._rows[distance:]
-        for time_s, note in notes:
-            self._keep(time_s, note)
-        return self._answer.step_chunk({**inputs, "memory": memory})["quantiles"]
+    def _think_together(self, notes: list[Unremembered]) -> np.ndarray:
+        """Return the quantiles of several notes, [notes, 17], each from the memory that it is to know."""
+        self._recall(notes[0].time_s)
+        pending = self._unremembered + notes
+        if _is_due(pending[0], notes[-1].time_s):
+            self._remember(pending)
+        length, count = len(self._rows), len(notes)
+        if count > len(self._memories):
+            self._memories = np.empty((count, *self._rows.shape), np.float32)
+        memory = self._memories[:count]
+        rows = np.zeros((length + count, self._rows.shape[1]), np.float32)
+        rows[:length] = self._rows
+        first, known = length + count - len(pending), 0
+        for index, note in enumerate(notes):
+            while _is_due(pending[known], note.time_s):
+                rows[first + known] = pending[known].row
+                known += 1
+            memory[index] = rows[index : index + length]
+        for note in notes:
+            self._keep(note)
+        return self._answer.step_chunk({**chunk_inputs([each.note for each in notes]), "memory": memory})["quantiles"]
 
-    def _keep(self, time_s: float, note: HeardNote) -> None:
-        self._unremembered.append(Unremembered(time_s, note))
+    def _remember(self, pending: list[Unremembered]) -> None:
+        """Compute what is to be remembered of all these notes."""
+        waiting = [each for each in pending if each.row is None]
+        if waiting:
+            rows = self._memory.step_chunk(chunk_inputs([each.note for each in waiting]))["rows"]
+            for each, row in zip(waiting, rows, strict=True):
+                each.row = row
+
+    def _keep(self, note: Unremembered) -> None:
+        self._unremembered.append(note)
         if len(self._unremembered) > len(self._rows):
             del self._unremembered[0]  # no later note looks that far back
         self._without_row = min(self._without_row + 1, len(self._rows))
@@ -175,7 +193,7 @@ class VelocityStream:
         """Bring the memory to what a note at ``time_s`` is to know."""
         if self._without_row:
             self._make_room()
-        while self._is_due(time_s):
+        while self._unremembered and _is_due(self._unremembered[0], time_s):
             if self._unremembered[0].row is None:
                 self.rest()
             self._rows[-len(self._unremembered)] = self._unremembered[0].row
@@ -185,9 +203,6 @@ class VelocityStream:
         self._rows[: -self._without_row] = self._rows[self._without_row :]
         self._rows[-self._without_row :] = 0
         self._without_row = 0
-
-    def _is_due(self, time_s: float) -> bool:
-        return bool(self._unremembered) and self._unremembered[0].time_s <= time_s - MEMORY_DELAY_S
 
     def rest(self) -> bool:
         """Compute what is to be remembered of one note, the first of which it is not yet; return whether there are more."""
@@ -222,6 +237,11 @@ class VelocityStream:
 
     def reset(self) -> None:
         self._begin(self._expression.controls)
+
+
+def _is_due(note: Unremembered, time_s: float) -> bool:
+    """Return whether a note at ``time_s`` is to know of ``note``."""
+    return note.time_s <= time_s - MEMORY_DELAY_S
 
 
 def follow(tracker: NoteTracker, time_s: float, message: bytes) -> None:

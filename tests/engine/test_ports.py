@@ -10,7 +10,7 @@ from engine.clock import MonotonicClock, VirtualClock
 from engine.errors import PerfLiveError, UsageError
 from engine.events import note_on
 from engine.midi_file import MidiTimeline
-from engine.sources import FileSource, PortSource
+from engine.sources import UPCOMING_EVENTS, FileSource, PortSource
 
 NAMES = ["Piano:left 20:0", "Piano:right 20:1", "piano", "Synth:in"]
 
@@ -185,13 +185,18 @@ def test_a_file_is_received_as_the_clock_reaches_it():
     assert clock.now_ns() == 1010
 
 
-def test_what_a_file_has_at_the_same_time_is_received_together():
-    source = FileSource(MidiTimeline([ports.Event(5, b"\xf8"), ports.Event(5, b"\xfa"), ports.Event(9, b"\xfc")]), VirtualClock(1000))
+def test_a_file_shows_what_is_coming_once_and_in_blocks():
+    block = UPCOMING_EVENTS
+    events = [ports.Event(time_ns, b"\xf8") for time_ns in range(block + 1)]
+    source = FileSource(MidiTimeline(events), VirtualClock(1000))
     source.start(1000)
-    assert source.receive(None) == ports.Event(1005, b"\xf8")
-    assert source.receive_waiting() == [ports.Event(1005, b"\xfa")]
-    assert source.receive(None) == ports.Event(1009, b"\xfc")
-    assert source.receive_waiting() == [] and source.exhausted
+    assert source.upcoming() == [ports.Event(1000 + time_ns, b"\xf8") for time_ns in range(block)]
+    for _ in range(block):
+        assert source.upcoming() == []
+        source.receive(None)
+    assert source.upcoming() == [ports.Event(1000 + block, b"\xf8")]
+    assert source.receive(None) == ports.Event(1000 + block, b"\xf8")
+    assert source.upcoming() == [] and source.exhausted
 
 
 def test_what_waits_at_a_port_is_received_together_and_a_call_to_wake_is_not_lost():
