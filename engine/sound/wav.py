@@ -16,6 +16,7 @@ SAMPLE_RATE = 44100
 CHUNK_FRAMES = 512 * BLOCK_FRAMES  # 0.7 s: what is in memory at a time
 QUIET = 1e-4  # -80 dB: the tail ends here
 LONGEST_TAIL_S = 12.0
+MOST_FRAMES = (2**32 - 44) // 4  # 6 h 45 min: the format counts its bytes, four a frame, with 32 bits, and 44 are its header
 QUEUE_LENGTH = 4096  # messages waiting for the renderer; only an offline run ever fills it, and then waits
 
 
@@ -26,7 +27,8 @@ class _Abandoned(Exception):
 class WavSink:
     """Renders in a thread of its own, so that ``send`` returns at once and a live take is not held up (see engine/sinks.py).
 
-    ``send`` and ``close`` raise PerfLiveError when the rendering has failed (a full disk).
+    ``send`` and ``close`` raise PerfLiveError when the rendering has failed (a full disk). A file that is full is kept whole, and the music
+    goes on without it: ``close`` then says so.
     """
 
     def __init__(self, path: Path, sound_font: Path | None = None):
@@ -61,6 +63,8 @@ class WavSink:
                 raise
         self._synthesizer.close()
         self._raise_error()
+        if self._frames_written == MOST_FRAMES:
+            raise PerfLiveError(f"{str(self._path)!r} holds 6 h 45 min, the most that a WAV file can; use --record, which keeps all notes")
 
     def abort(self) -> None:
         self._abandoned = True
@@ -97,13 +101,14 @@ class WavSink:
         self._render_tail(file)
 
     def _render_until(self, file: wave.Wave_write, frame: int) -> None:
+        frame = min(frame, MOST_FRAMES)
         while self._frames_written < frame:
             self._write(file, self._synthesizer.render(min(CHUNK_FRAMES, frame - self._frames_written)))
 
     def _render_tail(self, file: wave.Wave_write) -> None:
-        end = self._frames_written + int(LONGEST_TAIL_S * SAMPLE_RATE)
+        end = min(self._frames_written + int(LONGEST_TAIL_S * SAMPLE_RATE), MOST_FRAMES)
         while self._frames_written < end:
-            samples = self._synthesizer.render(CHUNK_FRAMES)
+            samples = self._synthesizer.render(min(CHUNK_FRAMES, end - self._frames_written))
             self._write(file, samples)
             if np.abs(samples).max() < QUIET:
                 return

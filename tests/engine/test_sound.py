@@ -10,7 +10,7 @@ import pytest
 
 from engine.errors import PerfLiveError
 from engine.events import Event, control_change, note_off, note_on
-from engine.sound import fluidsynth
+from engine.sound import fluidsynth, wav
 from engine.sound.fluidsynth import LINEAR_PEAK, Synthesizer, find_sound_font, limit, load_fluidsynth
 from engine.sound.wav import SAMPLE_RATE, WavSink
 
@@ -126,6 +126,18 @@ def test_the_same_events_give_the_same_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.sound
+def test_a_wav_that_is_full_is_kept_and_closing_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wav, "MOST_FRAMES", SAMPLE_RATE)
+    sink = WavSink(tmp_path / "week.wav")
+    sink.start(0)
+    for second in range(5000):  # more than wait in the queue
+        sink.send(Event(second * 1_000_000_000, note_on(0, 60, 100)))
+    with pytest.raises(PerfLiveError, match="the most that a WAV file can"):
+        sink.close()
+    with wave.open(str(tmp_path / "week.wav")) as file:
+        assert file.getnframes() == SAMPLE_RATE
+
+
 def test_an_abandoned_wav_leaves_nothing(tmp_path: Path) -> None:
     sink = WavSink(tmp_path / "take.wav")
     sink.start(0)
