@@ -17,6 +17,7 @@ TASKS = {
     "article-velocity": "training.article_velocity",
     "dexter": "training.dexter",
     "dexter-denoiser": "training.dexter_denoiser",
+    "performance-rnn": "training.performance_rnn",
 }
 
 

@@ -1,0 +1,53 @@
+"""Performance RNN in PyTorch: layers of LSTM over events, told what is coming and given its state explicitly."""
+
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+
+from models.performance_rnn.representation import CONTROLS, EventCodec
+
+
+class PerformanceRNNConfig(BaseModel):
+    """Sizes. ``steps_per_second`` chooses the vocabulary: 125 for the paper's 413 events, 100 for Magenta's 388.
+
+    ``embedding`` is the width of the table an event is looked up in, in place of a one-hot vector.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    steps_per_second: Literal[100, 125] = 125
+    embedding: int = 128
+    width: int = 512
+    layers: int = 3
+
+    @property
+    def codec(self) -> EventCodec:
+        return EventCodec(self.steps_per_second)
+
+
+class PerformanceRNN(nn.Module):
+    """Events so far and what is wanted of the next -> logits of the next event."""
+
+    def __init__(self, config: PerformanceRNNConfig):
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(config.codec.events, config.embedding)
+        self.lstm = nn.LSTM(config.embedding + CONTROLS, config.width, config.layers, batch_first=True)
+        self.output = nn.Linear(config.width, config.codec.events)
+        for name, parameter in self.lstm.named_parameters():
+            if name.startswith("bias_ih"):
+                with torch.no_grad():
+                    parameter[config.width : 2 * config.width] = 1.0  # remember at first
+
+    def initial_state(self, batch: int) -> tuple[Tensor, Tensor]:
+        """Return the state before any event: hidden and cell, both [layers, B, width] of zeros."""
+        zeros = self.output.weight.new_zeros(self.config.layers, batch, self.config.width)
+        return zeros, zeros.clone()
+
+    def forward(self, event: Tensor, controls: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Take events [B, T] and controls [B, T, 22] of the events after them; return logits [B, T, events] and the state after."""
+        described = torch.cat((self.embedding(event), controls), -1)
+        outputs, (hidden, cell) = self.lstm(described, (hidden, cell))
+        return self.output(outputs), hidden, cell
