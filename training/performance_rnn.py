@@ -83,8 +83,8 @@ class LaneSampler(torch.utils.data.IterableDataset):
         notes = self.notes.performance(performance)
         if not len(notes):
             return
-        semitones = self.random.integers(-self.config.transpose_semitones, self.config.transpose_semitones + 1)
-        semitones = int(np.clip(semitones, -notes["pitch"].min(), PITCHES - 1 - notes["pitch"].max()))
+        reach = self.config.transpose_semitones
+        semitones = int(np.clip(self.random.integers(-reach, reach + 1), -notes["pitch"].min(), PITCHES - 1 - notes["pitch"].max()))
         codec = self.config.network.codec
         events, density, histogram = encode_performance(codec, notes, self.random.choice(self.config.stretch), semitones)
         inputs, length = inputs_of(codec, events), self.config.events_per_window
