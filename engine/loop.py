@@ -6,16 +6,19 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.clock import Clock, VirtualClock
 from engine.controls import Control
 from engine.errors import PerfLiveError
 from engine.events import DRUM_CHANNEL, Event, channel_of, is_channel_message, is_control_change, is_note_on
-from engine.performer import Performer, PerformerStream
+from engine.performer import Performer, PerformerStream, WindowedStream
 from engine.sender import Sender, ThreadSender
 from engine.sinks import Sink
 from engine.sources import Source
+
+if TYPE_CHECKING:
+    from engine.performers.dexter_supply import Counts
 
 SWITCH_INTERVAL_S = 0.0005
 CHORD_NS = 10_000_000  # a note that follows another within this belongs to its chord
@@ -33,6 +36,7 @@ class Report:
     late: int  # of what was sent, how many more than 10 ms after they were due
     most_lateness_ns: int
     stopped: bool  # by stop(), before the input ended
+    windows: "Counts | None" = None  # of a performer that looks ahead in windows
 
 
 class Engine:
@@ -65,7 +69,8 @@ class Engine:
         self._deadline_ns = deadline_ns
         self._keep_incomplete = keep_incomplete
         self._latency_ns = performer.latency_ns
-        live = not isinstance(clock, VirtualClock)
+        self._windowed = stream if isinstance(stream, WindowedStream) else None
+        self._live = live = not isinstance(clock, VirtualClock)
         self._answers_at_once = live and performer.latency_ns == 0
         self._sender = ThreadSender(self._sinks, clock, self.fail) if live and performer.latency_ns else Sender(self._sinks, clock)
         self._failure: BaseException | None = None
@@ -113,10 +118,19 @@ class Engine:
     def report(self) -> Report:
         scheduler = self._sender.scheduler
         return Report(
-            self._events_in, scheduler.sent, self._notes, self._degraded, scheduler.late, scheduler.most_lateness_ns, self._stopping
+            self._events_in,
+            scheduler.sent,
+            self._notes,
+            self._degraded,
+            scheduler.late,
+            scheduler.most_lateness_ns,
+            self._stopping,
+            self._windowed.counts if self._windowed else None,
         )
 
     def _start(self) -> None:
+        if self._windowed and self._live:
+            self._call(self._windowed.work_ahead)
         start_ns = self._clock.now_ns()
         for sink in self._sinks:
             sink.start(start_ns + self._latency_ns)
@@ -186,6 +200,8 @@ class Engine:
                 self._last_note_ns = event.time_ns
             self._sender.put(self._call(self._stream.feed, event, late))
         else:
+            if self._windowed and not is_channel_message(message):
+                self._call(self._windowed.follow_clock, event)
             self._sender.put((event._replace(time_ns=event.time_ns + self._latency_ns) if self._latency_ns else event,))
 
     def _mapped_control(self, message: bytes) -> Control | None:
@@ -220,6 +236,8 @@ class Engine:
 
     def _close(self, complete: bool) -> None:
         """Close the sinks, then the source: letting go of a JACK input first would take the last messages from their receivers."""
+        if self._windowed:
+            self._attempt(self._windowed.close)
         for sink in self._sinks:
             self._attempt(sink.close if complete else sink.abort)
         self._attempt(self._source.close)

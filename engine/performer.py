@@ -12,6 +12,7 @@ from engine.events import Event
 
 if TYPE_CHECKING:
     from engine.performers.dexter_stream import ScoreStream
+    from engine.performers.dexter_supply import Counts
     from engine.piece import Piece
 
 
@@ -63,6 +64,22 @@ class Performer(Protocol):
 
     def create_stream(self, seed: int, controls: Mapping[str, float]) -> PerformerStream:
         """Return a new stream; ``controls`` holds a checked value for some or all of the controls."""
+
+
+@runtime_checkable
+class WindowedStream(Protocol):
+    """A stream that looks ahead in windows which take time to compute, and follows the sender's beat."""
+
+    counts: "Counts"  # what became of the windows
+
+    def work_ahead(self) -> None:
+        """From now on let a worker compute, and do without what is not ready in time: live, where time waits for nobody."""
+
+    def follow_clock(self, event: Event) -> None:
+        """Hear of a system message (MIDI clock, start, stop, song position), which goes past the performer."""
+
+    def close(self) -> None:
+        """End the worker."""
 
 
 @runtime_checkable

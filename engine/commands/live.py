@@ -4,7 +4,7 @@ import sys
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,9 @@ from engine.commands.signals import stop_on_signals
 from engine.errors import UsageError
 from engine.loop import Engine, Report
 from engine.performers.registry import DEFAULT_PERFORMER, DEFAULT_SCORE_PERFORMER
+
+if TYPE_CHECKING:
+    from engine.performers.dexter_supply import Counts
 
 app = typer.Typer(add_completion=False)
 
@@ -67,7 +70,7 @@ def live(
         report = engine.run()
     if report.stopped and ends.all_files:
         raise KeyboardInterrupt  # nothing was written
-    _print_report(report, opened.audio.underruns if opened.audio else 0)
+    _print_report(report, opened.audio.underruns if opened.audio else 0, report.windows)
 
 
 def _play_score(ends: Ends, setup: options.Setup, performance: options.Performance, clock: Clock) -> None:
@@ -86,16 +89,15 @@ def _play_score(ends: Ends, setup: options.Setup, performance: options.Performan
         stream.supply.close()
     if report.stopped and ends.all_files:
         raise KeyboardInterrupt  # nothing was written
-    counts = stream.supply.counts
-    windows = f", {counts.windows} windows ({counts.reduced} with fewer steps, {counts.carried} bridged)"
-    _print_report(replace(report, notes=stream.notes), opened.audio.underruns if opened.audio else 0, windows)
+    _print_report(replace(report, notes=stream.notes), opened.audio.underruns if opened.audio else 0, stream.supply.counts)
 
 
-def _print_report(report: Report, underruns: int, more: str = "") -> None:
+def _print_report(report: Report, underruns: int, counts: "Counts | None") -> None:
+    windows = f", {counts.windows} windows ({counts.reduced} with fewer steps, {counts.carried} bridged)" if counts else ""
     late = f"{report.late} late (at most {report.most_lateness_ns / 1e6:.1f} ms)" if report.late else "0 late"
     ending = "stopped" if report.stopped else "finished"
     sound = f", {underruns} audio underruns" if underruns else ""
-    print(f"{ending}: {report.notes} notes, {late}, {report.degraded} degraded{more}{sound}", flush=True)
+    print(f"{ending}: {report.notes} notes, {late}, {report.degraded} degraded{windows}{sound}", flush=True)
 
 
 def _watch(engine: Engine, opened: Opened) -> AbstractContextManager[None]:

@@ -72,12 +72,19 @@ class Setup:
 
     def perform(self, path: Path, repeats: bool, ahead: bool) -> Performance:
         """Read a score and begin to perform it. Raises PerfLiveError, and UsageError where the performer plays no scores."""
-        if not isinstance(self.performer, ScorePerformer):
-            raise UsageError(f"the performer {self.performer.name!r} plays no scores; choose --performer {DEFAULT_SCORE_PERFORMER}")
+        performer = self.score_performer()
         from engine.piece import read_piece
 
         piece = read_piece(path, "play" if repeats else "skip")
         return Performance(piece, self.performer.perform(piece, self.seed, self.controls, ahead))
+
+    def score_performer(self) -> ScorePerformer:
+        """Return the performer, if it plays scores. Raises UsageError."""
+        if isinstance(self.performer, ScorePerformer):
+            return self.performer
+        if self.performer.name == DEFAULT_SCORE_PERFORMER:
+            raise UsageError("--lookahead is for live notes and MIDI files, and a score is known to its end; leave --lookahead out")
+        raise UsageError(f"the performer {self.performer.name!r} plays no scores; choose --performer {DEFAULT_SCORE_PERFORMER}")
 
     def create_score_engine(
         self, performance: Performance, source: Source, sinks: Sequence[Sink], clock: Clock, keep_incomplete: bool

@@ -56,6 +56,9 @@ def render(
     if (no_repeats or timing) and not any(isinstance(setup.performer, ScorePerformer) for setup in setups.values()):
         raise UsageError("--no-repeats and --timing are for scores; leave them out, or give --performer dexter")
 
+    if lookahead and True in setups:
+        setups[True].score_performer()
+
     def render_one(job: Job) -> Report:
         setup = setups[job.is_score]
         if job.is_score or isinstance(setup.performer, ScorePerformer):

@@ -6,6 +6,7 @@ worker ahead of that.
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from engine.errors import PerfLiveError, UsageError
 from engine.model import Model
 from engine.performer import PerformerStream
 from engine.performers.dexter_controls import CONTROLS, written_columns
+from engine.performers.dexter_live import DexterLookaheadPerformer
 from engine.performers.dexter_stream import ScoreStream
 from engine.performers.dexter_supply import Supply, WorkerSupply
 from engine.piece import Piece
@@ -28,16 +30,21 @@ MEAN_SYSTEM, DENOISE_SYSTEM = "dexter-mean", "dexter-denoise"
 MEAN_FILE, DENOISE_FILE = "dexter_mean.onnx", "dexter_denoise.onnx"
 
 
-def load_performer(model: Path | None, lookahead_s: float | None) -> "DexterPerformer":
-    """Return the performer; ``model`` is a folder with both graphs, in place of those that ship. Raises PerfLiveError, UsageError."""
-    if lookahead_s:
-        raise UsageError("--lookahead: the performer 'dexter' plays scores, which it knows to their end; leave --lookahead out")
+@overload
+def load_performer(model: Path | None, lookahead_s: None) -> "DexterPerformer": ...
+@overload
+def load_performer(model: Path | None, lookahead_s: float | None) -> "DexterPerformer | DexterLookaheadPerformer": ...
+def load_performer(model: Path | None, lookahead_s: float | None) -> "DexterPerformer | DexterLookaheadPerformer":
+    """Return the performer, of scores or, with look-ahead, of live notes; ``model`` is a folder with both graphs, in place of those that
+    ship. Raises PerfLiveError, UsageError.
+    """
     if model is not None and not model.is_dir():
         raise UsageError(f"--model {str(model)!r}: the performer 'dexter' has two files; give the folder of {MEAN_FILE} and {DENOISE_FILE}")
     mean, denoise = (model / name if model else pretrained(name) for name in (MEAN_FILE, DENOISE_FILE))
-    return DexterPerformer(
+    performer = DexterPerformer(
         Model(mean, MEAN_SYSTEM, REPRESENTATION_VERSION), Model(denoise, DENOISE_SYSTEM, REPRESENTATION_VERSION)
     )
+    return performer.looking_ahead(lookahead_s) if lookahead_s else performer
 
 
 class OnnxNetworks:
@@ -84,7 +91,11 @@ class DexterPerformer:
         self._scales = Scales(np.array(constants["residual_deviation"]), np.array(constants["gains"]), offsets)
 
     def create_stream(self, seed: int, controls: Mapping[str, float]) -> PerformerStream:
-        raise UsageError("the performer 'dexter' plays scores; give one with --score FILE, or choose another performer for what you play")
+        raise UsageError("the performer 'dexter' must know what follows: give a score with --score FILE, or --lookahead 2 for live notes")
+
+    def looking_ahead(self, lookahead_s: float) -> DexterLookaheadPerformer:
+        """Return the performer of live notes."""
+        return DexterLookaheadPerformer(self._networks, self._scales, self._window, lookahead_s)
 
     def sampler(self, score: Score, seed: int, thousand_steps: bool = False) -> WindowSampler:
         """Return what samples the windows of ``score``; ``thousand_steps`` as the paper does, to compare with."""

@@ -13,6 +13,7 @@ Columns = dict[str, np.ndarray]
 
 UNKNOWN_BEAT_PERIOD = -1.0  # log2 of seconds a quarter: what the tempo is relative to where none is notated
 SAME_ONSET_QUARTERS = 1e-6
+ONSETS_A_QUARTER = 2  # assumed of notes that are not known
 PITCH_BUMPS = np.arange(24, 109, 12)
 NOTATED_QUARTERS = np.sort(np.outer(2.0 ** np.arange(-5, 4), [1, 4 / 3, 1.5]).ravel())  # plain, of a triplet, dotted
 METRES = (2, 3, 4, 6, 9, 12)
@@ -31,9 +32,12 @@ CURVE[[BEAT_PERIOD, TIMING, ARTICULATION]] = 3.0
 MOST_NORMALISED = 8.0  # a sampled value beyond is no performance
 
 
-def note_features(score_columns: np.ndarray) -> np.ndarray:
-    """Return (N, len(FEATURES)) float32 of score columns (N, len(SCORE_COLUMNS)), rows in a score's order, N at least 1."""
-    features = _columns(score_columns)
+def note_features(score_columns: np.ndarray, before_quarters: float = 0.0, after_quarters: float = 0.0) -> np.ndarray:
+    """Return (N, len(FEATURES)) float32 of score columns (N, len(SCORE_COLUMNS)), rows in a score's order, N at least 1.
+
+    When these are not all notes of the piece, ``before_quarters`` and ``after_quarters`` say how much of it lies on either side.
+    """
+    features = _columns(score_columns, before_quarters, after_quarters)
     return np.stack([features[name] for name in FEATURES], axis=1).astype(np.float32)
 
 
@@ -70,7 +74,7 @@ def _notated_period(score_columns: np.ndarray) -> np.ndarray:
     return np.where(_of(score_columns, "tempo_known") > 0, _of(score_columns, "beat_period"), UNKNOWN_BEAT_PERIOD)
 
 
-def _columns(score_columns: np.ndarray) -> Columns:
+def _columns(score_columns: np.ndarray, before: float = 0.0, after: float = 0.0) -> Columns:
     score = dict(zip(SCORE_COLUMNS, score_columns.T, strict=True))
     _, group = np.unique(np.round(score["onset_quarter"] / SAME_ONSET_QUARTERS), return_inverse=True)
     return (
@@ -78,7 +82,7 @@ def _columns(score_columns: np.ndarray) -> Columns:
         | _voice(score)
         | _durations(score, group)
         | _metre(score)
-        | _place(score, group)
+        | _place(score, group, before, after)
         | _tempo(score, group)
         | _velocity(score, group)
         | _markings(score, group)
@@ -194,16 +198,16 @@ def _metre(score: Columns) -> Columns:
     return features
 
 
-def _place(score: Columns, group: np.ndarray) -> Columns:
+def _place(score: Columns, group: np.ndarray, before: float, after: float) -> Columns:
     """Return where the note is in the piece: the last beats carry much of the tempo."""
     onset = score["onset_quarter"]
-    since, until = onset - onset.min(), onset.max() - onset
+    since, until = onset - onset.min() + before, onset.max() - onset + after
     measure = np.where(score["measure_quarter"] > 0, score["measure_quarter"], 4)
     features = {
         "place": since / max(float((since + until).max()), 1.0),
         "since_beginning": _log(1 + since, 1, 1024) / 2,
         "until_end": _log(1 + until, 1, 1024) / 2,
-        "onsets_until_end": _log(1.0 + group.max() - group, 1, 1024) / 2,
+        "onsets_until_end": _log(1.0 + group.max() - group + ONSETS_A_QUARTER * after, 1, 1024) / 2,
         "length": _log(1 + since + until, 1, 4096) / 2,
     }
     for measures in (0.25, 1, 4):

@@ -107,10 +107,13 @@ class WindowSampler:
         seed: int,
         reference: np.ndarray | None = None,
         thousand_steps: bool = False,
+        first_note: int = 0,
+        average: np.ndarray | None = None,
     ):
         """``features`` (N, F) of all notes, ``window`` in notes. ``reference`` (N, 8): normalised columns to transfer from, NaN unknown.
 
-        ``thousand_steps``: sample as the paper does, whatever the settings say, to compare with.
+        ``thousand_steps``: sample as the paper does, whatever the settings say, to compare with. Of a piece that is still growing only a
+        part may be there: ``features`` then begin with the note ``first_note``, and ``average`` (8,) stands for the piece's.
         """
         self._networks = networks
         self._features = features
@@ -120,6 +123,8 @@ class WindowSampler:
         self._seed = seed
         self._reference = reference
         self._thousand_steps = thousand_steps
+        self._first_note = first_note
+        self._average = average
 
     def begin(self, first_note: int = 0) -> State:
         """Return the state from which ``first_note`` is the next to be committed; nothing before it is fixed."""
@@ -127,11 +132,14 @@ class WindowSampler:
         rows, flags = np.zeros((past, COLUMNS), np.float32), np.zeros((past, 1), np.float32)
         return State(first_note, rows, rows, rows, flags, np.zeros((past, self._networks.descriptors), np.float32), flags)
 
-    def next(self, state: State, settings: Settings) -> tuple[Window, State]:
-        """Return the next window, and the state after it. At least one note must be left."""
-        first, past, length = state.next_note, len(state.columns), len(self._features)
+    def next(self, state: State, settings: Settings, notes: int | None = None) -> tuple[Window, State]:
+        """Return the next window, and the state after it. At least one note must be left. ``notes``: how many to commit, if not as
+        many as the window may.
+        """
+        first, past, length = state.next_note, len(state.columns), self._first_note + len(self._features)
         stop = min(first + self._hop + self._overlap, length)
-        commit = slice(past, (stop if stop == length else first + self._hop) - first + past)
+        commit_stop = min(first + notes, stop) if notes else stop if stop == length else first + self._hop
+        commit = slice(past, commit_stop - first + past)
         branches = self._read(state, settings, range(first - past, stop))
         mean = self._blend(state, settings, branches)
         residual, evaluations = self._residual(state, settings, branches, mean)
@@ -176,7 +184,7 @@ class WindowSampler:
         readings = [(descriptors, known)]
         if following and settings.guidance != 1:
             readings.append((np.zeros_like(descriptors), np.zeros_like(known)))
-        features = self._features[notes.start : notes.stop]
+        features = self._features[notes.start - self._first_note : notes.stop - self._first_note]
         return [Branch(*self._networks.mean(features, *reading), *reading) for reading in readings]
 
     def _blend(self, state: State, settings: Settings, branches: list[Branch]) -> np.ndarray:
@@ -203,7 +211,8 @@ class WindowSampler:
         alpha, sigma = signal_and_noise(levels[0])
         start = np.zeros_like(mean)
         if self._reference is not None:
-            start = np.nan_to_num((self._reference[notes.start : notes.stop] - mean) / self._scales.residual_deviation)
+            reference = self._reference[notes.start - self._first_note : notes.stop - self._first_note]
+            start = np.nan_to_num((reference - mean) / self._scales.residual_deviation)
         denoisers = [self._denoiser(branch, fixed, fixed_known, noise) for branch in branches]
         denoise = denoisers[0] if len(denoisers) == 1 else guided(denoisers[0], denoisers[1], settings.guidance)
         noisy = alpha * start + sigma * noise
@@ -242,6 +251,8 @@ class WindowSampler:
     @cached_property
     def average(self) -> np.ndarray:
         """The mean performance's average (8,), normalised, over the piece or as much of it as there is time for before the first note."""
+        if self._average is not None:
+            return self._average
         length, size = len(self._features), 2 * self._overlap + self._hop
         starts = np.unique(np.linspace(0, max(length - size, 0), min(CENTRE_WINDOWS, -(-length // size)), dtype=int))
         means = []

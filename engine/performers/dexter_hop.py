@@ -1,0 +1,201 @@
+"""The notes of a hop through DExter's window: what is played live as a score that is still growing, and its columns.
+
+Metre is four quarters from the beginning on, as of a MIDI file without a time signature; the tempo is the sender's, or estimated; after the
+notes that are known it is assumed that as much is to come as in a short piece.
+"""
+
+import math
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from engine.performers.dexter_beats import BAR_QUARTERS, Heard, Place, estimate_beat_ns, place_notes
+from engine.score import MEASURE_DTYPE, SCORE_NOTE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE
+from models.dexter.features import denormalise, note_features
+from models.dexter.score_representation import SCORE_COLUMNS, encode_score
+from models.dexter.windows import Networks, Scales, Settings, State, WindowSampler
+
+LEAST_DURATION_QUARTERS = 1 / 32
+TO_COME_QUARTERS = 64.0  # assumed of the piece
+AVERAGE_NOTES = 512  # what the running average of the mean performance forgets after
+VELOCITY_KNOWN, VELOCITY = SCORE_COLUMNS.index("velocity_known"), SCORE_COLUMNS.index("velocity")
+
+
+class HeardNote(NamedTuple):
+    """A note as far as it is known: ``held_ns`` its duration up to now; ``place`` None until its hop is decided."""
+
+    heard: Heard
+    held_ns: int
+    pitch: int
+    channel: int
+    velocity: int
+    place: Place | None
+
+
+class Progress(NamedTuple):
+    """What goes from one hop to the next: the sampler's state, and the mean performance's average (8,) over ``notes`` of them."""
+
+    state: State | None  # None: nothing is to be held fixed, as what was decided last was not sampled
+    average: np.ndarray
+    notes: int
+
+
+@dataclass(frozen=True)
+class Request:
+    """``past`` of the ``notes`` are decided; the next ``deciding`` are to be, and the others are known. ``first`` is the number of the
+    first that is not decided. ``touch``: whether the sender's velocities vary, and so say something.
+    """
+
+    notes: tuple[HeardNote, ...]
+    past: int
+    deciding: int
+    first: int
+    touch: bool
+    settings: Settings
+    progress: Progress | None
+
+
+class Answer(NamedTuple):
+    """``order`` (n,): the decided notes in the order of the score, counted from the first; ``columns`` (n, 8) and ``places`` go with it."""
+
+    order: np.ndarray
+    columns: np.ndarray
+    places: list[Place]
+    progress: Progress
+    evaluations: int
+
+
+class HopSampler:
+    """A stream's windows. ``answer`` is a function: the same request gives the same answer on any thread."""
+
+    def __init__(self, networks: Networks, scales: Scales, window: int, seed: int):
+        self._networks, self._scales, self._window, self._seed = networks, scales, window, seed
+
+    def warm_up(self) -> None:
+        """Answer to a single note, so that the first window pays for no loading."""
+        note = HeardNote(Heard(0, 0.0, math.nan, 0), 0, 60, 0, 64, None)
+        self.answer(Request((note,), 0, 1, 0, False, Settings(), None))
+
+    def answer(self, request: Request) -> Answer:
+        places = _places(request)
+        order = _score_order(request, places)
+        columns = _score_columns([request.notes[index] for index in order], [places[index] for index in order], request.touch)
+        features = note_features(columns, columns[0, 0], TO_COME_QUARTERS)
+        average = request.progress.average if request.progress else None
+        begun = request.first - request.past
+        sampler = WindowSampler(
+            self._networks, features, self._scales, self._window, self._seed, first_note=begun, average=average
+        )
+        state = (request.progress and request.progress.state) or sampler.begin(request.first)
+        window, after = sampler.next(state, request.settings, request.deciding)
+        decided = slice(request.past, request.past + request.deciding)
+        return Answer(
+            order[decided] - request.past,
+            denormalise(window.columns, columns[decided]),
+            [places[index] for index in order[decided]],
+            _progress(request, sampler, after),
+            window.evaluations,
+        )
+
+
+def _progress(request: Request, sampler: WindowSampler, after: State) -> Progress:
+    """Let what was decided now count in the average as well."""
+    before = request.progress.notes if request.progress else len(request.notes)
+    recent = after.mean[-request.deciding :]
+    total = before + len(recent)
+    average = (sampler.average * before + recent.sum(axis=0)) / total
+    return Progress(after, average, min(total, AVERAGE_NOTES))
+
+
+def _places(request: Request) -> list[Place]:
+    """Return the place of every note: past ones keep theirs."""
+    past = [note.place for note in request.notes[: request.past] if note.place is not None]
+    heard = [note.heard for note in request.notes]
+    new = heard[request.past :]
+    previous = max(past, key=lambda place: place.time_ns, default=None)
+    beat_ns = previous.beat_ns if previous else 0.0
+    if not all(moment.beat_ns for moment in new):
+        beat_ns = estimate_beat_ns(sorted(moment.time_ns for moment in heard), beat_ns)
+    return past + place_notes(previous, new, beat_ns)
+
+
+def _score_order(request: Request, places: list[Place]) -> np.ndarray:
+    """Return the indices of the notes as rows: past ones as they were, then in a score's order what is to be decided, then the rest."""
+    new = range(request.past, len(request.notes))
+    keys = [(index >= request.past + request.deciding, places[index].quarter, request.notes[index].pitch, index) for index in new]
+    return np.array([*range(request.past), *(key[-1] for key in sorted(keys))])
+
+
+def _score_columns(notes: list[HeardNote], places: list[Place], touch: bool) -> np.ndarray:
+    table = np.zeros(len(notes), SCORE_NOTE_DTYPE)
+    table["onset_quarter"] = [place.quarter for place in places]
+    table["duration_quarter"] = [
+        max(note.held_ns / place.beat_ns, LEAST_DURATION_QUARTERS) for note, place in zip(notes, places, strict=True)
+    ]
+    table["pitch"] = [note.pitch for note in notes]
+    table["voice"] = [note.channel + 1 for note in notes]
+    first, last = (int(end // BAR_QUARTERS) for end in (table["onset_quarter"].min(), table["onset_quarter"].max()))
+    measures = [(BAR_QUARTERS * bar, BAR_QUARTERS, bar + 1) for bar in range(first, last + 1)]
+    tempos = sorted({place.quarter: (place.quarter, 60e9 / place.beat_ns) for place in places}.values())
+    columns = encode_score(
+        table,
+        np.array(measures, MEASURE_DTYPE),
+        np.array([(0, BAR_QUARTERS, 4)], TIME_SIGNATURE_DTYPE),
+        np.array(tempos, TEMPO_DTYPE),
+        markings=None,
+    )
+    columns[:, VELOCITY_KNOWN] = touch
+    columns[:, VELOCITY] = [touch * note.velocity / 127 for note in notes]
+    return columns
+
+
+class Hops(Protocol):
+    """Computes one request at a time."""
+
+    def begin(self, request: Request) -> None:
+        """Take a request; one that was begun before is given up."""
+
+    def take(self, request: Request) -> Answer | None:
+        """Return the answer to the request that was begun last, or None while it is not ready."""
+
+    def close(self) -> None:
+        """Compute nothing more."""
+
+
+class HopsAtOnce:
+    """For files and tests: computes when it is asked for the answer, so that there always is one."""
+
+    def __init__(self, sampler: HopSampler):
+        self._sampler = sampler
+
+    def begin(self, request: Request) -> None:
+        pass
+
+    def take(self, request: Request) -> Answer | None:
+        return self._sampler.answer(request)
+
+    def close(self) -> None:
+        pass
+
+
+class HopsAhead:
+    """For what cannot wait: computes in a thread; ONNX Runtime lets go of Python's lock meanwhile."""
+
+    def __init__(self, sampler: HopSampler):
+        self._sampler = sampler
+        self._executor = ThreadPoolExecutor(1, "windows")
+        self._answer: Future[Answer] | None = None
+
+    def begin(self, request: Request) -> None:
+        if self._answer:
+            self._answer.cancel()
+        self._answer = self._executor.submit(self._sampler.answer, request)
+
+    def take(self, request: Request) -> Answer | None:
+        """As the protocol says. Raises what the thread failed with."""
+        return self._answer.result() if self._answer and self._answer.done() else None
+
+    def close(self) -> None:
+        self._executor.shutdown(cancel_futures=True)

@@ -1,0 +1,424 @@
+"""DExter with look-ahead: nothing is lost, nothing is moved too far, and what is played flat comes out performed."""
+
+import math
+import random
+import threading
+from collections import Counter, defaultdict
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from synthetic_dexter import write_models
+
+from engine.clock import VirtualClock
+from engine.controls import Control
+from engine.errors import UsageError
+from engine.events import SUSTAIN_PEDAL, Event, channel_of, control_change, is_control_change, is_note_off, is_note_on, note_off, note_on
+from engine.loop import Engine
+from engine.midi_file import MidiTimeline
+from engine.performers import registry
+from engine.performers.dexter import load_performer
+from engine.performers.dexter_hop import HopsAhead
+from engine.performers.dexter_live import MOST_SHIFT_S
+from engine.performers.dexter_supply import URGENT_EVALUATIONS
+from engine.sources import FileSource
+
+LOOKAHEAD_S = 2.0
+LATENCY_NS = 2_000_000_000
+BOUND_NS = 250_000_000
+AS_PLAYED = {"expression": 0}
+START, CONTINUE, STOP, CLOCK = (bytes((status,)) for status in (0xFA, 0xFB, 0xFC, 0xF8))
+
+
+class Collector:
+    def __init__(self):
+        self.events = []
+
+    def start(self, origin_ns):
+        self.origin_ns = origin_ns
+
+    def send(self, event):
+        self.events.append(event)
+
+    def close(self):
+        pass
+
+    abort = close
+
+
+@pytest.fixture(scope="module")
+def performer(tmp_path_factory):
+    return load_performer(write_models(tmp_path_factory.mktemp("models")), LOOKAHEAD_S)
+
+
+@pytest.fixture(scope="module")
+def real_performer():
+    return registry.load_performer("dexter", None, LOOKAHEAD_S)
+
+
+def run(performer, events, controls=None, seed=0, controller_map=None):
+    """Perform events with the engine on a virtual clock; return what was sent and the report."""
+    sink, clock = Collector(), VirtualClock(7_000_000_000)
+    stream = performer.create_stream(seed, controls or {})
+    source = FileSource(MidiTimeline(sorted(events, key=lambda event: event.time_ns)), clock)
+    report = Engine(source, performer, stream, [sink], clock, controller_map).run()
+    assert sink.origin_ns == 7_000_000_000 + LATENCY_NS
+    return [event._replace(time_ns=event.time_ns - 7_000_000_000) for event in sink.events], report
+
+
+def drive(stream, events):
+    """Play events as the engine does; return what is sent."""
+    sent = []
+    for event in [*events, None]:
+        while (due_ns := stream.next_due_ns()) is not None and (event is None or due_ns < event.time_ns):
+            sent += stream.advance(due_ns)
+        if event is not None:
+            sent += stream.feed(event)
+    return sent
+
+
+def flat_take(seconds=20, velocity=64, beat_s=0.6):
+    """A melody over broken chords on an exact grid, legato, without touch."""
+    events = []
+    for eighth in range(int(seconds / beat_s * 2)):
+        pitches = [(48, 55, 52, 55)[eighth % 4]] + [72 + (eighth // 2) % 5 * 2] * (eighth % 2 == 0)
+        for pitch in pitches:
+            begin, length = eighth * beat_s / 2, beat_s / 2 * (2 if pitch >= 72 else 1)
+            events.append(Event(round(begin * 1e9), note_on(0, pitch, velocity)))
+            events.append(Event(round((begin + length) * 1e9) - 1_000_000, note_off(0, pitch, 33)))
+    return sorted(events)
+
+
+def clocked(events, beat_s=0.6):
+    last_s = max(event.time_ns for event in events) / 1e9
+    ticks = [Event(round(index * beat_s / 24 * 1e9), CLOCK) for index in range(int(last_s / beat_s * 24))]
+    return sorted([Event(0, START), *ticks, *events], key=lambda event: (event.time_ns, len(event.message)))
+
+
+def onsets(events):
+    """Return (channel, pitch) -> times of note-ons, in order."""
+    found = defaultdict(list)
+    for event in sorted(events, key=lambda event: event.time_ns):
+        if is_note_on(event.message):
+            found[channel_of(event.message), event.message[1]].append(event.time_ns)
+    return found
+
+
+def shifts_ns(events, sent):
+    came, left = onsets(events), onsets(sent)
+    assert {key: len(times) for key, times in came.items()} == {key: len(times) for key, times in left.items()}
+    return np.array([out - due - LATENCY_NS for key in came for due, out in zip(came[key], left[key], strict=True)])
+
+
+def pedal(events):
+    return [event for event in events if is_control_change(event.message) and event.message[1] == SUSTAIN_PEDAL]
+
+
+def is_other(event):
+    """Whether it is a channel message that is to go through as it is."""
+    return not (is_note_on(event.message) or is_note_off(event.message) or is_system(event))
+
+
+def is_system(event):
+    return event.message[0] >= 0xF0
+
+
+def random_take(seed, seconds=3.0, notes_a_second=500):
+    """Anything that may come, all at once; every note-off has its note-on, and a pedal is pressed at once, so that it is the sender's."""
+    rng, now_ns, events, down = random.Random(seed), 0, [Event(0, control_change(0, SUSTAIN_PEDAL, 1))], []
+    others = [
+        lambda channel: control_change(channel, rng.choice((0, 1, 7, 11, SUSTAIN_PEDAL, 123)), rng.randrange(128)),
+        lambda channel: bytes((0xE0 | channel, rng.randrange(128), rng.randrange(128))),
+        lambda channel: bytes((0xC0 | channel, rng.randrange(128))),
+        lambda channel: bytes((0xA0 | channel, rng.randrange(128), rng.randrange(128))),
+        lambda _: rng.choice((START, STOP, CONTINUE, bytes((0xF2, rng.randrange(128), rng.randrange(3))))),
+        lambda _: CLOCK,
+    ]
+    while now_ns < seconds * 1e9:
+        now_ns += round(rng.expovariate(2 * notes_a_second) * 1e9) * (rng.random() < 0.7)
+        choice = rng.random()
+        if choice < 0.45:
+            key = rng.randrange(3), rng.randrange(50, 62)
+            events.append(Event(now_ns, note_on(*key, rng.randrange(1, 128)), rng.randrange(2)))
+            down.append(key)
+        elif choice < 0.9 and down:
+            channel, pitch = down.pop(rng.randrange(len(down)))
+            events.append(Event(now_ns, rng.choice((note_off(channel, pitch, 9), note_on(channel, pitch, 0)))))
+        else:
+            events.append(Event(now_ns, rng.choice(others)(rng.randrange(3))))
+    ends = [note_off(*key) for key in down] + [control_change(channel, SUSTAIN_PEDAL, 0) for channel in range(3)]
+    return [*events, *(Event(now_ns, message) for message in ends)]
+
+
+def assert_nothing_is_lost(events, sent):
+    assert [event.time_ns for event in sent] == sorted(event.time_ns for event in sent)
+    for kind in (is_system, is_other):
+        through = [event._replace(time_ns=event.time_ns + LATENCY_NS) for event in events if kind(event)]
+        assert [event for event in sent if kind(event)] == through
+    assert np.abs(shifts_ns(events, sent)).max() <= BOUND_NS
+    sounding = Counter()
+    for event in sent:
+        if not (is_other(event) or is_system(event)):
+            key = channel_of(event.message), event.message[1]
+            sounding[key] += 1 if is_note_on(event.message) else -1
+            assert sounding[key] >= 0, "a note-off came before its note-on"
+    assert not +sounding, "a note-on was not followed by its note-off"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_nothing_is_lost_of_500_notes_a_second_and_anything_else(performer, seed):
+    events = random_take(seed, notes_a_second=500 if seed < 4 else 30)
+    sent, report = run(performer, events, {"temperature": 1}, seed)
+    assert_nothing_is_lost(events, sent)
+    assert report.notes == sum(is_note_on(event.message) for event in events)
+    assert report.windows.windows > 3 and report.windows.carried == report.late == 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nothing_is_lost_when_windows_are_never_ready(performer, seed):
+    events = random_take(seed)
+    stream = performer.create_stream(seed, {})
+    stream._hops = NeverReady()
+    sent = drive(stream, [event for event in events if event.message[0] < 0xF0])
+    sent = sorted(sent, key=lambda event: event.time_ns)
+    assert_nothing_is_lost([event for event in events if event.message[0] < 0xF0], sent)
+    assert stream.counts.windows == 0 and stream.counts.carried > 3
+    assert shifts_ns(events, sent).any() == 0, "without any expression known they are as played"
+
+
+class NeverReady:
+    def begin(self, request):
+        pass
+
+    def take(self, request):
+        return None
+
+
+def test_without_expression_all_is_as_it_was_played(performer):
+    events = flat_take(6, velocity=77)
+    events += [Event(1_000_000_000, control_change(0, 7, 99)), Event(2_000_000_000, b"\xe0\x01\x40")]
+    events = sorted(events, key=lambda event: event.time_ns)
+    sent, _ = run(performer, events, AS_PLAYED)
+    assert sent == [event._replace(time_ns=event.time_ns + LATENCY_NS) for event in events]
+
+
+def test_a_flat_grid_comes_out_performed(real_performer):
+    events = flat_take()
+    sent, report = run(real_performer, events)
+    assert_nothing_is_lost(events, [event for event in sent if not pedal([event])])
+    velocities = [event.message[2] for event in sent if is_note_on(event.message)]
+    melody = [event.message[2] for event in sent if is_note_on(event.message) and event.message[1] >= 72]
+    shifts = shifts_ns(events, sent)
+    assert np.std(velocities) > 5 and np.mean(melody) > np.mean(velocities) + 5
+    assert 10_000_000 < np.std(shifts) < BOUND_NS / 2 and abs(np.mean(shifts)) < BOUND_NS / 3
+    assert len(pedal(sent)) > 10 and pedal(sent)[-1].message[2] == 0
+    assert report.late == report.degraded == 0
+
+
+def test_seed_and_clock_make_a_difference_and_the_same_ones_none(performer):
+    events = flat_take(8)
+    first, _ = run(performer, events)
+    again, _ = run(performer, events)
+    other, _ = run(performer, events, seed=1)
+    assert first == again != other
+    with_clock, _ = run(performer, clocked(events))
+    assert shifts_ns(events, with_clock).tolist() != shifts_ns(events, first).tolist()
+
+
+@pytest.mark.parametrize("has_clock", [False, True])
+def test_the_score_that_the_network_reads_is_the_sender_s(performer, monkeypatch, has_clock):
+    requests = asked(performer, monkeypatch)
+    events = flat_take(10)
+    run(performer, clocked(events) if has_clock else events)
+    last = requests[-1]
+    places = [note.place for note in last.notes[: last.past]]
+    begun_quarters = [note.heard.time_ns / 0.6e9 - 7 / 0.6 for note in last.notes[: last.past]]
+    factor = places[0].beat_ns / 0.6e9
+    assert factor == pytest.approx(1, rel=0.01) or (not has_clock and factor == pytest.approx(0.5, rel=0.01))
+    steps = {round((place.quarter * round(2 * factor) / 2 - quarter) * 24) for place, quarter in zip(places, begun_quarters, strict=True)}
+    assert len(steps) == 1 and (not has_clock or steps == {0})
+    assert not last.touch
+
+
+def asked(performer, monkeypatch):
+    """Return a list that fills with the requests for windows."""
+    from engine.performers.dexter_hop import HopSampler
+
+    requests, answer = [], HopSampler.answer
+    monkeypatch.setattr(HopSampler, "answer", lambda sampler, request: requests.append(request) or answer(sampler, request))
+    return requests
+
+
+def test_velocities_that_vary_are_read(performer, monkeypatch):
+    requests = asked(performer, monkeypatch)
+    run(performer, flat_take(3) + [Event(2_900_000_000, note_on(0, 30, 90)), Event(2_950_000_000, note_off(0, 30))])
+    assert [request.touch for request in requests] == sorted(request.touch for request in requests)
+    assert not requests[0].touch and requests[-1].touch
+
+
+def test_the_sender_s_pedal_takes_over(performer):
+    events = flat_take(12)
+    own = [Event(6_000_000_000 + step * 500_000_000, control_change(0, SUSTAIN_PEDAL, 127 * (step % 2 == 0))) for step in range(6)]
+    resets = [Event(1_000_000_000, control_change(0, SUSTAIN_PEDAL, 0))]
+    alone, _ = run(performer, events)
+    sent, _ = run(performer, sorted([*events, *own, *resets], key=lambda event: event.time_ns))
+    due_ns = own[0].time_ns + LATENCY_NS
+    assert [event for event in pedal(sent) if event.time_ns < due_ns and event.message[2]]  # a pedal up takes nothing over
+    assert [event for event in pedal(alone) if event.time_ns > due_ns]
+    taken = [event for event in pedal(sent) if event.time_ns >= due_ns]
+    if taken[0].message[2] == 0:
+        taken = taken[1:]  # the model's is lifted first
+    assert taken == [event._replace(time_ns=event.time_ns + LATENCY_NS) for event in own]
+
+
+def test_the_model_s_pedal_comes_up_when_nothing_follows(performer):
+    events = flat_take(3) + [Event(event.time_ns + 20_000_000_000, event.message) for event in flat_take(3)]
+    sent, _ = run(performer, events)
+    steps = pedal(sent)
+    before = [event for event in steps if event.time_ns < 20_000_000_000]
+    assert before and before[-1].message[2] == 0 and before[-1].time_ns < 3_000_000_000 + LATENCY_NS + 4 * 1_200_000_000 + BOUND_NS
+
+
+def test_notes_do_not_pass_what_changes_their_sound(performer):
+    events = []
+    for index in range(60):
+        begin_ns = index * 300_000_000
+        events += [Event(begin_ns, bytes((0xC0, index))), Event(begin_ns, note_on(0, 60 + index % 7, 64))]
+        events += [Event(begin_ns + 250_000_000, note_off(0, 60 + index % 7))]
+    sent, _ = run(performer, events, {"temperature": 1, "expression_timing": 2})
+    program, order = None, []
+    for event in sent:
+        if event.message[0] & 0xF0 == 0xC0:
+            program = event.message[1]
+        elif is_note_on(event.message):
+            order.append(program)
+    assert order == list(range(60))
+    assert shifts_ns(events, sent).any()
+
+
+def test_a_longer_note_gives_way_to_the_next_of_its_key(performer):
+    events = [event for index in range(80) for event in (
+        Event(index * 100_000_000, note_on(0, 60, 64)), Event(index * 100_000_000 + 99_000_000, note_off(0, 60)))]
+    sent, _ = run(performer, events, {"temperature": 2, "expression_articulation": 2})
+    down = [is_note_on(event.message) for event in sent if not is_other(event)]
+    assert down == [True, False] * 80
+
+
+def test_a_control_is_heard_within_a_window(performer):
+    events = flat_take(12)
+    control = Control("dynamics", -40, 40, 0, "", "")
+    turned = [*events, Event(6_000_000_000, control_change(0, 20, 127))]
+    plain, _ = run(performer, events, {"temperature": 0})
+    louder, _ = run(performer, turned, {"temperature": 0}, controller_map={20: control})
+    difference = [b.message[2] - a.message[2] for a, b in zip(notes_of(plain), notes_of(louder), strict=True)]
+    begun_ns = [event.time_ns - LATENCY_NS for event in notes_of(plain)]
+    assert all(step == 0 for step, time_ns in zip(difference, begun_ns, strict=True) if time_ns < 4_000_000_000)
+    assert all(step >= 39 for step, time_ns in zip(difference, begun_ns, strict=True) if time_ns > 10_000_000_000)
+    assert max(abs(after - before) for before, after in pairwise(difference)) < 30
+
+
+def notes_of(sent):
+    return sorted((event for event in sent if is_note_on(event.message)), key=lambda event: event.time_ns)
+
+
+def test_a_stream_is_snapshotted_restored_and_reset(performer):
+    events = [event for event in random_take(5, 3, 20) if event.message[0] < 0xF0]
+    whole = drive(performer.create_stream(3, {}), events)
+    stream = performer.create_stream(3, {})
+    middle = len(events) // 2
+    begun = []
+    for event in events[:middle]:
+        while (due_ns := stream.next_due_ns()) is not None and due_ns < event.time_ns:
+            begun += stream.advance(due_ns)
+        begun += stream.feed(event)
+    snapshot = stream.snapshot()
+    assert begun + drive(stream, events[middle:]) == whole
+    stream.restore(snapshot)
+    assert begun + drive(stream, events[middle:]) == whole
+    stream.reset()
+    assert drive(stream, events) == whole
+
+
+class Gate:
+    """The networks, that answer when they may."""
+
+    def __init__(self, networks):
+        self._networks = networks
+        self.descriptors = networks.descriptors
+        self.open = threading.Event()
+        self.open.set()
+        self.evaluations = Counter()
+
+    def mean(self, *arguments):
+        assert self.open.wait(60)
+        return self._networks.mean(*arguments)
+
+    def denoise(self, *arguments):
+        self.evaluations[len(arguments[0])] += 1
+        return self._networks.denoise(*arguments)
+
+
+def test_windows_ahead_are_those_at_once_and_a_late_one_is_bridged(performer, monkeypatch):
+    gate = Gate(performer._networks)
+    monkeypatch.setattr(performer, "_networks", gate)
+    events = flat_take(12)
+    at_once = notes_of(drive(performer.create_stream(0, {}), events))
+    stream = performer.create_stream(0, {})
+    stream.work_ahead()
+    sent = []
+    for event in [*events, None]:
+        while (due_ns := stream.next_due_ns()) is not None and (event is None or due_ns < event.time_ns):
+            shut = 5_000_000_000 < due_ns < 7_000_000_000
+            gate.open.clear() if shut else gate.open.set()
+            if not shut and stream._state.request:
+                stream._hops._answer.result(60)
+            sent += stream.advance(due_ns)
+        if event is not None:
+            sent += stream.feed(event)
+    stream.close()
+    counts = stream.counts
+    assert counts.carried >= 2 and counts.reduced >= 1 and counts.windows > 8
+    assert_nothing_is_lost(events, sorted((event for event in sent if not pedal([event])), key=lambda event: event.time_ns))
+    live = notes_of(sent)
+    assert [event for event in live if event.time_ns < 5_000_000_000] == [event for event in at_once if event.time_ns < 5_000_000_000]
+    bridged = [event.message[2] for event in live if 7_200_000_000 < event.time_ns < 7_500_000_000]
+    before = [event.message[2] for event in live if 5_500_000_000 < event.time_ns < 6_500_000_000]
+    assert abs(np.mean(bridged) - np.mean(before)) < 3 * np.std(before) + 3 and 64 not in bridged
+
+
+def test_what_the_worker_fails_with_ends_the_run(performer, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("out of numbers")
+
+    stream = performer.create_stream(0, {})
+    stream.work_ahead()
+    monkeypatch.setattr(performer._networks, "mean", fail)
+    with pytest.raises(RuntimeError, match="out of numbers"):
+        for event in flat_take(4):
+            while (due_ns := stream.next_due_ns()) is not None and due_ns < event.time_ns:
+                if stream._state.request:
+                    stream._hops._answer.exception(60)
+                stream.advance(due_ns)
+            stream.feed(event)
+    stream.close()
+
+
+def test_a_run_that_ends_leaves_no_thread(performer):
+    before = threading.active_count()
+    stream = performer.create_stream(0, {})
+    stream.work_ahead()
+    drive(stream, flat_take(3))
+    assert isinstance(stream._hops, HopsAhead)
+    stream.close()
+    assert threading.active_count() == before
+
+
+def test_live_notes_need_a_lookahead(tmp_path):
+    with pytest.raises(UsageError, match="--score FILE, or --lookahead"):
+        load_performer(write_models(tmp_path / "models"), None).create_stream(0, {})
+
+
+def test_the_controls_of_time_are_not_there(performer):
+    names = [control.name for control in performer.controls]
+    assert "tempo" not in names and "expression_tempo" in names and "melodiousness" in names
+    assert performer.latency_ns == LATENCY_NS and MOST_SHIFT_S * 1e9 == BOUND_NS and URGENT_EVALUATIONS < 6 and math.isfinite(MOST_SHIFT_S)
