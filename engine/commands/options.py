@@ -76,7 +76,7 @@ class Setup:
         from engine.piece import read_piece
 
         piece = read_piece(path, "play" if repeats else "skip")
-        return Performance(piece, self.performer.perform(piece, self.seed, self.controls, ahead))
+        return Performance(piece, performer.perform(piece, self.seed, self.controls, ahead))
 
     def score_performer(self) -> ScorePerformer:
         """Return the performer, if it plays scores. Raises UsageError."""
