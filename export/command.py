@@ -22,7 +22,12 @@ from export.verify import Verification, verify_float, verify_quantised
 
 # task -> module with ``build_specs(config, weights)``: the training configuration, and the checkpoint's tensors or None for random ones.
 # It returns a system's graphs, each by what its file's name has at the end ("" and "_memory": velocity.onnx, velocity_memory.onnx).
-SYSTEMS = {"velocity": "export.velocity", "dexter": "export.dexter", "dexter-denoiser": "export.dexter"}
+SYSTEMS = {
+    "velocity": "export.velocity",
+    "dexter": "export.dexter",
+    "dexter-denoiser": "export.dexter",
+    "performance-rnn": "export.performance_rnn",
+}
 
 app = typer.Typer(add_completion=False)
 

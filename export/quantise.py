@@ -11,7 +11,7 @@ from export.graph import save
 
 
 def quantise(source: Path, target: Path, contract: Contract) -> None:
-    """Write ``source`` to ``target`` with the weights of its matrix products in 8 bits and their activations quantised as they come.
+    """Write ``source`` to ``target``, the weights of matrix products and LSTMs in 8 bits, their activations quantised as they come.
 
     Unsigned weights: with signed ones, processors that have AVX2 or AVX-512 but no VNNI add pairs of products in 16 bits and saturate.
     """
@@ -19,7 +19,7 @@ def quantise(source: Path, target: Path, contract: Contract) -> None:
     level = logger.level
     logger.setLevel(logging.ERROR)  # one line for each tensor that stays as it is
     try:
-        quantize_dynamic(source, target, op_types_to_quantize=["MatMul", "Gemm"], weight_type=QuantType.QUInt8)
+        quantize_dynamic(source, target, op_types_to_quantize=["MatMul", "Gemm", "LSTM"], weight_type=QuantType.QUInt8)
     finally:
         logger.setLevel(level)
     save(onnx.load(target), contract.model_copy(update={"precision": "int8"}), target)

@@ -20,7 +20,9 @@ from training.datasets.asap import read_asap, robustly_aligned
 from training.datasets.velocity_features import load_velocity_features
 from training.evaluation import velocity as velocity_evaluation
 from training.evaluation.data_command import data
+from training.evaluation.describe_command import describe_performance
 from training.evaluation.expressiveness_command import descriptors, expressiveness
+from training.evaluation.performance_rnn_command import performance_rnn
 from training.evaluation.velocity import Take
 from training.evaluation.velocity_metrics import VelocityMetrics, velocity_metrics
 
@@ -28,6 +30,8 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help="Quality figu
 app.command("data")(data)
 app.command("expressiveness")(expressiveness)
 app.command("descriptors")(descriptors)
+app.command("performance-rnn")(performance_rnn)
+app.command("describe")(describe_performance)
 
 
 @app.callback()

@@ -1,0 +1,69 @@
+"""What perf-export needs to know of Performance RNN."""
+
+import hashlib
+import json
+from typing import Any
+
+import numpy as np
+import torch
+
+from engine.contract import Contract, StateSpec, TensorSpec
+from export.graph import Arrays, ExportSpec
+from models.performance_rnn.network import PerformanceRNNConfig
+from models.performance_rnn.representation import CONTROLS, PITCH_CLASSES, REPRESENTATION_VERSION, describe_controls
+from models.performance_rnn.sampling import SYSTEM
+from models.performance_rnn.streaming import SinglePerformanceRNN
+from training.datasets.asap import LICENCE
+from training.performance_rnn import PerformanceRNNTask, PerformanceRNNTrainingConfig
+
+
+def build_specs(config: dict[str, Any], weights: dict[str, torch.Tensor] | None) -> dict[str, ExportSpec]:
+    """``config`` is a training configuration; ``weights`` a PerformanceRNNTask's, or None for random ones."""
+    task = PerformanceRNNTask(PerformanceRNNTrainingConfig.model_validate(config))
+    if weights is not None:
+        task.load_state_dict(weights)
+    sizes = task.config.network
+    spec = ExportSpec(
+        module=SinglePerformanceRNN(task.network).eval(),
+        contract=_contract(sizes, hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]),
+        random_inputs=lambda rng, length: _random_inputs(rng, length, sizes.codec.events),
+        random_state=lambda rng: {name: rng.uniform(-0.5, 0.5, (sizes.layers, sizes.width)).astype(np.float32) for name in STATE},
+        decisions=lambda outputs: _variations(outputs["logits"]),
+        tolerance=1e-4,
+        decision_agreement=0.999,
+        quantised_difference=0.05,
+    )
+    return {"": spec}
+
+
+STATE = ("hidden", "cell")
+
+
+def _variations(logits: np.ndarray) -> np.ndarray:
+    """Return chances, scaled so that their mean absolute difference is the total variation of a step's two distributions."""
+    chances = np.exp(logits - logits.max(-1, keepdims=True))
+    return np.round(chances / chances.sum(-1, keepdims=True) * logits.shape[-1] / 2, 2)
+
+
+def _contract(sizes: PerformanceRNNConfig, configuration_hash: str) -> Contract:
+    return Contract(
+        system=SYSTEM,
+        representation_version=REPRESENTATION_VERSION,
+        inputs=(
+            TensorSpec(name="event", shape=("events",), type="int64"),
+            TensorSpec(name="controls", shape=("events", CONTROLS), type="float32"),
+        ),
+        outputs=(TensorSpec(name="logits", shape=("events", sizes.codec.events), type="float32"),),
+        state=tuple(StateSpec(name=name, shape=(sizes.layers, sizes.width), type="float32") for name in STATE),
+        constants={"steps_per_second": sizes.steps_per_second},
+        training_data="(n)ASAP, train split of splits.json",
+        licence=LICENCE,
+        configuration_hash=configuration_hash,
+    )
+
+
+def _random_inputs(rng: np.random.Generator, length: int, events: int) -> Arrays:
+    """Any events; of a chunk, density and histogram are each known or not."""
+    density = rng.uniform(0, 40, length) if rng.random() < 0.5 else None
+    histogram = rng.dirichlet(np.ones(PITCH_CLASSES), length) if rng.random() < 0.5 else None
+    return {"event": rng.integers(0, events, length), "controls": describe_controls(density, histogram, length)}

@@ -1,0 +1,116 @@
+"""From logits to the next event: what may come next, how bold the choice is, and a seed that says which it is."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from models.performance_rnn.representation import NOTE_OFF, NOTE_ON, PITCHES, TIME_SHIFT, VELOCITY, EventCodec
+
+SYSTEM = "performance-rnn"
+
+_MASK = (1 << 64) - 1
+
+
+def uniform(seed: int, index: int) -> float:
+    """Return the number from 0 to 1 that decides the event ``index`` of ``seed``: the same whatever was decided before, or withdrawn.
+
+    SplitMix64 (Steele, Lea and Flood 2014) of the two.
+    """
+    mixed = seed * 0xD1342543DE82EF95 + (index + 1) * 0x9E3779B97F4A7C15 & _MASK
+    mixed = (mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9 & _MASK
+    mixed = (mixed ^ mixed >> 27) * 0x94D049BB133111EB & _MASK
+    return ((mixed ^ mixed >> 31) >> 11) / (1 << 53)
+
+
+def probabilities(logits: np.ndarray, allowed: np.ndarray, temperature: float, top_p: float) -> np.ndarray:
+    """Return the chances of each event: none where ``allowed`` is False, only the likeliest at temperature 0.
+
+    ``top_p`` keeps the fewest events whose chances together are at least that.
+    """
+    masked = np.where(allowed, logits.astype(np.float64), -np.inf)
+    if temperature == 0:
+        return (np.arange(len(masked)) == masked.argmax()).astype(np.float64)
+    chances = np.exp((masked - masked.max()) / temperature)
+    chances /= chances.sum()
+    if top_p < 1:
+        order = np.argsort(-chances, kind="stable")
+        cumulated = np.cumsum(chances[order])
+        chances[order[np.searchsorted(cumulated, top_p) + 1 :]] = 0
+        chances /= chances.sum()
+    return chances
+
+
+def choose(chances: np.ndarray, number: float) -> int:
+    """Return the event where the cumulated chances pass ``number``, 0 to 1."""
+    index = int(np.searchsorted(np.cumsum(chances), number, side="right"))
+    return min(index, int(np.flatnonzero(chances)[-1]))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a player keeps to, whatever the network would like. Pitches are MIDI's; times in seconds."""
+
+    lowest: int = 21
+    highest: int = 108
+    notes_at_once: int = 16
+    longest_note_s: float = 5.0
+    longest_silence_s: float = 3.0
+
+
+@dataclass
+class Hands:
+    """What sounds, by pitch the step of its onset; the time in steps; what the last event was. Follows one event after another."""
+
+    codec: EventCodec
+    step: int = 0
+    velocity: int = 64
+    sounding: dict[int, int] = field(default_factory=dict)
+    last_kind: int = TIME_SHIFT
+    silent_since: int = 0
+
+    def follow(self, event: int) -> None:
+        kind, value = self.codec.describe(event)
+        self.last_kind = kind
+        if kind == TIME_SHIFT:
+            self.step += value
+            if self.sounding:
+                self.silent_since = self.step
+        elif kind == VELOCITY:
+            self.velocity = value
+        elif kind == NOTE_ON:
+            self.sounding[value] = self.step
+        elif value in self.sounding:
+            del self.sounding[value]
+            self.silent_since = self.step
+
+    def due_release(self, limits: Limits) -> int | None:
+        """Return the event that ends a note that has lasted for too long, the oldest first."""
+        for pitch, onset in self.sounding.items():
+            if (self.step - onset) * self.codec.step_s >= limits.longest_note_s:
+                return PITCHES * NOTE_OFF + pitch
+        return None
+
+    def allowed(self, limits: Limits) -> np.ndarray:
+        """Return (events,) whether each may come next.
+
+        No key is pressed that is down, or released that is up, or pressed and released at once; a velocity is followed by a note; keys
+        are pressed within the limits' range and number; time does not go by in silence for ever.
+        """
+        codec = self.codec
+        allowed = np.zeros(codec.events, bool)
+        may_press = len(self.sounding) < limits.notes_at_once
+        if may_press:
+            allowed[limits.lowest : limits.highest + 1] = True
+        for pitch, onset in self.sounding.items():
+            allowed[pitch] = False
+            allowed[PITCHES + pitch] = onset < self.step and self.last_kind != VELOCITY
+        if self.last_kind != VELOCITY:
+            silent_s = 0.0 if self.sounding else (self.step - self.silent_since) * codec.step_s
+            longest = max(0, round((limits.longest_silence_s - silent_s) * codec.steps_per_second))
+            shifts = min(longest, codec.steps_per_second) if not self.sounding else codec.steps_per_second
+            allowed[codec.first_shift : codec.first_shift + shifts] = True
+            allowed[codec.first_velocity :] = allowed[:PITCHES].any()
+        return allowed
+
+    def copy(self) -> "Hands":
+        return Hands(self.codec, self.step, self.velocity, dict(self.sounding), self.last_kind, self.silent_since)

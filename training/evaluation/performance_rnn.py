@@ -1,0 +1,113 @@
+"""``perf-eval performance-rnn``: how well held-out performances are foretold, and what is improvised measured beside what humans play."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from engine.model import Model
+from engine.performers.performance_rnn_improvisation import Improvisation, Wishes
+from models.performance_rnn.representation import PITCH_CLASSES, EventCodec, describe_controls
+from training.datasets.performance_events import SoundingNotes, encode_performance
+from training.event_baselines import EventBaselines
+from training.performance_rnn import inputs_of
+
+MOST_EVENTS = 4096  # of each performance, from its beginning
+CHUNK_EVENTS = 512
+TAKE_S = 60.0
+MOST_EVENTS_A_SECOND = 400
+
+
+@dataclass(frozen=True)
+class Foretold:
+    """Nats an event, nats a second of music, and the share of events that were the likeliest."""
+
+    by_event: float
+    by_second: float
+    accuracy: float
+
+
+def foretell(model: Model, notes: SoundingNotes, baselines: EventBaselines) -> dict[str, Foretold]:
+    """Return how well each way foretells the beginnings of the performances; ``told`` knows density and pitch classes to come."""
+    codec = EventCodec(model.contract.constants["steps_per_second"])
+    nats: dict[str, list[np.ndarray]] = {name: [] for name in ("unigram", "bigram", "performance-rnn", "performance-rnn, told")}
+    right: dict[str, list[np.ndarray]] = {name: [] for name in nats}
+    seconds = 0.0
+    for index in track(range(len(notes)), "foretelling", console=Console(stderr=True)):
+        events, density, histogram = (column[:MOST_EVENTS] for column in encode_performance(codec, notes.performance(index)))
+        before = inputs_of(codec, events)
+        seconds += float(codec.shift_steps(events).sum() * codec.step_s)
+        costs = {"unigram": np.tile(baselines.unigram, (len(events), 1)), "bigram": baselines.bigram[before]}
+        costs["performance-rnn"] = _costs(model, before, describe_controls(None, None, len(events)))
+        costs["performance-rnn, told"] = _costs(model, before, describe_controls(density, histogram, len(events)))
+        for name, cost in costs.items():
+            nats[name].append(np.take_along_axis(cost, events[:, None], 1)[:, 0])
+            right[name].append(cost.argmin(1) == events)
+    found = {}
+    for name, parts in nats.items():
+        all_nats = np.concatenate(parts)
+        found[name] = Foretold(float(all_nats.mean()), float(all_nats.sum() / seconds), float(np.concatenate(right[name]).mean()))
+    return found
+
+
+def _costs(model: Model, before: np.ndarray, controls: np.ndarray) -> np.ndarray:
+    """Return (events, vocabulary) the nats of each event that may come, at every place."""
+    state, parts = model.initial_state(), []
+    for begin in range(0, len(before), CHUNK_EVENTS):
+        chunk = slice(begin, begin + CHUNK_EVENTS)
+        outputs, state = model.run({"event": before[chunk], "controls": controls[chunk]}, state)
+        parts.append(outputs["logits"])
+    logits = np.concatenate(parts)
+    logits -= logits.max(-1, keepdims=True)
+    return np.log(np.exp(logits).sum(-1, keepdims=True)) - logits
+
+
+def improvise(model: Model, seeds: int) -> list[np.ndarray]:
+    """Return the notes of a take of 60 s for each seed, from nothing."""
+    takes = []
+    for seed in track(range(seeds), "improvising", console=Console(stderr=True)):
+        improvisation, wishes = Improvisation(model, seed), Wishes()
+        events: list[int] = []
+        while improvisation.step * improvisation.codec.step_s < TAKE_S and len(events) < TAKE_S * MOST_EVENTS_A_SECOND:
+            events.append(improvisation.sample(wishes))
+        takes.append(improvisation.codec.decode(np.array(events)))
+    return takes
+
+
+def human_takes(notes: SoundingNotes) -> list[np.ndarray]:
+    """Return the notes of the first 60 s of each performance that lasts that long."""
+    beginnings = [notes.performance(index) for index in range(len(notes))]
+    return [table[table["onset_sec"] < TAKE_S] for table in beginnings if table["onset_sec"].max(initial=0) >= TAKE_S]
+
+
+def describe_take(notes: np.ndarray) -> dict[str, float]:
+    """Return the measures of a take of 60 s."""
+    if len(notes) < 2:
+        return {"notes a second": len(notes) / TAKE_S}
+    onsets = np.sort(notes["onset_sec"])
+    intervals = np.diff(onsets)
+    later = intervals[intervals >= 0.03]
+    histogram = np.bincount(notes["pitch"] % PITCH_CLASSES, minlength=PITCH_CLASSES) / len(notes)
+    grams = list(zip(notes["pitch"], notes["pitch"][1:], notes["pitch"][2:], notes["pitch"][3:], strict=False))
+    return {
+        "notes a second": len(notes) / TAKE_S,
+        "velocity": float(notes["velocity"].mean()),
+        "velocity spread": float(notes["velocity"].std()),
+        "inter-onset interval, median, s": float(np.median(later)) if len(later) else float("nan"),
+        "share of onsets in chords": float((intervals < 0.03).mean()),
+        "note length, median, s": float(np.median(notes["duration_sec"])),
+        "notes sounding at an onset": float(
+            ((notes["onset_sec"] <= onsets[:, None]) & (onsets[:, None] < notes["onset_sec"] + notes["duration_sec"])).sum(1).mean()
+        ),
+        "pitch-class entropy, bits": float(-(histogram[histogram > 0] * np.log2(histogram[histogram > 0])).sum()),
+        "share of repeated four-note sequences": 1 - len(set(grams)) / max(len(grams), 1),
+    }
+
+
+def summarise(takes: list[np.ndarray]) -> dict[str, tuple[float, float]]:
+    """Return mean and deviation of each measure over takes."""
+    described = [describe_take(take) for take in takes]
+    names = max(described, key=len)
+    columns = {name: np.array([each.get(name, np.nan) for each in described]) for name in names}
+    return {name: (float(np.nanmean(column)), float(np.nanstd(column))) for name, column in columns.items()}

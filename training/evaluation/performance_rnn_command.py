@@ -1,0 +1,52 @@
+"""The command ``perf-eval performance-rnn``."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from engine.performers.performance_rnn_improvisation import open_model
+from models.performance_rnn.representation import EventCodec
+from training.datasets.performance_events import load_sounding_notes
+from training.evaluation.performance_rnn import Foretold, foretell, human_takes, improvise, summarise
+from training.event_baselines import count_events
+
+
+def performance_rnn(
+    data: Annotated[Path, typer.Option("--data", help="folder of the unpacked (n)ASAP or MAESTRO corpus")],
+    model: Annotated[Path, typer.Option("--model", help="ONNX file of perf-export")],
+    cache: Annotated[Path, typer.Option("--cache", help="folder to keep notes in")] = Path("runs/features"),
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="how many takes of 60 s to improvise")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of tables")] = False,
+) -> None:
+    """How well validation performances are foretold, and the measures of improvised takes beside human ones."""
+    opened = open_model(model)
+    codec = EventCodec(opened.contract.constants["steps_per_second"])
+    validation = load_sounding_notes(data, "validation", cache)
+    foretold = foretell(opened, validation, count_events(codec, load_sounding_notes(data, "train", cache)))
+    measures = {"improvised": summarise(improvise(opened, seeds)), "human": summarise(human_takes(validation))}
+    if as_json:
+        print(json.dumps({"foretold": {name: dataclasses.asdict(row) for name, row in foretold.items()}, "takes": measures}, indent=1))
+        return
+    print_foretold(foretold)
+    print_measures(measures)
+
+
+def print_foretold(rows: dict[str, Foretold]) -> None:
+    table = Table("", "nats an event", "below the bigram's", "nats a second", "likeliest is right", title="validation performances")
+    for name, row in rows.items():
+        below = 1 - row.by_event / rows["bigram"].by_event
+        table.add_row(name, f"{row.by_event:.3f}", f"{below:.0%}", f"{row.by_second:.1f}", f"{row.accuracy:.1%}")
+    Console().print(table)
+
+
+def print_measures(measures: dict[str, dict[str, tuple[float, float]]]) -> None:
+    table = Table("", *measures, title="takes of 60 s, mean and deviation over takes")
+    for name in measures["human"]:
+        cells = [f"{mean:.2f} ± {deviation:.2f}" for mean, deviation in (row.get(name, (float("nan"),) * 2) for row in measures.values())]
+        table.add_row(name, *cells)
+    Console().print(table)
