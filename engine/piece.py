@@ -1,6 +1,7 @@
 """A score as it is to be played: on which channel and track each note is, what else is to be sent, and the file's texts and markers."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from math import isclose
 from pathlib import Path
@@ -20,6 +21,7 @@ from engine.events import (
 from engine.midi_file import KeptEvent, MidiTimeline, Track, encode_length, read_midi_file
 from engine.score import DYNAMICS, Score
 from engine.score_file import MIDI, Repeats, read_score
+from engine.score_ornaments import WrittenOut, write_out_ornaments
 
 DIVISION = 960  # ticks a quarter of a file made of a score; a MIDI score's own is multiplied until it is as fine
 TEXT, MARKER, TEMPO, TIME_SIGNATURE = 0x01, 0x06, 0x51, 0x58
@@ -45,6 +47,11 @@ class Piece:
     tracks: np.ndarray
     companions: tuple[Companion, ...]
     timeline: MidiTimeline
+
+    @cached_property
+    def played(self) -> WrittenOut:
+        """The score with its ornaments as notes: what sounds, while ``score`` is what is printed and what the networks have learnt from."""
+        return write_out_ornaments(self.score)
 
 
 def read_piece(path: Path, repeats: Repeats = "play") -> Piece:

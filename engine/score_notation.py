@@ -19,6 +19,7 @@ from engine.score import (
     Word,
     note_order,
 )
+from engine.score_mei import read_mei
 from engine.score_musicxml import Arpeggios, open_musicxml
 
 
@@ -39,7 +40,7 @@ def _parse(path: Path) -> tuple[list[Any], Arpeggios]:
     partitura = load_partitura()
     suffix = path.suffix.lower()
     if suffix == ".mei":
-        return partitura.load_mei(str(path)).parts, {}
+        return read_mei(path)
     if suffix in (".krn", ".kern"):
         return partitura.load_kern(str(path), force_note_ids="keep").parts, {}
     # As bytes: a name that is an address, or that libxml2 would unescape, stays a name.

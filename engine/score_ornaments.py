@@ -5,6 +5,7 @@ so that this note keeps its onset; upper and lower notes are those of the scale,
 """
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,7 +30,14 @@ FIGURES = {
 }
 
 
-def write_out_ornaments(score: Score) -> Score:
+class WrittenOut(NamedTuple):
+    """``score`` as it is played; ``source`` (M,): of which row of the printed score each of its notes is."""
+
+    score: Score
+    source: np.ndarray
+
+
+def write_out_ornaments(score: Score) -> WrittenOut:
     """Return the score with its trills, mordents and turns as notes; the same score when it has none.
 
     The last of an ornament's notes, the printed one, keeps its row's id and markings; those before it have its id with ~1, ~2, ... and no
@@ -37,9 +45,9 @@ def write_out_ornaments(score: Score) -> Score:
     is held by another note.
     """
     tempos = tempo_at(score, score.notes["onset_quarter"])
-    notes, markings, kept = [], [], []
-    for row in np.flatnonzero(score.markings["ornament_kind"]):
-        figure = _figure(score, int(row), 60 / float(tempos[row]))
+    notes, markings, kept, sources = [], [], [], []
+    for row in np.flatnonzero(score.markings["ornament_kind"]).tolist():
+        figure = _figure(score, row, 60 / float(tempos[row]))
         if figure is None:
             continue
         onsets, durations, pitches = figure
@@ -53,13 +61,16 @@ def write_out_ornaments(score: Score) -> Score:
         marks["ornament_kind"] = 0
         notes.append(added)
         markings.append(marks)
+        sources.append(np.full(len(onsets), row))
         kept.append(row)
+    rows = np.arange(len(score.notes))
     if not kept:
-        return score
+        return WrittenOut(score, rows)
     every_note = np.concatenate([np.delete(score.notes, kept), *notes])
     every_marking = np.concatenate([np.delete(score.markings, kept), *markings])
     order = note_order(every_note)
-    return replace(score, notes=every_note[order], markings=every_marking[order])
+    source = np.concatenate([np.delete(rows, kept), *sources])[order]
+    return WrittenOut(replace(score, notes=every_note[order], markings=every_marking[order]), source)
 
 
 def _figure(score: Score, row: int, beat_period_s: float) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
@@ -109,22 +120,22 @@ def _is_free(score: Score, row: int, pitch: int) -> bool:
     return not sounding.any()
 
 
-def roll_chords(score: Score, onset_sec: np.ndarray) -> np.ndarray:
+def roll_chords(notes: np.ndarray, signs: np.ndarray, onset_sec: np.ndarray) -> np.ndarray:
     """Return performed onsets (N,) seconds with the chords under arpeggio signs rolled, in the direction of the sign.
 
-    A chord is rolled around the time that it was performed at (the median of its notes), so that its beat stays where it was. One that is
-    spread as widely already is left alone, and so is one of which fewer than two notes are performed (NaN).
+    ``signs`` (N,) are the markings' ``arpeggio``. A chord is rolled around the time that it was performed at (the median of its notes), so
+    that its beat stays where it was. One that is spread as widely already is left alone, and so is one of which fewer than two notes are
+    performed (NaN).
     """
     rolled = np.array(onset_sec, dtype=float)
-    signs = score.markings["arpeggio"]
-    rows = np.flatnonzero((signs != 0) & np.isfinite(rolled) & ~score.notes["is_grace"])
+    rows = np.flatnonzero((signs != 0) & np.isfinite(rolled) & ~notes["is_grace"])
     chords: dict[tuple[int, float], list[int]] = {}
     for row in rows.tolist():
-        chords.setdefault((int(score.notes["part"][row]), round(float(score.notes["onset_quarter"][row]), 6)), []).append(row)
+        chords.setdefault((int(notes["part"][row]), round(float(notes["onset_quarter"][row]), 6)), []).append(row)
     for members in chords.values():
         spread = min(ROLL_STEP_S * (len(members) - 1), LONGEST_ROLL_S)
         if len(members) < 2 or np.ptp(rolled[members]) >= spread:
             continue
-        order = sorted(members, key=lambda row: int(signs[row]) * int(score.notes["pitch"][row]))
+        order = sorted(members, key=lambda row: int(signs[row]) * int(notes["pitch"][row]))
         rolled[order] = np.median(rolled[members]) + np.linspace(-spread / 2, spread / 2, len(order))
     return rolled

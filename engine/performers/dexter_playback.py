@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.events import Event
 from engine.performers.dexter_keys import Keys
+from engine.performers.dexter_ornaments import Step
 from models.dexter.representation import PERFORMANCE_COLUMNS
 from models.dexter.streaming import PerformanceDecoder
 
@@ -38,7 +39,8 @@ class Playback:
     items: list[Item] = field(default_factory=list)  # a heap
     numbered: int = 0
     companion: int = 0  # the next to be placed
-    begun: dict[int, float] = field(default_factory=dict)  # note -> its onset, until its end is placed
+    earliest_end: dict[int, float] = field(default_factory=dict)  # note -> when it may end, until its end is placed
+    steps: list[Step] = field(default_factory=list)  # of ornaments
     keys: Keys = field(default_factory=Keys)
     pedal: int = 0
     outgoing: list[Event] = field(default_factory=list)
@@ -52,7 +54,7 @@ class Playback:
     ended: bool = False
     loop: tuple[float, float] | None = None  # quarters
     notes: int = 0
-    performed: np.ndarray = field(default_factory=lambda: np.zeros(0, PERFORMED_DTYPE))  # by note of the score, as last played
+    performed: np.ndarray = field(default_factory=lambda: np.zeros(0, PERFORMED_DTYPE))  # by row of the score as it is played
 
     def clock_at(self, time_sec: float) -> int:
         return self.clock_ns + math.ceil((time_sec - self.time_sec) / self.speed * 1e9)
@@ -65,3 +67,9 @@ class Playback:
     def put(self, time_sec: float, kind: int, content: Any) -> None:
         heapq.heappush(self.items, Item(time_sec, kind, self.numbered, content))
         self.numbered += 1
+
+    def forget(self) -> None:
+        """Nothing that was to come is."""
+        self.items.clear()
+        self.steps.clear()
+        self.earliest_end.clear()

@@ -16,11 +16,14 @@ from engine.errors import UsageError
 from engine.events import SUSTAIN_PEDAL, Event, control_change, is_channel_message, is_control_change, is_note_off, is_note_on, note_on
 from engine.performers.dexter_controls import SAMPLING, Expression, sampling_settings
 from engine.performers.dexter_keys import SHORTEST_NOTE_S
+from engine.performers.dexter_ornaments import PlayedNotes
 from engine.performers.dexter_playback import ANCHORS, BEGINS, COMPANIONS, ENDS, JOINS, PEDALS, PERFORMED_DTYPE, Item, Playback
 from engine.performers.dexter_supply import Route, Supply
 from engine.piece import Companion, Piece
+from engine.score_ornaments import SHORTEST_NOTE_S as SHORTEST_STEP_S
+from engine.score_ornaments import roll_chords
 from models.dexter.features import denormalise
-from models.dexter.representation import BEAT_PERIOD, PEDAL, find_anchors
+from models.dexter.representation import BEAT_PERIOD, PEDAL, TIMING, find_anchors
 from models.dexter.streaming import DecodedEnd, DecodedNote, DecodedPedal, PerformanceDecoder, beat_period
 
 HORIZON_S = 1.0  # what is sent is known so long before
@@ -47,9 +50,7 @@ class ScoreStream:
         self._score_columns = score_columns
         self._written = written
         self._onsets: list[float] = piece.score.notes["onset_quarter"].tolist()
-        self._keys_of: list[tuple[int, int, int]] = list(
-            zip(piece.channels.tolist(), piece.score.notes["pitch"].tolist(), piece.tracks.tolist(), strict=True)
-        )
+        self._played = PlayedNotes(piece)
         channels, firsts = np.unique(piece.channels, return_index=True)
         self._pedals = list(zip(channels.tolist(), piece.tracks[firsts].tolist(), strict=True))
         self._given = dict(controls)
@@ -117,7 +118,7 @@ class ScoreStream:
 
     @property
     def performed(self) -> np.ndarray:
-        """What became of the notes of the score (PERFORMED_DTYPE, N), on the clock."""
+        """What became of the notes of the score as it is played, ornaments written out (PERFORMED_DTYPE, M), on the clock."""
         return self._state.performed
 
     def feed(self, event: Event, late: bool = False) -> list[Event]:
@@ -179,8 +180,8 @@ class ScoreStream:
 
     def reset(self) -> None:
         self._expression = Expression(self._given)
-        count = len(self._onsets)
-        self._state = Playback(count, self._expression.controls["tempo"], performed=np.zeros(count, PERFORMED_DTYPE))
+        performed = np.zeros(self._played.count, PERFORMED_DTYPE)
+        self._state = Playback(len(self._onsets), self._expression.controls["tempo"], performed=performed)
         self.supply.begin(Route(0, len(self._onsets)), sampling_settings(self._expression.controls))
 
     def _bar(self, number: int) -> tuple[float, float]:
@@ -204,8 +205,7 @@ class ScoreStream:
         state.stop = self._first_note(state.loop[1]) if state.loop else len(self._onsets)
         state.begin_quarter, state.waiting, state.retry_ns, state.now_ns = quarter, True, now_ns, now_ns
         state.rows, state.decoder, state.pedal = state.rows[:0], None, 0
-        state.items.clear()
-        state.begun.clear()
+        state.forget()
         state.ended = state.first == len(self._onsets)  # nothing but rests
         if not state.ended:
             route = Route(state.first, state.stop, state.first if state.loop else None)
@@ -270,16 +270,17 @@ class ScoreStream:
         """Place what the next group of notes brings among what is to come."""
         state = self._state
         state.rows = state.rows[len(columns) :]
-        for decoded in decoder.decode(columns):
-            if isinstance(decoded, DecodedNote):
-                note = state.first + decoded.note
-                state.begun[note] = decoded.time_sec
-                state.put(decoded.time_sec, BEGINS, (note, decoded.velocity))
-            elif isinstance(decoded, DecodedEnd):
-                note = state.first + decoded.note
-                state.put(max(decoded.time_sec, state.begun.pop(note) + SHORTEST_NOTE_S), ENDS, note)
-            elif isinstance(decoded, DecodedPedal):
-                state.put(decoded.time_sec, PEDALS, decoded.value)
+        decoded = decoder.decode(self._rolled(columns, state.first + decoder.next_note))
+        for each in decoded:
+            if isinstance(each, DecodedNote):
+                self._place_note(each, decoder)
+        self._place_steps(decoder)
+        for each in decoded:
+            if isinstance(each, DecodedEnd):
+                note = state.first + each.note
+                state.put(max(each.time_sec, state.earliest_end.pop(note)), ENDS, self._played.last(note))
+            elif isinstance(each, DecodedPedal):
+                state.put(each.time_sec, PEDALS, each.value)
         anchor = decoder.curve[-1]
         state.put(anchor.time_sec, ANCHORS, anchor.quarter)
         self._place_companions(decoder)
@@ -287,6 +288,37 @@ class ScoreStream:
             end = self._end_quarter()
             kind = ANCHORS if state.stop == len(self._onsets) and state.loop is None else JOINS
             state.put(max(decoder.time_at(end), anchor.time_sec), kind, end)
+
+    def _rolled(self, columns: np.ndarray, first: int) -> np.ndarray:
+        """Return the columns (n, 8) of the notes from ``first`` on with chords under arpeggio signs rolled."""
+        rows = slice(first, first + len(columns))
+        signs = self._piece.score.markings["arpeggio"][rows]
+        if not signs.any():
+            return columns
+        rolled = columns.copy()
+        rolled[:, TIMING] = -roll_chords(self._piece.score.notes[rows], signs, -columns[:, TIMING])
+        return rolled
+
+    def _place_note(self, decoded: DecodedNote, decoder: PerformanceDecoder) -> None:
+        state, played, note = self._state, self._played, self._state.first + decoded.note
+        row = played.first(note)
+        state.earliest_end[note] = decoded.time_sec + SHORTEST_NOTE_S
+        state.put(decoded.time_sec, BEGINS, (row, played.velocity(note, row, decoded.velocity)))
+        state.steps += played.steps(note, decoded.time_sec - decoder.time_at(self._onsets[note]), decoded.velocity)
+
+    def _place_steps(self, decoder: PerformanceDecoder) -> None:
+        """Place the later notes of ornaments, as far as the tempo is known."""
+        state, waiting = self._state, []
+        known = math.inf if decoder.finished else self._onsets[state.first + decoder.next_note]
+        for step in state.steps:
+            if step.quarter < known:
+                time_sec = decoder.time_at(step.quarter) + step.shift_sec
+                state.put(time_sec, ENDS, step.before)
+                state.put(time_sec, BEGINS, (step.row, step.velocity))
+                state.earliest_end[step.note] = time_sec + SHORTEST_STEP_S
+            else:
+                waiting.append(step)
+        state.steps = waiting
 
     def _end_quarter(self) -> float:
         """Return where the segment ends."""
@@ -334,14 +366,14 @@ class ScoreStream:
     def _emit(self, item: Item, time_ns: int) -> list[Event]:
         state = self._state
         if item.kind == BEGINS:
-            note, velocity = item.content
-            channel, pitch, track = self._keys_of[note]
+            row, velocity = item.content
+            channel, pitch, track = self._played.keys[row]
             state.notes += 1
-            state.performed[note] = time_ns, time_ns, velocity
-            return state.keys.begin(note, item.time_sec, time_ns, note_on(channel, pitch, velocity), track)
+            state.performed[row] = time_ns, time_ns, velocity
+            return state.keys.begin(row, item.time_sec, time_ns, note_on(channel, pitch, velocity), track)
         if item.kind == ENDS:
             state.performed["end_ns"][item.content] = time_ns
-            return state.keys.end(item.content, time_ns, *self._keys_of[item.content])
+            return state.keys.end(item.content, time_ns, *self._played.keys[item.content])
         if item.kind == PEDALS:
             state.pedal = item.content
             return self._pedal_events(item.content, time_ns)
@@ -354,8 +386,7 @@ class ScoreStream:
         """A segment that is not the last has come to its end: begin the loop again, or what follows one that was left."""
         state = self._state
         sent = state.keys.release(time_ns)
-        state.items.clear()
-        state.begun.clear()
+        state.forget()
         state.pedal = 0
         if state.loop:
             state.first, state.begin_quarter, state.rows = self._first_note(state.loop[0]), state.loop[0], state.rows[:0]

@@ -15,6 +15,7 @@ from engine import score_file
 from engine.errors import PerfLiveError
 from engine.events import Event, note_off, note_on
 from engine.midi_file import KeptEvent, MidiTimeline, Track, write_midi_file
+from engine.score import ORNAMENTS
 from engine.score_file import read_score
 
 ROOT = Path(__file__).parents[2]
@@ -178,6 +179,18 @@ def test_mei_and_humdrum(score_of, text, name):
     assert places(score)[:2] == [(0, 1, 60), (1, 1, 62)]
     assert score.time_signatures.tolist() == [(0, 2, 4)]
     assert score.has_markings
+
+
+def test_mei_has_its_ornaments_and_arpeggio_signs(score_of):
+    chord = '<chord xml:id="x" dur="4" dur.ppq="4"><note xml:id="c" oct="4" pname="e"/><note xml:id="d" oct="4" pname="g"/></chord>'
+    signs = '<trill startid="#a" tstamp="1"/><mordent startid="#b" form="upper"/><arpeg plist="#x" order="down"/>'
+    signs += '<turn startid="#x" form="lower" delayed="true"/><arpeg startid="#b" order="nonarp"/>'
+    text = MEI.replace("</layer>", chord + "</layer>").replace("</measure>", signs + "</measure>").replace('count="2"', 'count="3"')
+    marks = score_of(text, name="score.mei").markings
+    kinds = [ORNAMENTS[kind - 1] if kind else "" for kind in marks["ornament_kind"].tolist()]
+    assert kinds == ["trill", "inverted-mordent", "", "delayed-inverted-turn"]
+    assert marks["ornament"].tolist() == [True, True, False, True]
+    assert marks["arpeggio"].tolist() == [0, 0, -1, -1]
 
 
 def write_midi(path, notes, kept=(), tempos=(), division=480):

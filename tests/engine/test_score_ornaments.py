@@ -31,6 +31,10 @@ def played(score):
     return [int(row["pitch"]) for row in rows], np.array([(row["onset_quarter"], row["duration_quarter"]) for row in rows])
 
 
+def written_out(score):
+    return write_out_ornaments(score).score
+
+
 @pytest.mark.parametrize(
     ("sign", "pitches"),
     [
@@ -43,7 +47,7 @@ def played(score):
 )
 def test_figures_go_to_the_neighbours_in_the_scale_and_come_to_rest(ornamented, sign, pitches):
     plain = ornamented(sign)
-    score = write_out_ornaments(plain)
+    score, source = write_out_ornaments(plain)
     heights, times = played(score)
     assert heights == pitches
     onsets, durations = times.T
@@ -53,20 +57,21 @@ def test_figures_go_to_the_neighbours_in_the_scale_and_come_to_rest(ornamented, 
     assert durations.argmax() == longest
     assert np.delete(durations, longest).max() <= 0.11  # quarters, which are seconds here
     assert len(score.notes) == len(plain.notes) + len(pitches) - 1
+    assert (plain.notes["id"][source] == [name.partition("~")[0] for name in score.notes["id"].tolist()]).all()
 
 
 def test_a_trill_lasts_as_long_as_its_note_and_ends_on_it(ornamented):
-    heights, times = played(write_out_ornaments(ornamented("trill-mark")))
+    heights, times = played(written_out(ornamented("trill-mark")))
     assert heights[::2] == [69] * len(heights[::2]) and heights[1::2] == [71] * len(heights[1::2])
     assert len(heights) % 2 == 1 and 19 <= len(heights) <= 27
     np.testing.assert_allclose(times[:, 1], 2 / len(heights))
     fast = direction("<words>x</words>", '<sound tempo="240"/>')
-    assert len(played(write_out_ornaments(ornamented("trill-mark", tempo=fast)))[0]) < len(heights)
+    assert len(played(written_out(ornamented("trill-mark", tempo=fast)))[0]) < len(heights)
 
 
 def test_ids_and_markings_stay_with_the_main_note(ornamented):
     plain = ornamented("mordent")
-    score = write_out_ornaments(plain)
+    score = written_out(plain)
     identifiers = [name for name in score.notes["id"].tolist() if name.startswith("o")]
     assert identifiers == ["o-1~1", "o-1~2", "o-1"]
     assert len(set(score.notes["id"].tolist())) == len(score.notes)
@@ -79,29 +84,29 @@ def test_ids_and_markings_stay_with_the_main_note(ornamented):
 
 
 def test_written_out_once_nothing_is_left_to_write(ornamented):
-    score = write_out_ornaments(ornamented("turn"))
-    assert write_out_ornaments(score) is score
+    score = written_out(ornamented("turn"))
+    assert written_out(score) is score
     plain = ornamented("")
-    assert write_out_ornaments(plain) is plain
+    assert written_out(plain) is plain
 
 
 def test_what_is_too_short_stays_plain(ornamented):
     assert SHORTEST_NOTE_S * 3 > 0.125
     tempo = direction("<words>x</words>", '<sound tempo="120"/>')
     for sign in ("mordent", "trill-mark", "turn"):
-        assert played(write_out_ornaments(ornamented(sign, 0.25, tempo=tempo)))[0] == [69]
+        assert played(written_out(ornamented(sign, 0.25, tempo=tempo)))[0] == [69]
 
 
 def test_other_ornaments_stay_plain(ornamented):
     score = ornamented("schleifer")
     assert score.markings["ornament"].sum() == 1
-    assert write_out_ornaments(score) is score
+    assert written_out(score) is score
 
 
 def test_a_key_that_another_note_holds_is_not_struck(ornamented):
     held = "<backup><duration>8</duration></backup>" + note("B", 8, voice=2)
-    assert played(write_out_ornaments(ornamented("trill-mark", others=held)))[0] == [69]
-    assert len(played(write_out_ornaments(ornamented("mordent", others=held)))[0]) == 3
+    assert played(written_out(ornamented("trill-mark", others=held)))[0] == [69]
+    assert len(played(written_out(ornamented("mordent", others=held)))[0]) == 3
 
 
 @pytest.fixture
@@ -116,10 +121,14 @@ def chord(tmp_path):
     return read
 
 
+def roll(score, onset_sec):
+    return roll_chords(score.notes, score.markings["arpeggio"], onset_sec)
+
+
 @pytest.mark.parametrize(("sign", "step"), [("", ROLL_STEP_S), (' direction="down"', -ROLL_STEP_S)])
 def test_a_chord_is_rolled_around_its_beat(chord, sign, step):
     score = chord(sign)
-    onsets = roll_chords(score, np.where(score.notes["onset_quarter"] > 0, 2.0, 1.0))
+    onsets = roll(score, np.where(score.notes["onset_quarter"] > 0, 2.0, 1.0))
     np.testing.assert_allclose(np.diff(onsets[:4]), step)
     assert np.median(onsets[:4]) == pytest.approx(1)
     assert onsets[4] == 2
@@ -127,13 +136,13 @@ def test_a_chord_is_rolled_around_its_beat(chord, sign, step):
 
 def test_a_large_chord_is_rolled_faster(chord):
     score = chord("", size=10)
-    assert np.ptp(roll_chords(score, np.zeros(11))[:10]) == pytest.approx(LONGEST_ROLL_S)
+    assert np.ptp(roll(score, np.zeros(11))[:10]) == pytest.approx(LONGEST_ROLL_S)
 
 
 def test_what_is_spread_already_or_not_performed_is_left_alone(chord):
     score = chord("")
     spread = np.array([0.0, 0.1, 0.2, 0.3, 2.0])
-    np.testing.assert_array_equal(roll_chords(score, spread), spread)
+    np.testing.assert_array_equal(roll(score, spread), spread)
     alone = np.array([0.0, np.nan, np.nan, np.nan, 2.0])
-    np.testing.assert_array_equal(roll_chords(score, alone), alone)
+    np.testing.assert_array_equal(roll(score, alone), alone)
     assert spread.tolist() == [0.0, 0.1, 0.2, 0.3, 2.0]
