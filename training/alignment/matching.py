@@ -2,7 +2,7 @@
 
 Source: Peter, Cancino-Chacon, Foscarin, McLeod, Henkel, Karystinaios, Widmer, "Automatic Note-Level Score-to-Performance Alignments in
 the ASAP Dataset", TISMIR 6(1), 2023; the matcher is parangonar's DualDTWNoteMatcher. Its dynamic time warping is a loop over notes times
-onsets in Python, minutes for a sonata; ours gives the same paths a row at a time, in a second.
+onsets in Python, minutes for a sonata; the engine's gives the same paths in a second.
 """
 
 import warnings
@@ -12,53 +12,22 @@ import numpy as np
 
 from engine.errors import PerfLiveError
 from engine.partitura_loader import load_partitura
+from engine.pitch_warping import warp_pitches
 from engine.score import Score
 from training.datasets.performances import Performance
 
 MOST_CELLS = 400_000_000  # notes of the performance times onsets of the score, a byte each; a whole sonata has a tenth
-DIAGONAL, UP, LEFT = range(3)  # parangonar's order, in which the first of equal steps is taken
 
 SCORE_FIELDS = [("onset_beat", "f8"), ("duration_beat", "f8"), ("pitch", "i4"), ("is_grace", "?"), ("id", "U16")]
 PERFORMANCE_FIELDS = [("onset_sec", "f8"), ("duration_sec", "f8"), ("pitch", "i4"), ("velocity", "i4"), ("id", "U16")]
 
 
 class PitchWarping:
-    """Dynamic time warping of pitches to sets of pitches, as a ``dtw`` of parangonar's OnsetMatcherDTW; a pitch outside its set costs 1."""
+    """The engine's warping of pitches to sets of pitches as a ``dtw`` of parangonar's OnsetMatcherDTW; its steps have the same order."""
 
     def __call__(self, pitches: np.ndarray, sets: list[set[int]], return_path: bool = True) -> tuple[int, np.ndarray]:
         """Return the cost and the path (K, 2) from the first pitch and set to the last: index of the pitch, index of the set."""
-        absent = np.ones((128, len(sets)), dtype=np.int32)
-        for column, members in enumerate(sets):
-            absent[list(members), column] = 0
-        steps = np.empty((len(pitches), len(sets)), dtype=np.uint8)
-        steps[0] = LEFT
-        row = np.cumsum(absent[pitches[0]])
-        for index, pitch in enumerate(pitches[1:], start=1):
-            row, steps[index] = _next_row(row, absent[pitch])
-        return int(row[-1]), _path(steps)
-
-
-def _next_row(above: np.ndarray, costs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return a row of least costs from the one above it, and the step that leads to each of its cells."""
-    total = np.cumsum(costs)
-    entered = above.copy()
-    entered[1:] = np.minimum(above[1:], above[:-1])
-    # A cell is entered from above in some column and reached from there by steps to the right, each at its own cost.
-    row = total + np.minimum.accumulate(entered - total + costs)
-    steps = np.full(len(row), UP, dtype=np.uint8)
-    diagonal, up, left = above[:-1], above[1:], row[:-1]
-    steps[1:] = np.where(diagonal <= np.minimum(up, left), DIAGONAL, np.where(up <= left, UP, LEFT))
-    return row, steps
-
-
-def _path(steps: np.ndarray) -> np.ndarray:
-    row, column = steps.shape[0] - 1, steps.shape[1] - 1
-    path = [(row, column)]
-    while row or column:
-        step = steps[row, column]
-        row, column = row - (step != LEFT), column - (step != UP)
-        path.append((row, column))
-    return np.array(path[::-1], dtype=np.int64)
+        return warp_pitches(pitches, sets)
 
 
 def match_notes(score: Score, performance: Performance) -> np.ndarray:
