@@ -11,9 +11,12 @@ from engine.controls import Control
 from engine.events import Event
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from engine.performers.dexter_stream import ScoreStream
     from engine.performers.dexter_supply import Counts
     from engine.piece import Piece
+    from models.dexter.representation import Performed
 
 
 class PerformerStream(Protocol):
@@ -86,5 +89,16 @@ class WindowedStream(Protocol):
 class ScorePerformer(Protocol):
     """A performer that plays scores."""
 
-    def perform(self, piece: "Piece", seed: int, controls: Mapping[str, float], ahead: bool) -> "ScoreStream":
-        """Return a performance, yet to be started; with ``ahead`` a worker begins at once to compute what is played later."""
+    def perform(
+        self,
+        piece: "Piece",
+        seed: int,
+        controls: Mapping[str, float],
+        ahead: bool,
+        reference: "Performed | None" = None,
+        descriptors: "np.ndarray | None" = None,
+    ) -> "ScoreStream":
+        """Return a performance, yet to be started; with ``ahead`` a worker begins at once to compute what is played later.
+
+        Both by note of ``piece.score``: ``reference`` is a performance to begin from, ``descriptors`` (N, 7) say how it is to sound.
+        """

@@ -61,12 +61,15 @@ class ScoreFileSink:
 class ScorePictureSink:
     """Draws the performance over the score's measures when closed."""
 
-    def __init__(self, path: Path, piece: Piece, performance: Remembering, title: str):
-        """Raises PerfLiveError when the file could not be written in the end."""
+    def __init__(self, path: Path, piece: Piece, performance: Remembering, title: str, human: Performed | None = None):
+        """``human``: a performance of the notes of ``piece.score`` to draw beside it.
+
+        Raises PerfLiveError when the file could not be written in the end."""
         self._path = check_writable(path)
         self._piece = piece
         self._performance = performance
         self._title = title
+        self._human = human
         self._pedals: list[Event] = []
 
     def start(self, origin_ns: int) -> None:
@@ -84,7 +87,8 @@ class ScorePictureSink:
         times_sec = np.array([event.time_ns / 1e9 for event in self._pedals])
         pedal = Pedal(times_sec, np.array([event.message[2] for event in self._pedals], dtype=int))
         performed = Performed(onset_sec, table["end_ns"] / 1e9 - onset_sec, table["velocity"], pedal)
-        draw_score_picture(self._path, self._piece.score, performed, self._title)
+        human = None if self._human is None else (self._piece.score, self._human)
+        draw_score_picture(self._path, self._piece.played.score, performed, self._title, human)
 
     def abort(self) -> None:
         self._pedals.clear()

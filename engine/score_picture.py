@@ -38,8 +38,12 @@ class Shown:
     label: str
 
 
-def draw_score_picture(path: Path, score: Score, performed: Performed, title: str, human: Performed | None = None) -> None:
+def draw_score_picture(
+    path: Path, score: Score, performed: Performed, title: str, human: tuple[Score, Performed] | None = None
+) -> None:
     """Write a PNG of ``performed``, a performance of ``score.notes``, with a ``human`` one beside it if given.
+
+    A human's goes with the notes of a score of its own, which may be the same with its ornaments not written out.
 
     Raises PerfLiveError when the file cannot be written, ValueError when no note is performed.
     """
@@ -48,7 +52,7 @@ def draw_score_picture(path: Path, score: Score, performed: Performed, title: st
 
     shown = [show_performance(score, performed, ACCENT, "performed")]
     if human is not None:
-        shown.append(show_performance(score, human, HUMAN, "human"))
+        shown.append(show_performance(*human, HUMAN, "human"))
     heights = [5.0] * len(shown) + [2.4, 2.8] + [0.6] * len(shown)
     width = float(np.clip(score.end_quarter * INCHES_A_QUARTER, NARROWEST_INCHES, WIDEST_INCHES))
     figure = Figure(figsize=(width, sum(heights) + 0.8), dpi=110, facecolor="white", layout="constrained")

@@ -35,6 +35,8 @@ def live(
         Path | None, typer.Option("--score", metavar="FILE", help="Play a score; type help and return for what you can tell it.")
     ] = None,
     no_repeats: options.NoRepeatsOption = False,
+    transfer: options.TransferOption = None,
+    descriptors: options.DescriptorsOption = None,
     list_all: Annotated[bool, typer.Option("--list", help="List ports, audio devices and performers with their controls.")] = False,
     performer: options.PerformerOption = None,
     seed: options.SeedOption = None,
@@ -56,13 +58,14 @@ def live(
         return print_list(api)
     ends = Ends(input_name, tuple(output_names or ()), record, virtual, api, soundfont, score)
     ends.check()
-    if no_repeats and score is None:
-        raise UsageError("--no-repeats is for scores; leave it out, or give --score FILE")
+    if (no_repeats or transfer or descriptors) and score is None:
+        raise UsageError("--no-repeats, --transfer and --descriptors are for scores; leave them out, or give --score FILE")
     default = DEFAULT_PERFORMER if score is None else DEFAULT_SCORE_PERFORMER
     setup = options.prepare(performer, seed, settings or (), controllers or (), preset, lookahead, exclude, model, default)
     clock = VirtualClock() if ends.all_files else MonotonicClock()
     if score is not None:
-        return _play_score(ends, setup, setup.perform(score, not no_repeats, ahead=not ends.all_files), clock)
+        performance = setup.perform(score, not no_repeats, not ends.all_files, transfer, descriptors)
+        return _play_score(ends, setup, performance, clock)
     opened = open_ends(ends, clock)
     engine = setup.create_engine(opened.source, opened.sinks, clock, keep_incomplete=not ends.all_files)
     with stop_on_signals(engine), _watch(engine, opened):

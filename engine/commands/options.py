@@ -38,6 +38,12 @@ ExcludeOption = Annotated[
 SoundFontOption = Annotated[Path | None, typer.Option("--soundfont", metavar="FILE.sf2", help="Sound font. [default: the system's]")]
 ModelOption = Annotated[Path | None, typer.Option("--model", metavar="FILE.onnx", help="Model file. [default: the one that ships]")]
 NoRepeatsOption = Annotated[bool, typer.Option("--no-repeats", help="Play a score without its repeats.")]
+TransferOption = Annotated[
+    Path | None, typer.Option("--transfer", metavar="FILE.mid", help="A performance of the score, left behind as far as --set depth says.")
+]
+DescriptorsOption = Annotated[
+    Path | None, typer.Option("--descriptors", metavar="FILE.csv", help="How a score's performance is to sound, over the piece.")
+]
 
 
 class Timing(StrEnum):
@@ -69,14 +75,19 @@ class Setup:
             source, self.performer, stream, sinks, clock, self.controller_map, self.excluded_channels, keep_incomplete=keep_incomplete
         )
 
-
-    def perform(self, path: Path, repeats: bool, ahead: bool) -> Performance:
+    def perform(
+        self, path: Path, repeats: bool, ahead: bool, transfer: Path | None = None, descriptors: Path | None = None
+    ) -> Performance:
         """Read a score and begin to perform it. Raises PerfLiveError, and UsageError where the performer plays no scores."""
         performer = self.score_performer()
         from engine.piece import read_piece
+        from engine.score_alignment import read_reference
+        from engine.score_descriptors import read_score_descriptors
 
         piece = read_piece(path, "play" if repeats else "skip")
-        return Performance(piece, performer.perform(piece, self.seed, self.controls, ahead))
+        reference = read_reference(transfer, piece.score) if transfer else None
+        described = read_score_descriptors(descriptors, piece.score) if descriptors else None
+        return Performance(piece, performer.perform(piece, self.seed, self.controls, ahead, reference, described))
 
     def score_performer(self) -> ScorePerformer:
         """Return the performer, if it plays scores. Raises UsageError."""

@@ -45,16 +45,27 @@ def render(
     timing: Annotated[
         options.Timing | None, typer.Option(help="Of a performed score: its tempo in the tempo map, or free. [default: tempo-map]")
     ] = None,
+    transfer: options.TransferOption = None,
+    descriptors: options.DescriptorsOption = None,
+    beside: Annotated[
+        Path | None, typer.Option("--beside", metavar="FILE.mid", help="A human performance of the score, to draw beside it in the .png.")
+    ] = None,
 ) -> int:
     """Perform MIDI files and scores: every note of the input, with its tracks, texts and bars, and a performer's touch."""
     jobs = plan_jobs(inputs, output, kinds or ())
+    of_one = transfer or descriptors or beside
+    if of_one and len(jobs) > 1:
+        raise UsageError(f"--transfer, --descriptors and --beside are of one score, and there are {len(jobs)} inputs; give one")
+    if beside and not any(path.suffix.lower() == ".png" for path in jobs[0].outputs):
+        raise UsageError("--beside is for pictures, and none is drawn; add --to png, or give -o FILE.png")
 
     def prepare(default: str) -> options.Setup:
         return options.prepare(performer, seed, settings or (), controllers or (), preset, lookahead, exclude, model, default)
 
     setups = {scores: prepare(DEFAULT_SCORE_PERFORMER if scores else DEFAULT_PERFORMER) for scores in {job.is_score for job in jobs}}
-    if (no_repeats or timing) and not any(isinstance(setup.performer, ScorePerformer) for setup in setups.values()):
-        raise UsageError("--no-repeats and --timing are for scores; leave them out, or give --performer dexter")
+    if (no_repeats or timing or of_one) and not any(isinstance(setup.performer, ScorePerformer) for setup in setups.values()):
+        named = "--no-repeats, --timing, --transfer, --descriptors and --beside"
+        raise UsageError(f"{named} are for scores; leave them out, or give --performer dexter")
 
     if lookahead and True in setups:
         setups[True].score_performer()
@@ -62,7 +73,8 @@ def render(
     def render_one(job: Job) -> Report:
         setup = setups[job.is_score]
         if job.is_score or isinstance(setup.performer, ScorePerformer):
-            return _render_score(job, setup, soundfont, not no_repeats, timing or options.Timing.TEMPO_MAP)
+            performance = setup.perform(job.input, not no_repeats, False, transfer, descriptors)
+            return _render_score(job, setup, performance, soundfont, timing or options.Timing.TEMPO_MAP, beside)
         return _render(job, setup, soundfont)
 
     reports = _render_all(jobs, render_one)
@@ -102,19 +114,22 @@ def _render(job: Job, setup: options.Setup, sound_font: Path | None) -> Report:
     return _run(engine)
 
 
-def _render_score(job: Job, setup: options.Setup, sound_font: Path | None, repeats: bool, timing: options.Timing) -> Report:
+def _render_score(
+    job: Job, setup: options.Setup, performance: options.Performance, sound_font: Path | None, timing: options.Timing, beside: Path | None
+) -> Report:
     from engine.conductor import ConductedSource
+    from engine.score_alignment import read_reference
     from engine.score_output import ScoreFileSink, ScorePictureSink
 
-    performance, clock = setup.perform(job.input, repeats, ahead=False), VirtualClock()
-    piece, stream = performance.piece, performance.stream
+    clock, piece, stream = VirtualClock(), performance.piece, performance.stream
+    human = read_reference(beside, piece.score) if beside else None
     title = f"{job.input.stem}, performed by {setup.performer.name} (seed {setup.seed})"
 
     def open_sink(path: Path) -> Sink:
         if path.suffix.lower() in MIDI_SUFFIXES:
             return ScoreFileSink(path, piece, stream, timing is options.Timing.TEMPO_MAP)
         if path.suffix.lower() == ".png":
-            return ScorePictureSink(path, piece, stream, title)
+            return ScorePictureSink(path, piece, stream, title, human)
         return _open_sink(path, piece.timeline, title, sound_font)
 
     with _opened(job, open_sink) as sinks:

@@ -21,7 +21,7 @@ from engine.piece import Piece
 from engine.score import Score
 from models.dexter.descriptors import DESCRIPTORS
 from models.dexter.features import FEATURES, denormalise, normalise, note_features
-from models.dexter.representation import BEAT_PERIOD, REPRESENTATION_VERSION
+from models.dexter.representation import BEAT_PERIOD, REPRESENTATION_VERSION, Performed, encode_performance
 from models.dexter.score_representation import SCORE_COLUMNS, encode_score
 from models.dexter.windows import Branch, Scales, WindowSampler
 from models.pretrained import pretrained
@@ -97,14 +97,39 @@ class DexterPerformer:
         """Return the performer of live notes."""
         return DexterLookaheadPerformer(self._networks, self._scales, self._window, lookahead_s)
 
-    def sampler(self, score: Score, seed: int, thousand_steps: bool = False) -> WindowSampler:
+    def sampler(
+        self,
+        score: Score,
+        seed: int,
+        thousand_steps: bool = False,
+        reference: Performed | None = None,
+        descriptors: np.ndarray | None = None,
+    ) -> WindowSampler:
         """Return what samples the windows of ``score``; ``thousand_steps`` as the paper does, to compare with."""
-        features = note_features(_columns(score))
-        return WindowSampler(self._networks, features, self._scales, self._window, seed, thousand_steps=thousand_steps)
+        columns = _columns(score)
+        known = None if reference is None else normalise(encode_performance(score.notes, reference)[0], columns)
+        return WindowSampler(
+            self._networks,
+            note_features(columns),
+            self._scales,
+            self._window,
+            seed,
+            reference=known,
+            thousand_steps=thousand_steps,
+            descriptors=descriptors,
+        )
 
-    def perform(self, piece: Piece, seed: int, controls: Mapping[str, float], ahead: bool) -> ScoreStream:
+    def perform(
+        self,
+        piece: Piece,
+        seed: int,
+        controls: Mapping[str, float],
+        ahead: bool,
+        reference: Performed | None = None,
+        descriptors: np.ndarray | None = None,
+    ) -> ScoreStream:
         """Return a performance of ``piece``, yet to be started; with ``ahead`` a worker begins to compute its windows at once."""
-        sampler, columns = self.sampler(piece.score, seed), _columns(piece.score)
+        sampler, columns = self.sampler(piece.score, seed, reference=reference, descriptors=descriptors), _columns(piece.score)
         average = denormalise(np.tile(sampler.average, (len(columns), 1)), columns)[:, BEAT_PERIOD]
         written = written_columns(dict(zip(SCORE_COLUMNS, columns.T, strict=True)), average)
         supply = (WorkerSupply if ahead else Supply)(sampler, normalise(written, columns))

@@ -20,6 +20,7 @@ CONTROLS: tuple[Control, ...] = (
     Control("expression_articulation", 0, 2, 1, "x", "the same for the lengths"),
     Control("expression_pedal", 0, 2, 1, "x", "the same for the sustain pedal's depth"),
     Control("temperature", 0, 2, 0.5, "", "0 plays what performers have in common, 1 one of the performances that they may give"),
+    Control("depth", 0, 1, 0.5, "", "of --transfer: 0 plays as the reference does, 1 leaves it behind"),
     Control("guidance", 0, 4, 1, "x", "how much is made of the descriptors: 0 nothing, 1 what was learnt, more exaggerates"),
     Control("steps", 2, MOST_EVALUATIONS, 6, "evaluations", "of the network for a window: more are finer, fewer are faster"),
     *(
@@ -27,7 +28,7 @@ CONTROLS: tuple[Control, ...] = (
         for name in DESCRIPTORS
     ),
 )
-SAMPLING = frozenset(("temperature", "guidance", "steps", *DESCRIPTORS))  # a change of these asks for new windows
+SAMPLING = frozenset(("temperature", "depth", "guidance", "steps", *DESCRIPTORS))  # a change of these asks for new windows
 PARAMETERS: dict[str, list[int]] = {
     "tempo": [BEAT_PERIOD],
     "timing": [TIMING],
@@ -47,6 +48,7 @@ def sampling_settings(controls: Mapping[str, float]) -> Settings:
         temperature=controls["temperature"],
         guidance=controls["guidance"],
         descriptors=descriptors if any(descriptors) else None,
+        depth=controls["depth"],
     )
 
 

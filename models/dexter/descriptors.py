@@ -128,19 +128,24 @@ def read_descriptors(path: str | os.PathLike[str], onset_sec: np.ndarray) -> np.
     described = np.zeros((len(onset_sec), len(DESCRIPTORS)))
     if not Path(path).exists():
         return described
+    times, values = read_frames(path)
+    if len(times):
+        performed = np.isfinite(onset_sec)
+        described[performed] = values[np.maximum(np.searchsorted(times, onset_sec[performed], side="right") - 1, 0)]
+    return described
+
+
+def read_frames(path: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the times (F,) in seconds and the paper's descriptors (F, 7) of a file as ``read_descriptors`` reads. Raises ValueError."""
     try:
         with open(path, encoding="utf-8", newline="") as file:
             headings, *rows = csv.reader(file)
         frames = np.array(rows, dtype=float).reshape(-1, len(DESCRIPTORS) + 1)
-        times = frames[:, headings.index("frame_start_time")]
+        time = headings.index("frame_start_time")
     except (OSError, ValueError) as error:
         reason = f"expected headings, a column frame_start_time and {len(DESCRIPTORS)} others ({error})"
         raise ValueError(f"cannot read {str(path)!r} as descriptors: {reason}") from None
-    if len(frames):
-        performed = np.isfinite(onset_sec)
-        frame = np.maximum(np.searchsorted(times, onset_sec[performed], side="right") - 1, 0)
-        described[performed] = np.delete(frames, headings.index("frame_start_time"), axis=1)[frame]
-    return described
+    return frames[:, time], np.delete(frames, time, axis=1)
 
 
 def _mean_by(keys: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

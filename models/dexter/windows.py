@@ -61,7 +61,8 @@ class Settings:
     """How a window is sampled. ``evaluations`` of the denoiser, 2 to 8; following ``descriptors`` with a guidance other than 1 takes two
     at each level, of which there are at least four then. ``descriptors`` (7,) are in standard deviations, None is the null token.
 
-    ``depth``, of a transfer: how much of the reference is given up, above 0 (none) to 1 (all).
+    ``depth``, of a transfer: how much of the reference is given up, 0 (nothing) to 1 (all of it). The less it is, the nearer the
+    temperature comes to 1, at which the reference's residual is heard as it is.
     """
 
     evaluations: int = 6
@@ -109,8 +110,10 @@ class WindowSampler:
         thousand_steps: bool = False,
         first_note: int = 0,
         average: np.ndarray | None = None,
+        descriptors: np.ndarray | None = None,
     ):
         """``features`` (N, F) of all notes, ``window`` in notes. ``reference`` (N, 8): normalised columns to transfer from, NaN unknown.
+        ``descriptors`` (N, 7), in standard deviations: by note, those of the settings are added to them.
 
         ``thousand_steps``: sample as the paper does, whatever the settings say, to compare with. Of a piece that is still growing only a
         part may be there: ``features`` then begin with the note ``first_note``, and ``average`` (8,) stands for the piece's.
@@ -125,6 +128,7 @@ class WindowSampler:
         self._thousand_steps = thousand_steps
         self._first_note = first_note
         self._average = average
+        self._descriptors = descriptors
 
     def begin(self, first_note: int = 0) -> State:
         """Return the state from which ``first_note`` is the next to be committed; nothing before it is fixed."""
@@ -136,6 +140,7 @@ class WindowSampler:
         """Return the next window, and the state after it. At least one note must be left. ``notes``: how many to commit, if not as
         many as the window may.
         """
+        settings = self._tempered(settings)
         first, past, length = state.next_note, len(state.columns), self._first_note + len(self._features)
         stop = min(first + self._hop + self._overlap, length)
         commit_stop = min(first + notes, stop) if notes else stop if stop == length else first + self._hop
@@ -174,12 +179,21 @@ class WindowSampler:
         after = replace(begun, columns=kept, temperature=state.temperature)
         return Window(first, columns, 0), after
 
+    def _tempered(self, settings: Settings) -> Settings:
+        if self._reference is None:
+            return replace(settings, depth=1.0)
+        return replace(settings, temperature=1 + settings.depth * (settings.temperature - 1))
+
     def _read(self, state: State, settings: Settings, notes: range) -> list[Branch]:
         """Run the mean network: with the descriptors, and for guidance with the null token as well."""
-        following = settings.descriptors is not None
+        following = settings.descriptors is not None or self._descriptors is not None
         new = len(notes) - len(state.columns)
-        wanted = np.asarray(settings.descriptors if following else np.zeros(self._networks.descriptors), np.float32)
-        descriptors = np.concatenate([state.descriptors, np.tile(wanted, (new, 1))])
+        wanted = np.zeros((new, self._networks.descriptors), np.float32)
+        if self._descriptors is not None:
+            wanted += self._descriptors[notes.stop - new - self._first_note : notes.stop - self._first_note]
+        if settings.descriptors is not None:
+            wanted += np.asarray(settings.descriptors, np.float32)
+        descriptors = np.concatenate([state.descriptors, wanted])
         known = np.concatenate([state.known, np.full((new, 1), float(following), np.float32)])
         readings = [(descriptors, known)]
         if following and settings.guidance != 1:
@@ -210,9 +224,11 @@ class WindowSampler:
         levels = noise_levels(count, settings.depth)
         alpha, sigma = signal_and_noise(levels[0])
         start = np.zeros_like(mean)
-        if self._reference is not None:
+        if self._reference is not None and settings.depth < 1:
             reference = self._reference[notes.start - self._first_note : notes.stop - self._first_note]
             start = np.nan_to_num((reference - mean) / self._scales.residual_deviation)
+            if settings.depth == 0:
+                return np.where(fixed_known > 0, fixed, start).astype(np.float32), 0
         denoisers = [self._denoiser(branch, fixed, fixed_known, noise) for branch in branches]
         denoise = denoisers[0] if len(denoisers) == 1 else guided(denoisers[0], denoisers[1], settings.guidance)
         noisy = alpha * start + sigma * noise

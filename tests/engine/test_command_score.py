@@ -2,19 +2,23 @@
 
 import io
 import os
+import queue
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from command_line import ELISE, PRELUDE, Command, assert_refused, command
 from score_fixtures import attributes, barline, musicxml, note
 from synthetic_dexter import write_models
 
-from engine.clock import MonotonicClock
+from engine.clock import MonotonicClock, VirtualClock
 from engine.commands.live import app as live_app
+from engine.commands.options import prepare
 from engine.commands.render import app
 from engine.conductor import ConductedSource
 from engine.events import Event, is_note_off, is_note_on
@@ -94,6 +98,24 @@ def test_a_score_of_one_note_is_performed_and_drawn(perf_render: Command) -> Non
     assert pitches("out/one.mid") == [60] and Path("out/one.png").stat().st_size > 1000
 
 
+def test_ornaments_and_rolled_chords_are_played_on_the_bars_of_the_score(perf_render: Command, perf_live: Command) -> None:
+    trill, turn = (f"<ornaments><{sign}/></ornaments>" for sign in ("trill-mark", "turn"))
+    chord = "".join(note(step, 16, 3, "<chord/>" * (place > 0), "<arpeggiate/>") for place, step in enumerate("CEGB"))
+    Path("signs.musicxml").write_text(musicxml([attributes() + note("A", 8, notations=trill) + note("G", 8, notations=turn), chord]))
+    ended = perf_render("signs.musicxml", "-o", "out", "--to", "mid", "--to", "png")
+    assert (ended.status, ended.error) == (0, "")
+    played = pitches("out/signs.mid")
+    assert f" {len(played)} notes" in ended.output
+    assert played[:4] == [69, 71, 69, 71] and played[-8:] == [69, 67, 65, 67, 48, 52, 55, 59]
+    file = read_midi_file("out/signs.mid")
+    onsets = [file.tempo_map.to_tick(event.time_ns) / file.division for event in file.events if is_note_on(event.message)]
+    assert onsets[0] == pytest.approx(0, abs=0.2) and onsets[-8] == pytest.approx(2, abs=0.2) and onsets[-1] == pytest.approx(4, abs=0.5)
+    assert len(set(onsets[-4:])) == 4
+    perf_render("signs.musicxml", "-o", "free.mid", "--timing", "absolute")
+    perf_live("--score", "signs.musicxml", "--out", "live.mid")
+    assert Path("free.mid").read_bytes() == Path("live.mid").read_bytes() and pitches("free.mid") == played
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "fragments"),
     [
@@ -155,6 +177,37 @@ def test_a_port_conducts_and_is_played_along() -> None:
         source._inbox.put(Event(5, message))
     assert [source.receive(None) for _ in range(4)] == [None, None, None, played]
     assert stream.told == [("pause",), ("restart",), ("start",)]
+
+
+def test_a_controller_that_is_played_moves_a_control_while_the_score_plays(models: Path) -> None:
+    """As with perf-live --score X --in KEYS --cc 1=tempo, on a virtual clock."""
+    setup = prepare(None, 0, (), ("1=tempo",), None, None, None, models, "dexter")
+    performance, clock = setup.perform(PRELUDE, True, ahead=False), VirtualClock()
+    keys = SimpleNamespace(inbox=queue.SimpleQueue(), close=lambda: None)
+    sent: list[Event] = []
+
+    class Player:
+        """Hears what is sent, and moves the wheel when a hundred notes have begun."""
+
+        def send(self, event: Event) -> None:
+            sent.append(event)
+            if is_note_on(event.message) and sum(is_note_on(each.message) for each in sent) == 100:
+                keys.inbox.put(Event(clock.now_ns(), b"\xb0\x01\x7f"))
+
+        def start(self, origin_ns: int) -> None: ...
+
+        def close(self) -> None: ...
+
+        def abort(self) -> None: ...
+
+    source = ConductedSource(performance.stream, clock, keys)
+    setup.create_score_engine(performance, source, [Player()], clock, keep_incomplete=False).run()
+    onsets = np.array([event.time_ns for event in sent if is_note_on(event.message)]) / 1e9
+    assert len(onsets) == 549
+    before, after = np.median(np.diff(onsets[:100])), np.median(np.diff(onsets[150:450]))
+    assert 3 < before / after < 5.5
+    wheel = [index for index, event in enumerate(sent) if event.message == b"\xb0\x01\x7f"]
+    assert len(wheel) == 1 and sum(is_note_on(event.message) for event in sent[: wheel[0]]) == 100
 
 
 @pytest.mark.jack

@@ -19,8 +19,9 @@ from engine.performers.dexter_keys import Keys
 from engine.performers.dexter_supply import Route, Supply, WorkerSupply
 from engine.piece import Companion, Piece
 from engine.score import MARKING_DTYPE, MEASURE_DTYPE, SCORE_NOTE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE, Score
+from engine.score_ornaments import ROLL_STEP_S
 from models.dexter.features import denormalise
-from models.dexter.representation import decode_performance
+from models.dexter.representation import Pedal, Performed, decode_performance
 from models.dexter.score_representation import encode_score
 from models.dexter.windows import Settings, perform
 
@@ -351,3 +352,94 @@ def test_a_window_that_was_under_way_when_the_route_changed_is_dropped(performer
         time.sleep(0.001)
     supply.close()
     assert window.first_note == 100
+
+
+def marked(piece, name, rows, value):
+    """Return the piece with a marking of which the network knows nothing."""
+    piece.score.markings[name][rows] = value
+    return piece
+
+
+def test_an_ornament_is_added_to_what_is_played(performer):
+    trill, mordent, short = 7, 18, 29  # alone in their quarters
+    ornamented = marked(melody(bars=8), "ornament_kind", [trill, mordent, short], [1, 2, 1])
+    ornamented.score.notes["duration_quarter"][short] = 0.1
+    plain = melody(bars=8)
+    plain.score.notes["duration_quarter"][short] = 0.1
+    pitches = plain.score.notes["pitch"]
+    without, events = (play(performer.perform(piece, 2, {}, ahead=False)) for piece in (plain, ornamented))
+    before, after = set(notes_of(without)), notes_of(events)
+    assert before < set(after) and len(after) == len(ornamented.played.score.notes) > len(before) + 4
+    added = sorted(set(after) - before)
+    onset, following = (next(time_s for time_s, pitch, _ in before if pitch == pitches[row]) for row in (trill, trill + 1))
+    trilled = [note for note in added if note[0] < following]
+    assert {pitch - pitches[trill] for _, pitch, _ in trilled} <= {0, 1, 2} and len(trilled) % 2 == 0
+    np.testing.assert_allclose(np.diff([onset, *(note[0] for note in trilled)]), np.diff([onset, trilled[0][0]])[0], rtol=0.01)
+    assert [pitch - pitches[mordent] in (-1, -2) for _, pitch, _ in added[len(trilled) :]] == [True, False]
+    assert_all_released(events)
+
+
+def test_ornaments_are_left_behind_by_a_seek_and_come_again_in_a_loop(performer):
+    rows = list(range(2, 200, 5))  # a trill in each bar
+    piece = marked(melody(), "ornament_kind", rows, 1)
+    stream = performer.perform(piece, 0, {}, ahead=False)
+    actions = [(1.0, lambda now_ns: stream.seek(20, now_ns)), (4.0, lambda now_ns: stream.loop(3, 4, now_ns))]
+    events = play(stream, [*actions, (15.0, lambda now_ns: stream.leave_loop()), (15.2, stream.pause), (15.4, stream.start)])
+    assert_all_released(events)
+    trilled = Counter(pitch for time_s, pitch, _ in notes_of(events) if 4 < time_s < 15)
+    assert trilled[piece.score.notes["pitch"][rows[2]]] > 3 * len(piece.played.source) / len(piece.score.notes)
+
+
+def test_a_chord_under_a_sign_is_rolled_around_its_beat(performer):
+    chord = [25, 26]
+    even = {"expression_timing": 0}
+    plain = performer.perform(melody(bars=8), 0, even, ahead=False)
+    rolled = performer.perform(marked(melody(bars=8), "arpeggio", chord, -1), 0, even, ahead=False)
+    for stream in (plain, rolled):
+        assert_all_released(play(stream))
+    moved_s = (rolled.performed["onset_ns"] - plain.performed["onset_ns"]) / 1e9
+    np.testing.assert_allclose(moved_s[chord], [ROLL_STEP_S / 2, -ROLL_STEP_S / 2], atol=1e-6)
+    np.testing.assert_allclose(np.delete(moved_s, chord), 0, atol=1e-6)
+
+
+def test_a_reference_is_played_as_it_is_at_depth_0_and_left_behind_at_1(performer):
+    piece = melody(bars=30)
+    human = performer.perform(piece, 9, {"temperature": 1}, ahead=False)
+    play(human)
+    table = human.performed
+    onsets, ends = table["onset_ns"] / 1e9, table["end_ns"] / 1e9
+    onsets[40] = np.nan  # not played
+    reference = Performed(onsets, ends - onsets, np.where(np.isnan(onsets), 0, table["velocity"]), Pedal(np.array([]), np.array([])))
+    results = {}
+    for depth in (0, 0.01, 0.5, 1):
+        stream = performer.perform(piece, 3, {"depth": depth}, ahead=False, reference=reference)
+        assert_all_released(play(stream))
+        results[depth] = stream.performed
+    known = np.isfinite(onsets)
+    for field in ("onset_ns", "end_ns"):
+        difference_s = (results[0][field] - table[field])[known] / 1e9
+        np.testing.assert_allclose(difference_s, difference_s[0], atol=0.002)
+    np.testing.assert_array_equal(results[0]["velocity"][known], table["velocity"][known])
+    plain = performer.perform(piece, 3, {}, ahead=False)
+    play(plain)
+    np.testing.assert_array_equal(results[1], plain.performed)
+    distance = [np.abs(results[depth]["velocity"] - table["velocity"].astype(float))[known].mean() for depth in (0, 0.01, 0.5, 1)]
+    assert distance[0] < distance[1] < distance[2] < distance[3]
+
+
+def test_descriptors_hold_note_by_note_and_controls_are_added(performer):
+    piece = melody(bars=30)
+    described = np.zeros((len(piece.score.notes), 7))
+    described[75:, 0] = 2
+    steady = {"temperature": 0}
+
+    def velocities(controls, descriptors=None):
+        stream = performer.perform(piece, 0, steady | controls, ahead=False, descriptors=descriptors)
+        play(stream)
+        return stream.performed["velocity"].astype(int)
+
+    plain, raised = velocities({}), velocities({"melodiousness": 1})
+    varied = velocities({}, described)
+    np.testing.assert_array_equal(varied[:75], plain[:75])
+    assert (varied[75:] > raised[75:]).mean() > 0.9
+    np.testing.assert_array_equal(velocities({"melodiousness": 1}, np.zeros_like(described)), raised)

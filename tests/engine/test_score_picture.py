@@ -59,8 +59,9 @@ def test_notes_that_are_not_played_are_not_shown() -> None:
 @pytest.mark.parametrize("with_human", [False, True])
 def test_a_picture_of_any_score(tmp_path: Path, quarters: int, with_human: bool) -> None:
     path = tmp_path / "piece.png"
-    human = make_performed(quarters, 0.6) if with_human else None
-    draw_score_picture(path, make_score(quarters, ((0.0, 100.0),)), make_performed(quarters), "a title", human)
+    score = make_score(quarters, ((0.0, 100.0),))
+    human = (score, make_performed(quarters, 0.6)) if with_human else None
+    draw_score_picture(path, score, make_performed(quarters), "a title", human)
     content = path.read_bytes()
     assert content[:8] == b"\x89PNG\r\n\x1a\n"
     width, height = (int.from_bytes(content[begin : begin + 4], "big") for begin in (16, 20))
