@@ -1,0 +1,82 @@
+"""Performance RNN, small and with random weights, through export, quantisation and verification; then measured as perf-eval does."""
+
+import numpy as np
+import pytest
+import torch
+
+from engine.performers.performance_rnn_improvisation import open_model
+from export.command import export_verified
+from export.performance_rnn import build_specs
+from models.performance_rnn.representation import MAGENTA, NOTE_DTYPE
+from training.datasets.performance_events import SoundingNotes
+from training.evaluation.performance_rnn import describe_take, foretell, human_takes, improvise, summarise
+from training.event_baselines import count_events
+from training.performance_rnn import PerformanceRNNTask, PerformanceRNNTrainingConfig
+
+CONFIG = {
+    "task": "performance-rnn",
+    "network": {"steps_per_second": 100, "embedding": 8, "width": 16, "layers": 2},
+    "lanes": 1,
+    "events_per_window": 1,
+    "stretch": [1.0],
+    "transpose_semitones": 0,
+    "known_share": 0.5,
+    "steps": 1,
+    "learning_rate": 0.1,
+    "warm_up_steps": 1,
+    "weight_decay": 0.0,
+    "average": 0.5,
+    "validate_every_steps": 1,
+    "seed": 0,
+}
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    path = tmp_path_factory.mktemp("export") / "model.onnx"
+    torch.manual_seed(0)
+    weights = PerformanceRNNTask(PerformanceRNNTrainingConfig.model_validate(CONFIG)).state_dict()
+    (spec,) = build_specs(CONFIG, {name: 3 * weight for name, weight in weights.items()}).values()  # so that it prefers some events
+    return path, export_verified(spec, path, "int8")
+
+
+def test_the_graph_verifies_in_both_precisions(exported):
+    path, lines = exported
+    assert "100.00% of decisions equal" in lines[0] and lines[1].startswith("int8 against float32")
+    contract = open_model(path).contract
+    assert contract.licence == "CC BY-NC-SA 4.0" and contract.constants == {"steps_per_second": 100}
+    assert contract.precision == "int8" and path.stat().st_size < 40_000
+
+
+def even_notes(count, interval_s):
+    notes = np.zeros(count, NOTE_DTYPE)
+    notes["onset_sec"], notes["duration_sec"] = np.arange(count) * interval_s, 0.1
+    notes["pitch"], notes["velocity"] = 60 + np.arange(count) % 4, 64
+    return notes
+
+
+def test_it_is_measured(exported):
+    model = open_model(exported[0])
+    notes = SoundingNotes(np.concatenate([even_notes(200, 0.5), even_notes(20, 0.5)]), np.array([0, 200, 220]))
+    rows = foretell(model, notes, count_events(MAGENTA, notes))
+    assert rows["bigram"].by_event < rows["unigram"].by_event < rows["performance-rnn"].by_event
+    assert rows["performance-rnn"].by_event != rows["performance-rnn, told"].by_event
+    seconds = 199 * 0.5 + 0.1 + 19 * 0.5 + 0.1
+    events = 2 * 220 + 2 * 220 - 2 + 2  # keys down and up, times between them, and each performance's velocity
+    assert rows["unigram"].by_second == pytest.approx(rows["unigram"].by_event * events / seconds, rel=0.01)
+    (human,) = human_takes(notes)
+    assert describe_take(human) == pytest.approx(
+        {
+            "notes a second": 2.0,
+            "velocity": 64,
+            "velocity spread": 0,
+            "inter-onset interval, median, s": 0.5,
+            "share of onsets in chords": 0,
+            "note length, median, s": 0.1,
+            "notes sounding at an onset": 1,
+            "pitch-class entropy, bits": 2,
+            "share of repeated four-note sequences": 1 - 4 / 117,
+        }
+    )
+    summary = summarise(improvise(model, 1) + [human])
+    assert set(summary) == set(describe_take(human)) and summary["velocity"][1] > 0
