@@ -25,7 +25,7 @@ PERFORMANCE_FIELDS = [("onset_sec", "f8"), ("duration_sec", "f8"), ("pitch", "i4
 class PitchWarping:
     """The engine's warping of pitches to sets of pitches as a ``dtw`` of parangonar's OnsetMatcherDTW; its steps have the same order."""
 
-    def __call__(self, pitches: np.ndarray, sets: list[set[int]], return_path: bool = True) -> tuple[int, np.ndarray]:
+    def __call__(self, pitches: np.ndarray, sets: list[set[int]], return_path: bool = True) -> tuple[float, np.ndarray]:
         """Return the cost and the path (K, 2) from the first pitch and set to the last: index of the pitch, index of the set."""
         return warp_pitches(pitches, sets)
 
