@@ -30,7 +30,10 @@ ControllerOption = Annotated[
 ]
 PresetOption = Annotated[Path | None, typer.Option("--preset", metavar="FILE.yaml", help="Options from a file; the command line wins.")]
 LookaheadOption = Annotated[
-    float | None, typer.Option("--lookahead", metavar="SECONDS", min=0, help="How far to look ahead; everything leaves as much later.")
+    float | None,
+    typer.Option(
+        "--lookahead", metavar="SECONDS", min=0, help="How far to look ahead; all leaves as much later. dexter needs it for live notes."
+    ),
 ]
 ExcludeOption = Annotated[
     str | None, typer.Option("--exclude", metavar="CHANNELS", help="Channels to leave alone, as in 2,5-8. Channel 10, drums, always is.")

@@ -58,3 +58,15 @@ def test_what_is_unknown_is_zero():
     silent = FEATURES[FEATURES.index("tempo_known") : FEATURES.index("velocity_known")] + FEATURES[FEATURES.index("markings_known") :]
     assert not any(features[name].any() for name in silent)
     assert features["velocity_known"].all() and features["velocity"].any()
+
+
+def test_a_part_of_a_piece_may_know_how_much_lies_around_it():
+    columns = made_up_score_columns(NOTES)
+    onsets = columns[:, 0]
+    first, stop = np.searchsorted(onsets, [onsets[20], onsets[40]])
+    around = onsets[first] - onsets[0], onsets[-1] - onsets[stop - 1]
+    whole, part = note_features(columns)[first:stop], note_features(columns[first:stop], *around)
+    for name in ("place", "since_beginning", "until_end", "length", "near_beginning_4", "near_end_4"):
+        np.testing.assert_allclose(part[:, FEATURES.index(name)], whole[:, FEATURES.index(name)], atol=1e-6)
+    alone = note_features(columns[first:stop])
+    assert (part[:, FEATURES.index("near_end_4")] < alone[:, FEATURES.index("near_end_4")]).all()

@@ -201,3 +201,16 @@ def test_a_thousand_steps_give_what_a_few_do(features):
     following, _ = long.next(state, Settings())
     columns = np.concatenate([window.columns, following.columns]) / DEVIATION
     assert (columns[1:] - columns[:-1]).std() == pytest.approx(np.sqrt(2 * (1 - CORRELATION)), rel=0.2)
+
+
+def test_of_a_growing_piece_a_part_is_enough(features):
+    whole = sampler(features)
+    _, state = whole.next(whole.begin(), Settings())
+    expected, after = whole.next(state, Settings(), 7)
+    begun = state.next_note - len(state.columns)
+    stop = state.next_note + WINDOW - len(state.columns)
+    part = WindowSampler(Exact(), features[begun:stop], SCALES, WINDOW, 0, first_note=begun, average=whole.average)
+    window, state = part.next(state, Settings(), 7)
+    assert len(window.columns) == 7 and state.next_note == after.next_note == window.first_note + 7
+    np.testing.assert_array_equal(window.columns, expected.columns)
+    np.testing.assert_array_equal(state.ahead, after.ahead)
