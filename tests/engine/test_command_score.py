@@ -98,6 +98,48 @@ def test_a_score_of_one_note_is_performed_and_drawn(perf_render: Command) -> Non
     assert pitches("out/one.mid") == [60] and Path("out/one.png").stat().st_size > 1000
 
 
+REST = "<note><rest/><duration>16</duration></note>"
+DRUM = "<note><unpitched><display-step>C</display-step><display-octave>5</display-octave></unpitched><duration>4</duration></note>"
+
+
+def tuplet(step: str, duration: int, actual: int, normal: int) -> str:
+    ratio = f"<time-modification><actual-notes>{actual}</actual-notes><normal-notes>{normal}</normal-notes></time-modification>"
+    return note(step, duration).replace("<staff>", f"{ratio}<staff>")
+
+
+SCORES = {
+    "empty_bars": ([attributes() + REST, "", REST, note("C", 8) + note("D", 8), REST, ""],),
+    "three_notes": ([attributes() + note("C", 4) + note("D", 4) + note("E", 8)],),
+    "with_drums": ([attributes() + note("C", 8) + note("E", 8)], [attributes() + 4 * DRUM]),
+    "256ths": ([attributes(divisions=64) + "".join(note("CDEFGAB"[k % 7], 1) for k in range(64)) + note("C", 192)],),
+    "tuplets": ([attributes(divisions=105) + "".join(tuplet("CDEFGAB"[k % 7], 420 // 7, 7, 4) for k in range(7))],),
+    "no_tempo_and_an_upbeat": ([attributes(3) + note("G", 4), note("C", 12), attributes(6, 8) + note("D", 12)],),
+}
+REFUSED = {
+    "drums_only": (musicxml([attributes() + 4 * DRUM]), "4 unpitched notes and no others"),
+    "no_notes": (musicxml([attributes() + REST]), "no notes"),
+    "malformed": (musicxml([attributes() + note("C", 16)])[:-40], "damaged"),
+    "empty": ("", "damaged"),
+    "large": (musicxml([attributes() + note("C", 16)]) + "<!--" + 50_000_000 * "x" + "-->", "50 MB"),
+}
+
+
+def test_unusual_scores_are_performed_or_refused_in_a_line_each(perf_render: Command) -> None:
+    os.mkdir("in")
+    for name, parts in SCORES.items():
+        Path(f"in/{name}.musicxml").write_text(musicxml(*parts))
+    for name, (text, _) in REFUSED.items():
+        Path(f"in/{name}.musicxml").write_text(text)
+    ended = perf_render("in", "-o", "out")
+    assert ended.status == 1
+    lines = ended.error.splitlines()
+    assert len(lines) == len(REFUSED)
+    for line, (name, (_, reason)) in zip(lines, sorted(REFUSED.items()), strict=True):
+        assert f"in/{name}.musicxml" in line and reason in line
+    counts = {path.stem: len(pitches(str(path))) for path in Path("out").iterdir()}
+    assert counts == {"empty_bars": 2, "three_notes": 3, "with_drums": 2, "256ths": 65, "tuplets": 7, "no_tempo_and_an_upbeat": 3}
+
+
 def test_ornaments_and_rolled_chords_are_played_on_the_bars_of_the_score(perf_render: Command, perf_live: Command) -> None:
     trill, turn = (f"<ornaments><{sign}/></ornaments>" for sign in ("trill-mark", "turn"))
     chord = "".join(note(step, 16, 3, "<chord/>" * (place > 0), "<arpeggiate/>") for place, step in enumerate("CEGB"))
