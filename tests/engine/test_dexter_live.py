@@ -4,6 +4,7 @@ import math
 import random
 import threading
 from collections import Counter, defaultdict
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -28,6 +29,7 @@ LOOKAHEAD_S = 2.0
 LATENCY_NS = 2_000_000_000
 BOUND_NS = 250_000_000
 AS_PLAYED = {"expression": 0}
+SONG_SIXTEENTHS = 10  # where a clocked take begins
 START, CONTINUE, STOP, CLOCK = (bytes((status,)) for status in (0xFA, 0xFB, 0xFC, 0xF8))
 
 
@@ -68,14 +70,26 @@ def run(performer, events, controls=None, seed=0, controller_map=None):
 
 
 def drive(stream, events):
-    """Play events as the engine does; return what is sent."""
-    sent = []
-    for event in [*events, None]:
-        while (due_ns := stream.next_due_ns()) is not None and (event is None or due_ns < event.time_ns):
-            sent += stream.advance(due_ns)
-        if event is not None:
-            sent += stream.feed(event)
+    """Play events as the engine does, if need be in time with a worker, and to the end; return what is sent."""
+    sent = play(stream, events)
+    while (due_ns := stream.next_due_ns()) is not None:
+        sent += advance_in_time(stream, due_ns)
     return sent
+
+
+def play(stream, events):
+    sent = []
+    for event in events:
+        while (due_ns := stream.next_due_ns()) is not None and due_ns < event.time_ns:
+            sent += advance_in_time(stream, due_ns)
+        sent += stream.feed(event)
+    return sent
+
+
+def advance_in_time(stream, due_ns):
+    if isinstance(stream._hops, HopsAhead) and stream._state.request:
+        stream._hops._answer.result(60)
+    return stream.advance(due_ns)
 
 
 def flat_take(seconds=20, velocity=64, beat_s=0.6):
@@ -93,7 +107,8 @@ def flat_take(seconds=20, velocity=64, beat_s=0.6):
 def clocked(events, beat_s=0.6):
     last_s = max(event.time_ns for event in events) / 1e9
     ticks = [Event(round(index * beat_s / 24 * 1e9), CLOCK) for index in range(int(last_s / beat_s * 24))]
-    return sorted([Event(0, START), *ticks, *events], key=lambda event: (event.time_ns, len(event.message)))
+    song_position = Event(0, bytes((0xF2, SONG_SIXTEENTHS, 0)))
+    return [song_position, *sorted([Event(0, CONTINUE), *ticks, *events], key=lambda event: (event.time_ns, len(event.message)))]
 
 
 def onsets(events):
@@ -240,7 +255,7 @@ def test_the_score_that_the_network_reads_is_the_sender_s(performer, monkeypatch
     factor = places[0].beat_ns / 0.6e9
     assert factor == pytest.approx(1, rel=0.01) or (not has_clock and factor == pytest.approx(0.5, rel=0.01))
     steps = {round((place.quarter * round(2 * factor) / 2 - quarter) * 24) for place, quarter in zip(places, begun_quarters, strict=True)}
-    assert len(steps) == 1 and (not has_clock or steps == {0})
+    assert steps == {24 * SONG_SIXTEENTHS / 4 if has_clock else 0}
     assert not last.touch
 
 
@@ -256,6 +271,9 @@ def test_velocities_that_vary_are_read(performer, monkeypatch):
     run(performer, flat_take(3) + [Event(2_900_000_000, note_on(0, 30, 90)), Event(2_950_000_000, note_off(0, 30))])
     assert [request.touch for request in requests] == sorted(request.touch for request in requests)
     assert not requests[0].touch and requests[-1].touch
+    sampler = HopSampler(performer._networks, performer._scales, performer._window, 0)
+    with_touch, without = (sampler.answer(replace(requests[-1], touch=touch)).columns for touch in (True, False))
+    assert np.abs(with_touch - without).max() > 0.01
 
 
 def test_the_sender_s_pedal_takes_over(performer):
@@ -323,22 +341,23 @@ def notes_of(sent):
     return sorted((event for event in sent if is_note_on(event.message)), key=lambda event: event.time_ns)
 
 
-def test_a_stream_is_snapshotted_restored_and_reset(performer):
+@pytest.mark.parametrize("ahead", [False, True])
+def test_a_stream_is_snapshotted_restored_and_reset(performer, ahead):
     events = [event for event in random_take(5, 3, 20) if event.message[0] < 0xF0]
     whole = drive(performer.create_stream(3, {}), events)
     stream = performer.create_stream(3, {})
-    middle = len(events) // 2
-    begun = []
-    for event in events[:middle]:
-        while (due_ns := stream.next_due_ns()) is not None and due_ns < event.time_ns:
-            begun += stream.advance(due_ns)
-        begun += stream.feed(event)
+    if ahead:
+        stream.work_ahead()
+    middle = next(index for index, event in enumerate(events) if event.time_ns > 1_700_000_000)
+    begun = play(stream, events[:middle])
+    assert stream._state.request
     snapshot = stream.snapshot()
     assert begun + drive(stream, events[middle:]) == whole
     stream.restore(snapshot)
     assert begun + drive(stream, events[middle:]) == whole
     stream.reset()
     assert drive(stream, events) == whole
+    stream.close()
 
 
 class Gate:
