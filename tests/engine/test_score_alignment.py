@@ -64,6 +64,28 @@ def test_wrong_missing_and_additional_notes_disturb_no_others(score: Score) -> N
     np.testing.assert_array_equal(changed["onset_sec"][rows[~lost]], played["onset_sec"][expected[~lost]])
 
 
+def test_repeated_chords_are_told_apart(tmp_path: Path) -> None:
+    chord = note("C", 4) + note("E", 4, before="<chord/>") + note("G", 4, before="<chord/>")
+    (tmp_path / "chords.musicxml").write_text(musicxml([(attributes() if bar == 0 else "") + 4 * chord for bar in range(8)]))
+    chords = read_score(tmp_path / "chords.musicxml")
+    played = play(chords)
+    rows = match_notes(chords.notes, played)
+    assert (played["velocity"][rows] == 1 + np.arange(len(rows)) % 127).all()
+
+
+def test_what_is_out_of_order_is_not_found(score: Score) -> None:
+    played = play(score)
+    expected = match_notes(score.notes, played)
+    late = int(np.flatnonzero(score.notes["onset_quarter"] == 10.5)[0])  # alone at its onset
+    moved = played.copy()
+    moved["onset_sec"][expected[late]] += 0.8
+    order = np.argsort(moved["onset_sec"], kind="stable")
+    rows = match_notes(score.notes, moved[order])
+    assert rows[late] == -1 or order[rows[late]] != expected[late]
+    others = np.delete(np.arange(len(rows)), late)
+    assert (order[rows[others]] == expected[others]).mean() > 0.97
+
+
 def test_a_file_is_read_with_its_pedal(score: Score, tmp_path: Path) -> None:
     performed = read_reference(write(tmp_path / "take.mid", np.delete(play(score), 5)), score)
     assert np.isnan(performed.onset_sec).sum() == np.isnan(performed.duration_sec).sum() == (performed.velocity == 0).sum() == 1
