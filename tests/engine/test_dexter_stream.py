@@ -387,9 +387,9 @@ def test_ornaments_are_left_behind_by_a_seek_and_come_again_in_a_loop(performer)
     actions = [(1.0, lambda now_ns: stream.seek(20, now_ns)), (4.0, lambda now_ns: stream.loop(3, 4, now_ns))]
     events = play(stream, [*actions, (15.0, lambda now_ns: stream.leave_loop()), (15.2, stream.pause), (15.4, stream.start)])
     assert_all_released(events)
-    trilled = [time_s for time_s, pitch, _ in notes_of(events) if pitch >= 90]
-    assert len(set(trilled)) == len(trilled)  # those that were to come at the seek would all come at once
-    assert len([time_s for time_s in trilled if 4 < time_s < 15]) > 80
+    notes = notes_of(events)
+    assert len([time_s for time_s, pitch, _ in notes if pitch < 90 and 1.0 <= time_s < 3.9]) > 3  # none of the left bar comes first
+    assert len([time_s for time_s, pitch, _ in notes if pitch >= 90 and 4 < time_s < 15]) > 80
 
 
 def test_a_chord_under_a_sign_is_rolled_around_its_beat(performer):
