@@ -19,7 +19,7 @@ from engine.performers.dexter_stream import ScoreStream
 from engine.performers.dexter_supply import Supply, WorkerSupply
 from engine.piece import Piece
 from engine.score import Score
-from models.dexter.descriptors import DESCRIPTORS
+from models.dexter.descriptors import DESCRIPTORS, minor_lean
 from models.dexter.features import FEATURES, denormalise, normalise, note_features
 from models.dexter.representation import BEAT_PERIOD, REPRESENTATION_VERSION, Performed, encode_performance
 from models.dexter.score_representation import SCORE_COLUMNS, encode_score
@@ -117,6 +117,7 @@ class DexterPerformer:
             reference=known,
             thousand_steps=thousand_steps,
             descriptors=descriptors,
+            lean=minor_lean(score.notes),
         )
 
     def perform(

@@ -305,6 +305,18 @@ def _tonality(notes: np.ndarray, sounding: _Sounding, times: np.ndarray) -> tupl
     return stability, _logistic((correlations[:, 12:].max(axis=1) - correlations[:, :12].max(axis=1)) / 0.15)
 
 
+def minor_lean(notes: np.ndarray) -> np.ndarray:
+    """Return (N,) how much more each note's pitch class is at home in the minor key that fits the notes around best than in the major one,
+    in standard deviations over pitch classes: played louder, such a note raises minorness.
+    """
+    classes = np.arange(12)
+    written = (notes["pitch"][:, None] % 12 == classes) * np.minimum(notes["duration_quarter"], LONGEST_NOTATED_QUARTERS)[:, None]
+    fits = _key_correlations(_local_sums(notes["onset_quarter"], written, notes["onset_quarter"], LOCAL_QUARTERS))
+    major, minor = fits[:, :12].argmax(axis=1), fits[:, 12:].argmax(axis=1)
+    leans = MINOR_PROFILE[(notes["pitch"] - minor) % 12] - MAJOR_PROFILE[(notes["pitch"] - major) % 12]
+    return leans / np.std([MINOR_PROFILE, MAJOR_PROFILE])
+
+
 def _key_correlations(weights: np.ndarray) -> np.ndarray:
     """Return the correlation (N, 24) of pitch classes' weights (N, 12) with the profiles of C major to B major and C minor to B minor."""
     profiles = np.stack([np.roll(profile, tonic) for profile in (MAJOR_PROFILE, MINOR_PROFILE) for tonic in range(12)])

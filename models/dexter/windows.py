@@ -12,7 +12,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from models.dexter.representation import ARTICULATION, BEAT_PERIOD, PERFORMANCE_COLUMNS, VELOCITY
+from models.dexter.descriptors import DESCRIPTORS
+from models.dexter.representation import ARTICULATION, BEAT_PERIOD, PERFORMANCE_COLUMNS, TIMING, VELOCITY
 from models.dexter.sampling import ANCESTRAL_STEPS, Denoiser, ancestral, dpm_solver, guided, noise_levels, note_noise, signal_and_noise
 
 COLUMNS = len(PERFORMANCE_COLUMNS)
@@ -21,6 +22,8 @@ TEMPERATURE_NOTES = 32  # over so many a changed temperature comes
 CENTRE_WINDOWS = 6  # spread over the piece: what their mean is counts as the piece's
 CARRIED_NOTES = 16  # committed at once when there is no time to sample
 MOST_EVALUATIONS = 8
+COMPLEX_OCTAVES = 0.8  # by how much a deviation of rhythm_complexity widens what lies beside the tempo
+MINOR_VELOCITY = 0.3  # what a deviation of minorness adds, normalised, to the velocity of a note that leans to minor by one
 LEAST_GUIDED_LEVELS = 4  # each of two evaluations: fewer give too little expression
 
 
@@ -111,9 +114,10 @@ class WindowSampler:
         first_note: int = 0,
         average: np.ndarray | None = None,
         descriptors: np.ndarray | None = None,
+        lean: np.ndarray | None = None,
     ):
         """``features`` (N, F) of all notes, ``window`` in notes. ``reference`` (N, 8): normalised columns to transfer from, NaN unknown.
-        ``descriptors`` (N, 7), in standard deviations: by note, those of the settings are added to them.
+        ``descriptors`` (N, 7), in standard deviations: by note, those of the settings are added to them. ``lean`` (N,): minor_lean.
 
         ``thousand_steps``: sample as the paper does, whatever the settings say, to compare with. Of a piece that is still growing only a
         part may be there: ``features`` then begin with the note ``first_note``, and ``average`` (8,) stands for the piece's.
@@ -129,6 +133,7 @@ class WindowSampler:
         self._first_note = first_note
         self._average = average
         self._descriptors = descriptors
+        self._lean = np.zeros(len(features)) if lean is None else lean
 
     def begin(self, first_note: int = 0) -> State:
         """Return the state from which ``first_note`` is the next to be committed; nothing before it is fixed."""
@@ -149,6 +154,7 @@ class WindowSampler:
         mean = self._blend(state, settings, branches)
         residual, evaluations = self._residual(state, settings, branches, mean)
         columns, temperature = self._render(state, settings, mean[commit], residual[commit])
+        self._describe(columns, branches[0].descriptors[commit] * branches[0].known[commit], first)
         known = np.concatenate([state.residual_known, np.ones((stop - first, 1), np.float32)])
         keep = slice(max(commit.stop - self._overlap, 0), commit.stop)
         after = State(
@@ -263,6 +269,16 @@ class WindowSampler:
         centre = np.where(np.isnan(self._scales.offset), self.average, 0)
         columns = centre + gain * (mean - centre) + remaining * offset + temperature * self._scales.residual_deviation * residual
         return columns.astype(np.float32), float(temperature[-1, 0])
+
+    def _describe(self, columns: np.ndarray, descriptors: np.ndarray, first: int) -> None:
+        """Add to ``columns`` (n, 8), of the notes from ``first`` on, what no mean can learn of descriptors (n, 7).
+
+        Rhythm is complex by how far onsets stray, whichever way, and what strays either way is not in a mean. Minorness hardly differs
+        between performers of the same notes.
+        """
+        rows = slice(first - self._first_note, first - self._first_note + len(columns))
+        columns[:, TIMING] *= np.exp2(COMPLEX_OCTAVES * descriptors[:, DESCRIPTORS.index("rhythm_complexity")])
+        columns[:, VELOCITY] += MINOR_VELOCITY * descriptors[:, DESCRIPTORS.index("minorness")] * self._lean[rows]
 
     @cached_property
     def average(self) -> np.ndarray:

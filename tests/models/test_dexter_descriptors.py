@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.score import SCORE_NOTE_DTYPE
-from models.dexter.descriptors import DESCRIPTORS, LOCAL_S, describe, read_descriptors, roughness
+from models.dexter.descriptors import DESCRIPTORS, LOCAL_S, describe, minor_lean, read_descriptors, roughness
 from models.dexter.representation import Pedal, Performed
 
 NO_PEDAL = Pedal(np.zeros(0), np.zeros(0, dtype=int))
@@ -193,3 +193,11 @@ def test_missing_descriptors_are_zeros_and_broken_ones_are_refused(tmp_path):
         path.write_text(text)
         with pytest.raises(ValueError, match="broken.csv.*frame_start_time and 7 others"):
             read_descriptors(path, np.zeros(3))
+
+
+def test_louder_notes_that_lean_to_minor_raise_minorness():
+    notes, written = piece()
+    lean = minor_lean(notes)
+    velocity = np.round(64 + 8 * lean).astype(int)
+    assert moved("minorness", written._replace(velocity=velocity)) > 0.01
+    assert moved("minorness", written._replace(velocity=128 - velocity)) < -0.01

@@ -6,14 +6,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.dexter.representation import BEAT_PERIOD, VELOCITY
+from models.dexter.descriptors import DESCRIPTORS
+from models.dexter.representation import BEAT_PERIOD, TIMING, VELOCITY
 from models.dexter.sampling import signal_and_noise
-from models.dexter.windows import COLUMNS, Scales, Settings, WindowSampler, perform
+from models.dexter.windows import COLUMNS, COMPLEX_OCTAVES, MINOR_VELOCITY, Scales, Settings, WindowSampler, perform
 
 WINDOW, NOTES = 64, 700
 HOP = WINDOW // 2
 DEVIATION, GAIN = np.linspace(0.4, 1.2, COLUMNS), np.full(COLUMNS, 1.6)
 SCALES = Scales(DEVIATION, GAIN, np.where(np.arange(COLUMNS) < 4, np.nan, 0.0))
+FIRST = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)  # of the descriptors, one deviation up
 CORRELATION = 0.97  # of neighbouring notes' residuals: slow, as a tempo curve, so that a seam would show
 
 
@@ -143,9 +145,9 @@ def test_descriptors_move_the_mean_and_guidance_exaggerates(features):
         return (perform(sampler(features), Settings(temperature=0, **changes), NOTES) - plain).mean()
 
     plain = perform(sampler(features), Settings(temperature=0), NOTES)
-    assert moved(descriptors=(1.0,) * 7) == pytest.approx(GAIN[0], abs=0.1)
-    assert moved(descriptors=(1.0,) * 7, guidance=2.0) == pytest.approx(2 * GAIN[0], abs=0.2)
-    sampled = perform(sampler(features), Settings(descriptors=(1.0,) * 7, guidance=2.0, evaluations=8), NOTES)
+    assert moved(descriptors=FIRST) == pytest.approx(GAIN[0], abs=0.1)
+    assert moved(descriptors=FIRST, guidance=2.0) == pytest.approx(2 * GAIN[0], abs=0.2)
+    sampled = perform(sampler(features), Settings(descriptors=FIRST, guidance=2.0, evaluations=8), NOTES)
     assert (sampled - plain).mean() == pytest.approx(2, abs=0.35)
 
 
@@ -214,3 +216,17 @@ def test_of_a_growing_piece_a_part_is_enough(features):
     assert len(window.columns) == 7 and state.next_note == after.next_note == window.first_note + 7
     np.testing.assert_array_equal(window.columns, expected.columns)
     np.testing.assert_array_equal(state.ahead, after.ahead)
+
+
+def test_complex_rhythm_strays_further_and_minorness_is_in_the_notes_that_lean_to_it():
+    lean = np.where(np.arange(NOTES) % 2, 1.0, -1.0)
+    sampler = WindowSampler(Exact(), piece(), SCALES, WINDOW, 3, lean=lean)
+    plain = perform(sampler, Settings(temperature=0), NOTES)
+    complex_rhythm, minor = (
+        perform(sampler, Settings(temperature=0, descriptors=tuple(2.0 * (name == wanted) for name in DESCRIPTORS)), NOTES)
+        for wanted in ("rhythm_complexity", "minorness")
+    )
+    assert complex_rhythm[:, TIMING] == pytest.approx(plain[:, TIMING] * 2 ** (2 * COMPLEX_OCTAVES), rel=1e-4)
+    assert minor[:, VELOCITY] - plain[:, VELOCITY] == pytest.approx(2 * MINOR_VELOCITY * lean, abs=1e-4)
+    others = np.setdiff1d(np.arange(COLUMNS), [TIMING, VELOCITY])
+    assert complex_rhythm[:, others] == pytest.approx(plain[:, others]) and minor[:, others] == pytest.approx(plain[:, others])
