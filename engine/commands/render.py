@@ -15,10 +15,11 @@ from engine.commands.errors import print_error, run
 from engine.commands.jobs import MIDI_SUFFIXES, Job, plan_jobs
 from engine.commands.signals import stop_on_signals
 from engine.errors import PerfLiveError, UsageError
+from engine.events import is_note_on
 from engine.loop import Engine, Report
 from engine.midi_file import MidiTimeline, read_midi_file
 from engine.performer import ScorePerformer
-from engine.performers.registry import DEFAULT_PERFORMER, DEFAULT_SCORE_PERFORMER
+from engine.performers.registry import DEFAULT_IMPROVISER, DEFAULT_PERFORMER, DEFAULT_SCORE_PERFORMER
 from engine.sinks import MidiFileSink, Sink
 from engine.sources import FileSource
 
@@ -27,8 +28,8 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def render(
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="MIDI files, scores, and folders of them.")],
     output: Annotated[Path, typer.Option("-o", metavar="OUT", help="A .mid, .wav or .png file, or a folder.")],
+    inputs: Annotated[list[Path] | None, typer.Argument(metavar="INPUT...", help="MIDI files, scores, and folders of them.")] = None,
     kinds: Annotated[
         list[str] | None, typer.Option("--to", metavar="KIND", help="mid, wav or png in the folder; repeat for more. [default: mid]")
     ] = None,
@@ -50,8 +51,22 @@ def render(
     beside: Annotated[
         Path | None, typer.Option("--beside", metavar="FILE.mid", help="A human performance of the score, to draw beside it in the .png.")
     ] = None,
+    primer: Annotated[Path | None, typer.Option("--primer", metavar="FILE.mid", help="What an improvisation goes on from.")] = None,
+    seconds: Annotated[float | None, typer.Option("--seconds", min=0, help="How long an improvisation is, after its primer.")] = None,
 ) -> int:
-    """Perform MIDI files and scores: every note of the input, with its tracks, texts and bars, and a performer's touch."""
+    """Perform MIDI files and scores: every note of the input, with its tracks, texts and bars, and a performer's touch.
+
+    Or improvise: no INPUT, --performer performance-rnn, --seconds, and perhaps a --primer.
+    """
+    if seconds is not None:
+        if performer not in (None, DEFAULT_IMPROVISER):
+            raise UsageError(f"--seconds: the performer {performer!r} does not improvise; choose --performer {DEFAULT_IMPROVISER}")
+        # While the primer lasts it only listens, however long the rests are.
+        asked = [f"seconds={seconds}", "pause=0", *(settings or ())]
+        setup = options.prepare(performer, seed, asked, controllers or (), preset, lookahead, exclude, model, DEFAULT_IMPROVISER)
+        return _improvise(inputs or [], primer, output, setup, soundfont)
+    if primer or not inputs:
+        raise UsageError("give an INPUT to perform, or --performer performance-rnn with --seconds to improvise")
     jobs = plan_jobs(inputs, output, kinds or ())
     of_one = transfer or descriptors or beside
     if of_one and len(jobs) > 1:
@@ -105,8 +120,20 @@ def _render_all(jobs: Sequence[Job], render_one: Callable[[Job], Report]) -> lis
     return reports
 
 
-def _render(job: Job, setup: options.Setup, sound_font: Path | None) -> Report:
-    timeline = read_midi_file(job.input)
+def _improvise(inputs: Sequence[Path], primer: Path | None, output: Path, setup: options.Setup, sound_font: Path | None) -> int:
+    if inputs:
+        raise UsageError(f"an improvisation has no INPUT, and {str(inputs[0])!r} was given; give it as --primer to go on from it")
+    (job,) = plan_jobs([primer or Path("improvisation.mid")], output, ())
+    timeline = read_midi_file(primer) if primer else MidiTimeline()
+    if primer and not any(is_note_on(event.message) for event in timeline.events):
+        raise PerfLiveError(f"{str(primer)!r} has no note to go on from; give another --primer, or none")
+    _render(job, setup, sound_font, timeline)
+    print(f"improvised {setup.controls['seconds']:g} s: {output}", flush=True)
+    return 0
+
+
+def _render(job: Job, setup: options.Setup, sound_font: Path | None, timeline: MidiTimeline | None = None) -> Report:
+    timeline = timeline or read_midi_file(job.input)
     clock = VirtualClock()
     title = f"{job.input.stem}, performed by {setup.performer.name} (seed {setup.seed})"
     with _opened(job, lambda path: _open_sink(path, timeline, title, sound_font)) as sinks:

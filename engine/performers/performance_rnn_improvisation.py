@@ -50,7 +50,13 @@ class Improvisation:
         return self._hands.step
 
     @property
+    def velocity(self) -> int:
+        """That of the notes that follow; 0 before the first event that says one."""
+        return self._hands.velocity
+
+    @property
     def sounding(self) -> Sequence[int]:
+        """The pitches that sound, a partner's too."""
         return tuple(self._hands.sounding)
 
     def sample(self, wishes: Wishes) -> int:
@@ -67,14 +73,14 @@ class Improvisation:
         self._hands.follow(event)
         return event
 
-    def hear(self, events: np.ndarray, wishes: Wishes) -> None:
-        """Go on as if it had itself played ``events`` (events,)."""
+    def hear(self, events: np.ndarray, wishes: Wishes, partners: bool = False) -> None:
+        """Go on as if it had itself played ``events`` (events,); notes that are a ``partner's`` it will not release."""
         before = np.concatenate(([self._last], events))[:-1]
         for begin in range(0, len(events), CHUNK_EVENTS):
             chunk = before[begin : begin + CHUNK_EVENTS]
             self._stepper.step_chunk({"event": chunk, "controls": wishes.describe(len(chunk))})
         for event in events:
-            self._hands.follow(int(event))
+            self._hands.follow(int(event), partners)
         if len(events):
             self._last = int(events[-1])
 

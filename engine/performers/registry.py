@@ -7,7 +7,7 @@ from pathlib import Path
 from engine.errors import UsageError
 from engine.performer import Performer
 
-DEFAULT_PERFORMER, DEFAULT_SCORE_PERFORMER = "velocity", "dexter"
+DEFAULT_PERFORMER, DEFAULT_SCORE_PERFORMER, DEFAULT_IMPROVISER = "velocity", "dexter", "performance-rnn"
 
 Loader = Callable[[Path | None, float | None], Performer]  # (ONNX file or None for the one that ships, look-ahead in seconds or None)
 
@@ -34,7 +34,18 @@ def _load_dexter(model: Path | None, lookahead_s: float | None) -> Performer:
     return dexter.load_performer(model, lookahead_s)
 
 
-LOADERS: dict[str, Loader] = {"passthrough": _load_passthrough, "velocity": _load_velocity, "dexter": _load_dexter}
+def _load_performance_rnn(model: Path | None, lookahead_s: float | None) -> Performer:
+    from engine.performers import performance_rnn
+
+    return performance_rnn.load_performer(model, lookahead_s)
+
+
+LOADERS: dict[str, Loader] = {
+    "passthrough": _load_passthrough,
+    "velocity": _load_velocity,
+    "dexter": _load_dexter,
+    "performance-rnn": _load_performance_rnn,
+}
 
 
 def load_performer(name: str, model: Path | None = None, lookahead_s: float | None = None) -> Performer:

@@ -99,6 +99,11 @@ class EventCodec:
         events[(last - 1 - has_velocity)[rest > 0]] = self.first_shift - 1 + rest[rest > 0]
         return events, self.steps_before(events)
 
+    def encode_time(self, steps: int) -> list[int]:
+        """Return the events that move time on by ``steps``."""
+        seconds, rest = divmod(steps, self.steps_per_second)
+        return [self.first_velocity - 1] * seconds + [self.first_shift - 1 + rest] * (rest > 0)
+
     def shift_steps(self, events: np.ndarray) -> np.ndarray:
         """Return by how many steps each event moves time on."""
         is_shift = (events >= self.first_shift) & (events < self.first_velocity)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from models.performance_rnn.representation import NOTE_OFF, NOTE_ON, PITCHES, TIME_SHIFT, VELOCITY, EventCodec
+from models.performance_rnn.representation import NOTE_OFF, NOTE_ON, PITCH_CLASSES, PITCHES, TIME_SHIFT, VELOCITY, EventCodec
 
 SYSTEM = "performance-rnn"
 
@@ -52,6 +52,7 @@ class Limits:
 
     lowest: int = 21
     highest: int = 108
+    classes: tuple[bool, ...] = (True,) * PITCH_CLASSES  # which pitch classes may be pressed
     notes_at_once: int = 16
     longest_note_s: float = 5.0
     longest_silence_s: float = 3.0
@@ -59,16 +60,19 @@ class Limits:
 
 @dataclass
 class Hands:
-    """What sounds, by pitch the step of its onset; the time in steps; what the last event was. Follows one event after another."""
+    """What sounds, by pitch the step of its onset, and what of it a partner plays; the time in steps; velocity (0 before the first) and
+    kind of the last event. Follows one event after another.
+    """
 
     codec: EventCodec
     step: int = 0
-    velocity: int = 64
+    velocity: int = 0
     sounding: dict[int, int] = field(default_factory=dict)
+    partners: set[int] = field(default_factory=set)
     last_kind: int = TIME_SHIFT
     silent_since: int = 0
 
-    def follow(self, event: int) -> None:
+    def follow(self, event: int, partners: bool = False) -> None:
         kind, value = self.codec.describe(event)
         self.last_kind = kind
         if kind == TIME_SHIFT:
@@ -79,38 +83,43 @@ class Hands:
             self.velocity = value
         elif kind == NOTE_ON:
             self.sounding[value] = self.step
+            if partners:
+                self.partners.add(value)
         elif value in self.sounding:
             del self.sounding[value]
+            self.partners.discard(value)
             self.silent_since = self.step
 
     def due_release(self, limits: Limits) -> int | None:
         """Return the event that ends a note that has lasted for too long, the oldest first."""
         for pitch, onset in self.sounding.items():
-            if (self.step - onset) * self.codec.step_s >= limits.longest_note_s:
+            if pitch not in self.partners and (self.step - onset) * self.codec.step_s >= limits.longest_note_s:
                 return PITCHES * NOTE_OFF + pitch
         return None
 
     def allowed(self, limits: Limits) -> np.ndarray:
         """Return (events,) whether each may come next.
 
-        No key is pressed that is down, or released that is up, or pressed and released at once; a velocity is followed by a note; keys
-        are pressed within the limits' range and number; time does not go by in silence for ever.
+        No key is pressed that is down, or released that is up or a partner's, or pressed and released at once; a velocity is followed by
+        a note; keys are pressed within the limits' range, classes and number; time does not go by in silence for ever.
         """
         codec = self.codec
         allowed = np.zeros(codec.events, bool)
-        may_press = len(self.sounding) < limits.notes_at_once
-        if may_press:
-            allowed[limits.lowest : limits.highest + 1] = True
+        if len(self.sounding) - len(self.partners) < limits.notes_at_once:
+            pitches = np.arange(limits.lowest, limits.highest + 1)
+            allowed[pitches] = np.array(limits.classes)[pitches % PITCH_CLASSES]
         for pitch, onset in self.sounding.items():
             allowed[pitch] = False
-            allowed[PITCHES + pitch] = onset < self.step and self.last_kind != VELOCITY
+            allowed[PITCHES + pitch] = onset < self.step and self.last_kind != VELOCITY and pitch not in self.partners
         if self.last_kind != VELOCITY:
-            silent_s = 0.0 if self.sounding else (self.step - self.silent_since) * codec.step_s
-            longest = max(0, round((limits.longest_silence_s - silent_s) * codec.steps_per_second))
-            shifts = min(longest, codec.steps_per_second) if not self.sounding else codec.steps_per_second
-            allowed[codec.first_shift : codec.first_shift + shifts] = True
-            allowed[codec.first_velocity :] = allowed[:PITCHES].any()
+            may_press = allowed[:PITCHES].any()
+            longest = codec.steps_per_second
+            if may_press and not self.sounding:
+                left = round(limits.longest_silence_s * codec.steps_per_second) - (self.step - self.silent_since)
+                longest = min(max(left, 0), longest)
+            allowed[codec.first_shift : codec.first_shift + longest] = True
+            allowed[codec.first_velocity :] = may_press
         return allowed
 
     def copy(self) -> "Hands":
-        return Hands(self.codec, self.step, self.velocity, dict(self.sounding), self.last_kind, self.silent_since)
+        return Hands(self.codec, self.step, self.velocity, dict(self.sounding), set(self.partners), self.last_kind, self.silent_since)

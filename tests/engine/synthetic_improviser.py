@@ -16,7 +16,7 @@ MEMORY = 4
 def write_model(path: Path) -> Path:
     random = np.random.default_rng(0)
     table = random.normal(size=(MAGENTA.events, MAGENTA.events))
-    table[:, MAGENTA.first_shift : MAGENTA.first_velocity] -= 0.02 * np.arange(MAGENTA.steps_per_second)  # short shifts are likelier
+    table[:, MAGENTA.first_shift : MAGENTA.first_velocity] -= 0.08 * np.arange(MAGENTA.steps_per_second)  # short shifts are likelier
     table[:, 128:256] += 3  # notes end
     wishes = np.zeros((CONTROLS, MAGENTA.events))
     wishes[7, :128] = 6  # 64 notes a second and more

@@ -1,0 +1,245 @@
+"""A partner that improvises: it goes on where you stop, or plays along, and takes back what it had in mind when you play."""
+
+import copy
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from engine.controls import with_defaults
+from engine.errors import UsageError
+from engine.events import Event, channel_of, is_note_on, note_off, note_on
+from engine.model import Model
+from engine.performers.performance_rnn_controls import CONTROLS, DUET, wishes_of
+from engine.performers.performance_rnn_ears import Ears
+from engine.performers.performance_rnn_improvisation import Improvisation, open_model
+from models.performance_rnn.representation import NOTE_OFF, NOTE_ON, PITCHES, bin_velocity, velocity_bin
+from models.pretrained import pretrained
+
+HORIZON_NS = 500_000_000  # how far ahead of what is due it samples
+RESTED_NS = 100_000_000  # after an input, for so long it samples while nothing is due rather than at stated times
+
+HEARD_TOGETHER = 64
+
+
+class Planned(NamedTuple):
+    """A sampled event: when it ends (a time shift) or is due, its note (pitch, velocity or 0) if it is one, and the state before it."""
+
+    time_ns: int
+    note: tuple[int, int] | None
+    before: Any
+
+
+@dataclass
+class Place:
+    """Where a stream is, but for its improvisation."""
+
+    origin_ns: int = 0
+    now_ns: int = 0  # of the last event that came or left
+    input_ns: int | None = None  # of the last that came
+    playing: bool = False
+    finished: bool = False
+    channel: int = 0  # of the last note that came
+    ears: Ears = field(default_factory=Ears)
+    unheard: list[tuple[int, list[tuple[int, int]]]] = field(default_factory=list)  # times, and the notes that begin and end
+    planned: deque[Planned] = field(default_factory=deque)
+    own: dict[int, int] = field(default_factory=dict)  # pitches that it has begun, and their channels
+
+
+class PerformanceRNNPerformer:
+    name = "performance-rnn"
+    controls = CONTROLS
+    latency_ns = 0
+
+    def __init__(self, model: Model):
+        self._model = model
+
+    def create_stream(self, seed: int, controls: Mapping[str, float]) -> "PerformanceRNNStream":
+        return PerformanceRNNStream(self._model, seed, controls)
+
+
+def load_performer(model: Path | None, lookahead_s: float | None) -> PerformanceRNNPerformer:
+    """Raises UsageError for a look-ahead, and PerfLiveError when the model is refused."""
+    if lookahead_s:
+        raise UsageError("--lookahead: the performer 'performance-rnn' answers at once; leave --lookahead out")
+    opened = open_model(model or pretrained("performance_rnn.onnx"))
+    opened.warm_up()
+    return PerformanceRNNPerformer(opened)
+
+
+class PerformanceRNNStream:
+    """What is planned leaves only when it is due, so that it can be taken back until then.
+
+    The plan is a function of model, seed, controls and what came before it, whenever it is made.
+    """
+
+    def __init__(self, model: Model, seed: int, controls: Mapping[str, float]):
+        self._model, self._seed = model, seed
+        self._controls = with_defaults(CONTROLS, controls)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._wishes = wishes_of(self._controls)
+        self._improvisation = Improvisation(self._model, self._seed)
+        self._step_ns = round(1e9 / self._improvisation.codec.steps_per_second)
+        self._place = Place()
+        self._wishes_changed = False
+
+    def feed(self, event: Event, late: bool = False) -> list[Event]:
+        """Pass the event on; what was planned for after it is taken back, and its hearing left for later."""
+        place = self._place
+        if place.input_ns is None:
+            place.origin_ns = event.time_ns
+        place.input_ns = place.now_ns = event.time_ns
+        changes = place.ears.hear(event.message)
+        sent = []
+        if is_note_on(event.message):
+            place.channel = channel_of(event.message)
+            place.playing = place.playing and self._controls["mode"] == DUET
+            ended = [event.message[1]] if place.playing else list(place.own)
+            sent = [self._end(pitch, event.time_ns) for pitch in ended if pitch in place.own]
+            changes = [(own.message[1], 0) for own in sent] + changes
+        if self._controls["mode"] == DUET:
+            place.playing = True
+        if changes or self._wishes_changed:
+            self._take_back(event.time_ns)
+            place.unheard.append((event.time_ns, changes))
+        return [*sent, event]
+
+    def _end(self, pitch: int, time_ns: int) -> Event:
+        return Event(time_ns, note_off(self._place.own.pop(pitch), pitch))
+
+    def _take_back(self, time_ns: int) -> None:
+        """Forget what was planned for after ``time_ns``."""
+        self._wishes_changed = False
+        before = None
+        planned = self._place.planned
+        while planned and (planned[-1].time_ns > time_ns or not self._place.playing):
+            before = planned.pop().before
+        if before is not None:
+            self._improvisation.restore(before)
+
+    def _catch_up(self, until_ns: int | None = None) -> None:
+        """Hear what came, and the time that went by until ``until_ns``; times are rounded up to a step."""
+        codec, improvisation = self._improvisation.codec, self._improvisation
+        heard = self._place.unheard + ([] if until_ns is None else [(until_ns, [])])
+        step, velocity, events = improvisation.step, improvisation.velocity, []
+        for time_ns, changes in heard:
+            passed = max(-(-(time_ns - self._place.origin_ns) // self._step_ns) - step, 0)
+            step += passed
+            events += codec.encode_time(passed)
+            for pitch, loudness in changes:
+                index = int(velocity_bin(np.array(loudness)))
+                if loudness and bin_velocity(index) != velocity:
+                    velocity = bin_velocity(index)
+                    events.append(codec.first_velocity + index)
+                events.append(pitch if loudness else PITCHES + pitch)
+        improvisation.hear(np.array(events, np.int64), self._wishes, partners=True)
+        self._place.unheard = []
+
+    def _plan(self) -> None:
+        """Sample one event."""
+        self._catch_up()
+        improvisation = self._improvisation
+        before = improvisation.snapshot()
+        kind, value = improvisation.codec.describe(improvisation.sample(self._wishes))
+        note = {NOTE_ON: (value, improvisation.velocity or 64), NOTE_OFF: (value, 0)}.get(kind)
+        self._place.planned.append(Planned(self._time_ns(), note, before))
+
+    def _time_ns(self) -> int:
+        return self._place.origin_ns + self._improvisation.step * self._step_ns
+
+    def next_due_ns(self) -> int | None:
+        place = self._place
+        if not place.playing:
+            return self._turn_ns()
+        think_ns = place.planned[-1].time_ns - HORIZON_NS if place.planned else place.now_ns
+        if (due_ns := next((planned.time_ns for planned in place.planned if planned.note), None)) is None:
+            return think_ns
+        return min(due_ns, max(think_ns, (place.input_ns or 0) + RESTED_NS))
+
+    def _turn_ns(self) -> int | None:
+        """Return when it goes on if nothing more comes."""
+        place = self._place
+        waits = self._controls["pause"] > 0 and not (place.ears.held or place.finished)
+        if place.input_ns is None or not waits or self._controls["mode"] == DUET:
+            return None
+        return place.input_ns + round(self._controls["pause"] * 1e9)
+
+    def advance(self, now_ns: int) -> list[Event]:
+        """Send what is due; if nothing is, think."""
+        place = self._place
+        turn_ns = self._turn_ns()
+        if not place.playing and turn_ns is not None and turn_ns <= now_ns:
+            self._take_turn(turn_ns)
+        sent = self._send(now_ns)
+        if not sent and place.playing:
+            self._plan()
+        return sent
+
+    def _take_turn(self, time_ns: int) -> None:
+        self._catch_up(time_ns)
+        self._place.playing, self._place.now_ns = True, time_ns
+
+    def _send(self, now_ns: int) -> list[Event]:
+        """Return the notes that are due, as they are played."""
+        place, sent = self._place, []
+        while place.planned and place.planned[0].time_ns <= now_ns:
+            time_ns, note, _ = place.planned.popleft()
+            if note is None:
+                continue
+            place.now_ns = max(place.now_ns, time_ns)
+            pitch, velocity = note
+            if not velocity and pitch in place.own:
+                sent.append(self._end(pitch, time_ns))
+            elif velocity and not self._controls["mute"]:
+                place.own[pitch] = int(self._controls["channel"] or place.channel + 1) - 1
+                louder = round(min(max(velocity + self._controls["velocity"], 1), 127))
+                sent.append(Event(time_ns, note_on(place.own[pitch], pitch, louder)))
+        return sent
+
+    def finish(self) -> list[Event]:
+        """Go on for as long as the control says, at once, and end what sounds."""
+        place, sent = self._place, []
+        begin_ns = place.now_ns
+        end_ns = begin_ns + round(self._controls["seconds"] * 1e9)
+        if not place.playing:
+            self._take_turn(begin_ns)
+        while self._controls["seconds"] and self._time_ns() <= end_ns:
+            self._plan()
+            sent += self._send(end_ns)
+        place.playing, place.finished = False, True
+        place.planned.clear()
+        return sent + [self._end(pitch, end_ns) for pitch in list(place.own)]
+
+    def foresee(self, events: Sequence[Event]) -> None:
+        pass
+
+    def rest(self) -> bool:
+        """Sample one event, until enough are planned. Of a player's turn, hear many events together."""
+        place = self._place
+        if len(place.unheard) >= HEARD_TOGETHER:
+            self._catch_up()
+        if not place.playing or (place.planned and place.planned[-1].time_ns > place.now_ns + HORIZON_NS):
+            return False
+        self._plan()
+        return True
+
+    def set_control(self, name: str, value: float) -> None:
+        self._controls[name] = value
+        self._wishes = wishes_of(self._controls)
+        self._wishes_changed = True
+
+    def snapshot(self) -> Any:
+        return copy.deepcopy((self._place, self._controls, self._wishes_changed)), self._improvisation.snapshot()
+
+    def restore(self, snapshot: Any) -> None:
+        (self._place, self._controls, self._wishes_changed), improvisation = copy.deepcopy(snapshot[0]), snapshot[1]
+        self._wishes = wishes_of(self._controls)
+        self._improvisation.restore(improvisation)
+
+    def reset(self) -> None:
+        self._begin()

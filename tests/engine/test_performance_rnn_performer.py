@@ -1,0 +1,175 @@
+"""The partner: it goes on when you stop, plays along, takes back what it had planned, and ends what it began."""
+
+import pytest
+from synthetic_improviser import write_model
+
+from engine.controls import defaults
+from engine.events import Event, channel_of, control_change, is_note_on, note_off, note_on
+from engine.ledger import NoteLedger
+from engine.performers.performance_rnn import HORIZON_NS, load_performer
+from engine.performers.performance_rnn_controls import CONTROLS, wishes_of
+
+MS = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def performer(tmp_path_factory):
+    return load_performer(write_model(tmp_path_factory.mktemp("model") / "improviser.onnx"), None)
+
+
+def played(*notes):
+    """Events of (onset, release, pitch), in milliseconds."""
+    events = [(on * MS, 1, note_on(0, pitch, 70)) for on, _, pitch in notes] + [
+        (off * MS, 0, note_off(0, pitch)) for _, off, pitch in notes
+    ]
+    return [Event(time_ns, message) for time_ns, _, message in sorted(events)]
+
+
+def perform(stream, events, until_ms, eager=False):
+    """Do as the engine does: look in when something is due, and rest in between or not; return what was sent."""
+    sent = []
+
+    def advance(until_ns):
+        while (due_ns := stream.next_due_ns()) is not None and due_ns <= until_ns:
+            sent.extend(stream.advance(due_ns))
+
+    for event in events:
+        advance(event.time_ns - 1)
+        sent.extend(stream.feed(event))
+        while eager and stream.rest():
+            pass
+    advance(until_ms * MS)
+    return sent
+
+
+def own(sent, events):
+    return [event for event in sent if event not in events]
+
+
+PHRASE = played((0, 300, 60), (200, 500, 64), (500, 900, 67))
+
+
+def test_it_goes_on_when_you_stop_and_stops_when_you_start(performer):
+    stream = performer.create_stream(1, {"pause": 0.5})
+    sent = perform(stream, PHRASE, 4000)
+    assert sent[: len(PHRASE)] == PHRASE
+    mine = own(sent, PHRASE)
+    assert len(mine) > 10 and mine[0].time_ns >= 1400 * MS
+    assert [event.time_ns for event in mine] == sorted(event.time_ns for event in mine)
+    ledger = NoteLedger()
+    for event in mine:
+        ledger.observe(event.message)
+    assert ledger.sounding
+    start = Event(4010 * MS, note_on(0, 50, 80))
+    answer = perform(stream, [start], 6000)
+    for event in answer[: answer.index(start)]:
+        ledger.observe(event.message)
+    assert ledger.sounding == 0 and answer[-1] == start  # and nothing more while the key is down
+    after = perform(stream, [Event(6100 * MS, note_off(0, 50))], 8000)
+    assert after[1].time_ns >= 6600 * MS and is_note_on(after[1].message)
+
+
+@pytest.mark.parametrize("mode", [0, 1])
+def test_when_it_thinks_changes_nothing(performer, mode):
+    more = played((3000, 3100, 62), (3050, 3400, 65))
+    lazy = perform(performer.create_stream(1, {"mode": mode, "pause": 0.5}), PHRASE + more, 6000)
+    eager = perform(performer.create_stream(1, {"mode": mode, "pause": 0.5}), PHRASE + more, 6000, eager=True)
+    assert lazy == eager and len(lazy) > 30
+    assert perform(performer.create_stream(2, {"mode": mode, "pause": 0.5}), PHRASE + more, 6000) != lazy
+
+
+def test_in_a_duet_what_was_planned_is_taken_back(performer):
+    heard, unheard = (performer.create_stream(1, {"mode": 1}) for _ in range(2))
+    first = played((0, 100, 60))
+    assert perform(heard, first, 1000) == perform(unheard, first, 1000)
+    while heard.rest():
+        pass
+    assert heard._place.planned[-1].time_ns > 1000 * MS + HORIZON_NS / 2
+    with_note, without = perform(heard, played((1005, 1100, 61)), 3000), perform(unheard, [], 3000)
+    mine = own(with_note, played((1005, 1100, 61)))
+    assert [event for event in mine if event.time_ns <= 1004 * MS] == [event for event in without if event.time_ns <= 1004 * MS]
+    assert mine != without
+    assert min(event.time_ns for event in mine) > 1000 * MS and max(event.time_ns for event in mine) <= 3000 * MS
+
+
+def test_keys_are_never_shared(performer):
+    """Nobody presses a key that the other holds, but for the player, for whom it is let go first."""
+    stream = performer.create_stream(3, {"mode": 1, "lowest": 60, "highest": 66, "density": 64})
+    notes = [(100 * n, 100 * n + 90, 60 + n % 7) for n in range(40)]
+    events = played(*notes)
+    holders: dict[int, str] = {}
+    collisions = 0
+    for event in perform(stream, events, 6000):
+        pitch, who = event.message[1], "player" if event in events else "partner"
+        if is_note_on(event.message):
+            assert pitch not in holders
+            holders[pitch] = who
+        else:
+            collisions += any(
+                event.time_ns == other.time_ns and is_note_on(other.message) and other.message[1] == pitch for other in events
+            )
+            assert holders.pop(pitch) == who
+    assert collisions
+
+
+def test_the_pedal_keeps_keys_sounding(performer):
+    stream = performer.create_stream(1, {"mode": 1, "lowest": 60, "highest": 61})
+    down, up = played((0, 50, 60))
+    events = [down, Event(10 * MS, control_change(0, 64, 127)), up]
+    mine = own(perform(stream, events, 4000), events)
+    assert mine and {event.message[1] for event in mine} == {61}
+    lift = Event(4001 * MS, control_change(0, 64, 0))
+    assert 60 in {event.message[1] for event in perform(stream, [lift], 8000) if event != lift and is_note_on(event.message)}
+
+
+def test_controls_are_heard(performer):
+    stream = performer.create_stream(1, {"mode": 1, "channel": 3, "velocity": -60, "key": 1 + 12 + 9})
+    mine = own(perform(stream, played((0, 100, 60)), 5000), played((0, 100, 60)))
+    assert {channel_of(event.message) for event in mine} == {2}
+    onsets = [event.message for event in mine if is_note_on(event.message)]
+    assert {message[1] % 12 for message in onsets} <= {9, 11, 0, 2, 4, 5, 7, 8}  # a minor
+    assert max(message[2] for message in onsets) <= 66
+    stream.set_control("mute", 1)
+    assert not any(is_note_on(event.message) for event in perform(stream, [], 8000))
+
+
+def test_when_the_input_ends_it_goes_on_for_as_long_as_asked(performer):
+    stream = performer.create_stream(1, {"seconds": 5, "pause": 0})
+    sent = perform(stream, PHRASE, 0)
+    assert sent == PHRASE
+    rest = stream.finish()
+    assert 900 * MS <= rest[0].time_ns and 5000 * MS < max(event.time_ns for event in rest) <= 5900 * MS
+    ledger = NoteLedger()
+    for event in rest:
+        ledger.observe(event.message)
+    assert ledger.sounding == 0 and sum(is_note_on(event.message) for event in rest) > 10
+    silent = performer.create_stream(1, {"pause": 1})
+    perform(silent, PHRASE, 0)
+    assert silent.finish() == [] and silent.next_due_ns() is None
+
+
+def test_a_snapshot_is_the_whole_state(performer):
+    stream = performer.create_stream(1, {"mode": 1})
+    perform(stream, PHRASE, 1500)
+    snapshot = stream.snapshot()
+    future = perform(stream, played((1600, 1700, 70)), 4000)
+    stream.set_control("temperature", 0.1)
+    stream.restore(snapshot)
+    assert perform(stream, played((1600, 1700, 70)), 4000) == future
+    stream.reset()
+    again = perform(stream, PHRASE, 1500)
+    assert again == perform(performer.create_stream(1, {"mode": 1}), PHRASE, 1500)
+
+
+def test_impossible_wishes_end_nothing(performer):
+    """No pitch is both in the range and in the key."""
+    stream = performer.create_stream(1, {"mode": 1, "lowest": 61, "highest": 61, "key": 1})
+    assert perform(stream, PHRASE, 3000) == PHRASE
+
+
+def test_equal_weights_are_no_wish():
+    values = defaults(CONTROLS)
+    assert wishes_of(values).histogram is None and wishes_of(values).density is None
+    assert wishes_of(values | {"c": 0.0}).histogram == pytest.approx([0.0] + [1 / 11] * 11)
+    assert wishes_of(values | {"key": 1.0}).limits.classes == tuple(index in (0, 2, 4, 5, 7, 9, 11) for index in range(12))
+    assert (wishes_of(values | {"lowest": 90, "highest": 40}).limits.lowest) == 40
