@@ -3,7 +3,7 @@
 Networks that learnt differently err differently: their average is nearer to the humans' mean than each. The first one's context is kept,
 so that a denoiser trained around it goes on to work. Run:
 
-    python -m training.dexter_average RUN/best.ckpt OTHER_RUN/best.ckpt -o JOINED/best.ckpt
+    python -m training.dexter_average RUN/best.ckpt OTHER_RUN/best.ckpt -o JOINED/best.ckpt --without 2=beat_period
 """
 
 import sys
@@ -14,6 +14,7 @@ import torch
 import typer
 
 from engine.commands.errors import run
+from engine.errors import UsageError
 from models.dexter.network import AveragedNetwork
 from models.dexter.representation import PERFORMANCE_COLUMNS
 from training.dexter import DexterTask, DexterTrainingConfig, load_task
@@ -21,8 +22,11 @@ from training.dexter import DexterTask, DexterTrainingConfig, load_task
 app = typer.Typer(add_completion=False)
 
 
-def join(tasks: list[DexterTask], first_alone: list[str]) -> DexterTask:
-    """Return a task whose network averages those of ``tasks``, but for the columns ``first_alone``, which are the first's."""
+def join(tasks: list[DexterTask], without: list[tuple[int, str]]) -> DexterTask:
+    """Return a task whose network averages those of ``tasks``; ``without``: which of them, counted from 0, to leave out of which column.
+
+    Raises UsageError when none is left.
+    """
     first, *others = (task.config for task in tasks)
     config = DexterTrainingConfig.model_validate(first.model_dump() | {"beside": [other.network.model_dump() for other in others]})
     joined = DexterTask(config)
@@ -30,19 +34,31 @@ def join(tasks: list[DexterTask], first_alone: list[str]) -> DexterTask:
     assert isinstance(network, AveragedNetwork)  # noqa: S101 (there are others)
     for own, task in zip(network.networks, tasks, strict=True):
         own.load_state_dict(task.network.state_dict())
-    for name in first_alone:
-        network.weights[:, PERFORMANCE_COLUMNS.index(name)] = torch.eye(len(tasks))[0]
+    for number, name in without:
+        network.weights[number, PERFORMANCE_COLUMNS.index(name)] = 0
+    if not network.weights.any(0).all():
+        raise UsageError("--without: no network is left for a column; leave one in")
+    network.weights /= network.weights.sum(0)
     return joined
+
+
+def _parse_without(text: str, count: int) -> tuple[int, str]:
+    number, _, name = text.partition("=")
+    if not (number.isdecimal() and 1 <= int(number) <= count and name in PERFORMANCE_COLUMNS):
+        raise UsageError(f"--without {text!r}: allowed: NUMBER=COLUMN, 1 to {count} and one of {', '.join(PERFORMANCE_COLUMNS)}")
+    return int(number) - 1, name
 
 
 @app.command()
 def main(
     checkpoints: Annotated[list[Path], typer.Argument(help="checkpoints of perf-train, two or more")],
     out: Annotated[Path, typer.Option("-o", "--out", help="checkpoint to write")],
-    first_alone: Annotated[list[str] | None, typer.Option("--first-alone", help="a column of the first network; may be repeated")] = None,
+    without: Annotated[
+        list[str] | None, typer.Option("--without", metavar="NUMBER=COLUMN", help="leave a network out of a column; may be repeated")
+    ] = None,
 ) -> None:
     """Join mean predictors."""
-    joined = join([load_task(path) for path in checkpoints], first_alone or [])
+    joined = join([load_task(path) for path in checkpoints], [_parse_without(text, len(checkpoints)) for text in without or ()])
     out.parent.mkdir(parents=True, exist_ok=True)
     torch.save({"hyper_parameters": {"config": joined.config.model_dump()}, "state_dict": joined.state_dict()}, out)
 

@@ -130,7 +130,7 @@ def test_a_run_is_resumed_and_leaves_what_predicts(corpus, tmp_path):
 def test_joined_networks_average_their_means_and_keep_the_firsts_context():
     torch.manual_seed(0)
     tasks = [dexter.DexterTask(config()).eval(), dexter.DexterTask(config(network=NETWORK.model_copy(update={"kernel": 5}))).eval()]
-    joined = join(tasks, ["timing"]).eval()
+    joined = join(tasks, [(1, "timing")]).eval()
     features = show(made_up_presentation("notation", 20, 1)).features
     (mean, context), (first, own), (second, _) = (predict_piece(task.network, features, 16) for task in (joined, *tasks))
     expected = (first + second) / 2
