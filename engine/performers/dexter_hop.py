@@ -17,6 +17,7 @@ from models.dexter.features import denormalise, note_features
 from models.dexter.score_representation import SCORE_COLUMNS, encode_score
 from models.dexter.windows import Networks, Scales, Settings, State, WindowSampler
 
+MIDDLE_C = 60
 LEAST_DURATION_QUARTERS = 1 / 32
 TO_COME_QUARTERS = 64.0  # assumed of the piece
 AVERAGE_NOTES = 512  # what the running average of the mean performance forgets after
@@ -24,12 +25,13 @@ VELOCITY_KNOWN, VELOCITY = SCORE_COLUMNS.index("velocity_known"), SCORE_COLUMNS.
 
 
 class HeardNote(NamedTuple):
-    """A note as far as it is known: ``held_ns`` its duration up to now; ``place`` None until its hop is decided."""
+    """A note as far as it is known: ``held_ns`` its duration up to now; ``track`` a file's; ``place`` None until its hop is decided."""
 
     heard: Heard
     held_ns: int
     pitch: int
     channel: int
+    track: int
     velocity: int
     place: Place | None
 
@@ -45,7 +47,7 @@ class Progress(NamedTuple):
 @dataclass(frozen=True)
 class Request:
     """``past`` of the ``notes`` are decided; the next ``deciding`` are to be, and the others are known. ``first`` is the number of the
-    first that is not decided. ``touch``: whether the sender's velocities vary, and so say something.
+    first that is not decided. ``touch``: whether the sender's velocities vary, and so say something. ``tracks`` that have notes, in order.
     """
 
     notes: tuple[HeardNote, ...]
@@ -53,6 +55,7 @@ class Request:
     deciding: int
     first: int
     touch: bool
+    tracks: tuple[int, ...]
     settings: Settings
     progress: Progress | None
 
@@ -75,13 +78,13 @@ class HopSampler:
 
     def warm_up(self) -> None:
         """Answer to a single note, so that the first window pays for no loading."""
-        note = HeardNote(Heard(0, 0.0, math.nan, 0), 0, 60, 0, 64, None)
-        self.answer(Request((note,), 0, 1, 0, False, Settings(), None))
+        note = HeardNote(Heard(0, 0.0, math.nan, 0), 0, 60, 0, 0, 64, None)
+        self.answer(Request((note,), 0, 1, 0, False, (0,), Settings(), None))
 
     def answer(self, request: Request) -> Answer:
         places = _places(request)
         order = _score_order(request, places)
-        columns = _score_columns([request.notes[index] for index in order], [places[index] for index in order], request.touch)
+        columns = _score_columns(request, [request.notes[index] for index in order], [places[index] for index in order])
         features = note_features(columns, columns[0, 0], TO_COME_QUARTERS)
         average = request.progress.average if request.progress else None
         begun = request.first - request.past
@@ -128,7 +131,7 @@ def _score_order(request: Request, places: list[Place]) -> np.ndarray:
     return np.array([*range(request.past), *(key[-1] for key in sorted(keys))])
 
 
-def _score_columns(notes: list[HeardNote], places: list[Place], touch: bool) -> np.ndarray:
+def _score_columns(request: Request, notes: list[HeardNote], places: list[Place]) -> np.ndarray:
     table = np.zeros(len(notes), SCORE_NOTE_DTYPE)
     table["onset_quarter"] = [place.quarter for place in places]
     table["duration_quarter"] = [
@@ -136,6 +139,7 @@ def _score_columns(notes: list[HeardNote], places: list[Place], touch: bool) -> 
     ]
     table["pitch"] = [note.pitch for note in notes]
     table["voice"] = [note.channel + 1 for note in notes]
+    table["part"] = [_part(note, request.tracks) for note in notes]
     first, last = (int(end // BAR_QUARTERS) for end in (table["onset_quarter"].min(), table["onset_quarter"].max()))
     measures = [(BAR_QUARTERS * bar, BAR_QUARTERS, bar + 1) for bar in range(first, last + 1)]
     tempos = sorted({place.quarter: (place.quarter, 60e9 / place.beat_ns) for place in places}.values())
@@ -146,9 +150,14 @@ def _score_columns(notes: list[HeardNote], places: list[Place], touch: bool) -> 
         np.array(tempos, TEMPO_DTYPE),
         markings=None,
     )
-    columns[:, VELOCITY_KNOWN] = touch
-    columns[:, VELOCITY] = [touch * note.velocity / 127 for note in notes]
+    columns[:, VELOCITY_KNOWN] = request.touch
+    columns[:, VELOCITY] = [request.touch * note.velocity / 127 for note in notes]
     return columns
+
+
+def _part(note: HeardNote, tracks: tuple[int, ...]) -> int:
+    """Return the hand, which the network makes much of: a track each, or from one track the right down to middle C."""
+    return tracks.index(note.track) if len(tracks) > 1 else int(note.pitch < MIDDLE_C)
 
 
 class Hops(Protocol):

@@ -83,6 +83,7 @@ class LiveState:
     recent: deque[np.ndarray] = field(default_factory=lambda: deque(maxlen=CARRIED_NOTES))  # what sampled columns add to those played
     hurried: bool = False
     touch: int | None = None  # the velocity of all notes so far
+    tracks: tuple[int, ...] = ()  # with notes, in order
     binding_ns: dict[int, int] = field(default_factory=dict)  # by channel: when what notes may not overtake is due
     pedalled: bool = False  # by the sender
     outgoing: Outgoing = field(default_factory=Outgoing)
@@ -207,6 +208,8 @@ class DexterLookaheadStream:
         state.undecided.append(note)
         state.held.setdefault((channel, event.message[1]), deque(maxlen=MOST_OVERLAPS)).append(note)
         state.touch = velocity if state.touch in (None, velocity) else VARYING
+        if event.track not in state.tracks:
+            state.tracks = tuple(sorted((*state.tracks, event.track)))
 
     def _pass_on(self, event: Event) -> None:
         """Send a message that begins or ends no note a look-ahead after it came."""
@@ -243,13 +246,14 @@ class DexterLookaheadStream:
             self.counts.reduced += 1
         notes = tuple(self._heard(note) for note in (*state.decided, *known))
         touch = state.touch == VARYING
-        state.request = Request(notes, len(state.decided), deciding, state.notes, touch, settings, state.progress)
+        state.request = Request(notes, len(state.decided), deciding, state.notes, touch, state.tracks, settings, state.progress)
         state.asked = known[:deciding]
         self._hops.begin(state.request)
 
     def _heard(self, note: LiveNote) -> HeardNote:
         message, end_ns = note.event.message, note.release.time_ns if note.release else self._state.now_ns
-        return HeardNote(note.heard, end_ns - note.event.time_ns, message[1], channel_of(message), message[2], note.place)
+        held_ns = end_ns - note.event.time_ns
+        return HeardNote(note.heard, held_ns, message[1], channel_of(message), note.event.track, message[2], note.place)
 
     def _collect(self, request: Request) -> None:
         """Decide the notes of the window, or without it as many as cannot wait for it any longer."""
