@@ -1,27 +1,23 @@
 """``perf-render``: MIDI files and scores, and folders of them, performed offline by the same engine on a virtual clock."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from engine.clock import VirtualClock
 from engine.commands import options
 from engine.commands.errors import print_error, run
-from engine.commands.jobs import MIDI_SUFFIXES, Job, plan_jobs
-from engine.commands.signals import stop_on_signals
+from engine.commands.jobs import Job, plan_jobs
+from engine.commands.rendering import ScoreOptions, render_score, render_take
 from engine.errors import PerfLiveError, UsageError
 from engine.events import is_note_on
-from engine.loop import Engine, Report
+from engine.loop import Report
 from engine.midi_file import MidiTimeline, read_midi_file
 from engine.performer import ScorePerformer
 from engine.performers.registry import DEFAULT_IMPROVISER, DEFAULT_PERFORMER, DEFAULT_SCORE_PERFORMER
-from engine.sinks import MidiFileSink, Sink
-from engine.sources import FileSource
 
 app = typer.Typer(add_completion=False)
 
@@ -58,39 +54,32 @@ def render(
 
     Or improvise: no INPUT, --performer performance-rnn, --seconds, and perhaps a --primer.
     """
+
+    def prepare(default: str, more: Sequence[str] = ()) -> options.Setup:
+        said = [*more, *(settings or ())]
+        return options.prepare(performer, seed, said, controllers or (), preset, lookahead, exclude, model, default)
+
     if seconds is not None:
         if performer not in (None, DEFAULT_IMPROVISER):
             raise UsageError(f"--seconds: the performer {performer!r} does not improvise; choose --performer {DEFAULT_IMPROVISER}")
         # While the primer lasts it only listens, however long the rests are.
-        asked = [f"seconds={seconds}", "pause=0", *(settings or ())]
-        setup = options.prepare(performer, seed, asked, controllers or (), preset, lookahead, exclude, model, DEFAULT_IMPROVISER)
+        setup = prepare(DEFAULT_IMPROVISER, [f"seconds={seconds}", "pause=0"])
         return _improvise(inputs or [], primer, output, setup, soundfont)
     if primer or not inputs:
         raise UsageError("give an INPUT to perform, or --performer performance-rnn with --seconds to improvise")
     jobs = plan_jobs(inputs, output, kinds or ())
-    of_one = transfer or descriptors or beside
-    if of_one and len(jobs) > 1:
-        raise UsageError(f"--transfer, --descriptors and --beside are of one score, and there are {len(jobs)} inputs; give one")
-    if beside and not any(path.suffix.lower() == ".png" for path in jobs[0].outputs):
-        raise UsageError("--beside is for pictures, and none is drawn; add --to png, or give -o FILE.png")
-
-    def prepare(default: str) -> options.Setup:
-        return options.prepare(performer, seed, settings or (), controllers or (), preset, lookahead, exclude, model, default)
-
-    setups = {scores: prepare(DEFAULT_SCORE_PERFORMER if scores else DEFAULT_PERFORMER) for scores in {job.is_score for job in jobs}}
-    if (no_repeats or timing or of_one) and not any(isinstance(setup.performer, ScorePerformer) for setup in setups.values()):
-        named = "--no-repeats, --timing, --transfer, --descriptors and --beside"
-        raise UsageError(f"{named} are for scores; leave them out, or give --performer dexter")
-
+    scores = {job.is_score for job in jobs}
+    setups = {is_score: prepare(DEFAULT_SCORE_PERFORMER if is_score else DEFAULT_PERFORMER) for is_score in scores}
+    score_options = ScoreOptions(not no_repeats, timing, transfer, descriptors, beside)
+    score_options.check(jobs, list(setups.values()))
     if lookahead and True in setups:
         setups[True].score_performer()
 
     def render_one(job: Job) -> Report:
         setup = setups[job.is_score]
         if job.is_score or isinstance(setup.performer, ScorePerformer):
-            performance = setup.perform(job.input, not no_repeats, False, transfer, descriptors)
-            return _render_score(job, setup, performance, soundfont, timing or options.Timing.TEMPO_MAP, beside)
-        return _render(job, setup, soundfont)
+            return render_score(job, setup, score_options, soundfont)
+        return render_take(job, setup, soundfont)
 
     reports = _render_all(jobs, render_one)
     if reports:
@@ -127,75 +116,9 @@ def _improvise(inputs: Sequence[Path], primer: Path | None, output: Path, setup:
     timeline = read_midi_file(primer) if primer else MidiTimeline()
     if primer and not any(is_note_on(event.message) for event in timeline.events):
         raise PerfLiveError(f"{str(primer)!r} has no note to go on from; give another --primer, or none")
-    _render(job, setup, sound_font, timeline)
+    render_take(job, setup, sound_font, timeline)
     print(f"improvised {setup.controls['seconds']:g} s: {output}", flush=True)
     return 0
-
-
-def _render(job: Job, setup: options.Setup, sound_font: Path | None, timeline: MidiTimeline | None = None) -> Report:
-    timeline = timeline or read_midi_file(job.input)
-    clock = VirtualClock()
-    title = f"{job.input.stem}, performed by {setup.performer.name} (seed {setup.seed})"
-    with _opened(job, lambda path: _open_sink(path, timeline, title, sound_font)) as sinks:
-        engine = setup.create_engine(FileSource(timeline, clock), sinks, clock, keep_incomplete=False)
-    return _run(engine)
-
-
-def _render_score(
-    job: Job, setup: options.Setup, performance: options.Performance, sound_font: Path | None, timing: options.Timing, beside: Path | None
-) -> Report:
-    from engine.conductor import ConductedSource
-    from engine.score_alignment import read_reference
-    from engine.score_output import ScoreFileSink, ScorePictureSink
-
-    clock, piece, stream = VirtualClock(), performance.piece, performance.stream
-    human = read_reference(beside, piece.score) if beside else None
-    title = f"{job.input.stem}, performed by {setup.performer.name} (seed {setup.seed})"
-
-    def open_sink(path: Path) -> Sink:
-        if path.suffix.lower() in MIDI_SUFFIXES:
-            return ScoreFileSink(path, piece, stream, timing is options.Timing.TEMPO_MAP)
-        if path.suffix.lower() == ".png":
-            return ScorePictureSink(path, piece, stream, title, human)
-        return _open_sink(path, piece.timeline, title, sound_font)
-
-    with _opened(job, open_sink) as sinks:
-        engine = setup.create_score_engine(performance, ConductedSource(stream, clock), sinks, clock, keep_incomplete=False)
-    return replace(_run(engine), notes=stream.notes)
-
-
-@contextmanager
-def _opened(job: Job, open_sink: Callable[[Path], Sink]) -> Iterator[list[Sink]]:
-    """Open a job's outputs; when the block fails they are given up, after it the engine closes them."""
-    with ExitStack() as undo:
-        sinks: list[Sink] = []
-        for path in job.outputs:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            sinks.append(open_sink(path))
-            undo.callback(sinks[-1].abort)
-        yield sinks
-        undo.pop_all()
-
-
-def _run(engine: Engine) -> Report:
-    with stop_on_signals(engine):
-        report = engine.run()
-    if report.stopped:
-        raise KeyboardInterrupt  # ends the whole command, not only this file
-    return report
-
-
-def _open_sink(path: Path, timeline: MidiTimeline, title: str, sound_font: Path | None) -> Sink:
-    suffix = path.suffix.lower()
-    if suffix == ".wav":
-        from engine.sound.wav import WavSink
-
-        return WavSink(path, sound_font)
-    if suffix == ".png":
-        from engine.picture import PictureSink
-
-        return PictureSink(path, timeline.events, title)
-    return MidiFileSink(path, timeline)
 
 
 def main() -> None:

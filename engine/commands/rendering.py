@@ -1,0 +1,108 @@
+"""What ``perf-render`` does with one file: the engine on a virtual clock, from it to its outputs."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from engine.clock import VirtualClock
+from engine.commands import options
+from engine.commands.jobs import MIDI_SUFFIXES, Job
+from engine.commands.signals import stop_on_signals
+from engine.errors import UsageError
+from engine.loop import Engine, Report
+from engine.midi_file import MidiTimeline, read_midi_file
+from engine.performer import ScorePerformer
+from engine.sinks import MidiFileSink, Sink
+from engine.sources import FileSource
+
+
+@dataclass(frozen=True)
+class ScoreOptions:
+    """What can be said of scores alone; ``transfer``, ``descriptors`` and ``beside`` are of one score."""
+
+    repeats: bool
+    timing: options.Timing | None
+    transfer: Path | None
+    descriptors: Path | None
+    beside: Path | None
+
+    def check(self, jobs: Sequence[Job], setups: Sequence[options.Setup]) -> None:
+        """Raise UsageError when what is said cannot be of these jobs."""
+        of_one = self.transfer or self.descriptors or self.beside
+        if of_one and len(jobs) > 1:
+            raise UsageError(f"--transfer, --descriptors and --beside are of one score, and there are {len(jobs)} inputs; give one")
+        if self.beside and not any(path.suffix.lower() == ".png" for path in jobs[0].outputs):
+            raise UsageError("--beside is for pictures, and none is drawn; add --to png, or give -o FILE.png")
+        said = of_one or self.timing or not self.repeats
+        if said and not any(isinstance(setup.performer, ScorePerformer) for setup in setups):
+            named = "--no-repeats, --timing, --transfer, --descriptors and --beside"
+            raise UsageError(f"{named} are for scores; leave them out, or give --performer dexter")
+
+
+def render_take(job: Job, setup: options.Setup, sound_font: Path | None, timeline: MidiTimeline | None = None) -> Report:
+    """Perform one take, that of ``timeline`` or of the job's file, to its outputs."""
+    timeline = timeline or read_midi_file(job.input)
+    clock = VirtualClock()
+    title = f"{job.input.stem}, performed by {setup.performer.name} (seed {setup.seed})"
+    with _opened(job, lambda path: _open_sink(path, timeline, title, sound_font)) as sinks:
+        engine = setup.create_engine(FileSource(timeline, clock), sinks, clock, keep_incomplete=False)
+    return _run(engine)
+
+
+def render_score(job: Job, setup: options.Setup, score_options: ScoreOptions, sound_font: Path | None) -> Report:
+    """Perform one score to its outputs."""
+    from engine.conductor import ConductedSource
+    from engine.score_alignment import read_reference
+    from engine.score_output import ScoreFileSink, ScorePictureSink
+
+    given = score_options
+    performance = setup.perform(job.input, given.repeats, False, given.transfer, given.descriptors)
+    clock, piece, stream = VirtualClock(), performance.piece, performance.stream
+    human = read_reference(given.beside, piece.score) if given.beside else None
+    title = f"{job.input.stem}, performed by {setup.performer.name} (seed {setup.seed})"
+
+    def open_sink(path: Path) -> Sink:
+        if path.suffix.lower() in MIDI_SUFFIXES:
+            return ScoreFileSink(path, piece, stream, given.timing is not options.Timing.ABSOLUTE)
+        if path.suffix.lower() == ".png":
+            return ScorePictureSink(path, piece, stream, title, human)
+        return _open_sink(path, piece.timeline, title, sound_font)
+
+    with _opened(job, open_sink) as sinks:
+        engine = setup.create_score_engine(performance, ConductedSource(stream, clock), sinks, clock, keep_incomplete=False)
+    return replace(_run(engine), notes=stream.notes)
+
+
+@contextmanager
+def _opened(job: Job, open_sink: Callable[[Path], Sink]) -> Iterator[list[Sink]]:
+    """Open a job's outputs; when the block fails they are given up, after it the engine closes them."""
+    with ExitStack() as undo:
+        sinks: list[Sink] = []
+        for path in job.outputs:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            sinks.append(open_sink(path))
+            undo.callback(sinks[-1].abort)
+        yield sinks
+        undo.pop_all()
+
+
+def _run(engine: Engine) -> Report:
+    with stop_on_signals(engine):
+        report = engine.run()
+    if report.stopped:
+        raise KeyboardInterrupt  # ends the whole command, not only this file
+    return report
+
+
+def _open_sink(path: Path, timeline: MidiTimeline, title: str, sound_font: Path | None) -> Sink:
+    suffix = path.suffix.lower()
+    if suffix == ".wav":
+        from engine.sound.wav import WavSink
+
+        return WavSink(path, sound_font)
+    if suffix == ".png":
+        from engine.picture import PictureSink
+
+        return PictureSink(path, timeline.events, title)
+    return MidiFileSink(path, timeline)
