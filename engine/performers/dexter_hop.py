@@ -5,7 +5,8 @@ notes that are known it is assumed that as much is to come as in a short piece.
 """
 
 import math
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -15,7 +16,7 @@ from engine.performers.dexter_beats import BAR_QUARTERS, Heard, Place, estimate_
 from engine.score import MEASURE_DTYPE, SCORE_NOTE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE
 from models.dexter.features import denormalise, note_features
 from models.dexter.score_representation import SCORE_COLUMNS, encode_score
-from models.dexter.windows import Networks, Scales, Settings, State, WindowSampler
+from models.dexter.windows import Branch, Networks, Scales, Settings, State, WindowSampler
 
 MIDDLE_C = 60
 LEAST_DURATION_QUARTERS = 1 / 32
@@ -81,7 +82,8 @@ class HopSampler:
         note = HeardNote(Heard(0, 0.0, math.nan, 0), 0, 60, 0, 0, 64, None)
         self.answer(Request((note,), 0, 1, 0, False, (0,), Settings(), None))
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request, is_wanted: Callable[[], bool] = lambda: True) -> Answer:
+        """Return what the request asks for. Raises CancelledError, soon, when it is not wanted any more."""
         places = _places(request)
         order = _score_order(request, places)
         columns = _score_columns(request, [request.notes[index] for index in order], [places[index] for index in order])
@@ -89,7 +91,7 @@ class HopSampler:
         average = request.progress.average if request.progress else None
         begun = request.first - request.past
         sampler = WindowSampler(
-            self._networks, features, self._scales, self._window, self._seed, first_note=begun, average=average
+            _Wanted(self._networks, is_wanted), features, self._scales, self._window, self._seed, first_note=begun, average=average
         )
         state = (request.progress and request.progress.state) or sampler.begin(request.first)
         window, after = sampler.next(state, request.settings, request.deciding)
@@ -101,6 +103,26 @@ class HopSampler:
             _progress(request, sampler, after),
             window.evaluations,
         )
+
+
+class _Wanted:
+    """Networks that stop when nobody waits for them any more."""
+
+    def __init__(self, networks: Networks, is_wanted: Callable[[], bool]):
+        self.descriptors = networks.descriptors
+        self._networks, self._is_wanted = networks, is_wanted
+
+    def mean(self, features: np.ndarray, descriptors: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        self._check()
+        return self._networks.mean(features, descriptors, known)
+
+    def denoise(self, noisy: np.ndarray, log_snr: float, branch: Branch, fixed: np.ndarray, fixed_known: np.ndarray) -> np.ndarray:
+        self._check()
+        return self._networks.denoise(noisy, log_snr, branch, fixed, fixed_known)
+
+    def _check(self) -> None:
+        if not self._is_wanted():
+            raise CancelledError
 
 
 def _progress(request: Request, sampler: WindowSampler, after: State) -> Progress:
@@ -195,16 +217,17 @@ class HopsAhead:
     def __init__(self, sampler: HopSampler):
         self._sampler = sampler
         self._executor = ThreadPoolExecutor(1, "windows")
+        self._wanted: Request | None = None
         self._answer: Future[Answer] | None = None
 
     def begin(self, request: Request) -> None:
-        if self._answer:
-            self._answer.cancel()
-        self._answer = self._executor.submit(self._sampler.answer, request)
+        self._wanted = request
+        self._answer = self._executor.submit(self._sampler.answer, request, lambda: self._wanted is request)
 
     def take(self, request: Request) -> Answer | None:
         """As the protocol says. Raises what the thread failed with."""
         return self._answer.result() if self._answer and self._answer.done() else None
 
     def close(self) -> None:
+        self._wanted = None
         self._executor.shutdown(cancel_futures=True)

@@ -6,14 +6,14 @@ quarter of a second at most, their ends by half of it; what is no note leaves ex
 how notes sound overtake none and are overtaken by none. The pedal is the model's until the sender presses one.
 
 Live a worker samples the windows. One that is not ready in time is not waited for: its first notes carry the last expression forward, or
-are as played if there was none; what comes too late for them serves the others; and the window after it is sampled in fewer steps.
+are as played if there was none; what comes too late for them serves the others; and the window after it is half as long, in fewer steps.
 """
 
 import copy
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any
 
 import numpy as np
@@ -235,11 +235,12 @@ class DexterLookaheadStream:
     def _ask(self) -> None:
         """Begin to sample a window whose notes are those of the next hop, or as many as it has room for."""
         state = self._state
-        known = list(islice(state.undecided, self._most_known))
+        room = self._most_known // 2 if state.hurried else self._most_known
+        known = list(islice(state.undecided, room))
         until_ns = known[0].event.time_ns + round(self._latency_ns * HOP_SHARE)
         deciding = sum(note.event.time_ns <= until_ns for note in known)
         if len(known) < len(state.undecided):
-            deciding = min(deciding, self._most_known - self._past_notes)  # the window is full, and what is decided must hear what follows
+            deciding = min(deciding, room * 2 // 3)  # the window is full, and what is decided must hear what follows
         settings = sampling_settings(self._expression.controls)
         if state.hurried and settings.evaluations > URGENT_EVALUATIONS:
             settings = replace(settings, evaluations=URGENT_EVALUATIONS)
@@ -277,11 +278,16 @@ class DexterLookaheadStream:
         self._end_request(rows, answer.progress)
 
     def _carry(self) -> None:
-        """Decide a few notes at once: the last ones' loudness and touch go on, and the tempo is the sender's."""
+        """Decide a few notes at once: the last ones' loudness and touch go on, and the tempo is the sender's.
+
+        When nothing is left of the request then, so many that there is time for the next.
+        """
         state = self._state
         self.counts.carried += 1
-        until_ns = state.undecided[0].event.time_ns + round(self._latency_ns * CARRIED_SHARE)
-        notes = [note for note in state.asked if note.onset_ns is None and note.event.time_ns <= until_ns]
+        first_ns = state.undecided[0].event.time_ns
+        exhausted = state.asked[-1].event.time_ns <= first_ns + self._latency_ns * CARRIED_SHARE
+        until_ns = first_ns + self._latency_ns * (COMPUTING_SHARE if exhausted else CARRIED_SHARE)
+        notes = list(takewhile(lambda note: note.event.time_ns <= until_ns, state.undecided))
         last = state.rubato.last
         places = place_notes(last, [note.heard for note in notes], last.beat_ns if last else DEFAULT_BEAT_NS)
         columns = state.rubato.as_played([note.event.message[2] for note in notes])
@@ -289,8 +295,10 @@ class DexterLookaheadStream:
             for column in (VELOCITY, ARTICULATION):
                 columns[:, column] += np.mean(state.recent, axis=0)[column]
         self._decide(notes, columns, places)
-        if state.asked[-1].onset_ns is not None:  # nothing is left of the request
-            self._end_request(state.asked, state.progress and state.progress._replace(state=None))
+        if exhausted:
+            asked = {note.number for note in state.asked}
+            more = [note for note in notes if note.number not in asked]
+            self._end_request([*state.asked, *more], state.progress and state.progress._replace(state=None))
 
     def _end_request(self, notes: list[LiveNote], progress: Progress | None) -> None:
         """Keep what the next window holds fixed."""
