@@ -76,6 +76,16 @@ def test_no_more_notes_than_allowed():
     assert kinds(hands(60, 61, REST).allowed(LIMITS)) == {"on": set(), "off": {60, 61}, "shifts": 100, "velocity": False}
 
 
+def test_a_partners_notes_are_the_partners():
+    played = hands()
+    for event in (60, 61, REST):
+        played.follow(event, partners=True)
+    assert kinds(played.allowed(LIMITS)) == {"on": {62, 63, 64}, "off": set(), "shifts": 100, "velocity": True}
+    for _ in range(6):
+        played.follow(REST)
+    assert played.due_release(LIMITS) is None
+
+
 def test_silence_ends():
     assert [kinds(hands(*[REST] * rests).allowed(LIMITS))["shifts"] for rests in (0, 2, 3)] == [100, 100, 0]
     assert kinds(hands(REST, REST, MAGENTA.first_shift + 49).allowed(LIMITS))["shifts"] == 50

@@ -13,7 +13,7 @@ from training.datasets.performance_events import SoundingNotes, encode_performan
 from training.event_baselines import EventBaselines
 from training.performance_rnn import inputs_of
 
-MOST_EVENTS = 4096  # of each performance, from its beginning
+MOST_EVENTS = 2048  # of each performance, from its beginning
 CHUNK_EVENTS = 512
 TAKE_S = 60.0
 MOST_EVENTS_A_SECOND = 400

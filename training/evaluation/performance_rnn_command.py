@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from engine.performers.performance_rnn_improvisation import open_model
 from models.performance_rnn.representation import EventCodec
@@ -37,7 +37,7 @@ def performance_rnn(
 
 
 def print_foretold(rows: dict[str, Foretold]) -> None:
-    table = Table("", "nats an event", "below the bigram's", "nats a second", "likeliest is right", title="validation performances")
+    table = Table(Column(no_wrap=True), "nats an event", "below the bigram's", "nats a second", "likeliest is right", title="validation performances")
     for name, row in rows.items():
         below = 1 - row.by_event / rows["bigram"].by_event
         table.add_row(name, f"{row.by_event:.3f}", f"{below:.0%}", f"{row.by_second:.1f}", f"{row.accuracy:.1%}")
@@ -45,7 +45,7 @@ def print_foretold(rows: dict[str, Foretold]) -> None:
 
 
 def print_measures(measures: dict[str, dict[str, tuple[float, float]]]) -> None:
-    table = Table("", *measures, title="takes of 60 s, mean and deviation over takes")
+    table = Table(Column(no_wrap=True), *measures, title="takes of 60 s, mean and deviation over takes")
     for name in measures["human"]:
         cells = [f"{mean:.2f} ± {deviation:.2f}" for mean, deviation in (row.get(name, (float("nan"),) * 2) for row in measures.values())]
         table.add_row(name, *cells)
