@@ -54,6 +54,17 @@ def test_rendered_equals_live(perf_render: Command, capfd: pytest.CaptureFixture
     assert Path("rendered.mid").read_bytes() == Path("live.mid").read_bytes()
 
 
+def test_a_rendered_duet_equals_a_live_one(perf_render: Command, capfd: pytest.CaptureFixture[str]) -> None:
+    pressed_ns = [n * 2 * 10**8 for n in range(8)]
+    notes = [(Event(at_ns, note_on(0, 60 + n, 80)), Event(at_ns + 10**8, note_off(0, 60 + n))) for n, at_ns in enumerate(pressed_ns)]
+    write_midi_file("take.mid", [event for note in notes for event in note])
+    duet = ("--set", "mode=duet", "--seed", 4, *PERFORMER)
+    perf_render("take.mid", "-o", "rendered.mid", *duet)
+    command(live_app, "perf-live", capfd)("--in", "take.mid", "--out", "live.mid", *duet)
+    assert len(onsets("rendered.mid")) > 20
+    assert Path("rendered.mid").read_bytes() == Path("live.mid").read_bytes()
+
+
 def test_overlapping_equal_pitches(perf_render: Command) -> None:
     overlapping = [(0, note_on(0, 60, 80)), (1, note_on(0, 60, 70)), (2, note_off(0, 60)), (3, note_off(0, 60)), (4, note_on(0, 64, 9))]
     write_midi_file("take.mid", [Event(time * 10**8, message) for time, message in overlapping])

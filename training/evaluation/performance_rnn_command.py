@@ -37,7 +37,9 @@ def performance_rnn(
 
 
 def print_foretold(rows: dict[str, Foretold]) -> None:
-    table = Table(Column(no_wrap=True), "nats an event", "below the bigram's", "nats a second", "likeliest is right", title="validation performances")
+    table = Table(
+        Column(no_wrap=True), "nats an event", "below the bigram's", "nats a second", "likeliest is right", title="validation performances"
+    )
     for name, row in rows.items():
         below = 1 - row.by_event / rows["bigram"].by_event
         table.add_row(name, f"{row.by_event:.3f}", f"{below:.0%}", f"{row.by_second:.1f}", f"{row.accuracy:.1%}")
