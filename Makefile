@@ -34,8 +34,11 @@ demo: $(VENV)/.runtime
 	$(BIN)/perf-render $(EXAMPLE) -o $(DEMO)/performed.mid
 	$(BIN)/perf-render $(EXAMPLE) -o $(DEMO)/performed.png
 	$(BIN)/perf-live --in $(EXAMPLE) --out $(DEMO)/live.mid
+	$(BIN)/perf-render $(EXAMPLE) -o $(DEMO)/as_a_score.mid --performer dexter
+	$(BIN)/perf-render $(EXAMPLE) -o $(DEMO)/as_a_score.png --performer dexter
 	@if .ci/system-packages sound; then \
 		set -x; $(BIN)/perf-render $(EXAMPLE) -o $(DEMO)/performed.wav; \
+		$(BIN)/perf-render $(EXAMPLE) -o $(DEMO)/as_a_score.wav --performer dexter; \
 		$(BIN)/perf-render $(EXAMPLE) -o $(DEMO)/as_written.wav --performer passthrough; fi
 	@cmp $(DEMO)/performed.mid $(DEMO)/live.mid && echo "live.mid equals performed.mid, byte for byte"
 	@echo "Listen to and look at:" && ls -1 $(DEMO)/*

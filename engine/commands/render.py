@@ -68,10 +68,11 @@ def render(
     if primer or not inputs:
         raise UsageError("give an INPUT to perform, or --performer performance-rnn with --seconds to improvise")
     jobs = plan_jobs(inputs, output, kinds or ())
+    score_options = ScoreOptions(not no_repeats, timing, transfer, descriptors, beside)
+    score_options.check(jobs)
     scores = {job.is_score for job in jobs}
     setups = {is_score: prepare(DEFAULT_SCORE_PERFORMER if is_score else DEFAULT_PERFORMER) for is_score in scores}
-    score_options = ScoreOptions(not no_repeats, timing, transfer, descriptors, beside)
-    score_options.check(jobs, list(setups.values()))
+    score_options.check_performers(list(setups.values()))
     if lookahead and True in setups:
         setups[True].score_performer()
 

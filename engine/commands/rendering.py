@@ -27,14 +27,16 @@ class ScoreOptions:
     descriptors: Path | None
     beside: Path | None
 
-    def check(self, jobs: Sequence[Job], setups: Sequence[options.Setup]) -> None:
+    def check(self, jobs: Sequence[Job]) -> None:
         """Raise UsageError when what is said cannot be of these jobs."""
-        of_one = self.transfer or self.descriptors or self.beside
-        if of_one and len(jobs) > 1:
+        if (self.transfer or self.descriptors or self.beside) and len(jobs) > 1:
             raise UsageError(f"--transfer, --descriptors and --beside are of one score, and there are {len(jobs)} inputs; give one")
         if self.beside and not any(path.suffix.lower() == ".png" for path in jobs[0].outputs):
             raise UsageError("--beside is for pictures, and none is drawn; add --to png, or give -o FILE.png")
-        said = of_one or self.timing or not self.repeats
+
+    def check_performers(self, setups: Sequence[options.Setup]) -> None:
+        """Raise UsageError when something is said and none of these performs scores."""
+        said = self.transfer or self.descriptors or self.beside or self.timing or not self.repeats
         if said and not any(isinstance(setup.performer, ScorePerformer) for setup in setups):
             named = "--no-repeats, --timing, --transfer, --descriptors and --beside"
             raise UsageError(f"{named} are for scores; leave them out, or give --performer dexter")

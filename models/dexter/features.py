@@ -79,6 +79,7 @@ def _columns(score_columns: np.ndarray, before: float = 0.0, after: float = 0.0)
     _, group = np.unique(np.round(score["onset_quarter"] / SAME_ONSET_QUARTERS), return_inverse=True)
     return (
         _pitch(score, group)
+        | _hands(score)
         | _voice(score)
         | _durations(score, group)
         | _metre(score)
@@ -121,13 +122,38 @@ def _pitch(score: Columns, group: np.ndarray) -> Columns:
         "notes_above": np.minimum(score["notes_above"], 8) / 4,
         "notes_below": np.minimum(score["notes_below"], 8) / 4,
         "is_grace": score["is_grace"],
-        "in_second_hand": _flag(np.where(score["staff"] > 0, score["staff"] > 1, score["part"] > 0)),
+        "in_second_hand": _flag(_second_hand(score)),
         "grace_in_chord": _by_onset(score["is_grace"], group, np.maximum)[group],
     }
     for name, line in (("top", top), ("bass", bass)):
         for steps in (-2, -1, 1, 2):
             features[f"{name}_{steps:+d}"] = np.clip((_shifted(line, steps) - line)[group] / 12, -2, 2)
     return features
+
+
+def _hands(score: Columns) -> Columns:
+    """Return where a note is among those that its hand begins together: what a hand cannot reach it rolls, from the bass on.
+
+    Where nothing tells the hands apart, the middle C does.
+    """
+    second = _second_hand(score)
+    if not second.any() or second.all():
+        second = score["pitch"] < 60
+    _, group = np.unique(2 * np.round(score["onset_quarter"] / SAME_ONSET_QUARTERS) + second, return_inverse=True)
+    pitch = score["pitch"]
+    top, bottom = _by_onset(pitch, group, np.maximum)[group], _by_onset(pitch, group, np.minimum)[group]
+    return {
+        "hand_span": (top - bottom) / 12,
+        "above_hand_bottom": (pitch - bottom) / 12,
+        "below_hand_top": (top - pitch) / 12,
+        "hand_notes": np.bincount(group)[group] / 4,
+        "hand_beyond_octave": _flag(top - bottom > 12),
+        "hand_beyond_ninth": _flag(top - bottom > 14),
+    }
+
+
+def _second_hand(score: Columns) -> np.ndarray:
+    return np.where(score["staff"] > 0, score["staff"] > 1, score["part"] > 0)
 
 
 def _voice(score: Columns) -> Columns:

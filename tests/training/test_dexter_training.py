@@ -140,6 +140,7 @@ def test_joined_networks_average_their_means_and_keep_the_firsts_context():
 
 
 def test_calibration_gives_the_mean_the_humans_amounts():
+    torch.manual_seed(0)
     presentations = [made_up_presentation("notation", 120, 3, seed) for seed in range(3)]
     task = dexter.DexterTask(config()).eval()
     task.network.head.weight.data *= 0.5 / task.network.head.weight.data.std()
