@@ -15,7 +15,6 @@ from engine.ports import list_ports
 SERVER = "JACK_DEFAULT_SERVER"
 RATE_HZ, PERIOD_FRAMES = 48_000, 64
 PRIORITY = 10  # of the server and its clients' driver threads, in real time: JACK's own default
-CLIENT_TIMEOUT_MS = 5000  # a client that a virtual machine's host has stopped for a second is waited for, so that nothing of it is lost
 PATIENCE_S = 20  # for a program to begin or to end
 POLL_S = 0.05
 
@@ -35,7 +34,7 @@ def jack_server() -> Iterator[None]:
         raise PerfLiveError("jackd is not installed, and perf-bench live plays through a JACK server; install jackd2 with apt")
     os.environ[SERVER] = f"perf-bench-{os.getpid()}"
     scheduling = ["-R", "-P", str(PRIORITY)] if may_schedule_in_real_time() else ["-r"]
-    options = ["-S", *scheduling, "-t", str(CLIENT_TIMEOUT_MS), "-n", os.environ[SERVER], "-d", "dummy", "-r", str(RATE_HZ), "-p", str(PERIOD_FRAMES)]
+    options = ["-S", *scheduling, "-n", os.environ[SERVER], "-d", "dummy", "-r", str(RATE_HZ), "-p", str(PERIOD_FRAMES)]
     server = subprocess.Popen(  # noqa: S603
         ["jackd", *options],  # noqa: S607
         stdin=subprocess.DEVNULL,
