@@ -294,12 +294,9 @@ def _faded(seconds: np.ndarray) -> np.ndarray:
 
 def _tonality(notes: np.ndarray, sounding: _Sounding, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return tonal stability and minorness (N,) each."""
-    classes = np.arange(12)
-    written = (notes["pitch"][:, None] % 12 == classes) * np.minimum(notes["duration_quarter"], LONGEST_NOTATED_QUARTERS)[:, None]
-    around = _local_sums(notes["onset_quarter"], written, notes["onset_quarter"], LOCAL_QUARTERS)
-    key = np.argmax(_key_correlations(around), axis=1)
+    key = np.argmax(_notated_key_correlations(notes), axis=1)
     weights = sounding.loudness * (1 - np.exp(-(sounding.end_sec - sounding.onset_sec) / DECAY_S))
-    heard = _local_sums(sounding.onset_sec, (sounding.pitch[:, None] % 12 == classes) * weights[:, None], times, LOCAL_S)
+    heard = _local_sums(sounding.onset_sec, (sounding.pitch[:, None] % 12 == np.arange(12)) * weights[:, None], times, LOCAL_S)
     correlations = _key_correlations(heard)
     stability = np.maximum(correlations[np.arange(len(key)), key], 0)
     return stability, _logistic((correlations[:, 12:].max(axis=1) - correlations[:, :12].max(axis=1)) / 0.15)
@@ -309,12 +306,16 @@ def minor_lean(notes: np.ndarray) -> np.ndarray:
     """Return (N,) how much more each note's pitch class is at home in the minor key that fits the notes around best than in the major one,
     in standard deviations over pitch classes: played louder, such a note raises minorness.
     """
-    classes = np.arange(12)
-    written = (notes["pitch"][:, None] % 12 == classes) * np.minimum(notes["duration_quarter"], LONGEST_NOTATED_QUARTERS)[:, None]
-    fits = _key_correlations(_local_sums(notes["onset_quarter"], written, notes["onset_quarter"], LOCAL_QUARTERS))
+    fits = _notated_key_correlations(notes)
     major, minor = fits[:, :12].argmax(axis=1), fits[:, 12:].argmax(axis=1)
     leans = MINOR_PROFILE[(notes["pitch"] - minor) % 12] - MAJOR_PROFILE[(notes["pitch"] - major) % 12]
     return leans / np.std([MINOR_PROFILE, MAJOR_PROFILE])
+
+
+def _notated_key_correlations(notes: np.ndarray) -> np.ndarray:
+    """Return how well each key fits (N, 24) the notes around each note, by their notated durations."""
+    written = (notes["pitch"][:, None] % 12 == np.arange(12)) * np.minimum(notes["duration_quarter"], LONGEST_NOTATED_QUARTERS)[:, None]
+    return _key_correlations(_local_sums(notes["onset_quarter"], written, notes["onset_quarter"], LOCAL_QUARTERS))
 
 
 def _key_correlations(weights: np.ndarray) -> np.ndarray:
