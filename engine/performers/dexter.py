@@ -104,9 +104,12 @@ class DexterPerformer:
         thousand_steps: bool = False,
         reference: Performed | None = None,
         descriptors: np.ndarray | None = None,
+        columns: np.ndarray | None = None,
     ) -> WindowSampler:
-        """Return what samples the windows of ``score``; ``thousand_steps`` as the paper does, to compare with."""
-        columns = _columns(score)
+        """Return what samples the windows of ``score``; ``thousand_steps`` as the paper does, to compare with. ``columns``: the score's, if
+        they are known already.
+        """
+        columns = _columns(score) if columns is None else columns
         known = None if reference is None else normalise(encode_performance(score.notes, reference)[0], columns)
         return WindowSampler(
             self._networks,
@@ -130,7 +133,8 @@ class DexterPerformer:
         descriptors: np.ndarray | None = None,
     ) -> ScoreStream:
         """Return a performance of ``piece``, yet to be started; with ``ahead`` a worker begins to compute its windows at once."""
-        sampler, columns = self.sampler(piece.score, seed, reference=reference, descriptors=descriptors), _columns(piece.score)
+        columns = _columns(piece.score)
+        sampler = self.sampler(piece.score, seed, reference=reference, descriptors=descriptors, columns=columns)
         average = denormalise(np.tile(sampler.average, (len(columns), 1)), columns)[:, BEAT_PERIOD]
         written = written_columns(dict(zip(SCORE_COLUMNS, columns.T, strict=True)), average)
         supply = (WorkerSupply if ahead else Supply)(sampler, normalise(written, columns))
