@@ -109,7 +109,7 @@ class DexterPerformer:
         """Return what samples the windows of ``score``; ``thousand_steps`` as the paper does, to compare with. ``columns``: the score's, if
         they are known already.
         """
-        columns = _columns(score) if columns is None else columns
+        columns = score_columns(score) if columns is None else columns
         known = None if reference is None else normalise(encode_performance(score.notes, reference)[0], columns)
         return WindowSampler(
             self._networks,
@@ -133,7 +133,7 @@ class DexterPerformer:
         descriptors: np.ndarray | None = None,
     ) -> ScoreStream:
         """Return a performance of ``piece``, yet to be started; with ``ahead`` a worker begins to compute its windows at once."""
-        columns = _columns(piece.score)
+        columns = score_columns(piece.score)
         sampler = self.sampler(piece.score, seed, reference=reference, descriptors=descriptors, columns=columns)
         average = denormalise(np.tile(sampler.average, (len(columns), 1)), columns)[:, BEAT_PERIOD]
         written = written_columns(dict(zip(SCORE_COLUMNS, columns.T, strict=True)), average)
@@ -150,6 +150,7 @@ def _check_features(found: list[str] | None, source: str) -> None:
         )
 
 
-def _columns(score: Score) -> np.ndarray:
+def score_columns(score: Score) -> np.ndarray:
+    """Return a score as numbers, (N, len(SCORE_COLUMNS)): for training and playing alike."""
     markings = score.markings if score.has_markings else None
     return encode_score(score.notes, score.measures, score.time_signatures, score.tempos, markings)

@@ -16,11 +16,11 @@ from rich.progress import track
 
 from engine.errors import PerfLiveError
 from engine.events import SUSTAIN_PEDAL
+from engine.performers.dexter import score_columns
 from engine.score import Score
 from engine.score_file import read_score
 from models.dexter.descriptors import DESCRIPTORS, describe
 from models.dexter.representation import PERFORMANCE_COLUMNS, REPRESENTATION_VERSION, Pedal, Performed, encode_performance
-from models.dexter.score_representation import encode_score
 from training.datasets.aligned import AlignedPerformance, asap_alignments, load_aligned
 from training.datasets.asap import Split
 
@@ -48,12 +48,6 @@ class Piece:
     name: str
     performances: tuple[str, ...]
     presentations: tuple[Presentation, ...]
-
-
-def score_columns(score: Score) -> np.ndarray:
-    """Return (N, 37) as the engine encodes a score."""
-    markings = score.markings if score.has_markings else None
-    return encode_score(score.notes, score.measures, score.time_signatures, score.tempos, markings)
 
 
 def load_pieces(root: Path, split: Split, cache: Path) -> list[Piece]:

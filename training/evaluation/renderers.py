@@ -20,11 +20,10 @@ def load_renderer(performer: str, model: Path | None) -> Renderer:
 
 
 def _dexter(model: Path | None) -> Renderer:
-    from engine.performers.dexter import load_performer
+    from engine.performers.dexter import load_performer, score_columns
     from engine.performers.dexter_controls import CONTROLS, sampling_settings
     from models.dexter.features import denormalise
     from models.dexter.windows import perform
-    from training.datasets.expression_pieces import score_columns
 
     dexter = load_performer(model, None)
 
