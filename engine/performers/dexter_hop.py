@@ -12,7 +12,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from engine.performers.dexter_beats import BAR_QUARTERS, Heard, Place, estimate_beat_ns, place_notes
+from engine.midi_clock import Heard
+from engine.performers.dexter_beats import BAR_QUARTERS, Place, estimate_beat_ns, place_notes
 from engine.score import MEASURE_DTYPE, SCORE_NOTE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE
 from models.dexter.features import denormalise, note_features
 from models.dexter.score_representation import SCORE_COLUMNS, encode_score

@@ -30,7 +30,8 @@ from engine.events import (
     is_note_on,
 )
 from engine.ledger import MOST_OVERLAPS
-from engine.performers.dexter_beats import DEFAULT_BEAT_NS, Heard, MidiClock, Place, place_notes
+from engine.midi_clock import Heard, MidiClock
+from engine.performers.dexter_beats import DEFAULT_BEAT_NS, Place, place_notes
 from engine.performers.dexter_controls import CONTROLS, Expression, sampling_settings
 from engine.performers.dexter_hop import Answer, HeardNote, Hops, HopsAhead, HopSampler, HopsAtOnce, Progress, Request
 from engine.performers.dexter_outgoing import Outgoing
