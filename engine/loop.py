@@ -12,7 +12,7 @@ from engine.clock import Clock, VirtualClock
 from engine.controls import Control
 from engine.errors import PerfLiveError
 from engine.events import DRUM_CHANNEL, Event, channel_of, is_channel_message, is_control_change, is_note_on
-from engine.performer import Performer, PerformerStream, WindowedStream
+from engine.performer import ClockFollower, Performer, PerformerStream, WindowedStream
 from engine.sender import Sender, ThreadSender
 from engine.sinks import Sink
 from engine.sources import Source
@@ -70,6 +70,7 @@ class Engine:
         self._keep_incomplete = keep_incomplete
         self._latency_ns = performer.latency_ns
         self._windowed = stream if isinstance(stream, WindowedStream) else None
+        self._clock_follower = stream if isinstance(stream, ClockFollower) else None
         self._live = live = not isinstance(clock, VirtualClock)
         self._answers_at_once = live and performer.latency_ns == 0
         self._sender = ThreadSender(self._sinks, clock, self.fail) if live and performer.latency_ns else Sender(self._sinks, clock)
@@ -200,8 +201,8 @@ class Engine:
                 self._last_note_ns = event.time_ns
             self._sender.put(self._call(self._stream.feed, event, late))
         else:
-            if self._windowed and not is_channel_message(message):
-                self._call(self._windowed.follow_clock, event)
+            if self._clock_follower and not is_channel_message(message):
+                self._call(self._clock_follower.follow_clock, event)
             self._sender.put((event._replace(time_ns=event.time_ns + self._latency_ns) if self._latency_ns else event,))
 
     def _mapped_control(self, message: bytes) -> Control | None:

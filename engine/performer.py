@@ -70,16 +70,21 @@ class Performer(Protocol):
 
 
 @runtime_checkable
+class ClockFollower(Protocol):
+    """A stream that follows the sender's beat."""
+
+    def follow_clock(self, event: Event) -> None:
+        """Hear of a system message (MIDI clock, start, stop, song position), which goes past the performer."""
+
+
+@runtime_checkable
 class WindowedStream(Protocol):
-    """A stream that looks ahead in windows which take time to compute, and follows the sender's beat."""
+    """A stream that looks ahead in windows which take time to compute."""
 
     counts: "Counts"  # what became of the windows
 
     def work_ahead(self) -> None:
         """From now on let a worker compute, and do without what is not ready in time: live, where time waits for nobody."""
-
-    def follow_clock(self, event: Event) -> None:
-        """Hear of a system message (MIDI clock, start, stop, song position), which goes past the performer."""
 
     def close(self) -> None:
         """End the worker."""

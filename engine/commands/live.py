@@ -3,6 +3,7 @@
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,12 +16,17 @@ from engine.commands.errors import run
 from engine.commands.signals import stop_on_signals
 from engine.errors import UsageError
 from engine.loop import Engine, Report
-from engine.performers.registry import DEFAULT_PERFORMER, DEFAULT_SCORE_PERFORMER
+from engine.performers.registry import DEFAULT_IMPROVISER, DEFAULT_PERFORMER, DEFAULT_SCORE_PERFORMER
 
 if TYPE_CHECKING:
     from engine.performers.dexter_supply import Counts
 
 app = typer.Typer(add_completion=False)
+
+
+class Mode(StrEnum):
+    CONTINUE = "continue"
+    DUET = "duet"
 
 
 @app.command()
@@ -39,6 +45,9 @@ def live(
     descriptors: options.DescriptorsOption = None,
     list_all: Annotated[bool, typer.Option("--list", help="List ports, audio devices and performers with their controls.")] = False,
     performer: options.PerformerOption = None,
+    mode: Annotated[
+        Mode | None, typer.Option(help="Improvise: go on when you stop, or play along; as --performer performance-rnn --set mode=MODE.")
+    ] = None,
     seed: options.SeedOption = None,
     settings: options.SetOption = None,
     controllers: options.ControllerOption = None,
@@ -61,6 +70,8 @@ def live(
     if (no_repeats or transfer or descriptors) and score is None:
         raise UsageError("--no-repeats, --transfer and --descriptors are for scores; leave them out, or give --score FILE")
     default = DEFAULT_PERFORMER if score is None else DEFAULT_SCORE_PERFORMER
+    if mode is not None:
+        default, settings = DEFAULT_IMPROVISER, [*(settings or ()), f"mode={mode}"]
     setup = options.prepare(performer, seed, settings or (), controllers or (), preset, lookahead, exclude, model, default)
     clock = VirtualClock() if ends.all_files else MonotonicClock()
     if score is not None:

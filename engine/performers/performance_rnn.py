@@ -13,9 +13,10 @@ from engine.controls import with_defaults
 from engine.errors import UsageError
 from engine.events import Event, channel_of, is_note_on, note_off, note_on
 from engine.model import Model
-from engine.performers.performance_rnn_controls import CONTROLS, DUET, wishes_of
+from engine.performers.performance_rnn_controls import CONTROLS, DUET, grid_quarters, wishes_of
 from engine.performers.performance_rnn_ears import Ears
 from engine.performers.performance_rnn_improvisation import Improvisation, open_model
+from engine.performers.performance_rnn_notes import OwnNotes
 from models.performance_rnn.representation import NOTE_OFF, NOTE_ON, PITCHES, bin_velocity, velocity_bin
 from models.pretrained import pretrained
 
@@ -23,6 +24,8 @@ HORIZON_NS = 500_000_000  # how far ahead of what is due it samples
 RESTED_NS = 100_000_000  # after an input, for so long it samples while nothing is due rather than at stated times
 
 HEARD_TOGETHER = 64
+LONGEST_SILENCE_S = 3  # that it hears: the music that it learned from has no longer ones
+ACTS = ("take_turn", "panic")  # controls that say what to do once
 
 
 class Planned(NamedTuple):
@@ -41,12 +44,14 @@ class Place:
     now_ns: int = 0  # of the last event that came or left
     input_ns: int | None = None  # of the last that came
     playing: bool = False
+    waiting: bool = False  # after a panic, until a key is pressed
     finished: bool = False
     channel: int = 0  # of the last note that came
     ears: Ears = field(default_factory=Ears)
     unheard: list[tuple[int, list[tuple[int, int]]]] = field(default_factory=list)  # times, and the notes that begin and end
     planned: deque[Planned] = field(default_factory=deque)
-    own: dict[int, int] = field(default_factory=dict)  # pitches that it has begun, and their channels
+    own: OwnNotes = field(default_factory=OwnNotes)
+    asked: set[str] = field(default_factory=set)  # of its controls that are acts: those that are to be done
 
 
 class PerformanceRNNPerformer:
@@ -85,7 +90,8 @@ class PerformanceRNNStream:
         self._wishes = wishes_of(self._controls)
         self._improvisation = Improvisation(self._model, self._seed)
         self._step_ns = round(1e9 / self._improvisation.codec.steps_per_second)
-        self._place = Place()
+        self._place = Place(asked={name for name in ACTS if self._controls[name]})
+        self._place.own.grid_quarters = grid_quarters(self._controls)
         self._wishes_changed = False
 
     def feed(self, event: Event, late: bool = False) -> list[Event]:
@@ -94,23 +100,46 @@ class PerformanceRNNStream:
         if place.input_ns is None:
             place.origin_ns = event.time_ns
         place.input_ns = place.now_ns = event.time_ns
-        changes = place.ears.hear(event.message)
-        sent = []
+        sent = self._act(event.time_ns)
         if is_note_on(event.message):
-            place.channel = channel_of(event.message)
+            place.channel, place.waiting = channel_of(event.message), False
             place.playing = place.playing and self._controls["mode"] == DUET
-            ended = [event.message[1]] if place.playing else list(place.own)
-            sent = [self._end(pitch, event.time_ns) for pitch in ended if pitch in place.own]
-            changes = [(own.message[1], 0) for own in sent] + changes
+            sent += self._let_go(event.time_ns, event.message[1] if place.playing else None)
+        changes = place.ears.hear(event.message)
         if self._controls["mode"] == DUET:
-            place.playing = True
+            place.playing = not place.waiting
         if changes or self._wishes_changed:
-            self._take_back(event.time_ns)
-            place.unheard.append((event.time_ns, changes))
+            self._hear_later(event.time_ns, changes)
         return [*sent, event]
 
+    def follow_clock(self, event: Event) -> None:
+        self._place.own.clock.follow(event)
+
+    def _act(self, time_ns: int) -> list[Event]:
+        """Do what was asked for; return what has to be sent at once."""
+        place, sent = self._place, []
+        if "panic" in place.asked:
+            place.playing, place.waiting = False, True
+            sent = self._let_go(time_ns)
+        elif place.asked and not place.playing:
+            self._take_turn(time_ns)
+        place.asked.clear()
+        return sent
+
+    def _let_go(self, time_ns: int, pitch: int | None = None) -> list[Event]:
+        """End its own notes, of one pitch or all, and hear that they end."""
+        own = self._place.own
+        ended = sorted(own.drop(pitch))
+        if ended:
+            self._hear_later(time_ns, [(each, 0) for each in ended])
+        return [self._end(each, time_ns) for each in ended if each in own.sounding]
+
+    def _hear_later(self, time_ns: int, changes: list[tuple[int, int]]) -> None:
+        self._take_back(time_ns)
+        self._place.unheard.append((time_ns, changes))
+
     def _end(self, pitch: int, time_ns: int) -> Event:
-        return Event(time_ns, note_off(self._place.own.pop(pitch), pitch))
+        return Event(time_ns, note_off(self._place.own.sounding.pop(pitch), pitch))
 
     def _take_back(self, time_ns: int) -> None:
         """Forget what was planned for after ``time_ns``."""
@@ -123,14 +152,16 @@ class PerformanceRNNStream:
             self._improvisation.restore(before)
 
     def _catch_up(self, until_ns: int | None = None) -> None:
-        """Hear what came, and the time that went by until ``until_ns``; times are rounded up to a step."""
-        codec, improvisation = self._improvisation.codec, self._improvisation
-        heard = self._place.unheard + ([] if until_ns is None else [(until_ns, [])])
+        """Hear what came, and the time that went by until ``until_ns``; times are rounded up to a step, long silences are shortened."""
+        codec, improvisation, place = self._improvisation.codec, self._improvisation, self._place
+        heard = place.unheard + ([] if until_ns is None else [(until_ns, [])])
         step, velocity, events = improvisation.step, improvisation.velocity, []
         for time_ns, changes in heard:
-            passed = max(-(-(time_ns - self._place.origin_ns) // self._step_ns) - step, 0)
-            step += passed
-            events += codec.encode_time(passed)
+            passed = max(-(-(time_ns - place.origin_ns) // self._step_ns) - step, 0)
+            unheard = max(passed - LONGEST_SILENCE_S * codec.steps_per_second, 0)
+            place.origin_ns += unheard * self._step_ns
+            step += passed - unheard
+            events += codec.encode_time(passed - unheard)
             for pitch, loudness in changes:
                 index = int(velocity_bin(np.array(loudness)))
                 if loudness and bin_velocity(index) != velocity:
@@ -138,7 +169,7 @@ class PerformanceRNNStream:
                     events.append(codec.first_velocity + index)
                 events.append(pitch if loudness else PITCHES + pitch)
         improvisation.hear(np.array(events, np.int64), self._wishes, partners=True)
-        self._place.unheard = []
+        place.unheard = []
 
     def _plan(self) -> None:
         """Sample one event."""
@@ -154,17 +185,25 @@ class PerformanceRNNStream:
 
     def next_due_ns(self) -> int | None:
         place = self._place
-        if not place.playing:
-            return self._turn_ns()
-        think_ns = place.planned[-1].time_ns - HORIZON_NS if place.planned else place.now_ns
-        if (due_ns := next((planned.time_ns for planned in place.planned if planned.note), None)) is None:
+        times = (place.own.next_due_ns(), self._next_plan_ns() if place.playing else self._turn_ns())
+        return min((time_ns for time_ns in times if time_ns is not None), default=None)
+
+    def _next_plan_ns(self) -> int:
+        """Return when the next note that is planned has to be sent on its way or, if that is earlier, the next event has to be sampled."""
+        place = self._place
+        reach_ns = place.own.reach_ns(place.now_ns)
+        think_ns = place.planned[-1].time_ns - self._ahead_ns() if place.planned else place.now_ns
+        if (chosen_ns := next((planned.time_ns for planned in place.planned if planned.note), None)) is None:
             return think_ns
-        return min(due_ns, max(think_ns, (place.input_ns or 0) + RESTED_NS))
+        return min(chosen_ns - reach_ns, max(think_ns, (place.input_ns or 0) + RESTED_NS))
+
+    def _ahead_ns(self) -> int:
+        return HORIZON_NS + self._place.own.reach_ns(self._place.now_ns)
 
     def _turn_ns(self) -> int | None:
         """Return when it goes on if nothing more comes."""
         place = self._place
-        waits = self._controls["pause"] > 0 and not (place.ears.held or place.finished)
+        waits = self._controls["pause"] > 0 and not (place.ears.held or place.finished or place.waiting)
         if place.input_ns is None or not waits or self._controls["mode"] == DUET:
             return None
         return place.input_ns + round(self._controls["pause"] * 1e9)
@@ -172,10 +211,11 @@ class PerformanceRNNStream:
     def advance(self, now_ns: int) -> list[Event]:
         """Send what is due; if nothing is, think."""
         place = self._place
+        sent = self._act(now_ns)
         turn_ns = self._turn_ns()
         if not place.playing and turn_ns is not None and turn_ns <= now_ns:
             self._take_turn(turn_ns)
-        sent = self._send(now_ns)
+        sent += self._send(now_ns)
         if not sent and place.playing:
             self._plan()
         return sent
@@ -185,20 +225,21 @@ class PerformanceRNNStream:
         self._place.playing, self._place.now_ns = True, time_ns
 
     def _send(self, now_ns: int) -> list[Event]:
-        """Return the notes that are due, as they are played."""
-        place, sent = self._place, []
-        while place.planned and place.planned[0].time_ns <= now_ns:
-            time_ns, note, _ = place.planned.popleft()
-            if note is None:
-                continue
-            place.now_ns = max(place.now_ns, time_ns)
-            pitch, velocity = note
-            if not velocity and pitch in place.own:
-                sent.append(self._end(pitch, time_ns))
-            elif velocity and not self._controls["mute"]:
-                place.own[pitch] = int(self._controls["channel"] or place.channel + 1) - 1
-                louder = round(min(max(velocity + self._controls["velocity"], 1), 127))
-                sent.append(Event(time_ns, note_on(place.own[pitch], pitch, louder)))
+        """Send planned notes on their way as their time comes; return those that are due, as they are played."""
+        place, own, sent = self._place, self._place.own, []
+        reach_ns = own.reach_ns(now_ns)
+        while place.planned and place.planned[0].time_ns - reach_ns <= now_ns:
+            planned = place.planned.popleft()
+            if planned.note is not None:
+                own.put(planned.time_ns, *planned.note, now_ns)
+        for note in own.take_due(now_ns):
+            place.now_ns = max(place.now_ns, note.due_ns)
+            if note.pitch in own.sounding:
+                sent.append(self._end(note.pitch, note.due_ns))
+            if note.velocity and not self._controls["mute"]:
+                own.sounding[note.pitch] = channel = int(self._controls["channel"] or place.channel + 1) - 1
+                louder = round(min(max(note.velocity + self._controls["velocity"], 1), 127))
+                sent.append(Event(note.due_ns, note_on(channel, note.pitch, louder)))
         return sent
 
     def finish(self) -> list[Event]:
@@ -213,7 +254,8 @@ class PerformanceRNNStream:
             sent += self._send(end_ns)
         place.playing, place.finished = False, True
         place.planned.clear()
-        return sent + [self._end(pitch, end_ns) for pitch in list(place.own)]
+        place.own.drop()
+        return sent + [self._end(pitch, end_ns) for pitch in sorted(place.own.sounding)]
 
     def foresee(self, events: Sequence[Event]) -> None:
         pass
@@ -223,13 +265,17 @@ class PerformanceRNNStream:
         place = self._place
         if len(place.unheard) >= HEARD_TOGETHER:
             self._catch_up()
-        if not place.playing or (place.planned and place.planned[-1].time_ns > place.now_ns + HORIZON_NS):
+        if not place.playing or (place.planned and place.planned[-1].time_ns - self._ahead_ns() > place.now_ns):
             return False
         self._plan()
         return True
 
     def set_control(self, name: str, value: float) -> None:
         self._controls[name] = value
+        if name in ACTS:
+            self._place.asked |= {name} if value else set()
+            return
+        self._place.own.grid_quarters = grid_quarters(self._controls)
         self._wishes = wishes_of(self._controls)
         self._wishes_changed = True
 

@@ -60,9 +60,14 @@ def test_a_rendered_duet_equals_a_live_one(perf_render: Command, capfd: pytest.C
     write_midi_file("take.mid", [event for note in notes for event in note])
     duet = ("--set", "mode=duet", "--seed", 4, *PERFORMER)
     perf_render("take.mid", "-o", "rendered.mid", *duet)
-    command(live_app, "perf-live", capfd)("--in", "take.mid", "--out", "live.mid", *duet)
+    live = command(live_app, "perf-live", capfd)
+    live("--in", "take.mid", "--out", "live.mid", *duet)
     assert len(onsets("rendered.mid")) > 20
     assert Path("rendered.mid").read_bytes() == Path("live.mid").read_bytes()
+    live("--in", "take.mid", "--out", "short.mid", "--mode", "duet", "--seed", 4, "--model", "model.onnx")
+    assert Path("rendered.mid").read_bytes() == Path("short.mid").read_bytes()
+    wrong = live("--in", "take.mid", "--out", "x.mid", "--mode", "duet", "--performer", "velocity")
+    assert_refused(wrong, 2, "no control is called 'mode'")
 
 
 def test_overlapping_equal_pitches(perf_render: Command) -> None:

@@ -1,5 +1,6 @@
 """The partner: it goes on when you stop, plays along, takes back what it had planned, and ends what it began."""
 
+import numpy as np
 import pytest
 from synthetic_improviser import write_model
 
@@ -165,6 +166,81 @@ def test_impossible_wishes_end_nothing(performer):
     """No pitch is both in the range and in the key."""
     stream = performer.create_stream(1, {"mode": 1, "lowest": 61, "highest": 61, "key": 1})
     assert perform(stream, PHRASE, 3000) == PHRASE
+
+
+def test_a_pedal_gives_it_the_turn(performer):
+    stream = performer.create_stream(1, {"pause": 0})
+    assert perform(stream, PHRASE, 4000) == PHRASE
+    stream.set_control("take_turn", 1)
+    pedal = Event(4005 * MS, control_change(0, 66, 127))
+    mine = own(perform(stream, [pedal], 7000), [pedal])
+    assert len(mine) > 10 and 4005 * MS <= mine[0].time_ns < 6000 * MS
+    stream.set_control("take_turn", 0)
+    key = Event(7005 * MS, note_on(0, 50, 80))
+    assert not any(is_note_on(event.message) for event in own(perform(stream, [key], 9000), [key]))
+
+
+@pytest.mark.parametrize("mode", [0, 1])
+def test_panic_ends_everything_until_a_key_is_pressed(performer, mode):
+    stream = performer.create_stream(1, {"mode": mode, "pause": 0.5})
+    ledger = NoteLedger()
+    for event in perform(stream, PHRASE, 4000):
+        ledger.observe(event.message)
+    assert ledger.sounding
+    stream.set_control("panic", 1)
+    for event in perform(stream, [], 9000):
+        assert not is_note_on(event.message)
+        ledger.observe(event.message)
+    assert ledger.sounding == 0
+    later = played((9005, 9100, 60))
+    assert any(is_note_on(event.message) for event in own(perform(stream, later, 12000), later))
+
+
+CLOCK_NS = 20 * MS  # 125 quarters a minute
+
+
+def test_onsets_are_moved_to_midi_clock(performer):
+    """Clocks begin with the song at 7 ms; a sixteenth is six of them."""
+
+    def sent_with(quantise):
+        stream = performer.create_stream(2, {"mode": 1, "quantise": quantise})
+        stream.follow_clock(Event(0, b"\xfa"))
+        sent = []
+        for clock in range(400):
+            time_ns = 7 * MS + clock * CLOCK_NS
+            while (due_ns := stream.next_due_ns()) is not None and due_ns < time_ns:
+                sent += stream.advance(due_ns)
+            stream.follow_clock(Event(time_ns, b"\xf8"))
+            if clock == 1:
+                sent += own(stream.feed(Event(time_ns, note_on(0, 60, 70))), [Event(time_ns, note_on(0, 60, 70))])
+        return sent
+
+    moved, free = sent_with(4), sent_with(0)
+    onsets = np.array([event.time_ns for event in moved if is_note_on(event.message)])
+    from_grid_ns = (onsets - 7 * MS + 3 * CLOCK_NS) % (6 * CLOCK_NS) - 3 * CLOCK_NS
+    assert len(onsets) > 30 and np.abs(from_grid_ns).max() <= MS
+    assert [event.time_ns for event in moved] == sorted(event.time_ns for event in moved)
+    assert sum(is_note_on(event.message) for event in free) == pytest.approx(len(onsets), abs=8)
+    ledger = NoteLedger()
+    for event in moved:
+        ledger.observe(event.message)
+        assert max(len(tracks) for tracks in [[], *ledger._sounding.values()]) <= 1
+
+
+def test_without_a_clock_onsets_are_free(performer):
+    quantised, free = (performer.create_stream(2, {"mode": 1, "quantise": value}) for value in (4, 0))
+    assert perform(quantised, PHRASE, 4000) == perform(free, PHRASE, 4000)
+
+
+def test_a_long_silence_is_heard_as_a_short_one(performer):
+    stream = performer.create_stream(1, {"pause": 0})
+    late = [event._replace(time_ns=event.time_ns + 3600 * 1000 * MS) for event in PHRASE]
+    assert perform(stream, PHRASE + late, 3600 * 1000 + 1000) == PHRASE + late
+    stream.set_control("take_turn", 1)
+    pedal = Event((3600 * 1000 + 1200) * MS, control_change(0, 66, 127))
+    mine = own(perform(stream, [pedal], 3600 * 1000 + 3000), [pedal])
+    assert stream._improvisation.step < 10 * 100
+    assert len(mine) > 10 and min(event.time_ns for event in mine) >= pedal.time_ns
 
 
 def test_equal_weights_are_no_wish():
