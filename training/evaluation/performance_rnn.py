@@ -1,5 +1,6 @@
 """``perf-eval performance-rnn``: how well held-out performances are foretold, and what is improvised measured beside what humans play."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,29 +57,29 @@ def _costs(model: Model, before: np.ndarray, controls: np.ndarray) -> np.ndarray
     state, parts = model.initial_state(), []
     for begin in range(0, len(before), CHUNK_EVENTS):
         chunk = slice(begin, begin + CHUNK_EVENTS)
-        outputs, state = model.run({"event": before[chunk], "controls": controls[chunk]}, state)
-        parts.append(outputs["logits"])
+        outputs, state = model.run({"event": before[chunk, None], "controls": controls[chunk, None]}, state)
+        parts.append(outputs["logits"][:, 0])
     logits = np.concatenate(parts)
     logits -= logits.max(-1, keepdims=True)
     return np.log(np.exp(logits).sum(-1, keepdims=True)) - logits
 
 
-def improvise(model: Model, seeds: int) -> list[np.ndarray]:
-    """Return the notes of a take of 60 s for each seed, from nothing."""
-    takes = []
-    for seed in track(range(seeds), "improvising", console=Console(stderr=True)):
-        improvisation, wishes = Improvisation(model, seed), Wishes()
-        events: list[int] = []
-        while improvisation.step * improvisation.codec.step_s < TAKE_S and len(events) < TAKE_S * MOST_EVENTS_A_SECOND:
-            events.append(improvisation.sample(wishes))
-        takes.append(improvisation.codec.decode(np.array(events)))
+def improvise(model: Model, seed: int, seconds: float) -> np.ndarray:
+    """Return the notes of an improvisation from nothing."""
+    improvisation, wishes = Improvisation(model, seed), Wishes()
+    events: list[int] = []
+    while improvisation.step * improvisation.codec.step_s < seconds and len(events) < seconds * MOST_EVENTS_A_SECOND:
+        events.append(improvisation.sample(wishes))
+    return improvisation.codec.decode(np.array(events))
+
+
+def takes_of(notes: np.ndarray) -> list[np.ndarray]:
+    """Return a performance's notes in whole takes of 60 s, one after the other."""
+    count = int(notes["onset_sec"].max(initial=0) // TAKE_S)
+    takes = [notes[notes["onset_sec"] // TAKE_S == take] for take in range(count)]
+    for index, take in enumerate(takes):
+        take["onset_sec"] -= index * TAKE_S
     return takes
-
-
-def human_takes(notes: SoundingNotes) -> list[np.ndarray]:
-    """Return the notes of the first 60 s of each performance that lasts that long."""
-    beginnings = [notes.performance(index) for index in range(len(notes))]
-    return [table[table["onset_sec"] < TAKE_S] for table in beginnings if table["onset_sec"].max(initial=0) >= TAKE_S]
 
 
 def describe_take(notes: np.ndarray) -> dict[str, float]:
@@ -89,7 +90,8 @@ def describe_take(notes: np.ndarray) -> dict[str, float]:
     intervals = np.diff(onsets)
     later = intervals[intervals >= 0.03]
     histogram = np.bincount(notes["pitch"] % PITCH_CLASSES, minlength=PITCH_CLASSES) / len(notes)
-    grams = list(zip(notes["pitch"], notes["pitch"][1:], notes["pitch"][2:], notes["pitch"][3:], strict=False))
+    sequences = _sequences(notes)
+    ends = np.maximum.accumulate(notes["onset_sec"] + notes["duration_sec"])
     return {
         "notes a second": len(notes) / TAKE_S,
         "velocity": float(notes["velocity"].mean()),
@@ -101,13 +103,29 @@ def describe_take(notes: np.ndarray) -> dict[str, float]:
             ((notes["onset_sec"] <= onsets[:, None]) & (onsets[:, None] < notes["onset_sec"] + notes["duration_sec"])).sum(1).mean()
         ),
         "pitch-class entropy, bits": float(-(histogram[histogram > 0] * np.log2(histogram[histogram > 0])).sum()),
-        "share of repeated four-note sequences": 1 - len(set(grams)) / max(len(grams), 1),
+        "longest silence, s": float(max((notes["onset_sec"][1:] - ends[:-1]).max(), 0.0)),
+        "share of repeated four-note sequences": 1 - len(set(sequences)) / max(len(sequences), 1),
     }
 
 
-def summarise(takes: list[np.ndarray]) -> dict[str, tuple[float, float]]:
-    """Return mean and deviation of each measure over takes."""
-    described = [describe_take(take) for take in takes]
+def describe_run(takes: list[np.ndarray]) -> list[dict[str, float]]:
+    """Return the measures of takes that follow each other, from the second on, and what each has of the one before it."""
+    described = []
+    for before, take in itertools.pairwise(takes):
+        known, sequences = set(_sequences(before)), _sequences(take)
+        share = sum(sequence in known for sequence in sequences) / max(len(sequences), 1)
+        described.append(describe_take(take) | {"share of sequences of the minute before": share})
+    return described
+
+
+def _sequences(notes: np.ndarray) -> list[tuple[int, ...]]:
+    """Return the pitches of each four notes that follow each other."""
+    pitches = notes["pitch"].tolist()
+    return list(zip(pitches, pitches[1:], pitches[2:], pitches[3:], strict=False))
+
+
+def summarise(described: list[dict[str, float]]) -> dict[str, tuple[float, float]]:
+    """Return mean and deviation of each measure."""
     names = max(described, key=len)
     columns = {name: np.array([each.get(name, np.nan) for each in described]) for name in names}
     return {name: (float(np.nanmean(column)), float(np.nanstd(column))) for name, column in columns.items()}

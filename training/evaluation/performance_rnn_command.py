@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import track
 from rich.table import Column, Table
 
 from engine.performers.performance_rnn_improvisation import open_model
 from models.performance_rnn.representation import EventCodec
 from training.datasets.performance_events import load_sounding_notes
-from training.evaluation.performance_rnn import Foretold, foretell, human_takes, improvise, summarise
+from training.evaluation.performance_rnn import TAKE_S, Foretold, describe_run, describe_take, foretell, improvise, summarise, takes_of
 from training.event_baselines import count_events
 
 
@@ -21,6 +22,9 @@ def performance_rnn(
     model: Annotated[Path, typer.Option("--model", help="ONNX file of perf-export")],
     cache: Annotated[Path, typer.Option("--cache", help="folder to keep notes in")] = Path("runs/features"),
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="how many takes of 60 s to improvise")] = 20,
+    minutes: Annotated[
+        int, typer.Option("--minutes", min=0, help="how long one improvisation goes on: does it stay alive?")
+    ] = 60,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of tables")] = False,
 ) -> None:
     """How well validation performances are foretold, and the measures of improvised takes beside human ones."""
@@ -28,12 +32,32 @@ def performance_rnn(
     codec = EventCodec(opened.contract.constants["steps_per_second"])
     validation = load_sounding_notes(data, "validation", cache)
     foretold = foretell(opened, validation, count_events(codec, load_sounding_notes(data, "train", cache)))
-    measures = {"improvised": summarise(improvise(opened, seeds)), "human": summarise(human_takes(validation))}
+    console = Console(stderr=True)
+    humans = [takes_of(validation.performance(index)) for index in range(len(validation))]
+    takes = {
+        "improvised": [describe_take(improvise(opened, seed, TAKE_S)) for seed in track(range(seeds), "improvising", console=console)],
+        "human": [describe_take(minutes_played[0]) for minutes_played in humans if minutes_played],
+    }
+    runs = {}
+    if minutes > 1:
+        with console.status(f"improvising for {minutes} minutes"):
+            run = describe_run(takes_of(improvise(opened, 0, minutes * TAKE_S)))
+        third = max(len(run) // 3, 1)
+        runs = {
+            "first third": run[:third],
+            "last third": run[-third:],
+            "human": [each for played in humans for each in describe_run(played)],
+        }
+    measures = {name: summarise(described) for name, described in takes.items()}
+    long_run = {name: summarise(described) for name, described in runs.items()}
     if as_json:
-        print(json.dumps({"foretold": {name: dataclasses.asdict(row) for name, row in foretold.items()}, "takes": measures}, indent=1))
+        told = {name: dataclasses.asdict(row) for name, row in foretold.items()}
+        print(json.dumps({"foretold": told, "takes": measures, "run": long_run}, indent=1))
         return
     print_foretold(foretold)
-    print_measures(measures)
+    print_measures(measures, "first minutes, mean and deviation over takes")
+    if long_run:
+        print_measures(long_run, f"one improvisation of {minutes} minutes, from its second minute on: mean and deviation over minutes")
 
 
 def print_foretold(rows: dict[str, Foretold]) -> None:
@@ -46,8 +70,8 @@ def print_foretold(rows: dict[str, Foretold]) -> None:
     Console().print(table)
 
 
-def print_measures(measures: dict[str, dict[str, tuple[float, float]]]) -> None:
-    table = Table(Column(no_wrap=True), *measures, title="takes of 60 s, mean and deviation over takes")
+def print_measures(measures: dict[str, dict[str, tuple[float, float]]], title: str) -> None:
+    table = Table(Column(no_wrap=True), *measures, title=title)
     for name in measures["human"]:
         cells = [f"{mean:.2f} ± {deviation:.2f}" for mean, deviation in (row.get(name, (float("nan"),) * 2) for row in measures.values())]
         table.add_row(name, *cells)
