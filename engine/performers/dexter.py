@@ -1,7 +1,6 @@
 """DExter: a score performed by diffusion over windows of notes. Sources: models/dexter.
 
-Offline and live alike a performance is a ``ScoreStream``; what differs is whether its windows are computed when they are needed or by a
-worker ahead of that.
+Offline and live alike a performance is a ``ScoreStream`` whose windows a worker computes ahead; what differs is whether it waits for them.
 """
 
 from collections.abc import Mapping
@@ -16,14 +15,14 @@ from engine.performer import PerformerStream
 from engine.performers.dexter_controls import CONTROLS, written_columns
 from engine.performers.dexter_live import DexterLookaheadPerformer
 from engine.performers.dexter_stream import ScoreStream
-from engine.performers.dexter_supply import Supply, WorkerSupply
+from engine.performers.dexter_supply import Supply
 from engine.piece import Piece
 from engine.score import Score
 from models.dexter.descriptors import DESCRIPTORS, minor_lean
 from models.dexter.features import FEATURES, denormalise, normalise, note_features
 from models.dexter.representation import BEAT_PERIOD, REPRESENTATION_VERSION, Performed, encode_performance
 from models.dexter.score_representation import SCORE_COLUMNS, encode_score
-from models.dexter.windows import Branch, Scales, WindowSampler
+from models.dexter.windows import Branch, Passage, Scales, WindowSampler
 from models.pretrained import pretrained
 
 MEAN_SYSTEM, DENOISE_SYSTEM = "dexter-mean", "dexter-denoise"
@@ -41,9 +40,7 @@ def load_performer(model: Path | None, lookahead_s: float | None) -> "DexterPerf
     if model is not None and not model.is_dir():
         raise UsageError(f"--model {str(model)!r}: the performer 'dexter' has two files; give the folder of {MEAN_FILE} and {DENOISE_FILE}")
     mean, denoise = (model / name if model else pretrained(name) for name in (MEAN_FILE, DENOISE_FILE))
-    performer = DexterPerformer(
-        Model(mean, MEAN_SYSTEM, REPRESENTATION_VERSION), Model(denoise, DENOISE_SYSTEM, REPRESENTATION_VERSION)
-    )
+    performer = DexterPerformer(Model(mean, MEAN_SYSTEM, REPRESENTATION_VERSION), Model(denoise, DENOISE_SYSTEM, REPRESENTATION_VERSION))
     return performer.looking_ahead(lookahead_s) if lookahead_s else performer
 
 
@@ -111,17 +108,8 @@ class DexterPerformer:
         """
         columns = score_columns(score) if columns is None else columns
         known = None if reference is None else normalise(encode_performance(score.notes, reference)[0], columns)
-        return WindowSampler(
-            self._networks,
-            note_features(columns),
-            self._scales,
-            self._window,
-            seed,
-            reference=known,
-            thousand_steps=thousand_steps,
-            descriptors=descriptors,
-            lean=minor_lean(score.notes),
-        )
+        passage = Passage(note_features(columns), minor_lean(score.notes), known, descriptors)
+        return WindowSampler(self._networks, self._scales, self._window, passage, seed, thousand_steps)
 
     def perform(
         self,
@@ -132,12 +120,12 @@ class DexterPerformer:
         reference: Performed | None = None,
         descriptors: np.ndarray | None = None,
     ) -> ScoreStream:
-        """Return a performance of ``piece``, yet to be started; with ``ahead`` a worker begins to compute its windows at once."""
+        """Return a performance of ``piece``, yet to be started; with ``ahead`` it goes on in time whether its windows are ready or not."""
         columns = score_columns(piece.score)
         sampler = self.sampler(piece.score, seed, reference=reference, descriptors=descriptors, columns=columns)
         average = denormalise(np.tile(sampler.average, (len(columns), 1)), columns)[:, BEAT_PERIOD]
         written = written_columns(dict(zip(SCORE_COLUMNS, columns.T, strict=True)), average)
-        supply = (WorkerSupply if ahead else Supply)(sampler, normalise(written, columns))
+        supply = Supply(sampler, normalise(written, columns), waits=not ahead)
         return ScoreStream(piece, columns, written, supply, controls)
 
 

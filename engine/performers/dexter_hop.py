@@ -15,9 +15,10 @@ import numpy as np
 from engine.midi_clock import Heard
 from engine.performers.dexter_beats import BAR_QUARTERS, Place, estimate_beat_ns, place_notes
 from engine.score import MEASURE_DTYPE, SCORE_NOTE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE
+from models.dexter.descriptors import minor_lean
 from models.dexter.features import denormalise, note_features
 from models.dexter.score_representation import SCORE_COLUMNS, encode_score
-from models.dexter.windows import Branch, Networks, Scales, Settings, State, WindowSampler
+from models.dexter.windows import Branch, Networks, Passage, Scales, Settings, State, WindowSampler
 
 MIDDLE_C = 60
 LEAST_DURATION_QUARTERS = 1 / 32
@@ -87,20 +88,23 @@ class HopSampler:
         """Return what the request asks for. Raises CancelledError, soon, when it is not wanted any more."""
         places = _places(request)
         order = _score_order(request, places)
-        columns = _score_columns(request, [request.notes[index] for index in order], [places[index] for index in order])
-        features = note_features(columns, columns[0, 0], TO_COME_QUARTERS)
-        average = request.progress.average if request.progress else None
-        begun = request.first - request.past
-        sampler = WindowSampler(
-            _Wanted(self._networks, is_wanted), features, self._scales, self._window, self._seed, first_note=begun, average=average
+        ordered, ordered_places = [request.notes[index] for index in order], [places[index] for index in order]
+        notes = _score_notes(request, ordered, ordered_places)
+        columns = _score_columns(request, notes, ordered, ordered_places)
+        passage = Passage(
+            note_features(columns, columns[0, 0], TO_COME_QUARTERS),
+            minor_lean(notes),
+            first_note=request.first - request.past,
+            average=request.progress.average if request.progress else None,
         )
+        sampler = WindowSampler(_Wanted(self._networks, is_wanted), self._scales, self._window, passage, self._seed)
         state = (request.progress and request.progress.state) or sampler.begin(request.first)
         window, after = sampler.next(state, request.settings, request.deciding)
         decided = slice(request.past, request.past + request.deciding)
         return Answer(
             order[decided] - request.past,
             denormalise(window.columns, columns[decided]),
-            [places[index] for index in order[decided]],
+            ordered_places[decided],
             _progress(request, sampler, after),
             window.evaluations,
         )
@@ -154,7 +158,8 @@ def _score_order(request: Request, places: list[Place]) -> np.ndarray:
     return np.array([*range(request.past), *(key[-1] for key in sorted(keys))])
 
 
-def _score_columns(request: Request, notes: list[HeardNote], places: list[Place]) -> np.ndarray:
+def _score_notes(request: Request, notes: list[HeardNote], places: list[Place]) -> np.ndarray:
+    """Return a score's table of notes (SCORE_NOTE_DTYPE)."""
     table = np.zeros(len(notes), SCORE_NOTE_DTYPE)
     table["onset_quarter"] = [place.quarter for place in places]
     table["duration_quarter"] = [
@@ -163,6 +168,10 @@ def _score_columns(request: Request, notes: list[HeardNote], places: list[Place]
     table["pitch"] = [note.pitch for note in notes]
     table["voice"] = [note.channel + 1 for note in notes]
     table["part"] = [_part(note, request.tracks) for note in notes]
+    return table
+
+
+def _score_columns(request: Request, table: np.ndarray, notes: list[HeardNote], places: list[Place]) -> np.ndarray:
     first, last = (int(end // BAR_QUARTERS) for end in (table["onset_quarter"].min(), table["onset_quarter"].max()))
     measures = [(BAR_QUARTERS * bar, BAR_QUARTERS, bar + 1) for bar in range(first, last + 1)]
     tempos = sorted({place.quarter: (place.quarter, 60e9 / place.beat_ns) for place in places}.values())

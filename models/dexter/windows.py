@@ -99,41 +99,39 @@ class Window:
     evaluations: int
 
 
+@dataclass(frozen=True)
+class Passage:
+    """What is known of a piece's notes: ``features`` (N, F) and ``lean`` (N,), their minor_lean.
+
+    ``reference`` (N, 8): normalised columns to transfer from, NaN unknown. ``descriptors`` (N, 7), in standard deviations: those of the
+    settings are added to them. Of a piece that is still growing only a part may be there: from the note ``first_note`` on, and ``average``
+    (8,) stands for the piece's.
+    """
+
+    features: np.ndarray
+    lean: np.ndarray
+    reference: np.ndarray | None = None
+    descriptors: np.ndarray | None = None
+    first_note: int = 0
+    average: np.ndarray | None = None
+
+    def rows(self, notes: range) -> slice:
+        """Return where notes, counted from the beginning of the piece, are."""
+        return slice(notes.start - self.first_note, notes.stop - self.first_note)
+
+
 class WindowSampler:
     """One piece, one seed. Nothing that it holds changes what it answers."""
 
-    def __init__(
-        self,
-        networks: Networks,
-        features: np.ndarray,
-        scales: Scales,
-        window: int,
-        seed: int,
-        reference: np.ndarray | None = None,
-        thousand_steps: bool = False,
-        first_note: int = 0,
-        average: np.ndarray | None = None,
-        descriptors: np.ndarray | None = None,
-        lean: np.ndarray | None = None,
-    ):
-        """``features`` (N, F) of all notes, ``window`` in notes. ``reference`` (N, 8): normalised columns to transfer from, NaN unknown.
-        ``descriptors`` (N, 7), in standard deviations: by note, those of the settings are added to them. ``lean`` (N,): minor_lean.
-
-        ``thousand_steps``: sample as the paper does, whatever the settings say, to compare with. Of a piece that is still growing only a
-        part may be there: ``features`` then begin with the note ``first_note``, and ``average`` (8,) stands for the piece's.
-        """
+    def __init__(self, networks: Networks, scales: Scales, window: int, passage: Passage, seed: int, thousand_steps: bool = False):
+        """``window`` in notes. ``thousand_steps``: sample as the paper does, whatever the settings say, to compare with."""
         self._networks = networks
-        self._features = features
         self._scales = scales
         self._overlap = round(window * OVERLAP_SHARE)
         self._hop = window - 2 * self._overlap
+        self._passage = passage
         self._seed = seed
-        self._reference = reference
         self._thousand_steps = thousand_steps
-        self._first_note = first_note
-        self._average = average
-        self._descriptors = descriptors
-        self._lean = np.zeros(len(features)) if lean is None else lean
 
     def begin(self, first_note: int = 0) -> State:
         """Return the state from which ``first_note`` is the next to be committed; nothing before it is fixed."""
@@ -146,7 +144,7 @@ class WindowSampler:
         many as the window may.
         """
         settings = self._tempered(settings)
-        first, past, length = state.next_note, len(state.columns), self._first_note + len(self._features)
+        first, past, length = state.next_note, len(state.columns), self._passage.first_note + len(self._passage.features)
         stop = min(first + self._hop + self._overlap, length)
         commit_stop = min(first + notes, stop) if notes else stop if stop == length else first + self._hop
         commit = slice(past, commit_stop - first + past)
@@ -186,17 +184,18 @@ class WindowSampler:
         return Window(first, columns, 0), after
 
     def _tempered(self, settings: Settings) -> Settings:
-        if self._reference is None:
+        if self._passage.reference is None:
             return replace(settings, depth=1.0)
         return replace(settings, temperature=1 + settings.depth * (settings.temperature - 1))
 
     def _read(self, state: State, settings: Settings, notes: range) -> list[Branch]:
         """Run the mean network: with the descriptors, and for guidance with the null token as well."""
-        following = settings.descriptors is not None or self._descriptors is not None
+        passage = self._passage
+        following = settings.descriptors is not None or passage.descriptors is not None
         new = len(notes) - len(state.columns)
         wanted = np.zeros((new, self._networks.descriptors), np.float32)
-        if self._descriptors is not None:
-            wanted += self._descriptors[notes.stop - new - self._first_note : notes.stop - self._first_note]
+        if passage.descriptors is not None:
+            wanted += passage.descriptors[passage.rows(notes[-new:])]
         if settings.descriptors is not None:
             wanted += np.asarray(settings.descriptors, np.float32)
         descriptors = np.concatenate([state.descriptors, wanted])
@@ -204,7 +203,7 @@ class WindowSampler:
         readings = [(descriptors, known)]
         if following and settings.guidance != 1:
             readings.append((np.zeros_like(descriptors), np.zeros_like(known)))
-        features = self._features[notes.start - self._first_note : notes.stop - self._first_note]
+        features = passage.features[passage.rows(notes)]
         return [Branch(*self._networks.mean(features, *reading), *reading) for reading in readings]
 
     def _blend(self, state: State, settings: Settings, branches: list[Branch]) -> np.ndarray:
@@ -230,8 +229,8 @@ class WindowSampler:
         levels = noise_levels(count, settings.depth)
         alpha, sigma = signal_and_noise(levels[0])
         start = np.zeros_like(mean)
-        if self._reference is not None and settings.depth < 1:
-            reference = self._reference[notes.start - self._first_note : notes.stop - self._first_note]
+        if self._passage.reference is not None and settings.depth < 1:
+            reference = self._passage.reference[self._passage.rows(notes)]
             start = np.nan_to_num((reference - mean) / self._scales.residual_deviation)
             if settings.depth == 0:
                 return np.where(fixed_known > 0, fixed, start).astype(np.float32), 0
@@ -276,22 +275,23 @@ class WindowSampler:
         Rhythm is complex by how far onsets stray, whichever way, and what strays either way is not in a mean. Minorness hardly differs
         between performers of the same notes.
         """
-        rows = slice(first - self._first_note, first - self._first_note + len(columns))
+        rows = self._passage.rows(range(first, first + len(columns)))
         columns[:, TIMING] *= np.exp2(COMPLEX_OCTAVES * descriptors[:, DESCRIPTORS.index("rhythm_complexity")])
-        columns[:, VELOCITY] += MINOR_VELOCITY * descriptors[:, DESCRIPTORS.index("minorness")] * self._lean[rows]
+        columns[:, VELOCITY] += MINOR_VELOCITY * descriptors[:, DESCRIPTORS.index("minorness")] * self._passage.lean[rows]
 
     @cached_property
     def average(self) -> np.ndarray:
         """The mean performance's average (8,), normalised, over the piece or as much of it as there is time for before the first note."""
-        if self._average is not None:
-            return self._average
-        length, size = len(self._features), 2 * self._overlap + self._hop
+        if self._passage.average is not None:
+            return self._passage.average
+        features = self._passage.features
+        length, size = len(features), 2 * self._overlap + self._hop
         starts = np.unique(np.linspace(0, max(length - size, 0), min(CENTRE_WINDOWS, -(-length // size)), dtype=int))
         means = []
         for start in starts.tolist():
-            features = self._features[start : start + size]
-            null = np.zeros((len(features), self._networks.descriptors), np.float32), np.zeros((len(features), 1), np.float32)
-            means.append(self._networks.mean(features, *null)[0])
+            part = features[start : start + size]
+            null = np.zeros((len(part), self._networks.descriptors), np.float32), np.zeros((len(part), 1), np.float32)
+            means.append(self._networks.mean(part, *null)[0])
         return np.concatenate(means).mean(axis=0)
 
 

@@ -24,6 +24,7 @@ from engine.performers.dexter_keys import UNISON_S
 from engine.performers.dexter_live import MOST_SHIFT_S
 from engine.performers.dexter_supply import URGENT_EVALUATIONS
 from engine.sources import FileSource
+from models.dexter.representation import PERFORMANCE_COLUMNS
 
 LOOKAHEAD_S = 2.0
 LATENCY_NS = 2_000_000_000
@@ -361,6 +362,33 @@ def notes_of(sent):
     return sorted((event for event in sent if is_note_on(event.message)), key=lambda event: event.time_ns)
 
 
+def decided(stream, events, name):
+    """Return by note, in order of onset and pitch, a column of the answers to what a stream is given."""
+    answers, answer = [], stream._sampler.answer
+    stream._sampler.answer = lambda *request: answers.append(answer(*request)) or answers[-1]
+    drive(stream, events)
+    assert len(answers) > 3
+    return np.concatenate([given.columns[:, PERFORMANCE_COLUMNS.index(name)] for given in answers])
+
+
+def test_minorness_is_in_the_notes_that_lean_to_it(performer):
+    """As of a score that is known: c minor with a major third now and then."""
+    pitches = [60, 63, 67, 72, 63, 64] * 12
+    events = [
+        Event(index * 300_000_000 + after_ns, message(0, pitch, 64))
+        for index, pitch in enumerate(pitches)
+        for after_ns, message in ((0, note_on), (290_000_000, note_off))
+    ]
+    flat, minor, melodious = (
+        decided(performer.create_stream(0, {"temperature": 0} | {name: 2.0} if name else {"temperature": 0}), events, "velocity")
+        for name in (None, "minorness", "melodiousness")
+    )
+    raised = (minor - flat) - (minor - flat).mean()
+    assert len(raised) == len(pitches) and np.ptp(melodious - flat) < 0.1 < np.ptp(raised)
+    third, major_third = np.array(pitches) == 63, np.array(pitches) == 64
+    assert raised[third].min() > 0 > raised[major_third].max()
+
+
 @pytest.mark.parametrize("ahead", [False, True])
 def test_a_stream_is_snapshotted_restored_and_reset(performer, ahead):
     events = [event for event in random_take(5, 3, 20) if event.message[0] < 0xF0]
@@ -460,13 +488,12 @@ def test_what_the_worker_fails_with_ends_the_run(performer, monkeypatch):
 
 
 def test_a_run_that_ends_leaves_no_thread(performer):
-    before = threading.active_count()
     stream = performer.create_stream(0, {})
     stream.work_ahead()
     drive(stream, flat_take(3))
-    assert isinstance(stream._hops, HopsAhead)
+    (worker,) = stream._hops._executor._threads
     stream.close()
-    assert threading.active_count() == before
+    assert not worker.is_alive()
 
 
 def test_live_notes_need_a_lookahead(tmp_path):

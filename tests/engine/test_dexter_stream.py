@@ -1,5 +1,6 @@
 """A score's performance in progress: the same as its columns decoded, conducted on the way, and never out of time."""
 
+import gc
 import itertools
 import threading
 import time
@@ -14,9 +15,8 @@ from engine.errors import PerfLiveError, UsageError
 from engine.events import SUSTAIN_PEDAL, is_control_change, is_note_off, is_note_on, note_on
 from engine.midi_file import MidiTimeline, Track
 from engine.performers.dexter import load_performer
-from engine.performers.dexter_controls import CONTROLS, sampling_settings, with_defaults
 from engine.performers.dexter_keys import Keys
-from engine.performers.dexter_supply import Route, Supply, WorkerSupply
+from engine.performers.dexter_supply import Route, Supply
 from engine.piece import Companion, Piece
 from engine.score import MARKING_DTYPE, MEASURE_DTYPE, SCORE_NOTE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE, Score
 from engine.score_ornaments import ROLL_STEP_S
@@ -268,41 +268,107 @@ def test_without_windows_the_last_expression_goes_on_in_time(performer):
     assert_all_released(events)
 
 
-def taken(supply, route, settings):
-    supply.begin(route, settings)
-    windows = []
-    while sum(len(window.columns) for window in windows) < route.stop - route.first:
-        if (window := supply.take()) is not None:
-            windows.append(window)
-        else:
-            time.sleep(0.001)
+WRITTEN = np.zeros((200, 8), np.float32)
+PLAIN, WILD, CALM = (Settings(evaluations=2, temperature=temperature) for temperature in (0.5, 1.5, 0))
+
+
+def take_ready(supply):
+    while (window := supply.take()) is None:
+        time.sleep(0.001)
+    return window
+
+
+def one_by_one(sampler, steps):
+    """Return windows, each computed when its time has come; ``steps`` are the notes to begin at, or None to go on, and settings."""
+    state, windows = None, []
+    for first, settings in steps:
+        window, state = sampler.next(state if first is None else sampler.begin(first), settings)
+        windows.append(window)
     return windows
 
 
-def test_windows_computed_ahead_are_the_same(performer):
-    sampler, written = performer.sampler(melody().score, 0), np.zeros((200, 8), np.float32)
-    settings, route = sampling_settings(with_defaults(CONTROLS, {"steps": 2})), Route(10, 200)
-    worker = WorkerSupply(sampler, written)
-    ahead, asked = taken(worker, route, settings), taken(Supply(sampler, written), route, settings)
-    worker.close()
-    assert [window.first_note for window in ahead] == [window.first_note for window in asked]
-    for one, other in zip(ahead, asked, strict=True):
+def assert_same_windows(some, others):
+    assert [window.first_note for window in some] == [window.first_note for window in others]
+    for one, other in zip(some, others, strict=True):
         np.testing.assert_array_equal(one.columns, other.columns)
 
 
-def test_a_worker_that_fails_says_so():
+@pytest.mark.parametrize("waits", [False, True])
+def test_windows_computed_ahead_are_the_same(performer, waits):
+    sampler = performer.sampler(melody().score, 0)
+    supply = Supply(sampler, WRITTEN, waits)
+    supply.begin(Route(10, 200), PLAIN)
+    ahead = [take_ready(supply) for _ in range(5)]
+    supply.close()
+    assert_same_windows(ahead, one_by_one(sampler, [(10, PLAIN), *[(None, PLAIN)] * 4]))
+    assert supply.counts.windows == 5 and supply.counts.evaluations == sum(window.evaluations for window in ahead) > 0
+
+
+def test_what_is_waited_for_is_as_if_computed_when_taken(performer):
+    """Whatever changes on the way, and however much was computed before that."""
+    sampler, computed = performer.sampler(melody().score, 0), threading.Semaphore(0)
+    supply = Supply(sampler, WRITTEN, waits=True)
+    supply.on_window = lambda window: computed.release()
+    supply.begin(Route(0, 96, again=32), PLAIN)
+    taken = [supply.take() for _ in range(2)]
+    for _ in range(4):  # so that there is something to drop
+        assert computed.acquire(timeout=10)
+    supply.change(WILD, keep=True)
+    taken += [supply.take() for _ in range(2)]
+    snapshot = supply.snapshot()
+    supply.change(CALM, keep=False)
+    taken.append(supply.take())
+    supply.leave_loop(200)
+    taken.append(supply.take())
+    supply.restore(snapshot)
+    taken += [supply.take() for _ in range(3)]
+    supply.begin(Route(100, 200), PLAIN)
+    taken.append(supply.take())
+    supply.close()
+    looped = [(0, PLAIN), (None, PLAIN), (None, WILD), (32, WILD)]
+    expected = one_by_one(sampler, [*looped, (None, CALM), (None, CALM)])
+    expected += one_by_one(sampler, [*looped, (None, WILD), (32, WILD), (None, WILD)])[4:]
+    assert_same_windows(taken, [*expected, *one_by_one(sampler, [(100, PLAIN)])])
+    assert supply.counts.windows == 10 and supply.counts.reduced == 0
+
+
+def test_the_next_window_is_kept_if_it_is_there_and_asked_for_in_time(performer):
+    sampler, computed = performer.sampler(melody().score, 0), threading.Semaphore(0)
+    supply = Supply(sampler, WRITTEN, waits=False)
+    supply.on_window = lambda window: computed.release()
+    supply.begin(Route(0, 200), PLAIN)
+    for _ in range(2):
+        assert computed.acquire(timeout=10)
+    supply.change(WILD, keep=True)
+    taken = [take_ready(supply) for _ in range(2)]
+    supply.close()
+    assert_same_windows(taken, one_by_one(sampler, [(0, PLAIN), (None, WILD)]))
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_worker_that_fails_says_so(waits):
     def fail(*_):
         raise PerfLiveError("the network is gone")
 
     empty = np.zeros((0, 8), np.float32)
     broken = SimpleNamespace(begin=lambda first=0: SimpleNamespace(next_note=first, columns=empty), next=fail)
-    supply = WorkerSupply(broken, empty)
+    supply = Supply(broken, empty, waits)
     supply.begin(Route(0, 5), Settings())
-    with pytest.raises(PerfLiveError, match="the network is gone"):
-        for _ in range(2000):
-            supply.take()
-            time.sleep(0.001)
+    for _ in range(2):
+        with pytest.raises(PerfLiveError, match="the network is gone"):
+            take_ready(supply)
     supply.close()
+
+
+def test_a_worker_that_nobody_holds_ends(performer):
+    stream = performer.perform(melody(), 0, {}, ahead=False)
+    play(stream)
+    (worker,) = stream.supply._executor._threads
+    assert worker.is_alive()
+    del stream
+    gc.collect()
+    worker.join(10)
+    assert not worker.is_alive()
 
 
 def test_a_model_of_other_features_is_refused(tmp_path):
@@ -343,13 +409,12 @@ def test_a_window_that_was_under_way_when_the_route_changed_is_dropped(performer
         go_on.wait(10)
         return sampler.next(state, settings)
 
-    supply = WorkerSupply(SimpleNamespace(begin=sampler.begin, next=slow), np.zeros((200, 8), np.float32))
+    supply = Supply(SimpleNamespace(begin=sampler.begin, next=slow), WRITTEN, waits=False)
     supply.begin(Route(0, 200), Settings())
     begun.wait(10)
     supply.begin(Route(100, 200), Settings())
     go_on.set()
-    while (window := supply.take()) is None:
-        time.sleep(0.001)
+    window = take_ready(supply)
     supply.close()
     assert window.first_note == 100
 

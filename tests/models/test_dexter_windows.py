@@ -9,7 +9,7 @@ import pytest
 from models.dexter.descriptors import DESCRIPTORS
 from models.dexter.representation import BEAT_PERIOD, TIMING, VELOCITY
 from models.dexter.sampling import signal_and_noise
-from models.dexter.windows import COLUMNS, COMPLEX_OCTAVES, MINOR_VELOCITY, Scales, Settings, WindowSampler, perform
+from models.dexter.windows import COLUMNS, COMPLEX_OCTAVES, MINOR_VELOCITY, Passage, Scales, Settings, WindowSampler, perform
 
 WINDOW, NOTES = 64, 700
 HOP = WINDOW // 2
@@ -64,8 +64,9 @@ def features():
     return piece()
 
 
-def sampler(features, seed=0, reference=None):
-    return WindowSampler(Exact(), features, SCALES, WINDOW, seed, reference)
+def sampler(features, seed=0, scales=SCALES, thousand_steps=False, **known):
+    passage = Passage(features, **({"lean": np.zeros(len(features))} | known))
+    return WindowSampler(Exact(), scales, WINDOW, passage, seed, thousand_steps)
 
 
 def second_differences(settings):
@@ -100,7 +101,7 @@ def test_residuals_have_their_deviation_and_wander_across_seams(features):
 
 def test_a_mean_rendering_is_widened_and_deviates_as_samples_do(features):
     mean = perform(sampler(features), Settings(temperature=0), NOTES)
-    shifted = WindowSampler(Exact(), features, replace(SCALES, offset=np.full(COLUMNS, 0.5)), WINDOW, 0)
+    shifted = sampler(features, scales=replace(SCALES, offset=np.full(COLUMNS, 0.5)))
     assert (perform(shifted, Settings(temperature=0), NOTES) - mean)[:, 4:] == pytest.approx(0.5, abs=1e-5)
     assert perform(shifted, Settings(), NOTES)[:, 4:] == pytest.approx(perform(sampler(features), Settings(), NOTES)[:, 4:])
     gained = np.std(mean, axis=0) / np.std(Exact().mean(features, np.zeros((NOTES, 7)), np.zeros((NOTES, 1)))[0], axis=0)
@@ -188,7 +189,7 @@ def test_transfer_stays_near_its_reference_by_depth(features):
     reference = np.random.default_rng(2).normal(0, 2, (NOTES, COLUMNS)).cumsum(0).astype(np.float32) * 0.1
     reference[5, 3] = np.nan  # a note that the reference leaves out
     distances = [
-        np.nanmean(np.abs(perform(sampler(features, 0, reference), Settings(depth=depth, evaluations=8), NOTES) - reference))
+        np.nanmean(np.abs(perform(sampler(features, reference=reference), Settings(depth=depth, evaluations=8), NOTES) - reference))
         for depth in (0.3, 0.7, 1.0)
     ]
     assert distances[0] < distances[1] < distances[2]
@@ -197,7 +198,7 @@ def test_transfer_stays_near_its_reference_by_depth(features):
 def test_a_thousand_steps_give_what_a_few_do(features):
     """The samples differ, being drawn; their deviation and how they wander do not."""
     flat = np.zeros_like(features)[:150]
-    long = WindowSampler(Exact(), flat, SCALES, WINDOW, 0, thousand_steps=True)
+    long = sampler(flat, thousand_steps=True)
     window, state = long.next(long.begin(), Settings())
     assert window.evaluations == 1000
     following, _ = long.next(state, Settings())
@@ -211,7 +212,7 @@ def test_of_a_growing_piece_a_part_is_enough(features):
     expected, after = whole.next(state, Settings(), 7)
     begun = state.next_note - len(state.columns)
     stop = state.next_note + WINDOW - len(state.columns)
-    part = WindowSampler(Exact(), features[begun:stop], SCALES, WINDOW, 0, first_note=begun, average=whole.average)
+    part = sampler(features[begun:stop], first_note=begun, average=whole.average)
     window, state = part.next(state, Settings(), 7)
     assert len(window.columns) == 7 and state.next_note == after.next_note == window.first_note + 7
     np.testing.assert_array_equal(window.columns, expected.columns)
@@ -220,10 +221,10 @@ def test_of_a_growing_piece_a_part_is_enough(features):
 
 def test_complex_rhythm_strays_further_and_minorness_is_in_the_notes_that_lean_to_it():
     lean = np.where(np.arange(NOTES) % 2, 1.0, -1.0)
-    sampler = WindowSampler(Exact(), piece(), SCALES, WINDOW, 3, lean=lean)
-    plain = perform(sampler, Settings(temperature=0), NOTES)
+    leaning = sampler(piece(), 3, lean=lean)
+    plain = perform(leaning, Settings(temperature=0), NOTES)
     complex_rhythm, minor = (
-        perform(sampler, Settings(temperature=0, descriptors=tuple(2.0 * (name == wanted) for name in DESCRIPTORS)), NOTES)
+        perform(leaning, Settings(temperature=0, descriptors=tuple(2.0 * (name == wanted) for name in DESCRIPTORS)), NOTES)
         for wanted in ("rhythm_complexity", "minorness")
     )
     assert complex_rhythm[:, TIMING] == pytest.approx(plain[:, TIMING] * 2 ** (2 * COMPLEX_OCTAVES), rel=1e-4)
