@@ -1,7 +1,7 @@
 """The contract that every exported graph carries in its metadata, so that the engine reads constants instead of repeating them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -14,7 +14,7 @@ NEXT = "next_"  # an output next_<name> is the value of the state <name> after t
 
 
 class TensorSpec(BaseModel):
-    """An input or output. A word in ``shape`` is the chunk axis: any number of steps (notes, events) in one run."""
+    """An input or output. A word in ``shape`` is an axis of any size: the chunk's steps (notes, events) in one run, or the streams."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -24,12 +24,15 @@ class TensorSpec(BaseModel):
 
 
 class StateSpec(BaseModel):
-    """A part of the state: input ``name``, output ``next_<name>``; all zeros at the start of a stream."""
+    """A part of the state: input ``name``, output ``next_<name>``; all zeros at the start of a stream.
+
+    A word in ``shape`` is the axis of streams, of a graph that takes any number of them side by side.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    shape: tuple[int, ...]
+    shape: tuple[int | str, ...]
     type: Literal["float32", "int64", "bool"]
 
 
@@ -68,18 +71,28 @@ class Contract(BaseModel):
     precision: Literal["float32", "int8"] = "float32"
 
     @model_validator(mode="after")
-    def _one_chunk_axis(self) -> "Contract":
-        if len(self._symbolic_axes()) > 1:
-            raise ValueError(f"one chunk axis is allowed, got {sorted(self._symbolic_axes())}")
+    def _one_chunk_axis_and_one_of_streams(self) -> "Contract":
+        streams, chunks = _symbolic_axes(self.state), self._chunk_axes()
+        if len(chunks) > 1:
+            raise ValueError(f"one chunk axis is allowed, got {sorted(chunks)}")
+        if len(streams) > 1:
+            raise ValueError(f"one axis of streams is allowed, got {sorted(streams)}")
+        if alone := [spec.name for spec in self.graph_inputs() + self.graph_outputs() if not streams <= _symbolic_axes([spec])]:
+            raise ValueError(f"{alone[0]!r} has no axis {next(iter(streams))!r}")
         return self
 
-    def _symbolic_axes(self) -> set[str]:
-        return {size for spec in (*self.inputs, *self.outputs) for size in spec.shape if isinstance(size, str)}
+    def _chunk_axes(self) -> set[str]:
+        return _symbolic_axes((*self.inputs, *self.outputs)) - _symbolic_axes(self.state)
 
     @property
     def chunk_axis(self) -> str | None:
         """The name of the axis of any length, or None for a graph of fixed shapes."""
-        return next(iter(self._symbolic_axes()), None)
+        return next(iter(self._chunk_axes()), None)
+
+    @property
+    def stream_axis(self) -> str | None:
+        """The name of the axis of streams side by side, or None for a graph of one stream; every input, output and state has it."""
+        return next(iter(_symbolic_axes(self.state)), None)
 
     def graph_inputs(self) -> tuple[TensorSpec | StateSpec, ...]:
         """All inputs of the graph, the state last."""
@@ -113,6 +126,10 @@ class Contract(BaseModel):
             return cls.model_validate(fields)
         except ValidationError as error:
             raise PerfLiveError(f"{source}: {_describe(error)}; export it again") from None
+
+
+def _symbolic_axes(specs: Iterable[TensorSpec | StateSpec]) -> set[str]:
+    return {size for spec in specs for size in spec.shape if isinstance(size, str)}
 
 
 def check(contract: Contract, source: str, system: str, representation_version: int) -> None:

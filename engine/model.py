@@ -1,6 +1,6 @@
 """A model in ONNX Runtime: heavy, immutable, shared by many streams. What changes is passed in and out, or lives in a ``Stepper``."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -45,7 +45,7 @@ class Model:
 
     def initial_state(self) -> Arrays:
         """Return the state at the start of a stream, by name: zeros."""
-        return {spec.name: np.zeros(spec.shape, spec.type) for spec in self.contract.state}
+        return _zeros(self.contract.state)
 
     def run(self, inputs: Mapping[str, np.ndarray], state: Mapping[str, np.ndarray]) -> tuple[Arrays, Arrays]:
         """Run a chunk of any length; return the outputs and the next state. Neither argument is changed; safe from any thread."""
@@ -53,16 +53,16 @@ class Model:
         next_state = {name: results.pop(NEXT + name) for name in state}
         return results, next_state
 
-    def create_stepper(self) -> "Stepper":
-        """Return a new stream's stepper, at the initial state."""
-        return Stepper(self._step_session, self._chunk_session, self.contract)
+    def create_stepper(self, streams: int = 1) -> "Stepper":
+        """Return a stepper at the initial state, for a new stream or, of a graph that has an axis for them, ``streams`` side by side."""
+        return Stepper(self._step_session if streams == 1 else self._chunk_session, self._chunk_session, self.contract, streams)
 
     def warm_up(self, steps: int = 3) -> None:
         """Run a few steps, so that the first note pays for no loading and no allocation."""
         stepper = self.create_stepper()
         for _ in range(steps):
             stepper.step()
-            stepper.step_chunk(_zeros(self.contract.inputs, chunk=2))
+            stepper.step_chunk(_zeros(self.contract.inputs, {self.contract.chunk_axis: 2}))
 
     @cached_property
     def _chunk_session(self) -> ort.InferenceSession:
@@ -71,25 +71,27 @@ class Model:
 
     @cached_property
     def _step_session(self) -> ort.InferenceSession:
-        """The same graph with a chunk of one: all that depended on the length alone (positions, masks, shapes) becomes constant."""
-        axis = self.contract.chunk_axis
-        return _open_session(self.path, self._bytes, (CPU,), {axis: 1} if axis else {})
+        """The same graph for one step of one stream: all that depended on sizes alone (positions, masks, shapes) becomes constant."""
+        axes = (self.contract.chunk_axis, self.contract.stream_axis)
+        return _open_session(self.path, self._bytes, (CPU,), {axis: 1 for axis in axes if axis})
 
 
 class Stepper:
-    """One stream's place in a model, advanced one step at a time.
+    """One stream's place in a model, or that of some side by side, advanced one step at a time.
 
     Write a step's values into the arrays of ``inputs`` (zeros at first), call ``step``, read ``outputs``. These arrays stay the same ones,
     and the state lies in two sets of them that a step reads and writes in turn, so that nothing is allocated or copied per step.
     """
 
-    def __init__(self, session: ort.InferenceSession, chunk_session: ort.InferenceSession, contract: Contract):
+    def __init__(self, session: ort.InferenceSession, chunk_session: ort.InferenceSession, contract: Contract, streams: int = 1):
+        sizes = {contract.stream_axis: streams}
+        self._contract = contract
         self._session = session
         self._chunk_session = chunk_session
         self._graph_outputs = [spec.name for spec in contract.graph_outputs()]
-        self.inputs: Mapping[str, np.ndarray] = _zeros(contract.inputs)
-        self.outputs: Mapping[str, np.ndarray] = _zeros(contract.outputs)
-        self._state, self._next_state = (_zeros(contract.state) for _ in range(2))
+        self.inputs: Mapping[str, np.ndarray] = _zeros(contract.inputs, sizes)
+        self.outputs: Mapping[str, np.ndarray] = _zeros(contract.outputs, sizes)
+        self._state, self._next_state = (_zeros(contract.state, sizes) for _ in range(2))
         self._binding, self._next_binding = self._bind(self._state, self._next_state), self._bind(self._next_state, self._state)
 
     def _bind(self, state: Arrays, next_state: Arrays) -> ort.IOBinding:
@@ -119,9 +121,15 @@ class Stepper:
         return {name: array.copy() for name, array in self._state.items()}
 
     def restore(self, snapshot: Mapping[str, np.ndarray]) -> None:
-        """Go back to a state that ``snapshot`` (or ``Model.run``) returned."""
+        """Go back to a state that ``snapshot`` (or ``Model.run``) returned; one stream's goes to each of those side by side."""
         for name, array in self._state.items():
             array[...] = snapshot[name]
+
+    def select(self, streams: Sequence[int]) -> None:
+        """Put the streams of these numbers, as many as there are places, in the places of those side by side."""
+        for spec in self._contract.state:
+            array = self._state[spec.name]
+            array[...] = array.take(streams, spec.shape.index(self._contract.stream_axis))
 
     def reset(self) -> None:
         """Go back to the start of a stream."""
@@ -129,9 +137,11 @@ class Stepper:
             array.fill(0)
 
 
-def _zeros(specs: Iterable[TensorSpec | StateSpec], chunk: int = 1) -> Arrays:
-    """Arrays of a chunk of ``chunk`` steps."""
-    return {spec.name: np.zeros([chunk if isinstance(size, str) else size for size in spec.shape], spec.type) for spec in specs}
+def _zeros(specs: Iterable[TensorSpec | StateSpec], sizes: Mapping[str | None, int] | None = None) -> Arrays:
+    """Arrays whose axes of any size have those of ``sizes``, or else 1: one step of one stream."""
+    given = sizes or {}
+    shapes = {spec.name: [given.get(size, 1) if isinstance(size, str) else size for size in spec.shape] for spec in specs}
+    return {spec.name: np.zeros(shapes[spec.name], spec.type) for spec in specs}
 
 
 def _read(path: Path) -> bytes:

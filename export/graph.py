@@ -3,7 +3,7 @@
 import inspect
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,8 @@ class ExportSpec:
     """What a system gives to be exported and verified.
 
     ``module``, in evaluation mode, is called as ``forward(*inputs, *state)`` and returns ``(*outputs, *next_state)``, in the order of the
-    contract (which says float32). ``random_inputs(rng, length)`` returns a chunk of inputs, ``random_state(rng)`` a state, not zero, that a
-    stream may come to. ``decisions`` turns a chunk's outputs, by name, into what the engine acts upon: velocities, token indices.
+    contract (which says float32). ``random_inputs(rng, length)`` returns a chunk of one stream's inputs, ``random_state(rng)`` a state, not
+    zero, that it may come to. ``decisions`` turns a chunk's outputs, by name, into what the engine acts upon: velocities, token indices.
     """
 
     module: torch.nn.Module
@@ -39,9 +39,9 @@ class ExportSpec:
 
 
 def write_graph(spec: ExportSpec, path: Path) -> None:
-    """Export ``spec.module`` to ``path``: any chunk length, weights inside, the contract in the metadata."""
+    """Export ``spec.module`` to ``path``: any chunk length and number of streams, weights inside, the contract in the metadata."""
     rng = np.random.default_rng(0)
-    example = spec.random_inputs(rng, 3) | spec.random_state(rng)
+    example = side_by_side(spec.contract, [spec.random_inputs(rng, 3) | spec.random_state(rng) for _ in range(2)])
     program = _export(
         spec.module,
         tuple(torch.from_numpy(example[tensor.name]) for tensor in spec.contract.graph_inputs()),
@@ -55,6 +55,14 @@ def write_graph(spec: ExportSpec, path: Path) -> None:
     save(model, spec.contract, path)
 
 
+def side_by_side(contract: Contract, streams: Sequence[Arrays]) -> Arrays:
+    """Return the inputs and states of streams as one run takes them; of a graph of one stream, the first one's."""
+    if contract.stream_axis is None:
+        return streams[0]
+    axes = {spec.name: spec.shape.index(contract.stream_axis) for spec in contract.graph_inputs() if spec.name in streams[0]}
+    return {name: np.concatenate([stream[name] for stream in streams], axis) for name, axis in axes.items()}
+
+
 def save(model: onnx.ModelProto, contract: Contract, path: Path) -> None:
     """Write ``model`` with ``contract`` as its only metadata."""
     del model.metadata_props[:]
@@ -65,9 +73,10 @@ def save(model: onnx.ModelProto, contract: Contract, path: Path) -> None:
 def _dynamic_shapes(spec: ExportSpec) -> dict[str, Any]:
     """By parameter of ``spec.module``; of a ``*parameter`` a tuple."""
     contract = spec.contract
-    chunk = torch.export.Dim(contract.chunk_axis) if contract.chunk_axis else None
+    dimensions = {name: torch.export.Dim(name) for name in (contract.chunk_axis, contract.stream_axis) if name}
     shapes = [
-        {axis: chunk for axis, size in enumerate(tensor.shape) if isinstance(size, str)} or None for tensor in contract.graph_inputs()
+        {axis: dimensions[size] for axis, size in enumerate(tensor.shape) if isinstance(size, str)} or None
+        for tensor in contract.graph_inputs()
     ]
     parameters = inspect.signature(spec.module.forward).parameters.values()
     rest = iter(shapes)
@@ -99,7 +108,7 @@ def _export(module, example, input_names, output_names, dynamic_shapes) -> torch
 
 
 def _name_axes(model: onnx.ModelProto, contract: Contract) -> None:
-    """Call the chunk's axis as the contract does; the exporter makes names up."""
+    """Call the axes of any size as the contract does; the exporter makes names up."""
     named = [*zip(model.graph.input, contract.graph_inputs(), strict=True), *zip(model.graph.output, contract.graph_outputs(), strict=True)]
     for value, tensor in named:
         for dimension, size in zip(value.type.tensor_type.shape.dim, tensor.shape, strict=True):

@@ -12,7 +12,7 @@ from export.graph import Arrays, ExportSpec
 from models.performance_rnn.network import PerformanceRNNConfig
 from models.performance_rnn.representation import CONTROLS, PITCH_CLASSES, REPRESENTATION_VERSION, describe_controls
 from models.performance_rnn.sampling import SYSTEM
-from models.performance_rnn.streaming import SinglePerformanceRNN
+from models.performance_rnn.streaming import StreamingPerformanceRNN
 from training.datasets.asap import LICENCE
 from training.performance_rnn import PerformanceRNNTask, PerformanceRNNTrainingConfig
 
@@ -24,10 +24,10 @@ def build_specs(config: dict[str, Any], weights: dict[str, torch.Tensor] | None)
         task.load_state_dict(weights)
     sizes = task.config.network
     spec = ExportSpec(
-        module=SinglePerformanceRNN(task.network).eval(),
+        module=StreamingPerformanceRNN(task.network).eval(),
         contract=_contract(sizes, hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]),
         random_inputs=lambda rng, length: _random_inputs(rng, length, sizes.codec.events),
-        random_state=lambda rng: {name: rng.uniform(-0.5, 0.5, (sizes.layers, sizes.width)).astype(np.float32) for name in STATE},
+        random_state=lambda rng: {name: rng.uniform(-0.5, 0.5, (sizes.layers, 1, sizes.width)).astype(np.float32) for name in STATE},
         decisions=lambda outputs: _variations(outputs["logits"]),
         tolerance=1e-4,
         decision_agreement=0.999,
@@ -50,11 +50,11 @@ def _contract(sizes: PerformanceRNNConfig, configuration_hash: str) -> Contract:
         system=SYSTEM,
         representation_version=REPRESENTATION_VERSION,
         inputs=(
-            TensorSpec(name="event", shape=("events",), type="int64"),
-            TensorSpec(name="controls", shape=("events", CONTROLS), type="float32"),
+            TensorSpec(name="event", shape=("events", "streams"), type="int64"),
+            TensorSpec(name="controls", shape=("events", "streams", CONTROLS), type="float32"),
         ),
-        outputs=(TensorSpec(name="logits", shape=("events", sizes.codec.events), type="float32"),),
-        state=tuple(StateSpec(name=name, shape=(sizes.layers, sizes.width), type="float32") for name in STATE),
+        outputs=(TensorSpec(name="logits", shape=("events", "streams", sizes.codec.events), type="float32"),),
+        state=tuple(StateSpec(name=name, shape=(sizes.layers, "streams", sizes.width), type="float32") for name in STATE),
         constants={"steps_per_second": sizes.steps_per_second},
         training_data="(n)ASAP, train split of splits.json",
         licence=LICENCE,
@@ -63,7 +63,7 @@ def _contract(sizes: PerformanceRNNConfig, configuration_hash: str) -> Contract:
 
 
 def _random_inputs(rng: np.random.Generator, length: int, events: int) -> Arrays:
-    """Any events; of a chunk, density and histogram are each known or not."""
+    """Any events [T, 1]; of a chunk, density and histogram are each known or not."""
     density = rng.uniform(0, 40, length) if rng.random() < 0.5 else None
     histogram = rng.dirichlet(np.ones(PITCH_CLASSES), length) if rng.random() < 0.5 else None
-    return {"event": rng.integers(0, events, length), "controls": describe_controls(density, histogram, length)}
+    return {"event": rng.integers(0, events, (length, 1)), "controls": describe_controls(density, histogram, length)[:, None]}

@@ -11,11 +11,12 @@ import torch
 from engine.contract import Contract
 from engine.errors import PerfLiveError
 from engine.model import Model
-from export.graph import Arrays, ExportSpec
+from export.graph import Arrays, ExportSpec, side_by_side
 
 STEPS = 5003  # a prime: whatever the chunk sizes, the last chunk is a partial one
 CHUNK_SIZES = (1, 2, 3, 7, 1, 31, 129, 1, 300)
 SINGLE_STEPS = 300
+STREAMS = 3
 
 Run = Callable[[Arrays, Arrays], tuple[Arrays, Arrays]]
 
@@ -35,6 +36,7 @@ def verify_float(spec: ExportSpec, path: Path) -> Verification:
     model = _open(spec, path, spec.contract)
     agreement = _compare_runs(spec, _module_run(spec), model.run, spec.tolerance)
     _compare_single_steps(spec, model)
+    _compare_streams(spec, model, spec.tolerance)
     if not agreement.decision_agreement >= spec.decision_agreement:
         share = agreement.decision_agreement
         raise PerfLiveError(f"not verified: {share:.4f} of the decisions are PyTorch's, {spec.decision_agreement:g} is the least allowed")
@@ -47,6 +49,7 @@ def verify_quantised(spec: ExportSpec, path: Path, float_path: Path) -> Verifica
     reference = _open(spec, float_path, spec.contract)
     agreement = _compare_runs(spec, reference.run, model.run, np.inf)
     _compare_single_steps(spec, model)
+    _compare_streams(spec, model, 0.0)
     if not agreement.mean_decision_difference <= spec.quantised_difference:
         difference = agreement.mean_decision_difference
         raise PerfLiveError(f"not verified: int8 decisions differ by {difference:.4f} on average, {spec.quantised_difference:g} is allowed")
@@ -123,6 +126,26 @@ def _compare_single_steps(spec: ExportSpec, model: Model) -> None:
             array[...] = inputs[name]
         _compare("single-step output", expected, stepper.step(), spec.tolerance)
     _compare("single-step final state", state, stepper.snapshot(), spec.tolerance)
+
+
+def _compare_streams(spec: ExportSpec, model: Model, tolerance: float) -> None:
+    """Streams side by side each do what they do alone: in int8, whose products are whole numbers, to the last bit."""
+    axis = spec.contract.stream_axis
+    if axis is None:
+        return
+    rng = np.random.default_rng(2)
+    states = [spec.random_state(rng) for _ in range(STREAMS)]
+    stepper = model.create_stepper(STREAMS)
+    stepper.restore(side_by_side(spec.contract, states))
+    for _ in range(SINGLE_STEPS // STREAMS):
+        inputs = [spec.random_inputs(rng, 1) for _ in range(STREAMS)]
+        for name, array in side_by_side(spec.contract, inputs).items():
+            stepper.inputs[name][...] = array
+        together = stepper.step()
+        for index in range(STREAMS):
+            alone, states[index] = model.run(inputs[index], states[index])
+            found = {each.name: together[each.name].take([index], each.shape.index(axis)) for each in spec.contract.outputs}
+            _compare("one of several streams' output", alone, found, tolerance)
 
 
 def _compare(kind: str, expected: Mapping[str, np.ndarray], found: Mapping[str, np.ndarray], tolerance: float) -> float:

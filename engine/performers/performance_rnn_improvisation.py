@@ -1,17 +1,20 @@
 """An improvisation under way: the network's place in it, what sounds, and the event that comes next."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from engine.model import Model
+from engine.model import Model, Stepper
 from models.performance_rnn.representation import REPRESENTATION_VERSION, EventCodec, describe_controls
 from models.performance_rnn.sampling import SYSTEM, Hands, Limits, choose, probabilities, uniform
 
 CHUNK_EVENTS = 512  # of a primer that the network hears at once
+EVENTS_A_LANE = 1 << 40  # more than any improvisation has
 
 
 @dataclass(frozen=True)
@@ -24,70 +27,104 @@ class Wishes:
     histogram: tuple[float, ...] | None = None
     limits: Limits = Limits()
 
-    def describe(self, count: int) -> np.ndarray:
-        density = None if self.density is None else np.full(count, self.density)
-        histogram = None if self.histogram is None else np.tile(self.histogram, (count, 1))
-        return describe_controls(density, histogram, count)
+    @cached_property
+    def described(self) -> np.ndarray:
+        """(22,) what the network is told."""
+        density = None if self.density is None else np.array([self.density])
+        histogram = None if self.histogram is None else np.array([self.histogram])
+        return describe_controls(density, histogram, 1)[0]
 
 
 def open_model(path: Path) -> Model:
     return Model(path, SYSTEM, REPRESENTATION_VERSION)
 
 
+def codec_of(model: Model) -> EventCodec:
+    return EventCodec(model.contract.constants["steps_per_second"])
+
+
+@dataclass
+class Voice:
+    """One improvisation but for the network's state: what was last played, what sounds, and the chance that decides what comes.
+
+    ``lane`` tells continuations of the same seed apart. ``log_likelihood`` is of what it chose, in nats.
+    """
+
+    seed: int
+    hands: Hands
+    last: int
+    index: int = 0  # of the next event to be chosen
+    lane: int = 0
+    log_likelihood: float = 0.0
+
+    def choose(self, logits: np.ndarray, wishes: Wishes) -> int:
+        """Play and return the next event; a note that has lasted for too long ends without being asked for."""
+        event = self.hands.due_release(wishes.limits)
+        if event is None:
+            chances = probabilities(logits, self.hands.allowed(wishes.limits), wishes.temperature, wishes.top_p)
+            event = choose(chances, uniform(self.seed, self.lane * EVENTS_A_LANE + self.index))
+            self.log_likelihood += math.log(chances[event])
+        self.index += 1
+        self.follow(event)
+        return event
+
+    def follow(self, event: int, partners: bool = False) -> None:
+        self.last = event
+        self.hands.follow(event, partners)
+
+    def copy(self, **changes: Any) -> "Voice":
+        return replace(self, hands=self.hands.copy(), **changes)
+
+
+def sample_together(stepper: Stepper, voices: Sequence[Voice], wishes: Wishes) -> list[int]:
+    """Return the next event of each voice, after one run of the network in which they are the streams side by side.
+
+    It has heard all but the last event of each, so that it is asked with the wishes of the moment.
+    """
+    stepper.inputs["event"][0] = [voice.last for voice in voices]
+    stepper.inputs["controls"][...] = wishes.described
+    return [voice.choose(logits, wishes) for voice, logits in zip(voices, stepper.step()["logits"][0], strict=True)]
+
+
 class Improvisation:
-    """One stream of events. The network has heard all but the last of them, so that it is asked with the wishes of the moment."""
+    """One voice, and the network for it."""
 
     def __init__(self, model: Model, seed: int):
-        self.codec = EventCodec(model.contract.constants["steps_per_second"])
+        self.codec = codec_of(model)
         self._stepper = model.create_stepper()
-        self._seed = seed
-        self._index = 0  # of the next event to be sampled
-        self._last = self.codec.first_velocity - 1  # a performance follows the longest time shift
-        self._hands = Hands(self.codec)
+        self._voice = Voice(seed, Hands(self.codec), self.codec.first_velocity - 1)  # a performance follows the longest time shift
 
     @property
     def step(self) -> int:
-        return self._hands.step
+        return self._voice.hands.step
 
     @property
     def velocity(self) -> int:
         """That of the notes that follow; 0 before the first event that says one."""
-        return self._hands.velocity
+        return self._voice.hands.velocity
 
     @property
     def sounding(self) -> Sequence[int]:
         """The pitches that sound, a partner's too."""
-        return tuple(self._hands.sounding)
+        return tuple(self._voice.hands.sounding)
 
     def sample(self, wishes: Wishes) -> int:
         """Return the next event, of which the state knows from then on."""
-        self._stepper.inputs["event"][0] = self._last
-        self._stepper.inputs["controls"][...] = wishes.describe(1)
-        logits = self._stepper.step()["logits"][0]
-        event = self._hands.due_release(wishes.limits)
-        if event is None:
-            chances = probabilities(logits, self._hands.allowed(wishes.limits), wishes.temperature, wishes.top_p)
-            event = choose(chances, uniform(self._seed, self._index))
-        self._index += 1
-        self._last = event
-        self._hands.follow(event)
-        return event
+        return sample_together(self._stepper, (self._voice,), wishes)[0]
 
     def hear(self, events: np.ndarray, wishes: Wishes, partners: bool = False) -> None:
         """Go on as if it had itself played ``events`` (events,); notes that are a ``partner's`` it will not release."""
-        before = np.concatenate(([self._last], events))[:-1]
+        before = np.concatenate(([self._voice.last], events))[:-1]
         for begin in range(0, len(events), CHUNK_EVENTS):
-            chunk = before[begin : begin + CHUNK_EVENTS]
-            self._stepper.step_chunk({"event": chunk, "controls": wishes.describe(len(chunk))})
+            chunk = before[begin : begin + CHUNK_EVENTS, None]
+            self._stepper.step_chunk({"event": chunk, "controls": np.tile(wishes.described, (len(chunk), 1, 1))})
         for event in events:
-            self._hands.follow(int(event), partners)
-        if len(events):
-            self._last = int(events[-1])
+            self._voice.follow(int(event), partners)
 
     def snapshot(self) -> Any:
-        return self._stepper.snapshot(), self._index, self._last, self._hands.copy()
+        return self._stepper.snapshot(), self._voice.copy()
 
     def restore(self, snapshot: Any) -> None:
-        state, self._index, self._last, hands = snapshot
+        state, voice = snapshot
         self._stepper.restore(state)
-        self._hands = hands.copy()
+        self._voice = voice.copy()

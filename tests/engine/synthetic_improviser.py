@@ -35,15 +35,15 @@ def write_model(path: Path) -> Path:
         helper.make_node("Sum", ["by_memory", "by_wish", "by_event"], ["logits"]),
     ]
     initial = [numpy_helper.from_array(value.astype(np.float32), name) for name, value in constants.items()]
-    initial += [numpy_helper.from_array(np.array(value), name) for name, value in (("axis", 0), ("last", [-1]))]
+    initial += [numpy_helper.from_array(np.array(value), name) for name, value in (("axis", 0), ("last", -1))]
     inputs = [
-        helper.make_tensor_value_info("event", TensorProto.INT64, ["events"]),
-        helper.make_tensor_value_info("controls", TensorProto.FLOAT, ["events", CONTROLS]),
-        helper.make_tensor_value_info("memory", TensorProto.FLOAT, [1, MEMORY]),
+        helper.make_tensor_value_info("event", TensorProto.INT64, ["events", "streams"]),
+        helper.make_tensor_value_info("controls", TensorProto.FLOAT, ["events", "streams", CONTROLS]),
+        helper.make_tensor_value_info("memory", TensorProto.FLOAT, ["streams", MEMORY]),
     ]
     outputs = [
-        helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["events", MAGENTA.events]),
-        helper.make_tensor_value_info("next_memory", TensorProto.FLOAT, [1, MEMORY]),
+        helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["events", "streams", MAGENTA.events]),
+        helper.make_tensor_value_info("next_memory", TensorProto.FLOAT, ["streams", MEMORY]),
     ]
     graph = helper.make_graph(nodes, "improviser", inputs, outputs, initial)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
@@ -51,11 +51,11 @@ def write_model(path: Path) -> Path:
         system=SYSTEM,
         representation_version=REPRESENTATION_VERSION,
         inputs=(
-            TensorSpec(name="event", shape=("events",), type="int64"),
-            TensorSpec(name="controls", shape=("events", CONTROLS), type="float32"),
+            TensorSpec(name="event", shape=("events", "streams"), type="int64"),
+            TensorSpec(name="controls", shape=("events", "streams", CONTROLS), type="float32"),
         ),
-        outputs=(TensorSpec(name="logits", shape=("events", MAGENTA.events), type="float32"),),
-        state=(StateSpec(name="memory", shape=(1, MEMORY), type="float32"),),
+        outputs=(TensorSpec(name="logits", shape=("events", "streams", MAGENTA.events), type="float32"),),
+        state=(StateSpec(name="memory", shape=("streams", MEMORY), type="float32"),),
         constants={"steps_per_second": MAGENTA.steps_per_second},
         training_data="none",
         licence="CC0-1.0",

@@ -58,3 +58,21 @@ def test_there_is_one_chunk_axis():
     assert contract().chunk_axis == "steps"
     with pytest.raises(ValidationError, match="one chunk axis"):
         Contract(**{**contract().model_dump(), "outputs": (TensorSpec(name="sum", shape=("notes", 2), type="float32"),)})
+
+
+def with_streams(**fields):
+    described = contract().model_dump()
+    for kind in ("inputs", "outputs", "state"):
+        described[kind] = [spec | {"shape": (*spec["shape"], "streams")} for spec in described[kind]]
+    return described | fields
+
+
+def test_there_may_be_an_axis_of_streams_in_everything():
+    assert contract().stream_axis is None
+    several = Contract(**with_streams())
+    assert (several.chunk_axis, several.stream_axis) == ("steps", "streams")
+    assert Contract.from_metadata(several.to_metadata(), "model.onnx") == several
+    with pytest.raises(ValidationError, match="one axis of streams is allowed, got \\['others', 'streams'\\]"):
+        Contract(**with_streams(state=[*with_streams()["state"], {"name": "more", "shape": ("others",), "type": "bool"}]))
+    with pytest.raises(ValidationError, match="'sum' has no axis 'streams'"):
+        Contract(**with_streams(outputs=contract().outputs))

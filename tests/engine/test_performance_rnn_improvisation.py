@@ -47,7 +47,7 @@ def test_hearing_is_as_good_as_having_played(model):
     events = sample(played, 700)
     heard = Improvisation(model, 1)
     heard.hear(np.array(events), WISHES)
-    heard._index = played._index
+    heard._voice.index = played._voice.index
     assert heard.step == played.step and heard.sounding == played.sounding
     assert sample(heard, 100) == sample(played, 100)
 
@@ -73,8 +73,8 @@ def test_wishes_change_what_comes(model):
         return len(MAGENTA.decode(np.array(sample(Improvisation(model, 1), 600, wishes))))
 
     assert notes(Wishes(density=70)) > 1.5 * notes(Wishes(density=0.5))
-    described = Wishes(histogram=(1.0,) + (0.0,) * 11).describe(2)
-    assert described.shape == (2, 22) and described[0, 9:].tolist() == [1.0] + [0.0] * 11 + [1.0]
+    described = Wishes(histogram=(1.0,) + (0.0,) * 11).described
+    assert described.shape == (22,) and described[9:].tolist() == [1.0] + [0.0] * 11 + [1.0]
     bold = sample(Improvisation(model, 1), 100, Wishes(temperature=2.0))
     cautious = [sample(Improvisation(model, seed), 100, dataclasses.replace(WISHES, top_p=0.01)) for seed in (1, 2)]
     assert cautious[0] == cautious[1] != bold
