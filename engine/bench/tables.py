@@ -1,6 +1,7 @@
 """Reports as tables for a reader; how each figure is measured stands in the modules of the benchmarks."""
 
 from dataclasses import asdict
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -12,6 +13,10 @@ if TYPE_CHECKING:  # each command loads only its own benchmark
     from engine.bench.dexter import DexterReport
     from engine.bench.figures import Distribution
     from engine.bench.live import Compared, LiveReport
+    from engine.bench.performance_rnn import PerformanceRNNReport
+    from engine.bench.performance_rnn_agreement import Agreement
+    from engine.bench.performance_rnn_duet import DuetReport
+    from engine.bench.performance_rnn_response import ResponseReport
     from engine.bench.render import RenderReport
     from engine.bench.velocity import Timed, VelocityReport
 
@@ -93,6 +98,63 @@ def print_dexter(report: "DexterReport") -> None:
     console.print(errors)
 
 
+def print_performance_rnn(report: "PerformanceRNNReport") -> None:
+    console = Console()
+    console.print(f"Performance RNN, {report.precision}, {report.parameters} parameters, {_cores(report.on_one_core)}")
+    console.print(_machine(report.machine), soft_wrap=True)
+    event, take = report.event, report.take
+    table = _table("one event, milliseconds", *DISTRIBUTION)
+    _add(table, "model step", event.step)
+    _add(table, "sampled event", event.event)
+    _add_or_say(table, "eager PyTorch", event.eager_pytorch, "not installed")
+    console.print(table)
+    if event.eager_pytorch:
+        faster = f"the step {event.step_times_faster:g} times, the event {event.event_times_faster:g} times"
+        console.print(f"faster than eager PyTorch: {faster}")
+    cost = f"{take.first_tenth_ms:.3f} ms an event in the first tenth, {take.last_tenth_ms:.3f} in the last: ratio {take.last_to_first:g}"
+    grown = f"memory grew by {take.memory_growth_mb:g} MB"
+    console.print(f"take of {take.events} events, {take.minutes:g} minutes: {cost}; {grown}", soft_wrap=True)
+    if report.agreement:
+        console.print(_agreement(report.agreement), soft_wrap=True)
+    _print_response(console, report.response)
+    _print_duet(console, report.duet)
+
+
+def _agreement(agreement: "Agreement") -> str:
+    variation = f"{agreement.variation_mean:g} mean, {agreement.variation_p99:g} 99th percentile, {agreement.variation_maximum:g} largest"
+    equal = f"the first {agreement.equal_events} of {agreement.events} events are equal"
+    return f"beside float, with the same seed: {equal}; total variation of the next event, hearing the same: {variation}"
+
+
+def _print_response(console: Console, response: "ResponseReport") -> None:
+    table = _table(f"{response.seconds:g} s in one process, milliseconds", *DISTRIBUTION)
+    _add_or_say(table, "response", response.response, "none")
+    _add_or_say(table, "scheduler error", response.scheduler_error, "none")
+    _add_or_say(table, "first after a note-on", response.after_a_note_on, "none")
+    console.print(table)
+    counts = f"{response.taken_back} planned messages taken back; {response.withdrawn_sent} withdrawn ones sent"
+    rest = f"{response.late} late, {response.degraded} degraded, {response.stuck_notes} stuck"
+    console.print(f"{counts}, {response.unplanned_notes} unplanned notes; {rest}", soft_wrap=True)
+
+
+def _print_duet(console: Console, duet: "DuetReport") -> None:
+    stolen = "unknown" if duet.stolen is None else f"{duet.stolen:.2%}"
+    real_time = f"in real time: {_word(duet.real_time)}"
+    console.print(f"duet of {duet.seconds:g} s through JACK, {real_time}; taken by the host meanwhile: {stolen}", soft_wrap=True)
+    table = _table("player's messages", "", "partner's notes", "")
+    partner = {name.replace("_", " "): f"{value:g}" for name, value in asdict(duet.partner).items()}
+    player = {name.replace("_", " "): _word(value) for name, value in asdict(duet.player).items()} | {"unchanged": _word(duet.unchanged)}
+    for (name, value), (partners, partners_value) in zip_longest(player.items(), partner.items(), fillvalue=("", "")):
+        table.add_row(name, value, partners, partners_value)
+    console.print(table)
+    table = _table("milliseconds", *DISTRIBUTION)
+    _add(table, "player's messages passed on", duet.passed_on)
+    _add(table, "prober: sent late by", duet.prober_late)
+    console.print(table)
+    memory = f"{duet.memory_ready_mb:g} MB when ready, {duet.memory_settled_mb:g} MB settled, {duet.memory_end_mb:g} MB at the end"
+    console.print(f"perf-live: {memory}; {duet.perf_live_says!r}", highlight=False, soft_wrap=True)
+
+
 def _table(first: str, *columns: str) -> Table:
     table = Table(first)
     for column in columns:
@@ -124,6 +186,13 @@ def _word(value: int | bool) -> str:
 def _add(table: Table, title: str, figures: "Distribution") -> None:
     values = (f"{value:.3f}" for value in (figures.median_ms, figures.p99_ms, figures.maximum_ms))
     table.add_row(title, str(figures.count), *values)
+
+
+def _add_or_say(table: Table, title: str, figures: "Distribution | None", otherwise: str) -> None:
+    if figures:
+        _add(table, title, figures)
+    else:
+        table.add_row(title, otherwise)
 
 
 def _add_compared(table: Table, title: str, compared: "Compared | None") -> None:

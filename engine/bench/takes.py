@@ -36,6 +36,12 @@ BESIDE_NOTES_CHANCE = 0.2  # of another message right before, and of one right a
 MOST_BETWEEN = 2  # other messages between two slots' notes
 LAST_SLOT_NS = 40_000_000
 
+PHRASE_S, REST_S = (2.0, 10.0), (0.3, 4.0)
+PHRASE_NOTES_PER_S = (2.0, 12.0)  # moments, each of one note or more
+CHORD_NOTES, CHORD_WEIGHTS = (1, 2, 3, 4), (70, 15, 10, 5)
+PHRASE_HELD_S = (0.04, 1.5)
+PHRASE_PEDAL_CHANCE = 0.1  # of a pedal movement before a moment's notes
+
 TAKE_HELD_S = (0.05, 0.6)
 TAKE_PEDAL_EVERY_NOTES = 16
 
@@ -136,3 +142,32 @@ def piano_take(notes: int, notes_per_s: float, seed: int = 0) -> list[Event]:
             events.append(Event(round(time_s * NS_PER_S), control_change(0, SUSTAIN_PEDAL, random.randrange(128))))
         time_s += random.uniform(0, 2) / notes_per_s
     return sorted(events, key=lambda event: event.time_ns)
+
+
+def phrases(seconds: float, seed: int = 0) -> list[Event]:
+    """Return about ``seconds`` of a person's playing, in order of time from 0: phrases, fast and slow, and rests, chords, half pedals.
+
+    No key is pressed while it is down; at the end every key and the pedal are up.
+    """
+    random = Random(seed)
+    events: list[Event] = []
+    released_s: dict[int, float] = {}
+    time_s = 0.0
+    while time_s < seconds:
+        end_s, moments_per_s = time_s + random.uniform(*PHRASE_S), random.uniform(*PHRASE_NOTES_PER_S)
+        while time_s < min(end_s, seconds):
+            if random.random() < PHRASE_PEDAL_CHANCE:
+                events.append(_event(time_s, control_change(0, SUSTAIN_PEDAL, random.randrange(128))))
+            up = [pitch for pitch in KEYS if released_s.get(pitch, 0.0) <= time_s]
+            for pitch in random.sample(up, random.choices(CHORD_NOTES, CHORD_WEIGHTS)[0]):
+                released_s[pitch] = time_s + random.uniform(*PHRASE_HELD_S)
+                events.append(_event(time_s, note_on(0, pitch, random.randint(1, 127))))
+                events.append(_event(released_s[pitch], note_off(0, pitch, random.randrange(128))))
+            time_s += random.expovariate(moments_per_s)
+        events.append(_event(max([time_s, *released_s.values()]), control_change(0, SUSTAIN_PEDAL, 0)))
+        time_s += random.uniform(*REST_S)
+    return sorted(events, key=lambda event: event.time_ns)
+
+
+def _event(time_s: float, message: bytes) -> Event:
+    return Event(round(time_s * NS_PER_S), message)

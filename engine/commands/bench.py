@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -66,6 +67,20 @@ def dexter(
     from engine.bench.tables import print_dexter
 
     _print(measure(seconds, on_stage=_say), print_dexter, as_json)
+
+
+@app.command("performance-rnn")
+def performance_rnn(
+    seconds: Annotated[float, typer.Option(min=2, help="How long to play a duet; up to a minute of it in this process too.")] = 60,
+    model: Annotated[Path | None, typer.Option(metavar="FILE.onnx", help="[default: the one that ships]")] = None,
+    float_model: Annotated[Path | None, typer.Option(metavar="FILE.onnx", help="The same in float32, to compare with.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The cost of an event of Performance RNN, how soon it hears, and whether a duet through JACK loses or leaves anything."""
+    from engine.bench.performance_rnn import measure
+    from engine.bench.tables import print_performance_rnn
+
+    _print(measure(model, float_model, seconds, on_stage=_say), print_performance_rnn, as_json)
 
 
 @contextmanager

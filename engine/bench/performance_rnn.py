@@ -1,0 +1,155 @@
+"""``perf-bench performance-rnn``: what an event of the improviser costs, and how it plays beside somebody.
+
+- ``event``: one step of the model (``Stepper.step``), and all that a sampled event takes (``Improvisation.sample``: the step, what may come
+  next, the choice), hot, on one core and one thread; beside them, in the same run, the same network in eager PyTorch on one thread, in a
+  process of its own because the engine never loads PyTorch (None where that is not installed). The ratios are of medians.
+  Target: an event 0.35 ms median, ten times faster than eager PyTorch.
+- ``take``: 40,000 events one after the other; ``last_to_first`` compares the median cost of the last tenth with the first tenth's.
+  ``memory_growth_mb`` is what the process occupies at the end more than after the first tenth. Target: constant.
+- ``agreement``, with ``--float-model``: see ``engine.bench.performance_rnn_agreement``.
+- ``response``: a duet in this process, see ``engine.bench.performance_rnn_response``.
+- ``duet``: through JACK, see ``engine.bench.performance_rnn_duet``.
+
+The first three are measured on one core where the system lets a process choose its cores (``on_one_core``).
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from engine.bench.figures import Distribution, describe, median_ms
+from engine.bench.machine import MEGABYTE, Machine, describe_machine, one_core, resident_bytes
+from engine.bench.parameters import count_parameters
+from engine.bench.performance_rnn_agreement import Agreement, compare
+from engine.bench.performance_rnn_duet import DuetReport, play_duet
+from engine.bench.performance_rnn_response import ResponseReport, measure_response
+from engine.errors import PerfLiveError
+from engine.model import Model
+from engine.performers.performance_rnn_improvisation import Improvisation, Wishes, codec_of, open_model
+from models.pretrained import pretrained
+
+MODEL = "performance_rnn.onnx"
+WARM_UP_CALLS = 20
+EAGER_PYTORCH = "training.eager_performance_rnn"
+LONGEST_RESPONSE_S = 60  # of the real time in this process; JACK's is as long as asked for
+
+
+@dataclass(frozen=True)
+class Amounts:
+    calls: int = 3000
+    take_events: int = 40_000
+    compared_events: int = 10_000
+
+
+@dataclass(frozen=True)
+class EventCost:
+    step: Distribution
+    event: Distribution
+    eager_pytorch: Distribution | None
+    step_times_faster: float | None  # than eager PyTorch
+    event_times_faster: float | None
+
+
+@dataclass(frozen=True)
+class TakeCost:
+    events: int
+    minutes: float  # of music
+    first_tenth_ms: float  # an event, median
+    last_tenth_ms: float
+    last_to_first: float
+    memory_growth_mb: float
+
+
+@dataclass(frozen=True)
+class PerformanceRNNReport:
+    machine: Machine
+    on_one_core: bool
+    precision: str
+    parameters: int
+    event: EventCost
+    take: TakeCost
+    agreement: Agreement | None  # None: not asked for
+    response: ResponseReport
+    duet: DuetReport
+
+
+def measure(
+    model_path: Path | None, float_path: Path | None, seconds: float, on_stage: Callable[[str], None] = lambda stage: None, seed: int = 0
+) -> PerformanceRNNReport:
+    """Run everything; ``seconds`` of it a duet through JACK. Raises PerfLiveError when a model cannot be used or no server can be had."""
+    machine, amounts = describe_machine(), Amounts()
+    model_path = model_path or pretrained(MODEL)
+    model = open_model(model_path)
+    float_model = open_model(float_path) if float_path else None
+    with one_core() as alone:
+        on_stage("one event")
+        event = time_event(model, amounts.calls)
+        on_stage("a long take")
+        take = time_take(model, amounts.take_events, seed)
+        if float_model:
+            on_stage("the same events in float")
+        agreement = compare(model, float_model, amounts.compared_events, seed) if float_model else None
+    on_stage("a duet in this process")
+    response = measure_response(model, min(seconds, LONGEST_RESPONSE_S), seed)
+    on_stage(f"a duet of {seconds:g} s through JACK")
+    duet = play_duet(model_path, seconds, seed)
+    parameters = count_parameters(model_path.read_bytes())
+    return PerformanceRNNReport(machine, alone, model.contract.precision, parameters, event, take, agreement, response, duet)
+
+
+def time_event(model: Model, calls: int) -> EventCost:
+    """Time a step, a sampled event, and an event of eager PyTorch, ``calls`` times each."""
+    improvisation, wishes = Improvisation(model, 0), Wishes()
+    step = _time(model.create_stepper().step, calls)
+    event = _time(lambda: improvisation.sample(wishes), calls)
+    eager = _time_eager_pytorch(model, calls) if find_spec("torch") and find_spec("training") else None
+    faster = [round(eager.median_ms / ours.median_ms, 2) if eager else None for ours in (step, event)]
+    return EventCost(step, event, eager, *faster)
+
+
+def _time(call: Callable[[], object], calls: int) -> Distribution:
+    durations_ns = []
+    for _ in range(WARM_UP_CALLS + calls):
+        begun_ns = time.perf_counter_ns()
+        call()
+        durations_ns.append(time.perf_counter_ns() - begun_ns)
+    return describe(durations_ns[WARM_UP_CALLS:])
+
+
+def _time_eager_pytorch(model: Model, calls: int) -> Distribution:
+    """Raises PerfLiveError when that process fails."""
+    layers, *_, width = next(iter(model.initial_state().values())).shape
+    sizes = (codec_of(model).steps_per_second, width, layers, calls)
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", EAGER_PYTORCH, *map(str, sizes)]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True)  # noqa: S603
+    if ended.returncode:
+        reason = (ended.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise PerfLiveError(f"eager PyTorch, run beside, has failed with status {ended.returncode}: {reason}")
+    return Distribution(**json.loads(ended.stdout))
+
+
+def time_take(model: Model, events: int, seed: int) -> TakeCost:
+    """Sample ``events``, ten or more, and compare the beginning with the end."""
+    improvisation, wishes = Improvisation(model, seed), Wishes()
+    tenth = events // 10
+    durations_ns = np.full(events, -1, np.int64)  # filled, so that all of its memory is there from the beginning
+    first_bytes = 0
+    for index in range(events):
+        begun_ns = time.perf_counter_ns()
+        improvisation.sample(wishes)
+        durations_ns[index] = time.perf_counter_ns() - begun_ns
+        if index == tenth:
+            first_bytes = resident_bytes(os.getpid())
+    growth_mb = round((resident_bytes(os.getpid()) - first_bytes) / MEGABYTE, 1)
+    first_ms, last_ms = median_ms(durations_ns[:tenth]), median_ms(durations_ns[-tenth:])
+    minutes = round(improvisation.step * improvisation.codec.step_s / 60, 1)
+    return TakeCost(events, minutes, first_ms, last_ms, round(last_ms / first_ms, 3), growth_mb)

@@ -1,0 +1,53 @@
+"""How far an int8 improviser is from the float32 one that it was made of.
+
+``equal_events``: with the same seed, how many events of the two are the same before the first that differs. ``variation``: the float model
+plays and both hear what it plays; of each event, the total variation of the two distributions that it would be drawn from, 0 to 1.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.model import Model
+from engine.performers.performance_rnn_improvisation import Improvisation, Voice, Wishes, codec_of, sample_together
+from models.performance_rnn.sampling import Hands, probabilities
+
+DIGITS = 5
+
+
+@dataclass(frozen=True)
+class Agreement:
+    events: int
+    equal_events: int
+    variation_mean: float
+    variation_p99: float
+    variation_maximum: float
+
+
+def compare(model: Model, float_model: Model, events: int, seed: int) -> Agreement:
+    """Compare over ``events`` events. Both models have the same vocabulary."""
+    played, variations = _play(model, float_model, events, seed)
+    improvisation, wishes = Improvisation(model, seed), Wishes()
+    equal = 0
+    while equal < events and improvisation.sample(wishes) == played[equal]:
+        equal += 1
+    p99, maximum = np.percentile(variations, (99, 100))
+    return Agreement(events, equal, *(round(float(value), DIGITS) for value in (variations.mean(), p99, maximum)))
+
+
+def _play(model: Model, float_model: Model, events: int, seed: int) -> tuple[list[int], np.ndarray]:
+    """Return what the float model plays, as ``Improvisation`` samples it, and how far the other's distribution was at each event."""
+    codec, wishes = codec_of(float_model), Wishes()
+    voice = Voice(seed, Hands(codec), codec.first_velocity - 1)
+    stepper, float_stepper = model.create_stepper(), float_model.create_stepper()
+    played: list[int] = []
+    variations = np.zeros(events)
+    for index in range(events):
+        allowed, other = voice.hands.allowed(wishes.limits), voice.copy()
+        sample_together(stepper, (other,), wishes)  # what it chooses counts for nothing: it goes on from what the float model plays
+        played += sample_together(float_stepper, (voice,), wishes)
+        distributions = [
+            probabilities(each.outputs["logits"].ravel(), allowed, wishes.temperature, wishes.top_p) for each in (stepper, float_stepper)
+        ]
+        variations[index] = np.abs(np.subtract(*distributions)).sum() / 2
+    return played, variations
