@@ -10,7 +10,7 @@ import torch
 from engine.contract import Contract, StateSpec, TensorSpec
 from export.graph import Arrays, ExportSpec
 from models.performance_rnn.network import PerformanceRNNConfig
-from models.performance_rnn.representation import CONTROLS, PITCH_CLASSES, REPRESENTATION_VERSION, describe_controls
+from models.performance_rnn.representation import CONTROLS, PITCH_CLASSES, PITCHES, REPRESENTATION_VERSION, describe_controls
 from models.performance_rnn.sampling import SYSTEM
 from models.performance_rnn.streaming import StreamingPerformanceRNN
 from training.datasets.asap import LICENCE
@@ -66,4 +66,5 @@ def _random_inputs(rng: np.random.Generator, length: int, events: int) -> Arrays
     """Any events [T, 1]; of a chunk, density and histogram are each known or not."""
     density = rng.uniform(0, 40, length) if rng.random() < 0.5 else None
     histogram = rng.dirichlet(np.ones(PITCH_CLASSES), length) if rng.random() < 0.5 else None
-    return {"event": rng.integers(0, events, (length, 1)), "controls": describe_controls(density, histogram, length)[:, None]}
+    sounding = rng.uniform(0, 1, (length, PITCHES)) * (rng.random((length, PITCHES)) < 0.05)
+    return {"event": rng.integers(0, events, (length, 1)), "controls": describe_controls(density, histogram, length, sounding)[:, None]}

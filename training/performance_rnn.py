@@ -87,27 +87,28 @@ class LaneSampler(torch.utils.data.IterableDataset):
         semitones = int(np.clip(self.random.integers(-reach, reach + 1), -notes["pitch"].min(), PITCHES - 1 - notes["pitch"].max()))
         codec = self.config.network.codec
         events, density, histogram = encode_performance(codec, notes, self.random.choice(self.config.stretch), semitones)
-        inputs, length = inputs_of(codec, events), self.config.events_per_window
+        inputs, sounding, length = inputs_of(codec, events), codec.sounding(events), self.config.events_per_window
         first = int(self.random.integers(0, max(len(events) - length, 1))) if anywhere else 0
         for begin in range(first, len(events) - length + 1, length):
             window = slice(begin, begin + length)
             knows_density, knows_histogram = self.random.random(2) < self.config.known_share
-            controls = describe_controls(density[window] if knows_density else None, histogram[window] if knows_histogram else None, length)
+            told = density[window] if knows_density else None, histogram[window] if knows_histogram else None
+            controls = describe_controls(*told, length, sounding[window])
             yield {"event": inputs[window], "target": events[window], "controls": controls, "fresh": np.array(begin == first)}
 
 
 def validation_excerpts(notes: SoundingNotes, config: PerformanceRNNTrainingConfig) -> tuple[dict[str, Tensor], float]:
     """Return excerpts of performances spread over the split, with nothing known of what is to come, and the music's seconds in all."""
     random, codec = np.random.default_rng(0), config.network.codec
-    batch: list[tuple[np.ndarray, np.ndarray]] = []
+    batch: list[tuple[np.ndarray, ...]] = []
     for index in random.permutation(len(notes)):
         events, _ = codec.encode(codec.quantise(notes.performance(index)))
         if len(events) >= VALIDATION_EVENTS and len(batch) < VALIDATION_EXCERPTS:
             begin = int(random.integers(0, len(events) - VALIDATION_EVENTS + 1))
             window = slice(begin, begin + VALIDATION_EVENTS)
-            batch.append((inputs_of(codec, events)[window], events[window]))
-    event, target = np.stack([inputs for inputs, _ in batch]), np.stack([targets for _, targets in batch])
-    controls = np.stack([describe_controls(None, None, VALIDATION_EVENTS)] * len(batch))
+            controls = describe_controls(None, None, VALIDATION_EVENTS, codec.sounding(events)[window])
+            batch.append((inputs_of(codec, events)[window], events[window], controls))
+    event, target, controls = (np.stack(columns) for columns in zip(*batch, strict=True))
     seconds = float(codec.shift_steps(target).sum() * codec.step_s)
     return {name: torch.from_numpy(array) for name, array in (("event", event), ("target", target), ("controls", controls))}, seconds
 

@@ -142,11 +142,11 @@ class PerformanceRNNStream:
         return Event(time_ns, note_off(self._place.own.sounding.pop(pitch), pitch))
 
     def _take_back(self, time_ns: int) -> None:
-        """Forget what was planned for after ``time_ns``."""
+        """Forget what was planned for ``time_ns`` and after it."""
         self._wishes_changed = False
         before = None
         planned = self._place.planned
-        while planned and (planned[-1].time_ns > time_ns or not self._place.playing):
+        while planned and (planned[-1].time_ns >= time_ns or not self._place.playing):
             before = planned.pop().before
         if before is not None:
             self._improvisation.restore(before)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from engine.model import Model, Stepper
-from models.performance_rnn.representation import REPRESENTATION_VERSION, EventCodec, describe_controls
+from models.performance_rnn.representation import REPRESENTATION_VERSION, WISH_VALUES, EventCodec, describe_controls
 from models.performance_rnn.sampling import SYSTEM, Hands, Limits, choose, probabilities, uniform
 
 CHUNK_EVENTS = 512  # of a primer that the network hears at once
@@ -29,7 +29,7 @@ class Wishes:
 
     @cached_property
     def described(self) -> np.ndarray:
-        """(22,) what the network is told."""
+        """(150,) what the network is told, in silence."""
         density = None if self.density is None else np.array([self.density])
         histogram = None if self.histogram is None else np.array([self.histogram])
         return describe_controls(density, histogram, 1)[0]
@@ -82,7 +82,8 @@ def sample_together(stepper: Stepper, voices: Sequence[Voice], wishes: Wishes) -
     It has heard all but the last event of each, so that it is asked with the wishes of the moment.
     """
     stepper.inputs["event"][0] = [voice.last for voice in voices]
-    stepper.inputs["controls"][...] = wishes.described
+    stepper.inputs["controls"][0, :, :WISH_VALUES] = wishes.described[:WISH_VALUES]
+    stepper.inputs["controls"][0, :, WISH_VALUES:] = [voice.hands.loudness() for voice in voices]
     return [voice.choose(logits, wishes) for voice, logits in zip(voices, stepper.step()["logits"][0], strict=True)]
 
 
@@ -114,12 +115,14 @@ class Improvisation:
 
     def hear(self, events: np.ndarray, wishes: Wishes, partners: bool = False) -> None:
         """Go on as if it had itself played ``events`` (events,); notes that are a ``partner's`` it will not release."""
-        before = np.concatenate(([self._voice.last], events))[:-1]
         for begin in range(0, len(events), CHUNK_EVENTS):
-            chunk = before[begin : begin + CHUNK_EVENTS, None]
-            self._stepper.step_chunk({"event": chunk, "controls": np.tile(wishes.described, (len(chunk), 1, 1))})
-        for event in events:
-            self._voice.follow(int(event), partners)
+            chunk = events[begin : begin + CHUNK_EVENTS]
+            before = np.concatenate(([self._voice.last], chunk[:-1]))
+            controls = np.tile(wishes.described, (len(chunk), 1))
+            for row, event in zip(controls, chunk.tolist(), strict=True):
+                row[WISH_VALUES:] = self._voice.hands.loudness()
+                self._voice.follow(event, partners)
+            self._stepper.step_chunk({"event": before[:, None], "controls": controls[:, None]})
 
     def snapshot(self) -> Any:
         return self._stepper.snapshot(), self._voice.copy()

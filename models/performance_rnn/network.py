@@ -36,10 +36,19 @@ class PerformanceRNN(nn.Module):
         self.embedding = nn.Embedding(config.codec.events, config.embedding)
         self.lstm = nn.LSTM(config.embedding + CONTROLS, config.width, config.layers, batch_first=True)
         self.output = nn.Linear(config.width, config.codec.events)
+        with torch.no_grad():
+            self._initialise(config.width)
+
+    def _initialise(self, width: int) -> None:
+        """So that the layers pass on what they hear from the first step on, and remember it."""
         for name, parameter in self.lstm.named_parameters():
-            if name.startswith("bias_ih"):
-                with torch.no_grad():
-                    parameter[config.width : 2 * config.width] = 1.0  # remember at first
+            if name.startswith("weight_ih"):
+                nn.init.xavier_uniform_(parameter)
+            elif name.startswith("weight_hh"):
+                for gate in parameter.chunk(4):
+                    nn.init.orthogonal_(gate)
+            elif name.startswith("bias_ih"):
+                parameter[width : 2 * width] = 1.0
 
     def initial_state(self, batch: int) -> tuple[Tensor, Tensor]:
         """Return the state before any event: hidden and cell, both [layers, B, width] of zeros."""
@@ -47,7 +56,7 @@ class PerformanceRNN(nn.Module):
         return zeros, zeros.clone()
 
     def forward(self, event: Tensor, controls: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Take events [B, T] and controls [B, T, 22] of the events after them; return logits [B, T, events] and the state after."""
+        """Take events [B, T] and controls [B, T, 150] of the events after them; return logits [B, T, events] and the state after."""
         described = torch.cat((self.embedding(event), controls), -1)
         outputs, (hidden, cell) = self.lstm(described, (hidden, cell))
         return self.output(outputs), hidden, cell

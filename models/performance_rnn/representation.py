@@ -20,7 +20,9 @@ DENSITY_BINS = len(DENSITY_EDGES) + 1
 HISTOGRAM_WINDOW_S = 5.0
 HISTOGRAM_PRIOR = 0.01
 PITCH_CLASSES = 12
-CONTROLS = DENSITY_BINS + PITCH_CLASSES + 2  # and a flag for each: whether it is known
+WISH_VALUES = DENSITY_BINS + PITCH_CLASSES + 2  # and a flag for each: whether it is known
+CONTROLS = WISH_VALUES + PITCHES  # what sounds stands beside them
+SOUNDS_FADE_S, SOUNDS_LEAST = 1.0, 0.25
 
 # partitura's field names; onsets and durations in steps
 STEP_NOTE_DTYPE = np.dtype([("onset_step", "i8"), ("duration_step", "i8"), ("pitch", "i4"), ("velocity", "i4")])
@@ -139,6 +141,17 @@ class EventCodec:
             table["duration_sec"] = (np.where(end < 0, step, end) - onset) * self.step_s
         return table[table["duration_sec"] > 0]
 
+    def sounding(self, events: np.ndarray) -> np.ndarray:
+        """Return (events, 128) float32 what sounds before each event: 0 for a key that is up, else ``loudness_left`` of the note."""
+        off, on = (events >= PITCHES * NOTE_OFF) & (events < self.first_shift), events < PITCHES
+        at = np.append(self.steps_before(events), 0)
+        last = np.zeros((len(events) + 1, PITCHES), np.int32)  # by pitch, the place after the last event that pressed or let go its key
+        changed = np.flatnonzero(on | off)
+        last[changed + 1, events[changed] % PITCHES] = changed + 1
+        last = np.maximum.accumulate(last[:-1], axis=0)
+        onset = np.concatenate(([-1], np.where(on, at[:-1], -1)))[last]  # -1: up
+        return np.where(onset >= 0, loudness_left((at[:-1, None] - onset) * self.step_s), 0).astype(np.float32)
+
     def density(self, steps: np.ndarray, at: np.ndarray) -> np.ndarray:
         """Return the notes a second that begin within 3 s from each step of ``at`` on; the window is cut where the notes end."""
         window = round(DENSITY_WINDOW_S * self.steps_per_second)
@@ -175,18 +188,29 @@ def bin_velocity(index: int) -> int:
     return VELOCITIES_PER_BIN * index + 2
 
 
-def describe_controls(density: np.ndarray | None, histogram: np.ndarray | None, count: int) -> np.ndarray:
-    """Return (count, 22) float32 what the network is told: density's bin as one-hot and if it is known, histogram and if it is known.
+def loudness_left(seconds: np.ndarray) -> np.ndarray:
+    """Return how present notes are that have sounded for ``seconds``: from 1 down to a quarter, as a piano's tones die away."""
+    return SOUNDS_LEAST + (1 - SOUNDS_LEAST) * np.exp(-seconds / SOUNDS_FADE_S)
 
-    ``density`` (count,) is in notes a second, ``histogram`` (count, 12) of shares; None is unknown.
+
+def describe_controls(
+    density: np.ndarray | None, histogram: np.ndarray | None, count: int, sounding: np.ndarray | None = None
+) -> np.ndarray:
+    """Return (count, 150) float32 what the network is told beside an event: of what is to come, density's bin as one-hot and if it is
+    known, histogram and if it is known; and what sounds.
+
+    ``density`` (count,) is in notes a second, ``histogram`` (count, 12) of shares; None is unknown. ``sounding`` (count, 128) is
+    ``EventCodec.sounding``; None is silence.
     """
     controls = np.zeros((count, CONTROLS), np.float32)
     if density is not None:
         controls[np.arange(count), np.searchsorted(DENSITY_EDGES, density, side="right")] = 1
         controls[:, DENSITY_BINS] = 1
     if histogram is not None:
-        controls[:, DENSITY_BINS + 1 : -1] = histogram
-        controls[:, -1] = 1
+        controls[:, DENSITY_BINS + 1 : WISH_VALUES - 1] = histogram
+        controls[:, WISH_VALUES - 1] = 1
+    if sounding is not None:
+        controls[:, WISH_VALUES:] = sounding
     return controls
 
 

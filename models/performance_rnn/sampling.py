@@ -5,7 +5,17 @@ from functools import cached_property
 
 import numpy as np
 
-from models.performance_rnn.representation import NOTE_OFF, NOTE_ON, PITCH_CLASSES, PITCHES, TIME_SHIFT, VELOCITY, VELOCITY_BINS, EventCodec
+from models.performance_rnn.representation import (
+    NOTE_OFF,
+    NOTE_ON,
+    PITCH_CLASSES,
+    PITCHES,
+    TIME_SHIFT,
+    VELOCITY,
+    VELOCITY_BINS,
+    EventCodec,
+    loudness_left,
+)
 
 SYSTEM = "performance-rnn"
 
@@ -99,6 +109,14 @@ class Hands:
             del self.sounding[value]
             self.partners.discard(value)
             self.silent_since = self.step
+
+    def loudness(self) -> np.ndarray:
+        """Return (128,) what sounds, as ``EventCodec.sounding`` has it."""
+        present = np.zeros(PITCHES, np.float32)
+        if self.sounding:
+            onsets = np.array(list(self.sounding.values()))
+            present[list(self.sounding)] = loudness_left((self.step - onsets) * self.codec.step_s)
+        return present
 
     def due_release(self, limits: Limits) -> int | None:
         """Return the event that ends a note that has lasted for too long, the oldest first."""

@@ -13,7 +13,7 @@ SATURATED = 40.0  # a gate's sum, or a cell, that sigmoid and tanh answer with 1
 
 
 class StreamingPerformanceRNN(nn.Module):
-    """Events [T, B] and controls [T, B, 22], hidden and cell [layers, B, width] -> logits [T, B, events], hidden and cell after them.
+    """Events [T, B] and controls [T, B, 150], hidden and cell [layers, B, width] -> logits [T, B, events], hidden and cell after them.
 
     PyTorch's exporter writes an LSTM out step by step, for one length; while it looks, the layers are ONNX's LSTM, which takes any length.
     In 8 bits that operator scales the values of all streams and events of a run by the extremes that it finds among them, so that what
@@ -40,7 +40,7 @@ class StreamingPerformanceRNN(nn.Module):
         if not torch.compiler.is_exporting():
             logits, hidden, cell = self.network(event.T, controls.transpose(0, 1), hidden, cell)
             return logits.transpose(0, 1), hidden, cell
-        values = torch.cat((controls, self.table[event]), -1)  # [T, B, 22 + embedding + 2]
+        values = torch.cat((controls, self.table[event]), -1)  # [T, B, 150 + embedding + 2]
         bounds = self.bounds.expand(*hidden.shape[:2], BOUNDS)
         hidden, cell = torch.cat((hidden, bounds), -1), torch.cat((cell, SATURATED * bounds), -1)
         states = []

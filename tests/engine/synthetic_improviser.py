@@ -1,4 +1,5 @@
-"""A stand-in for Performance RNN that needs no training: what comes depends on the event before, on all before that, and on the wishes."""
+"""A stand-in for Performance RNN that needs no training: what comes depends on the event before, on all before that, on the wishes,
+and on what sounds."""
 
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from engine.contract import Contract, StateSpec, TensorSpec
-from models.performance_rnn.representation import CONTROLS, MAGENTA, REPRESENTATION_VERSION
+from models.performance_rnn.representation import CONTROLS, MAGENTA, PITCHES, REPRESENTATION_VERSION, WISH_VALUES
 from models.performance_rnn.sampling import SYSTEM
 
 MEMORY = 4
@@ -21,6 +22,7 @@ def write_model(path: Path) -> Path:
     wishes = np.zeros((CONTROLS, MAGENTA.events))
     wishes[7, :128] = 6  # 64 notes a second and more
     wishes[0, MAGENTA.first_shift : MAGENTA.first_velocity] = 6  # less than one
+    wishes[WISH_VALUES:] = random.normal(size=(PITCHES, MAGENTA.events))
     constants = {"table": table, "memories": random.normal(size=(MAGENTA.events, MEMORY)), "wishes": wishes}
     constants |= {"recalled": random.normal(size=(MEMORY, MAGENTA.events))}
     nodes = [

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from models.performance_rnn.representation import (
+    CONTROLS,
     DENSITY_BINS,
     MAGENTA,
     NOTE_DTYPE,
@@ -12,6 +13,8 @@ from models.performance_rnn.representation import (
     PAPER,
     TIME_SHIFT,
     VELOCITY,
+    WISH_VALUES,
+    EventCodec,
     describe_controls,
     extend_by_sustain,
 )
@@ -121,8 +124,23 @@ def test_density_and_histogram_look_ahead():
 
 def test_controls_say_what_is_known():
     histogram = np.full((2, 12), 1 / 12)
-    assert describe_controls(None, None, 2).tolist() == [[0.0] * 22] * 2
+    assert describe_controls(None, None, 2).tolist() == [[0.0] * CONTROLS] * 2
     both = describe_controls(np.array([0.5, 8.0]), histogram, 2)
     assert both[:, :DENSITY_BINS].argmax(1).tolist() == [0, 4] and both[:, DENSITY_BINS].tolist() == [1, 1]
-    np.testing.assert_allclose(both[:, DENSITY_BINS + 1 : -1], histogram)
-    assert describe_controls(None, histogram, 2)[:, [DENSITY_BINS, -1]].tolist() == [[0, 1], [0, 1]]
+    np.testing.assert_allclose(both[:, DENSITY_BINS + 1 : WISH_VALUES - 1], histogram)
+    assert describe_controls(None, histogram, 2)[:, [DENSITY_BINS, WISH_VALUES - 1]].tolist() == [[0, 1], [0, 1]]
+    sounding = np.random.default_rng(1).random((2, 128))
+    np.testing.assert_allclose(
+        describe_controls(None, None, 2, sounding), np.concatenate([np.zeros((2, WISH_VALUES)), sounding], 1), rtol=1e-6
+    )
+
+
+def test_what_sounds_fades_and_ends():
+    codec = EventCodec(125)
+    second = codec.first_velocity - 1
+    events = np.array([60, second, 64, 128 + 60, second, 64, second, 128 + 61])
+    sounding = codec.sounding(events)
+    assert sounding.shape == (8, 128) and sounding.any(axis=0).nonzero()[0].tolist() == [60, 64]
+    faded = 0.25 + 0.75 * np.exp([0, -1])
+    np.testing.assert_allclose(sounding[:, 60], [0, faded[0], faded[1], faded[1], 0, 0, 0, 0], rtol=1e-6)
+    np.testing.assert_allclose(sounding[:, 64], [0, 0, 0, faded[0], faded[0], faded[1], faded[0], faded[1]], rtol=1e-6)

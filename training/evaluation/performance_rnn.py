@@ -37,11 +37,11 @@ def foretell(model: Model, notes: SoundingNotes, baselines: EventBaselines) -> d
     seconds = 0.0
     for index in track(range(len(notes)), "foretelling", console=Console(stderr=True)):
         events, density, histogram = (column[:MOST_EVENTS] for column in encode_performance(codec, notes.performance(index)))
-        before = inputs_of(codec, events)
+        before, sounding = inputs_of(codec, events), codec.sounding(events)
         seconds += float(codec.shift_steps(events).sum() * codec.step_s)
         costs = {"unigram": np.tile(baselines.unigram, (len(events), 1)), "bigram": baselines.bigram[before]}
-        costs["performance-rnn"] = _costs(model, before, describe_controls(None, None, len(events)))
-        costs["performance-rnn, told"] = _costs(model, before, describe_controls(density, histogram, len(events)))
+        costs["performance-rnn"] = _costs(model, before, describe_controls(None, None, len(events), sounding))
+        costs["performance-rnn, told"] = _costs(model, before, describe_controls(density, histogram, len(events), sounding))
         for name, cost in costs.items():
             nats[name].append(np.take_along_axis(cost, events[:, None], 1)[:, 0])
             right[name].append(cost.argmin(1) == events)
