@@ -1,7 +1,8 @@
 """How far an int8 improviser is from the float32 one that it was made of.
 
-``equal_events``: with the same seed, how many events of the two are the same before the first that differs. ``variation``: the float model
-plays and both hear what it plays; of each event, the total variation of the two distributions that it would be drawn from, 0 to 1.
+``equal_events``: with the same seed, how many events of the two are the same before the first that differs. Then the float model plays and
+both hear what it plays. ``equal_share``: of the events that both would choose by the same numbers, how many are the same. ``variation``:
+of each event, the total variation of the two distributions that it would be drawn from, 0 to 1.
 """
 
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ DIGITS = 5
 class Agreement:
     events: int
     equal_events: int
+    equal_share: float
     variation_mean: float
     variation_p99: float
     variation_maximum: float
@@ -26,28 +28,32 @@ class Agreement:
 
 def compare(model: Model, float_model: Model, events: int, seed: int) -> Agreement:
     """Compare over ``events`` events. Both models have the same vocabulary."""
-    played, variations = _play(model, float_model, events, seed)
+    played, chosen, variations = _play(model, float_model, events, seed)
     improvisation, wishes = Improvisation(model, seed), Wishes()
     equal = 0
     while equal < events and improvisation.sample(wishes) == played[equal]:
         equal += 1
-    p99, maximum = np.percentile(variations, (99, 100))
-    return Agreement(events, equal, *(round(float(value), DIGITS) for value in (variations.mean(), p99, maximum)))
+    share = np.mean(np.equal(played, chosen))
+    figures = (share, variations.mean(), *np.percentile(variations, (99, 100)))
+    return Agreement(events, equal, *(round(float(value), DIGITS) for value in figures))
 
 
-def _play(model: Model, float_model: Model, events: int, seed: int) -> tuple[list[int], np.ndarray]:
-    """Return what the float model plays, as ``Improvisation`` samples it, and how far the other's distribution was at each event."""
+def _play(model: Model, float_model: Model, events: int, seed: int) -> tuple[list[int], list[int], np.ndarray]:
+    """Return what the float model plays, as ``Improvisation`` samples it; what the other would have played instead of each event; and how
+    far its distribution was.
+    """
     codec, wishes = codec_of(float_model), Wishes()
     voice = Voice(seed, Hands(codec), codec.first_velocity - 1)
     stepper, float_stepper = model.create_stepper(), float_model.create_stepper()
     played: list[int] = []
+    chosen: list[int] = []
     variations = np.zeros(events)
     for index in range(events):
         allowed, other = voice.hands.allowed(wishes.limits), voice.copy()
-        sample_together(stepper, (other,), wishes)  # what it chooses counts for nothing: it goes on from what the float model plays
+        chosen += sample_together(stepper, (other,), wishes)
         played += sample_together(float_stepper, (voice,), wishes)
         distributions = [
             probabilities(each.outputs["logits"].ravel(), allowed, wishes.temperature, wishes.top_p) for each in (stepper, float_stepper)
         ]
         variations[index] = np.abs(np.subtract(*distributions)).sum() / 2
-    return played, variations
+    return played, chosen, variations

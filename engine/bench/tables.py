@@ -123,7 +123,8 @@ def print_performance_rnn(report: "PerformanceRNNReport") -> None:
 def _agreement(agreement: "Agreement") -> str:
     variation = f"{agreement.variation_mean:g} mean, {agreement.variation_p99:g} 99th percentile, {agreement.variation_maximum:g} largest"
     equal = f"the first {agreement.equal_events} of {agreement.events} events are equal"
-    return f"beside float, with the same seed: {equal}; total variation of the next event, hearing the same: {variation}"
+    share = f"hearing the same, {agreement.equal_share:.2%} of the choices are equal"
+    return f"beside float, with the same seed: {equal}; {share}; total variation of the next event: {variation}"
 
 
 def _print_response(console: Console, response: "ResponseReport") -> None:
