@@ -1,6 +1,6 @@
 """A model in ONNX Runtime: heavy, immutable, shared by many streams. What changes is passed in and out, or lives in a ``Stepper``."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -137,7 +137,7 @@ class Stepper:
             array.fill(0)
 
 
-def _zeros(specs: Iterable[TensorSpec | StateSpec], sizes: Mapping[str | None, int] | None = None) -> Arrays:
+def _zeros(specs: Sequence[TensorSpec | StateSpec], sizes: Mapping[str | None, int] | None = None) -> Arrays:
     """Arrays whose axes of any size have those of ``sizes``, or else 1: one step of one stream."""
     given = sizes or {}
     shapes = {spec.name: [given.get(size, 1) if isinstance(size, str) else size for size in spec.shape] for spec in specs}

@@ -1,7 +1,7 @@
 """What ``perf-render`` is to do: which input becomes which outputs, with everything that can be refused refused before work starts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.errors import UsageError
@@ -34,6 +34,14 @@ def plan_jobs(inputs: Sequence[Path], output: Path, kinds: Sequence[str]) -> lis
         jobs = _plan_folder(inputs, output, kinds or KINDS[:1])
     _check_collisions(jobs)
     return jobs
+
+
+def plan_takes(primer: Path, seeds: Sequence[int], output: Path, kinds: Sequence[str]) -> list[Job]:
+    """Return a job for each take after ``primer``, in a folder, named by its seed. Raises as ``plan_jobs``."""
+    if output.suffix.lower() in OUTPUT_SUFFIXES and not output.is_dir():
+        raise UsageError(f"-o {str(output)!r} is one file, and there are {len(seeds)} takes; give a folder")
+    named = plan_jobs([primer.with_stem(f"{primer.stem}_{seed}") for seed in seeds], output, kinds)
+    return [replace(job, input=primer) for job in named]
 
 
 def _plan_file(inputs: Sequence[Path], output: Path, kinds: Sequence[str]) -> Job:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +11,8 @@ import typer
 
 from engine.commands import options
 from engine.commands.errors import print_error, run
-from engine.commands.jobs import Job, plan_jobs
-from engine.commands.rendering import ScoreOptions, render_score, render_take
+from engine.commands.jobs import Job, plan_jobs, plan_takes
+from engine.commands.rendering import ScoreOptions, render_score, render_take, render_takes
 from engine.errors import PerfLiveError, UsageError
 from engine.events import is_note_on
 from engine.loop import Report
@@ -20,6 +21,8 @@ from engine.performer import ScorePerformer
 from engine.performers.registry import DEFAULT_IMPROVISER, DEFAULT_PERFORMER, DEFAULT_SCORE_PERFORMER
 
 app = typer.Typer(add_completion=False)
+
+MOST_TAKES, MOST_BEAMS = 64, 16  # as many streams are side by side, or four times as many
 
 
 @app.command()
@@ -49,6 +52,13 @@ def render(
     ] = None,
     primer: Annotated[Path | None, typer.Option("--primer", metavar="FILE.mid", help="What an improvisation goes on from.")] = None,
     seconds: Annotated[float | None, typer.Option("--seconds", min=0, help="How long an improvisation is, after its primer.")] = None,
+    takes: Annotated[
+        int, typer.Option("--takes", min=1, max=MOST_TAKES, help="How many improvisations, of --seed and those after it, into a folder.")
+    ] = 1,
+    beam: Annotated[
+        int, typer.Option("--beam", min=0, max=MOST_BEAMS, help="Search for likely improvisations, with so many beams; 0 samples one.")
+    ] = 0,
+    without_primer: Annotated[bool, typer.Option("--without-primer", help="Begin the output where the improvisation begins.")] = False,
 ) -> int:
     """Perform MIDI files and scores: every note of the input, with its tracks, texts and bars, and a performer's touch.
 
@@ -64,7 +74,9 @@ def render(
             raise UsageError(f"--seconds: the performer {performer!r} does not improvise; choose --performer {DEFAULT_IMPROVISER}")
         # While the primer lasts it only listens, however long the rests are.
         setup = prepare(DEFAULT_IMPROVISER, [f"seconds={seconds}", "pause=0"])
-        return _improvise(inputs or [], primer, output, setup, soundfont)
+        return _improvise(inputs or [], primer, output, kinds or (), setup, soundfont, Improvising(takes, beam, not without_primer))
+    if takes > 1 or beam or without_primer:
+        raise UsageError("--takes, --beam and --without-primer are for improvisations; leave them out, or give --seconds")
     if primer or not inputs:
         raise UsageError("give an INPUT to perform, or --performer performance-rnn with --seconds to improvise")
     jobs = plan_jobs(inputs, output, kinds or ())
@@ -110,15 +122,45 @@ def _render_all(jobs: Sequence[Job], render_one: Callable[[Job], Report]) -> lis
     return reports
 
 
-def _improvise(inputs: Sequence[Path], primer: Path | None, output: Path, setup: options.Setup, sound_font: Path | None) -> int:
+@dataclass(frozen=True)
+class Improvising:
+    """What can be said of improvisations alone."""
+
+    takes: int
+    beams: int
+    keep_primer: bool
+
+    @property
+    def as_live(self) -> bool:
+        """Whether perf-live could do it."""
+        return self.takes == 1 and not self.beams and self.keep_primer
+
+
+def _improvise(
+    inputs: Sequence[Path],
+    primer: Path | None,
+    output: Path,
+    kinds: Sequence[str],
+    setup: options.Setup,
+    sound_font: Path | None,
+    improvising: Improvising,
+) -> int:
     if inputs:
         raise UsageError(f"an improvisation has no INPUT, and {str(inputs[0])!r} was given; give it as --primer to go on from it")
-    (job,) = plan_jobs([primer or Path("improvisation.mid")], output, ())
+    if not (primer or improvising.keep_primer):
+        raise UsageError("--without-primer: there is no --primer to leave out; give one, or leave --without-primer out")
+    named = primer or Path("improvisation.mid")
+    seeds = range(setup.seed, setup.seed + improvising.takes)
+    jobs = plan_jobs([named], output, kinds) if improvising.takes == 1 else plan_takes(named, seeds, output, kinds)
     timeline = read_midi_file(primer) if primer else MidiTimeline()
     if primer and not any(is_note_on(event.message) for event in timeline.events):
         raise PerfLiveError(f"{str(primer)!r} has no note to go on from; give another --primer, or none")
-    render_take(job, setup, sound_font, timeline)
-    print(f"improvised {setup.controls['seconds']:g} s: {output}", flush=True)
+    if improvising.as_live:
+        render_take(jobs[0], setup, sound_font, timeline)
+    else:
+        render_takes(jobs, setup, sound_font, timeline, improvising.beams, improvising.keep_primer)
+    many = f"{improvising.takes} takes of " if improvising.takes > 1 else ""
+    print(f"improvised {many}{setup.controls['seconds']:g} s: {output}", flush=True)
     return 0
 
 

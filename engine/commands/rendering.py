@@ -52,6 +52,23 @@ def render_take(job: Job, setup: options.Setup, sound_font: Path | None, timelin
     return _run(engine)
 
 
+def render_takes(
+    jobs: Sequence[Job], setup: options.Setup, sound_font: Path | None, primer: MidiTimeline, beams: int, keep_primer: bool
+) -> None:
+    """Improvise a take for each job, of the setup's seed and those after it, all together; the primer is heard once."""
+    from engine.performers.performance_rnn import PerformanceRNNPerformer
+    from engine.performers.performance_rnn_takes import TakePerformer, create_listener, without_primer
+
+    assert isinstance(setup.performer, PerformanceRNNPerformer)  # noqa: S101 (the command has no other that improvises)
+    clock = VirtualClock()
+    listener = create_listener(setup.performer, setup.controls)
+    _run(Engine(FileSource(primer, clock), setup.performer, listener, [], clock, setup.controller_map, setup.excluded_channels))
+    seeds = range(setup.seed, setup.seed + len(jobs))
+    for job, seed, take in zip(jobs, seeds, listener.improvise(seeds, beams), strict=True):
+        timeline, events = (primer, take) if keep_primer else without_primer(primer, take, listener.begin_ns)
+        render_take(job, replace(setup, seed=seed, performer=TakePerformer(events)), sound_font, timeline)
+
+
 def render_score(job: Job, setup: options.Setup, score_options: ScoreOptions, sound_font: Path | None) -> Report:
     """Perform one score to its outputs."""
     from engine.conductor import ConductedSource
