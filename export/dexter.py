@@ -47,10 +47,11 @@ def _mean_spec(config: dict[str, Any], weights: dict[str, torch.Tensor] | None) 
 def _denoise_spec(config: dict[str, Any], weights: dict[str, torch.Tensor] | None) -> ExportSpec:
     task = DexterDenoiserTask(DexterDenoiserTrainingConfig.model_validate(config))
     if weights is not None:
-        task.load_state_dict(weights)
+        task.load_state_dict({"sample_gains": task.sample_gains} | weights)
     constants = {
         "window_notes": task.config.windows.notes,
         "residual_deviation": _rounded(task.residual_deviation),
+        "sample_gains": _rounded(task.sample_gains),
         "lowest_log_snr": LOWEST_LOG_SNR,
         "highest_log_snr": HIGHEST_LOG_SNR,
     }

@@ -1,4 +1,5 @@
-"""How much to exaggerate DExter's mean so that it is as expressive as a human: fitted on train pieces, after training.
+"""How much to exaggerate DExter's mean so that it is as expressive as a human: fitted after training, on train pieces, and where that
+matters (timing) on pieces that no training has seen.
 
 A mean of many performers is flatter than each of them, and its pedal is half down. Run, to write gains into the checkpoint:
 
@@ -9,7 +10,7 @@ import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
@@ -19,14 +20,14 @@ from rich.progress import track
 from engine.commands.errors import run
 from models.dexter.features import denormalise
 from models.dexter.representation import ARTICULATION, BEAT_PERIOD, PEDAL, PEDAL_BETWEEN, TIMING, VELOCITY, decode_performance
-from training.datasets.expression_pieces import Presentation, load_pieces
+from training.datasets.expression_pieces import Presentation, load_pieces, load_unseen_pieces
 from training.datasets.expression_windows import show
 from training.dexter import DexterTask, load_task
 from training.dexter_figures import beat_intervals, predict_piece
 
 PEDAL_DOWN = 64
 PEDAL_GAIN = 3.0  # so that little of it stays half down
-EVERY = 6  # of the train pieces
+EVERY = 6  # of the pieces that were learnt from
 MOST_PERFORMERS = 4
 
 Amount = Callable[[Presentation, np.ndarray], float]
@@ -45,9 +46,12 @@ def column_deviation(column: int) -> Amount:
 
 
 def asynchrony_s(shown: Presentation, normalised: np.ndarray) -> float:
-    """Return how far onsets are from the mean of their chord, seconds, on average over the notes of chords; NaN where there are none."""
+    """Return how far onsets are from the mean of their chord, seconds, on average over the notes of chords; NaN where there are none.
+
+    Grace notes are early on purpose, and belong to no chord.
+    """
     timing = denormalise(normalised, shown.score_columns)[:, TIMING]
-    known = np.isfinite(timing)
+    known = np.isfinite(timing) & ~shown.notes["is_grace"]
     _, group = np.unique(shown.notes["onset_quarter"][known], return_inverse=True)
     counts = np.bincount(group)
     distance = np.abs(timing[known] - (np.bincount(group, weights=timing[known]) / counts)[group])
@@ -78,23 +82,39 @@ def express(mean: np.ndarray, gains: np.ndarray, offsets: np.ndarray) -> np.ndar
     return gains * mean + np.where(np.isfinite(offsets), offsets, (1 - gains) * mean.mean(0))
 
 
-def calibrate(task: DexterTask, pieces: list[Presentation]) -> None:
-    """Set the task's gains and offsets so that each amount, on average over pieces, is the humans'."""
+class Measured(NamedTuple):
+    """Pieces with the means (N, 8) predicted of them, and the humans' amounts on average, by column."""
+
+    pieces: list[Presentation]
+    means: list[np.ndarray]
+    humans: dict[int, float]
+
+
+def measure(task: DexterTask, pieces: list[Presentation]) -> Measured:
     means, humans = [], []
     for shown in track(pieces, "measuring"):
         ready = show(shown)
         means.append(predict_piece(task.network, ready.features, task.config.windows.notes)[0].numpy())
         humans.append([np.mean([amount(shown, t) for t in ready.targets[:MOST_PERFORMERS]]) for amount in AMOUNTS.values()])
-    gains, offsets = np.ones(means[0].shape[1]), np.zeros(means[0].shape[1])
+    return Measured(pieces, means, dict(zip(AMOUNTS, np.nanmean(humans, axis=0).tolist(), strict=True)))
+
+
+def calibrate(task: DexterTask, seen: Measured, unseen: Measured) -> None:
+    """Set the task's gains and offsets so that each amount, on average over pieces, is the humans'; timing's by unseen ones."""
+    gains, offsets = np.ones(seen.means[0].shape[1]), np.zeros(seen.means[0].shape[1])
     offsets[[BEAT_PERIOD, VELOCITY, ARTICULATION]] = np.nan
     gains[[PEDAL, PEDAL_BETWEEN]] = PEDAL_GAIN
-    for (column, amount), wanted in zip(AMOUNTS.items(), np.nanmean(humans, axis=0).tolist(), strict=True):
-        average = functools.partial(_average, amount, pieces, means, gains, offsets)
+    for column, amount in AMOUNTS.items():
+        pieces, means, humans = unseen if column == TIMING else seen
+        wanted, average = humans[column], functools.partial(_average, amount, pieces, means, gains, offsets)
         if column == PEDAL:
-            _adjust(offsets, [PEDAL, PEDAL_BETWEEN], (-4.0, 4.0), average, wanted)
+            adjust(offsets, [PEDAL, PEDAL_BETWEEN], (-4.0, 4.0), average, wanted)
         else:
-            _adjust(gains, [column], (0.5, 8.0), average, wanted)
+            adjust(gains, [column], (0.5, 8.0), average, wanted)
         print(f"column {column}: humans {wanted:.4f}, found {average():.4f}, gain {gains[column]:.3f}, offset {offsets[column]:.3f}")
+    for column, amount in AMOUNTS.items():
+        ratio = _average(amount, unseen.pieces, unseen.means, gains, offsets) / unseen.humans[column]
+        print(f"column {column}: {ratio:.2f} of the humans' on {len(unseen.pieces)} unseen pieces")
     task.gains.copy_(torch.from_numpy(gains))
     task.offsets.copy_(torch.from_numpy(offsets))
 
@@ -103,13 +123,20 @@ def _average(amount: Amount, pieces: list[Presentation], means: list[np.ndarray]
     return float(np.nanmean([amount(shown, express(mean, gains, offsets)) for shown, mean in zip(pieces, means, strict=True)]))
 
 
-def _adjust(values: np.ndarray, columns: list[int], reach: tuple[float, float], average: Callable[[], float], wanted: float) -> None:
+def adjust(values: np.ndarray, columns: list[int], reach: tuple[float, float], average: Callable[[], float], wanted: float) -> None:
     """Set ``values[columns]``, with which ``average`` rises, so that it is as wanted: bisection."""
     low, high = reach
     for _ in range(9):
         middle = (low + high) / 2
         values[columns] = middle
         low, high = (low, middle) if average() > wanted else (middle, high)
+
+
+def store(checkpoint: Path, buffers: dict[str, torch.Tensor]) -> None:
+    """Write ``buffers`` into a checkpoint; all else in it stays."""
+    stored = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    stored["state_dict"] |= buffers
+    torch.save(stored, checkpoint)
 
 
 @app.command()
@@ -119,11 +146,10 @@ def main(
 ) -> None:
     """Fit the gains of a mean predictor."""
     task = load_task(checkpoint)
-    pieces = [piece.presentations[0] for piece in load_pieces(data, "train", checkpoint.parent.parent)[::EVERY]]
-    calibrate(task, pieces)
-    stored = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    stored["state_dict"] |= {"gains": task.gains, "offsets": task.offsets}
-    torch.save(stored, checkpoint)
+    cache = checkpoint.parent.parent
+    seen, unseen = load_pieces(data, "train", cache)[::EVERY], load_unseen_pieces(data, cache, MOST_PERFORMERS)
+    calibrate(task, *(measure(task, [piece.presentations[0] for piece in pieces]) for pieces in (seen, unseen)))
+    store(checkpoint, {"gains": task.gains, "offsets": task.offsets})
 
 
 if __name__ == "__main__":

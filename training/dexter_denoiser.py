@@ -45,6 +45,7 @@ CONFIG = DexterDenoiserTrainingConfig
 
 class DexterDenoiserTask(lightning.LightningModule):
     residual_deviation: Tensor
+    sample_gains: Tensor
 
     def __init__(self, config: DexterDenoiserTrainingConfig, validation: list[dict[str, Tensor]] | None = None):
         super().__init__()
@@ -53,6 +54,7 @@ class DexterDenoiserTask(lightning.LightningModule):
         self.mean = ExpressionNetwork(config.mean).requires_grad_(False)
         self.denoiser = Denoiser(config.denoiser, config.mean.width)
         self.register_buffer("residual_deviation", torch.ones(COLUMNS))
+        self.register_buffer("sample_gains", torch.ones(COLUMNS))  # of the residual; fitted after training, by dexter_sample_calibration
         self.generator = torch.Generator().manual_seed(config.seed)
 
     def predict_mean(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
@@ -109,7 +111,7 @@ def load_denoiser(checkpoint: Path) -> DexterDenoiserTask:
     """Return mean and denoiser, ready to sample, of a checkpoint that ``train`` wrote."""
     stored = torch.load(checkpoint, map_location="cpu", weights_only=True)
     task = DexterDenoiserTask(DexterDenoiserTrainingConfig.model_validate(stored["hyper_parameters"]["config"]))
-    task.load_state_dict(stored["state_dict"])
+    task.load_state_dict({"sample_gains": task.sample_gains} | stored["state_dict"])
     return task.eval()
 
 

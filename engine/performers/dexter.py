@@ -85,7 +85,8 @@ class DexterPerformer:
         self._networks = OnnxNetworks(mean, denoise)
         self._window = min(model.contract.constants["window_notes"] for model in (mean, denoise))
         offsets = np.array([np.nan if offset is None else offset for offset in constants["offsets"]])
-        self._scales = Scales(np.array(constants["residual_deviation"]), np.array(constants["gains"]), offsets)
+        deviation, gains = np.array(constants["residual_deviation"]), np.array(constants["gains"])
+        self._scales = Scales(deviation, gains, offsets, np.array(constants.get("sample_gains", 1.0)))  # earlier exports have none
 
     def create_stream(self, seed: int, controls: Mapping[str, float]) -> PerformerStream:
         raise UsageError("the performer 'dexter' must know what follows: give a score with --score FILE, or --lookahead 2 for live notes")

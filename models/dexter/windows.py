@@ -51,12 +51,13 @@ class Branch(NamedTuple):
 @dataclass(frozen=True)
 class Scales:
     """By column (8,): the residual's deviation, and what makes a mean rendering as wide as a human: ``gain`` times the mean, plus
-    ``offset``; where the offset is NaN, about the piece's average.
+    ``offset``; where the offset is NaN, about the piece's average. ``sampled``: what makes a sample so, times the residual.
     """
 
     residual_deviation: np.ndarray
     gain: np.ndarray
     offset: np.ndarray
+    sampled: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -257,7 +258,7 @@ class WindowSampler:
         """Return the columns (n, 8), and the temperature reached.
 
         The mean is widened by as much as the residual, made smaller by the temperature, lacks: the deviation of what comes out is a
-        human's at every temperature up to 1.
+        human's at every temperature up to 1. The less is given up of a reference, the more its residual is heard as it is.
         """
         before = settings.temperature if state.temperature is None else state.temperature
         ramp = np.minimum((np.arange(len(mean)) + 1) / TEMPERATURE_NOTES, 1)[:, None]
@@ -266,7 +267,8 @@ class WindowSampler:
         remaining = 1 - np.minimum(temperature, 1) ** 2
         gain = np.sqrt(1 + remaining * (widest**2 - 1))
         centre = np.where(np.isnan(self._scales.offset), self.average, 0)
-        columns = centre + gain * (mean - centre) + remaining * offset + temperature * self._scales.residual_deviation * residual
+        deviation = temperature * (1 + settings.depth * (self._scales.sampled - 1)) * self._scales.residual_deviation
+        columns = centre + gain * (mean - centre) + remaining * offset + deviation * residual
         return columns.astype(np.float32), float(temperature[-1, 0])
 
     def _describe(self, columns: np.ndarray, descriptors: np.ndarray, first: int) -> None:

@@ -44,6 +44,7 @@ def write_models(folder: Path, features: Sequence[str] = FEATURES) -> Path:
         "gains": [1.5] * COLUMNS,
         "offsets": [None] * 4 + [0.0] * 4,
         "residual_deviation": [0.3] * COLUMNS,
+        "sample_gains": [0.7] + [1.0] * (COLUMNS - 1),
     }
     outputs = {"mean": COLUMNS, "context": CONTEXT}
     _write(folder / "dexter_mean.onnx", "dexter-mean", MEAN_INPUTS, outputs, mean_nodes, mean_weights, constants)

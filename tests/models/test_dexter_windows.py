@@ -14,7 +14,8 @@ from models.dexter.windows import COLUMNS, COMPLEX_OCTAVES, MINOR_VELOCITY, Pass
 WINDOW, NOTES = 64, 700
 HOP = WINDOW // 2
 DEVIATION, GAIN = np.linspace(0.4, 1.2, COLUMNS), np.full(COLUMNS, 1.6)
-SCALES = Scales(DEVIATION, GAIN, np.where(np.arange(COLUMNS) < 4, np.nan, 0.0))
+SAMPLED = np.where(np.arange(COLUMNS) == BEAT_PERIOD, 0.7, 1.0)
+SCALES = Scales(DEVIATION, GAIN, np.where(np.arange(COLUMNS) < 4, np.nan, 0.0), SAMPLED)
 FIRST = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)  # of the descriptors, one deviation up
 CORRELATION = 0.97  # of neighbouring notes' residuals: slow, as a tempo curve, so that a seam would show
 
@@ -92,8 +93,8 @@ def test_no_seam(temperature):
 def test_residuals_have_their_deviation_and_wander_across_seams(features):
     flat = np.zeros_like(features)
     columns = np.concatenate([perform(sampler(flat, seed), Settings(evaluations=8), NOTES) for seed in range(12)])
-    np.testing.assert_allclose(columns.std(axis=0), DEVIATION, rtol=0.2)
-    scaled = columns / DEVIATION
+    np.testing.assert_allclose(columns.std(axis=0), SAMPLED * DEVIATION, rtol=0.2)
+    scaled = columns / (SAMPLED * DEVIATION)
     for lag in (1, 8, HOP):
         products = (scaled[lag:] * scaled[:-lag]).reshape(-1, COLUMNS)
         assert products.mean() == pytest.approx(CORRELATION**lag, abs=0.15)
@@ -195,6 +196,16 @@ def test_transfer_stays_near_its_reference_by_depth(features):
     assert distances[0] < distances[1] < distances[2]
 
 
+def test_a_reference_s_residual_is_heard_as_it_is_and_a_sample_s_scaled(features):
+    reference = np.random.default_rng(2).normal(0, 1, (NOTES, COLUMNS)).astype(np.float32)
+    known = sampler(features, reference=reference)
+    assert perform(known, Settings(depth=0, temperature=0.3), NOTES) == pytest.approx(reference, abs=1e-4)
+    at_once = sampler(features, scales=replace(SCALES, sampled=np.ones(COLUMNS)))
+    mean = perform(sampler(features, scales=replace(SCALES, gain=np.ones(COLUMNS))), Settings(temperature=0), NOTES)
+    whole, scaled = (perform(each, Settings(), NOTES) - mean for each in (at_once, sampler(features)))
+    assert scaled == pytest.approx(SAMPLED * whole, abs=1e-4)
+
+
 def test_a_thousand_steps_give_what_a_few_do(features):
     """The samples differ, being drawn; their deviation and how they wander do not."""
     flat = np.zeros_like(features)[:150]
@@ -202,7 +213,7 @@ def test_a_thousand_steps_give_what_a_few_do(features):
     window, state = long.next(long.begin(), Settings())
     assert window.evaluations == 1000
     following, _ = long.next(state, Settings())
-    columns = np.concatenate([window.columns, following.columns]) / DEVIATION
+    columns = np.concatenate([window.columns, following.columns]) / (SAMPLED * DEVIATION)
     assert (columns[1:] - columns[:-1]).std() == pytest.approx(np.sqrt(2 * (1 - CORRELATION)), rel=0.2)
 
 

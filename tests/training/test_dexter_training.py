@@ -1,21 +1,28 @@
 """Training of DExter on made-up pieces: what windows hold, and runs from start to what is exported."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
-from dexter_pieces import made_up_pieces, made_up_presentation
+from dexter_pieces import made_up_notes, made_up_pieces, made_up_presentation
 
 from engine.configuration import parse_config
 from models.dexter.diffusion import DenoiserConfig
 from models.dexter.features import FEATURES
 from models.dexter.network import ExpressionNetworkConfig
 from models.dexter.representation import ARTICULATION, BEAT_PERIOD, TIMING, VELOCITY
+from models.dexter.windows import Passage, Scales, Settings, perform
+from models.dexter.windows import WindowSampler as PieceSampler
 from training import dexter, dexter_denoiser
+from training.datasets import expression_pieces
+from training.datasets.aligned import AlignedPerformance, Alignment
 from training.datasets.expression_pieces import match_notes
 from training.datasets.expression_windows import MARKING_FEATURES, TEMPO_FEATURES, WindowConfig, WindowSampler, show
 from training.dexter_average import join
-from training.dexter_calibration import AMOUNTS, calibrate, express
+from training.dexter_calibration import AMOUNTS, calibrate, express, measure
 from training.dexter_figures import figures, predict_piece
+from training.dexter_sample_calibration import TorchNetworks, calibrate_samples
 
 NETWORK = ExpressionNetworkConfig(width=8, blocks=2, heads=2, kernel=3, reach=4, dropout=0.0)
 
@@ -142,16 +149,17 @@ def test_joined_networks_average_their_means_and_keep_the_firsts_context():
 def test_calibration_gives_the_mean_the_humans_amounts():
     torch.manual_seed(0)
     presentations = [made_up_presentation("notation", 120, 3, seed) for seed in range(3)]
+    unseen = [made_up_presentation("notation", 120, 3, seed) for seed in range(3, 6)]
     task = dexter.DexterTask(config()).eval()
     task.network.head.weight.data *= 0.5 / task.network.head.weight.data.std()
-    calibrate(task, presentations)
+    calibrate(task, measure(task, presentations), measure(task, unseen))
     gains, offsets = task.gains.numpy(), task.offsets.numpy()
-    for column in (VELOCITY, TIMING):
+    for column, fitted in ((VELOCITY, presentations), (TIMING, unseen)):
         amount = AMOUNTS[column]
-        humans = np.mean([np.mean([amount(s, target) for target in show(s).targets]) for s in presentations])
-        means = [predict_piece(task.network, show(s).features, 16)[0].numpy() for s in presentations]
-        found = np.mean([amount(s, express(mean, gains, offsets)) for s, mean in zip(presentations, means, strict=True)])
-        assert found == pytest.approx(humans, rel=0.15)
+        humans = np.mean([np.mean([amount(s, target) for target in show(s).targets]) for s in fitted])
+        means = [predict_piece(task.network, show(s).features, 16)[0].numpy() for s in fitted]
+        found = np.mean([amount(s, express(mean, gains, offsets)) for s, mean in zip(fitted, means, strict=True)])
+        assert found == pytest.approx(humans, rel=0.02)
 
 
 def test_the_denoiser_is_trained_around_a_mean_that_stays(corpus, tmp_path):
@@ -163,6 +171,64 @@ def test_the_denoiser_is_trained_around_a_mean_that_stays(corpus, tmp_path):
         torch.testing.assert_close(task.mean.state_dict()[name], value)
     assert (task.residual_deviation > 0).all() and not torch.allclose(task.residual_deviation, torch.ones(8))
     assert task.denoiser.output.weight.abs().sum() > 0
+
+
+def test_grace_notes_belong_to_no_chord():
+    shown = made_up_presentation("notation", 120, 1)
+    columns = show(shown).targets[0]
+    _, first, counts = np.unique(shown.notes["onset_quarter"], return_index=True, return_counts=True)
+    note = first[counts > 1][1]
+    before = AMOUNTS[TIMING](shown, columns)
+    shown.notes["is_grace"][note] = True
+    without = AMOUNTS[TIMING](shown, columns)
+    columns[note, TIMING] = 5
+    assert AMOUNTS[TIMING](shown, columns) == without != before
+
+
+def test_unseen_pieces_are_those_that_no_network_learns_from(monkeypatch, tmp_path):
+    robust = {"a": "learnt/sonata", "b": "other/robust"}
+    refused = {"c": "learnt/sonata_no_repeat", "d": "learnt/etude", "e": "learnt/etude", "f": "learnt/etude", "g": "learnt/held_out"}
+    files = [tmp_path / name for name in (*robust, *refused)]
+    for path in files:
+        path.touch()
+    train = [Alignment(name, piece, tmp_path / name, tmp_path / "a", "") for name, piece in robust.items()]
+    train += [Alignment(name, piece, tmp_path / name, tmp_path / "a", "not robust") for name, piece in refused.items()]
+    train.append(Alignment("gone", "learnt/prelude", tmp_path / "gone", tmp_path / "a", "not robust"))
+    splits = {"train": train, "validation": [Alignment("v", "learnt/held_out_extra_repeat", tmp_path, tmp_path, "")]}
+    monkeypatch.setattr(expression_pieces, "asap_alignments", lambda root, split: splits[split])
+    monkeypatch.setattr(expression_pieces, "_piece", lambda root, group: [item.name for item in group])
+
+    def load(alignments, cache):
+        assert not any(item.refused for item in alignments)
+        score = SimpleNamespace(notes=made_up_notes(10))
+        tables = [
+            np.array([(np.nan if index < (item.name == "e") * 3 else 1.0,) for index in range(10)], [("onset_sec", "f8")])
+            for item in alignments
+        ]
+        return [AlignedPerformance(i.name, i.piece, score, table, None, 0) for i, table in zip(alignments, tables, strict=True)], None
+
+    monkeypatch.setattr(expression_pieces, "load_aligned", load)
+    assert expression_pieces.load_unseen_pieces(tmp_path, tmp_path, 5) == [["d", "f"]]
+    assert expression_pieces.load_unseen_pieces(tmp_path, tmp_path, 2) == [["d"]]
+
+
+def test_samples_get_the_humans_deviation_of_tempo():
+    torch.manual_seed(0)
+    presentations = [made_up_presentation("notation", 120, 3, seed) for seed in range(3)]
+    mean, denoiser = dexter.DexterTask(config()).eval(), dexter_denoiser.DexterDenoiserTask(denoiser_config()).eval()
+    mean.network.head.weight.data *= 0.01  # the made-up humans' tempo hardly varies
+    calibrate_samples(mean, denoiser, presentations)
+    gains = denoiser.sample_gains.numpy()
+    assert 0 < gains[BEAT_PERIOD] < 2 and gains[BEAT_PERIOD] != 1 and (np.delete(gains, BEAT_PERIOD) == 1).all()
+    scales = Scales(denoiser.residual_deviation.numpy(), np.ones(8), np.zeros(8), gains)
+    humans, sampled = [], []
+    for seed, shown in enumerate(presentations):
+        ready = show(shown)
+        networks, passage = TorchNetworks(mean, denoiser), Passage(ready.features, np.zeros(120))
+        columns = perform(PieceSampler(networks, scales, 16, passage, seed), Settings(), 120)
+        sampled.append(AMOUNTS[BEAT_PERIOD](shown, columns))
+        humans.append(np.mean([AMOUNTS[BEAT_PERIOD](shown, target) for target in ready.targets]))
+    assert np.mean(sampled) == pytest.approx(np.mean(humans), rel=0.02)
 
 
 @pytest.mark.parametrize("name", ["mean", "mean_place", "denoiser", "paper"])
