@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.model import Model, Stepper
 from models.performance_rnn.representation import REPRESENTATION_VERSION, WISH_VALUES, EventCodec, describe_controls
-from models.performance_rnn.sampling import SYSTEM, Hands, Limits, choose, probabilities, uniform
+from models.performance_rnn.sampling import SYSTEM, Hands, Limits, choose, probabilities, race
 
 CHUNK_EVENTS = 512  # of a primer that the network hears at once
 EVENTS_A_LANE = 1 << 40  # more than any improvisation has
@@ -62,7 +62,7 @@ class Voice:
         event = self.hands.due_release(wishes.limits)
         if event is None:
             chances = probabilities(logits, self.hands.allowed(wishes.limits), wishes.temperature, wishes.top_p)
-            event = choose(chances, uniform(self.seed, self.lane * EVENTS_A_LANE + self.index))
+            event = choose(chances, race(self.seed, self.lane * EVENTS_A_LANE + self.index, len(chances)))
             self.log_likelihood += math.log(chances[event])
         self.index += 1
         self.follow(event)

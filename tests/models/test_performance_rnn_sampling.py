@@ -3,21 +3,31 @@
 import numpy as np
 import pytest
 
-from models.performance_rnn.representation import MAGENTA
-from models.performance_rnn.sampling import Hands, Limits, choose, probabilities, uniform
+from models.performance_rnn.representation import MAGENTA, NOTE_OFF, NOTE_ON, VELOCITY
+from models.performance_rnn.sampling import Hands, Limits, choose, probabilities, race
 
 ALL = np.ones(4, bool)
 LOGITS = np.log(np.array([0.1, 0.2, 0.3, 0.4], np.float32))
 REST, LOUD = MAGENTA.first_shift + 99, MAGENTA.first_velocity + 30
 
 
-def test_each_event_of_each_seed_has_its_number():
-    numbers = np.array([[uniform(seed, index) for index in range(2000)] for seed in range(5)])
-    assert numbers.min() >= 0 and numbers.max() < 1
-    assert len(np.unique(numbers)) == numbers.size
-    np.testing.assert_allclose(np.histogram(numbers, 10, (0, 1))[0], 1000, atol=120)
-    assert abs(np.corrcoef(numbers).ravel()[1]) < 0.1 and abs(np.corrcoef(numbers[0, 1:], numbers[0, :-1])[0, 1]) < 0.1
-    assert uniform(3, 17) == numbers[3, 17]
+def test_each_event_of_each_seed_has_its_own_times():
+    times = np.stack([[race(seed, index, 40) for index in range(100)] for seed in range(5)])
+    numbers = np.exp(-times)
+    assert numbers.min() > 0 and numbers.max() < 1 and len(np.unique(numbers)) == numbers.size
+    np.testing.assert_allclose(np.histogram(numbers, 10, (0, 1))[0], 2000, atol=180)
+    for one, other in ((numbers[0], numbers[1]), (numbers[:, 1:], numbers[:, :-1]), (numbers[..., 1:], numbers[..., :-1])):
+        assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.05
+    np.testing.assert_array_equal(race(3, 17, 40), times[3, 17])
+
+
+def test_events_are_chosen_by_their_chances_and_small_differences_change_little():
+    chances = np.array([0.0, 0.1, 0.6, 0.3])
+    nearly = np.array([0.0, 0.101, 0.598, 0.301])
+    chosen = np.array([[choose(each, race(1, index, 4)) for each in (chances, nearly)] for index in range(4000)])
+    np.testing.assert_allclose(np.bincount(chosen[:, 0], minlength=4) / 4000, chances, atol=0.02)
+    assert (chosen[:, 0] != chosen[:, 1]).mean() < 0.006
+    assert choose(np.array([0.0, 1.0, 0.0]), np.array([1e-9, 40.0, 1e-9])) == 1
 
 
 @pytest.mark.parametrize(
@@ -39,7 +49,6 @@ def test_what_is_not_allowed_has_no_chance():
     allowed = np.array([True, True, False, False])
     np.testing.assert_allclose(probabilities(LOGITS, allowed, 1.0, 1.0), [1 / 3, 2 / 3, 0, 0], atol=1e-6)
     assert probabilities(LOGITS, allowed, 0.0, 1.0).argmax() == 1
-    assert [choose(np.array([0.0, 0.5, 0.5, 0.0]), number) for number in (0.0, 0.49, 0.5, 1 - 1e-17)] == [1, 1, 2, 2]
 
 
 def hands(*events):
@@ -76,6 +85,16 @@ def test_no_more_notes_than_allowed():
     assert kinds(hands(60, 61, REST).allowed(LIMITS)) == {"on": set(), "off": {60, 61}, "shifts": 100, "velocity": False}
 
 
+def test_time_goes_by_no_further_than_a_note_may_last():
+    played = hands(62, *[REST] * 4)
+    played.step += 70
+    assert kinds(played.allowed(LIMITS))["shifts"] == 30 and played.due_release(LIMITS) is None
+    played.step += 30
+    assert played.due_release(LIMITS) == 128 + 62
+    played.partners.add(62)
+    assert kinds(played.allowed(LIMITS))["shifts"] == 100 and played.due_release(LIMITS) is None
+
+
 def test_a_partners_notes_are_the_partners():
     played = hands()
     for event in (60, 61, REST):
@@ -102,3 +121,44 @@ def test_copies_are_apart():
     second = first.copy()
     second.follow(62)
     assert list(first.sounding) == [60] and list(second.sounding) == [60, 62]
+
+
+def plain_choice(played, logits, limits, temperature, top_p, number):
+    """What sampling means, written out plainly and slowly."""
+    pressable = {p for p in range(limits.lowest, limits.highest + 1) if limits.classes[p % 12] and p not in played.sounding}
+    pressable = pressable if len(played.sounding) < limits.notes_at_once else set()
+    after_velocity = played.last_kind == VELOCITY
+    silence = 300 - (played.step - played.silent_since) if pressable and not played.sounding else 100
+
+    def allowed(event):
+        kind, value = MAGENTA.describe(event)
+        if kind == NOTE_OFF:
+            return not after_velocity and played.sounding.get(value, played.step) < played.step
+        return value in pressable if kind == NOTE_ON else not after_velocity and (bool(pressable) if kind == VELOCITY else value <= silence)
+
+    chances = {event: float(np.exp(np.float64(logits[event]) / temperature)) for event in range(MAGENTA.events) if allowed(event)}
+    kept, total, least = {}, 0.0, top_p * sum(chances.values())
+    for event in sorted(chances, key=lambda event: -chances[event]):
+        if total < least:
+            kept[event] = chances[event]
+            total += chances[event]
+    number *= total
+    for event in sorted(kept):
+        number -= kept[event]
+        if number < 0:
+            return event
+    return max(kept)
+
+
+@pytest.mark.parametrize(("temperature", "top_p"), [(1.0, 0.9), (1.7, 0.6), (0.8, 1 - 1e-12)])
+def test_a_seed_chooses_what_the_plain_definition_does(temperature, top_p):
+    limits = Limits(40, 80, tuple(index in (0, 2, 4, 5, 7, 9, 11) for index in range(12)), 4, 1.0)
+    random, played = np.random.default_rng(0), Hands(MAGENTA)
+    for index in range(600):
+        logits = (random.normal(size=MAGENTA.events) * 2).astype(np.float32)
+        event = played.due_release(limits)
+        if event is None:
+            number = uniform(7, index)
+            event = choose(probabilities(logits, played.allowed(limits), temperature, top_p), number)
+            assert event == plain_choice(played, logits, limits, temperature, top_p, number)
+        played.follow(event)
