@@ -3,7 +3,7 @@
 - ``player``: what became of the player's own messages, all of which must come back once, in order and ``unchanged``. ``passed_on``: how
   long that took, both ways through JACK included (``perf-bench live`` says what perf-live adds to a bare echo).
 - ``partner``: it plays on a channel of its own, by which its notes are told apart. A note is ``too_long`` when it lasts longer than the
-  limit on a note and the longest time shift, after which it looks again. ``struck_twice``: notes that begin while they sound.
+  limit on a note. ``struck_twice``: notes that begin while they sound.
 - Both are followed to the end of perf-live, so that what it releases then counts; ``stuck`` is what sounds even after that.
 - Memory of perf-live: when ready, after the first sixth of the time (everything that playing needs is there by then), and at the end.
 
@@ -32,7 +32,6 @@ from engine.ledger import NoteLedger
 from models.performance_rnn.sampling import Limits
 
 PARTNERS_CHANNEL = 2  # as users count, from one; the player's is 1
-LONGEST_SHIFT_S = 1.0
 SLACK_S = 0.05  # of the way to us: a note's end may take longer than its beginning
 DRAIN_S = 0.3  # for what perf-live sends when it ends
 CHECK_EVERY_MESSAGES = 100
@@ -152,11 +151,11 @@ def describe_partner(received: Received) -> Partner:
         ledger.observe(message)
         most = max(most, ledger.sounding)
     seconds = (received[-1][0] - received[0][0]) / NS_PER_S if received else 0.0
-    limit_s = limits.longest_note_s + LONGEST_SHIFT_S + SLACK_S
+    limit_s = limits.longest_note_s + SLACK_S
     return Partner(
         notes,
         round(notes / seconds, 1) if seconds else 0.0,
-        round(max(lengths_s), 3),
+        round(max(lengths_s, default=0.0), 3),
         sum(length_s > limit_s for length_s in lengths_s),
         most,
         too_many,
