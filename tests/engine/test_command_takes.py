@@ -99,6 +99,14 @@ def test_overlapping_equal_pitches_leave_nothing_sounding(perf_render: Command) 
         assert_whole(name)
 
 
+def test_a_long_primer_is_heard_once_for_all_takes(perf_render: Command) -> None:
+    notes = [(n * 50 * MS, n * 50 * MS + 40 * MS, 40 + n % 50) for n in range(3000)]
+    write_midi_file("take.mid", [event for on, off, p in notes for event in (Event(on, note_on(0, p, 70)), Event(off, note_off(0, p)))])
+    assert perf_render("--primer", "take.mid", "-o", "takes", "--seconds", 1, "--takes", 3, *PERFORMER).status == 0
+    assert perf_render("--primer", "take.mid", "-o", "alone.mid", "--seconds", 1, "--seed", 2, *PERFORMER).status == 0
+    assert Path("takes/take_2.mid").read_bytes() == Path("alone.mid").read_bytes()
+
+
 def test_refusals(perf_render: Command) -> None:
     said = ("--seconds", 1, *PERFORMER)
     assert_refused(perf_render("-o", "out.mid", "--takes", 2, *said), 2, "'out.mid' is one file, and there are 2 takes; give a folder")

@@ -123,18 +123,20 @@ def test_copies_are_apart():
     assert list(first.sounding) == [60] and list(second.sounding) == [60, 62]
 
 
-def plain_choice(played, logits, limits, temperature, top_p, number):
+def plain_choice(played, logits, limits, temperature, top_p, times):
     """What sampling means, written out plainly and slowly."""
     pressable = {p for p in range(limits.lowest, limits.highest + 1) if limits.classes[p % 12] and p not in played.sounding}
     pressable = pressable if len(played.sounding) < limits.notes_at_once else set()
     after_velocity = played.last_kind == VELOCITY
-    silence = 300 - (played.step - played.silent_since) if pressable and not played.sounding else 100
+    longest = min([100 * limits.longest_note_s - (played.step - onset) for onset in played.sounding.values()], default=100)
+    if pressable and not played.sounding:
+        longest = 100 * limits.longest_silence_s - (played.step - played.silent_since)
 
     def allowed(event):
         kind, value = MAGENTA.describe(event)
         if kind == NOTE_OFF:
             return not after_velocity and played.sounding.get(value, played.step) < played.step
-        return value in pressable if kind == NOTE_ON else not after_velocity and (bool(pressable) if kind == VELOCITY else value <= silence)
+        return value in pressable if kind == NOTE_ON else not after_velocity and (bool(pressable) if kind == VELOCITY else value <= longest)
 
     chances = {event: float(np.exp(np.float64(logits[event]) / temperature)) for event in range(MAGENTA.events) if allowed(event)}
     kept, total, least = {}, 0.0, top_p * sum(chances.values())
@@ -142,12 +144,7 @@ def plain_choice(played, logits, limits, temperature, top_p, number):
         if total < least:
             kept[event] = chances[event]
             total += chances[event]
-    number *= total
-    for event in sorted(kept):
-        number -= kept[event]
-        if number < 0:
-            return event
-    return max(kept)
+    return min(kept, key=lambda event: times[event] / kept[event])
 
 
 @pytest.mark.parametrize(("temperature", "top_p"), [(1.0, 0.9), (1.7, 0.6), (0.8, 1 - 1e-12)])
@@ -158,7 +155,7 @@ def test_a_seed_chooses_what_the_plain_definition_does(temperature, top_p):
         logits = (random.normal(size=MAGENTA.events) * 2).astype(np.float32)
         event = played.due_release(limits)
         if event is None:
-            number = uniform(7, index)
-            event = choose(probabilities(logits, played.allowed(limits), temperature, top_p), number)
-            assert event == plain_choice(played, logits, limits, temperature, top_p, number)
+            times = race(7, index, MAGENTA.events)
+            event = choose(probabilities(logits, played.allowed(limits), temperature, top_p), times)
+            assert event == plain_choice(played, logits, limits, temperature, top_p, times)
         played.follow(event)
