@@ -5,6 +5,7 @@ or the velocity of the notes that follow (32). The paper's vocabulary has steps 
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -22,7 +23,7 @@ HISTOGRAM_PRIOR = 0.01
 PITCH_CLASSES = 12
 WISH_VALUES = DENSITY_BINS + PITCH_CLASSES + 2  # and a flag for each: whether it is known
 CONTROLS = WISH_VALUES + PITCHES  # what sounds stands beside them
-SOUNDS_FADE_S, SOUNDS_LEAST = 1.0, 0.25
+SOUNDS_FADE_S, SOUNDS_LEAST, SOUNDS_FOR_S = 1.0, 0.25, 16.0  # after which a note is hardly less present
 
 # partitura's field names; onsets and durations in steps
 STEP_NOTE_DTYPE = np.dtype([("onset_step", "i8"), ("duration_step", "i8"), ("pitch", "i4"), ("velocity", "i4")])
@@ -55,6 +56,12 @@ class EventCodec:
     @property
     def step_s(self) -> float:
         return 1 / self.steps_per_second
+
+    @cached_property
+    def fading(self) -> list[float]:
+        """How present a note is that has sounded for 0, 1, ... steps: from 1 down to a quarter, as a piano's tones die away."""
+        seconds = np.arange(round(SOUNDS_FOR_S * self.steps_per_second) + 1) * self.step_s
+        return (SOUNDS_LEAST + (1 - SOUNDS_LEAST) * np.exp(-seconds / SOUNDS_FADE_S)).tolist()
 
     def describe(self, event: int) -> tuple[int, int]:
         """Return what an event is, and of which pitch, how many steps, or which velocity. Raises ValueError outside the vocabulary."""
@@ -142,7 +149,7 @@ class EventCodec:
         return table[table["duration_sec"] > 0]
 
     def sounding(self, events: np.ndarray) -> np.ndarray:
-        """Return (events, 128) float32 what sounds before each event: 0 for a key that is up, else ``loudness_left`` of the note."""
+        """Return (events, 128) float32 what sounds before each event: 0 for a key that is up, else how present its note is (``fading``)."""
         off, on = (events >= PITCHES * NOTE_OFF) & (events < self.first_shift), events < PITCHES
         at = np.append(self.steps_before(events), 0)
         last = np.zeros((len(events) + 1, PITCHES), np.int32)  # by pitch, the place after the last event that pressed or let go its key
@@ -150,7 +157,8 @@ class EventCodec:
         last[changed + 1, events[changed] % PITCHES] = changed + 1
         last = np.maximum.accumulate(last[:-1], axis=0)
         onset = np.concatenate(([-1], np.where(on, at[:-1], -1)))[last]  # -1: up
-        return np.where(onset >= 0, loudness_left((at[:-1, None] - onset) * self.step_s), 0).astype(np.float32)
+        lasted = np.minimum(at[:-1, None] - onset, len(self.fading) - 1)
+        return np.where(onset >= 0, np.array(self.fading, np.float32)[lasted], 0)
 
     def density(self, steps: np.ndarray, at: np.ndarray) -> np.ndarray:
         """Return the notes a second that begin within 3 s from each step of ``at`` on; the window is cut where the notes end."""
@@ -186,11 +194,6 @@ def velocity_bin(velocity: np.ndarray) -> np.ndarray:
 def bin_velocity(index: int) -> int:
     """Return the velocity in the middle of a bin: 2, 6, ... 126."""
     return VELOCITIES_PER_BIN * index + 2
-
-
-def loudness_left(seconds: np.ndarray) -> np.ndarray:
-    """Return how present notes are that have sounded for ``seconds``: from 1 down to a quarter, as a piano's tones die away."""
-    return SOUNDS_LEAST + (1 - SOUNDS_LEAST) * np.exp(-seconds / SOUNDS_FADE_S)
 
 
 def describe_controls(

@@ -14,13 +14,11 @@ from models.performance_rnn.representation import (
     VELOCITY,
     VELOCITY_BINS,
     EventCodec,
-    loudness_left,
 )
 
 SYSTEM = "performance-rnn"
 
-_MASK = (1 << 64) - 1
-_GOLDEN = 0x9E3779B97F4A7C15
+COUNTER_BITS = 64  # within an event's numbers
 _NEVER = np.float32(-np.inf)
 
 
@@ -28,17 +26,10 @@ def race(seed: int, index: int, count: int) -> np.ndarray:
     """Return (count,) how long each class takes to arrive, exponentially distributed, for the event ``index`` of ``seed``: the same
     whatever was decided before, or withdrawn.
 
-    SplitMix64 (Steele, Lea and Flood 2014), begun anew for each event.
+    Philox (Salmon et al. 2011), whose numbers are a function of a key and a counter.
     """
-    begin = _mix(np.array([seed * 0xD1342543DE82EF95 + (index + 1) * _GOLDEN & _MASK], np.uint64))
-    mixed = _mix(begin + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(_GOLDEN))
-    return -np.log(((mixed >> np.uint64(11)).astype(np.float64) + 0.5) / (1 << 53))
-
-
-def _mix(values: np.ndarray) -> np.ndarray:
-    values = (values ^ values >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ values >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
-    return values ^ values >> np.uint64(31)
+    numbers = np.random.Philox(key=seed, counter=index << COUNTER_BITS).random_raw(count)
+    return -np.log(((numbers >> 11) + 0.5) * 2.0**-53)
 
 
 def probabilities(logits: np.ndarray, allowed: np.ndarray, temperature: float, top_p: float) -> np.ndarray:
@@ -124,8 +115,8 @@ class Hands:
         """Return (128,) what sounds, as ``EventCodec.sounding`` has it."""
         present = np.zeros(PITCHES, np.float32)
         if self.sounding:
-            onsets = np.array(list(self.sounding.values()))
-            present[list(self.sounding)] = loudness_left((self.step - onsets) * self.codec.step_s)
+            fading = self.codec.fading
+            present[list(self.sounding)] = [fading[min(self.step - onset, len(fading) - 1)] for onset in self.sounding.values()]
         return present
 
     def due_release(self, limits: Limits) -> int | None:
