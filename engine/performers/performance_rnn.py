@@ -60,10 +60,10 @@ class PerformanceRNNPerformer:
     latency_ns = 0
 
     def __init__(self, model: Model):
-        self._model = model
+        self.model = model
 
     def create_stream(self, seed: int, controls: Mapping[str, float]) -> "PerformanceRNNStream":
-        return PerformanceRNNStream(self._model, seed, controls)
+        return PerformanceRNNStream(self.model, seed, controls)
 
 
 def load_performer(model: Path | None, lookahead_s: float | None) -> PerformanceRNNPerformer:

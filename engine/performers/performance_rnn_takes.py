@@ -136,7 +136,7 @@ class TakeStream(PassthroughStream):
 
 def create_listener(performer: PerformanceRNNPerformer, controls: Mapping[str, float]) -> Listener:
     """Return a stream of ``performer`` that only listens."""
-    return Listener(performer._model, 0, controls)
+    return Listener(performer.model, 0, controls)
 
 
 def without_primer(primer: MidiTimeline, take: Sequence[Event], begin_ns: int) -> tuple[MidiTimeline, list[Event]]:
