@@ -30,7 +30,8 @@ def _dexter(model: Path | None) -> Renderer:
     def render(score: Score, seed: int | None, controls: Mapping[str, float]) -> Performed:
         temperature = {"temperature": 0.0 if seed is None else 1.0}
         settings = sampling_settings(with_defaults(CONTROLS, temperature | dict(controls)))
-        columns = perform(dexter.sampler(score, seed or 0), settings, len(score.notes))
-        return decode_performance(score.notes, denormalise(columns, score_columns(score)))
+        columns = score_columns(score)
+        performed = perform(dexter.sampler(score, seed or 0, columns=columns), settings, len(score.notes))
+        return decode_performance(score.notes, denormalise(performed, columns))
 
     return render
