@@ -20,6 +20,7 @@ ARTICULATIONS = {
     "accent": "accent",
     "strong-accent": "marcato",
 }
+WORDS_FOR_DYNAMICS = {"pianissimo": "pp", "piano": "p", "mezzopiano": "mp", "mezzoforte": "mf", "forte": "f", "fortissimo": "ff"}
 # MusicXML's name -> the ornament that is played for it, where that has another name
 ORNAMENT_KINDS = {name: name for name in ORNAMENTS} | {"trill-mark": "trill", "shake": "trill", "vertical-turn": "turn"}
 
@@ -74,6 +75,7 @@ def _mark_dynamics(rows: np.ndarray, times: np.ndarray, part: Any) -> None:
 
 def _dynamic_level(text: str) -> int:
     """Return 1 (ppp) to 8 (fff) for a dynamic mark, 0 for anything else."""
+    text = WORDS_FOR_DYNAMICS.get(text, text)
     if text in DYNAMICS:
         return DYNAMICS.index(text) + 1
     if len(text) > 3 and set(text) in ({"p"}, {"f"}):

@@ -1,12 +1,18 @@
-"""MusicXML as partitura can take it, and what it leaves out: scores written measure by measure, and arpeggio signs."""
+"""MusicXML as partitura can take it, and what it leaves out: scores written measure by measure, dynamics in words, and arpeggio signs."""
 
 import io
+import re
 import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 # part id -> index of a note among all <note> elements of the part -> 1 for a chord rolled upwards, -1 for one rolled downwards
 Arpeggios = dict[str, dict[int, int]]
+
+
+_LEVEL = re.compile(r"(?<!\w)(p{1,4}|mp|mf|f{1,4}|f?fp|s?fp|sf{1,2}z?|rfz?|pfz)(?!\w)")
+_SUDDEN = {"ffp": "fp", "sff": "sf", "sffz": "sfz", "pfz": "sfz"}  # signs that have no element of their own
+_DASHES = re.compile(r"[\s\-–_]*[\-–_]\s*$")  # that show how far a word reaches
 
 
 class MusicXML(NamedTuple):
@@ -23,8 +29,10 @@ def open_musicxml(path: Path) -> MusicXML:
     parser = etree.XMLParser(resolve_entities=False, huge_tree=False, no_network=True)
     data = _uncompressed(path)
     root = etree.fromstring(data, parser)
-    if root.tag == "score-timewise":
+    timewise = root.tag == "score-timewise"
+    if timewise:
         _make_partwise(root)
+    if _spell_out_dynamics(root) or timewise:
         data = etree.tostring(root, encoding="utf-8", xml_declaration=True)
     return MusicXML(io.BytesIO(data), _arpeggios(root))
 
@@ -57,6 +65,28 @@ def _make_partwise(root: Any) -> None:
         root.remove(measure)
     root.extend(parts.values())
     root.tag = "score-partwise"
+
+
+def _spell_out_dynamics(root: Any) -> bool:
+    """Turn dynamics that are written as text ("cresc.", "sempre ff") into dynamics and words, in place; say whether there were any.
+
+    Notation programs write them so, and partitura reads none of them.
+    """
+    texts = list(root.iter("other-dynamics"))
+    for element in texts:
+        place = element.getparent().getparent()  # direction-type, or notations
+        text = _DASHES.sub("", (element.text or "").strip(" []()"))
+        level = _LEVEL.search(text)
+        if level:
+            element.tag, element.text = _SUDDEN.get(level[0], level[0]), None
+        else:
+            element.getparent().remove(element)
+        if place.tag == "direction-type" and (words := _LEVEL.sub("", text).strip()):
+            typed = place.makeelement("direction-type", {})
+            typed.append(place.makeelement("words", {}))
+            typed[0].text = words
+            place.addnext(typed)
+    return bool(texts)
 
 
 def _arpeggios(root: Any) -> Arpeggios:

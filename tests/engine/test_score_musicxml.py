@@ -1,11 +1,11 @@
-"""MusicXML as partitura can take it: timewise scores, and arpeggio signs, which it leaves out."""
+"""MusicXML as partitura can take it: timewise scores, and what it leaves out: arpeggio signs, dynamics in words."""
 
 import re
 import zipfile
 
 import numpy as np
 import pytest
-from score_fixtures import attributes, musicxml, note
+from score_fixtures import attributes, direction, musicxml, note
 
 from engine.errors import PerfLiveError
 from engine.score_file import read_score
@@ -84,3 +84,25 @@ def test_arpeggio_signs_reach_their_notes_in_every_repeat_and_part(read):
         for row, sign in zip(score.notes, score.markings["arpeggio"], strict=True)
     }
     assert signs == {(1, 60): 1, (1, 64): 1, (2, 67): 0, (2, 48): -1, (4, 60): 1, (4, 64): 1, (5, 67): 0, (5, 48): -1}
+
+
+def written(text):
+    return direction(f"<dynamics><other-dynamics>{text}</other-dynamics></dynamics>")
+
+
+def test_dynamics_in_words_are_dynamics(read):
+    content = attributes() + written("f con fuoco") + note("C", 4) + written("cresc.  -  -  -") + note("D", 4) + note("E", 4)
+    content += written("sempre ff") + note("F", 4)
+    second = written("[sf]") + note("G", 4) + written("più p") + note("A", 4) + written("poco dim.") + note("B", 4)
+    score = read(musicxml([content, second + written("ffp") + note("C", 4)]))
+    marks = score.markings
+    assert marks["dynamic"].tolist() == [6, 6, 6, 7, 7, 3, 3, 3]
+    assert marks["hairpin"].tolist() == [0, 1, 1, 0, 0, 0, -1, 0]
+    assert marks["sudden_accent"].tolist() == [False, False, False, False, True, False, False, True]
+    assert marks["hairpin_position"].tolist() == [0, 0, 0.5, 0, 0, 0, 0, 0]
+    assert [word.text for word in score.words] == ["con fuoco", "sempre", "più"]
+
+
+def test_a_word_for_a_level_is_that_level(read):
+    words = [direction(f"<words>{word}</words>") + note("C", 4) for word in ("piano", "sempre più forte", "sotto voce", "pp")]
+    assert read(musicxml([attributes() + "".join(words)])).markings["dynamic"].tolist() == [3, 6, 6, 2]
