@@ -6,7 +6,9 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from models.performance_rnn.representation import CONTROLS, EventCodec
+from models.performance_rnn.representation import CONTROLS, PITCHES, WISH_VALUES, EventCodec
+
+IMPOSSIBLE = -20.0  # a recording's rounded times allow what hands do not once in a while, so it is not infinite
 
 
 class PerformanceRNNConfig(BaseModel):
@@ -59,4 +61,14 @@ class PerformanceRNN(nn.Module):
         """Take events [B, T] and controls [B, T, 150] of the events after them; return logits [B, T, events] and the state after."""
         described = torch.cat((self.embedding(event), controls), -1)
         outputs, (hidden, cell) = self.lstm(described, (hidden, cell))
-        return self.output(outputs), hidden, cell
+        return self.output(outputs) + impossible(controls, self.config.codec.events), hidden, cell
+
+
+def impossible(controls: Tensor, events: int) -> Tensor:
+    """Return what to add to logits [..., events], given controls [..., 150]: no key that is down is pressed, none that is up is let go.
+
+    Left to itself a network gives half of all releases to keys that are up, and learns slowly where they belong.
+    """
+    down = controls[..., WISH_VALUES:] > 0
+    others = torch.zeros_like(controls[..., :1]).expand(*controls.shape[:-1], events - 2 * PITCHES)
+    return torch.cat((down * IMPOSSIBLE, ~down * IMPOSSIBLE, others), -1)

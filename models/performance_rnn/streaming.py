@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.performance_rnn.network import PerformanceRNN
+from models.performance_rnn.network import PerformanceRNN, impossible
 from models.performance_rnn.representation import CONTROLS
 
 OPSET = 20
@@ -48,7 +48,8 @@ class StreamingPerformanceRNN(nn.Module):
             values, *state = layer(values, hidden[index : index + 1], cell[index : index + 1])
             states.append(state)
         next_hidden, next_cell = (torch.cat(parts)[..., :-BOUNDS] for parts in zip(*states, strict=True))
-        return values @ self.output_weight + self.network.output.bias, next_hidden, next_cell
+        logits = values @ self.output_weight + self.network.output.bias
+        return logits + impossible(controls, logits.shape[-1]), next_hidden, next_cell
 
 
 class _OnnxLayer(nn.Module):
