@@ -25,7 +25,7 @@ from models.dexter.representation import PERFORMANCE_COLUMNS, REPRESENTATION_VER
 from training.datasets.aligned import AlignedPerformance, Alignment, asap_alignments, load_aligned
 from training.datasets.asap import Split
 
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 LEAST_MATCHED = 0.9  # of the notes of a MIDI score; others are of another edition
 SAME_POSITION_QUARTERS = 1 / 32
 
