@@ -88,9 +88,12 @@ def render_score(job: Job, setup: options.Setup, score_options: ScoreOptions, so
             return ScorePictureSink(path, piece, stream, title, human)
         return _open_sink(path, piece.timeline, title, sound_font)
 
-    with _opened(job, open_sink) as sinks:
-        engine = setup.create_score_engine(performance, ConductedSource(stream, clock), sinks, clock, keep_incomplete=False)
-    return replace(_run(engine), notes=stream.notes)
+    try:
+        with _opened(job, open_sink) as sinks:
+            engine = setup.create_score_engine(performance, ConductedSource(stream, clock), sinks, clock, keep_incomplete=False)
+        return replace(_run(engine), notes=stream.notes)
+    finally:
+        stream.supply.close()  # else an interrupted command would wait for windows that nobody plays
 
 
 @contextmanager
