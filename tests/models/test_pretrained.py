@@ -7,6 +7,8 @@ from engine.model import Model
 from engine.performers.velocity import LOOKAHEAD_SYSTEM, MEMORY_SYSTEM, SYSTEM
 from models.dexter import representation as dexter
 from models.dexter.features import FEATURES
+from models.performance_rnn import representation as performance_rnn
+from models.performance_rnn import sampling
 from models.pretrained import pretrained
 from models.velocity_transformer import representation as velocity
 
@@ -17,6 +19,7 @@ SHIPPED = {
     "velocity_lookahead.onnx": (LOOKAHEAD_SYSTEM, velocity.REPRESENTATION_VERSION),
     "dexter_mean.onnx": ("dexter-mean", dexter.REPRESENTATION_VERSION),
     "dexter_denoise.onnx": ("dexter-denoise", dexter.REPRESENTATION_VERSION),
+    "performance_rnn.onnx": (sampling.SYSTEM, performance_rnn.REPRESENTATION_VERSION),
 }
 
 
@@ -33,7 +36,7 @@ def test_nothing_else_ships():
 def test_the_card_states_data_licence_and_figures(name):
     card = pretrained(name.replace("_memory", "")).with_suffix(".md").read_text(encoding="utf-8")
     contract = contract_of(name)
-    figure = "absolute error" if name.startswith("velocity") else "correlation"
+    figure = {"velocity": "absolute error", "dexter": "correlation", "performance": "nats an event"}[name.split("_")[0].split(".")[0]]
     for word in (contract.licence, "(n)ASAP", figure, "human", contract.configuration_hash):
         assert word in card
 
