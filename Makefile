@@ -36,9 +36,11 @@ demo: $(VENV)/.runtime
 	$(BIN)/perf-live --in $(EXAMPLE) --out $(DEMO)/live.mid
 	$(BIN)/perf-render $(EXAMPLE) -o $(DEMO)/as_a_score.mid --performer dexter
 	$(BIN)/perf-render $(EXAMPLE) -o $(DEMO)/as_a_score.png --performer dexter
+	$(BIN)/perf-render --primer $(EXAMPLE) -o $(DEMO)/improvised.mid --performer performance-rnn --seconds 30
 	@if .ci/system-packages sound; then \
 		set -x; $(BIN)/perf-render $(EXAMPLE) -o $(DEMO)/performed.wav; \
 		$(BIN)/perf-render $(EXAMPLE) -o $(DEMO)/as_a_score.wav --performer dexter; \
+		$(BIN)/perf-render --primer $(EXAMPLE) -o $(DEMO)/improvised.wav --performer performance-rnn --seconds 30; \
 		$(BIN)/perf-render $(EXAMPLE) -o $(DEMO)/as_written.wav --performer passthrough; fi
 	@cmp $(DEMO)/performed.mid $(DEMO)/live.mid && echo "live.mid equals performed.mid, byte for byte"
 	@echo "Listen to and look at:" && ls -1 $(DEMO)/*
