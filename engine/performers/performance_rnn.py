@@ -23,6 +23,8 @@ from models.pretrained import pretrained
 HORIZON_NS = 500_000_000  # how far ahead of what is due it samples
 RESTED_NS = 100_000_000  # after an input, for so long it samples while nothing is due rather than at stated times
 
+REACTION_NS = 20_000_000  # after an input, so long it plays nothing: time to think of what it plays then
+
 HEARD_TOGETHER = 64
 LONGEST_SILENCE_S = 3  # that it hears: the music that it learned from has no longer ones
 ACTS = ("take_turn", "panic")  # controls that say what to do once
@@ -172,10 +174,14 @@ class PerformanceRNNStream:
         place.unheard = []
 
     def _plan(self) -> None:
-        """Sample one event."""
+        """Sample one event; the first after something came is that it reacts."""
+        improvisation, unheard = self._improvisation, self._place.unheard
         self._catch_up()
-        improvisation = self._improvisation
         before = improvisation.snapshot()
+        if unheard:
+            self._catch_up(unheard[-1][0] + REACTION_NS)
+            self._place.planned.append(Planned(self._time_ns(), None, before))
+            return
         kind, value = improvisation.codec.describe(improvisation.sample(self._wishes))
         note = {NOTE_ON: (value, improvisation.velocity or 64), NOTE_OFF: (value, 0)}.get(kind)
         self._place.planned.append(Planned(self._time_ns(), note, before))
