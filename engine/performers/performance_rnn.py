@@ -21,6 +21,7 @@ from models.performance_rnn.representation import NOTE_OFF, NOTE_ON, PITCHES, bi
 from models.pretrained import pretrained
 
 HORIZON_NS = 500_000_000  # how far ahead of what is due it samples
+SOON_NS = 30_000_000  # what is due so soon is sampled before anything else is done; the rest while there is nothing else to do
 RESTED_NS = 100_000_000  # after an input, for so long it samples while nothing is due rather than at stated times
 
 REACTION_NS = 20_000_000  # after an input, so long it plays nothing: time to think of what it plays then
@@ -198,7 +199,7 @@ class PerformanceRNNStream:
         """Return when the next note that is planned has to be sent on its way or, if that is earlier, the next event has to be sampled."""
         place = self._place
         reach_ns = place.own.reach_ns(place.now_ns)
-        think_ns = place.planned[-1].time_ns - self._ahead_ns() if place.planned else place.now_ns
+        think_ns = place.planned[-1].time_ns - SOON_NS - reach_ns if place.planned else place.now_ns
         if (chosen_ns := next((planned.time_ns for planned in place.planned if planned.note), None)) is None:
             return think_ns
         return min(chosen_ns - reach_ns, max(think_ns, (place.input_ns or 0) + RESTED_NS))
