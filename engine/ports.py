@@ -26,6 +26,7 @@ API_NAMES = {
 }
 JACK_LONGEST_MESSAGE = 16_000  # bytes: for one that does not fit its ring buffer of 16,384 rtmidi waits for ever
 JACK_DRAIN_S = 0.1  # a port that closes takes from its receivers what they have not read yet: several periods of any usual length
+JACK_LAST_PERIOD_S = 0.05  # longer than JACK's thread needs to end the period that it is in
 JACK_SETTLE_S = 0.05  # after connecting: what is sent within the server's next cycles may not arrive
 POLL_S = 0.5  # how often a port that may have gone is looked for
 
@@ -79,8 +80,7 @@ class _Port:
     def close(self) -> None:
         with self._lock:
             self._closed = True
-            self._midi.close_port()
-            self._midi.delete()
+            release(self._midi)
 
 
 class InputPort(_Port):
@@ -171,11 +171,21 @@ def _open(kind: Any, wanted: str, api: str | None, virtual: bool, own_name: str)
                 time.sleep(JACK_SETTLE_S)
         return midi, api, name, virtual
     except rtmidi.RtMidiError as error:
-        midi.delete()
+        release(midi)
         raise PerfLiveError(f"cannot open port {wanted!r}: {error}; close the program that uses it, if there is one") from error
     except PerfLiveError:
-        midi.delete()
+        release(midi)
         raise
+
+
+def release(midi: Any) -> None:
+    """Close the port of an rtmidi client and end the client.
+
+    rtmidi frees an output's buffer before it ends the client, while JACK's thread may be reading it: the pause lets that end.
+    """
+    midi.close_port()
+    time.sleep(JACK_LAST_PERIOD_S)
+    midi.delete()
 
 
 def match_port(wanted: str, names: Sequence[str], direction: str) -> str:

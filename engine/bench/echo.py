@@ -7,6 +7,8 @@ import sys
 
 import rtmidi
 
+from engine.ports import release
+
 CLIENT_NAME = "perf-bench-echo"
 
 
@@ -22,8 +24,7 @@ def main() -> None:
     sys.stdin.read()
     midi_in.cancel_callback()
     for port in (midi_in, midi_out):
-        port.close_port()
-        port.delete()
+        release(port)
 
 
 if __name__ == "__main__":

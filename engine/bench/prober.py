@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import rtmidi
 
-from engine import jack
+from engine import jack, ports
 from engine.bench.programs import PERIOD_FRAMES, RATE_HZ
 from engine.bench.takes import NS_PER_S, Slot
 from engine.errors import PerfLiveError
@@ -58,8 +58,7 @@ class Target:
     def __exit__(self, *_: object) -> None:
         self._synth.cancel_callback()
         for port in (self._synth, self._keys):
-            port.close_port()
-            port.delete()
+            ports.release(port)
 
 
 def play(slots: Sequence[Slot], targets: Sequence[Target], on_pause: Callable[[int], None]) -> None:

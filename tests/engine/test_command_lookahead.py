@@ -16,6 +16,7 @@ from engine.commands.live import app as live_app
 from engine.commands.render import app
 from engine.events import Event, is_note_off, is_note_on, note_off, note_on
 from engine.midi_file import read_midi_file, write_midi_file
+from engine.ports import release
 
 DEXTER = ("--performer", "dexter", "--lookahead")
 PERF_LIVE = "from engine.commands.live import main; main()"
@@ -104,8 +105,7 @@ def test_nothing_is_lost_between_ports(jack_server: str, models: Path) -> None:
     output, _ = process.communicate(timeout=PATIENCE_S)
     synth.cancel_callback()
     for port in (keys, synth):
-        port.close_port()
-        port.delete()
+        release(port)
     assert "60 notes" in output and "windows" in output
     assert [message for message in heard if message[0] >= 0xF0] == [message for message in sent if message[0] >= 0xF0]
     for kind in (is_note_on, is_note_off):

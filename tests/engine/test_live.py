@@ -51,8 +51,7 @@ class Peer:
     def close(self):
         self.synth.cancel_callback()
         for port in (self.keys, self.synth):
-            port.close_port()
-            port.delete()
+            ports.release(port)
 
 
 @pytest.fixture

@@ -93,8 +93,7 @@ def peer(jack_server):
     synth.open_virtual_port("synth")
     yield keys, synth
     for port in (keys, synth):
-        port.close_port()
-        port.delete()
+        ports.release(port)
 
 
 @pytest.mark.jack
