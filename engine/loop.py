@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SWITCH_INTERVAL_S = 0.0005
 CHORD_NS = 10_000_000  # a note that follows another within this belongs to its chord
+REST_NS = 1_000_000  # what a stream does meanwhile may take as long: when something is due sooner, the engine waits for that
 DEADLINE_NS = 10_000_000  # an event that has waited longer is performed in the performer's degraded way
 
 
@@ -143,9 +144,11 @@ class Engine:
         resting = True  # whether the stream may have deferred work
         while not self._stopping:
             self._foresee(self._source.upcoming())
-            until_ns = self._clock.now_ns() if resting else self._next_due_ns()
-            if finished and until_ns is None:
+            due_ns, now_ns = self._next_due_ns(), self._clock.now_ns()
+            if finished and due_ns is None and not resting:
                 return
+            rests = resting and (due_ns is None or due_ns - now_ns > REST_NS)
+            until_ns = now_ns if rests else due_ns
             event = self._source.receive(until_ns)
             if event is not None:
                 self._take_together([event, *self._source.receive_waiting()])
@@ -154,8 +157,8 @@ class Engine:
                 self._sender.put(self._call(self._stream.finish))
                 finished, resting = True, False
             elif not self._stopping and until_ns is not None:
-                self._advance(min(until_ns, self._clock.now_ns()))
-                resting = resting and self._call(self._stream.rest)
+                advanced = self._advance(min(until_ns, self._clock.now_ns()))
+                resting = advanced or (self._call(self._stream.rest) if rests else resting)
             self._sender.send_due()
 
     def _next_due_ns(self) -> int | None:
@@ -211,10 +214,16 @@ class Engine:
     def _is_performed(self, message: bytes) -> bool:
         return is_channel_message(message) and channel_of(message) not in self._bypassed
 
-    def _advance(self, until_ns: int) -> None:
-        """Take from the stream what became certain up to ``until_ns``: step by step, so that it does not matter when we look."""
+    def _advance(self, until_ns: int) -> bool:
+        """Take from the stream what became certain up to ``until_ns``: step by step, so that it does not matter when we look.
+
+        Return whether there was anything.
+        """
+        advanced = False
         while (due_ns := self._call(self._stream.next_due_ns)) is not None and due_ns <= until_ns:
             self._sender.put(self._call(self._stream.advance, due_ns))
+            advanced = True
+        return advanced
 
     def _call(self, method: Callable[..., Any], *arguments: Any) -> Any:
         """Call the stream; what goes wrong inside is a failure of the performer, in one line."""

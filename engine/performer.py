@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from engine.piece import Piece
     from models.dexter.representation import Performed
 
+MOST_SEED = 2**63 - 1  # so that those of many takes after it are still 64 bits
+
 
 class PerformerStream(Protocol):
     """One performance in progress."""

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from engine.configuration import parse_config
+from engine.performer import MOST_SEED
 
 
 def _as_text(value: Any) -> Any:
@@ -21,7 +22,7 @@ class Preset(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     performer: str | None = None
-    seed: Annotated[int, Field(ge=0)] | None = None
+    seed: Annotated[int, Field(ge=0, le=MOST_SEED)] | None = None
     set: dict[str, Annotated[str, BeforeValidator(_as_text)]] = {}  # control: value
     cc: dict[Annotated[int, Field(ge=0, le=119)], str] = {}  # controller number: control
     lookahead: Annotated[float, Field(ge=0)] | None = None  # seconds

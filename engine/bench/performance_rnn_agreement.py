@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.model import Model
 from engine.performers.performance_rnn_improvisation import Improvisation, Voice, Wishes, codec_of, sample_together
-from models.performance_rnn.sampling import Hands, probabilities
+from models.performance_rnn.sampling import Hands, Race, probabilities
 
 DIGITS = 5
 
@@ -43,7 +43,7 @@ def _play(model: Model, float_model: Model, events: int, seed: int) -> tuple[lis
     far its distribution was.
     """
     codec, wishes = codec_of(float_model), Wishes()
-    voice = Voice(seed, Hands(codec), codec.first_velocity - 1)
+    voice = Voice(Race(seed), Hands(codec), codec.first_velocity - 1)
     stepper, float_stepper = model.create_stepper(), float_model.create_stepper()
     played: list[int] = []
     chosen: list[int] = []

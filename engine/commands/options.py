@@ -12,7 +12,7 @@ from engine.clock import Clock
 from engine.controls import Control, parse_controller_map, parse_settings
 from engine.errors import UsageError
 from engine.loop import Engine
-from engine.performer import Performer, ScorePerformer
+from engine.performer import MOST_SEED, Performer, ScorePerformer
 from engine.performers.registry import DEFAULT_PERFORMER, DEFAULT_SCORE_PERFORMER, LOADERS, load_performer
 from engine.sinks import Sink
 from engine.sources import Source
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 _DEFAULTS = f"[default: {DEFAULT_SCORE_PERFORMER} for a score, else {DEFAULT_PERFORMER}]"
 PerformerOption = Annotated[str | None, typer.Option("--performer", help=f"{', '.join(LOADERS)}. {_DEFAULTS}")]
-SeedOption = Annotated[int | None, typer.Option("--seed", min=0, help="The same input and seed give the same performance. [default: 0]")]
+SeedOption = Annotated[
+    int | None, typer.Option("--seed", min=0, max=MOST_SEED, help="The same input and seed give the same performance. [default: 0]")
+]
 SetOption = Annotated[list[str] | None, typer.Option("--set", metavar="CONTROL=VALUE", help="Set a control; repeat for more.")]
 ControllerOption = Annotated[
     list[str] | None, typer.Option("--cc", metavar="NUMBER=CONTROL", help="Let a MIDI controller move a control, as in 1=dynamics.")

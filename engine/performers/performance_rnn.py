@@ -15,7 +15,7 @@ from engine.events import Event, channel_of, is_note_on, note_off, note_on
 from engine.model import Model
 from engine.performers.performance_rnn_controls import CONTROLS, DUET, grid_quarters, wishes_of
 from engine.performers.performance_rnn_ears import Ears
-from engine.performers.performance_rnn_improvisation import Improvisation, open_model
+from engine.performers.performance_rnn_improvisation import Improvisation, Wishes, open_model
 from engine.performers.performance_rnn_notes import OwnNotes
 from models.performance_rnn.representation import NOTE_OFF, NOTE_ON, PITCHES, bin_velocity, velocity_bin
 from models.pretrained import pretrained
@@ -24,7 +24,9 @@ HORIZON_NS = 500_000_000  # how far ahead of what is due it samples
 SOON_NS = 30_000_000  # what is due so soon is sampled before anything else is done; the rest while there is nothing else to do
 RESTED_NS = 100_000_000  # after an input, for so long it samples while nothing is due rather than at stated times
 
-REACTION_NS = 20_000_000  # after an input, so long it plays nothing: time to think of what it plays then
+# What it takes to think, on every machine and clock: a chord that is due sooner is spread by it rather than late by chance.
+REACTION_NS = 16_000_000  # after an input it plays nothing for so long
+THOUGHT_NS = 1_000_000  # for each note that it heard so much longer, and then each event at the earliest so long after the one before
 
 HEARD_TOGETHER = 64
 LONGEST_SILENCE_S = 3  # that it hears: the music that it learned from has no longer ones
@@ -32,7 +34,7 @@ ACTS = ("take_turn", "panic")  # controls that say what to do once
 
 
 class Planned(NamedTuple):
-    """A sampled event: when it ends (a time shift) or is due, its note (pitch, velocity or 0) if it is one, and the state before it."""
+    """A sampled event: when it is due or (a time shift) ends, its note (pitch, velocity or 0) if it is one, and the state before it."""
 
     time_ns: int
     note: tuple[int, int] | None
@@ -46,6 +48,7 @@ class Place:
     origin_ns: int = 0
     now_ns: int = 0  # of the last event that came or left
     input_ns: int | None = None  # of the last that came
+    thought_ns: int = 0  # when it can have thought of the last event planned
     playing: bool = False
     waiting: bool = False  # after a panic, until a key is pressed
     finished: bool = False
@@ -75,6 +78,7 @@ def load_performer(model: Path | None, lookahead_s: float | None) -> Performance
         raise UsageError("--lookahead: the performer 'performance-rnn' answers at once; leave --lookahead out")
     opened = open_model(model or pretrained("performance_rnn.onnx"))
     opened.warm_up()
+    Improvisation(opened, 0).sample(Wishes())  # the first choice of an event takes twenty times as long as those that follow
     return PerformanceRNNPerformer(opened)
 
 
@@ -176,16 +180,23 @@ class PerformanceRNNStream:
 
     def _plan(self) -> None:
         """Sample one event; the first after something came is that it reacts."""
-        improvisation, unheard = self._improvisation, self._place.unheard
+        improvisation, place, reacts_ns = self._improvisation, self._place, self._reacts_ns()
         self._catch_up()
         before = improvisation.snapshot()
-        if unheard:
-            self._catch_up(unheard[-1][0] + REACTION_NS)
-            self._place.planned.append(Planned(self._time_ns(), None, before))
+        if reacts_ns is not None:
+            place.thought_ns = reacts_ns
+            self._catch_up(reacts_ns)
+            place.planned.append(Planned(self._time_ns(), None, before))
             return
         kind, value = improvisation.codec.describe(improvisation.sample(self._wishes))
         note = {NOTE_ON: (value, improvisation.velocity or 64), NOTE_OFF: (value, 0)}.get(kind)
-        self._place.planned.append(Planned(self._time_ns(), note, before))
+        place.thought_ns += THOUGHT_NS
+        place.planned.append(Planned(max(self._time_ns(), place.thought_ns), note, before))
+
+    def _reacts_ns(self) -> int | None:
+        """Return when it reacts to what it has not heard yet, if there is anything."""
+        unheard = self._place.unheard
+        return unheard[-1][0] + REACTION_NS + THOUGHT_NS * sum(len(changes) for _, changes in unheard) if unheard else None
 
     def _time_ns(self) -> int:
         return self._place.origin_ns + self._improvisation.step * self._step_ns
@@ -198,11 +209,19 @@ class PerformanceRNNStream:
     def _next_plan_ns(self) -> int:
         """Return when the next note that is planned has to be sent on its way or, if that is earlier, the next event has to be sampled."""
         place = self._place
-        reach_ns = place.own.reach_ns(place.now_ns)
-        think_ns = place.planned[-1].time_ns - SOON_NS - reach_ns if place.planned else place.now_ns
-        if (chosen_ns := next((planned.time_ns for planned in place.planned if planned.note), None)) is None:
-            return think_ns
-        return min(chosen_ns - reach_ns, max(think_ns, (place.input_ns or 0) + RESTED_NS))
+        reach_ns, rested_ns = place.own.reach_ns(place.now_ns), (place.input_ns or 0) + RESTED_NS
+        chosen_ns = next((planned.time_ns for planned in place.planned if planned.note), None)
+        if chosen_ns is not None:
+            return min(chosen_ns - reach_ns, max(place.planned[-1].time_ns - SOON_NS - reach_ns, rested_ns))
+        next_ns = self._next_thought_ns() - reach_ns
+        return max(next_ns - SOON_NS, min(next_ns, rested_ns))
+
+    def _next_thought_ns(self) -> int:
+        """Return the earliest time that an event which is sampled next may be due."""
+        place, reacts_ns = self._place, self._reacts_ns()
+        if reacts_ns is not None:
+            return reacts_ns
+        return max(place.thought_ns + THOUGHT_NS, place.planned[-1].time_ns if place.planned else place.now_ns)
 
     def _ahead_ns(self) -> int:
         return HORIZON_NS + self._place.own.reach_ns(self._place.now_ns)
@@ -229,7 +248,7 @@ class PerformanceRNNStream:
 
     def _take_turn(self, time_ns: int) -> None:
         self._catch_up(time_ns)
-        self._place.playing, self._place.now_ns = True, time_ns
+        self._place.playing, self._place.now_ns, self._place.thought_ns = True, time_ns, time_ns
 
     def _send(self, now_ns: int) -> list[Event]:
         """Send planned notes on their way as their time comes; return those that are due, as they are played."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.model import Model, Stepper
 from models.performance_rnn.representation import REPRESENTATION_VERSION, WISH_VALUES, EventCodec, describe_controls
-from models.performance_rnn.sampling import SYSTEM, Hands, Limits, choose, probabilities, race
+from models.performance_rnn.sampling import SYSTEM, Hands, Limits, Race, choose, probabilities
 
 CHUNK_EVENTS = 512  # of a primer that the network hears at once
 EVENTS_A_LANE = 1 << 40  # more than any improvisation has
@@ -47,10 +47,10 @@ def codec_of(model: Model) -> EventCodec:
 class Voice:
     """One improvisation but for the network's state: what was last played, what sounds, and the chance that decides what comes.
 
-    ``lane`` tells continuations of the same seed apart. ``log_likelihood`` is of what it chose, in nats.
+    ``lane`` tells continuations of the same race apart. ``log_likelihood`` is of what it chose, in nats.
     """
 
-    seed: int
+    race: Race
     hands: Hands
     last: int
     index: int = 0  # of the next event to be chosen
@@ -62,7 +62,7 @@ class Voice:
         event = self.hands.due_release(wishes.limits)
         if event is None:
             chances = probabilities(logits, self.hands.allowed(wishes.limits), wishes.temperature, wishes.top_p)
-            event = choose(chances, race(self.seed, self.lane * EVENTS_A_LANE + self.index, len(chances)))
+            event = choose(chances, self.race.times(self.lane * EVENTS_A_LANE + self.index, len(chances)))
             self.log_likelihood += math.log(chances[event])
         self.index += 1
         self.follow(event)
@@ -93,7 +93,7 @@ class Improvisation:
     def __init__(self, model: Model, seed: int):
         self.codec = codec_of(model)
         self._stepper = model.create_stepper()
-        self._voice = Voice(seed, Hands(self.codec), self.codec.first_velocity - 1)  # a performance follows the longest time shift
+        self._voice = Voice(Race(seed), Hands(self.codec), self.codec.first_velocity - 1)  # a performance follows the longest time shift
 
     @property
     def step(self) -> int:
@@ -122,7 +122,16 @@ class Improvisation:
             for row, event in zip(controls, chunk.tolist(), strict=True):
                 row[WISH_VALUES:] = self._voice.hands.loudness()
                 self._voice.follow(event, partners)
-            self._stepper.step_chunk({"event": before[:, None], "controls": controls[:, None]})
+            self._hear_chunk(before, controls)
+
+    def _hear_chunk(self, events: np.ndarray, controls: np.ndarray) -> None:
+        """Take events (events,) and what is told with each (events, 150). One alone is soonest heard in a step."""
+        if len(events) > 1:
+            self._stepper.step_chunk({"event": events[:, None], "controls": controls[:, None]})
+            return
+        self._stepper.inputs["event"][0] = events
+        self._stepper.inputs["controls"][0] = controls
+        self._stepper.step()
 
     def snapshot(self) -> Any:
         return self._stepper.snapshot(), self._voice.copy()

@@ -13,6 +13,7 @@ from engine.performers.passthrough import PassthroughPerformer, PassthroughStrea
 from engine.performers.performance_rnn import PerformanceRNNPerformer, PerformanceRNNStream
 from engine.performers.performance_rnn_improvisation import Improvisation, Voice, Wishes, sample_together
 from models.performance_rnn.representation import EventCodec
+from models.performance_rnn.sampling import Race
 
 BRANCHES = 4  # continuations of each beam
 STRETCH_EVENTS = 64  # after which they are compared
@@ -47,7 +48,7 @@ class Listener(PerformanceRNNStream):
         end_ns = self.begin_ns + round(self._controls["seconds"] * 1e9)
         last_step = (end_ns - self._place.origin_ns) // self._step_ns
         stepper = self._model.create_stepper(beams * BRANCHES or len(seeds))
-        voices = [voice.copy(seed=seed) for seed in seeds]
+        voices = [voice.copy(race=Race(seed)) for seed in seeds]
         if beams:
             futures = []
             for each in voices:

@@ -61,6 +61,7 @@ def velocities(path: Path | str) -> list[int]:
         (["--in", PRELUDE, "--out", "out.mid", "--exclude", "17"], ["--exclude '17'", "1 to 16"]),
         (["--in", PRELUDE, "--out", "out.mid", "--preset", "no.yaml"], ["'no.yaml'", "No such file"]),
         (["--in", PRELUDE, "--out", "out.mid", "--seed", "-1"], ["--seed"]),
+        (["--in", PRELUDE, "--out", "out.mid", "--seed", 2**63], ["--seed", str(2**63 - 1)]),
         (["--in", PRELUDE, "--out", "out.mid", "--lookahead", "-1"], ["--lookahead"]),
         (["--in", PRELUDE, "--out", "out.mid", "--loud"], ["--loud"]),
         (["--in", PRELUDE, "--out", "out.mid", "loud"], ["loud"]),

@@ -10,7 +10,7 @@ from engine.events import Event, control_change, note_off, note_on
 from engine.midi_file import MidiTimeline
 from engine.performers.performance_rnn_improvisation import Voice, Wishes, codec_of, open_model, sample_together
 from engine.performers.performance_rnn_takes import BRANCHES, STRETCH_EVENTS, sample_takes, search, without_primer
-from models.performance_rnn.sampling import Hands, probabilities
+from models.performance_rnn.sampling import Hands, Race, probabilities
 
 WISHES = Wishes()
 
@@ -22,7 +22,7 @@ def model(tmp_path_factory):
 
 def voice(model, seed):
     codec = codec_of(model)
-    return Voice(seed, Hands(codec), codec.first_velocity - 1)
+    return Voice(Race(seed), Hands(codec), codec.first_velocity - 1)
 
 
 def log_likelihood(model, events):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.performance_rnn.representation import MAGENTA, NOTE_OFF, NOTE_ON, VELOCITY
-from models.performance_rnn.sampling import Hands, Limits, choose, probabilities, race
+from models.performance_rnn.sampling import Hands, Limits, Race, choose, probabilities
 
 ALL = np.ones(4, bool)
 LOGITS = np.log(np.array([0.1, 0.2, 0.3, 0.4], np.float32))
@@ -12,19 +12,19 @@ REST, LOUD = MAGENTA.first_shift + 99, MAGENTA.first_velocity + 30
 
 
 def test_each_event_of_each_seed_has_its_own_times():
-    times = np.stack([[race(seed, index, 40) for index in range(100)] for seed in range(5)])
+    times = np.stack([[Race(seed).times(index, 40) for index in range(100)] for seed in range(5)])
     numbers = np.exp(-times)
     assert numbers.min() > 0 and numbers.max() < 1 and len(np.unique(numbers)) == numbers.size
     np.testing.assert_allclose(np.histogram(numbers, 10, (0, 1))[0], 2000, atol=180)
     for one, other in ((numbers[0], numbers[1]), (numbers[:, 1:], numbers[:, :-1]), (numbers[..., 1:], numbers[..., :-1])):
         assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.05
-    np.testing.assert_array_equal(race(3, 17, 40), times[3, 17])
+    np.testing.assert_array_equal(Race(3).times(17, 40), times[3, 17])
 
 
 def test_events_are_chosen_by_their_chances_and_small_differences_change_little():
     chances = np.array([0.0, 0.1, 0.6, 0.3])
     nearly = np.array([0.0, 0.101, 0.598, 0.301])
-    chosen = np.array([[choose(each, race(1, index, 4)) for each in (chances, nearly)] for index in range(4000)])
+    chosen = np.array([[choose(each, Race(1).times(index, 4)) for each in (chances, nearly)] for index in range(4000)])
     np.testing.assert_allclose(np.bincount(chosen[:, 0], minlength=4) / 4000, chances, atol=0.02)
     assert (chosen[:, 0] != chosen[:, 1]).mean() < 0.006
     assert choose(np.array([0.0, 1.0, 0.0]), np.array([1e-9, 40.0, 1e-9])) == 1
@@ -155,7 +155,7 @@ def test_a_seed_chooses_what_the_plain_definition_does(temperature, top_p):
         logits = (random.normal(size=MAGENTA.events) * 2).astype(np.float32)
         event = played.due_release(limits)
         if event is None:
-            times = race(7, index, MAGENTA.events)
+            times = Race(7).times(index, MAGENTA.events)
             event = choose(probabilities(logits, played.allowed(limits), temperature, top_p), times)
             assert event == plain_choice(played, logits, limits, temperature, top_p, times)
         played.follow(event)
