@@ -114,7 +114,7 @@ def encode_performance(notes: np.ndarray, performed: Performed) -> tuple[np.ndar
     columns[:, VELOCITY] = np.where(played, performed.velocity / 127, np.nan)
     columns[:, TIMING] = curve.at(notes["onset_quarter"]) - performed.onset_sec
     columns[:, ARTICULATION] = np.log2(np.maximum(performed.duration_sec, SHORTEST_DURATION_S) / _notated_seconds(notes, curve))
-    columns[:, PEDAL:] = _encode_pedal(performed.pedal, _span_edges(notes, curve))[groups]
+    columns[:, PEDAL:] = encode_pedal(performed.pedal, _span_edges(notes, curve))[groups]
     return columns, float(curve.times[0])
 
 
@@ -140,7 +140,7 @@ def decode_performance(notes: np.ndarray, columns: np.ndarray, start_sec: float 
         curve.at(notes["onset_quarter"]) - columns[:, TIMING],
         np.exp2(columns[:, ARTICULATION]) * _notated_seconds(notes, curve),
         np.where(played, velocity, 0).astype(np.int64),
-        _decode_pedal(np.stack([by_anchor(column) for column in range(PEDAL, PEDAL_RETURN + 1)], axis=1), _span_edges(notes, curve)),
+        decode_pedal(np.stack([by_anchor(column) for column in range(PEDAL, PEDAL_RETURN + 1)], axis=1), _span_edges(notes, curve)),
     )
 
 
@@ -189,7 +189,7 @@ def _span_edges(notes: np.ndarray, curve: TempoCurve) -> np.ndarray:
     return np.append(curve.times, curve.at(np.array(max(end, curve.anchors[-1] + LAST_SPAN_QUARTERS))))
 
 
-def _encode_pedal(pedal: Pedal, edges: np.ndarray) -> np.ndarray:
+def encode_pedal(pedal: Pedal, edges: np.ndarray) -> np.ndarray:
     """Return the pedal columns (K, 4) of the spans between ``edges`` (K + 1,)."""
     times, depths = np.asarray(pedal.time_sec, dtype=float), np.asarray(pedal.value) / 127
     at_edges = np.append(0.0, depths)[np.searchsorted(times, edges + SAME_TIME_S, side="right")]
@@ -219,7 +219,7 @@ def _encode_lift(depths: np.ndarray, shares: np.ndarray, after: float) -> tuple[
     return low, shares[lifted[0]] if low < depths[0] else 0.0, shares[risen[-1]] if after > low and len(risen) else 1.0
 
 
-def _decode_pedal(encoded: np.ndarray, edges: np.ndarray) -> Pedal:
+def decode_pedal(encoded: np.ndarray, edges: np.ndarray) -> Pedal:
     """Return the steps that ``encoded`` (K, 4) describes, without those that change nothing; up from the last edge on."""
     encoded = np.clip(encoded, 0, 1)
     depth, between, change, back = encoded.T

@@ -1,0 +1,101 @@
+"""The tempo at an onset, from the onsets before it: SPMuple's local window; and the tempos of bars, beats and single onsets. NumPy only.
+
+Tempos are quarters a minute, of the tempo field's values. Source: vocabulary.py's.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+
+from models.score_performer.vocabulary import FIELDS, SLOWEST_TEMPO, TEMPO, to_tokens, to_values
+
+WINDOW_S = 8.0
+LEAST_DISTANCE_S = 0.5  # nearer onsets say more of their notes' timing than of the tempo
+LEAST_ONSETS = 8  # further ones are asked when the window has fewer
+REACH_S = 4 * WINDOW_S
+DEFAULT_TEMPO = 120.0  # of a performance with a single onset
+FASTEST_TEMPO = float(FIELDS[TEMPO].values[-1])
+
+OnsetPair = tuple[float, float]  # quarters, seconds
+
+
+class LocalTempo:
+    """Follows a performance and says after each onset with which tempo the next one is expected.
+
+    Recent onsets weigh more: what lies d seconds back weighs 1 - d / (D + 0.01), D the furthest. The first second has the initial tempo.
+    After a silence in which all onsets go out of reach the tempo stays; the paper asks all onsets then, and would have to keep them.
+    """
+
+    def __init__(self, initial_tempo: float):
+        self.tempo = nearest_tempo(initial_tempo)
+        self._start_s: float | None = None
+        self._pairs: deque[OnsetPair] = deque()
+
+    def add(self, quarter: float, time_s: float) -> float:
+        """Pass an onset, later than those before, and return the tempo from then on."""
+        if self._start_s is None:
+            # An onset a quarter earlier, at the initial tempo. The paper's is a tick earlier, which says nothing.
+            self._start_s = time_s
+            self._pairs.append((quarter - 1, time_s - 60 / self.tempo))
+        if time_s - self._start_s >= 2 * LEAST_DISTANCE_S:
+            chosen = self._window(quarter, time_s)
+            if chosen:
+                self.tempo = nearest_tempo(weighted_tempo(chosen))
+        self._pairs.append((quarter, time_s))
+        while time_s - self._pairs[0][1] > REACH_S:
+            self._pairs.popleft()
+        return self.tempo
+
+    def _window(self, quarter: float, time_s: float) -> list[OnsetPair]:
+        """Return how far back the onsets of the window lie, the latest first."""
+        chosen: list[OnsetPair] = []
+        for earlier_quarter, earlier_s in reversed(self._pairs):
+            elapsed_s = time_s - earlier_s
+            if elapsed_s > REACH_S or elapsed_s > WINDOW_S and len(chosen) >= LEAST_ONSETS:
+                break
+            if elapsed_s >= LEAST_DISTANCE_S:
+                chosen.append((quarter - earlier_quarter, elapsed_s))
+        return chosen
+
+
+def weighted_tempo(elapsed: Sequence[OnsetPair]) -> float:
+    """Return the tempo of spans that all begin or all end at one onset; shorter ones weigh more. Spans last more than 0 s."""
+    furthest_s = max(seconds for _, seconds in elapsed) + 0.01
+    weights = [1 - seconds / furthest_s for _, seconds in elapsed]
+    tempos = [60 * quarters / seconds for quarters, seconds in elapsed]
+    mean = sum(weight * tempo for weight, tempo in zip(weights, tempos, strict=True)) / sum(weights)
+    return max(SLOWEST_TEMPO, mean)
+
+
+def nearest_tempo(tempo: float) -> float:
+    """Return the value of the tempo field nearest to ``tempo``."""
+    return float(to_values(TEMPO, to_tokens(TEMPO, np.array(tempo))))
+
+
+def initial_tempo(quarters: np.ndarray, times_s: np.ndarray) -> float:
+    """Return the tempo with which a performance begins, of its onsets (K,): the weighted one of the first 32 s, or of the first onsets."""
+    elapsed_s, elapsed_quarters = times_s[1:] - times_s[0], quarters[1:] - quarters[0]
+    near = elapsed_s <= REACH_S
+    if near.sum() < LEAST_ONSETS:
+        near = np.arange(len(elapsed_s)) < LEAST_ONSETS
+    for least_s in (LEAST_DISTANCE_S, 0.0):
+        chosen = near & (elapsed_s > least_s)
+        if chosen.any():
+            return nearest_tempo(weighted_tempo(list(zip(elapsed_quarters[chosen].tolist(), elapsed_s[chosen].tolist(), strict=True))))
+    return DEFAULT_TEMPO
+
+
+def group_tempos(quarters: np.ndarray, times_s: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Return the tempo of each onset (K,), its group's (K,) ascending: from the group's first onset to the next group's first.
+
+    The last group's is that of its own onsets, if they are several, or of the group before it.
+    """
+    first = np.flatnonzero(np.diff(groups, prepend=groups[0] - 1))
+    edges = np.append(first, len(groups) - 1)
+    spans, seconds = np.diff(quarters[edges]), np.diff(times_s[edges])
+    tempos = np.divide(60 * spans, seconds, out=np.full(len(spans), FASTEST_TEMPO), where=seconds > 0)
+    if spans[-1] <= 0:
+        tempos[-1] = tempos[-2] if len(tempos) > 1 else DEFAULT_TEMPO
+    tempos = to_values(TEMPO, to_tokens(TEMPO, tempos))
+    return tempos[np.searchsorted(first, np.arange(len(groups)), side="right") - 1]
