@@ -1,0 +1,79 @@
+"""Aligned performances as ScorePerformer's tokens, and what these keep of them."""
+
+import numpy as np
+import pytest
+
+from engine.score import MARKING_DTYPE, MEASURE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE, Score
+from models.dexter.representation import Pedal
+from models.score_performer.vocabulary import TEMPO, VELOCITY, to_values
+from tests.dexter_pieces import made_up_notes
+from training.datasets.aligned import PERFORMED_DTYPE, AlignedPerformance
+from training.datasets.performances import PEDAL_DTYPE
+from training.score_performer_pieces import performed_notes, score_tokens
+from training.score_performer_round_trip import depth_at, round_trip
+
+
+def made_up_score(count, seed=0, tempos=((0.0, 80.0), (8.0, 120.0))):
+    notes = made_up_notes(count, seed)
+    measures = np.array([(4.0 * k, 4.0, k + 1) for k in range(int(notes["onset_quarter"].max() // 4) + 1)], MEASURE_DTYPE)
+    signatures = np.array([(0.0, 4, 4)], TIME_SIGNATURE_DTYPE)
+    markings = np.zeros(len(notes), MARKING_DTYPE)
+    return Score(notes, measures, signatures, np.array(list(tempos), TEMPO_DTYPE), markings, has_markings=True)
+
+
+def made_up_item(count, seed=0, name="one", piece="piece", score=None):
+    """A performance that swings, of all notes but one, with a soft pedal too."""
+    random = np.random.default_rng(seed)
+    score = score or made_up_score(count)
+    quarters = score.notes["onset_quarter"]
+    performed = np.zeros(count, PERFORMED_DTYPE)
+    performed["onset_sec"] = 2 + 0.6 * quarters + 0.1 * np.sin(quarters + seed) + random.uniform(-0.01, 0.01, count)
+    performed["duration_sec"] = 0.5 * score.notes["duration_quarter"] * random.uniform(0.4, 1.0, count)
+    performed["velocity"] = random.integers(20, 110, count)
+    performed[3] = (np.nan, np.nan, 0)
+    times = np.arange(2.2, performed["onset_sec"][-1], 0.9)
+    pedals = np.array([(time, 64, 127 * (k % 2)) for k, time in enumerate(times)] + [(2.5, 67, 99)], PEDAL_DTYPE)
+    return AlignedPerformance(name, piece, score, performed, pedals[np.argsort(pedals["time_sec"])], 0)
+
+
+def test_a_score_is_played_at_its_own_tempo_and_velocity():
+    score = made_up_score(60)
+    tokens, segments = score_tokens(score)
+    tempo = to_values(TEMPO, tokens[:, TEMPO])
+    np.testing.assert_allclose(tempo, np.where(score.notes["onset_quarter"] < 8, 80, 120), rtol=0.015)
+    np.testing.assert_array_equal(to_values(VELOCITY, tokens[:, VELOCITY]), score.notes["velocity"])
+    assert len(segments) == 60
+    score.notes["velocity"] = 0
+    assert (to_values(VELOCITY, score_tokens(score)[0][:, VELOCITY]) == 64).all()
+
+
+def test_the_soft_pedal_is_no_sustain_pedal():
+    pedal = performed_notes(made_up_item(40)).pedal
+    assert 99 not in pedal.value and len(pedal.value) > 5
+
+
+def test_what_the_tokens_keep():
+    found = round_trip(made_up_item(400))
+    figures = found.figures()
+    assert len(found.onset_ms) == 399
+    assert figures["onset_median_ms"] < 1 and figures["onset_greatest_ms"] < 40
+    assert figures["cut_greatest_ms"] == 0 and figures["velocity_greatest"] == 0
+    assert figures["duration_within_5_percent"] > 0.95
+    assert figures["pedal_error"] < 0.1
+
+
+def test_a_pedal_is_compared_where_the_performance_was_not_cut():
+    """After a pause that is cut, the pedal's moves go with the notes."""
+    item = made_up_item(200)
+    late = item.performed["onset_sec"] > 12
+    item.performed["onset_sec"][late] += 8
+    item.pedals["time_sec"][item.pedals["time_sec"] > 12] += 8
+    found = round_trip(item)
+    assert 4000 < found.figures()["cut_greatest_ms"] < 8000
+    assert found.pedal < 0.15 and found.figures()["onset_95_percent_ms"] < 20
+
+
+def test_depths():
+    pedal = Pedal(np.array([1.0, 2.0]), np.array([127, 0]))
+    assert depth_at(pedal, np.array([0.5, 1.0, 1.9, 2.0])).tolist() == [0, 1, 1, 0]
+    assert depth_at(Pedal(np.empty(0), np.empty(0, dtype=int)), np.array([0.5])) == pytest.approx(0)
