@@ -1,0 +1,126 @@
+"""ScorePerformer in PyTorch: a score encoder, a style encoder (style.py), and a causal decoder of a performance, note by note.
+
+The decoder knows of a note its score fields, what the score encoder makes of the notes around it, and its style; of the notes before it
+also how they were performed. It predicts the performed fields of a note together, from the same vectors that stand for them as inputs.
+"""
+
+from collections.abc import Iterable
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models.dexter.features import FEATURES, PLACE_IN_PIECE
+from models.score_performer.layers import AdaptiveNorm, Block, Encoder, FieldValues, ScorePerformerConfig, TupleEmbedding
+from models.score_performer.style import Level, StyleEncoder
+from models.score_performer.vocabulary import FIELDS, MASK, PERFORMED_FIELDS, SCORE_FIELDS, SPECIALS, START
+
+HEARD_FEATURES = [index for index, name in enumerate(FEATURES) if name not in PLACE_IN_PIECE]
+
+
+class ScoreEncoder(nn.Module):
+    """Notes as written -> what they are among the notes around them."""
+
+    def __init__(self, config: ScorePerformerConfig, values: FieldValues):
+        super().__init__()
+        self.embedding = TupleEmbedding(config, values.starts, SCORE_FIELDS)
+        self.features = nn.Linear(len(HEARD_FEATURES), config.width) if config.reads_features else None
+        self.encoder = Encoder(config, config.score_layers)
+
+    def forward(self, table: Tensor, tokens: Tensor, features: Tensor, valid: Tensor) -> Tensor:
+        """tokens [B, T, 16] of the score; features [B, T, F] of models.dexter.features; valid [B, T] -> [B, T, width]."""
+        embedded = self.embedding(table, tokens[..., SCORE_FIELDS])
+        if self.features is not None:
+            embedded = embedded + self.features(features[..., HEARD_FEATURES])
+        return self.encoder(embedded, valid)
+
+
+class PerformanceDecoder(nn.Module):
+    """Notes, one or several at a time, with the memory of those before -> the chances of their performed fields' tokens."""
+
+    def __init__(self, config: ScorePerformerConfig, values: FieldValues):
+        super().__init__()
+        self.config, self.starts = config, values.starts
+        self.embedding = TupleEmbedding(config, values.starts, tuple(range(len(FIELDS))))
+        self.join = nn.Linear(3 * config.width, config.width)
+        self.blocks = nn.ModuleList(Block(config, looks_ahead=False, style_width=config.style_width) for _ in range(config.decoder_layers))
+        self.norm = AdaptiveNorm(config.width, config.style_width)
+        self.head_norm = nn.LayerNorm(len(PERFORMED_FIELDS) * config.field_width)
+        self.biases = nn.ParameterList(torch.zeros(len(FIELDS[field].values)) for field in PERFORMED_FIELDS)
+
+    def forward(
+        self, table: Tensor, previous: Tensor, current: Tensor, context: Tensor, style: Tensor, cache: Tensor, written: Tensor
+    ) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
+        """previous [B, T, 16], the note before each as it was performed, START throughout before the first; current [B, T, 16], of which
+        the score fields are read; context [B, T, width]; style [B, T, style_width]; cache [L, B, P, 2*D], of which the rows are notes
+        where ``written`` [B, P].
+
+        Returns logits [B, T, values] of each performed field, next cache, next written.
+        """
+        embedded = self.embedding(table, previous), self.embedding(table, masked(current)), context
+        x = self.join(torch.cat(embedded, -1))
+        past_length, length = cache.shape[2], previous.shape[1]
+        query = torch.arange(length, device=x.device).unsqueeze(1) + past_length
+        distance = query - torch.arange(past_length + length, device=x.device).unsqueeze(0)  # [T, P+T], 0 is the note itself
+        in_reach = (distance >= 0) & (distance < self.config.window)
+        written = torch.cat((written, torch.ones_like(previous[..., 0], dtype=torch.bool)), 1)  # [B, P+T]
+        mask = in_reach.unsqueeze(0) & written.unsqueeze(1)
+        distance = distance.clamp(0, self.config.window - 1)
+        next_cache = []
+        for block, past in zip(cast(Iterable[Block], self.blocks), cache, strict=True):
+            x, key_value = block(x, style, past, distance, mask)
+            next_cache.append(key_value[:, length:])
+        return self._logits(table, self.norm(x, style)), torch.stack(next_cache), written[:, length:]
+
+    def _logits(self, table: Tensor, x: Tensor) -> tuple[Tensor, ...]:
+        """Back through the embedding's own weights to a vector for each field, and from there by likeness to the values'."""
+        width = self.config.field_width
+        columns = [index for field in PERFORMED_FIELDS for index in range(field * width, (field + 1) * width)]
+        vectors = self.head_norm(x @ self.embedding.linear.weight[:, columns]).split(width, -1)
+        logits = []
+        for field, vector, bias in zip(PERFORMED_FIELDS, vectors, self.biases, strict=True):
+            values = table[self.starts[field] + SPECIALS : self.starts[field + 1]]
+            logits.append(vector @ values.T * width**-0.5 + bias)
+        return tuple(logits)
+
+
+class ScorePerformer(nn.Module):
+    """All of it. ``table``, which is handed around, is what ``values`` makes of all tokens: once for many notes."""
+
+    def __init__(self, config: ScorePerformerConfig):
+        super().__init__()
+        self.config = config
+        self.values = FieldValues(config.field_width)
+        self.score_encoder = ScoreEncoder(config, self.values)
+        self.style_encoder = StyleEncoder(config, self.values)
+        self.decoder = PerformanceDecoder(config, self.values)
+
+    def initial_state(self, batch: int, notes: int | None = None) -> tuple[Tensor, Tensor]:
+        """Return the decoder's empty cache and ``written``, with room for ``notes``, or for all that a note can attend to."""
+        rows = self.config.window - 1 if notes is None else notes
+        cache = torch.zeros(self.config.decoder_layers, batch, rows, 2 * self.config.head_width)
+        return cache, torch.zeros(batch, rows, dtype=torch.bool)
+
+    def encode_style(self, tokens: Tensor, segments: Tensor, valid: Tensor) -> list[Level]:
+        """Return the latents of a performance; see StyleEncoder."""
+        return self.style_encoder(self.values(), tokens, segments, valid)
+
+    def predict(self, tokens: Tensor, score: Tensor, features: Tensor, valid: Tensor, style: Tensor) -> tuple[Tensor, ...]:
+        """Return the logits of all notes of performances whose tokens [B, T, 16] are known, as the decoder meets them from their start."""
+        table = self.values()
+        context = self.score_encoder(table, score, features, valid)
+        cache, written = (state.to(context.device) for state in self.initial_state(len(tokens), notes=0))
+        logits, _, _ = self.decoder(table, shifted(tokens), tokens, context, style, cache, written)
+        return logits
+
+
+def masked(tokens: Tensor) -> Tensor:
+    """Return the tokens with nothing known of how the notes are performed."""
+    is_performed = torch.tensor([field.performed for field in FIELDS], device=tokens.device)
+    return torch.where(is_performed, MASK, tokens)
+
+
+def shifted(tokens: Tensor) -> Tensor:
+    """Return of each note [B, T, 16] the tokens of the note before; of the first START."""
+    return functional.pad(tokens[:, :-1], (0, 0, 1, 0), value=START)
