@@ -18,6 +18,7 @@ TASKS = {
     "dexter": "training.dexter",
     "dexter-denoiser": "training.dexter_denoiser",
     "performance-rnn": "training.performance_rnn",
+    "score-performer": "training.score_performer",
 }
 
 

@@ -1,0 +1,154 @@
+"""Training of ScorePerformer: performances are given back note by note from their scores, their styles and what was played before."""
+
+from pathlib import Path
+from typing import Literal
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+from torch.nn import functional
+
+from models.score_performer.layers import LEVEL_NAMES, ScorePerformerConfig
+from models.score_performer.network import ScorePerformer
+from models.score_performer.style import Level, draw_kept, mean_discrepancy, style_of
+from models.score_performer.vocabulary import PERFORMED_FIELDS, SPECIALS
+from training.dexter import optimizer
+from training.score_performer_figures import Figures, baselines, figures, guesses_of, mean_figures, table
+from training.score_performer_pieces import load_pieces
+from training.score_performer_windows import WindowConfig, WindowSampler, validation_windows
+
+IGNORED = -100  # by cross_entropy
+
+
+class ScorePerformerTrainingConfig(BaseModel):
+    """``draws`` from the normal distribution are compared with up to ``most_latents`` of a level's segments a batch."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: Literal["score-performer"]
+    network: ScorePerformerConfig
+    windows: WindowConfig
+    draws: int = Field(gt=1)
+    most_latents: int = Field(gt=1)
+    steps: int = Field(gt=0)
+    learning_rate: float = Field(gt=0)
+    warm_up_steps: int = Field(gt=0)
+    weight_decay: float = Field(ge=0)
+    average: float = Field(ge=0, lt=1)  # decay of the moving average of the weights, which is what is kept
+    validation_windows: int = Field(gt=0)
+    validate_every_steps: int = Field(gt=0)  # and keep a checkpoint
+    seed: int
+
+
+CONFIG = ScorePerformerTrainingConfig
+
+
+def field_losses(logits: tuple[Tensor, ...], tokens: Tensor, valid: Tensor) -> Tensor:
+    """Return the cross-entropy of each performed field, nats a note, of logits [B, T, values] for tokens [B, T, 16]."""
+    losses = []
+    for field, each in zip(PERFORMED_FIELDS, logits, strict=True):
+        target = torch.where(valid, tokens[..., field] - SPECIALS, IGNORED)
+        losses.append(functional.cross_entropy(each.flatten(0, 1), target.flatten(), ignore_index=IGNORED))
+    return torch.stack(losses)
+
+
+def style_losses(levels: list[Level], deadpan: Tensor, draws: int, most: int) -> tuple[Tensor, Tensor]:
+    """Return how far latents are from normally distributed, summed over levels, and the deadpan windows' mean square, ``deadpan`` [B]."""
+    discrepancy = deadpan_square = levels[0].latents.new_zeros(())
+    for level in levels:
+        human = level.latents[level.known & ~deadpan.unsqueeze(1)]  # [segments, D]
+        if len(human) > 1:
+            chosen = human[torch.randperm(len(human), device=human.device)[:most]]
+            discrepancy = discrepancy + mean_discrepancy(chosen, torch.randn(draws, human.shape[-1], device=human.device))
+        plain = level.latents[level.known & deadpan.unsqueeze(1)]
+        if len(plain):
+            deadpan_square = deadpan_square + plain.square().mean()
+    return discrepancy, deadpan_square
+
+
+class ScorePerformerTask(lightning.LightningModule):
+    """``baselines``: figures to show beside the network's."""
+
+    def __init__(self, config: ScorePerformerTrainingConfig, baselines: dict[str, Figures] | None = None):
+        super().__init__()
+        self.save_hyperparameters({"config": config.model_dump()})
+        self.config, self.baselines = config, baselines or {}
+        self.network = ScorePerformer(config.network)
+        self.found: dict[str, list[Figures]] = {}
+
+    def _predict(self, batch: dict[str, Tensor], levels: list[Level], kept: Tensor | None) -> tuple[Tensor, ...]:
+        return self.network.predict(batch["tokens"], batch["score"], batch["features"], batch["valid"], style_of(levels, kept))
+
+    def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
+        levels = self.network.encode_style(batch["tokens"], batch["segments"], batch["valid"])
+        kept = draw_kept(levels, self.config.network.latent_dropout) | batch["deadpan"][:, None, None]
+        by_field = field_losses(self._predict(batch, levels, kept), batch["tokens"], batch["valid"])
+        discrepancy, deadpan_square = style_losses(levels, batch["deadpan"], self.config.draws, self.config.most_latents)
+        self.log_dict({"loss": by_field.mean(), "discrepancy": discrepancy, "deadpan_square": deadpan_square}, prog_bar=True)
+        return by_field.mean() + discrepancy + deadpan_square
+
+    def on_validation_epoch_start(self) -> None:
+        self.found = {"styled": [], "piece_only": [], "unstyled": []}
+
+    def validation_step(self, batch: dict[str, Tensor], index: int) -> None:
+        """Follow the performances with all their latents, with the whole window's only, and with none, which is without expression."""
+        levels = self.network.encode_style(batch["tokens"], batch["segments"], batch["valid"])
+        level = torch.arange(len(LEVEL_NAMES), device=batch["valid"].device)
+        for name, kept in (("styled", level >= 0), ("piece_only", level == 0), ("unstyled", level < 0)):
+            logits = self._predict(batch, levels, kept.expand(*batch["valid"].shape, -1))
+            self.found[name].append(figures(*guesses_of(logits), batch))
+            loss = field_losses(logits, batch["tokens"], batch["valid"]).mean()
+            self.log("validation_loss" if name == "styled" else f"validation_loss_{name}", loss, batch_size=len(batch["valid"]))
+
+    def on_validation_epoch_end(self) -> None:
+        rows = {name: mean_figures(several) for name, several in self.found.items()}
+        self.log_dict({f"{name}_{figure}": value for name, row in rows.items() for figure, value in row.items()})
+        print(f"\nstep {self.global_step}\n{table(self.baselines | rows)}", flush=True)
+
+    def configure_optimizers(self):
+        return optimizer(self, self.config)
+
+
+def load_task(checkpoint: Path) -> ScorePerformerTask:
+    """Return the network and its configuration, ready to predict, of a checkpoint that ``train`` wrote."""
+    stored = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    task = ScorePerformerTask(ScorePerformerTrainingConfig.model_validate(stored["hyper_parameters"]["config"]))
+    task.load_state_dict(stored["state_dict"])
+    return task.eval()
+
+
+def train(config: ScorePerformerTrainingConfig, data_root: Path, run_folder: Path, resume: bool) -> None:
+    """Train on the train split of the (n)ASAP folder ``data_root``; checkpoints and the curve go to ``run_folder``.
+
+    Taken up again, the optimiser, its schedule and the average go on; windows are shuffled anew.
+    """
+    lightning.seed_everything(config.seed)
+    pieces = load_pieces(data_root, "train", run_folder.parent)
+    followed = validation_windows(load_pieces(data_root, "validation", run_folder.parent), config.windows, config.validation_windows)
+    guessed = [baselines(batch) for batch in followed]
+    simple = {name: mean_figures([each[name] for each in guessed]) for name in guessed[0]}
+    last = run_folder / "last.ckpt"
+    going_on = resume and last.exists()
+    step = torch.load(last, map_location="cpu", weights_only=True)["global_step"] if going_on else 0
+    checkpoints = ModelCheckpoint(run_folder, filename="best", monitor="validation_loss", save_last=True, enable_version_counter=False)
+    trainer = lightning.Trainer(
+        accelerator="auto",
+        max_steps=config.steps,
+        val_check_interval=config.validate_every_steps,
+        check_val_every_n_epoch=None,
+        gradient_clip_val=1.0,
+        callbacks=[checkpoints, EMAWeightAveraging(decay=config.average)],
+        logger=CSVLogger(run_folder, name="", version=f"curve_from_{step:06d}"),
+        log_every_n_steps=20,
+        num_sanity_val_steps=0,
+    )
+    trainer.fit(
+        ScorePerformerTask(config, simple),
+        torch.utils.data.DataLoader(WindowSampler(pieces, config.windows, (config.seed, step)), batch_size=None),
+        torch.utils.data.DataLoader(followed, batch_size=None),  # type: ignore[arg-type]
+        ckpt_path=str(last) if going_on else None,
+        weights_only=True,
+    )
