@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 
 from engine.score import MARKING_DTYPE, MEASURE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE, Score
+from models.dexter.features import FEATURES
 from models.dexter.representation import Pedal
+from models.score_performer.representation import encode_performance
 from models.score_performer.vocabulary import TEMPO, VELOCITY, to_values
 from tests.dexter_pieces import made_up_notes
-from training.datasets.aligned import PERFORMED_DTYPE, AlignedPerformance
+from training import score_performer_pieces
+from training.datasets.aligned import PERFORMED_DTYPE, AlignedPerformance, Alignment
 from training.datasets.performances import PEDAL_DTYPE
-from training.score_performer_pieces import performed_notes, score_tokens
+from training.score_performer_pieces import load_pieces, load_scores, performed_notes, score_tokens
 from training.score_performer_round_trip import depth_at, round_trip
 
 
@@ -50,6 +53,35 @@ def test_a_score_is_played_at_its_own_tempo_and_velocity():
 def test_the_soft_pedal_is_no_sustain_pedal():
     pedal = performed_notes(made_up_item(40)).pedal
     assert 99 not in pedal.value and len(pedal.value) > 5
+
+
+def test_pieces_are_encoded_once(tmp_path, monkeypatch):
+    scores = [made_up_score(30, seed) for seed in (1, 2)]
+    items = [made_up_item(30, seed, f"performance{seed}", f"piece{seed % 2}", scores[seed % 2]) for seed in (1, 2, 3)]
+    read = []
+
+    def load(alignments, cache):
+        read.append([alignment.name for alignment in alignments])
+        return items, None
+
+    alignments = [Alignment(item.name, item.piece, tmp_path, tmp_path) for item in items]
+    monkeypatch.setattr(score_performer_pieces, "asap_alignments", lambda root, split: alignments)
+    monkeypatch.setattr(score_performer_pieces, "load_aligned", load)
+    pieces = [load_pieces(tmp_path, "train", tmp_path / "cache") for _ in range(2)]
+    assert read == [["performance1", "performance2", "performance3"]]
+    assert [(piece.name, len(piece.performances)) for piece in pieces[0]] == [("piece1", 2), ("piece0", 1)]
+    for one, other, score in zip(*pieces, load_scores(tmp_path, "train", tmp_path / "cache"), strict=True):
+        tokens, segments = score_tokens(score)
+        np.testing.assert_array_equal(one.score, tokens)
+        np.testing.assert_array_equal(one.segments, segments)
+        assert one.features.shape == (30, len(FEATURES))
+        for table in ("score", "segments", "features", "performances"):
+            np.testing.assert_array_equal(getattr(one, table), getattr(other, table))
+    expected = encode_performance(*score_tokens(scores[1]), scores[1].notes, performed_notes(items[2])).tokens
+    np.testing.assert_array_equal(pieces[0][0].performances[1], expected)
+    alignments.pop()
+    load_pieces(tmp_path, "train", tmp_path / "cache")
+    assert len(read) == 3  # another selection of performances is encoded anew
 
 
 def test_what_the_tokens_keep():

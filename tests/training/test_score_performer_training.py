@@ -127,6 +127,8 @@ def test_velocities_of_the_score_stay(pieces):
     assert (window["score"][:, VELOCITY] == pieces[0].score[[0, 1, 2, *range(4, 33)], VELOCITY]).all()
     move(window, 0, 127, 0, 0)
     assert (window["tokens"][:, VELOCITY] == SPECIALS + 127).all()
+    move(window, 0, -127, 0, 0)
+    assert (window["tokens"][:, VELOCITY] == SPECIALS + 1).all()  # as soft as can be, and not silent
 
 
 def test_markings_are_forgotten_in_a_share_of_the_windows(pieces):
