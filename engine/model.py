@@ -110,10 +110,25 @@ class Stepper:
         return self.outputs
 
     def step_chunk(self, inputs: Mapping[str, np.ndarray]) -> Arrays:
-        """Advance by a chunk of any length in one run; return its outputs. As many single steps answer the same, up to rounding."""
+        """Advance by a chunk of any length in one run, or of a graph of single steps [steps, ...] in as many; return its outputs.
+
+        As many single steps answer the same, up to rounding.
+        """
+        if self._contract.chunk_axis is None:
+            return self._step_through(inputs)
         results = self._chunk_session.run(self._graph_outputs, {**inputs, **self._state})
         outputs = dict(zip(self._graph_outputs, results, strict=True))
         self.restore({name: outputs.pop(NEXT + name) for name in self._state})
+        return outputs
+
+    def _step_through(self, inputs: Mapping[str, np.ndarray]) -> Arrays:
+        steps = len(next(iter(inputs.values())))
+        outputs = {name: np.empty((steps, *array.shape), array.dtype) for name, array in self.outputs.items()}
+        for step in range(steps):
+            for name, array in inputs.items():
+                self.inputs[name][...] = array[step]
+            for name, array in self.step().items():
+                outputs[name][step] = array
         return outputs
 
     def snapshot(self) -> Arrays:

@@ -16,6 +16,7 @@ from engine.commands.errors import run
 from engine.configuration import read_yaml
 from engine.errors import UsageError
 from engine.output_file import whole_file
+from export.four_bits import quantise_in_blocks
 from export.graph import ExportSpec, write_graph
 from export.quantise import quantise
 from export.verify import Verification, verify_float, verify_quantised
@@ -65,7 +66,10 @@ def export_verified(spec: ExportSpec, path: Path, precision: str) -> list[str]:
         float_path = Path(folder) / path.name
         write_graph(spec, float_path)
         float_line = _describe("float32 against PyTorch", verify_float(spec, float_path))
-        quantise(float_path, path, spec.contract)
+        if spec.in_four_bits:
+            quantise_in_blocks(float_path, path, spec.contract, spec.in_four_bits)
+        else:
+            quantise(float_path, path, spec.contract)
         return [float_line, _describe("int8 against float32", verify_quantised(spec, path, float_path))]
 
 

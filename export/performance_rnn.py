@@ -27,16 +27,18 @@ def build_specs(config: dict[str, Any], weights: dict[str, torch.Tensor] | None)
         module=StreamingPerformanceRNN(task.network).eval(),
         contract=_contract(sizes, hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]),
         random_inputs=lambda rng, length: _random_inputs(rng, length, sizes.codec.events),
-        random_state=lambda rng: {name: rng.uniform(-0.5, 0.5, (sizes.layers, 1, sizes.width)).astype(np.float32) for name in STATE},
+        random_state=lambda rng: {name: rng.uniform(-0.5, 0.5, (1, sizes.width)).astype(np.float32) for name in _states(sizes)},
         decisions=lambda outputs: _variations(outputs["logits"]),
         tolerance=1e-4,
         decision_agreement=0.999,
         quantised_difference=0.05,
+        in_four_bits=frozenset(f"layers.{layer}.weight" for layer in range(sizes.layers)),
     )
     return {"": spec}
 
 
-STATE = ("hidden", "cell")
+def _states(sizes: PerformanceRNNConfig) -> list[str]:
+    return [f"{part}_{layer}" for layer in range(sizes.layers) for part in ("hidden", "cell")]
 
 
 def _variations(logits: np.ndarray) -> np.ndarray:
@@ -50,11 +52,11 @@ def _contract(sizes: PerformanceRNNConfig, configuration_hash: str) -> Contract:
         system=SYSTEM,
         representation_version=REPRESENTATION_VERSION,
         inputs=(
-            TensorSpec(name="event", shape=("events", "streams"), type="int64"),
-            TensorSpec(name="controls", shape=("events", "streams", CONTROLS), type="float32"),
+            TensorSpec(name="event", shape=("streams",), type="int64"),
+            TensorSpec(name="controls", shape=("streams", CONTROLS), type="float32"),
         ),
-        outputs=(TensorSpec(name="logits", shape=("events", "streams", sizes.codec.events), type="float32"),),
-        state=tuple(StateSpec(name=name, shape=(sizes.layers, "streams", sizes.width), type="float32") for name in STATE),
+        outputs=(TensorSpec(name="logits", shape=("streams", sizes.codec.events), type="float32"),),
+        state=tuple(StateSpec(name=name, shape=("streams", sizes.width), type="float32") for name in _states(sizes)),
         constants={"steps_per_second": sizes.steps_per_second},
         training_data="(n)ASAP, train split of splits.json",
         licence=LICENCE,
@@ -63,8 +65,8 @@ def _contract(sizes: PerformanceRNNConfig, configuration_hash: str) -> Contract:
 
 
 def _random_inputs(rng: np.random.Generator, length: int, events: int) -> Arrays:
-    """Any events [T, 1]; of a chunk, density and histogram are each known or not."""
+    """Any event [1]; density and histogram are each known or not."""
     density = rng.uniform(0, 40, length) if rng.random() < 0.5 else None
     histogram = rng.dirichlet(np.ones(PITCH_CLASSES), length) if rng.random() < 0.5 else None
     sounding = rng.uniform(0, 1, (length, PITCHES)) * (rng.random((length, PITCHES)) < 0.05)
-    return {"event": rng.integers(0, events, (length, 1)), "controls": describe_controls(density, histogram, length, sounding)[:, None]}
+    return {"event": rng.integers(0, events, length), "controls": describe_controls(density, histogram, length, sounding)}

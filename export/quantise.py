@@ -11,20 +11,16 @@ from export.graph import save
 
 
 def quantise(source: Path, target: Path, contract: Contract) -> None:
-    """Write ``source`` to ``target``, the weights of matrix products and LSTMs in 8 bits, their activations quantised as they come.
+    """Write ``source`` to ``target``, the weights of matrix products in 8 bits, their activations quantised as they come.
 
-    Processors that have AVX2 or AVX-512 but no VNNI add pairs of products with signed weights in 16 bits and saturate. So the weights
-    are unsigned; but of an LSTM, whose weights ONNX Runtime makes signed whatever it is told, they have 7 bits, which do not saturate.
+    Processors that have AVX2 or AVX-512 but no VNNI add pairs of products with signed weights in 16 bits and saturate, so the weights
+    are unsigned.
     """
     logger = logging.getLogger()
     level = logger.level
     logger.setLevel(logging.ERROR)  # one line for each tensor that stays as it is
     try:
         quantize_dynamic(source, target, op_types_to_quantize=["MatMul", "Gemm"], weight_type=QuantType.QUInt8)
-        model = onnx.load(target)
-        if any(node.op_type == "LSTM" for node in model.graph.node):
-            quantize_dynamic(model, target, op_types_to_quantize=["LSTM"], weight_type=QuantType.QInt8, reduce_range=True)
-            model = onnx.load(target)
     finally:
         logger.setLevel(level)
-    save(model, contract.model_copy(update={"precision": "int8"}), target)
+    save(onnx.load(target), contract.model_copy(update={"precision": "int8"}), target)

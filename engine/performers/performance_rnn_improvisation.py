@@ -13,7 +13,6 @@ from engine.model import Model, Stepper
 from models.performance_rnn.representation import REPRESENTATION_VERSION, WISH_VALUES, EventCodec, describe_controls
 from models.performance_rnn.sampling import SYSTEM, Hands, Limits, Race, choose, probabilities
 
-CHUNK_EVENTS = 512  # of a primer that the network hears at once
 EVENTS_A_LANE = 1 << 40  # more than any improvisation has
 
 
@@ -81,10 +80,16 @@ def sample_together(stepper: Stepper, voices: Sequence[Voice], wishes: Wishes) -
 
     It has heard all but the last event of each, so that it is asked with the wishes of the moment.
     """
-    stepper.inputs["event"][0] = [voice.last for voice in voices]
-    stepper.inputs["controls"][0, :, :WISH_VALUES] = wishes.described[:WISH_VALUES]
-    stepper.inputs["controls"][0, :, WISH_VALUES:] = [voice.hands.loudness() for voice in voices]
-    return [voice.choose(logits, wishes) for voice, logits in zip(voices, stepper.step()["logits"][0], strict=True)]
+    _listen(stepper, voices, wishes)
+    return [voice.choose(logits, wishes) for voice, logits in zip(voices, stepper.outputs["logits"], strict=True)]
+
+
+def _listen(stepper: Stepper, voices: Sequence[Voice], wishes: Wishes) -> None:
+    """Let the network hear the last event of each voice."""
+    stepper.inputs["event"][...] = [voice.last for voice in voices]
+    stepper.inputs["controls"][:, :WISH_VALUES] = wishes.described[:WISH_VALUES]
+    stepper.inputs["controls"][:, WISH_VALUES:] = [voice.hands.loudness() for voice in voices]
+    stepper.step()
 
 
 class Improvisation:
@@ -115,23 +120,9 @@ class Improvisation:
 
     def hear(self, events: np.ndarray, wishes: Wishes, partners: bool = False) -> None:
         """Go on as if it had itself played ``events`` (events,); notes that are a ``partner's`` it will not release."""
-        for begin in range(0, len(events), CHUNK_EVENTS):
-            chunk = events[begin : begin + CHUNK_EVENTS]
-            before = np.concatenate(([self._voice.last], chunk[:-1]))
-            controls = np.tile(wishes.described, (len(chunk), 1))
-            for row, event in zip(controls, chunk.tolist(), strict=True):
-                row[WISH_VALUES:] = self._voice.hands.loudness()
-                self._voice.follow(event, partners)
-            self._hear_chunk(before, controls)
-
-    def _hear_chunk(self, events: np.ndarray, controls: np.ndarray) -> None:
-        """Take events (events,) and what is told with each (events, 150). One alone is soonest heard in a step."""
-        if len(events) > 1:
-            self._stepper.step_chunk({"event": events[:, None], "controls": controls[:, None]})
-            return
-        self._stepper.inputs["event"][0] = events
-        self._stepper.inputs["controls"][0] = controls
-        self._stepper.step()
+        for event in events.tolist():
+            _listen(self._stepper, (self._voice,), wishes)
+            self._voice.follow(event, partners)
 
     def snapshot(self) -> Any:
         return self._stepper.snapshot(), self._voice.copy()

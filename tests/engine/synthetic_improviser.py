@@ -27,24 +27,21 @@ def write_model(path: Path) -> Path:
     constants |= {"recalled": random.normal(size=(MEMORY, MAGENTA.events))}
     nodes = [
         helper.make_node("Gather", ["memories", "event"], ["new"]),
-        helper.make_node("CumSum", ["new", "axis"], ["running"]),
-        helper.make_node("Add", ["running", "memory"], ["remembered"]),
-        helper.make_node("Gather", ["remembered", "last"], ["next_memory"], axis=0),
-        helper.make_node("Sin", ["remembered"], ["bounded"]),
+        helper.make_node("Add", ["new", "memory"], ["next_memory"]),
+        helper.make_node("Sin", ["next_memory"], ["bounded"]),
         helper.make_node("MatMul", ["bounded", "recalled"], ["by_memory"]),
         helper.make_node("MatMul", ["controls", "wishes"], ["by_wish"]),
         helper.make_node("Gather", ["table", "event"], ["by_event"]),
         helper.make_node("Sum", ["by_memory", "by_wish", "by_event"], ["logits"]),
     ]
     initial = [numpy_helper.from_array(value.astype(np.float32), name) for name, value in constants.items()]
-    initial += [numpy_helper.from_array(np.array(value), name) for name, value in (("axis", 0), ("last", -1))]
     inputs = [
-        helper.make_tensor_value_info("event", TensorProto.INT64, ["events", "streams"]),
-        helper.make_tensor_value_info("controls", TensorProto.FLOAT, ["events", "streams", CONTROLS]),
+        helper.make_tensor_value_info("event", TensorProto.INT64, ["streams"]),
+        helper.make_tensor_value_info("controls", TensorProto.FLOAT, ["streams", CONTROLS]),
         helper.make_tensor_value_info("memory", TensorProto.FLOAT, ["streams", MEMORY]),
     ]
     outputs = [
-        helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["events", "streams", MAGENTA.events]),
+        helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["streams", MAGENTA.events]),
         helper.make_tensor_value_info("next_memory", TensorProto.FLOAT, ["streams", MEMORY]),
     ]
     graph = helper.make_graph(nodes, "improviser", inputs, outputs, initial)
@@ -53,10 +50,10 @@ def write_model(path: Path) -> Path:
         system=SYSTEM,
         representation_version=REPRESENTATION_VERSION,
         inputs=(
-            TensorSpec(name="event", shape=("events", "streams"), type="int64"),
-            TensorSpec(name="controls", shape=("events", "streams", CONTROLS), type="float32"),
+            TensorSpec(name="event", shape=("streams",), type="int64"),
+            TensorSpec(name="controls", shape=("streams", CONTROLS), type="float32"),
         ),
-        outputs=(TensorSpec(name="logits", shape=("events", "streams", MAGENTA.events), type="float32"),),
+        outputs=(TensorSpec(name="logits", shape=("streams", MAGENTA.events), type="float32"),),
         state=(StateSpec(name="memory", shape=("streams", MEMORY), type="float32"),),
         constants={"steps_per_second": MAGENTA.steps_per_second},
         training_data="none",

@@ -4,18 +4,19 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from rich.console import Console
 from rich.progress import track
 
 from engine.model import Model
 from engine.performers.performance_rnn_improvisation import Improvisation, Wishes
+from models.performance_rnn.network import impossible
 from models.performance_rnn.representation import PITCH_CLASSES, EventCodec, describe_controls
 from training.datasets.performance_events import SoundingNotes, encode_performance
 from training.event_baselines import EventBaselines
 from training.performance_rnn import inputs_of
 
 MOST_EVENTS = 2048  # of each performance, from its beginning
-CHUNK_EVENTS = 512
 TAKE_S = 60.0
 MOST_EVENTS_A_SECOND = 400
 
@@ -54,12 +55,8 @@ def foretell(model: Model, notes: SoundingNotes, baselines: EventBaselines) -> d
 
 def _costs(model: Model, before: np.ndarray, controls: np.ndarray) -> np.ndarray:
     """Return (events, vocabulary) the nats of each event that may come, at every place."""
-    state, parts = model.initial_state(), []
-    for begin in range(0, len(before), CHUNK_EVENTS):
-        chunk = slice(begin, begin + CHUNK_EVENTS)
-        outputs, state = model.run({"event": before[chunk, None], "controls": controls[chunk, None]}, state)
-        parts.append(outputs["logits"][:, 0])
-    logits = np.concatenate(parts)
+    logits = model.create_stepper().step_chunk({"event": before[:, None], "controls": controls[:, None]})["logits"][:, 0]
+    logits += impossible(torch.from_numpy(controls), logits.shape[-1]).numpy()
     logits -= logits.max(-1, keepdims=True)
     return np.log(np.exp(logits).sum(-1, keepdims=True)) - logits
 
