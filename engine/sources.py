@@ -1,15 +1,11 @@
 """Where events come from: a port, or a file played against a clock."""
 
 import queue
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from engine.clock import Clock
 from engine.events import Event
 from engine.midi_file import MidiTimeline
-
-if TYPE_CHECKING:  # a run on files needs no MIDI driver
-    from engine.ports import InputPort
-
 
 UPCOMING_EVENTS = 32  # shown together: a performer thinks faster of many, but while it does, none leaves
 
@@ -38,12 +34,21 @@ class Source(Protocol):
         """Let go of the device."""
 
 
+class Port(Protocol):
+    """What events come through from elsewhere, stamped; a None wakes whoever waits."""
+
+    inbox: "queue.SimpleQueue[Event | None]"
+
+    def close(self) -> None:
+        """Let go of the device."""
+
+
 class PortSource:
     """Events from an input port, in order of arrival and stamped on arrival."""
 
     exhausted = False
 
-    def __init__(self, port: "InputPort", clock: Clock):
+    def __init__(self, port: Port, clock: Clock):
         self._port = port
         self._clock = clock
 

@@ -22,13 +22,14 @@ import numpy as np
 from engine.bench.figures import Distribution, describe
 from engine.bench.performance_rnn_duet import PARTNERS_CHANNEL
 from engine.bench.takes import NS_PER_S, phrases
-from engine.clock import Clock, MonotonicClock
+from engine.clock import MonotonicClock
 from engine.events import Event, channel_of, is_note_on
 from engine.ledger import NoteLedger
 from engine.loop import Engine
 from engine.model import Model
 from engine.performers.performance_rnn import PerformanceRNNPerformer, PerformanceRNNStream, Planned
 from engine.performers.performance_rnn_controls import DUET
+from engine.sources import PortSource
 
 LEAD_NS = 100_000_000  # before the first message
 
@@ -125,38 +126,24 @@ class _Sink:
 
 
 class _Player:
-    """A source that a thread plays to, in real time."""
+    """A port that a thread plays to, in real time, from ``start`` on."""
 
-    exhausted = False
-
-    def __init__(self, take: Sequence[Event], clock: Clock):
-        self._take, self._clock = take, clock
-        self._inbox: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._play, daemon=True)
+    def __init__(self, take: Sequence[Event]):
+        self.inbox: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self.on_end: Callable[[], None] = lambda: None
+        self._take = take
+        self._thread = threading.Thread(target=self._play, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
 
     def _play(self) -> None:
         begun_ns = time.monotonic_ns() + LEAD_NS
         for event in self._take:
             time.sleep(max(0, begun_ns + event.time_ns - time.monotonic_ns()) / NS_PER_S)
-            self._inbox.put(Event(time.monotonic_ns(), event.message))
+            self.inbox.put(Event(time.monotonic_ns(), event.message))
         time.sleep(LEAD_NS / NS_PER_S)
         self.on_end()
-
-    def start(self, start_ns: int) -> None:
-        self._thread.start()
-
-    def receive(self, until_ns: int | None) -> Event | None:
-        return self._clock.wait(self._inbox, until_ns)
-
-    def receive_waiting(self) -> list[Event]:
-        return []
-
-    def upcoming(self) -> list[Event]:
-        return []
-
-    def wake(self) -> None:
-        self._inbox.put(None)
 
     def close(self) -> None:
         pass
@@ -165,9 +152,11 @@ class _Player:
 def measure_response(model: Model, seconds: float, seed: int) -> ResponseReport:
     """Play a duet for about ``seconds``."""
     record, clock = Record(), MonotonicClock()
-    source = _Player(phrases(seconds, seed), clock)
-    engine = Engine(source, PerformanceRNNPerformer(model), _WatchedStream(model, seed, record), [_Sink(record)], clock)
-    source.on_end = engine.stop
+    player = _Player(phrases(seconds, seed))
+    performer, stream = PerformanceRNNPerformer(model), _WatchedStream(model, seed, record)
+    engine = Engine(PortSource(player, clock), performer, stream, [_Sink(record)], clock)
+    player.on_end = engine.stop
+    player.start()
     report = engine.run()
     late_ns = np.array(record.late_ns)
     first = np.unique(np.searchsorted([note.due_ns for note in record.sent], record.heard_ns, side="right"))

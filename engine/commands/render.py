@@ -65,6 +65,8 @@ def render(
     Or improvise: no INPUT, --performer performance-rnn, --seconds, and perhaps a --primer.
     """
 
+    improvising = Improvising(primer, takes, beam, not without_primer)
+
     def prepare(default: str, more: Sequence[str] = ()) -> options.Setup:
         said = [*more, *(settings or ())]
         return options.prepare(performer, seed, said, controllers or (), preset, lookahead, exclude, model, default)
@@ -74,10 +76,10 @@ def render(
             raise UsageError(f"--seconds: the performer {performer!r} does not improvise; choose --performer {DEFAULT_IMPROVISER}")
         # While the primer lasts it only listens, however long the rests are.
         setup = prepare(DEFAULT_IMPROVISER, [f"seconds={seconds}", "pause=0"])
-        return _improvise(inputs or [], primer, output, kinds or (), setup, soundfont, Improvising(takes, beam, not without_primer))
-    if takes > 1 or beam or without_primer:
-        raise UsageError("--takes, --beam and --without-primer are for improvisations; leave them out, or give --seconds")
-    if primer or not inputs:
+        improvising.check(inputs or ())
+        return _improvise(improvising, output, kinds or (), setup, soundfont)
+    improvising.refuse()
+    if not inputs:
         raise UsageError("give an INPUT to perform, or --performer performance-rnn with --seconds to improvise")
     jobs = plan_jobs(inputs, output, kinds or ())
     score_options = ScoreOptions(not no_repeats, timing, transfer, descriptors, beside)
@@ -126,6 +128,7 @@ def _render_all(jobs: Sequence[Job], render_one: Callable[[Job], Report]) -> lis
 class Improvising:
     """What can be said of improvisations alone."""
 
+    primer: Path | None
     takes: int
     beams: int
     keep_primer: bool
@@ -135,20 +138,23 @@ class Improvising:
         """Whether perf-live could do it."""
         return self.takes == 1 and not self.beams and self.keep_primer
 
+    def check(self, inputs: Sequence[Path]) -> None:
+        """Raises UsageError for what does not go together."""
+        if inputs:
+            raise UsageError(f"an improvisation has no INPUT, and {str(inputs[0])!r} was given; give it as --primer to go on from it")
+        if not (self.primer or self.keep_primer):
+            raise UsageError("--without-primer: there is no --primer to leave out; give one, or leave --without-primer out")
 
-def _improvise(
-    inputs: Sequence[Path],
-    primer: Path | None,
-    output: Path,
-    kinds: Sequence[str],
-    setup: options.Setup,
-    sound_font: Path | None,
-    improvising: Improvising,
-) -> int:
-    if inputs:
-        raise UsageError(f"an improvisation has no INPUT, and {str(inputs[0])!r} was given; give it as --primer to go on from it")
-    if not (primer or improvising.keep_primer):
-        raise UsageError("--without-primer: there is no --primer to leave out; give one, or leave --without-primer out")
+    def refuse(self) -> None:
+        """Raises UsageError when anything was said and nothing is improvised."""
+        if not self.as_live:
+            raise UsageError("--takes, --beam and --without-primer are for improvisations; leave them out, or give --seconds")
+        if self.primer:
+            raise UsageError("give an INPUT to perform, or --performer performance-rnn with --seconds to improvise")
+
+
+def _improvise(improvising: Improvising, output: Path, kinds: Sequence[str], setup: options.Setup, sound_font: Path | None) -> int:
+    primer = improvising.primer
     named = primer or Path("improvisation.mid")
     seeds = range(setup.seed, setup.seed + improvising.takes)
     jobs = plan_jobs([named], output, kinds) if improvising.takes == 1 else plan_takes(named, seeds, output, kinds)
