@@ -379,3 +379,27 @@ def test_a_live_engine_answers_on_one_core_and_gives_the_others_back(clock, core
     run([Event(0, note_on(0, 60, 64))], stream=Stream(), clock=clock)
     assert seen == [min(cores, len(before))]
     assert os.sched_getaffinity(0) == before
+
+
+def test_a_stream_rests_until_something_is_nearly_due_and_again_when_it_has_left():
+    rested_ns, due_ns = [], [5 * MS, 30 * MS]
+
+    class Restless(PassthroughStream):
+        def next_due_ns(self):
+            return due_ns[0] if due_ns else None
+
+        def advance(self, now_ns):
+            return [Event(due_ns.pop(0), note_on(0, 60, 64))]
+
+        def rest(self):
+            rested_ns.append(clock.now_ns())
+            clock.sleep_until(clock.now_ns() + 600_000)
+            return len(due_ns) == 2  # enough, until something leaves
+
+    clock = VirtualClock()
+    timeline = MidiTimeline(events=[Event(100 * MS, note_off(0, 1))])
+    sink = Collector(clock)
+    Engine(FileSource(timeline, clock), PassthroughPerformer(), Restless(), [sink], clock).run()
+    assert sink.sent_at_ns[:2] == [5 * MS, 30 * MS]  # in the millisecond before, no rest had begun
+    assert 3 * MS < max(each for each in rested_ns if each < 5 * MS) < 4.1 * MS
+    assert rested_ns[-2:] == [5 * MS, 30 * MS]

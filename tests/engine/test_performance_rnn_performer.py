@@ -7,7 +7,7 @@ from synthetic_improviser import write_model
 from engine.controls import defaults
 from engine.events import Event, channel_of, control_change, is_note_on, note_off, note_on
 from engine.ledger import NoteLedger
-from engine.performers.performance_rnn import HORIZON_NS, load_performer
+from engine.performers.performance_rnn import HORIZON_NS, REACTION_NS, THOUGHT_NS, load_performer
 from engine.performers.performance_rnn_controls import CONTROLS, wishes_of
 
 MS = 1_000_000
@@ -48,6 +48,22 @@ def own(sent, events):
 
 
 PHRASE = played((0, 300, 60), (200, 500, 64), (500, 900, 67))
+
+
+def test_after_an_input_every_event_has_time_to_be_thought_of(performer):
+    """So that a chord that the network would play at once is spread, on every machine by as much."""
+    stream = performer.create_stream(3, {"mode": 1, "temperature": 1.5})
+    for event in played((0, 900, 60), (0, 900, 64)):
+        if is_note_on(event.message):
+            stream.feed(event)
+    assert stream.next_due_ns() == REACTION_NS + 2 * THOUGHT_NS  # before, nothing is asked for that an input would have to wait for
+    while stream.rest():
+        pass
+    reacts, *sampled = stream.snapshot()[0][0].planned
+    assert reacts.time_ns >= REACTION_NS + 2 * THOUGHT_NS
+    times_ns = [planned.time_ns - (REACTION_NS + 2 * THOUGHT_NS) for planned in sampled]
+    assert all(time_ns >= place * THOUGHT_NS for place, time_ns in enumerate(times_ns, 1)) and times_ns == sorted(times_ns)
+    assert any(time_ns == place * THOUGHT_NS for place, time_ns in enumerate(times_ns, 1))
 
 
 def test_it_goes_on_when_you_stop_and_stops_when_you_start(performer):

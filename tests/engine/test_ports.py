@@ -96,6 +96,22 @@ def peer(jack_server):
         ports.release(port)
 
 
+def test_a_client_ends_only_when_the_driver_has_let_go_of_its_port(monkeypatch):
+    """rtmidi frees what JACK's thread may still be reading: seen as a crash of the whole process once in some hundred ends."""
+    called = []
+
+    class Client:
+        def close_port(self):
+            called.append("close")
+
+        def delete(self):
+            called.append("delete")
+
+    monkeypatch.setattr(ports.time, "sleep", lambda seconds: called.append(seconds))
+    ports.release(Client())
+    assert called == ["close", ports.JACK_LAST_PERIOD_S, "delete"]
+
+
 @pytest.mark.jack
 def test_ports_are_listed(peer):
     names = ports.list_ports()
