@@ -1,5 +1,8 @@
 """Windows in the order in which they are played, computed ahead of that in a worker."""
 
+import os
+import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -12,6 +15,7 @@ import numpy as np
 from models.dexter.windows import Settings, State, Window, WindowSampler
 
 AHEAD_WINDOWS = 4
+NICENESS = 10  # of the worker: what it computes is due in seconds, what the other threads send is due now
 URGENT_EVALUATIONS = 4  # with fewer the expression is half of what it should be
 
 
@@ -65,7 +69,7 @@ class Supply:
         self._last = sampler.begin()  # after the last window that was taken
         self._urgent = False
         self._coming: deque[Future[Computed | None]] = deque()  # the windows that follow; None: there is none
-        self._executor = ThreadPoolExecutor(1, "windows")
+        self._executor = ThreadPoolExecutor(1, "windows", initializer=_give_way)
 
     def begin(self, route: Route, settings: Settings) -> None:
         """Forget everything; the next window is the first of ``route``."""
@@ -153,3 +157,10 @@ class Supply:
         if state.next_note < route.stop or route.again is None:
             return state
         return self._sampler.begin(route.again)
+
+
+def _give_way() -> None:
+    """Let the calling thread come after the process's others, where threads have priorities of their own."""
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICENESS)

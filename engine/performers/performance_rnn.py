@@ -18,6 +18,7 @@ from engine.performers.performance_rnn_ears import Ears
 from engine.performers.performance_rnn_improvisation import Improvisation, Wishes, open_model
 from engine.performers.performance_rnn_notes import OwnNotes
 from models.performance_rnn.representation import NOTE_OFF, NOTE_ON, PITCHES, bin_velocity, velocity_bin
+from models.performance_rnn.sampling import LONGEST_SILENCE_S
 from models.pretrained import pretrained
 
 HORIZON_NS = 500_000_000  # how far ahead of what is due it samples
@@ -29,7 +30,6 @@ REACTION_NS = 16_000_000  # after an input it plays nothing for so long
 THOUGHT_NS = 1_000_000  # for each note that it heard so much longer, and then each event at the earliest so long after the one before
 
 HEARD_TOGETHER = 64
-LONGEST_SILENCE_S = 3  # that it hears: the music that it learned from has no longer ones
 ACTS = ("take_turn", "panic")  # controls that say what to do once
 
 
@@ -165,7 +165,7 @@ class PerformanceRNNStream:
         step, velocity, events = improvisation.step, improvisation.velocity, []
         for time_ns, changes in heard:
             passed = max(-(-(time_ns - place.origin_ns) // self._step_ns) - step, 0)
-            unheard = max(passed - LONGEST_SILENCE_S * codec.steps_per_second, 0)
+            unheard = max(passed - round(LONGEST_SILENCE_S * codec.steps_per_second), 0)
             place.origin_ns += unheard * self._step_ns
             step += passed - unheard
             events += codec.encode_time(passed - unheard)

@@ -19,6 +19,7 @@ from models.performance_rnn.representation import (
 
 SYSTEM = "performance-rnn"
 
+LONGEST_SILENCE_S = 3.0  # the music that it learned from has no longer ones
 _NEVER = np.float32(-np.inf)
 
 
@@ -80,7 +81,7 @@ class Limits:
     classes: tuple[bool, ...] = (True,) * PITCH_CLASSES  # which pitch classes may be pressed
     notes_at_once: int = 16
     longest_note_s: float = 5.0
-    longest_silence_s: float = 3.0
+    longest_silence_s: float = LONGEST_SILENCE_S
 
     @cached_property
     def pressable(self) -> bytes:

@@ -2,9 +2,12 @@
 
 import gc
 import itertools
+import os
+import sys
 import threading
 import time
 from collections import Counter
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -120,6 +123,15 @@ def test_expression_0_is_as_written(performer):
     assert onsets == pytest.approx([0.6 * (4 * bar + place) for bar, place in itertools.product(range(BARS), (0, 0, 1, 2, 3))])
     assert {note[2] for note in notes_of(events)} == {64}
     assert not any(is_control_change(event.message) for event in events)
+
+
+def test_expression_0_plays_dynamics_as_a_notation_program_does(performer):
+    piece = melody()
+    markings = piece.score.markings.copy()
+    markings["velocity"] = np.linspace(40, 100, len(markings)).astype(int)
+    marked = replace(piece, score=replace(piece.score, markings=markings, has_markings=True))
+    events = play(performer.perform(marked, 0, {"expression": 0}, ahead=False))
+    assert [note[2] for note in notes_of(events)] == markings["velocity"].tolist()
 
 
 def test_each_expression_moves_its_own(performer):
@@ -358,6 +370,21 @@ def test_a_worker_that_fails_says_so(waits):
         with pytest.raises(PerfLiveError, match="the network is gone"):
             take_ready(supply)
     supply.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priorities of their own")
+def test_the_worker_gives_way_to_what_is_sent(performer):
+    sampler, asked = performer.sampler(melody().score, 0), []
+
+    def note_priority(*arguments):
+        asked.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        return sampler.next(*arguments)
+
+    supply = Supply(SimpleNamespace(begin=sampler.begin, next=note_priority), WRITTEN, waits=True)
+    supply.begin(Route(0, len(WRITTEN)), PLAIN)
+    supply.take()
+    supply.close()
+    assert asked[0] > os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
 
 def test_a_worker_that_nobody_holds_ends(performer):
