@@ -1,0 +1,88 @@
+"""How a note's performed fields are chosen, and what makes one performance of the choices."""
+
+import numpy as np
+import pytest
+
+from models.performance_rnn.sampling import Race
+from models.score_performer.representation import decode_performance
+from models.score_performer.sampling import OF_THE_ONSET, Boldness, Continuation, choose_fields
+from models.score_performer.score_representation import ONSET_LEVEL
+from models.score_performer.vocabulary import FIELDS, ONSET_DEVIATION, PERFORMED_FIELDS, SPECIALS, TEMPO, VELOCITY, to_tokens, to_values
+from tests.dexter_pieces import made_up_notes
+from tests.models.test_score_performer_representation import encoded_score
+
+SIZES = [len(FIELDS[field].values) for field in PERFORMED_FIELDS]
+
+
+def flat(**likely):
+    logits = [np.zeros(size, dtype=np.float32) for size in SIZES]
+    for name, values in likely.items():
+        logits[[FIELDS[field].name for field in PERFORMED_FIELDS].index(name)][list(values)] = 20.0
+    return logits
+
+
+def test_the_likeliest_at_temperature_0():
+    chosen = choose_fields(flat(velocity=[70], tempo=[5], pedal=[3]), Race(1), 0, Boldness(temperature=0))
+    assert chosen[[0, 1, 4]].tolist() == [SPECIALS + 70, SPECIALS + 5, SPECIALS + 3]
+
+
+def test_no_note_is_silent():
+    chosen = [choose_fields(flat(velocity=[0]), Race(1), note, Boldness())[0] for note in range(50)]
+    assert min(chosen) > SPECIALS and len(set(chosen)) > 20
+
+
+def test_fields_are_chosen_by_their_chances_and_apart():
+    logits = flat(velocity=[7, 8], tempo=[7, 8])
+    chosen = np.array([choose_fields(logits, Race(3), note, Boldness(top_p=1.0)) for note in range(400)]) - SPECIALS
+    assert set(chosen[:, 0]) == {7, 8} and set(chosen[:, 1]) == {7, 8}
+    both = (chosen[:, 0] == 7) & (chosen[:, 1] == 7)
+    assert both.mean() == pytest.approx(0.25, abs=0.07) and (chosen[:, 0] == 7).mean() == pytest.approx(0.5, abs=0.08)
+
+
+def test_only_the_likeliest_share_is_chosen_from():
+    logits = flat()
+    logits[0][[60, 61, 62]] = np.log([6e3, 3e3, 1e3])
+    found = {choose_fields(logits, Race(3), note, Boldness(top_p=0.85))[0] - SPECIALS for note in range(300)}
+    assert found == {60, 61}
+
+
+def test_a_seed_and_a_note_say_what_is_chosen():
+    first, again, other = (choose_fields(flat(), Race(seed), 17, Boldness()) for seed in (5, 5, 6))
+    assert (first == again).all() and (first != other).any()
+    assert (first != choose_fields(flat(), Race(5), 18, Boldness())).any()
+
+
+def chosen_at_random(notes, seed=0):
+    random = np.random.default_rng(seed)
+    tokens, segments = encoded_score(notes)
+    for field in PERFORMED_FIELDS:
+        tokens[:, field] = SPECIALS + random.integers(1, len(FIELDS[field].values), len(notes))
+    tokens[:, ONSET_DEVIATION] = to_tokens(ONSET_DEVIATION, random.normal(0, 0.1, len(notes)))
+    return tokens, segments
+
+
+def test_what_is_of_the_onset_is_its_first_notes():
+    notes = made_up_notes(80)
+    tokens, segments = chosen_at_random(notes)
+    continuation = Continuation()
+    places = zip(segments[:, ONSET_LEVEL], notes["onset_quarter"], notes["is_grace"], tokens, strict=True)
+    played = np.array([continuation.take(*place) for place in places])
+    first = np.flatnonzero(np.diff(segments[:, ONSET_LEVEL], prepend=-1))[segments[:, ONSET_LEVEL]]
+    for field in range(len(FIELDS)):
+        expected = tokens[first, field] if field in OF_THE_ONSET and field != TEMPO else tokens[:, field]
+        if field != TEMPO:
+            np.testing.assert_array_equal(played[:, field], expected)
+    assert played[0, TEMPO] == tokens[0, TEMPO] and (played[:, VELOCITY] == tokens[:, VELOCITY]).all()
+
+
+def test_the_tempo_is_that_of_what_has_been_played():
+    notes = made_up_notes(300)
+    notes["is_grace"][::7] = True
+    tokens, segments = chosen_at_random(notes)
+    tokens[0, TEMPO] = to_tokens(TEMPO, np.array(100.0))
+    continuation = Continuation()
+    places = zip(segments[:, ONSET_LEVEL], notes["onset_quarter"], notes["is_grace"], tokens, strict=True)
+    played = np.array([continuation.take(*place) for place in places])
+    decoded, recomputed = (decode_performance(notes, segments, played, 3.0, recompute_tempo=each) for each in (False, True))
+    np.testing.assert_array_equal(decoded.onset_sec, recomputed.onset_sec)
+    assert len(set(played[:, TEMPO])) > 3 and to_values(TEMPO, played[:1, TEMPO]) == pytest.approx(100, rel=0.02)
