@@ -29,7 +29,6 @@ RESTED_NS = 100_000_000  # after an input, for so long it samples while nothing 
 REACTION_NS = 16_000_000  # after an input it plays nothing for so long
 THOUGHT_NS = 1_000_000  # for each note that it heard so much longer, and then each event at the earliest so long after the one before
 
-HEARD_TOGETHER = 64
 ACTS = ("take_turn", "panic")  # controls that say what to do once
 
 
@@ -54,7 +53,9 @@ class Place:
     finished: bool = False
     channel: int = 0  # of the last note that came
     ears: Ears = field(default_factory=Ears)
-    unheard: list[tuple[int, list[tuple[int, int]]]] = field(default_factory=list)  # times, and the notes that begin and end
+    unheard: deque[tuple[int, list[tuple[int, int]]]] = field(default_factory=deque)  # times, and the notes that begin and end
+    hearing: deque[int] = field(default_factory=deque)  # events of what was the first of these
+    reacts_ns: int | None = None  # when it reacts to what it is still hearing
     planned: deque[Planned] = field(default_factory=deque)
     own: OwnNotes = field(default_factory=OwnNotes)
     asked: set[str] = field(default_factory=set)  # of its controls that are acts: those that are to be done
@@ -143,7 +144,9 @@ class PerformanceRNNStream:
 
     def _hear_later(self, time_ns: int, changes: list[tuple[int, int]]) -> None:
         self._take_back(time_ns)
-        self._place.unheard.append((time_ns, changes))
+        place = self._place
+        place.unheard.append((time_ns, changes))
+        place.reacts_ns = max(place.reacts_ns or 0, time_ns + REACTION_NS) + THOUGHT_NS * len(changes)
 
     def _end(self, pitch: int, time_ns: int) -> Event:
         return Event(time_ns, note_off(self._place.own.sounding.pop(pitch), pitch))
@@ -158,45 +161,55 @@ class PerformanceRNNStream:
         if before is not None:
             self._improvisation.restore(before)
 
-    def _catch_up(self, until_ns: int | None = None) -> None:
-        """Hear what came, and the time that went by until ``until_ns``; times are rounded up to a step, long silences are shortened."""
-        codec, improvisation, place = self._improvisation.codec, self._improvisation, self._place
-        heard = place.unheard + ([] if until_ns is None else [(until_ns, [])])
-        step, velocity, events = improvisation.step, improvisation.velocity, []
-        for time_ns, changes in heard:
-            passed = max(-(-(time_ns - place.origin_ns) // self._step_ns) - step, 0)
-            unheard = max(passed - round(LONGEST_SILENCE_S * codec.steps_per_second), 0)
-            place.origin_ns += unheard * self._step_ns
-            step += passed - unheard
-            events += codec.encode_time(passed - unheard)
-            for pitch, loudness in changes:
-                index = int(velocity_bin(np.array(loudness)))
-                if loudness and bin_velocity(index) != velocity:
-                    velocity = bin_velocity(index)
-                    events.append(codec.first_velocity + index)
-                events.append(pitch if loudness else PITCHES + pitch)
-        improvisation.hear(np.array(events, np.int64), self._wishes, partners=True)
-        place.unheard = []
+    def _hear_one(self) -> bool:
+        """Hear one event, if there is any: each takes a step of the network, and an input that comes meanwhile waits for no more."""
+        place = self._place
+        while place.unheard and not place.hearing:
+            place.hearing.extend(self._events_of(*place.unheard.popleft()))
+        if not place.hearing:
+            return False
+        self._improvisation.hear([place.hearing.popleft()], self._wishes, partners=True)
+        return True
+
+    def _events_of(self, time_ns: int, changes: Sequence[tuple[int, int]]) -> list[int]:
+        """Return the time that went by until ``time_ns``, rounded up to a step and long silences shortened, and what changed then."""
+        codec, place, velocity = self._improvisation.codec, self._place, self._improvisation.velocity
+        passed = max(-(-(time_ns - place.origin_ns) // self._step_ns) - self._improvisation.step, 0)
+        skipped = max(passed - round(LONGEST_SILENCE_S * codec.steps_per_second), 0)
+        place.origin_ns += skipped * self._step_ns
+        events = list(codec.encode_time(passed - skipped))
+        for pitch, loudness in changes:
+            index = int(velocity_bin(np.array(loudness)))
+            if loudness and bin_velocity(index) != velocity:
+                velocity = bin_velocity(index)
+                events.append(codec.first_velocity + index)
+            events.append(pitch if loudness else PITCHES + pitch)
+        return events
+
+    def _catch_up(self, until_ns: int) -> None:
+        """Hear all that came, and the time that went by until ``until_ns``."""
+        while self._hear_one():
+            pass
+        self._place.reacts_ns = None
+        self._improvisation.hear(self._events_of(until_ns, ()), self._wishes, partners=True)
+
+    def _think(self) -> None:
+        if not self._hear_one():
+            self._plan()
 
     def _plan(self) -> None:
         """Sample one event; the first after something came is that it reacts."""
-        improvisation, place, reacts_ns = self._improvisation, self._place, self._reacts_ns()
-        self._catch_up()
+        improvisation, place = self._improvisation, self._place
         before = improvisation.snapshot()
-        if reacts_ns is not None:
-            place.thought_ns = reacts_ns
-            self._catch_up(reacts_ns)
+        if place.reacts_ns is not None:
+            place.thought_ns = place.reacts_ns
+            self._catch_up(place.reacts_ns)
             place.planned.append(Planned(self._time_ns(), None, before))
             return
         kind, value = improvisation.codec.describe(improvisation.sample(self._wishes))
         note = {NOTE_ON: (value, improvisation.velocity or 64), NOTE_OFF: (value, 0)}.get(kind)
         place.thought_ns += THOUGHT_NS
         place.planned.append(Planned(max(self._time_ns(), place.thought_ns), note, before))
-
-    def _reacts_ns(self) -> int | None:
-        """Return when it reacts to what it has not heard yet, if there is anything."""
-        unheard = self._place.unheard
-        return unheard[-1][0] + REACTION_NS + THOUGHT_NS * sum(len(changes) for _, changes in unheard) if unheard else None
 
     def _time_ns(self) -> int:
         return self._place.origin_ns + self._improvisation.step * self._step_ns
@@ -218,9 +231,9 @@ class PerformanceRNNStream:
 
     def _next_thought_ns(self) -> int:
         """Return the earliest time that an event which is sampled next may be due."""
-        place, reacts_ns = self._place, self._reacts_ns()
-        if reacts_ns is not None:
-            return reacts_ns
+        place = self._place
+        if place.reacts_ns is not None:
+            return place.reacts_ns
         return max(place.thought_ns + THOUGHT_NS, place.planned[-1].time_ns if place.planned else place.now_ns)
 
     def _ahead_ns(self) -> int:
@@ -243,7 +256,7 @@ class PerformanceRNNStream:
             self._take_turn(turn_ns)
         sent += self._send(now_ns)
         if not sent and place.playing:
-            self._plan()
+            self._think()
         return sent
 
     def _take_turn(self, time_ns: int) -> None:
@@ -276,7 +289,7 @@ class PerformanceRNNStream:
         if not place.playing:
             self._take_turn(begin_ns)
         while self._controls["seconds"] and self._time_ns() <= end_ns:
-            self._plan()
+            self._think()
             sent += self._send(end_ns)
         place.playing, place.finished = False, True
         place.planned.clear()
@@ -287,10 +300,10 @@ class PerformanceRNNStream:
         pass
 
     def rest(self) -> bool:
-        """Sample one event, until enough are planned. Of a player's turn, hear many events together."""
+        """Hear one event or, when it plays, sample one, until enough are planned."""
         place = self._place
-        if len(place.unheard) >= HEARD_TOGETHER:
-            self._catch_up()
+        if self._hear_one():
+            return True
         if not place.playing or (place.planned and place.planned[-1].time_ns - self._ahead_ns() > place.now_ns):
             return False
         self._plan()

@@ -118,9 +118,9 @@ class Improvisation:
         """Return the next event, of which the state knows from then on."""
         return sample_together(self._stepper, (self._voice,), wishes)[0]
 
-    def hear(self, events: np.ndarray, wishes: Wishes, partners: bool = False) -> None:
-        """Go on as if it had itself played ``events`` (events,); notes that are a ``partner's`` it will not release."""
-        for event in events.tolist():
+    def hear(self, events: Sequence[int], wishes: Wishes, partners: bool = False) -> None:
+        """Go on as if it had itself played ``events``; notes that are a ``partner's`` it will not release."""
+        for event in events:
             _listen(self._stepper, (self._voice,), wishes)
             self._voice.follow(event, partners)
 

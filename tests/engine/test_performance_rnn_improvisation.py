@@ -38,7 +38,7 @@ def test_it_goes_back_to_a_snapshot(model):
     assert (improvisation.step, improvisation.sounding) == (step, sounding)
     assert sample(improvisation, 80) == future
     improvisation.restore(snapshot)
-    improvisation.hear(np.array(future[:3]), WISHES)
+    improvisation.hear(future[:3], WISHES)
     assert improvisation.step == step + int(MAGENTA.shift_steps(np.array(future[:3])).sum())
 
 
@@ -46,7 +46,7 @@ def test_hearing_is_as_good_as_having_played(model):
     played = Improvisation(model, 1)
     events = sample(played, 700)
     heard = Improvisation(model, 1)
-    heard.hear(np.array(events), WISHES)
+    heard.hear(events, WISHES)
     heard._voice.index = played._voice.index
     assert heard.step == played.step and heard.sounding == played.sounding
     assert sample(heard, 100) == sample(played, 100)
@@ -55,7 +55,7 @@ def test_hearing_is_as_good_as_having_played(model):
 def test_the_network_is_told_what_sounds(model):
     improvisation = Improvisation(model, 1)
     events = sample(improvisation, 301)
-    told = improvisation._stepper.inputs["controls"][0, 0, WISH_VALUES:]
+    told = improvisation._stepper.inputs["controls"][0, WISH_VALUES:]
     assert np.count_nonzero(told) > 2
     np.testing.assert_allclose(told, MAGENTA.sounding(np.array(events))[-1], rtol=1e-6)
 

@@ -265,3 +265,21 @@ def test_equal_weights_are_no_wish():
     assert wishes_of(values | {"c": 0.0}).histogram == pytest.approx([0.0] + [1 / 11] * 11)
     assert wishes_of(values | {"key": 1.0}).limits.classes == tuple(index in (0, 2, 4, 5, 7, 9, 11) for index in range(12))
     assert (wishes_of(values | {"lowest": 90, "highest": 40}).limits.lowest) == 40
+
+
+def test_an_input_waits_for_no_more_than_one_step(performer):
+    """However much there is to hear, every call to rest hears one event; the reaction comes after all of it."""
+    stream = performer.create_stream(3, {"mode": 1})
+    for event in played((0, 900, 60), (0, 900, 64), (1, 900, 67)):
+        if is_note_on(event.message):
+            stream.feed(event)
+    heard, hear = [], stream._improvisation.hear
+
+    def count(events, *more, **named):
+        heard.append(len(events))
+        hear(events, *more, **named)
+
+    stream._improvisation.hear = count
+    while not stream.snapshot()[0][0].planned:
+        stream.rest()
+    assert heard[:-1] == [1] * 5 and heard[-1] > 0  # three notes, the first one's velocity, and a shift of time; then the reaction

@@ -30,7 +30,7 @@ def log_likelihood(model, events):
     follower, stepper, nats = voice(model, 0), model.create_stepper(), 0.0
     for event in events:
         sample_together(stepper, [follower.copy()], WISHES)  # only for what the network says
-        chances = probabilities(stepper.outputs["logits"][0, 0], follower.hands.allowed(WISHES.limits), 1.0, 1.0)
+        chances = probabilities(stepper.outputs["logits"][0], follower.hands.allowed(WISHES.limits), 1.0, 1.0)
         if follower.hands.due_release(WISHES.limits) is None:
             nats += math.log(chances[event])
         follower.follow(event)
