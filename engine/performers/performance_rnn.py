@@ -27,7 +27,7 @@ RESTED_NS = 100_000_000  # after an input, for so long it samples while nothing 
 
 # What it takes to think, on every machine and clock: a chord that is due sooner is spread by it rather than late by chance.
 REACTION_NS = 16_000_000  # after an input it plays nothing for so long
-THOUGHT_NS = 1_000_000  # for each note that it heard so much longer, and then each event at the earliest so long after the one before
+THOUGHT_NS = 1_500_000  # for each note that it heard so much longer, and then each event at the earliest so long after the one before
 
 ACTS = ("take_turn", "panic")  # controls that say what to do once
 
