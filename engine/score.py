@@ -52,6 +52,7 @@ MARKING_DTYPE = np.dtype(
         ("ornament", "?"),  # of any kind, those that are not in ORNAMENTS too
         ("ornament_kind", "i1"),  # 1 for the first of ORNAMENTS and so on, 0 for none of them
         ("arpeggio", "i1"),  # 1 under a sign to roll the chord upwards, -1 downwards
+        ("velocity", "i4"),  # what all dynamics amount to, as a notation program would play it, see engine.score_playback
     ]
 )
 

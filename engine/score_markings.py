@@ -63,9 +63,9 @@ def _mark_dynamics(rows: np.ndarray, times: np.ndarray, part: Any) -> None:
         if isinstance(mark, score.ImpulsiveLoudnessDirection):
             rows["sudden_accent"][times == mark.start.t] = True
             # fp, sfp, pf: what follows has the level of the last letters
-            level = _dynamic_level(mark.text.lstrip("srfz") or mark.text.lstrip("p"))
+            level = dynamic_level(mark.text.lstrip("srfz") or mark.text.lstrip("p"))
         elif isinstance(mark, score.ConstantLoudnessDirection):
-            level = _dynamic_level(mark.text)
+            level = dynamic_level(mark.text)
         else:
             continue
         if level:
@@ -73,7 +73,7 @@ def _mark_dynamics(rows: np.ndarray, times: np.ndarray, part: Any) -> None:
     _mark_span(rows, times, part, marks, "hairpin", (score.IncreasingLoudnessDirection, score.DecreasingLoudnessDirection))
 
 
-def _dynamic_level(text: str) -> int:
+def dynamic_level(text: str) -> int:
     """Return 1 (ppp) to 8 (fff) for a dynamic mark, 0 for anything else."""
     text = WORDS_FOR_DYNAMICS.get(text, text)
     if text in DYNAMICS:

@@ -50,11 +50,17 @@ def _parse(path: Path) -> tuple[list[Any], Arpeggios]:
 
 def _convert(parts: list[Any], arpeggios: Arpeggios, repeats: str) -> Score:
     from engine.score_markings import note_markings
+    from engine.score_playback import loudness_marks, playback_velocities
 
     if not parts:
         raise PerfLiveError("it has no parts; give a score with notes")
     score = load_partitura().score
     markings = [note_markings(part, arpeggios.get(part.id, {})) for part in parts]
+    marks = [loudness_marks(part, _quarters(part)) for part in parts]
+    first_marks = next(filter(None, marks), [])  # those of the right hand are for a left hand that has none
+    velocities = [
+        playback_velocities(part, rows, own or first_marks, _quarters(part)) for part, rows, own in zip(parts, markings, marks, strict=True)
+    ]
     if repeats == "printed":
         played = parts
     else:
@@ -67,6 +73,7 @@ def _convert(parts: list[Any], arpeggios: Arpeggios, repeats: str) -> Score:
         printed = identifier.rpartition("-")[0] if repeats == "play" else identifier
         if printed in markings[part]:
             rows[index] = markings[part][printed]
+            rows["velocity"][index] = velocities[part][printed]
     words = tuple(word for number, part in enumerate(played) for word in _words(part, number))
     order = note_order(notes)
     first = played[0]

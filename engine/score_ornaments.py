@@ -15,7 +15,7 @@ from engine.score_tempo import tempo_at
 TRILL_NOTE_S = 1 / 12
 SHORTEST_NOTE_S = 1 / 18  # faster is a blur: a note too short for its ornament is played plain
 MORDENT_NOTE_S, TURN_NOTE_S = 0.08, 0.1
-ROLL_STEP_S, LONGEST_ROLL_S = 0.05, 0.35  # from one note of a rolled chord to the next; from the first to the last
+ROLL_STEP_S, LONGEST_ROLL_S = 0.08, 0.35  # from one note of a rolled chord to the next, as pianists do; from the first to the last
 SCALE_REACH_QUARTERS = 8.0  # how far around a note its scale is looked for
 
 MAIN, UPPER, LOWER = 0, 1, -1
@@ -41,7 +41,7 @@ def write_out_ornaments(score: Score) -> WrittenOut:
     """Return the score with its trills, mordents and turns as notes; the same score when it has none.
 
     The last of an ornament's notes, the printed one, keeps its row's id and markings; those before it have its id with ~1, ~2, ... and no
-    markings of their own but dynamics and hairpins. A note stays plain that is too short, that is a grace note, or whose neighbour's key
+    markings of their own but dynamics. A note stays plain that is too short, that is a grace note, or whose neighbour's key
     is held by another note.
     """
     tempos = tempo_at(score, score.notes["onset_quarter"])
@@ -56,7 +56,7 @@ def write_out_ornaments(score: Score) -> WrittenOut:
         added["id"][:-1] = [f"{score.notes['id'][row]}~{number}" for number in range(1, len(onsets))]
         marks = np.repeat(score.markings[row : row + 1], len(onsets))
         for name in marks.dtype.names or ():
-            if name not in ("dynamic", "hairpin", "hairpin_position"):
+            if name not in ("dynamic", "hairpin", "hairpin_position", "velocity"):
                 marks[name][:-1] = 0
         marks["ornament_kind"] = 0
         notes.append(added)
@@ -124,7 +124,7 @@ def roll_chords(notes: np.ndarray, signs: np.ndarray, onset_sec: np.ndarray) -> 
     """Return performed onsets (N,) seconds with the chords under arpeggio signs rolled, in the direction of the sign.
 
     ``signs`` (N,) are the markings' ``arpeggio``. A chord is rolled around the time that it was performed at (the median of its notes), so
-    that its beat stays where it was. One that is spread as widely already is left alone, and so is one of which fewer than two notes are
+    that its beat stays where it was. One that is rolled as widely already is left alone, and so is one of which fewer than two notes are
     performed (NaN).
     """
     rolled = np.array(onset_sec, dtype=float)
@@ -134,8 +134,8 @@ def roll_chords(notes: np.ndarray, signs: np.ndarray, onset_sec: np.ndarray) -> 
         chords.setdefault((int(notes["part"][row]), round(float(notes["onset_quarter"][row]), 6)), []).append(row)
     for members in chords.values():
         spread = min(ROLL_STEP_S * (len(members) - 1), LONGEST_ROLL_S)
-        if len(members) < 2 or np.ptp(rolled[members]) >= spread:
-            continue
         order = sorted(members, key=lambda row: int(signs[row]) * int(notes["pitch"][row]))
+        if len(members) < 2 or rolled[order[-1]] - rolled[order[0]] >= spread:
+            continue
         rolled[order] = np.median(rolled[members]) + np.linspace(-spread / 2, spread / 2, len(order))
     return rolled

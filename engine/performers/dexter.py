@@ -18,6 +18,7 @@ from engine.performers.dexter_stream import ScoreStream
 from engine.performers.dexter_supply import Supply
 from engine.piece import Piece
 from engine.score import Score
+from engine.score_playback import with_playback_velocities
 from models.dexter.descriptors import DESCRIPTORS, minor_lean
 from models.dexter.features import FEATURES, denormalise, normalise, note_features
 from models.dexter.representation import BEAT_PERIOD, REPRESENTATION_VERSION, Performed, encode_performance
@@ -107,7 +108,7 @@ class DexterPerformer:
         """Return what samples the windows of ``score``; ``thousand_steps`` as the paper does, to compare with. ``columns``: the score's, if
         they are known already.
         """
-        columns = score_columns(score) if columns is None else columns
+        columns = score_columns(with_playback_velocities(score)) if columns is None else columns
         known = None if reference is None else normalise(encode_performance(score.notes, reference)[0], columns)
         passage = Passage(note_features(columns), minor_lean(score.notes), known, descriptors)
         return WindowSampler(self._networks, self._scales, self._window, passage, seed, thousand_steps)
@@ -122,7 +123,7 @@ class DexterPerformer:
         descriptors: np.ndarray | None = None,
     ) -> ScoreStream:
         """Return a performance of ``piece``, yet to be started; with ``ahead`` it goes on in time whether its windows are ready or not."""
-        columns = score_columns(piece.score)
+        columns = score_columns(with_playback_velocities(piece.score))
         sampler = self.sampler(piece.score, seed, reference=reference, descriptors=descriptors, columns=columns)
         average = denormalise(np.tile(sampler.average, (len(columns), 1)), columns)[:, BEAT_PERIOD]
         written = written_columns(dict(zip(SCORE_COLUMNS, columns.T, strict=True)), average)

@@ -11,11 +11,14 @@ from models.dexter.descriptors import DESCRIPTORS
 from models.dexter.features import FEATURES, PLACE_IN_PIECE
 from models.dexter.representation import PERFORMANCE_COLUMNS
 
+MARKINGS_KNOWN = FEATURES.index("markings_known")
+
 
 class ExpressionNetworkConfig(BaseModel):
     """Sizes. Every ``attend_every``-th block attends; ``reach``: how many notes away a distance is told from others; ``kernel``: notes
     under a convolution. ``feature_dropout`` takes features from whole windows;
-    ``knows_place``: whether the network reads where in the piece a note is, and how long that is.
+    ``knows_place``: whether the network reads where in the piece a note is, and how long that is; ``knows_playback``: whether it reads the
+    velocities that a score's markings amount to, or those of MIDI scores only, as networks did that were trained before there were others.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,6 +32,7 @@ class ExpressionNetworkConfig(BaseModel):
     dropout: float = 0.1
     feature_dropout: float = 0.0
     knows_place: bool = True
+    knows_playback: bool = False
 
 
 class Attention(nn.Module):
@@ -96,12 +100,15 @@ class ExpressionNetwork(nn.Module):
     """The mean performance of a window of notes, normalised (see features.py), and what was understood of each note on the way."""
 
     read: Tensor
+    unread_beside_markings: Tensor
 
     def __init__(self, config: ExpressionNetworkConfig):
         super().__init__()
         self.feature_dropout = config.feature_dropout
         read = [config.knows_place or name not in PLACE_IN_PIECE for name in FEATURES]
         self.register_buffer("read", torch.tensor(read).float(), persistent=False)
+        unread = [name.startswith("velocity") and not config.knows_playback for name in FEATURES]
+        self.register_buffer("unread_beside_markings", torch.tensor(unread).float(), persistent=False)
         self.features = nn.Sequential(
             nn.Linear(len(FEATURES), 2 * config.width), nn.GELU(approximate="tanh"), nn.Linear(2 * config.width, config.width)
         )
@@ -117,7 +124,8 @@ class ExpressionNetwork(nn.Module):
 
         Descriptors are how far from the typical performance of these notes, in standard deviations between performers.
         """
-        features = features * self.read
+        markings_known = features[..., MARKINGS_KNOWN : MARKINGS_KNOWN + 1]
+        features = features * self.read * (1 - self.unread_beside_markings * markings_known)
         if self.training:
             features = features * functional.dropout(features.new_ones(len(features), 1, features.shape[-1]), self.feature_dropout)
         described = self.descriptors(torch.cat((descriptors * descriptors_known, descriptors_known), -1))

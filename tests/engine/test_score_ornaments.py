@@ -139,7 +139,12 @@ def test_a_large_chord_is_rolled_faster(chord):
     assert np.ptp(roll(score, np.zeros(11))[:10]) == pytest.approx(LONGEST_ROLL_S)
 
 
-def test_what_is_spread_already_or_not_performed_is_left_alone(chord):
+def test_a_chord_that_is_spread_in_another_order_is_rolled(chord):
+    onsets = roll(chord(""), np.array([0.3, 0.2, 0.1, 0.0, 2.0]))
+    np.testing.assert_allclose(np.diff(onsets[:4]), ROLL_STEP_S)
+
+
+def test_what_is_rolled_already_or_not_performed_is_left_alone(chord):
     score = chord("")
     spread = np.array([0.0, 0.1, 0.2, 0.3, 2.0])
     np.testing.assert_array_equal(roll(score, spread), spread)

@@ -55,6 +55,19 @@ def test_a_network_may_be_kept_from_learning_pieces_by_heart():
     assert unread == set(PLACE_IN_PIECE)
 
 
+def test_a_network_may_read_no_velocities_but_those_of_midi_scores():
+    known, velocity = FEATURES.index("markings_known"), FEATURES.index("velocity")
+    for knows, markings, same in ((False, 1, True), (False, 0, False), (True, 1, False)):
+        torch.manual_seed(0)
+        network = ExpressionNetwork(CONFIG.model_copy(update={"knows_playback": knows})).eval()
+        features, nothing = random(1, 9, len(FEATURES)), torch.zeros(1, 9, 7)
+        features[..., known] = markings
+        louder = features.clone()
+        louder[..., velocity] += 1
+        means = [network(each, nothing, nothing[..., :1])[0] for each in (features, louder)]
+        assert torch.equal(*means) == same
+
+
 def test_every_block_that_attends_sees_the_whole_window():
     features = random(1, 40, len(FEATURES)).requires_grad_()
     mean, context = mean_network()(features, torch.zeros(1, 40, 7), torch.zeros(1, 40, 1))

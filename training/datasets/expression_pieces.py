@@ -20,12 +20,13 @@ from engine.events import SUSTAIN_PEDAL
 from engine.performers.dexter import score_columns
 from engine.score import Score
 from engine.score_file import read_score
+from engine.score_playback import with_playback_velocities
 from models.dexter.descriptors import DESCRIPTORS, describe
 from models.dexter.representation import PERFORMANCE_COLUMNS, REPRESENTATION_VERSION, Pedal, Performed, encode_performance
 from training.datasets.aligned import AlignedPerformance, Alignment, asap_alignments, load_aligned
 from training.datasets.asap import Split
 
-CACHE_VERSION = 3
+CACHE_VERSION = 4
 LEAST_MATCHED = 0.9  # of the notes of a MIDI score; others are of another edition
 SAME_POSITION_QUARTERS = 1 / 32
 
@@ -139,7 +140,7 @@ def _present(kind: str, score: Score, rows: np.ndarray, group: list[AlignedPerfo
         performed = performed_notes(item, rows)
         columns[index], _ = encode_performance(score.notes, performed)
         descriptors[index] = describe(score.notes, performed)
-    return Presentation(kind, score.notes, score_columns(score), columns, descriptors)
+    return Presentation(kind, score.notes, score_columns(with_playback_velocities(score)), columns, descriptors)
 
 
 def performed_notes(item: AlignedPerformance, rows: np.ndarray) -> Performed:

@@ -22,6 +22,7 @@ def load_renderer(performer: str, model: Path | None) -> Renderer:
 def _dexter(model: Path | None) -> Renderer:
     from engine.performers.dexter import load_performer, score_columns
     from engine.performers.dexter_controls import CONTROLS, sampling_settings
+    from engine.score_playback import with_playback_velocities
     from models.dexter.features import denormalise
     from models.dexter.windows import perform
 
@@ -30,7 +31,7 @@ def _dexter(model: Path | None) -> Renderer:
     def render(score: Score, seed: int | None, controls: Mapping[str, float]) -> Performed:
         temperature = {"temperature": 0.0 if seed is None else 1.0}
         settings = sampling_settings(with_defaults(CONTROLS, temperature | dict(controls)))
-        columns = score_columns(score)
+        columns = score_columns(with_playback_velocities(score))
         performed = perform(dexter.sampler(score, seed or 0, columns=columns), settings, len(score.notes))
         return decode_performance(score.notes, denormalise(performed, columns))
 
