@@ -55,7 +55,8 @@ class Place:
     ears: Ears = field(default_factory=Ears)
     unheard: deque[tuple[int, list[tuple[int, int]]]] = field(default_factory=deque)  # times, and the notes that begin and end
     hearing: deque[int] = field(default_factory=deque)  # events of what was the first of these
-    reacts_ns: int | None = None  # when it reacts to what it is still hearing
+    reacts_ns: int = 0  # when it reacts to the last of what came
+    reacting: bool = False  # whether that is not planned yet
     planned: deque[Planned] = field(default_factory=deque)
     own: OwnNotes = field(default_factory=OwnNotes)
     asked: set[str] = field(default_factory=set)  # of its controls that are acts: those that are to be done
@@ -146,7 +147,8 @@ class PerformanceRNNStream:
         self._take_back(time_ns)
         place = self._place
         place.unheard.append((time_ns, changes))
-        place.reacts_ns = max(place.reacts_ns or 0, time_ns + REACTION_NS) + THOUGHT_NS * len(changes)
+        place.reacts_ns = max(place.reacts_ns, time_ns + REACTION_NS) + THOUGHT_NS * len(changes)
+        place.reacting = True
 
     def _end(self, pitch: int, time_ns: int) -> Event:
         return Event(time_ns, note_off(self._place.own.sounding.pop(pitch), pitch))
@@ -190,7 +192,7 @@ class PerformanceRNNStream:
         """Hear all that came, and the time that went by until ``until_ns``."""
         while self._hear_one():
             pass
-        self._place.reacts_ns = None
+        self._place.reacting = False
         self._improvisation.hear(self._events_of(until_ns, ()), self._wishes, partners=True)
 
     def _think(self) -> None:
@@ -201,7 +203,7 @@ class PerformanceRNNStream:
         """Sample one event; the first after something came is that it reacts."""
         improvisation, place = self._improvisation, self._place
         before = improvisation.snapshot()
-        if place.reacts_ns is not None:
+        if place.reacting:
             place.thought_ns = place.reacts_ns
             self._catch_up(place.reacts_ns)
             place.planned.append(Planned(self._time_ns(), None, before))
@@ -232,7 +234,7 @@ class PerformanceRNNStream:
     def _next_thought_ns(self) -> int:
         """Return the earliest time that an event which is sampled next may be due."""
         place = self._place
-        if place.reacts_ns is not None:
+        if place.reacting:
             return place.reacts_ns
         return max(place.thought_ns + THOUGHT_NS, place.planned[-1].time_ns if place.planned else place.now_ns)
 
