@@ -7,6 +7,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from score_performer_pieces import CONFIG, randomised
 
 from models.dexter.features import FEATURES, PLACE_IN_PIECE
 from models.score_performer.layers import FieldValues, ScorePerformerConfig
@@ -15,18 +16,8 @@ from models.score_performer.streaming import StreamingDecoder
 from models.score_performer.style import draw_kept, mean_discrepancy, segment_means, style_of
 from models.score_performer.vocabulary import FIELDS, MASK, PERFORMED_FIELDS, PITCH, SPECIALS, START, VELOCITY
 
-CONFIG = ScorePerformerConfig(
-    width=24, field_width=8, heads=2, head_width=8, expansion=2, score_layers=1, style_layers=2, decoder_layers=2, window=12
-)
 NOTES = 40
 STREAMED = ("previous", "current", "context", "style", "cache", "written")
-
-
-def randomised(network):
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.add_(0.2 * torch.randn_like(parameter))
-    return network.eval()
 
 
 @pytest.fixture

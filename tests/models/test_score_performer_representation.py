@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from dexter_pieces import made_up_notes
+from score_performer_pieces import encoded_score
 
 from engine.score import MEASURE_DTYPE, SCORE_NOTE_DTYPE, TIME_SIGNATURE_DTYPE
 from models.dexter.representation import Pedal, Performed
@@ -31,15 +33,6 @@ from models.score_performer.vocabulary import (
     to_tokens,
     to_values,
 )
-from tests.dexter_pieces import made_up_notes
-
-
-def encoded_score(notes, beats=4, beat_type=4, tempo=90.0):
-    bar = 4 * beats / beat_type
-    measures = np.array([(bar * k, bar, k + 1) for k in range(int(notes["onset_quarter"].max() // bar) + 1)], MEASURE_DTYPE)
-    signatures = np.array([(0, beats, beat_type)], TIME_SIGNATURE_DTYPE)
-    tokens = encode_score(notes, measures, signatures, np.full(len(notes), tempo), np.full(len(notes), 64))
-    return tokens, note_segments(notes, measures, signatures)
 
 
 def rubato(notes, seed=0, depth=0.15, asynchrony_s=0.01, pause_s=0.0):

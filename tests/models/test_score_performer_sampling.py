@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
+from dexter_pieces import made_up_notes
+from score_performer_pieces import encoded_score
 
 from models.performance_rnn.sampling import Race
 from models.score_performer.representation import decode_performance
 from models.score_performer.sampling import OF_THE_ONSET, Boldness, Continuation, choose_fields
 from models.score_performer.score_representation import ONSET_LEVEL
 from models.score_performer.vocabulary import FIELDS, ONSET_DEVIATION, PERFORMED_FIELDS, SPECIALS, TEMPO, VELOCITY, to_tokens, to_values
-from tests.dexter_pieces import made_up_notes
-from tests.models.test_score_performer_representation import encoded_score
 
 SIZES = [len(FIELDS[field].values) for field in PERFORMED_FIELDS]
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from score_performer_pieces import config, made_up_item, made_up_score
 
 from engine.score import Score, Word
 from engine.score_tempo import TEMPO_WORDS
 from models.score_performer.classifiers import StyleClassifiers, balanced_weights
-from tests.training.test_score_performer_pieces import made_up_item, made_up_score
 from training.score_performer import ScorePerformerTask
 from training.score_performer_classifiers import LabelledStyles, collect, fit, judge, too_few
 from training.score_performer_directions import DIRECTIONS, TEMPO_CLASSES, direction_labels, tempo_class
@@ -118,8 +118,6 @@ def test_classes_with_too_few_examples_are_named():
 
 
 def test_styles_are_collected_with_the_labels_of_their_notes():
-    from tests.training.test_score_performer_training import config
-
     torch.manual_seed(0)
     task = ScorePerformerTask(config()).eval()
     piece, short = token_piece([made_up_item(100, seed=1), made_up_item(100, seed=2)]), token_piece([made_up_item(12)])

@@ -2,41 +2,16 @@
 
 import numpy as np
 import pytest
+from score_performer_pieces import made_up_item, made_up_score
 
-from engine.score import MARKING_DTYPE, MEASURE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE, Score
 from models.dexter.features import FEATURES
 from models.dexter.representation import Pedal
 from models.score_performer.representation import encode_performance
 from models.score_performer.vocabulary import TEMPO, VELOCITY, to_values
-from tests.dexter_pieces import made_up_notes
 from training import score_performer_pieces
-from training.datasets.aligned import PERFORMED_DTYPE, AlignedPerformance, Alignment
-from training.datasets.performances import PEDAL_DTYPE
+from training.datasets.aligned import Alignment
 from training.score_performer_pieces import load_pieces, load_scores, performed_notes, score_tokens
 from training.score_performer_round_trip import depth_at, round_trip
-
-
-def made_up_score(count, seed=0, tempos=((0.0, 80.0), (8.0, 120.0))):
-    notes = made_up_notes(count, seed)
-    measures = np.array([(4.0 * k, 4.0, k + 1) for k in range(int(notes["onset_quarter"].max() // 4) + 1)], MEASURE_DTYPE)
-    signatures = np.array([(0.0, 4, 4)], TIME_SIGNATURE_DTYPE)
-    markings = np.zeros(len(notes), MARKING_DTYPE)
-    return Score(notes, measures, signatures, np.array(list(tempos), TEMPO_DTYPE), markings, has_markings=True)
-
-
-def made_up_item(count, seed=0, name="one", piece="piece", score=None):
-    """A performance that swings, of all notes but one, with a soft pedal too."""
-    random = np.random.default_rng(seed)
-    score = score or made_up_score(count)
-    quarters = score.notes["onset_quarter"]
-    performed = np.zeros(count, PERFORMED_DTYPE)
-    performed["onset_sec"] = 2 + 0.6 * quarters + 0.1 * np.sin(quarters + seed) + random.uniform(-0.01, 0.01, count)
-    performed["duration_sec"] = 0.5 * score.notes["duration_quarter"] * random.uniform(0.4, 1.0, count)
-    performed["velocity"] = random.integers(20, 110, count)
-    performed[3] = (np.nan, np.nan, 0)
-    times = np.arange(2.2, performed["onset_sec"][-1], 0.9)
-    pedals = np.array([(time, 64, 127 * (k % 2)) for k, time in enumerate(times)] + [(2.5, 67, 99)], PEDAL_DTYPE)
-    return AlignedPerformance(name, piece, score, performed, pedals[np.argsort(pedals["time_sec"])], 0)
 
 
 def test_a_score_is_played_at_its_own_tempo_and_velocity():

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from dexter_pieces import made_up_notes
+from score_performer_pieces import CONFIG, encoded_score, randomised
 
 from models.dexter.features import FEATURES
 from models.score_performer.network import ScorePerformer
@@ -18,9 +20,6 @@ from models.score_performer.vocabulary import (
     VELOCITY,
     to_tokens,
 )
-from tests.dexter_pieces import made_up_notes
-from tests.models.test_score_performer_network import CONFIG, randomised
-from tests.models.test_score_performer_representation import encoded_score
 from training.score_performer_rendering import likeness, render
 
 NOTES = 40

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from score_performer_pieces import STILL, config, made_up_item, made_up_score
 
 from engine.configuration import parse_config
 from models.dexter.features import FEATURES
@@ -20,7 +21,6 @@ from models.score_performer.vocabulary import (
     VELOCITY,
     to_tokens,
 )
-from tests.training.test_score_performer_pieces import made_up_item, made_up_score
 from training import score_performer
 from training.command import TASKS
 from training.score_performer import CONFIG, ScorePerformerTask, field_losses, load_task, style_losses, train
@@ -32,7 +32,6 @@ from training.score_performer_windows import WindowConfig, WindowSampler, move, 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:lightning", "ignore::FutureWarning:lightning", "ignore::DeprecationWarning")
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "score_performer"
-STILL = {"deadpan": 0.0, "forget_markings": 0.0, "transpose_semitones": 0, "velocity_steps": 0, "tempo_steps": 0}
 
 
 def windows(**changes):
@@ -206,14 +205,6 @@ def test_errors_are_of_the_median():
     batch = {"tokens": example([10, 10], [0, 0]), "valid": torch.ones(1, 2, dtype=torch.bool)}
     found = figures(likeliest, medians, batch)
     assert found["velocity_accuracy"] == 1 and found["velocity_error"] == 10
-
-
-def config(**changes):
-    network = {"width": 24, "field_width": 8, "heads": 2, "head_width": 8, "expansion": 1, "window": 32, "reads_features": True}
-    network |= {"score_layers": 1, "style_layers": 1, "decoder_layers": 1, "dropout": 0.0}
-    settings = {"task": "score-performer", "network": network, "windows": {"notes": 32, "per_batch": 4} | STILL | {"deadpan": 0.25}}
-    settings |= {"draws": 64, "most_latents": 64, "steps": 60, "learning_rate": 0.01, "warm_up_steps": 5, "weight_decay": 0.0}
-    return CONFIG.model_validate(settings | {"average": 0.5, "validation_windows": 3, "validate_every_steps": 30, "seed": 0} | changes)
 
 
 def curve(folder, column):
