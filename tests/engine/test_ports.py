@@ -66,6 +66,9 @@ def test_a_port_that_another_program_uses_is_one_line_and_let_go(monkeypatch):
         def open_port(self, number, name):
             raise rtmidi.SystemError("MidiOutWinMM::openPort: error creating Windows MM MIDI output port.")
 
+        def close_port(self):
+            pass
+
         def delete(self):
             Client.deleted = True
 
@@ -77,6 +80,9 @@ def test_a_port_that_another_program_uses_is_one_line_and_let_go(monkeypatch):
 
 def test_windows_is_told_of_loopmidi(monkeypatch):
     class Client:
+        def close_port(self):
+            pass
+
         def delete(self):
             pass
 
