@@ -1,6 +1,6 @@
 """What was sent beside what came back: which message is which, what is missing, and how long each one took."""
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from engine.bench.takes import NS_PER_S
 from engine.events import SUSTAIN_PEDAL, is_control_change, is_note_on
 from engine.ledger import NoteLedger
 
-LOST_AFTER_NS = NS_PER_S  # a message that comes later than this is not the answer to it
+LOST_AFTER_NS = NS_PER_S  # where messages are missing, one that comes later than this is not the answer to it
 LOST = -1
 
 
@@ -41,13 +41,20 @@ class Answers:
         self.latencies_ns = np.where(self.arrivals_ns == LOST, np.nan, taken_ns)
 
     def _match(self) -> None:
-        """Give each answer to the earliest like message that still waits for one."""
+        """Give each answer to the earliest like message that still waits for one.
+
+        Where all of a kind came back each is the answer to its own, however late. Where one is missing, those that come too late are not
+        taken for answers to it, or all that follow would be one off.
+        """
         waiting: dict[bytes, deque[int]] = defaultdict(deque)
         for index, message in enumerate(self._sent):
             waiting[_likeness(message)].append(index)
+        came = Counter(_likeness(message) for _, message in self._received)
+        complete = {likeness for likeness, indices in waiting.items() if came[likeness] == len(indices)}
         for time_ns, message in self._received:
-            likes = waiting[_likeness(message)]
-            while likes and self._sent_ns[likes[0]] < time_ns - LOST_AFTER_NS:
+            likeness = _likeness(message)
+            likes = waiting[likeness]
+            while likeness not in complete and likes and self._sent_ns[likes[0]] < time_ns - LOST_AFTER_NS:
                 likes.popleft()
             if likes and self._sent_ns[likes[0]] <= time_ns:
                 index = likes.popleft()

@@ -145,6 +145,14 @@ def test_a_lost_message_has_no_latency_and_its_like_a_second_later_is_no_answer(
     assert math.isnan(received.latencies_ns[0]) and received.latencies_ns[1] == MS
 
 
+def test_where_all_came_back_each_is_the_answer_to_its_own_however_late():
+    """A machine that stood still for two seconds has lost nothing."""
+    messages, sent_ns = [CLOCK, *SENT] * 3, [index * 100 * MS for index in range(3 * (1 + len(SENT)))]
+    received = Answers(messages, sent_ns, [(sent_ns[-1] + 2_000 * MS, message) for message in messages])
+    assert received.delivery() == Delivery(sent=len(messages), received=len(messages), **NOTHING_WRONG)
+    assert received.latencies_ns.tolist() == [2_000 * MS + sent_ns[-1] - each for each in sent_ns]
+
+
 def test_a_distribution_is_in_milliseconds():
     assert describe([MS] * 98 + [3 * MS] * 2) == Distribution(count=100, median_ms=1.0, p99_ms=3.0, maximum_ms=3.0)
 
