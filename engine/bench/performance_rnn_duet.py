@@ -29,6 +29,7 @@ from engine.bench.takes import NS_PER_S, phrases
 from engine.errors import PerfLiveError
 from engine.events import Event, channel_of, is_channel_message, is_note_off, is_note_on
 from engine.ledger import NoteLedger
+from engine.scheduler import LATE_NS
 from models.performance_rnn.sampling import Limits
 
 PARTNERS_CHANNEL = 2  # as users count, from one; the player's is 1
@@ -62,6 +63,7 @@ class DuetReport:
     passed_on: Distribution
     partner: Partner
     prober_late: Distribution
+    prober_late_events: int  # more than 10 ms, of as simple a program as there is: the machine's doing, beside perf-live's "late"
     memory_ready_mb: float
     memory_settled_mb: float
     memory_end_mb: float
@@ -94,6 +96,7 @@ def play_duet(model_path: Path, seconds: float, seed: int) -> DuetReport:
         describe(matched.latencies_ns[~np.isnan(matched.latencies_ns)]),
         describe_partner(run.received),
         describe(run.late_ns),
+        sum(late_ns > LATE_NS for late_ns in run.late_ns),
         *run.memory_mb,
         run.says,
     )

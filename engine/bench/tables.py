@@ -150,7 +150,7 @@ def _print_duet(console: Console, duet: "DuetReport") -> None:
     console.print(table)
     table = _table("milliseconds", *DISTRIBUTION)
     _add(table, "player's messages passed on", duet.passed_on)
-    _add(table, "prober: sent late by", duet.prober_late)
+    _add(table, f"prober: sent late by ({duet.prober_late_events} over 10 ms)", duet.prober_late)
     console.print(table)
     memory = f"{duet.memory_ready_mb:g} MB when ready, {duet.memory_settled_mb:g} MB settled, {duet.memory_end_mb:g} MB at the end"
     console.print(f"perf-live: {memory}; {duet.perf_live_says!r}", highlight=False, soft_wrap=True)
