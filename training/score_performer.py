@@ -69,6 +69,15 @@ def style_losses(levels: list[Level], deadpan: Tensor, draws: int, most: int) ->
     return discrepancy, deadpan_square
 
 
+def surprise_of(expected: Tensor, levels: list[Level], human: Tensor) -> Tensor:
+    """Return how far the expected style [B, T, style_width] is from that of the ``human`` notes [B, T], a mean square.
+
+    The latents are what they are: they are not drawn to what can be expected.
+    """
+    squares = (expected - style_of(levels).detach()).square() * human.unsqueeze(-1)
+    return squares.sum() / human.sum().clamp(min=1) / expected.shape[-1]
+
+
 class ScorePerformerTask(lightning.LightningModule):
     """``baselines``: figures to show beside the network's."""
 
@@ -79,29 +88,35 @@ class ScorePerformerTask(lightning.LightningModule):
         self.network = ScorePerformer(config.network)
         self.found: dict[str, list[Figures]] = {}
 
-    def _predict(self, batch: dict[str, Tensor], levels: list[Level], kept: Tensor | None) -> tuple[Tensor, ...]:
-        return self.network.predict(batch["tokens"], batch["score"], batch["features"], batch["valid"], style_of(levels, kept))
-
     def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
         levels = self.network.encode_style(batch["tokens"], batch["segments"], batch["valid"])
+        context, expected = self.network.read_score(batch["score"], batch["features"], batch["valid"])
         kept = draw_kept(levels, self.config.network.latent_dropout) | batch["deadpan"][:, None, None]
-        by_field = field_losses(self._predict(batch, levels, kept), batch["tokens"], batch["valid"])
+        logits = self.network.predict(batch["tokens"], context, style_of(levels, kept))
+        by_field = field_losses(logits, batch["tokens"], batch["valid"])
         discrepancy, deadpan_square = style_losses(levels, batch["deadpan"], self.config.draws, self.config.most_latents)
-        self.log_dict({"loss": by_field.mean(), "discrepancy": discrepancy, "deadpan_square": deadpan_square}, prog_bar=True)
-        return by_field.mean() + discrepancy + deadpan_square
+        surprise = surprise_of(expected, levels, batch["valid"] & ~batch["deadpan"].unsqueeze(1))
+        parts = {"loss": by_field.mean(), "discrepancy": discrepancy, "deadpan_square": deadpan_square, "surprise": surprise}
+        self.log_dict(parts, prog_bar=True)
+        return torch.stack(list(parts.values())).sum()
 
     def on_validation_epoch_start(self) -> None:
-        self.found = {"styled": [], "piece_only": [], "unstyled": []}
+        self.found = {"styled": [], "piece_only": [], "expected": [], "unstyled": []}
 
     def validation_step(self, batch: dict[str, Tensor], index: int) -> None:
-        """Follow the performances with all their latents, with the whole window's only, and with none, which is without expression."""
+        """Follow the performances with all their latents, with the whole window's only, with those that the score lets expect, and with none,
+        which is without expression.
+        """
         levels = self.network.encode_style(batch["tokens"], batch["segments"], batch["valid"])
+        context, expected = self.network.read_score(batch["score"], batch["features"], batch["valid"])
         level = torch.arange(len(LEVEL_NAMES), device=batch["valid"].device)
-        for name, kept in (("styled", level >= 0), ("piece_only", level == 0), ("unstyled", level < 0)):
-            logits = self._predict(batch, levels, kept.expand(*batch["valid"].shape, -1))
+        piece_only = style_of(levels, (level == 0).expand(*batch["valid"].shape, -1))
+        styles = {"styled": style_of(levels), "piece_only": piece_only, "expected": expected, "unstyled": torch.zeros_like(expected)}
+        for name, style in styles.items():
+            logits = self.network.predict(batch["tokens"], context, style)
             self.found[name].append(figures(*guesses_of(logits), batch))
             loss = field_losses(logits, batch["tokens"], batch["valid"]).mean()
-            self.log("validation_loss" if name == "styled" else f"validation_loss_{name}", loss, batch_size=len(batch["valid"]))
+            self.log(f"validation_loss_{name}", loss, batch_size=len(batch["valid"]))
 
     def on_validation_epoch_end(self) -> None:
         rows = {name: mean_figures(several) for name, several in self.found.items()}
@@ -133,7 +148,7 @@ def train(config: ScorePerformerTrainingConfig, data_root: Path, run_folder: Pat
     last = run_folder / "last.ckpt"
     going_on = resume and last.exists()
     step = torch.load(last, map_location="cpu", weights_only=True)["global_step"] if going_on else 0
-    checkpoints = ModelCheckpoint(run_folder, filename="best", monitor="validation_loss", save_last=True, enable_version_counter=False)
+    checkpoints = ModelCheckpoint(run_folder, filename="best", monitor="validation_loss_styled", save_last=True, enable_version_counter=False)
     trainer = lightning.Trainer(
         accelerator="auto",
         max_steps=config.steps,

@@ -15,6 +15,7 @@ from rich.progress import track
 from engine.events import SUSTAIN_PEDAL
 from engine.performers.dexter import score_columns
 from engine.score import Score
+from engine.score_playback import with_playback_velocities
 from engine.score_tempo import tempo_at
 from models.dexter.features import FEATURES, note_features
 from models.dexter.representation import Pedal, Performed
@@ -24,7 +25,7 @@ from training.datasets import aligned
 from training.datasets.aligned import AlignedPerformance, Alignment, asap_alignments, load_aligned
 from training.datasets.asap import Split
 
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 PLAIN_VELOCITY = 64  # of a score whose notes have none
 
 
@@ -70,8 +71,8 @@ def _by_score(alignments: Sequence[Alignment], cache: Path) -> list[list[Aligned
 
 
 def token_piece(group: list[AlignedPerformance]) -> TokenPiece:
-    """Return performances that share a score."""
-    score = group[0].score
+    """Return performances that share a score, whose notes have the velocities of its dynamics."""
+    score = with_playback_velocities(group[0].score)
     tokens, segments = score_tokens(score)
     performances = [encode_performance(tokens, segments, score.notes, performed_notes(item)).tokens for item in group]
     features = note_features(score_columns(score)).astype(np.float16)

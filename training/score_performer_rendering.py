@@ -84,23 +84,23 @@ def main(
     task, cache = load_task(checkpoint), checkpoint.parent.parent
     length, boldness, random = task.config.windows.notes, Boldness(temperature, top_p), np.random.default_rng(0)
     pieces = list(zip(load_pieces(data, "validation", cache), load_scores(data, "validation", cache), strict=True))
-    found: dict[str, list[dict[str, float]]] = {"in the human's style": [], "without style": []}
+    found: dict[str, list[dict[str, float]]] = {"in the human's style": [], "in the style to be expected": [], "without style": []}
     for index in np.linspace(0, len(pieces) - 1, windows).astype(int):
         piece, score = pieces[index]
         tokens = piece.performances[0]
         start = int(random.integers(0, max(int(performed(tokens).sum()) - length, 0) + 1))
         window = batch_of([window_of(piece, tokens, start, length, deadpan=False)])
         with torch.inference_mode():
-            context = task.network.score_encoder(task.network.values(), window["score"], window["features"], window["valid"])[0]
+            context, expected = (each[0] for each in task.network.read_score(window["score"], window["features"], window["valid"]))
             style = style_of(task.network.encode_style(window["tokens"], window["segments"], window["valid"]))[0]
         written, human = window["score"][0].numpy(), window["tokens"][0].numpy()
         notes, onsets = score.notes[window_rows(tokens, start, length)], window["segments"][0, :, ONSET_LEVEL].tolist()
         places = list(zip(onsets, notes["onset_quarter"].tolist(), notes["is_grace"].tolist(), strict=True))
-        for rows, chosen in zip(found.values(), (style, torch.zeros_like(style)), strict=True):
+        for rows, chosen in zip(found.values(), (style, expected, torch.zeros_like(style)), strict=True):
             rows.append(likeness(render(task.network, written, places, context, chosen, int(index), boldness), human))
-    print(f"{'correlation':22}" + "".join(f"{name:>17}" for name in FOLLOWED))
+    print(f"{'correlation':30}" + "".join(f"{name:>17}" for name in FOLLOWED))
     for name, rows in found.items():
-        print(f"{name:22}" + "".join(f"{np.nanmean([row[field] for row in rows]):17.3f}" for field in FOLLOWED))
+        print(f"{name:30}" + "".join(f"{np.nanmean([row[field] for row in rows]):17.3f}" for field in FOLLOWED))
 
 
 if __name__ == "__main__":

@@ -20,16 +20,17 @@ from models.score_performer.vocabulary import (
     TEMPO_STEPS_AN_OCTAVE,
     VELOCITY,
 )
-from training.datasets.expression_windows import FIRST_BUMP, MARKING_FEATURES, SECONDS, TEMPO_FEATURES
+from training.datasets.expression_windows import FIRST_BUMP, MARKING_FEATURES, SECONDS, TEMPO_FEATURES, VELOCITY_FEATURES
 from training.datasets.expression_windows import PITCH as PITCH_FEATURE
 from training.datasets.expression_windows import TEMPO as TEMPO_FEATURE
-from training.score_performer_pieces import TokenPiece
+from training.score_performer_pieces import PLAIN_VELOCITY, TokenPiece
 
 Window = dict[str, np.ndarray]
 
 
 class WindowConfig(BaseModel):
-    """``deadpan``: the share of windows with the score played without expression; ``forget_markings``: without what is printed at notes.
+    """``deadpan``: the share of windows with the score played without expression; ``forget_markings``: without dynamics and what else
+    is printed at notes.
 
     Pitches move by up to ``transpose_semitones``, performed velocities by ``velocity_steps``, and the tempo, notated and performed, by
     ``tempo_steps`` of the tempo field.
@@ -77,9 +78,8 @@ class WindowSampler(torch.utils.data.IterableDataset):
         piece = self.pieces[index]
         deadpan = bool(self.random.random() < self.config.deadpan)
         window = window_of(piece, piece.performances[performance], start, self.config.notes, deadpan)
-        forgets = self.random.random() < self.config.forget_markings
-        if forgets:
-            window["features"][:, MARKING_FEATURES] = 0
+        if self.random.random() < self.config.forget_markings:
+            forget_markings(window)
         reach = self.config
         limits = (reach.transpose_semitones, reach.velocity_steps, reach.tempo_steps)
         semitones, velocity, tempo = (int(self.random.integers(-limit, limit + 1)) for limit in limits)
@@ -127,6 +127,14 @@ def move(window: Window, semitones: int, velocity: int, tempo: int, bars: int) -
     octaves = -tempo / TEMPO_STEPS_AN_OCTAVE * features[:, TEMPO_FEATURES.start]
     features[:, TEMPO_FEATURE] += octaves
     features[:, SECONDS] += octaves / 2
+
+
+def forget_markings(window: Window) -> None:
+    """Leave of the score what a MIDI file without dynamics has, in place."""
+    window["features"][:, MARKING_FEATURES] = 0
+    window["features"][:, VELOCITY_FEATURES] = 0
+    for name in ("tokens", "score") if window["deadpan"] else ("score",):
+        window[name][:, VELOCITY] = SPECIALS + PLAIN_VELOCITY
 
 
 def padded(window: Window, length: int) -> Window:

@@ -1,5 +1,6 @@
 """ScorePerformer in PyTorch: a score encoder, a style encoder (style.py), and a causal decoder of a performance, note by note.
 
+What style humans have on average is predicted from the score, for scores that come without a reference.
 The decoder knows of a note its score fields, what the score encoder makes of the notes around it, and its style; of the notes before it
 also how they were performed. It predicts the performed fields of a note together, from the same vectors that stand for them as inputs.
 """
@@ -95,6 +96,9 @@ class ScorePerformer(nn.Module):
         self.score_encoder = ScoreEncoder(config, self.values)
         self.style_encoder = StyleEncoder(config, self.values)
         self.decoder = PerformanceDecoder(config, self.values)
+        self.expected_style = nn.Sequential(
+            nn.Linear(config.width, 2 * config.width), nn.SiLU(), nn.Linear(2 * config.width, config.style_width)
+        )
 
     def initial_state(self, batch: int, notes: int | None = None) -> tuple[Tensor, Tensor]:
         """Return the decoder's empty cache and ``written``, with room for ``notes``, or for all that a note can attend to."""
@@ -106,12 +110,15 @@ class ScorePerformer(nn.Module):
         """Return the latents of a performance; see StyleEncoder."""
         return self.style_encoder(self.values(), tokens, segments, valid)
 
-    def predict(self, tokens: Tensor, score: Tensor, features: Tensor, valid: Tensor, style: Tensor) -> tuple[Tensor, ...]:
+    def read_score(self, score: Tensor, features: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the context of notes as written, see ScoreEncoder, and the style [B, T, style_width] that humans have there on average."""
+        context = self.score_encoder(self.values(), score, features, valid)
+        return context, self.expected_style(context)
+
+    def predict(self, tokens: Tensor, context: Tensor, style: Tensor) -> tuple[Tensor, ...]:
         """Return the logits of all notes of performances whose tokens [B, T, 16] are known, as the decoder meets them from their start."""
-        table = self.values()
-        context = self.score_encoder(table, score, features, valid)
         cache, written = (state.to(context.device) for state in self.initial_state(len(tokens), notes=0))
-        logits, _, _ = self.decoder(table, shifted(tokens), tokens, context, style, cache, written)
+        logits, _, _ = self.decoder(self.values(), shifted(tokens), tokens, context, style, cache, written)
         return logits
 
 

@@ -33,21 +33,21 @@ def rendering():
     places = list(zip(segments[:, 2].tolist(), notes["onset_quarter"].tolist(), notes["is_grace"].tolist(), strict=True))
     batch = torch.from_numpy(score)[None], torch.zeros(1, NOTES, len(FEATURES)), torch.ones(1, NOTES, dtype=torch.bool)
     with torch.no_grad():
-        context = network.score_encoder(network.values(), *batch)[0]
+        context = network.read_score(*batch)[0][0]
 
     def perform(style, seed=0, boldness=None):
         return render(network, score, places, context, style, seed, boldness or Boldness())
 
-    return network, score, batch, perform
+    return network, score, context, perform
 
 
 def test_each_note_follows_from_those_before_as_they_were_played(rendering):
     """What is chosen note by note is the likeliest of what the network predicts knowing all of it."""
-    network, score, batch, perform = rendering
+    network, score, context, perform = rendering
     style = torch.randn(NOTES, CONFIG.style_width)
     played = perform(style, boldness=Boldness(temperature=0))
     with torch.no_grad():
-        logits = network.predict(torch.from_numpy(played)[None], *batch, style[None])
+        logits = network.predict(torch.from_numpy(played)[None], context[None], style[None])
     for field, each in zip(PERFORMED_FIELDS, logits, strict=True):
         if field not in OF_THE_ONSET:
             likeliest = each[0].clone()

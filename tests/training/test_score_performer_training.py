@@ -10,7 +10,7 @@ from score_performer_pieces import STILL, config, made_up_item, made_up_score
 
 from engine.configuration import parse_config
 from models.dexter.features import FEATURES
-from models.score_performer.style import Level
+from models.score_performer.style import Level, style_of
 from models.score_performer.vocabulary import (
     BAR,
     FIELDS,
@@ -23,7 +23,7 @@ from models.score_performer.vocabulary import (
 )
 from training import score_performer
 from training.command import TASKS
-from training.score_performer import CONFIG, ScorePerformerTask, field_losses, load_task, style_losses, train
+from training.score_performer import CONFIG, ScorePerformerTask, field_losses, load_task, style_losses, surprise_of, train
 from training.score_performer_figures import baselines, figures, guesses_of, table
 from training.score_performer_pieces import token_piece
 from training.score_performer_windows import WindowConfig, WindowSampler, move, performed, validation_windows, window_of
@@ -216,22 +216,32 @@ def test_a_run_learns_and_is_taken_up_again(tmp_path, pieces, monkeypatch, capsy
     monkeypatch.setattr(score_performer, "load_pieces", lambda root, split, cache: pieces)
     run_folder = tmp_path / "run"
     train(config(), tmp_path, run_folder, resume=False)
-    losses = curve(run_folder / "curve_from_000000", "validation_loss")
+    losses = curve(run_folder / "curve_from_000000", "validation_loss_styled")
     assert len(losses) == 2 and losses[1] < losses[0] < 4.5
     shown = capsys.readouterr().out
     assert "deadpan" in shown and "previous" in shown and "piece_only" in shown and "step 60" in shown
     train(config(steps=90), tmp_path, run_folder, resume=True)
-    assert len(curve(run_folder / "curve_from_000060", "validation_loss")) == 1
-    task = load_task(run_folder / "last.ckpt")
+    assert len(curve(run_folder / "curve_from_000060", "validation_loss_styled")) == 1
     batch = validation_windows(pieces, config().windows, 3)[0]
+    after, before = (losses_of(task, batch) for task in (load_task(run_folder / "last.ckpt"), ScorePerformerTask(config()).eval()))
+    assert after[0] < before[0] and after.mean() < 0.8 * before.mean()
+
+
+def losses_of(task, batch):
     with torch.no_grad():
         levels = task.network.encode_style(batch["tokens"], batch["segments"], batch["valid"])
-        losses = field_losses(task._predict(batch, levels, None), batch["tokens"], batch["valid"])
-    untrained = ScorePerformerTask(config()).eval()
-    with torch.no_grad():
-        levels = untrained.network.encode_style(batch["tokens"], batch["segments"], batch["valid"])
-        before = field_losses(untrained._predict(batch, levels, None), batch["tokens"], batch["valid"])
-    assert losses[0] < before[0] and losses.mean() < 0.8 * before.mean()
+        context, _ = task.network.read_score(batch["score"], batch["features"], batch["valid"])
+        return field_losses(task.network.predict(batch["tokens"], context, style_of(levels)), batch["tokens"], batch["valid"])
+
+
+def test_the_style_to_be_expected_is_drawn_to_that_of_humans_and_not_the_other_way_round():
+    own, expected = torch.tensor([[[1.0, 2.0], [5.0, 5.0]]], requires_grad=True), torch.zeros(1, 3, 2, requires_grad=True)
+    levels = [Level(own, torch.tensor([[0, 0, 1]]), torch.ones(1, 2, dtype=torch.bool))]
+    surprise = surprise_of(expected, levels, torch.tensor([[True, True, False]]))
+    surprise.backward()
+    assert surprise == (1 + 4) / 2 and own.grad is None
+    assert (expected.grad[0, :2] < 0).all() and (expected.grad[0, 2] == 0).all()
+    assert surprise_of(expected, levels, torch.zeros(1, 3, dtype=torch.bool)) == 0
 
 
 @pytest.mark.parametrize("name", ["paper", "shipped"])
