@@ -28,6 +28,7 @@ SYSTEMS = {
     "dexter": "export.dexter",
     "dexter-denoiser": "export.dexter",
     "performance-rnn": "export.performance_rnn",
+    "score-performer": "export.score_performer",
 }
 
 app = typer.Typer(add_completion=False)

@@ -1,0 +1,139 @@
+"""What perf-export needs to know of ScorePerformer's three graphs: the decoder, what reads a score, and what reads a style."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from engine.contract import Contract, StateSpec, TensorSpec
+from engine.performers.score_performer_networks import DECODER_SYSTEM, SCORE_SYSTEM, STYLE_SYSTEM, SUFFIXES
+from export.graph import Arrays, ExportSpec
+from models.dexter.features import FEATURES
+from models.score_performer.layers import ScorePerformerConfig
+from models.score_performer.representation import REPRESENTATION_VERSION
+from models.score_performer.streaming import ScoreReader, StreamingDecoder, StyleReader
+from models.score_performer.vocabulary import FIELD_NAMES, FIELDS, PERFORMED_FIELDS, SPECIALS
+from training.datasets.asap import LICENCE
+from training.score_performer import ScorePerformerTask, ScorePerformerTrainingConfig
+
+RandomInputs = Callable[[np.random.Generator, int], Arrays]
+Decisions = Callable[[Arrays], np.ndarray]
+
+
+def build_specs(config: dict[str, Any], weights: dict[str, torch.Tensor] | None) -> dict[str, ExportSpec]:
+    """``config`` is a training configuration; ``weights`` a ScorePerformerTask's, or None for random ones."""
+    task = ScorePerformerTask(ScorePerformerTrainingConfig.model_validate(config))
+    if weights is not None:
+        task.load_state_dict(weights)
+    build = _Specs(task, config)
+    graphs = {DECODER_SYSTEM: build.decoder(), SCORE_SYSTEM: build.score_reader(), STYLE_SYSTEM: build.style_reader()}
+    return {SUFFIXES[system]: spec for system, spec in graphs.items()}
+
+
+class _Specs:
+    def __init__(self, task: ScorePerformerTask, config: dict[str, Any]):
+        self._network, self._sizes = task.network.eval(), task.config.network
+        self._constants = {"window_notes": task.config.windows.notes, "latents": list(self._sizes.latents)}
+        self._hash = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
+
+    def decoder(self) -> ExportSpec:
+        sizes = self._sizes
+        inputs = (
+            _tokens("previous"),
+            _tokens("current"),
+            _by_note("context", sizes.width),
+            _by_note("style", sizes.style_width),
+        )
+        outputs = tuple(_by_note(FIELD_NAMES[field], len(FIELDS[field].values)) for field in PERFORMED_FIELDS)
+        state = (
+            StateSpec(name="cache", shape=(sizes.decoder_layers, sizes.window - 1, 2 * sizes.head_width), type="float32"),
+            StateSpec(name="written", shape=(sizes.window - 1,), type="bool"),
+        )
+        contract = self._contract(DECODER_SYSTEM, inputs, outputs, state)
+        return self._spec(StreamingDecoder(self._network), contract, _variations, 0.05, lambda rng: _random_state(rng, sizes))
+
+    def score_reader(self) -> ExportSpec:
+        features = (_by_note("features", len(FEATURES)),) if self._sizes.reads_features else ()
+        outputs = (_by_note("context", self._sizes.width), _by_note("expected_style", self._sizes.style_width))
+        contract = self._contract(SCORE_SYSTEM, (_tokens("tokens"), *features), outputs, features=list(FEATURES) if features else [])
+        return self._spec(ScoreReader(self._network), contract, lambda found: np.round(found["expected_style"], 2), 0.05)
+
+    def style_reader(self) -> ExportSpec:
+        inputs = _tokens("tokens"), TensorSpec(name="segments", shape=("notes", 3), type="int64")
+        contract = self._contract(STYLE_SYSTEM, inputs, (_by_note("style", self._sizes.style_width),))
+        return self._spec(StyleReader(self._network), contract, lambda found: np.round(found["style"], 2), 0.05)
+
+    def _contract(
+        self,
+        system: str,
+        inputs: tuple[TensorSpec, ...],
+        outputs: tuple[TensorSpec, ...],
+        state: tuple[StateSpec, ...] = (),
+        **constants: Any,
+    ) -> Contract:
+        return Contract(
+            system=system,
+            representation_version=REPRESENTATION_VERSION,
+            inputs=inputs,
+            outputs=outputs,
+            state=state,
+            constants=self._constants | constants,
+            training_data="(n)ASAP, train split of splits.json",
+            licence=LICENCE,
+            configuration_hash=self._hash,
+        )
+
+    def _spec(
+        self,
+        module: torch.nn.Module,
+        contract: Contract,
+        decisions: Decisions,
+        quantised_difference: float,
+        random_state: Callable[[np.random.Generator], Arrays] = lambda rng: {},
+    ) -> ExportSpec:
+        return ExportSpec(
+            module=module.eval(),
+            contract=contract,
+            random_inputs=lambda rng, length: {tensor.name: _random(rng, tensor, length) for tensor in contract.inputs},
+            random_state=random_state,
+            decisions=decisions,
+            tolerance=1e-4,
+            decision_agreement=0.999,
+            quantised_difference=quantised_difference,
+        )
+
+
+def _by_note(name: str, columns: int) -> TensorSpec:
+    return TensorSpec(name=name, shape=("notes", columns), type="float32")
+
+
+def _tokens(name: str) -> TensorSpec:
+    return TensorSpec(name=name, shape=("notes", len(FIELDS)), type="int64")
+
+
+def _variations(outputs: Arrays) -> np.ndarray:
+    """Return the chances of all fields, scaled so that their mean absolute difference is the mean total variation of a field."""
+    width = sum(logits.shape[-1] for logits in outputs.values())
+    scaled = []
+    for logits in outputs.values():
+        chances = np.exp(logits - logits.max(-1, keepdims=True))
+        scaled.append(chances / chances.sum(-1, keepdims=True) * width / len(outputs) / 2)
+    return np.round(np.concatenate(scaled, -1), 2)
+
+
+def _random(rng: np.random.Generator, tensor: TensorSpec, length: int) -> np.ndarray:
+    """Numbers of the size of real ones, tokens that notes may have, segments in order."""
+    if tensor.name == "segments":
+        return np.sort(rng.integers(0, length, (length, 3)), axis=0)
+    if tensor.type == "int64":
+        return np.stack([rng.integers(SPECIALS, SPECIALS + len(field.values), length) for field in FIELDS], axis=1)
+    return rng.normal(size=(length, int(tensor.shape[1]))).astype(np.float32)
+
+
+def _random_state(rng: np.random.Generator, sizes: ScorePerformerConfig) -> Arrays:
+    """A cache of which half is written."""
+    cache = rng.normal(size=(sizes.decoder_layers, sizes.window - 1, 2 * sizes.head_width)).astype(np.float32)
+    return {"cache": cache, "written": np.arange(sizes.window - 1) >= sizes.window // 2}
