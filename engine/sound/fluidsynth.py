@@ -36,6 +36,8 @@ SOUND_FONT_NAMES = ("default-GM.sf2", "FluidR3_GM.sf2", "TimGM6mb.sf2", "default
 
 GAIN = 0.8  # one fortissimo piano note peaks near 0.2 of full scale, ten near 0.5
 LINEAR_PEAK = 0.7  # louder than this is bent towards full scale instead of clipped
+CHANNELS = 16
+ALL_SOUND_OFF = 120  # a controller
 BLOCK_FRAMES = 64  # FluidSynth takes messages only between blocks of this size: 1.5 ms
 
 
@@ -76,11 +78,11 @@ class Synthesizer:
     ``send`` and ``render`` may be called from different threads. Raises PerfLiveError when FluidSynth or the sound font is missing.
     """
 
-    def __init__(self, sound_font: Path | None = None, sample_rate: int = 44100):
+    def __init__(self, sound_font: Path | None = None, sample_rate: int = 44100, reverb: bool = True):
         path = find_sound_font(sound_font)
         fluidsynth = load_fluidsynth()
-        settings = {"synth.chorus.active": 0, "synth.reverb.active": 1, "synth.polyphony": 512}
-        self._synth = fluidsynth.Synth(gain=GAIN, samplerate=float(sample_rate), channels=16, **settings)
+        settings = {"synth.chorus.active": 0, "synth.reverb.active": int(reverb), "synth.polyphony": 512}
+        self._synth = fluidsynth.Synth(gain=GAIN, samplerate=float(sample_rate), channels=CHANNELS, **settings)
         self.sample_rate = sample_rate
         integer, pointer = ctypes.c_int, ctypes.c_void_p
         channel_buffer = (pointer, integer, integer)  # address, offset, stride
@@ -115,10 +117,21 @@ class Synthesizer:
 
     def render(self, frames: int) -> np.ndarray:
         """Return the next ``frames`` samples, float32 of shape (frames, 2), every one inside -1 to 1."""
+        return limit(self.render_unlimited(frames))
+
+    def render_unlimited(self, frames: int) -> np.ndarray:
+        """Return the next ``frames`` samples as they are, however loud, float32 of shape (frames, 2)."""
         samples = np.zeros((frames, 2), np.float32)
         address = samples.ctypes.data
         self._write_float(self._synth.synth, frames, address, 0, 2, address, 1, 2)
-        return limit(samples)
+        return samples
+
+    def reset(self) -> None:
+        """Silence everything and forget what was set, as if nothing had been sent."""
+        for channel in range(CHANNELS):
+            self._synth.cc(channel, ALL_SOUND_OFF, 0)
+        self.render_unlimited(4 * BLOCK_FRAMES)  # voices end in the samples that somebody pulls
+        self._synth.system_reset()
 
     def close(self) -> None:
         """Free the synthesizer; it must not be used afterwards."""

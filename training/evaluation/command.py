@@ -23,6 +23,7 @@ from training.evaluation.data_command import data
 from training.evaluation.describe_command import describe_performance
 from training.evaluation.expressiveness_command import descriptors, expressiveness
 from training.evaluation.performance_rnn_command import performance_rnn
+from training.evaluation.sound_data_command import sound_data
 from training.evaluation.velocity import Take
 from training.evaluation.velocity_metrics import VelocityMetrics, velocity_metrics
 
@@ -31,6 +32,7 @@ app.command("data")(data)
 app.command("expressiveness")(expressiveness)
 app.command("descriptors")(descriptors)
 app.command("performance-rnn")(performance_rnn)
+app.command("sound-data")(sound_data)
 app.command("describe")(describe_performance)
 
 
