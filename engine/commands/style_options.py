@@ -67,8 +67,8 @@ class StyleOptions:
         if self.deadpan and self.seed is not None:
             raise UsageError("--deadpan and --style-seed: a style is either none or drawn; leave one of them out")
 
-    def wishes(self, space: "StyleSpace", reference: "np.ndarray | None") -> "StyleWishes":
-        """Return what is asked for; ``reference`` (N, W) or (1, W) is the style of --style-from. Raises UsageError."""
+    def wishes(self, space: "StyleSpace", reference: "np.ndarray | None" = None, manner: "np.ndarray | None" = None) -> "StyleWishes":
+        """Return what is asked for; --style-from is a ``reference`` (N, W), with --style-score a ``manner`` (W,). Raises UsageError."""
         from engine.performers.score_performer_directions import parse_bars, parse_direction, parse_knob
         from engine.performers.score_performer_style import StyleWishes
 
@@ -77,6 +77,7 @@ class StyleOptions:
             "deadpan" if self.deadpan else "expected" if self.seed is None else "drawn",
             self.seed or 0,
             reference,
+            manner,
             1.0 if self.amount is None else self.amount,
             None if self.bars is None else parse_bars("--style-bars", self.bars),
             (*(parse_direction(text, space) for text in self.direct), *(parse_knob(text, space) for text in self.knobs)),

@@ -31,6 +31,8 @@ def reference_styles(read_style: ReadStyle, tokens: np.ndarray, segments: np.nda
     return styles[before]
 
 
-def manner(styles: np.ndarray) -> np.ndarray:
-    """Return the mean (1, W) of a performance's styles: what of them another piece can have."""
-    return styles.mean(axis=0, keepdims=True)
+def manner(styles: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Return what of a performance's ``styles`` (N, W) another piece can have: by how much they differ from those that its score lets
+    expect (N, W), on average (W,).
+    """
+    return (styles - expected).mean(axis=0)

@@ -1,9 +1,10 @@
 """The style of a piece, note by note: where it comes from, and what is added to it.
 
 It begins as what humans do on average, as the network expects from the score; as nothing, which is deadpan; or as drawn from the prior by
-seed. A reference performance's is blended over it, as far as an amount says, in whole or for a range of bars. Directions and knobs are
-added at last. All of this is known for the whole piece beforehand, but for the expected style, which comes window by window: the notes
-ahead can be restyled at any time, while a piece plays too.
+seed. A reference performance's is blended over it, as far as an amount says, in whole or for a range of bars; of another piece's
+performance the manner is added, what is different in it from what its score lets expect. Directions and knobs are added at last. All of
+this is known for the whole piece beforehand, but for the expected style, which comes window by window: the notes ahead can be restyled at
+any time, while a piece plays too.
 """
 
 from collections.abc import Mapping
@@ -24,14 +25,14 @@ Base = Literal["expected", "deadpan", "drawn"]
 
 @dataclass(frozen=True)
 class StyleWishes:
-    """What is asked of a performance's style. ``reference`` (N, W) are styles by note, or (1, W) a manner for all of them.
-
-    ``amount``, 0 to 1, and ``bars`` are of the reference; ``seed`` of the drawn base.
+    """What is asked of a performance's style. ``reference`` (N, W) are a performance's styles by note, ``manner`` (W,) is that of another
+    piece's; ``amount``, 0 to 1, and ``bars`` are of both. ``seed`` is of the drawn base.
     """
 
     base: Base = "expected"
     seed: int = 0
     reference: np.ndarray | None = None
+    manner: np.ndarray | None = None
     amount: float = 1.0
     bars: Bars | None = None
     directed: tuple[Directed, ...] = ()
@@ -66,9 +67,11 @@ def plan_style(wishes: StyleWishes, places: Places, space: StyleSpace, knobs: Ma
     given = np.zeros((notes, space.width))
     if wishes.base == "drawn":
         given = drawn_styles(places.segments, space, wishes.seed)
+    share = (wishes.amount * places.inside(wishes.bars))[:, None]
     if wishes.reference is not None:
-        share = (wishes.amount * places.inside(wishes.bars))[:, None]
         kept, given = (1 - share) * kept, (1 - share) * given + share * wishes.reference
+    if wishes.manner is not None:
+        given = given + share * wishes.manner
     given = given + offsets(wishes.directed, places, space)
     return StylePlan(space, kept.astype(np.float32), given.astype(np.float32), dict(knobs or {}))
 

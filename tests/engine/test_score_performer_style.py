@@ -159,7 +159,7 @@ def test_bars_outside_the_piece_are_said(places, space):
     with pytest.raises(UsageError, match=f"bars 2-99: the score has not all of them; its bars are 1 to {BARS}"):
         plan_style(StyleWishes(directed=(parse_direction("forte:bars=2-99", space),)), places, space)
     with pytest.raises(UsageError, match="bars 0-1: the score has not all of them"):
-        plan_style(StyleWishes(reference=np.zeros((1, WIDTH)), bars=Bars(0, 1)), places, space)
+        plan_style(StyleWishes(reference=np.zeros((NOTES, WIDTH)), bars=Bars(0, 1)), places, space)
 
 
 def test_what_a_style_begins_with(places, space):
@@ -189,17 +189,25 @@ def test_a_reference_is_blended_in_its_bars(places, space):
     plan = plan_style(StyleWishes(reference=reference, amount=0.25, bars=Bars(2, 3)), places, space)
     inside = (places.numbers >= 2) & (places.numbers <= 3)
     found = plan.styles(slice(0, NOTES), expected)
-    np.testing.assert_allclose(found[~inside], expected[~inside], rtol=1e-5)
-    np.testing.assert_allclose(found[inside], 0.75 * expected[inside] + 0.25 * reference[inside], rtol=1e-4)
-    over_drawn = plan_style(StyleWishes("drawn", 1, reference, 0.5), places, space).styles(slice(0, NOTES), expected)
-    np.testing.assert_allclose(over_drawn, (drawn_styles(places.segments, space, 1) + reference) / 2, rtol=1e-4)
-    as_manner = plan_style(StyleWishes(reference=manner(reference)), places, space).styles(slice(0, NOTES), expected)
-    np.testing.assert_allclose(as_manner, np.tile(reference.mean(0), (NOTES, 1)), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(found[~inside], expected[~inside], atol=1e-5)
+    np.testing.assert_allclose(found[inside], 0.75 * expected[inside] + 0.25 * reference[inside], atol=1e-5)
+    over_drawn = plan_style(StyleWishes("drawn", 1, reference, amount=0.5), places, space).styles(slice(0, NOTES), expected)
+    np.testing.assert_allclose(over_drawn, (drawn_styles(places.segments, space, 1) + reference) / 2, atol=1e-5)
+
+
+def test_the_manner_of_another_piece_is_added_in_its_bars(places, space):
+    random = np.random.default_rng(4)
+    expected, theirs = random.normal(size=(NOTES, WIDTH)), random.normal(size=(99, WIDTH))
+    difference = np.arange(WIDTH) / 8
+    plan = plan_style(StyleWishes(manner=manner(theirs + difference, theirs), amount=0.5, bars=Bars(2, 3)), places, space)
+    inside = (places.numbers >= 2) & (places.numbers <= 3)
+    found = plan.styles(slice(0, NOTES), expected) - expected
+    np.testing.assert_allclose(found, inside[:, None] * difference / 2, atol=1e-5)
 
 
 def test_parts_of_a_plan_are_those_of_the_whole_and_knobs_turn_while_it_plays(places, space):
     expected = np.random.default_rng(3).normal(size=(NOTES, WIDTH))
-    wishes = StyleWishes(reference=np.ones((1, WIDTH)), amount=0.5, bars=Bars(3, 5), directed=(Directed(np.ones(WIDTH), "rising"),))
+    wishes = StyleWishes(reference=np.ones((NOTES, WIDTH)), amount=0.5, bars=Bars(3, 5), directed=(Directed(np.ones(WIDTH), "rising"),))
     plan = plan_style(wishes, places, space, {"piece-1": 1.0})
     whole = plan.styles(slice(0, NOTES), expected)
     parts = [plan.styles(slice(start, start + 7), expected[start : start + 7]) for start in range(0, NOTES, 7)]
@@ -279,12 +287,13 @@ def test_options_say_what_contradicts_itself():
 
 
 def test_options_become_wishes(space):
-    reference = np.zeros((1, WIDTH))
+    reference = np.zeros((NOTES, WIDTH))
     options = StyleOptions(["forte", "piano:bars=2"], Path("a.mid"), None, "2-3", 0.5, 7, False, ["bar:1:1"])
     wishes = options.wishes(space, reference)
     assert (wishes.base, wishes.seed, wishes.amount, wishes.bars) == ("drawn", 7, 0.5, Bars(2, 3))
     assert wishes.reference is reference and [each.bars for each in wishes.directed] == [None, Bars(2, 2), None]
-    assert StyleOptions(deadpan=True).wishes(space, None).base == "deadpan"
-    assert StyleOptions().wishes(space, None) == StyleWishes()
+    assert StyleOptions(deadpan=True).wishes(space).base == "deadpan"
+    assert StyleOptions(style_from=Path("a.mid")).wishes(space, manner=reference[0]).manner is not None
+    assert StyleOptions().wishes(space) == StyleWishes()
     with pytest.raises(UsageError, match="--style-bars 'x': expected the numbers"):
         StyleOptions(style_from=Path("a.mid"), bars="x").wishes(space, reference)
