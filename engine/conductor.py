@@ -10,8 +10,7 @@ from engine.clock import Clock
 from engine.controls import find_control
 from engine.errors import PerfLiveError, UsageError
 from engine.events import Event
-from engine.performers.dexter_controls import CONTROLS
-from engine.performers.dexter_stream import ScoreStream
+from engine.performers.score_stream import ScoreStream
 
 if TYPE_CHECKING:  # a run on files needs no MIDI driver
     from engine.ports import InputPort
@@ -111,7 +110,7 @@ class ConductedSource:
             case ["help"]:
                 self._say(HELP)
             case [name, value]:
-                control = find_control(CONTROLS, name)
+                control = find_control(self._stream.controls, name)
                 self._stream.set_control(control.name, control.parse(value))
             case _:
                 raise UsageError(f"not a command; allowed: {HELP}")

@@ -29,7 +29,8 @@ from engine.events import Event, is_note_on
 from engine.loop import Engine, Report
 from engine.midi_file import MidiTimeline
 from engine.performers.dexter import DexterPerformer, load_performer
-from engine.performers.dexter_stream import ScoreStream
+from engine.performers.dexter_interpretation import DexterInterpretation
+from engine.performers.score_stream import ScoreStream
 from engine.piece import Piece
 from engine.score import MARKING_DTYPE, MEASURE_DTYPE, SCORE_NOTE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE, Score
 from models.dexter.windows import Settings, Window
@@ -93,8 +94,9 @@ def measure(seconds: float, on_stage: Callable[[str], None] = lambda stage: None
     begun_s = time.perf_counter()
     _run(performer, stream, _Heard(), VirtualClock())
     offline_s = time.perf_counter() - begun_s
-    stream.supply.close()
-    counts = stream.supply.counts
+    stream.close()
+    counts = stream.counts
+    assert counts is not None  # noqa: S101 (DExter's)
     on_stage("a window in a thousand steps")
     thousand = _time_thousand_steps(performer, piece)
     on_stage("playing in real time")
@@ -147,23 +149,25 @@ def _play(performer: DexterPerformer, piece: Piece, seconds: float) -> dict[str,
     clock, heard = MonotonicClock(), _Heard()
     begun_ns = time.monotonic_ns()
     stream = performer.perform(piece, 0, {}, ahead=True)
+    assert isinstance(stream.interpretation, DexterInterpretation)  # noqa: S101
+    supply = stream.interpretation.supply
     ready: dict[int, int] = {}
     sampling: list[tuple[int, int]] = []
     last_ms = [0.0]
 
     def on_window(window: Window) -> None:
-        now_ns, spent_s = time.monotonic_ns(), stream.supply.counts.seconds - last_ms[0]
-        last_ms[0] = stream.supply.counts.seconds
+        now_ns, spent_s = time.monotonic_ns(), supply.counts.seconds - last_ms[0]
+        last_ms[0] = supply.counts.seconds
         sampling.append((now_ns - round(spent_s * 1e9), now_ns))
         ready[window.first_note] = now_ns
 
-    stream.supply.on_window = on_window
+    supply.on_window = on_window
     source = ConductedSource(stream, clock)
     engine = Engine(source, performer, stream, [heard], clock)
     conductor = threading.Thread(target=_conduct, args=(source, seconds), daemon=True)
     conductor.start()
     report = engine.run()
-    stream.supply.close()
+    supply.close()
     table = stream.performed
     leads_s = [(table["onset_ns"][note] - ready_ns) / 1e9 for note, ready_ns in ready.items() if note and table["velocity"][note]]
     errors_ns = np.array([sent_ns - due_ns for due_ns, sent_ns in heard.sent])
@@ -174,8 +178,8 @@ def _play(performer: DexterPerformer, piece: Piece, seconds: float) -> dict[str,
         "played_notes_per_s": round(stream.notes / seconds, 1),
         "least_lead_s": round(min(leads_s, default=float("nan")), 2),
         "median_lead_s": round(statistics.median(leads_s), 2) if leads_s else float("nan"),
-        "reduced_windows": stream.supply.counts.reduced,
-        "carried": stream.supply.counts.carried,
+        "reduced_windows": supply.counts.reduced,
+        "carried": supply.counts.carried,
         "late": report.late,
         "scheduler_error": describe(errors_ns),
         "while_sampling": describe(errors_ns[meanwhile]) if meanwhile.any() else None,

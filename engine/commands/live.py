@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.clock import Clock, MonotonicClock, VirtualClock
-from engine.commands import options
+from engine.commands import options, style_options
 from engine.commands.ends import Ends, Opened, load_ports, open_ends
 from engine.commands.errors import run
 from engine.commands.signals import stop_on_signals
+from engine.commands.style_options import StyleOptions
 from engine.errors import UsageError
 from engine.loop import Engine, Report
-from engine.performers.registry import DEFAULT_IMPROVISER, DEFAULT_PERFORMER, DEFAULT_SCORE_PERFORMER
+from engine.performers.registry import DEFAULT_IMPROVISER, DEFAULT_PERFORMER, DEFAULT_SCORE_PERFORMER, STYLED_PERFORMER
 
 if TYPE_CHECKING:
     from engine.performers.dexter_supply import Counts
@@ -43,6 +44,14 @@ def live(
     no_repeats: options.NoRepeatsOption = False,
     transfer: options.TransferOption = None,
     descriptors: options.DescriptorsOption = None,
+    direct: style_options.DirectOption = None,
+    style_from: style_options.StyleFromOption = None,
+    style_score: style_options.StyleScoreOption = None,
+    style_bars: style_options.StyleBarsOption = None,
+    style_amount: style_options.StyleAmountOption = None,
+    style_seed: style_options.StyleSeedOption = None,
+    deadpan: style_options.DeadpanOption = False,
+    knobs: style_options.KnobOption = None,
     list_all: Annotated[bool, typer.Option("--list", help="List ports, audio devices and performers with their controls.")] = False,
     performer: options.PerformerOption = None,
     mode: Annotated[
@@ -67,15 +76,17 @@ def live(
         return print_list(api)
     ends = Ends(input_name, tuple(output_names or ()), record, virtual, api, soundfont, score)
     ends.check()
-    if (no_repeats or transfer or descriptors) and score is None:
-        raise UsageError("--no-repeats, --transfer and --descriptors are for scores; leave them out, or give --score FILE")
-    default = DEFAULT_PERFORMER if score is None else DEFAULT_SCORE_PERFORMER
+    style = StyleOptions(direct or (), style_from, style_score, style_bars, style_amount, style_seed, deadpan, knobs or ())
+    if (no_repeats or transfer or descriptors or style) and score is None:
+        named = "--no-repeats, --transfer, --descriptors and what is said of styles"
+        raise UsageError(f"{named} are for scores; leave them out, or give --score FILE")
+    default = DEFAULT_PERFORMER if score is None else STYLED_PERFORMER if style else DEFAULT_SCORE_PERFORMER
     if mode is not None:
         default, settings = DEFAULT_IMPROVISER, [*(settings or ()), f"mode={mode}"]
     setup = options.prepare(performer, seed, settings or (), controllers or (), preset, lookahead, exclude, model, default)
     clock = VirtualClock() if ends.all_files else MonotonicClock()
     if score is not None:
-        performance = setup.perform(score, not no_repeats, not ends.all_files, transfer, descriptors)
+        performance = setup.perform(score, not no_repeats, not ends.all_files, transfer, descriptors, style)
         return _play_score(ends, setup, performance, clock)
     opened = open_ends(ends, clock)
     engine = setup.create_engine(opened.source, opened.sinks, clock, keep_incomplete=not ends.all_files)
@@ -100,10 +111,10 @@ def _play_score(ends: Ends, setup: options.Setup, performance: options.Performan
                 opened.source.read_lines(sys.stdin)
             report = engine.run()
     finally:
-        stream.supply.close()
+        stream.close()
     if report.stopped and ends.all_files:
         raise KeyboardInterrupt  # nothing was written
-    _print_report(replace(report, notes=stream.notes), opened.audio.underruns if opened.audio else 0, stream.supply.counts)
+    _print_report(replace(report, notes=stream.notes), opened.audio.underruns if opened.audio else 0, stream.counts)
 
 
 def _print_report(report: Report, underruns: int, counts: "Counts | None") -> None:

@@ -9,17 +9,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.clock import Clock
+from engine.commands.style_options import StyleOptions
 from engine.controls import Control, parse_controller_map, parse_settings
 from engine.errors import UsageError
 from engine.loop import Engine
 from engine.performer import MOST_SEED, Performer, ScorePerformer
-from engine.performers.registry import DEFAULT_PERFORMER, DEFAULT_SCORE_PERFORMER, LOADERS, load_performer
+from engine.performers.registry import DEFAULT_PERFORMER, DEFAULT_SCORE_PERFORMER, LOADERS, SCORE_PERFORMERS, load_performer
 from engine.sinks import Sink
 from engine.sources import Source
 
 if TYPE_CHECKING:
-    from engine.performers.dexter_stream import ScoreStream
+    from engine.performers.score_performer_style import StyleWishes
+    from engine.performers.score_stream import ScoreStream
     from engine.piece import Piece
+    from engine.score import Score
+    from engine.score_file import Repeats
 
 _DEFAULTS = f"[default: {DEFAULT_SCORE_PERFORMER} for a score, else {DEFAULT_PERFORMER}]"
 PerformerOption = Annotated[str | None, typer.Option("--performer", help=f"{', '.join(LOADERS)}. {_DEFAULTS}")]
@@ -81,10 +85,19 @@ class Setup:
         )
 
     def perform(
-        self, path: Path, repeats: bool, ahead: bool, transfer: Path | None = None, descriptors: Path | None = None
+        self,
+        path: Path,
+        repeats: bool,
+        ahead: bool,
+        transfer: Path | None = None,
+        descriptors: Path | None = None,
+        style: StyleOptions | None = None,
     ) -> Performance:
         """Read a score and begin to perform it. Raises PerfLiveError, and UsageError where the performer plays no scores."""
         performer = self.score_performer()
+        if style:
+            style.check()
+            return self._perform_in_style(path, "play" if repeats else "skip", ahead, style)
         from engine.piece import read_piece
         from engine.score_alignment import read_reference
         from engine.score_descriptors import read_score_descriptors
@@ -94,13 +107,35 @@ class Setup:
         described = read_score_descriptors(descriptors, piece.score) if descriptors else None
         return Performance(piece, performer.perform(piece, self.seed, self.controls, ahead, reference, described))
 
+    def _perform_in_style(self, path: Path, repeats: "Repeats", ahead: bool, style: StyleOptions) -> Performance:
+        from engine.performers.score_performer import NAME, ScorePerformerPerformer
+        from engine.piece import read_piece
+        from engine.score_alignment import read_reference
+        from engine.score_file import read_score
+
+        performer = self.performer
+        if not isinstance(performer, ScorePerformerPerformer):
+            raise UsageError(f"the performer {performer.name!r} takes no styles and directions; choose --performer {NAME}")
+
+        def wishes(performer: ScorePerformerPerformer, score: "Score") -> "StyleWishes":
+            reference = manner = None
+            if style.style_from and style.style_score:
+                other = read_score(style.style_score, repeats)
+                manner = performer.read_manner(other, read_reference(style.style_from, other))
+            elif style.style_from:
+                reference = performer.read_styles(score, read_reference(style.style_from, score))
+            return style.wishes(performer.space, reference, manner)
+
+        piece = read_piece(path, repeats)
+        return Performance(piece, performer.perform(piece, self.seed, self.controls, ahead, wishes=wishes))
+
     def score_performer(self) -> ScorePerformer:
         """Return the performer, if it plays scores. Raises UsageError."""
         if isinstance(self.performer, ScorePerformer):
             return self.performer
-        if self.performer.name == DEFAULT_SCORE_PERFORMER:
+        if self.performer.name in SCORE_PERFORMERS:
             raise UsageError("--lookahead is for live notes and MIDI files, and a score is known to its end; leave --lookahead out")
-        raise UsageError(f"the performer {self.performer.name!r} plays no scores; choose --performer {DEFAULT_SCORE_PERFORMER}")
+        raise UsageError(f"the performer {self.performer.name!r} plays no scores; choose --performer {' or '.join(SCORE_PERFORMERS)}")
 
     def create_score_engine(
         self, performance: Performance, source: Source, sinks: Sequence[Sink], clock: Clock, keep_incomplete: bool

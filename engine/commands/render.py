@@ -9,16 +9,17 @@ from typing import Annotated
 
 import typer
 
-from engine.commands import options
+from engine.commands import options, style_options
 from engine.commands.errors import print_error, run
 from engine.commands.jobs import Job, plan_jobs, plan_takes
 from engine.commands.rendering import ScoreOptions, render_score, render_take, render_takes
+from engine.commands.style_options import StyleOptions
 from engine.errors import PerfLiveError, UsageError
 from engine.events import is_note_on
 from engine.loop import Report
 from engine.midi_file import MidiTimeline, read_midi_file
 from engine.performer import ScorePerformer
-from engine.performers.registry import DEFAULT_IMPROVISER, DEFAULT_PERFORMER, DEFAULT_SCORE_PERFORMER
+from engine.performers.registry import DEFAULT_IMPROVISER, DEFAULT_PERFORMER, DEFAULT_SCORE_PERFORMER, STYLED_PERFORMER
 
 app = typer.Typer(add_completion=False)
 
@@ -47,6 +48,14 @@ def render(
     ] = None,
     transfer: options.TransferOption = None,
     descriptors: options.DescriptorsOption = None,
+    direct: style_options.DirectOption = None,
+    style_from: style_options.StyleFromOption = None,
+    style_score: style_options.StyleScoreOption = None,
+    style_bars: style_options.StyleBarsOption = None,
+    style_amount: style_options.StyleAmountOption = None,
+    style_seed: style_options.StyleSeedOption = None,
+    deadpan: style_options.DeadpanOption = False,
+    knobs: style_options.KnobOption = None,
     beside: Annotated[
         Path | None, typer.Option("--beside", metavar="FILE.mid", help="A human performance of the score, to draw beside it in the .png.")
     ] = None,
@@ -82,10 +91,12 @@ def render(
     if not inputs:
         raise UsageError("give an INPUT to perform, or --performer performance-rnn with --seconds to improvise")
     jobs = plan_jobs(inputs, output, kinds or ())
-    score_options = ScoreOptions(not no_repeats, timing, transfer, descriptors, beside)
+    style = StyleOptions(direct or (), style_from, style_score, style_bars, style_amount, style_seed, deadpan, knobs or ())
+    score_options = ScoreOptions(not no_repeats, timing, transfer, descriptors, beside, style)
     score_options.check(jobs)
     scores = {job.is_score for job in jobs}
-    setups = {is_score: prepare(DEFAULT_SCORE_PERFORMER if is_score else DEFAULT_PERFORMER) for is_score in scores}
+    of_scores = STYLED_PERFORMER if style else DEFAULT_SCORE_PERFORMER
+    setups = {is_score: prepare(of_scores if is_score else DEFAULT_PERFORMER) for is_score in scores}
     score_options.check_performers(list(setups.values()))
     if lookahead and True in setups:
         setups[True].score_performer()

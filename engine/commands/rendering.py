@@ -9,10 +9,12 @@ from engine.clock import VirtualClock
 from engine.commands import options
 from engine.commands.jobs import MIDI_SUFFIXES, Job
 from engine.commands.signals import stop_on_signals
+from engine.commands.style_options import StyleOptions
 from engine.errors import UsageError
 from engine.loop import Engine, Report
 from engine.midi_file import MidiTimeline, read_midi_file
 from engine.performer import ScorePerformer
+from engine.performers.registry import SCORE_PERFORMERS
 from engine.sinks import MidiFileSink, Sink
 from engine.sources import FileSource
 
@@ -26,20 +28,23 @@ class ScoreOptions:
     transfer: Path | None
     descriptors: Path | None
     beside: Path | None
+    style: StyleOptions = StyleOptions()
 
     def check(self, jobs: Sequence[Job]) -> None:
         """Raise UsageError when what is said cannot be of these jobs."""
-        if (self.transfer or self.descriptors or self.beside) and len(jobs) > 1:
-            raise UsageError(f"--transfer, --descriptors and --beside are of one score, and there are {len(jobs)} inputs; give one")
+        self.style.check()
+        if (self.transfer or self.descriptors or self.beside or self.style.style_from) and len(jobs) > 1:
+            named = "--transfer, --descriptors, --style-from and --beside"
+            raise UsageError(f"{named} are of one score, and there are {len(jobs)} inputs; give one")
         if self.beside and not any(path.suffix.lower() == ".png" for path in jobs[0].outputs):
             raise UsageError("--beside is for pictures, and none is drawn; add --to png, or give -o FILE.png")
 
     def check_performers(self, setups: Sequence[options.Setup]) -> None:
         """Raise UsageError when something is said and none of these performs scores."""
-        said = self.transfer or self.descriptors or self.beside or self.timing or not self.repeats
+        said = self.transfer or self.descriptors or self.beside or self.timing or self.style or not self.repeats
         if said and not any(isinstance(setup.performer, ScorePerformer) for setup in setups):
-            named = "--no-repeats, --timing, --transfer, --descriptors and --beside"
-            raise UsageError(f"{named} are for scores; leave them out, or give --performer dexter")
+            named = "--no-repeats, --timing, --transfer, --descriptors, --beside and what is said of styles"
+            raise UsageError(f"{named} are for scores; leave them out, or give --performer {' or '.join(SCORE_PERFORMERS)}")
 
 
 def render_take(job: Job, setup: options.Setup, sound_font: Path | None, timeline: MidiTimeline | None = None) -> Report:
@@ -76,7 +81,7 @@ def render_score(job: Job, setup: options.Setup, score_options: ScoreOptions, so
     from engine.score_output import ScoreFileSink, ScorePictureSink
 
     given = score_options
-    performance = setup.perform(job.input, given.repeats, False, given.transfer, given.descriptors)
+    performance = setup.perform(job.input, given.repeats, False, given.transfer, given.descriptors, given.style)
     clock, piece, stream = VirtualClock(), performance.piece, performance.stream
     human = read_reference(given.beside, piece.score) if given.beside else None
     title = f"{job.input.stem}, performed by {setup.performer.name} (seed {setup.seed})"
@@ -93,7 +98,7 @@ def render_score(job: Job, setup: options.Setup, score_options: ScoreOptions, so
             engine = setup.create_score_engine(performance, ConductedSource(stream, clock), sinks, clock, keep_incomplete=False)
         return replace(_run(engine), notes=stream.notes)
     finally:
-        stream.supply.close()  # else an interrupted command would wait for windows that nobody plays
+        stream.close()  # else an interrupted command would wait for windows that nobody plays
 
 
 @contextmanager

@@ -13,9 +13,10 @@ from engine.errors import PerfLiveError, UsageError
 from engine.model import Model
 from engine.performer import PerformerStream
 from engine.performers.dexter_controls import CONTROLS, written_columns
+from engine.performers.dexter_interpretation import DexterInterpretation
 from engine.performers.dexter_live import DexterLookaheadPerformer
-from engine.performers.dexter_stream import ScoreStream
 from engine.performers.dexter_supply import Supply
+from engine.performers.score_stream import ScoreStream
 from engine.piece import Piece
 from engine.score import Score
 from engine.score_playback import with_playback_velocities
@@ -128,7 +129,7 @@ class DexterPerformer:
         average = denormalise(np.tile(sampler.average, (len(columns), 1)), columns)[:, BEAT_PERIOD]
         written = written_columns(dict(zip(SCORE_COLUMNS, columns.T, strict=True)), average)
         supply = Supply(sampler, normalise(written, columns), waits=not ahead)
-        return ScoreStream(piece, columns, written, supply, controls)
+        return ScoreStream(piece, DexterInterpretation(piece, columns, written, supply), controls)
 
 
 def _check_features(found: list[str] | None, source: str) -> None:

@@ -66,8 +66,8 @@ def written_columns(score_columns: Mapping[str, np.ndarray], unknown_beat_period
 class Expression:
     """Puts the controls on columns as they are decoded; a changed control is reached little by little."""
 
-    def __init__(self, controls: Mapping[str, float]):
-        self.controls = with_defaults(CONTROLS, controls)
+    def __init__(self, controls: Mapping[str, float], known: tuple[Control, ...] = CONTROLS):
+        self.controls = with_defaults(known, controls)
         self._amounts, self._louder = self._wanted()
 
     def _wanted(self) -> tuple[np.ndarray, float]:

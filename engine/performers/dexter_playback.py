@@ -10,8 +10,6 @@ import numpy as np
 from engine.events import Event
 from engine.performers.dexter_keys import Keys
 from engine.performers.dexter_ornaments import Step
-from models.dexter.representation import PERFORMANCE_COLUMNS
-from models.dexter.streaming import PerformanceDecoder
 
 PERFORMED_DTYPE = np.dtype([("onset_ns", "i8"), ("end_ns", "i8"), ("velocity", "i4")])  # velocity 0: not yet
 ENDS, PEDALS, JOINS, COMPANIONS, ANCHORS, BEGINS = range(6)  # of what is due at one time, in this order
@@ -34,13 +32,13 @@ class Playback:
     speed: float  # seconds of the performance in one of the clock
     first: int = 0
     begin_quarter: float = 0.0
-    decoder: PerformanceDecoder | None = None
-    rows: np.ndarray = field(default_factory=lambda: np.zeros((0, len(PERFORMANCE_COLUMNS))))  # columns that are to be decoded next
     items: list[Item] = field(default_factory=list)  # a heap
     numbered: int = 0
     companion: int = 0  # the next to be placed
     earliest_end: dict[int, float] = field(default_factory=dict)  # note -> when it may end, until its end is placed
     steps: list[Step] = field(default_factory=list)  # of ornaments
+    ends: dict[int, float] = field(default_factory=dict)  # note -> when it ends, where its ornament's last note is not placed yet
+    curve_sec: float = 0.0  # the time of the last anchor
     keys: Keys = field(default_factory=Keys)
     pedal: int = 0
     outgoing: list[Event] = field(default_factory=list)
@@ -59,9 +57,13 @@ class Playback:
     def clock_at(self, time_sec: float) -> int:
         return self.clock_ns + math.ceil((time_sec - self.time_sec) / self.speed * 1e9)
 
+    def time_at(self, clock_ns: int) -> float:
+        """Return the performance's time at a time of the clock, while it runs."""
+        return self.time_sec + (clock_ns - self.clock_ns) * self.speed / 1e9
+
     def set_speed(self, now_ns: int, speed: float) -> None:
         """From now on at ``speed``."""
-        self.time_sec += (now_ns - self.clock_ns) * self.speed / 1e9
+        self.time_sec = self.time_at(now_ns)
         self.clock_ns, self.speed = now_ns, speed
 
     def put(self, time_sec: float, kind: int, content: Any) -> None:
@@ -72,4 +74,5 @@ class Playback:
         """Nothing that was to come is."""
         self.items.clear()
         self.steps.clear()
+        self.ends.clear()
         self.earliest_end.clear()

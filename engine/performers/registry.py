@@ -8,6 +8,8 @@ from engine.errors import UsageError
 from engine.performer import Performer
 
 DEFAULT_PERFORMER, DEFAULT_SCORE_PERFORMER, DEFAULT_IMPROVISER = "velocity", "dexter", "performance-rnn"
+STYLED_PERFORMER = "score-performer"
+SCORE_PERFORMERS = (DEFAULT_SCORE_PERFORMER, STYLED_PERFORMER)
 
 Loader = Callable[[Path | None, float | None], Performer]  # (ONNX file or None for the one that ships, look-ahead in seconds or None)
 
@@ -34,6 +36,12 @@ def _load_dexter(model: Path | None, lookahead_s: float | None) -> Performer:
     return dexter.load_performer(model, lookahead_s)
 
 
+def _load_score_performer(model: Path | None, lookahead_s: float | None) -> Performer:
+    from engine.performers import score_performer
+
+    return score_performer.load_performer(model, lookahead_s)
+
+
 def _load_performance_rnn(model: Path | None, lookahead_s: float | None) -> Performer:
     from engine.performers import performance_rnn
 
@@ -44,6 +52,7 @@ LOADERS: dict[str, Loader] = {
     "passthrough": _load_passthrough,
     "velocity": _load_velocity,
     "dexter": _load_dexter,
+    "score-performer": _load_score_performer,
     "performance-rnn": _load_performance_rnn,
 }
 

@@ -20,8 +20,9 @@ from models.score_performer.vocabulary import (
 )
 
 OF_THE_ONSET = (TEMPO, *PEDAL_FIELDS)  # the same for all notes of an onset
+_OF_THE_ONSET = list(OF_THE_ONSET)
 _SIZES = [len(FIELDS[field].values) for field in PERFORMED_FIELDS]
-_ENDS = np.cumsum(_SIZES)
+_ENDS = np.cumsum(_SIZES).tolist()
 
 
 @dataclass(frozen=True)
@@ -32,17 +33,35 @@ class Boldness:
     top_p: float = 0.95
 
 
-def choose_fields(logits: Sequence[np.ndarray], race: Race, note: int, boldness: Boldness) -> np.ndarray:
-    """Return the tokens of PERFORMED_FIELDS for the logits (values,) of each, of the note with that index in the piece.
+def choose_fields(
+    logits: Sequence[np.ndarray], race: Race, note: int, boldness: Boldness, fields: Sequence[int] = PERFORMED_FIELDS
+) -> np.ndarray:
+    """Return the tokens of ``fields`` for the logits (values,) of each of PERFORMED_FIELDS, of the note with that index in the piece.
 
     No note is silent. The choice does not depend on what was chosen before.
     """
-    times = np.split(race.times(note, int(_ENDS[-1])), _ENDS[:-1])
+    times = race.times(note, _ENDS[-1])
     chosen = []
-    for field, each, arrivals in zip(PERFORMED_FIELDS, logits, times, strict=True):
-        allowed = np.ones(len(each), dtype=bool)
+    for field in fields:
+        place = PERFORMED_FIELDS.index(field)
+        allowed = np.ones(_SIZES[place], dtype=bool)
         allowed[0] = field != VELOCITY
-        chosen.append(SPECIALS + choose(probabilities(each, allowed, boldness.temperature, boldness.top_p), arrivals))
+        chances = probabilities(logits[place], allowed, boldness.temperature, boldness.top_p)
+        chosen.append(SPECIALS + choose(chances, times[_ENDS[place] - _SIZES[place] : _ENDS[place]]))
+    return np.array(chosen)
+
+
+def central_fields(logits: Sequence[np.ndarray], fields: Sequence[int] = PERFORMED_FIELDS) -> np.ndarray:
+    """Return the tokens of ``fields`` that lie in the middle of what may be chosen: each field's median, of velocities the mean."""
+    chosen = []
+    for field in fields:
+        each = logits[PERFORMED_FIELDS.index(field)]
+        chances = np.exp(each - each.max())
+        if field == VELOCITY:
+            chances[0] = 0
+            chosen.append(int(to_tokens(field, np.array(chances @ FIELDS[field].values / chances.sum()))))
+        else:
+            chosen.append(SPECIALS + int(np.searchsorted(np.cumsum(chances), chances.sum() / 2)))
     return np.array(chosen)
 
 
@@ -50,14 +69,26 @@ class Continuation:
     """Makes one performance of what is chosen for one note after the other.
 
     The tempo is the local window's throughout, as in performances that the network has learnt from: of all tempos that are chosen only the
-    first counts. What is of the onset is chosen for its first note.
+    first counts. What is of the onset is chosen for its first note. ``times``: of the onset that is under way, when each note is played
+    (seconds, its first onset is expected at 0), and whether it is a grace note.
     """
 
     def __init__(self) -> None:
         self._expected: ExpectedOnsets | None = None
-        self._onset, self._quarter = -1, 0.0
+        self._onset, self._quarter, self._onsets = -1, 0.0, 0
         self._first: np.ndarray | None = None  # tokens of the onset's first note
-        self._notes: list[tuple[float, bool]] = []  # of the onset: when each is played, and whether it is a grace note
+        self.times: list[tuple[float, bool]] = []
+
+    @property
+    def begun(self) -> bool:
+        """Whether the tempo is known already."""
+        return self._expected is not None
+
+    @property
+    def onset_s(self) -> float:
+        """When the onset under way is played, of its notes so far: grace notes do not count if there are others."""
+        times = [time_s for time_s, is_grace in self.times if not is_grace] or [time_s for time_s, _ in self.times]
+        return sum(times) / len(times)
 
     def take(self, onset: int, quarter: float, is_grace: bool, note: np.ndarray) -> np.ndarray:
         """Return the tokens (16,) of the next note with those of its onset in their places.
@@ -65,21 +96,28 @@ class Continuation:
         ``note`` are its tokens with the chosen fields, ``onset`` the index of the onset that it belongs to, at ``quarter``.
         """
         note = note.copy()
-        if self._first is None or onset != self._onset:
-            self._begin_onset(quarter, note)
-            self._onset, self._quarter, self._first = onset, quarter, note
-        note[list(OF_THE_ONSET)] = self._first[list(OF_THE_ONSET)]
-        assert self._expected is not None  # noqa: S101 (the first onset has made it)
-        expected_s, gap_s = self._expected.expect(quarter, self._expected.local_tempo.tempo)
-        self._notes.append((expected_s + gap_s * float(to_values(ONSET_DEVIATION, note[ONSET_DEVIATION])), is_grace))
-        return note
-
-    def _begin_onset(self, quarter: float, note: np.ndarray) -> None:
-        """Pass the onset before, and give the new one's first note its tempo."""
+        if onset != self._onset:
+            self._pass_onset()
+            self._onset, self._quarter = onset, quarter
         if self._expected is None:
             self._expected = ExpectedOnsets(quarter, 0.0, float(to_values(TEMPO, note[TEMPO])))
-        else:
-            times = [time_s for time_s, is_grace in self._notes if not is_grace] or [time_s for time_s, _ in self._notes]
-            self._expected.came(self._quarter, float(np.mean(times)))
-        self._notes = []
-        note[TEMPO] = to_tokens(TEMPO, np.array(self._expected.local_tempo.tempo))
+        tempo = self._expected.local_tempo.tempo
+        if self._first is None:
+            self._first = note
+            note[TEMPO] = to_tokens(TEMPO, np.array(tempo))
+        note[_OF_THE_ONSET] = self._first[_OF_THE_ONSET]
+        expected_s, gap_s = self._expected.expect(quarter, tempo)
+        self.times.append((expected_s + gap_s * float(to_values(ONSET_DEVIATION, note[ONSET_DEVIATION])), is_grace))
+        return note
+
+    def take_back(self) -> None:
+        """Forget the notes of the onset that is under way; its first note is next."""
+        self._first, self.times = None, []
+        if self._onsets == 0:
+            self._expected = None
+
+    def _pass_onset(self) -> None:
+        if self._expected is not None and self.times:
+            self._expected.came(self._quarter, self.onset_s)
+            self._onsets += 1
+        self._first, self.times = None, []

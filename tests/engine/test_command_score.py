@@ -23,6 +23,7 @@ from engine.commands.render import app
 from engine.conductor import ConductedSource
 from engine.events import Event, is_note_off, is_note_on
 from engine.midi_file import read_midi_file
+from engine.performers.dexter_controls import CONTROLS
 
 PERF_LIVE = "from engine.commands.live import main; main()"
 
@@ -186,6 +187,7 @@ class Conducted:
     """A stream that writes down what it is told, without the times."""
 
     ended = running = False
+    controls = CONTROLS
 
     def __init__(self) -> None:
         self.told: list[tuple[object, ...]] = []

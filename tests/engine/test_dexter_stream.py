@@ -271,10 +271,10 @@ class Late(Supply):
 
 def test_without_windows_the_last_expression_goes_on_in_time(performer):
     stream = performer.perform(melody(), 0, {}, ahead=False)
-    stream.supply.__class__ = Late
+    stream.interpretation.supply.__class__ = Late
     events = play(stream)
     onsets, _, velocities = np.array(notes_of(events)).T
-    assert len(onsets) == 5 * BARS and stream.supply.counts.carried > 5
+    assert len(onsets) == 5 * BARS and stream.interpretation.supply.counts.carried > 5
     assert np.diff(np.sort(onsets)).max() < 1.5
     assert velocities[-50:].std() < 1
     assert_all_released(events)
@@ -390,7 +390,7 @@ def test_the_worker_gives_way_to_what_is_sent(performer):
 def test_a_worker_that_nobody_holds_ends(performer):
     stream = performer.perform(melody(), 0, {}, ahead=False)
     play(stream)
-    (worker,) = stream.supply._executor._threads
+    (worker,) = stream.interpretation.supply._executor._threads
     assert worker.is_alive()
     del stream
     gc.collect()

@@ -7,7 +7,7 @@ from score_performer_pieces import encoded_score
 
 from models.performance_rnn.sampling import Race
 from models.score_performer.representation import decode_performance
-from models.score_performer.sampling import OF_THE_ONSET, Boldness, Continuation, choose_fields
+from models.score_performer.sampling import OF_THE_ONSET, Boldness, Continuation, central_fields, choose_fields
 from models.score_performer.score_representation import ONSET_LEVEL
 from models.score_performer.vocabulary import FIELDS, ONSET_DEVIATION, PERFORMED_FIELDS, SPECIALS, TEMPO, VELOCITY, to_tokens, to_values
 
@@ -86,3 +86,29 @@ def test_the_tempo_is_that_of_what_has_been_played():
     decoded, recomputed = (decode_performance(notes, segments, played, 3.0, recompute_tempo=each) for each in (False, True))
     np.testing.assert_array_equal(decoded.onset_sec, recomputed.onset_sec)
     assert len(set(played[:, TEMPO])) > 3 and to_values(TEMPO, played[:1, TEMPO]) == pytest.approx(100, rel=0.02)
+
+
+def test_the_middle_of_what_may_be_chosen():
+    logits = flat(tempo=[5, 6, 9], pedal=[0, 16])
+    logits[0][[0, 60, 70]] = 25.0, 20.0, 20.0
+    chosen = central_fields(logits)[[0, 1]] - SPECIALS
+    assert chosen.tolist() == [65, 6]
+    assert (central_fields(logits, (TEMPO,)) == central_fields(logits)[1]).all()
+
+
+def test_an_onset_that_is_taken_back_is_as_if_it_had_not_been():
+    notes = made_up_notes(60)
+    tokens, segments = chosen_at_random(notes)
+    other, _ = chosen_at_random(notes, seed=1)
+    straight, hesitant = Continuation(), Continuation()
+    expected, played = [], []
+    onsets = segments[:, ONSET_LEVEL]
+    for row, (onset, quarter) in enumerate(zip(onsets, notes["onset_quarter"], strict=True)):
+        expected.append(straight.take(onset, quarter, False, tokens[row]))
+        if row == 0 or onset != onsets[row - 1]:
+            for again in range(row, row + int((onsets == onset).sum())):
+                hesitant.take(onset, quarter, False, other[again])
+            hesitant.take_back()
+        played.append(hesitant.take(onset, quarter, False, tokens[row]))
+        assert hesitant.onset_s == straight.onset_s
+    np.testing.assert_array_equal(played, expected)

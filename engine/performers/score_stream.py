@@ -1,4 +1,4 @@
-"""One performance of a score in progress: windows are decoded a little ahead of where it is, and sent as their time comes.
+"""One performance of a score in progress: what is to be played is decided a little ahead of where it is, and sent as its time comes.
 
 Two times are told apart. The performance's own, in seconds, is that of its tempo curve; the clock's, in nanoseconds, passes the faster
 beside it the slower the ``tempo`` control is, and alone during a pause. All that is heard keeps its place in the first.
@@ -12,26 +12,21 @@ from typing import Any
 
 import numpy as np
 
+from engine.controls import Control
 from engine.errors import UsageError
 from engine.events import SUSTAIN_PEDAL, Event, control_change, is_channel_message, is_control_change, is_note_off, is_note_on, note_on
-from engine.performers.dexter_controls import SAMPLING, Expression, sampling_settings
 from engine.performers.dexter_keys import SHORTEST_NOTE_S
 from engine.performers.dexter_ornaments import PlayedNotes
 from engine.performers.dexter_playback import ANCHORS, BEGINS, COMPANIONS, ENDS, JOINS, PEDALS, PERFORMED_DTYPE, Item, Playback
-from engine.performers.dexter_supply import Route, Supply
+from engine.performers.dexter_supply import Counts
+from engine.performers.interpretation import Decided, Interpretation
 from engine.piece import Companion, Piece
 from engine.score_ornaments import SHORTEST_NOTE_S as SHORTEST_STEP_S
-from engine.score_ornaments import roll_chords
-from models.dexter.features import denormalise
-from models.dexter.representation import BEAT_PERIOD, PEDAL, TIMING, find_anchors
-from models.dexter.streaming import DecodedEnd, DecodedNote, DecodedPedal, PerformanceDecoder, beat_period
+from models.dexter.streaming import Anchor, DecodedEnd, DecodedNote, DecodedPedal
 
-HORIZON_S = 1.0  # what is sent is known so long before
-MARGIN_S = 0.05  # so long before a window is needed it is too late to wait for it
 POLL_NS = 5_000_000
 TEMPO_STEP_NS, TEMPO_SMOOTHING_S = 20_000_000, 0.25  # a changed tempo is reached in steps, with this time constant
 SAME_TEMPO = 1e-3  # nearer to the control's than this it is that
-KEPT_ROWS = 24  # with fewer notes left, the next window is not sampled again for a changed control
 
 
 def _is_note(message: bytes) -> bool:
@@ -43,12 +38,9 @@ class ScoreStream:
     score; where repeats are played, those of the first time.
     """
 
-    def __init__(self, piece: Piece, score_columns: np.ndarray, written: np.ndarray, supply: Supply, controls: Mapping[str, float]):
-        """``score_columns`` (N, 37); ``written`` (N, 8): the columns of the notes as they are in the score."""
-        self.supply = supply
+    def __init__(self, piece: Piece, interpretation: Interpretation, controls: Mapping[str, float]):
+        self.interpretation = interpretation
         self._piece = piece
-        self._score_columns = score_columns
-        self._written = written
         self._onsets: list[float] = piece.score.notes["onset_quarter"].tolist()
         self._played = PlayedNotes(piece)
         channels, firsts = np.unique(piece.channels, return_index=True)
@@ -96,7 +88,20 @@ class ScoreStream:
     def leave_loop(self) -> None:
         """Go on after the last bar of the loop when it is reached."""
         self._state.loop = None
-        self.supply.leave_loop(len(self._onsets))
+        self.interpretation.leave_loop(len(self._onsets))
+
+    def close(self) -> None:
+        """Compute nothing more."""
+        self.interpretation.close()
+
+    @property
+    def controls(self) -> tuple[Control, ...]:
+        return self.interpretation.controls
+
+    @property
+    def counts(self) -> Counts | None:
+        """What became of windows that took time to compute, if there are any."""
+        return self.interpretation.counts
 
     @property
     def running(self) -> bool:
@@ -129,9 +134,7 @@ class ScoreStream:
         pass
 
     def set_control(self, name: str, value: float) -> None:
-        self._expression.controls[name] = value
-        if name in SAMPLING:
-            self.supply.change(sampling_settings(self._expression.controls), keep=len(self._state.rows) < KEPT_ROWS)
+        self.interpretation.set_control(name, value)
 
     def next_due_ns(self) -> int | None:
         state = self._state
@@ -139,12 +142,12 @@ class ScoreStream:
             return state.now_ns
         if not state.running or state.ended:
             return None
-        if state.waiting or state.decoder is None:
+        if state.waiting:
             return state.retry_ns
         due = [state.clock_at(state.items[0].time_sec)] if state.items else []
-        if not state.decoder.finished:
-            due.append(max(state.clock_at(state.decoder.complete_until_sec - HORIZON_S), state.retry_ns))
-        if state.speed != self._expression.controls["tempo"]:
+        if not self.interpretation.finished:
+            due.append(max(self._decision_ns(), state.retry_ns))
+        if state.speed != self.interpretation.value("tempo"):
             due.append(max(state.clock_ns, state.now_ns) + TEMPO_STEP_NS)
         return min(due)
 
@@ -158,10 +161,10 @@ class ScoreStream:
             self._begin_segment(now_ns)
         if not state.waiting:
             self._follow_tempo(now_ns)
-            self._decode_ahead(now_ns)
+            self._decide_ahead(now_ns)
             while state.items and not state.waiting and (due_ns := state.clock_at(state.items[0].time_sec)) <= now_ns:
                 sent += self._emit(heapq.heappop(state.items), max(due_ns, state.clock_ns))
-            state.ended = not state.items and state.decoder is not None and state.decoder.finished
+            state.ended = not (state.items or state.waiting) and self.interpretation.finished
         return sent
 
     def finish(self) -> list[Event]:
@@ -171,18 +174,17 @@ class ScoreStream:
         return False
 
     def snapshot(self) -> Any:
-        return copy.deepcopy((self._state, self._expression)), self.supply.snapshot()
+        return copy.deepcopy(self._state), self.interpretation.snapshot()
 
     def restore(self, snapshot: Any) -> None:
-        own, supply = snapshot
-        self._state, self._expression = copy.deepcopy(own)
-        self.supply.restore(supply)
+        own, interpretation = snapshot
+        self._state = copy.deepcopy(own)
+        self.interpretation.restore(interpretation)
 
     def reset(self) -> None:
-        self._expression = Expression(self._given)
+        self.interpretation.reset(self._given)
         performed = np.zeros(self._played.count, PERFORMED_DTYPE)
-        self._state = Playback(len(self._onsets), self._expression.controls["tempo"], performed=performed)
-        self.supply.begin(Route(0, len(self._onsets)), sampling_settings(self._expression.controls))
+        self._state = Playback(len(self._onsets), self.interpretation.value("tempo"), performed=performed)
 
     def _bar(self, number: int) -> tuple[float, float]:
         """Return where a bar begins and ends, in quarters."""
@@ -204,121 +206,110 @@ class ScoreStream:
         state.first = self._first_note(quarter)
         state.stop = self._first_note(state.loop[1]) if state.loop else len(self._onsets)
         state.begin_quarter, state.waiting, state.retry_ns, state.now_ns = quarter, True, now_ns, now_ns
-        state.rows, state.decoder, state.pedal = state.rows[:0], None, 0
+        state.pedal = 0
         state.forget()
         state.ended = state.first == len(self._onsets)  # nothing but rests
         if not state.ended:
-            route = Route(state.first, state.stop, state.first if state.loop else None)
-            self.supply.begin(route, sampling_settings(self._expression.controls))
+            self.interpretation.go(state.first, state.stop, loops=state.loop is not None)
 
     def _begin_segment(self, now_ns: int) -> None:
-        """Decode the first notes of a segment, if its window is there, and let the performance's time begin with the first of them."""
+        """Decide the first notes of a segment, if they are ready, and let the performance's time begin with the first of them."""
         state = self._state
-        if not self._start_decoder(0.0):
+        if not self._start_deciding(0.0):
             state.retry_ns = now_ns + POLL_NS
             return
         state.time_sec, state.clock_ns = min([0.0, *(item.time_sec for item in state.items)]), now_ns
-        state.speed = self._expression.controls["tempo"]
+        state.speed = self.interpretation.value("tempo")
         self._place_earlier_companions()
 
-    def _start_decoder(self, begin_sec: float) -> bool:
-        """Make the decoder of a segment that begins at ``begin_sec`` and decode its first group of notes, if its window is there."""
+    def _start_deciding(self, begin_sec: float) -> bool:
+        """Decide the first group of notes of a segment that begins at ``begin_sec``, if it is ready."""
         state = self._state
-        notes = self._piece.score.notes[state.first : state.stop]
-        size = int(np.searchsorted(find_anchors(notes["onset_quarter"])[1], 1))
-        state.waiting = not self._fill(size)
-        if state.waiting:
+        decided = self.interpretation.begin(state.first, state.stop, state.begin_quarter, begin_sec)
+        state.waiting = decided is None
+        if decided is None:
             return False
-        columns = self._expression.apply(state.rows[:size], self._written[state.first : state.first + size])
-        before = (self._onsets[state.first] - state.begin_quarter) * beat_period(columns[:, BEAT_PERIOD].mean())
-        state.decoder, state.companion = PerformanceDecoder(notes, begin_sec + before), 0
-        self._decode(state.decoder, columns)
+        state.companion = 0
+        self._place(decided)
         return True
 
-    def _fill(self, count: int) -> bool:
-        """Have the columns of ``count`` more notes, if they are ready."""
+    def _decision_ns(self) -> int:
+        """Return when something is next to be decided."""
         state = self._state
-        while len(state.rows) < count:
-            window = self.supply.take()
-            if window is None:
-                return False
-            self._add_rows(window.first_note, window.columns)
-        return True
+        due_sec = self.interpretation.due_sec(state.speed)
+        return state.now_ns + 1 if due_sec == -math.inf else state.clock_at(due_sec)
 
-    def _add_rows(self, first: int, columns: np.ndarray) -> None:
+    def _decide_ahead(self, now_ns: int) -> None:
         state = self._state
-        rows = denormalise(columns, self._score_columns[first : first + len(columns)])
-        np.clip(rows[:, PEDAL:], 0, 1, out=rows[:, PEDAL:])  # so that half the expression is half the depth
-        state.rows = np.concatenate([state.rows, rows])
+        while not self.interpretation.finished:
+            works = self.interpretation.due_sec(state.speed) == -math.inf
+            if not works and self._decision_ns() > now_ns:
+                return
+            decided = self.interpretation.decide(state.time_at(now_ns), state.speed)
+            if decided is None:
+                state.retry_ns = now_ns + POLL_NS
+                return
+            if decided:
+                self._place(decided)
+            if works:
+                return  # so that what is due is sent between
 
-    def _decode_ahead(self, now_ns: int) -> None:
-        state, decoder = self._state, self._state.decoder
-        while decoder is not None and not decoder.finished and state.clock_at(decoder.complete_until_sec - HORIZON_S) <= now_ns:
-            group = decoder.next_group
-            size = group.stop - group.start
-            while not self._fill(size):
-                if state.clock_at(decoder.complete_until_sec - MARGIN_S) > now_ns:
-                    state.retry_ns = now_ns + POLL_NS
-                    return
-                window = self.supply.carry()
-                self._add_rows(window.first_note, window.columns)
-            first = state.first + group.start
-            self._expression.pass_time(decoder.curve[-1].period * (self._onsets[first] - decoder.curve[-1].quarter))
-            self._decode(decoder, self._expression.apply(state.rows[:size], self._written[first : first + size]))
-
-    def _decode(self, decoder: PerformanceDecoder, columns: np.ndarray) -> None:
-        """Place what the next group of notes brings among what is to come."""
-        state = self._state
-        state.rows = state.rows[len(columns) :]
-        decoded = decoder.decode(self._rolled(columns, state.first + decoder.next_note))
-        for each in decoded:
+    def _place(self, decided: list[Decided]) -> None:
+        """Place what has been decided among what is to come."""
+        state, interpretation = self._state, self.interpretation
+        for each in decided:
             if isinstance(each, DecodedNote):
-                self._place_note(each, decoder)
-        self._place_steps(decoder)
-        for each in decoded:
+                self._place_note(each)
+        self._place_steps()
+        for each in decided:
             if isinstance(each, DecodedEnd):
-                note = state.first + each.note
-                state.put(max(each.time_sec, state.earliest_end.pop(note)), ENDS, self._played.last(note))
+                self._place_end(state.first + each.note, each.time_sec)
             elif isinstance(each, DecodedPedal):
                 state.put(each.time_sec, PEDALS, each.value)
-        anchor = decoder.curve[-1]
-        state.put(anchor.time_sec, ANCHORS, anchor.quarter)
-        self._place_companions(decoder)
-        if decoder.finished:
+            elif isinstance(each, Anchor):
+                state.put(each.time_sec, ANCHORS, each.quarter)
+                state.curve_sec = each.time_sec
+        self._place_companions()
+        if interpretation.finished:
             end = self._end_quarter()
             kind = ANCHORS if state.stop == len(self._onsets) and state.loop is None else JOINS
-            state.put(max(decoder.time_at(end), anchor.time_sec), kind, end)
+            state.put(max(interpretation.time_at(end), state.curve_sec), kind, end)
 
-    def _rolled(self, columns: np.ndarray, first: int) -> np.ndarray:
-        """Return the columns (n, 8) of the notes from ``first`` on with chords under arpeggio signs rolled."""
-        rows = slice(first, first + len(columns))
-        signs = self._piece.score.markings["arpeggio"][rows]
-        if not signs.any():
-            return columns
-        rolled = columns.copy()
-        rolled[:, TIMING] = -roll_chords(self._piece.score.notes[rows], signs, -columns[:, TIMING])
-        return rolled
-
-    def _place_note(self, decoded: DecodedNote, decoder: PerformanceDecoder) -> None:
+    def _place_note(self, decoded: DecodedNote) -> None:
         state, played, note = self._state, self._played, self._state.first + decoded.note
         row = played.first(note)
         state.earliest_end[note] = decoded.time_sec + SHORTEST_NOTE_S
         state.put(decoded.time_sec, BEGINS, (row, played.velocity(note, row, decoded.velocity)))
-        state.steps += played.steps(note, decoded.time_sec - decoder.time_at(self._onsets[note]), decoded.velocity)
+        state.steps += played.steps(note, decoded.time_sec - self.interpretation.time_at(self._onsets[note]), decoded.velocity)
 
-    def _place_steps(self, decoder: PerformanceDecoder) -> None:
+    def _place_steps(self) -> None:
         """Place the later notes of ornaments, as far as the tempo is known."""
         state, waiting = self._state, []
-        known = math.inf if decoder.finished else self._onsets[state.first + decoder.next_note]
+        known = self._known_quarter()
         for step in state.steps:
             if step.quarter < known:
-                time_sec = decoder.time_at(step.quarter) + step.shift_sec
+                time_sec = self.interpretation.time_at(step.quarter) + step.shift_sec
                 state.put(time_sec, ENDS, step.before)
                 state.put(time_sec, BEGINS, (step.row, step.velocity))
                 state.earliest_end[step.note] = time_sec + SHORTEST_STEP_S
             else:
                 waiting.append(step)
         state.steps = waiting
+        unfinished = {step.note for step in waiting}
+        for note in [note for note in state.ends if note not in unfinished]:
+            self._place_end(note, state.ends.pop(note))
+
+    def _place_end(self, note: int, time_sec: float) -> None:
+        """Place the end of a note, or of the last of its ornament's, as soon as that is placed."""
+        state = self._state
+        if any(step.note == note for step in state.steps):
+            state.ends[note] = time_sec
+        else:
+            state.put(max(time_sec, state.earliest_end.pop(note)), ENDS, self._played.last(note))
+
+    def _known_quarter(self) -> float:
+        """Return up to where the tempo is known."""
+        return math.inf if self.interpretation.finished else self._onsets[self._state.first + self.interpretation.next_note]
 
     def _end_quarter(self) -> float:
         """Return where the segment ends."""
@@ -327,16 +318,16 @@ class ScoreStream:
             return state.loop[1]
         return self._piece.score.end_quarter if state.stop == len(self._onsets) else self._onsets[state.stop]
 
-    def _place_companions(self, decoder: PerformanceDecoder) -> None:
+    def _place_companions(self) -> None:
         """Place the messages that stand beside the notes, as far as the tempo is known."""
         state = self._state
         companions = self._piece.companions
         last = math.inf if state.stop == len(self._onsets) and not state.loop else self._end_quarter()
-        known = last if decoder.finished else min(self._onsets[state.first + decoder.next_note], last)
+        known = min(self._known_quarter(), last)
         while state.companion < len(companions) and companions[state.companion].quarter < known:
             companion = companions[state.companion]
             if companion.quarter > state.begin_quarter or (companion.quarter == state.begin_quarter and _is_note(companion.message)):
-                state.put(decoder.time_at(companion.quarter), COMPANIONS, companion)
+                state.put(self.interpretation.time_at(companion.quarter), COMPANIONS, companion)
             state.companion += 1
 
     def _place_earlier_companions(self) -> None:
@@ -357,7 +348,7 @@ class ScoreStream:
             state.put(state.time_sec, COMPANIONS, companion)
 
     def _follow_tempo(self, now_ns: int) -> None:
-        state, wanted = self._state, self._expression.controls["tempo"]
+        state, wanted = self._state, self.interpretation.value("tempo")
         if state.speed != wanted and now_ns >= state.clock_ns + TEMPO_STEP_NS:
             share = -math.expm1(-TEMPO_STEP_NS / 1e9 / TEMPO_SMOOTHING_S)
             speed = state.speed * (wanted / state.speed) ** share
@@ -389,10 +380,10 @@ class ScoreStream:
         state.forget()
         state.pedal = 0
         if state.loop:
-            state.first, state.begin_quarter, state.rows = self._first_note(state.loop[0]), state.loop[0], state.rows[:0]
+            state.first, state.begin_quarter = self._first_note(state.loop[0]), state.loop[0]
         else:
             state.first, state.begin_quarter, state.stop = state.stop, item.content, len(self._onsets)
-        if not self._start_decoder(item.time_sec):
+        if not self._start_deciding(item.time_sec):
             state.retry_ns = time_ns + POLL_NS
         return sent
 
