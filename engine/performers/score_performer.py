@@ -1,0 +1,89 @@
+"""ScorePerformer: a score performed note by note, in a style that can be said for the piece, a bar, a beat and an onset.
+
+Sources: models/score_performer. Offline and live alike a performance is a ``ScoreStream`` that decides one onset ahead of what is sent.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from engine.errors import UsageError
+from engine.performer import PerformerStream
+from engine.performers.score_performer_controls import CONTROLS
+from engine.performers.score_performer_decoding import OnsetDecoder
+from engine.performers.score_performer_directions import Places
+from engine.performers.score_performer_interpretation import ScorePerformerInterpretation
+from engine.performers.score_performer_networks import Networks, open_networks
+from engine.performers.score_performer_reference import manner, performed_styles
+from engine.performers.score_performer_score import read_score, score_tokens
+from engine.performers.score_performer_style import StyleWishes, knob_controls, open_style_space, plan_style
+from engine.performers.score_stream import ScoreStream
+from engine.piece import Piece
+from engine.score import Score
+from engine.score_playback import with_playback_velocities
+from models.dexter.representation import Performed
+from models.pretrained import pretrained
+from models.score_performer.style_space import StyleSpace
+
+NAME = "score-performer"
+STYLE_SPACE_FILE = "score_performer_styles.npz"
+
+Wishes = Callable[["ScorePerformerPerformer", Score], StyleWishes]
+
+
+def load_performer(model: Path | None, lookahead_s: float | None) -> "ScorePerformerPerformer":
+    """Return the performer; ``model`` is a folder of its graphs, in place of those that ship. Raises PerfLiveError, UsageError."""
+    if lookahead_s:
+        raise UsageError("--lookahead: the performer 'score-performer' plays scores; leave --lookahead out, or choose --performer dexter")
+    networks = open_networks(model)
+    space_file = model / STYLE_SPACE_FILE if model else pretrained(STYLE_SPACE_FILE)
+    space = open_style_space(space_file, networks.latents) if space_file.exists() else _plain_space(networks.latents)
+    return ScorePerformerPerformer(networks, space)
+
+
+def _plain_space(latents: tuple[int, ...]) -> StyleSpace:
+    """Return the space of a model of which nothing is known but what training pulls its styles to."""
+    width = sum(latents)
+    return StyleSpace(latents, np.zeros(width), np.eye(width), {}, {})
+
+
+class ScorePerformerPerformer:
+    """Performs scores: see ``perform``. ``create_stream`` is for performers of live notes, and refuses."""
+
+    name = NAME
+    latency_ns = 0
+
+    def __init__(self, networks: Networks, space: StyleSpace):
+        self.networks, self.space = networks, space
+        self.controls = CONTROLS + knob_controls(space)
+
+    def create_stream(self, seed: int, controls: Mapping[str, float]) -> PerformerStream:
+        raise UsageError(f"the performer {NAME!r} must know what follows: give a score with --score FILE")
+
+    def perform(
+        self,
+        piece: Piece,
+        seed: int,
+        controls: Mapping[str, float],
+        ahead: bool,
+        reference: Performed | None = None,
+        descriptors: np.ndarray | None = None,
+        wishes: Wishes | None = None,
+    ) -> ScoreStream:
+        """Return a performance of ``piece``, yet to be started. ``wishes``: what is asked of its style; none is asked for by default."""
+        if reference is not None or descriptors is not None:
+            raise UsageError(f"--transfer and --descriptors are DExter's; the performer {NAME!r} has --style-from and --direct for them")
+        reading = read_score(self.networks, piece.score)
+        plan = plan_style(wishes(self, reading.score) if wishes else StyleWishes(), Places(reading.score), self.space)
+        decoder = OnsetDecoder(self.networks, reading, plan.styles, seed)
+        return ScoreStream(piece, ScorePerformerInterpretation(decoder, reading, plan, self.controls), controls)
+
+    def read_styles(self, score: Score, performed: Performed) -> np.ndarray:
+        """Return the styles (N, style_width) of a performance by note of its score."""
+        tokens, segments = score_tokens(with_playback_velocities(score))
+        return performed_styles(self.networks.read_style, score, tokens, segments, performed)
+
+    def read_manner(self, score: Score, performed: Performed) -> np.ndarray:
+        """Return what of a performance another piece can have (style_width,)."""
+        return manner(self.read_styles(score, performed), read_score(self.networks, score).expected)

@@ -1,0 +1,159 @@
+"""Notes decoded one after the other, an onset at a time, which may be taken back until the next one is begun."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from engine.model import Arrays
+from engine.performers.score_performer_networks import LOGITS, Networks
+from engine.performers.score_performer_score import ScoreReading
+from models.performance_rnn.sampling import Race
+from models.score_performer.sampling import Boldness, Continuation, central_fields, choose_fields
+from models.score_performer.score_representation import ONSET_LEVEL
+from models.score_performer.vocabulary import (
+    FIELDS,
+    ONSET_DEVIATION,
+    PEDAL_FIELDS,
+    PERFORMED_DURATION,
+    PERFORMED_FIELDS,
+    START,
+    VELOCITY,
+)
+
+Styles = Callable[[slice, np.ndarray], np.ndarray]  # rows of notes, and the styles to be expected of them -> theirs (T, style_width)
+OF_A_NOTE = (VELOCITY, ONSET_DEVIATION, PERFORMED_DURATION)
+OF_AN_ONSET = (*OF_A_NOTE, *PEDAL_FIELDS)  # chosen for its first note; the tempo only for a performance's first
+CENTRAL = 0.0  # the temperature that plays what performers have in common
+
+
+@dataclass
+class _Place:
+    """All that changes, but for the decoder's memory. ``rows``: the notes of the onset; ``played``: the tokens of those decoded."""
+
+    rows: slice
+    stop: int
+    played: list[np.ndarray] = field(default_factory=list)
+    previous: np.ndarray = field(default_factory=lambda: np.full(len(FIELDS), START))
+    continuation: Continuation = field(default_factory=Continuation)
+
+
+class OnsetDecoder:
+    """One performance of a score. ``styles`` and ``boldness`` may be changed between two notes."""
+
+    def __init__(self, networks: Networks, reading: ScoreReading, styles: Styles, seed: int):
+        self.styles, self.boldness = styles, Boldness()
+        self._stepper = networks.create_stepper()
+        self._race = Race(seed)
+        self._tokens, self._context, self._expected = reading.tokens, reading.context, reading.expected
+        notes, onsets = reading.score.notes, reading.segments[:, ONSET_LEVEL]
+        self._places: list[tuple[int, float, bool]] = list(
+            zip(onsets.tolist(), notes["onset_quarter"].tolist(), notes["is_grace"].tolist(), strict=True)
+        )
+        self._ends: list[int] = np.searchsorted(onsets, onsets, side="right").tolist()
+        self.begin(0, len(notes))
+
+    def begin(self, first: int, stop: int) -> None:
+        """Begin a performance of the notes from ``first`` on to before ``stop``; nothing is remembered."""
+        self._stepper.reset()
+        self._place = _Place(slice(first, first), stop)
+        self.next_onset()
+
+    @property
+    def rows(self) -> slice:
+        """The notes of the onset; none after the last."""
+        return self._place.rows
+
+    @property
+    def complete(self) -> bool:
+        """Whether all notes of the onset are decoded."""
+        return len(self._place.played) == self.rows.stop - self.rows.start
+
+    @property
+    def played(self) -> np.ndarray:
+        """The tokens (n, 16) of the onset's notes, which are all decoded."""
+        return np.array(self._place.played)
+
+    @property
+    def times_s(self) -> np.ndarray:
+        """When the onset's notes (n,) are played; the performance's first onset is expected at 0."""
+        return np.array([time_s for time_s, _ in self._place.continuation.times])
+
+    @property
+    def onset_s(self) -> float:
+        """When the onset is played."""
+        return self._place.continuation.onset_s
+
+    def work(self) -> None:
+        """Decode a note of the onset, of which one must be left."""
+        place, inputs = self._place, self._stepper.inputs
+        done = len(place.played)
+        note = place.rows.start + done
+        if done == 0:
+            self._style = self._of_the_onset()
+        inputs["previous"][0], inputs["current"][0] = place.previous, self._tokens[note]
+        inputs["context"][0], inputs["style"][0] = self._context[note], self._style[done]
+        outputs = self._stepper.step()
+        fields = OF_A_NOTE if done else OF_AN_ONSET if place.continuation.begun else PERFORMED_FIELDS
+        chosen = self._tokens[note].copy()
+        chosen[list(fields)] = self._choose([outputs[name][0] for name in LOGITS], note, fields)
+        place.previous = place.continuation.take(*self._places[note], chosen)
+        place.played.append(place.previous)
+
+    def take_back(self) -> None:
+        """Forget the onset's notes: they are to be decoded anew."""
+        place, before = self._place, self._before
+        if place.played:
+            self._stepper.restore(before.memory)
+            place.played, place.previous = [], before.previous
+            place.continuation.take_back()
+
+    def next_onset(self) -> None:
+        """Go on to the next onset; this one stays as it was played."""
+        place = self._place
+        first = place.rows.stop
+        place.rows = slice(first, min(self._ends[first], place.stop) if first < place.stop else first)
+        place.played = []
+        self._before = _Before(self._stepper.snapshot(), place.previous)
+
+    def snapshot(self) -> Any:
+        return copy.deepcopy(self._place), self._before, self._stepper.snapshot()
+
+    def restore(self, snapshot: Any) -> None:
+        place, self._before, memory = snapshot
+        self._place = copy.deepcopy(place)
+        self._stepper.restore(memory)
+        if self._place.played:
+            self._style = self._of_the_onset()
+
+    def _of_the_onset(self) -> np.ndarray:
+        rows = self._place.rows
+        return self.styles(rows, self._expected[rows])
+
+    def _choose(self, logits: list[np.ndarray], note: int, fields: tuple[int, ...]) -> np.ndarray:
+        if self.boldness.temperature == CENTRAL:
+            return central_fields(logits, fields)
+        return choose_fields(logits, self._race, note, self.boldness, fields)
+
+
+@dataclass(frozen=True)
+class _Before:
+    """What an onset began from."""
+
+    memory: Arrays
+    previous: np.ndarray
+
+
+def decode_piece(networks: Networks, reading: ScoreReading, styles: Styles, seed: int, temperature: float, top_p: float) -> np.ndarray:
+    """Return the tokens (N, 16) of a performance of a whole score."""
+    decoder = OnsetDecoder(networks, reading, styles, seed)
+    decoder.boldness = replace(decoder.boldness, temperature=temperature, top_p=top_p)
+    played = []
+    while decoder.rows.start < len(reading.tokens):
+        while not decoder.complete:
+            decoder.work()
+        played.append(decoder.played)
+        decoder.next_onset()
+    return np.concatenate(played)

@@ -1,0 +1,280 @@
+"""A score played as ScorePerformer decides, an onset shortly before it is heard.
+
+The decoder's own performance goes on in its own time; what is heard follows it with as much of the expression as the controls let through.
+An onset is decoded as soon as the one before it is decided, and decided LEAD_S before its first note: until then a changed control
+decodes it anew. What the pedal does between two onsets follows the later one's time, and so is decided as it comes.
+"""
+
+import copy
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from engine.controls import Control
+from engine.performers.dexter_controls import Expression
+from engine.performers.dexter_interpretation import rolled
+from engine.performers.interpretation import Decided
+from engine.performers.score_performer_controls import DECIDING
+from engine.performers.score_performer_decoding import OnsetDecoder
+from engine.performers.score_performer_score import ScoreReading
+from engine.performers.score_performer_style import StylePlan
+from models.dexter.representation import (
+    ARTICULATION,
+    BEAT_PERIOD,
+    GRACE_NOTE_QUARTERS,
+    LAST_SPAN_QUARTERS,
+    LONGEST_BEAT_PERIOD_S,
+    PEDAL,
+    PEDAL_BETWEEN,
+    PEDAL_CHANGE,
+    PEDAL_RETURN,
+    PERFORMANCE_COLUMNS,
+    SHORTEST_BEAT_PERIOD_S,
+    TIMING,
+)
+from models.dexter.representation import VELOCITY as VELOCITY_COLUMN
+from models.dexter.streaming import Anchor, DecodedEnd, DecodedNote, DecodedPedal, beat_period
+from models.score_performer.sampling import Boldness
+from models.score_performer.vocabulary import PEDAL_FIELDS, PERFORMED_DURATION, TEMPO, VELOCITY, to_values
+
+LEAD_S = 0.2  # of the clock
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """An onset as it would be heard: ``anchor``, where the tempo curve then is; ``onsets`` and ``durations`` (n,) seconds, ``velocities``;
+    ``pedal`` (4,): depth, between, change, return, of models.dexter.representation.
+    """
+
+    anchor: Anchor
+    onsets: np.ndarray
+    durations: np.ndarray
+    velocities: list[int]
+    pedal: list[float]
+
+
+@dataclass
+class _Pedal:
+    """What the pedal does from one onset to the next. ``sent``: how many of its steps have been; ``value``: the last one's."""
+
+    span: list[float] | None = None
+    sent: int = 0
+    value: int = 0
+
+
+@dataclass
+class _State:
+    """All that changes, but for the decoder. ``heard``: the onset that is decoded and not yet decided."""
+
+    expression: Expression
+    first: int = 0
+    stop: int = 0
+    begin: tuple[float, float] = (0.0, 0.0)  # quarters, seconds
+    anchor: Anchor | None = None  # of the last onset decided
+    model_s: float = 0.0  # when the decoder played it
+    heard: _Heard | None = None
+    pedal: _Pedal = field(default_factory=_Pedal)
+    finished: bool = False
+
+
+class ScorePerformerInterpretation:
+    """Follows the protocol of ``engine.performers.interpretation``."""
+
+    counts = None
+
+    def __init__(self, decoder: OnsetDecoder, reading: ScoreReading, plan: StylePlan, controls: tuple[Control, ...]):
+        self.controls = controls
+        self._decoder = decoder
+        self._given_plan = plan
+        self._notes, self._arpeggios = reading.score.notes, reading.score.markings["arpeggio"]
+        self._written = reading.written()
+        self._lengths = np.where(self._notes["duration_quarter"] > 0, self._notes["duration_quarter"], GRACE_NOTE_QUARTERS)
+
+    def reset(self, controls: Mapping[str, float]) -> None:
+        self._state = _State(Expression(controls, self.controls))
+        self._plan = self._given_plan
+        for name, value in controls.items():
+            self._turn(name, value)
+        self._follow_controls()
+        self.go(0, len(self._notes), loops=False)
+
+    def value(self, control: str) -> float:
+        return self._state.expression.controls[control]
+
+    def set_control(self, name: str, value: float) -> None:
+        state = self._state
+        state.expression.controls[name] = value
+        if self._turn(name, value) or name in DECIDING:
+            self._follow_controls()
+            self._decoder.take_back()
+            state.heard = None
+
+    def go(self, first: int, stop: int, loops: bool) -> None:
+        self._state.finished, self._state.anchor = False, None
+
+    def leave_loop(self, stop: int) -> None:
+        pass
+
+    def begin(self, first: int, stop: int, begin_quarter: float, begin_sec: float) -> list[Decided]:
+        state = self._state
+        state.first, state.stop, state.begin = first, stop, (begin_quarter, begin_sec)
+        state.anchor, state.heard, state.pedal, state.finished = None, None, _Pedal(), False
+        self._decoder.begin(first, stop)
+        while state.heard is None:
+            self._work()
+        return self._settle(state.heard, -math.inf)
+
+    @property
+    def next_note(self) -> int:
+        return self._decoder.rows.start - self._state.first
+
+    @property
+    def finished(self) -> bool:
+        return self._state.finished
+
+    def time_at(self, quarter: float) -> float:
+        anchor = self._state.anchor
+        return anchor.time_sec + anchor.period * (quarter - anchor.quarter) if anchor else 0.0
+
+    def due_sec(self, speed: float) -> float:
+        heard = self._state.heard
+        if heard is None:
+            return -math.inf
+        decision_sec = float(heard.onsets.min()) - LEAD_S * speed
+        step = self._next_step(heard)
+        return min(decision_sec, step[0]) if step else decision_sec
+
+    def decide(self, now_sec: float, speed: float) -> list[Decided]:
+        heard = self._state.heard
+        if heard is None:
+            self._work()
+            return []
+        step = self._next_step(heard)
+        if step and step[0] < float(heard.onsets.min()) - LEAD_S * speed:
+            return self._send_step(*step)
+        return self._settle(heard, now_sec)
+
+    def close(self) -> None:
+        pass
+
+    def snapshot(self) -> Any:
+        return copy.deepcopy(self._state), self._plan, self._decoder.snapshot()
+
+    def restore(self, snapshot: Any) -> None:
+        state, self._plan, decoder = snapshot
+        self._state = copy.deepcopy(state)
+        self._follow_controls()
+        self._decoder.restore(decoder)
+
+    def _turn(self, name: str, value: float) -> bool:
+        """Return whether a control is a knob of the style, which is turned."""
+        if name not in self._plan.space.knobs:
+            return False
+        self._plan = self._plan.turned(name, value)
+        return True
+
+    def _follow_controls(self) -> None:
+        self._decoder.styles = self._plan.styles
+        self._decoder.boldness = Boldness(self.value("temperature"), self.value("top_p"))
+
+    def _work(self) -> None:
+        """Decode a note of the next onset; find out how it would be heard when it is complete."""
+        self._decoder.work()
+        if self._decoder.complete:
+            self._state.heard = self._hear()
+
+    def _hear(self) -> _Heard:
+        state, rows, tokens = self._state, self._decoder.rows, self._decoder.played
+        quarter = float(self._notes["onset_quarter"][rows.start])
+        local = np.log2(60 / to_values(TEMPO, tokens[:, TEMPO]))
+        columns = np.empty((len(tokens), len(PERFORMANCE_COLUMNS)))
+        columns[:, BEAT_PERIOD] = self._period(quarter) if state.anchor else local
+        columns[:, VELOCITY_COLUMN] = to_values(VELOCITY, tokens[:, VELOCITY]) / 127
+        columns[:, TIMING] = self._decoder.onset_s - self._decoder.times_s
+        columns[:, ARTICULATION] = np.log2(to_values(PERFORMED_DURATION, tokens[:, PERFORMED_DURATION]))
+        for column, field_ in zip((PEDAL, PEDAL_BETWEEN, PEDAL_CHANGE, PEDAL_RETURN), PEDAL_FIELDS, strict=True):
+            columns[:, column] = to_values(field_, tokens[:1, field_])
+        played = rolled(state.expression.apply(columns, self._written[rows]), self._notes[rows], self._arpeggios[rows])
+        columns[:, BEAT_PERIOD] = local
+        period = beat_period(float(state.expression.apply(columns, self._written[rows])[0, BEAT_PERIOD]))
+        time_sec = self._time_of(quarter, beat_period(float(played[0, BEAT_PERIOD])))
+        velocities = np.clip(np.round(127 * played[:, VELOCITY_COLUMN]), 1, 127).astype(int).tolist()
+        durations = np.exp2(played[:, ARTICULATION]) * self._lengths[rows] * period
+        pedal = np.clip(played[0, PEDAL:], 0, 1).tolist()
+        return _Heard(Anchor(quarter, time_sec, period), time_sec - played[:, TIMING], durations, velocities, pedal)
+
+    def _period(self, quarter: float) -> float:
+        """Return how long the decoder took a quarter, since the onset before, in log2 of seconds."""
+        assert self._state.anchor is not None  # noqa: S101
+        period_s = (self._decoder.onset_s - self._state.model_s) / (quarter - self._state.anchor.quarter)
+        return math.log2(min(max(period_s, SHORTEST_BEAT_PERIOD_S), LONGEST_BEAT_PERIOD_S))
+
+    def _time_of(self, quarter: float, period: float) -> float:
+        """Return when an onset is heard, ``period`` seconds a quarter after the one before or the segment's beginning."""
+        anchor = self._state.anchor
+        before, before_sec = (anchor.quarter, anchor.time_sec) if anchor else self._state.begin
+        return before_sec + period * (quarter - before)
+
+    def _settle(self, heard: _Heard, now_sec: float) -> list[Decided]:
+        """Decide the onset that is decoded, and go on to the next."""
+        state, decoder = self._state, self._decoder
+        decided = self._finish_span(heard.anchor.time_sec, heard.pedal[0])
+        first = decoder.rows.start - state.first
+        onsets = np.maximum(heard.onsets, now_sec).tolist()
+        notes = zip(onsets, heard.durations.tolist(), heard.velocities, strict=True)
+        for note, (onset, duration, velocity) in enumerate(notes, first):
+            decided += [DecodedNote(onset, note, velocity), DecodedEnd(onset + duration, note)]
+        before = state.anchor.time_sec if state.anchor else heard.anchor.time_sec
+        state.expression.pass_time(heard.anchor.time_sec - before)
+        state.anchor, state.model_s, state.heard = heard.anchor, decoder.onset_s, None
+        state.pedal.span, state.pedal.sent = heard.pedal[1:], 0
+        decoder.next_onset()
+        decided.append(heard.anchor)
+        if decoder.rows.start == decoder.rows.stop:
+            state.finished = True
+            decided += self._finish_piece()
+        return decided
+
+    def _steps(self, end_sec: float, after: float) -> list[tuple[float, float]]:
+        """Return the pedal's moves, when and to which depth, from the last onset to before the next, at ``end_sec`` with ``after``."""
+        span, anchor = self._state.pedal.span, self._state.anchor
+        if span is None or anchor is None:
+            return []
+        between, change, back = span
+        length = max(end_sec - anchor.time_sec, 0.0)
+        placed = [(anchor.time_sec + change * length, between)]
+        if back < 1:
+            placed.append((anchor.time_sec + max(back, change) * length, after))
+        return [step for step in placed if step[0] < end_sec]
+
+    def _next_step(self, heard: _Heard) -> tuple[float, float] | None:
+        steps = self._steps(heard.anchor.time_sec, heard.pedal[0])[self._state.pedal.sent :]
+        return steps[0] if steps else None
+
+    def _send_step(self, time_sec: float, depth: float) -> list[Decided]:
+        self._state.pedal.sent += 1
+        return self._move_pedal(time_sec, depth)
+
+    def _finish_span(self, end_sec: float, after: float) -> list[Decided]:
+        """Decide all that is left of the pedal's moves up to an onset, and its depth there."""
+        decided: list[Decided] = []
+        for step in self._steps(end_sec, after)[self._state.pedal.sent :]:
+            decided += self._move_pedal(*step)
+        return decided + self._move_pedal(end_sec, after)
+
+    def _finish_piece(self) -> list[Decided]:
+        state = self._state
+        assert state.anchor is not None  # noqa: S101 (an onset was decided)
+        notes = self._notes[state.first : state.stop]
+        end = max(float((notes["onset_quarter"] + notes["duration_quarter"]).max()), state.anchor.quarter + LAST_SPAN_QUARTERS)
+        return self._finish_span(self.time_at(end), 0.0)
+
+    def _move_pedal(self, time_sec: float, depth: float) -> list[Decided]:
+        pedal, value = self._state.pedal, round(127 * depth)
+        if value == pedal.value:
+            return []
+        pedal.value = value
+        return [DecodedPedal(time_sec, value)]
