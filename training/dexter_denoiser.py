@@ -5,25 +5,24 @@ from typing import Literal
 
 import lightning
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 
 from models.dexter.diffusion import COLUMNS, Denoiser, DenoiserConfig, add_noise, random_levels, random_prefixes
 from models.dexter.network import ExpressionNetwork, ExpressionNetworkConfig
 from training.datasets.expression_pieces import load_pieces
 from training.datasets.expression_windows import WindowConfig, WindowSampler, show
-from training.dexter import fit, load_task, optimizer
+from training.dexter import load_task
+from training.runs import Best, RunConfig, fit, optimizer, read_task, steps_done
 
 DEVIATION_BATCHES = 40
 VALIDATION_BATCHES = 12
 
 
-class DexterDenoiserTrainingConfig(BaseModel):
+class DexterDenoiserTrainingConfig(RunConfig):
     """``mean_run`` names the run beside this one whose mean is kept; ``mean`` are its sizes, to be the same. ``prefix`` is the share of
     windows whose first notes are fixed; each window's performance is noised ``levels`` times.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     task: Literal["dexter-denoiser"]
     mean_run: str
@@ -32,12 +31,6 @@ class DexterDenoiserTrainingConfig(BaseModel):
     windows: WindowConfig
     prefix: float = Field(ge=0, le=1)
     levels: int = Field(gt=0)
-    steps: int = Field(gt=0)
-    learning_rate: float = Field(gt=0)
-    warm_up_steps: int = Field(gt=0)
-    weight_decay: float = Field(ge=0)
-    average: float = Field(ge=0, lt=1)
-    seed: int
 
 
 CONFIG = DexterDenoiserTrainingConfig
@@ -109,10 +102,7 @@ def measure_deviation(task: DexterDenoiserTask, batches: list[dict[str, Tensor]]
 
 def load_denoiser(checkpoint: Path) -> DexterDenoiserTask:
     """Return mean and denoiser, ready to sample, of a checkpoint that ``train`` wrote."""
-    stored = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    task = DexterDenoiserTask(DexterDenoiserTrainingConfig.model_validate(stored["hyper_parameters"]["config"]))
-    task.load_state_dict({"sample_gains": task.sample_gains} | stored["state_dict"])
-    return task.eval()
+    return read_task(checkpoint, DexterDenoiserTask, DexterDenoiserTrainingConfig)
 
 
 def train(config: DexterDenoiserTrainingConfig, data_root: Path, run_folder: Path, resume: bool) -> None:
@@ -125,6 +115,7 @@ def train(config: DexterDenoiserTrainingConfig, data_root: Path, run_folder: Pat
     followed = WindowSampler(splits["validation"], config.windows, seed=0)
     task = DexterDenoiserTask(config, [batch for batch, _ in zip(followed, range(VALIDATION_BATCHES), strict=False)])
     task.mean.load_state_dict(load_task(run_folder.parent / config.mean_run / "best.ckpt").network.state_dict())
-    sampler = WindowSampler(splits["train"], config.windows, config.seed)
+    done = steps_done(run_folder, resume)
+    sampler = WindowSampler(splits["train"], config.windows, config.seed + done)
     task.residual_deviation.copy_(measure_deviation(task, [batch for batch, _ in zip(sampler, range(DEVIATION_BATCHES), strict=False)]))
-    fit(task, sampler, run_folder, resume, ("validation_loss", "min"))
+    fit(task, sampler, range(VALIDATION_BATCHES), run_folder, done, Best("validation_loss"))

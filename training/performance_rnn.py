@@ -7,27 +7,23 @@ from typing import Literal
 import lightning
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
 from models.performance_rnn.network import PerformanceRNN, PerformanceRNNConfig
 from models.performance_rnn.representation import PITCHES, EventCodec, describe_controls
 from training.datasets.performance_events import SoundingNotes, encode_performance, load_sounding_notes
-from training.dexter import optimizer
 from training.event_baselines import EventBaselines, count_events
+from training.runs import Best, RunConfig, fit, optimizer, read_task, steps_done
 
 VALIDATION_EXCERPTS, VALIDATION_EVENTS = 24, 1024
 
 
-class PerformanceRNNTrainingConfig(BaseModel):
+class PerformanceRNNTrainingConfig(RunConfig):
     """A batch is ``lanes`` windows of ``events_per_window``. Time is stretched by one of ``stretch``, pitches move by up to
     ``transpose_semitones``; density and histogram are each known in ``known_share`` of the windows.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     task: Literal["performance-rnn"]
     network: PerformanceRNNConfig
@@ -36,13 +32,6 @@ class PerformanceRNNTrainingConfig(BaseModel):
     stretch: tuple[float, ...]
     transpose_semitones: int = Field(ge=0, le=12)
     known_share: float = Field(ge=0, le=1)
-    steps: int = Field(gt=0)
-    learning_rate: float = Field(gt=0)
-    warm_up_steps: int = Field(gt=0)
-    weight_decay: float = Field(ge=0)
-    average: float = Field(ge=0, lt=1)  # decay of the moving average of the weights, which is what is kept
-    validate_every_steps: int = Field(gt=0)  # and keep a checkpoint
-    seed: int
 
 
 CONFIG = PerformanceRNNTrainingConfig
@@ -154,10 +143,7 @@ class PerformanceRNNTask(lightning.LightningModule):
 
 def load_task(checkpoint: Path) -> PerformanceRNNTask:
     """Return the network and its configuration, ready to predict, of a checkpoint that ``train`` wrote."""
-    stored = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    task = PerformanceRNNTask(PerformanceRNNTrainingConfig.model_validate(stored["hyper_parameters"]["config"]))
-    task.load_state_dict(stored["state_dict"])
-    return task.eval()
+    return read_task(checkpoint, PerformanceRNNTask, PerformanceRNNTrainingConfig)
 
 
 def train(config: PerformanceRNNTrainingConfig, data_root: Path, run_folder: Path, resume: bool) -> None:
@@ -169,25 +155,6 @@ def train(config: PerformanceRNNTrainingConfig, data_root: Path, run_folder: Pat
     notes = load_sounding_notes(data_root, "train", run_folder.parent / "features")
     excerpts, seconds = validation_excerpts(load_sounding_notes(data_root, "validation", run_folder.parent / "features"), config)
     losses = baseline_losses(count_events(config.network.codec, notes), excerpts)
-    last = run_folder / "last.ckpt"
-    going_on = resume and last.exists()
-    step = torch.load(last, map_location="cpu", weights_only=True)["global_step"] if going_on else 0
-    checkpoints = ModelCheckpoint(run_folder, filename="best", monitor="validation_loss", save_last=True, enable_version_counter=False)
-    trainer = lightning.Trainer(
-        accelerator="auto",
-        max_steps=config.steps,
-        val_check_interval=config.validate_every_steps,
-        check_val_every_n_epoch=None,
-        gradient_clip_val=1.0,
-        callbacks=[checkpoints, EMAWeightAveraging(decay=config.average)],
-        logger=CSVLogger(run_folder, name="", version=f"curve_from_{step:06d}"),
-        log_every_n_steps=20,
-        num_sanity_val_steps=0,
-    )
-    trainer.fit(
-        PerformanceRNNTask(config, seconds, losses),
-        torch.utils.data.DataLoader(LaneSampler(notes, config, (config.seed, step)), batch_size=None),
-        torch.utils.data.DataLoader([excerpts], batch_size=None),  # type: ignore[arg-type]
-        ckpt_path=str(last) if going_on else None,
-        weights_only=True,
-    )
+    done = steps_done(run_folder, resume)
+    sampler = LaneSampler(notes, config, (config.seed, done))
+    fit(PerformanceRNNTask(config, seconds, losses), sampler, [excerpts], run_folder, done, Best("validation_loss"))

@@ -5,9 +5,7 @@ from typing import Literal
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
@@ -15,7 +13,7 @@ from models.score_performer.layers import LEVEL_NAMES, ScorePerformerConfig
 from models.score_performer.network import ScorePerformer
 from models.score_performer.style import Level, draw_kept, mean_discrepancy, style_of
 from models.score_performer.vocabulary import PERFORMED_FIELDS, SPECIALS
-from training.dexter import optimizer
+from training.runs import Best, RunConfig, fit, optimizer, read_task, steps_done
 from training.score_performer_figures import Figures, baselines, figures, guesses_of, mean_figures, table
 from training.score_performer_pieces import load_pieces
 from training.score_performer_windows import WindowConfig, WindowSampler, validation_windows
@@ -23,24 +21,15 @@ from training.score_performer_windows import WindowConfig, WindowSampler, valida
 IGNORED = -100  # by cross_entropy
 
 
-class ScorePerformerTrainingConfig(BaseModel):
+class ScorePerformerTrainingConfig(RunConfig):
     """``draws`` from the normal distribution are compared with up to ``most_latents`` of a level's segments a batch."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     task: Literal["score-performer"]
     network: ScorePerformerConfig
     windows: WindowConfig
     draws: int = Field(gt=1)
     most_latents: int = Field(gt=1)
-    steps: int = Field(gt=0)
-    learning_rate: float = Field(gt=0)
-    warm_up_steps: int = Field(gt=0)
-    weight_decay: float = Field(ge=0)
-    average: float = Field(ge=0, lt=1)  # decay of the moving average of the weights, which is what is kept
     validation_windows: int = Field(gt=0)
-    validate_every_steps: int = Field(gt=0)  # and keep a checkpoint
-    seed: int
 
 
 CONFIG = ScorePerformerTrainingConfig
@@ -104,8 +93,8 @@ class ScorePerformerTask(lightning.LightningModule):
         self.found = {"styled": [], "piece_only": [], "expected": [], "unstyled": []}
 
     def validation_step(self, batch: dict[str, Tensor], index: int) -> None:
-        """Follow the performances with all their latents, with the whole window's only, with those that the score lets expect, and with none,
-        which is without expression.
+        """Follow the performances with all their latents, with the whole window's only, with those that the score lets expect, and with
+        none, which is without expression.
         """
         levels = self.network.encode_style(batch["tokens"], batch["segments"], batch["valid"])
         context, expected = self.network.read_score(batch["score"], batch["features"], batch["valid"])
@@ -129,10 +118,7 @@ class ScorePerformerTask(lightning.LightningModule):
 
 def load_task(checkpoint: Path) -> ScorePerformerTask:
     """Return the network and its configuration, ready to predict, of a checkpoint that ``train`` wrote."""
-    stored = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    task = ScorePerformerTask(ScorePerformerTrainingConfig.model_validate(stored["hyper_parameters"]["config"]))
-    task.load_state_dict(stored["state_dict"])
-    return task.eval()
+    return read_task(checkpoint, ScorePerformerTask, ScorePerformerTrainingConfig)
 
 
 def train(config: ScorePerformerTrainingConfig, data_root: Path, run_folder: Path, resume: bool) -> None:
@@ -145,25 +131,6 @@ def train(config: ScorePerformerTrainingConfig, data_root: Path, run_folder: Pat
     followed = validation_windows(load_pieces(data_root, "validation", run_folder.parent), config.windows, config.validation_windows)
     guessed = [baselines(batch) for batch in followed]
     simple = {name: mean_figures([each[name] for each in guessed]) for name in guessed[0]}
-    last = run_folder / "last.ckpt"
-    going_on = resume and last.exists()
-    step = torch.load(last, map_location="cpu", weights_only=True)["global_step"] if going_on else 0
-    checkpoints = ModelCheckpoint(run_folder, filename="best", monitor="validation_loss_styled", save_last=True, enable_version_counter=False)
-    trainer = lightning.Trainer(
-        accelerator="auto",
-        max_steps=config.steps,
-        val_check_interval=config.validate_every_steps,
-        check_val_every_n_epoch=None,
-        gradient_clip_val=1.0,
-        callbacks=[checkpoints, EMAWeightAveraging(decay=config.average)],
-        logger=CSVLogger(run_folder, name="", version=f"curve_from_{step:06d}"),
-        log_every_n_steps=20,
-        num_sanity_val_steps=0,
-    )
-    trainer.fit(
-        ScorePerformerTask(config, simple),
-        torch.utils.data.DataLoader(WindowSampler(pieces, config.windows, (config.seed, step)), batch_size=None),
-        torch.utils.data.DataLoader(followed, batch_size=None),  # type: ignore[arg-type]
-        ckpt_path=str(last) if going_on else None,
-        weights_only=True,
-    )
+    done = steps_done(run_folder, resume)
+    sampler = WindowSampler(pieces, config.windows, (config.seed, done))
+    fit(ScorePerformerTask(config, simple), sampler, followed, run_folder, done, Best("validation_loss_styled"))

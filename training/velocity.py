@@ -1,6 +1,5 @@
 """Training of the streaming velocity transformers, causal and looking ahead."""
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -8,38 +7,30 @@ from typing import Literal
 import lightning
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 
 from models.velocity_transformer.network import MEDIAN, CausalVelocityTransformer, VelocityTransformerConfig, build_network, pinball_loss
 from models.velocity_transformer.representation import HINT_EDGES, LONGEST_S, PITCHES, RELEASED_LIMIT_S, SCALARS
 from training.datasets.asap import read_asap
 from training.datasets.velocity_features import VelocityFeatures, load_velocity_features
+from training.runs import Best, RunConfig, fit, optimizer, read_task, steps_done
 
 
-class VelocityTrainingConfig(BaseModel):
+class VelocityTrainingConfig(RunConfig):
     """``stretch`` 0.2 stretches time by a factor from 1/1.2 to 1.2; ``hint_share`` is how many windows are given the velocity hint.
 
     ``start_run`` names a run beside this one whose weights to start from; of more blocks, evenly spread ones are taken.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     task: Literal["velocity"]
     start_run: str | None = None
     network: VelocityTransformerConfig
     windows_per_batch: int = Field(gt=0)
     notes_per_window: int = Field(gt=0)
-    steps: int = Field(gt=0)
-    learning_rate: float = Field(gt=0)
-    warm_up_steps: int = Field(gt=0)
-    weight_decay: float = Field(ge=0)
     transpose_semitones: int = Field(ge=0, le=12)
     stretch: float = Field(ge=0)
     hint_share: float = Field(ge=0, le=1)
-    seed: int
 
 
 class WindowSampler(torch.utils.data.IterableDataset):
@@ -169,15 +160,7 @@ class VelocityTask(lightning.LightningModule):
         self.log("validation_loss", pinball_loss(quantiles, batch["velocity"]).mean())
 
     def configure_optimizers(self):
-        decayed = [p for p in self.parameters() if p.ndim > 1]
-        others = [p for p in self.parameters() if p.ndim <= 1]
-        groups = [{"params": decayed, "weight_decay": self.config.weight_decay}, {"params": others, "weight_decay": 0.0}]
-        optimizer = torch.optim.AdamW(groups, lr=self.config.learning_rate, betas=(0.9, 0.98))
-        warm_up, steps = self.config.warm_up_steps, self.config.steps
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: min(1, (step + 1) / warm_up) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1, step / steps))))
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return optimizer(self, self.config)
 
 
 def validation_batches(features: VelocityFeatures, config: VelocityTrainingConfig, batches: int = 12) -> list[dict[str, Tensor]]:
@@ -192,11 +175,7 @@ def validation_batches(features: VelocityFeatures, config: VelocityTrainingConfi
 
 def load_task(checkpoint: Path) -> "VelocityTask":
     """Return the network and its configuration, ready to predict, of a checkpoint that ``train`` wrote."""
-    stored = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    task = VelocityTask(VelocityTrainingConfig.model_validate(stored["hyper_parameters"]["config"]))
-    stored["state_dict"].setdefault("noise_shares", task.noise_shares)
-    task.load_state_dict(stored["state_dict"])
-    return task.eval()
+    return read_task(checkpoint, VelocityTask, VelocityTrainingConfig)
 
 
 def start_from(task: "VelocityTask", start: "VelocityTask") -> None:
@@ -212,27 +191,9 @@ def train(config: VelocityTrainingConfig, data_root: Path, run_folder: Path, res
     cache = run_folder.parent / "features"
     train_features = load_velocity_features(list(read_asap(data_root, "train")), cache)
     validation_features = load_velocity_features(list(read_asap(data_root, "validation")), cache)
-    checkpoints = ModelCheckpoint(run_folder, filename="best", monitor="validation_loss", save_last=True, enable_version_counter=False)
-    trainer = lightning.Trainer(
-        accelerator="auto",
-        max_steps=config.steps,
-        val_check_interval=200,
-        check_val_every_n_epoch=None,
-        gradient_clip_val=1.0,
-        callbacks=[checkpoints],
-        logger=CSVLogger(run_folder, name="", version=""),
-        log_every_n_steps=20,
-        num_sanity_val_steps=0,
-    )
-    sampler = WindowSampler(train_features, config, config.seed, augment=True)
-    last = run_folder / "last.ckpt"
+    done = steps_done(run_folder, resume)
     task = VelocityTask(config)
     if config.start_run:
         start_from(task, load_task(run_folder.parent / config.start_run / "last.ckpt"))
-    trainer.fit(
-        task,
-        torch.utils.data.DataLoader(sampler, batch_size=None),
-        torch.utils.data.DataLoader(validation_batches(validation_features, config), batch_size=None),  # type: ignore[arg-type]
-        ckpt_path=str(last) if resume and last.exists() else None,
-        weights_only=True,
-    )
+    sampler = WindowSampler(train_features, config, config.seed + done, augment=True)
+    fit(task, sampler, validation_batches(validation_features, config), run_folder, done, Best("validation_loss"))
