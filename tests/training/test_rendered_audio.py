@@ -70,7 +70,7 @@ def test_takes_are_rendered_once_and_read_back(corpus: Path, tmp_path: Path) -> 
     (folder / "Bach.Gigue.0.npz").unlink()
     build_rendered(corpus, folder, settings)
     assert one.stat().st_mtime_ns == before
-    np.testing.assert_allclose(load_takes(folder)[1].sound, takes[1].sound, atol=1e-4)  # the same, though another was rendered before
+    np.testing.assert_allclose(load_takes(folder)[1].sound, takes[1].sound, atol=5e-4)  # the same, though another was rendered before
     with pytest.raises(UsageError, match="was rendered with other settings"):
         build_rendered(corpus, folder, RenderingSettings("train", 3.0, studies=1))
 
