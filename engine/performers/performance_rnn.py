@@ -13,6 +13,7 @@ from engine.controls import with_defaults
 from engine.errors import UsageError
 from engine.events import Event, channel_of, is_note_on, note_off, note_on
 from engine.model import Model
+from engine.performers.performance_rnn_attention import Attention, Changes
 from engine.performers.performance_rnn_controls import CONTROLS, DUET, grid_quarters, wishes_of
 from engine.performers.performance_rnn_ears import Ears
 from engine.performers.performance_rnn_improvisation import Improvisation, Wishes, open_model
@@ -24,10 +25,6 @@ from models.pretrained import pretrained
 HORIZON_NS = 500_000_000  # how far ahead of what is due it samples
 SOON_NS = 30_000_000  # what is due so soon is sampled before anything else is done; the rest while there is nothing else to do
 RESTED_NS = 100_000_000  # after an input, for so long it samples while nothing is due rather than at stated times
-
-# What it takes to think, on every machine and clock: a chord that is due sooner is spread by it rather than late by chance.
-REACTION_NS = 16_000_000  # after an input it plays nothing for so long
-THOUGHT_NS = 1_500_000  # for each note that it heard so much longer, and then each event at the earliest so long after the one before
 
 ACTS = ("take_turn", "panic")  # controls that say what to do once
 
@@ -47,16 +44,12 @@ class Place:
     origin_ns: int = 0
     now_ns: int = 0  # of the last event that came or left
     input_ns: int | None = None  # of the last that came
-    thought_ns: int = 0  # when it can have thought of the last event planned
     playing: bool = False
     waiting: bool = False  # after a panic, until a key is pressed
     finished: bool = False
     channel: int = 0  # of the last note that came
     ears: Ears = field(default_factory=Ears)
-    unheard: deque[tuple[int, list[tuple[int, int]]]] = field(default_factory=deque)  # times, and the notes that begin and end
-    hearing: deque[int] = field(default_factory=deque)  # events of what was the first of these
-    reacts_ns: int = 0  # when it reacts to the last of what came
-    reacting: bool = False  # whether that is not planned yet
+    attention: Attention = field(default_factory=Attention)
     planned: deque[Planned] = field(default_factory=deque)
     own: OwnNotes = field(default_factory=OwnNotes)
     asked: set[str] = field(default_factory=set)  # of its controls that are acts: those that are to be done
@@ -143,12 +136,9 @@ class PerformanceRNNStream:
             self._hear_later(time_ns, [(each, 0) for each in ended])
         return [self._end(each, time_ns) for each in ended if each in own.sounding]
 
-    def _hear_later(self, time_ns: int, changes: list[tuple[int, int]]) -> None:
+    def _hear_later(self, time_ns: int, changes: Changes) -> None:
         self._take_back(time_ns)
-        place = self._place
-        place.unheard.append((time_ns, changes))
-        place.reacts_ns = max(place.reacts_ns, time_ns + REACTION_NS) + THOUGHT_NS * len(changes)
-        place.reacting = True
+        self._place.attention.notice(time_ns, changes)
 
     def _end(self, pitch: int, time_ns: int) -> Event:
         return Event(time_ns, note_off(self._place.own.sounding.pop(pitch), pitch))
@@ -165,12 +155,12 @@ class PerformanceRNNStream:
 
     def _hear_one(self) -> bool:
         """Hear one event, if there is any: each takes a step of the network, and an input that comes meanwhile waits for no more."""
-        place = self._place
-        while place.unheard and not place.hearing:
-            place.hearing.extend(self._events_of(*place.unheard.popleft()))
-        if not place.hearing:
+        attention = self._place.attention
+        while attention.unheard and not attention.hearing:
+            attention.hearing.extend(self._events_of(*attention.unheard.popleft()))
+        if not attention.hearing:
             return False
-        self._improvisation.hear([place.hearing.popleft()], self._wishes, partners=True)
+        self._improvisation.hear([attention.hearing.popleft()], self._wishes, partners=True)
         return True
 
     def _events_of(self, time_ns: int, changes: Sequence[tuple[int, int]]) -> list[int]:
@@ -192,7 +182,7 @@ class PerformanceRNNStream:
         """Hear all that came, and the time that went by until ``until_ns``."""
         while self._hear_one():
             pass
-        self._place.reacting = False
+        self._place.attention.react()
         self._improvisation.hear(self._events_of(until_ns, ()), self._wishes, partners=True)
 
     def _think(self) -> None:
@@ -201,17 +191,15 @@ class PerformanceRNNStream:
 
     def _plan(self) -> None:
         """Sample one event; the first after something came is that it reacts."""
-        improvisation, place = self._improvisation, self._place
+        improvisation, place, attention = self._improvisation, self._place, self._place.attention
         before = improvisation.snapshot()
-        if place.reacting:
-            place.thought_ns = place.reacts_ns
-            self._catch_up(place.reacts_ns)
+        if attention.reacting:
+            self._catch_up(attention.reacts_ns)
             place.planned.append(Planned(self._time_ns(), None, before))
             return
         kind, value = improvisation.codec.describe(improvisation.sample(self._wishes))
         note = {NOTE_ON: (value, improvisation.velocity or 64), NOTE_OFF: (value, 0)}.get(kind)
-        place.thought_ns += THOUGHT_NS
-        place.planned.append(Planned(max(self._time_ns(), place.thought_ns), note, before))
+        place.planned.append(Planned(max(self._time_ns(), attention.think()), note, before))
 
     def _time_ns(self) -> int:
         return self._place.origin_ns + self._improvisation.step * self._step_ns
@@ -228,15 +216,8 @@ class PerformanceRNNStream:
         chosen_ns = next((planned.time_ns for planned in place.planned if planned.note), None)
         if chosen_ns is not None:
             return min(chosen_ns - reach_ns, max(place.planned[-1].time_ns - SOON_NS - reach_ns, rested_ns))
-        next_ns = self._next_thought_ns() - reach_ns
+        next_ns = place.attention.next_ns(place.planned[-1].time_ns if place.planned else place.now_ns) - reach_ns
         return max(next_ns - SOON_NS, min(next_ns, rested_ns))
-
-    def _next_thought_ns(self) -> int:
-        """Return the earliest time that an event which is sampled next may be due."""
-        place = self._place
-        if place.reacting:
-            return place.reacts_ns
-        return max(place.thought_ns + THOUGHT_NS, place.planned[-1].time_ns if place.planned else place.now_ns)
 
     def _ahead_ns(self) -> int:
         return HORIZON_NS + self._place.own.reach_ns(self._place.now_ns)
@@ -263,7 +244,7 @@ class PerformanceRNNStream:
 
     def _take_turn(self, time_ns: int) -> None:
         self._catch_up(time_ns)
-        self._place.playing, self._place.now_ns, self._place.thought_ns = True, time_ns, time_ns
+        self._place.playing, self._place.now_ns, self._place.attention.thought_ns = True, time_ns, time_ns
 
     def _send(self, now_ns: int) -> list[Event]:
         """Send planned notes on their way as their time comes; return those that are due, as they are played."""

@@ -7,7 +7,8 @@ from synthetic_improviser import write_model
 from engine.controls import defaults
 from engine.events import Event, channel_of, control_change, is_note_on, note_off, note_on
 from engine.ledger import NoteLedger
-from engine.performers.performance_rnn import HORIZON_NS, REACTION_NS, THOUGHT_NS, load_performer
+from engine.performers.performance_rnn import HORIZON_NS, load_performer
+from engine.performers.performance_rnn_attention import REACTION_NS, THOUGHT_NS
 from engine.performers.performance_rnn_controls import CONTROLS, wishes_of
 
 MS = 1_000_000
