@@ -19,6 +19,7 @@ TASKS = {
     "dexter-denoiser": "training.dexter_denoiser",
     "performance-rnn": "training.performance_rnn",
     "score-performer": "training.score_performer",
+    "performance-net": "training.performance_net",
 }
 
 

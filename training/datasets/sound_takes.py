@@ -60,13 +60,19 @@ def save_take(path: Path, take: SoundTake) -> None:
 
 def load_takes(folder: Path) -> list[SoundTake]:
     """Return all takes of a folder, in the order of their names. Raises PerfLiveError when there is none, or one cannot be read."""
+    return [read_take(path) for path in take_paths(folder)]
+
+
+def take_paths(folder: Path) -> list[Path]:
+    """Return the files of a folder's takes, in the order of their names. Raises PerfLiveError when there is none."""
     paths = sorted(folder.glob("*.npz"))
     if not paths:
         raise PerfLiveError(f"{folder}: there are no rendered takes here; make some with perf-eval sound-data")
-    return [_load_take(path) for path in paths]
+    return paths
 
 
-def _load_take(path: Path) -> SoundTake:
+def read_take(path: Path) -> SoundTake:
+    """Return one take. Raises PerfLiveError when it cannot be read."""
     try:
         with np.load(path) as stored:
             take = SoundTake(str(stored["name"]), str(stored["piece"]), stored["audio"], stored["notes"], stored["pedals"])
