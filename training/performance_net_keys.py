@@ -12,11 +12,10 @@ from rich.progress import track
 
 from engine.errors import PerfLiveError
 from engine.output_file import whole_file
-from engine.sound.fluidsynth import Synthesizer, find_sound_font
-from models.performance_net.key_spectra import LOOK_AHEAD, OLDEST_FRAMES, KeySpectra, spectrum_ages, interpolation
+from engine.sound.fluidsynth import FluidSynthesizer, find_sound_font
+from models.performance_net.key_spectra import LOOK_AHEAD, OLDEST_FRAMES, KeySpectra, interpolation, spectrum_ages
 from models.performance_net.representation import (
     FRAME_RATE,
-    HOP_SAMPLES,
     KEYS,
     LOWEST_KEY,
     NOTE_BEGIN,
@@ -46,7 +45,7 @@ def build_keys(folder: Path, sound_font: Path | None = None) -> Path:
     path = folder / KEYS_FILE
     if path.exists():
         return path
-    synthesizer = Synthesizer(find_sound_font(sound_font), SAMPLE_RATE, reverb=False)
+    synthesizer = FluidSynthesizer(find_sound_font(sound_font), SAMPLE_RATE, reverb=0)
     try:
         measured = [_measure_key(key, synthesizer) for key in track(range(KEYS), "listening to keys", console=Console(stderr=True))]
     finally:
@@ -58,7 +57,7 @@ def build_keys(folder: Path, sound_font: Path | None = None) -> Path:
     return path
 
 
-def _measure_key(key: int, synthesizer: Synthesizer) -> tuple[np.ndarray, float]:
+def _measure_key(key: int, synthesizer: FluidSynthesizer) -> tuple[np.ndarray, float]:
     held = int(OLDEST_FRAMES)
     begin_sec, end_sec = (frame / float(FRAME_RATE) for frame in (ONSET_FRAME, ONSET_FRAME + held))
     events = [SoundEvent(begin_sec, NOTE_BEGIN, LOWEST_KEY + key, VELOCITY), SoundEvent(end_sec, NOTE_END, LOWEST_KEY + key, 0)]
@@ -72,7 +71,7 @@ def _measure_key(key: int, synthesizer: Synthesizer) -> tuple[np.ndarray, float]
     return at_ages, _measure_release(key, synthesizer)
 
 
-def _measure_release(key: int, synthesizer: Synthesizer) -> float:
+def _measure_release(key: int, synthesizer: FluidSynthesizer) -> float:
     """Return how fast a note of a tenth of a second fades that is let go."""
     frames = ONSET_FRAME + 20
     begin_sec, end_sec = (frame / float(FRAME_RATE) for frame in (ONSET_FRAME, frames))
@@ -89,7 +88,8 @@ def set_key_spectra(key_spectra: KeySpectra, path: Path) -> None:
         with np.load(path) as stored:
             power, release = torch.from_numpy(stored["power"]), torch.from_numpy(stored["release"])
     except (OSError, ValueError, KeyError) as error:
-        raise PerfLiveError(f"{path}: the keys' spectra cannot be read ({type(error).__name__}); make them with perf-eval sound-data") from error
+        what = f"the keys' spectra cannot be read ({type(error).__name__})"
+        raise PerfLiveError(f"{path}: {what}; make them with perf-eval sound-data") from error
     with torch.no_grad():
         key_spectra.power_log.copy_(power.clamp(min=LEAST_POWER).log())
         key_spectra.release_log.copy_(release.clamp(min=1e-3).log())

@@ -2,16 +2,18 @@
 
 import sys
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 from engine.clock import Clock
+from engine.commands.sound_options import check_used
 from engine.errors import PerfLiveError, UsageError
 from engine.midi_file import MidiTimeline, read_midi_file
 from engine.recorder import Recorder
 from engine.sinks import MidiFileSink, PortSink, Sink
+from engine.sound.synthesizer import FLUIDSYNTH, NEURAL, SoundOptions
 from engine.sources import FileSource, PortSource, Source
 
 if TYPE_CHECKING:  # the driver and the sound libraries are loaded only by who uses them
@@ -32,7 +34,7 @@ class Ends:
     record: Path | None
     virtual: str | None
     api: str | None
-    sound_font: Path | None
+    sound: SoundOptions | None
     score: Path | None = None
 
     @property
@@ -44,6 +46,11 @@ class Ends:
         """Whether nothing here lives in real time."""
         from_file = self.input_is_file or (self.score is not None and self.input is None)
         return from_file and all(_is_output_file(name) for name in self.outputs) and not self.virtual
+
+    @property
+    def sounds(self) -> list[tuple[str, Path | None]]:
+        """What makes sound: which kind, and into which file, None for the sound card."""
+        return [found for name in self.outputs if (found := _sound(name))]
 
     def check(self) -> None:
         """Catch what contradicts itself. Raises UsageError."""
@@ -57,8 +64,9 @@ class Ends:
             raise UsageError("--virtual opens the end that is not given, and both --in and --out are; leave one of them out")
         if self.input == AUDIO or (self.input and _suffix(self.input) == ".wav"):
             raise UsageError(f"--in {self.input!r}: sound cannot be played from; give a port or a .mid file")
-        if self.sound_font and not any(name == AUDIO or _suffix(name) == ".wav" for name in self.outputs):
-            raise UsageError("--soundfont is for sound, and none is made; add --out FILE.wav or --out audio")
+        check_used(self.sound, bool(self.sounds), "add --out audio or --out FILE.wav, or neural or neural:FILE.wav")
+        if self.sound and self.sounds and all(kind == NEURAL for kind, _ in self.sounds):
+            replace(self.sound, kind=NEURAL).check()
         if self.record and _suffix(self.record.name) not in MIDI_SUFFIXES:
             raise UsageError(f"--record {str(self.record)!r}: a recording is a MIDI file; give a name that ends in .mid")
         if self.all_files and self.record:
@@ -71,12 +79,21 @@ class Ends:
         files = [name for name in (self.input or "", *self.outputs, str(self.record or ""), str(self.score or "")) if _is_output_file(name)]
         seen: set[Path] = set()
         for name in files:
-            path = Path(name).resolve()
+            path = Path(name.removeprefix(f"{NEURAL}:")).resolve()
             if path in seen:
                 raise UsageError(f"{name!r} is named twice; every input and output needs a file of its own")
             seen.add(path)
-        if self.outputs.count(AUDIO) > 1:
-            raise UsageError("--out audio is given twice; once is enough")
+        if sum(path is None for _, path in self.sounds) > 1:
+            raise UsageError("--out audio and --out neural play on one sound card, which is given twice; leave one out")
+
+
+def _sound(name: str) -> tuple[str, Path | None] | None:
+    """Return the kind of sound that an output is and the file it goes to; None for the sound card, and for no sound at all."""
+    if name in (AUDIO, NEURAL):
+        return (NEURAL if name == NEURAL else FLUIDSYNTH), None
+    if _suffix(name) != ".wav":
+        return None
+    return (NEURAL, Path(name.removeprefix(f"{NEURAL}:"))) if name.startswith(f"{NEURAL}:") else (FLUIDSYNTH, Path(name))
 
 
 def _suffix(name: str) -> str:
@@ -162,26 +179,33 @@ def _say(line: str) -> None:
 def _open_outputs(ends: Ends, timeline: MidiTimeline | None, opened: Opened, performance: "Performance | None") -> None:
     """Open the outputs, ports first: what is played live must not wait for a file."""
     for name in ends.outputs:
-        if name != AUDIO and not _is_output_file(name):
+        if name not in (AUDIO, NEURAL) and not _is_output_file(name):
             _open_port(opened, name, ends.api, virtual=False)
     if ends.virtual is not None and not ends.outputs:
         _open_port(opened, ends.virtual, ends.api, virtual=True)
-    if AUDIO in ends.outputs:
-        from engine.sound.audio import AudioSink
-
-        opened.audio = AudioSink(ends.sound_font)
-        opened.add(opened.audio, opened.audio.device_name)
     for name in ends.outputs:
-        if _suffix(name) == ".wav":
-            from engine.sound.wav import WavSink
-
-            opened.add(WavSink(Path(name), ends.sound_font), name)
+        if sound := _sound(name):
+            _open_sound(ends, opened, name, *sound)
         elif _is_output_file(name) and performance and ends.all_files:
             from engine.score_output import ScoreFileSink
 
             opened.add(ScoreFileSink(Path(name), performance.piece, performance.stream, on_bars=False), name)
         elif _is_output_file(name):
             opened.add(MidiFileSink(name, timeline), name)
+
+
+def _open_sound(ends: Ends, opened: Opened, name: str, kind: str, path: Path | None) -> None:
+    said = ends.sound or SoundOptions()
+    options = replace(said, kind=kind) if kind == FLUIDSYNTH else replace(said, kind=kind, font=None, reverb=None)
+    if path is not None:
+        from engine.sound.wav import WavSink
+
+        return opened.add(WavSink(path, options), name)
+    from engine.sound.audio import AudioSink
+
+    opened.audio = AudioSink(options)
+    late = f" ({NEURAL}, {opened.audio.latency_s:.2f} s late)" if kind == NEURAL else ""
+    opened.add(opened.audio, opened.audio.device_name + late)
 
 
 def _open_port(opened: Opened, name: str, api: str | None, virtual: bool) -> None:

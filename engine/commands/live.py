@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.clock import Clock, MonotonicClock, VirtualClock
-from engine.commands import options, style_options
+from engine.commands import options, sound_options, style_options
 from engine.commands.ends import Ends, Opened, load_ports, open_ends
 from engine.commands.errors import run
 from engine.commands.signals import stop_on_signals
@@ -36,7 +36,10 @@ def live(
         str | None, typer.Option("--in", metavar="PORT|FILE.mid", help="Port (a part of its name will do) or file.")
     ] = None,
     output_names: Annotated[
-        list[str] | None, typer.Option("--out", metavar="PORT|FILE|audio", help="Port, .mid or .wav file, or audio; repeat for more.")
+        list[str] | None,
+        typer.Option(
+            "--out", metavar="PORT|FILE|audio", help="Port, .mid or .wav file, audio, neural or neural:FILE.wav; repeat for more."
+        ),
     ] = None,
     score: Annotated[
         Path | None, typer.Option("--score", metavar="FILE", help="Play a score; type help and return for what you can tell it.")
@@ -66,7 +69,11 @@ def live(
     virtual: Annotated[str | None, typer.Option("--virtual", metavar="NAME", help="Open a virtual port for the end not given.")] = None,
     api: Annotated[str | None, typer.Option("--api", metavar="DRIVER", help="jack, alsa, coremidi or winmm. [default: what works]")] = None,
     exclude: options.ExcludeOption = None,
-    soundfont: options.SoundFontOption = None,
+    soundfont: sound_options.SoundFontOption = None,
+    reverb: sound_options.ReverbOption = None,
+    gain: sound_options.GainOption = None,
+    rate: sound_options.RateOption = None,
+    bits: sound_options.BitsOption = None,
     model: options.ModelOption = None,
 ) -> None:
     """Play; your notes come out performed. Stop with Ctrl-C."""
@@ -74,7 +81,8 @@ def live(
         from engine.commands.listing import print_list
 
         return print_list(api)
-    ends = Ends(input_name, tuple(output_names or ()), record, virtual, api, soundfont, score)
+    sound = sound_options.sound_options(None, soundfont, reverb, gain, rate, bits)
+    ends = Ends(input_name, tuple(output_names or ()), record, virtual, api, sound, score)
     ends.check()
     style = StyleOptions(direct or (), style_from, style_score, style_bars, style_amount, style_seed, deadpan, knobs or ())
     if (no_repeats or transfer or descriptors or style) and score is None:

@@ -44,7 +44,6 @@ LookaheadOption = Annotated[
 ExcludeOption = Annotated[
     str | None, typer.Option("--exclude", metavar="CHANNELS", help="Channels to leave alone, as in 2,5-8. Channel 10, drums, always is.")
 ]
-SoundFontOption = Annotated[Path | None, typer.Option("--soundfont", metavar="FILE.sf2", help="Sound font. [default: the system's]")]
 ModelOption = Annotated[Path | None, typer.Option("--model", metavar="FILE.onnx", help="Model file. [default: the one that ships]")]
 NoRepeatsOption = Annotated[bool, typer.Option("--no-repeats", help="Play a score without its repeats.")]
 TransferOption = Annotated[

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from engine.commands import options, style_options
+from engine.commands import options, sound_options, style_options
 from engine.commands.errors import print_error, run
 from engine.commands.jobs import Job, plan_jobs, plan_takes
 from engine.commands.rendering import ScoreOptions, render_score, render_take, render_takes
@@ -20,6 +20,7 @@ from engine.loop import Report
 from engine.midi_file import MidiTimeline, read_midi_file
 from engine.performer import ScorePerformer
 from engine.performers.registry import DEFAULT_IMPROVISER, DEFAULT_PERFORMER, DEFAULT_SCORE_PERFORMER, STYLED_PERFORMER
+from engine.sound.synthesizer import SoundOptions
 
 app = typer.Typer(add_completion=False)
 
@@ -40,7 +41,12 @@ def render(
     preset: options.PresetOption = None,
     lookahead: options.LookaheadOption = None,
     exclude: options.ExcludeOption = None,
-    soundfont: options.SoundFontOption = None,
+    sound: sound_options.SoundOption = None,
+    soundfont: sound_options.SoundFontOption = None,
+    reverb: sound_options.ReverbOption = None,
+    gain: sound_options.GainOption = None,
+    rate: sound_options.RateOption = None,
+    bits: sound_options.BitsOption = None,
     model: options.ModelOption = None,
     no_repeats: options.NoRepeatsOption = False,
     timing: Annotated[
@@ -75,6 +81,7 @@ def render(
     """
 
     improvising = Improvising(primer, takes, beam, not without_primer)
+    said_of_sound = sound_options.sound_options(sound, soundfont, reverb, gain, rate, bits)
 
     def prepare(default: str, more: Sequence[str] = ()) -> options.Setup:
         said = [*more, *(settings or ())]
@@ -86,11 +93,12 @@ def render(
         # While the primer lasts it only listens, however long the rests are.
         setup = prepare(DEFAULT_IMPROVISER, [f"seconds={seconds}", "pause=0"])
         improvising.check(inputs or ())
-        return _improvise(improvising, output, kinds or (), setup, soundfont)
+        return _improvise(improvising, output, kinds or (), setup, said_of_sound)
     improvising.refuse()
     if not inputs:
         raise UsageError("give an INPUT to perform, or --performer performance-rnn with --seconds to improvise")
     jobs = plan_jobs(inputs, output, kinds or ())
+    heard = _used_sound(said_of_sound, jobs)
     style = StyleOptions(direct or (), style_from, style_score, style_bars, style_amount, style_seed, deadpan, knobs or ())
     score_options = ScoreOptions(not no_repeats, timing, transfer, descriptors, beside, style)
     score_options.check(jobs)
@@ -104,8 +112,8 @@ def render(
     def render_one(job: Job) -> Report:
         setup = setups[job.is_score]
         if job.is_score or isinstance(setup.performer, ScorePerformer):
-            return render_score(job, setup, score_options, soundfont)
-        return render_take(job, setup, soundfont)
+            return render_score(job, setup, score_options, heard)
+        return render_take(job, setup, heard)
 
     reports = _render_all(jobs, render_one)
     if reports:
@@ -164,21 +172,27 @@ class Improvising:
             raise UsageError("give an INPUT to perform, or --performer performance-rnn with --seconds to improvise")
 
 
-def _improvise(improvising: Improvising, output: Path, kinds: Sequence[str], setup: options.Setup, sound_font: Path | None) -> int:
+def _improvise(improvising: Improvising, output: Path, kinds: Sequence[str], setup: options.Setup, sound: SoundOptions | None) -> int:
     primer = improvising.primer
     named = primer or Path("improvisation.mid")
     seeds = range(setup.seed, setup.seed + improvising.takes)
     jobs = plan_jobs([named], output, kinds) if improvising.takes == 1 else plan_takes(named, seeds, output, kinds)
+    heard = _used_sound(sound, jobs)
     timeline = read_midi_file(primer) if primer else MidiTimeline()
     if primer and not any(is_note_on(event.message) for event in timeline.events):
         raise PerfLiveError(f"{str(primer)!r} has no note to go on from; give another --primer, or none")
     if improvising.as_live:
-        render_take(jobs[0], setup, sound_font, timeline)
+        render_take(jobs[0], setup, heard, timeline)
     else:
-        render_takes(jobs, setup, sound_font, timeline, improvising.beams, improvising.keep_primer)
+        render_takes(jobs, setup, heard, timeline, improvising.beams, improvising.keep_primer)
     many = f"{improvising.takes} takes of " if improvising.takes > 1 else ""
     print(f"improvised {many}{setup.controls['seconds']:g} s: {output}", flush=True)
     return 0
+
+
+def _used_sound(said: SoundOptions | None, jobs: Sequence[Job]) -> SoundOptions:
+    is_made = any(path.suffix.lower() == ".wav" for job in jobs for path in job.outputs)
+    return sound_options.check_used(said, is_made, "add --to wav, or give -o FILE.wav")
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ from engine.midi_file import MidiTimeline, read_midi_file
 from engine.performer import ScorePerformer
 from engine.performers.registry import SCORE_PERFORMERS
 from engine.sinks import MidiFileSink, Sink
+from engine.sound.synthesizer import SoundOptions
 from engine.sources import FileSource
 
 
@@ -47,18 +48,18 @@ class ScoreOptions:
             raise UsageError(f"{named} are for scores; leave them out, or give --performer {' or '.join(SCORE_PERFORMERS)}")
 
 
-def render_take(job: Job, setup: options.Setup, sound_font: Path | None, timeline: MidiTimeline | None = None) -> Report:
+def render_take(job: Job, setup: options.Setup, sound: SoundOptions, timeline: MidiTimeline | None = None) -> Report:
     """Perform one take, that of ``timeline`` or of the job's file, to its outputs."""
     timeline = timeline or read_midi_file(job.input)
     clock = VirtualClock()
     title = f"{job.input.stem}, performed by {setup.performer.name} (seed {setup.seed})"
-    with _opened(job, lambda path: _open_sink(path, timeline, title, sound_font)) as sinks:
+    with _opened(job, lambda path: _open_sink(path, timeline, title, sound)) as sinks:
         engine = setup.create_engine(FileSource(timeline, clock), sinks, clock, keep_incomplete=False)
     return _run(engine)
 
 
 def render_takes(
-    jobs: Sequence[Job], setup: options.Setup, sound_font: Path | None, primer: MidiTimeline, beams: int, keep_primer: bool
+    jobs: Sequence[Job], setup: options.Setup, sound: SoundOptions, primer: MidiTimeline, beams: int, keep_primer: bool
 ) -> None:
     """Improvise a take for each job, of the setup's seed and those after it, all together; the primer is heard once."""
     from engine.performers.performance_rnn import PerformanceRNNPerformer
@@ -71,10 +72,10 @@ def render_takes(
     seeds = range(setup.seed, setup.seed + len(jobs))
     for job, seed, take in zip(jobs, seeds, listener.improvise(seeds, beams), strict=True):
         timeline, events = (primer, take) if keep_primer else without_primer(primer, take, listener.begin_ns)
-        render_take(job, replace(setup, seed=seed, performer=TakePerformer(events)), sound_font, timeline)
+        render_take(job, replace(setup, seed=seed, performer=TakePerformer(events)), sound, timeline)
 
 
-def render_score(job: Job, setup: options.Setup, score_options: ScoreOptions, sound_font: Path | None) -> Report:
+def render_score(job: Job, setup: options.Setup, score_options: ScoreOptions, sound: SoundOptions) -> Report:
     """Perform one score to its outputs."""
     from engine.conductor import ConductedSource
     from engine.score_alignment import read_reference
@@ -91,7 +92,7 @@ def render_score(job: Job, setup: options.Setup, score_options: ScoreOptions, so
             return ScoreFileSink(path, piece, stream, given.timing is not options.Timing.ABSOLUTE)
         if path.suffix.lower() == ".png":
             return ScorePictureSink(path, piece, stream, title, human)
-        return _open_sink(path, piece.timeline, title, sound_font)
+        return _open_sink(path, piece.timeline, title, sound)
 
     try:
         with _opened(job, open_sink) as sinks:
@@ -122,12 +123,12 @@ def _run(engine: Engine) -> Report:
     return report
 
 
-def _open_sink(path: Path, timeline: MidiTimeline, title: str, sound_font: Path | None) -> Sink:
+def _open_sink(path: Path, timeline: MidiTimeline, title: str, sound: SoundOptions) -> Sink:
     suffix = path.suffix.lower()
     if suffix == ".wav":
         from engine.sound.wav import WavSink
 
-        return WavSink(path, sound_font)
+        return WavSink(path, sound)
     if suffix == ".png":
         from engine.picture import PictureSink
 

@@ -1,6 +1,6 @@
-"""A sink that plays what it is sent on the sound card, through FluidSynth. The only place that imports sounddevice."""
+"""A sink that plays what it is sent on the sound card. The only place that imports sounddevice."""
 
-from pathlib import Path
+import time
 from types import ModuleType
 from typing import Any
 
@@ -8,7 +8,12 @@ import numpy as np
 
 from engine.errors import PerfLiveError
 from engine.events import Event
-from engine.sound.fluidsynth import Synthesizer
+from engine.sound.buffered import BufferedSynthesizer
+from engine.sound.limiter import Limiter
+from engine.sound.synthesizer import NEURAL, SoundOptions, Synthesizer, open_synthesizer
+
+NEURAL_BLOCK_FRAMES = 2048  # that are computed at a time
+NEURAL_AHEAD_FRAMES = 4096  # 93 ms at 44.1 kHz: one block may take twice as long as it lasts
 
 
 def load_sounddevice() -> ModuleType:
@@ -30,44 +35,67 @@ def list_audio_devices() -> list[str]:
 
 
 class AudioSink:
-    """Plays on the system's default audio device, at the device's own sample rate.
+    """Plays on the system's default audio device, at the device's own sample rate if no other is asked for.
 
-    Raises PerfLiveError when there is no device or it cannot be opened. ``underruns`` counts the blocks that came too late.
+    Raises PerfLiveError when there is no device or it cannot be opened. ``underruns`` counts the blocks that came too late;
+    ``latency_s`` is how long after ``send`` a note is in the device's hands.
     """
 
-    def __init__(self, sound_font: Path | None = None):
+    def __init__(self, options: SoundOptions | None = None):
         sounddevice = load_sounddevice()
         if not list_audio_devices():
             raise PerfLiveError("no audio device was found; connect one or start the audio server, and look with --list")
-        self.underruns = 0
+        options = options or SoundOptions()
+        self._late = 0
         try:
             device = sounddevice.query_devices(kind="output")
             self.device_name = str(device["name"])
-            self._synthesizer = Synthesizer(sound_font, int(device["default_samplerate"]))
+            self._synthesizer = _open(options, options.sample_rate or int(device["default_samplerate"]))
+            self._limiter = Limiter(self._synthesizer.sample_rate, options.gain_db)
             self._stream = sounddevice.OutputStream(
                 samplerate=self._synthesizer.sample_rate, channels=2, dtype="float32", latency="low", callback=self._play
             )
             self._stream.start()
         except sounddevice.PortAudioError as error:
-            reason = str(error.args[0])
-            raise PerfLiveError(f"the audio device could not be opened ({reason}); close what else uses it") from error
+            what = f"the audio device could not be opened ({error.args[0]})"
+            raise PerfLiveError(f"{what}; close what else uses it, or leave --rate out") from error
+        self.latency_s = self._synthesizer.latency_frames / self._synthesizer.sample_rate + float(self._stream.latency)
+
+    @property
+    def underruns(self) -> int:
+        return self._late + (self._synthesizer.underruns if isinstance(self._synthesizer, BufferedSynthesizer) else 0)
 
     def start(self, origin_ns: int) -> None:
         pass
 
     def send(self, event: Event) -> None:
-        """Sound the message at once: the caller calls when it is due."""
+        """Sound the message at once: the caller calls when it is due. Raises PerfLiveError when the sound cannot go on."""
+        if isinstance(self._synthesizer, BufferedSynthesizer) and self._synthesizer.error:
+            raise self._synthesizer.error
         self._synthesizer.send(event.message)
 
     def close(self) -> None:
-        """Let what is in the device's buffer sound, then give the device back."""
+        """Let what was sent sound as far as it is late, then give the device back."""
+        if self._synthesizer.latency_frames:
+            time.sleep(self._synthesizer.latency_frames / self._synthesizer.sample_rate)
         self._stream.stop()
         self._stream.close()
         self._synthesizer.close()
 
-    abort = close
+    def abort(self) -> None:
+        self._stream.abort()
+        self._stream.close()
+        self._synthesizer.close()
 
-    def _play(self, output: np.ndarray, frames: int, time: Any, status: Any) -> None:
+    def _play(self, output: np.ndarray, frames: int, at: Any, status: Any) -> None:
         if status.output_underflow:
-            self.underruns += 1
-        output[:] = self._synthesizer.render(frames)
+            self._late += 1
+        output[:] = self._limiter.process(self._synthesizer.render(frames))
+
+
+def _open(options: SoundOptions, sample_rate: int) -> Synthesizer:
+    """Raises PerfLiveError."""
+    synthesizer = open_synthesizer(options, sample_rate)
+    if options.kind == NEURAL:
+        return BufferedSynthesizer(synthesizer, NEURAL_BLOCK_FRAMES, NEURAL_AHEAD_FRAMES)
+    return synthesizer

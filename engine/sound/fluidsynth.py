@@ -21,6 +21,7 @@ from engine.events import (
     is_channel_message,
 )
 from engine.quiet import quiet_stderr
+from engine.sound.synthesizer import REVERB
 
 SOUND_FONT_FOLDERS = (
     "/usr/share/sounds/sf2",
@@ -35,7 +36,6 @@ SOUND_FONT_FOLDERS = (
 SOUND_FONT_NAMES = ("default-GM.sf2", "FluidR3_GM.sf2", "TimGM6mb.sf2", "default.sf2", "default-GM.sf3", "MuseScore_General.sf3")
 
 GAIN = 0.8  # one fortissimo piano note peaks near 0.2 of full scale, ten near 0.5
-LINEAR_PEAK = 0.7  # louder than this is bent towards full scale instead of clipped
 CHANNELS = 16
 ALL_SOUND_OFF = 120  # a controller
 BLOCK_FRAMES = 64  # FluidSynth takes messages only between blocks of this size: 1.5 ms
@@ -72,16 +72,19 @@ def find_sound_font(given: Path | None = None) -> Path:
     raise PerfLiveError("no sound font was found; install timgm6mb-soundfont or fluid-soundfont-gm, or give an .sf2 file with --soundfont")
 
 
-class Synthesizer:
-    """A General MIDI synthesizer: takes MIDI messages, gives stereo samples.
+class FluidSynthesizer:
+    """A General MIDI synthesizer (see engine/sound/synthesizer.py).
 
-    ``send`` and ``render`` may be called from different threads. Raises PerfLiveError when FluidSynth or the sound font is missing.
+    ``reverb`` is its level, 0 (none) to 1. Raises PerfLiveError when FluidSynth or the sound font is missing.
     """
 
-    def __init__(self, sound_font: Path | None = None, sample_rate: int = 44100, reverb: bool = True):
+    latency_frames = 0
+
+    def __init__(self, sound_font: Path | None = None, sample_rate: int = 44100, reverb: float = REVERB):
         path = find_sound_font(sound_font)
         fluidsynth = load_fluidsynth()
-        settings = {"synth.chorus.active": 0, "synth.reverb.active": int(reverb), "synth.polyphony": 512}
+        settings = {"synth.chorus.active": 0, "synth.reverb.active": int(reverb > 0), "synth.reverb.level": float(reverb)}
+        settings["synth.polyphony"] = 512
         self._synth = fluidsynth.Synth(gain=GAIN, samplerate=float(sample_rate), channels=CHANNELS, **settings)
         self.sample_rate = sample_rate
         integer, pointer = ctypes.c_int, ctypes.c_void_p
@@ -116,11 +119,7 @@ class Synthesizer:
             self._key_pressure(self._synth.synth, channel, message[1], message[2])
 
     def render(self, frames: int) -> np.ndarray:
-        """Return the next ``frames`` samples, float32 of shape (frames, 2), every one inside -1 to 1."""
-        return limit(self.render_unlimited(frames))
-
-    def render_unlimited(self, frames: int) -> np.ndarray:
-        """Return the next ``frames`` samples as they are, however loud, float32 of shape (frames, 2)."""
+        """Return the next ``frames`` samples, however loud, float32 of shape (frames, 2)."""
         samples = np.zeros((frames, 2), np.float32)
         address = samples.ctypes.data
         self._write_float(self._synth.synth, frames, address, 0, 2, address, 1, 2)
@@ -130,22 +129,12 @@ class Synthesizer:
         """Silence everything and forget what was set, as if nothing had been sent."""
         for channel in range(CHANNELS):
             self._synth.cc(channel, ALL_SOUND_OFF, 0)
-        self.render_unlimited(4 * BLOCK_FRAMES)  # voices end in the samples that somebody pulls
+        self.render(4 * BLOCK_FRAMES)  # voices end in the samples that somebody pulls
         self._synth.system_reset()
 
     def close(self) -> None:
         """Free the synthesizer; it must not be used afterwards."""
         self._synth.delete()
-
-
-def limit(samples: np.ndarray) -> np.ndarray:
-    """Bend what is louder than LINEAR_PEAK smoothly under full scale; leave the rest as it is. Same shape, changed in place."""
-    loud = np.abs(samples) > LINEAR_PEAK
-    if loud.any():
-        room = 1 - LINEAR_PEAK
-        excess = (np.abs(samples[loud]) - LINEAR_PEAK) / room
-        samples[loud] = np.sign(samples[loud]) * (LINEAR_PEAK + room * np.tanh(excess))
-    return samples
 
 
 def _function(fluidsynth: ModuleType, name: str, result: type, *arguments: type):

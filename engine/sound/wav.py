@@ -1,8 +1,7 @@
-"""A sink that renders what it is sent to a WAV file: 44.1 kHz, 16 bit, stereo, faster than real time."""
+"""A sink that renders what it is sent to a WAV file, stereo, faster than real time."""
 
 import queue
 import threading
-import wave
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +9,13 @@ import numpy as np
 from engine.errors import PerfLiveError
 from engine.events import Event
 from engine.output_file import check_writable, whole_file
-from engine.sound.fluidsynth import BLOCK_FRAMES, Synthesizer
+from engine.sound.limiter import Limiter
+from engine.sound.synthesizer import FILE_SAMPLE_RATE, SoundOptions, open_synthesizer
+from engine.sound.wav_file import WavFile
 
-SAMPLE_RATE = 44100
-CHUNK_FRAMES = 512 * BLOCK_FRAMES  # 0.7 s: what is in memory at a time
+CHUNK_FRAMES = 32768  # 0.7 s: what is in memory at a time
 QUIET = 1e-4  # -80 dB: the tail ends here
 LONGEST_TAIL_S = 12.0
-MOST_FRAMES = (2**32 - 44) // 4  # 6 h 45 min: the format counts its bytes, four a frame, with 32 bits, and 44 are its header
 QUEUE_LENGTH = 4096  # messages waiting for the renderer; only an offline run ever fills it, and then waits
 
 
@@ -31,12 +30,18 @@ class WavSink:
     goes on without it: ``close`` then says so.
     """
 
-    def __init__(self, path: Path, sound_font: Path | None = None):
-        """Raises PerfLiveError when ``path`` cannot be written, or FluidSynth or a sound font is missing."""
+    def __init__(self, path: Path, options: SoundOptions | None = None):
+        """Raises PerfLiveError when ``path`` cannot be written, or what makes the sound is missing."""
         self._path = check_writable(path)
-        self._synthesizer = Synthesizer(sound_font, SAMPLE_RATE)
+        options = options or SoundOptions()
+        self._bits = options.bits
+        self._synthesizer = open_synthesizer(options, options.sample_rate or FILE_SAMPLE_RATE)
+        self._limiter = Limiter(self._synthesizer.sample_rate, options.gain_db)
+        self._to_skip = self._synthesizer.latency_frames
+        self._rendered: list[np.ndarray] = []  # not yet written, in all less than a chunk
+        self._frames_rendered = 0
         self._origin_ns = 0
-        self._frames_written = 0
+        self._full_at = 0  # frames: of a file that can take no more
         self._abandoned = False
         self._ended = False  # whether the renderer has taken the last event
         self._error: PerfLiveError | None = None
@@ -63,8 +68,9 @@ class WavSink:
                 raise
         self._synthesizer.close()
         self._raise_error()
-        if self._frames_written == MOST_FRAMES:
-            raise PerfLiveError(f"{str(self._path)!r} holds 6 h 45 min, the most that a WAV file can; use --record, which keeps all notes")
+        if self._full_at:
+            held = f"{str(self._path)!r} holds {self._full_at / self._synthesizer.sample_rate / 3600:.2g} h"
+            raise PerfLiveError(f"{held}, the most that a WAV file can; use --record, which keeps all notes")
 
     def abort(self) -> None:
         self._abandoned = True
@@ -76,10 +82,7 @@ class WavSink:
 
     def _run(self) -> None:
         try:
-            with whole_file(self._path) as temporary, wave.open(str(temporary), "wb") as file:
-                file.setnchannels(2)
-                file.setsampwidth(2)
-                file.setframerate(SAMPLE_RATE)
+            with whole_file(self._path) as temporary, WavFile(temporary, self._synthesizer.sample_rate, 2, self._bits) as file:
                 self._render(file)
             return
         except _Abandoned:
@@ -94,27 +97,42 @@ class WavSink:
         self._ended = event is None
         return event
 
-    def _render(self, file: wave.Wave_write) -> None:
+    def _render(self, file: WavFile) -> None:
+        """Render what is sent, each message after the frames before it; what comes before the first can sound is left out."""
         while (event := self._receive()) is not None:
-            self._render_until(file, (event.time_ns - self._origin_ns) * SAMPLE_RATE // 1_000_000_000)
+            self._render_until(file, (event.time_ns - self._origin_ns) * self._synthesizer.sample_rate // 1_000_000_000)
             self._synthesizer.send(event.message)
+        self._render_until(file, self._frames_rendered + self._synthesizer.latency_frames)
         self._render_tail(file)
+        self._write(file)
 
-    def _render_until(self, file: wave.Wave_write, frame: int) -> None:
-        frame = min(frame, MOST_FRAMES)
-        while self._frames_written < frame:
-            self._write(file, self._synthesizer.render(min(CHUNK_FRAMES, frame - self._frames_written)))
+    def _render_until(self, file: WavFile, frame: int) -> None:
+        while self._frames_rendered < frame and not self._full_at:
+            self._render_chunk(file, frame - self._frames_rendered)
 
-    def _render_tail(self, file: wave.Wave_write) -> None:
-        end = min(self._frames_written + int(LONGEST_TAIL_S * SAMPLE_RATE), MOST_FRAMES)
-        while self._frames_written < end:
-            samples = self._synthesizer.render(min(CHUNK_FRAMES, end - self._frames_written))
-            self._write(file, samples)
-            if np.abs(samples).max() < QUIET:
+    def _render_tail(self, file: WavFile) -> None:
+        end = self._frames_rendered + int(LONGEST_TAIL_S * self._synthesizer.sample_rate)
+        while self._frames_rendered < end and not self._full_at:
+            if np.abs(self._render_chunk(file, end - self._frames_rendered)).max(initial=0) < QUIET:
                 return
 
-    def _write(self, file: wave.Wave_write, samples: np.ndarray) -> None:
+    def _render_chunk(self, file: WavFile, frames: int) -> np.ndarray:
+        samples = self._synthesizer.render(min(CHUNK_FRAMES, frames))
+        self._frames_rendered += len(samples)
+        skipped = min(self._to_skip, len(samples))
+        self._to_skip -= skipped
+        self._rendered.append(samples[skipped:])
+        if sum(map(len, self._rendered)) >= CHUNK_FRAMES:
+            self._write(file)
+        return samples
+
+    def _write(self, file: WavFile) -> None:
+        """Write what is rendered: much at a time, so that the limiter sees what is coming."""
         if self._abandoned:
             raise _Abandoned
-        file.writeframesraw(np.rint(samples * 32767).astype("<i2").tobytes())
-        self._frames_written += len(samples)
+        samples = np.concatenate([np.zeros((0, 2), np.float32), *self._rendered])
+        self._rendered = []
+        room = file.most_frames - file.frames
+        file.write(self._limiter.process(samples[:room]))
+        if room <= len(samples):
+            self._full_at = file.frames

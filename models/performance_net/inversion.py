@@ -15,7 +15,7 @@ from models.performance_net.representation import BINS, FFT_SAMPLES, HOP_SAMPLES
 
 MOMENTUM = 0.99
 ITERATIONS = 32  # of the whole
-STREAM_ITERATIONS = 6
+STREAM_ITERATIONS = 4
 BLOCK_FRAMES = 8  # that are finished at a time
 AHEAD_FRAMES = 8  # known beyond them: as far as a window reaches
 

@@ -44,7 +44,7 @@ def velocities(path: Path | str) -> list[int]:
         (["--in", PRELUDE, "--out", "out.mid", "--virtual", "name"], ["--virtual opens the end that is not given"]),
         (["--in", "audio", "--out", "out.mid"], ["sound cannot be played from"]),
         (["--in", "take.wav", "--out", "out.mid"], ["sound cannot be played from"]),
-        (["--in", PRELUDE, "--out", "out.mid", "--soundfont", "some.sf2"], ["--soundfont is for sound", "--out FILE.wav"]),
+        (["--in", PRELUDE, "--out", "out.mid", "--soundfont", "some.sf2"], ["--soundfont, ", "are for sound", "--out FILE.wav"]),
         (["--in", PRELUDE, "--out", "port", "--record", "take.wav"], ["'take.wav'", "ends in .mid"]),
         (["--in", PRELUDE, "--out", "out.mid", "--record", "take.mid"], ["--record keeps a live take"]),
         (["--in", PRELUDE, "--out", "out.mid", "--api", "jack"], ["--api chooses a MIDI driver"]),

@@ -10,11 +10,13 @@ import pytest
 
 from engine.errors import PerfLiveError
 from engine.events import Event, control_change, note_off, note_on
-from engine.sound import fluidsynth, wav
-from engine.sound.fluidsynth import LINEAR_PEAK, Synthesizer, find_sound_font, limit, load_fluidsynth
-from engine.sound.wav import SAMPLE_RATE, WavSink
+from engine.sound import fluidsynth, wav_file
+from engine.sound.fluidsynth import FluidSynthesizer, find_sound_font, load_fluidsynth
+from engine.sound.synthesizer import SoundOptions
+from engine.sound.wav import WavSink
 
 SECOND_NS = 1_000_000_000
+SAMPLE_RATE = 44100
 
 
 def read_wav(path: Path) -> np.ndarray:
@@ -29,7 +31,7 @@ def level(samples: np.ndarray) -> float:
 
 
 def sound_of(*messages: bytes, frames: int = SAMPLE_RATE // 2) -> np.ndarray:
-    synthesizer = Synthesizer()
+    synthesizer = FluidSynthesizer()
     for message in messages:
         synthesizer.send(message)
     samples = synthesizer.render(frames)
@@ -44,18 +46,47 @@ def test_silence_is_silent_and_a_higher_velocity_is_louder() -> None:
 
 
 @pytest.mark.sound
-def test_full_hands_at_full_force_stay_inside_the_range() -> None:
-    chords = [note_on(0, pitch, 127) for _ in range(4) for pitch in range(30, 100)]
-    peak = np.abs(sound_of(control_change(0, 64, 127), *chords)).max()
-    assert LINEAR_PEAK < peak <= 1
+def test_full_hands_at_full_force_stay_inside_the_range(tmp_path: Path) -> None:
+    sink = WavSink(tmp_path / "loud.wav", SoundOptions(bits=32))
+    sink.start(0)
+    for message in (control_change(0, 64, 127), *(note_on(0, pitch, 127) for _ in range(4) for pitch in range(30, 100))):
+        sink.send(Event(0, message))
+    sink.close()
+    samples = np.frombuffer((tmp_path / "loud.wav").read_bytes()[56:], "<f4")  # 12 + 24 + 12 + 8 bytes of header
+    assert 0.9 < np.abs(samples).max() <= 0.98
 
 
-def test_limit_bends_only_what_is_loud() -> None:
-    samples = np.array([[0.5, -0.5], [0.9, -5.0]], np.float32)
-    limited = limit(samples.copy())
-    assert (limited[0] == samples[0]).all()
-    assert LINEAR_PEAK < limited[1, 0] < 0.9
-    assert -1 <= limited[1, 1] < -LINEAR_PEAK
+@pytest.mark.sound
+def test_reverb_rings_on_and_none_does_not() -> None:
+    tails = []
+    for reverb in (0, 0.3, 1):
+        synthesizer = FluidSynthesizer(reverb=reverb)
+        synthesizer.send(note_on(0, 84, 127))
+        synthesizer.render(SAMPLE_RATE // 10)
+        synthesizer.send(control_change(0, 120, 0))
+        synthesizer.render(SAMPLE_RATE // 20)
+        tails.append(level(synthesizer.render(SAMPLE_RATE // 10)))
+        synthesizer.close()
+    assert tails[0] < 1e-6 < tails[1] < tails[2]
+
+
+@pytest.mark.sound
+def test_a_wav_is_as_asked_for(tmp_path: Path) -> None:
+    levels = []
+    for number, options in enumerate((SoundOptions(sample_rate=48000, bits=24), SoundOptions(sample_rate=48000, bits=24, gain_db=-6))):
+        path = tmp_path / f"{number}.wav"
+        sink = WavSink(path, options)
+        sink.start(0)
+        sink.send(Event(SECOND_NS, note_on(0, 60, 100)))
+        sink.send(Event(2 * SECOND_NS, note_off(0, 60)))
+        sink.close()
+        with wave.open(str(path)) as file:
+            assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (2, 3, 48000)
+            data = np.frombuffer(file.readframes(file.getnframes()), np.uint8).reshape(-1, 2, 3)
+        samples = (np.pad(data, ((0, 0), (0, 0), (1, 0))).view("<i4")[..., 0] / 2**31).astype(float)
+        assert level(samples[:47000]) < 1e-4 < level(samples[48000:96000])
+        levels.append(level(samples))
+    assert levels[1] / levels[0] == pytest.approx(10 ** (-6 / 20), rel=1e-3)
 
 
 @pytest.mark.sound
@@ -83,7 +114,7 @@ def test_what_means_nothing_to_a_synthesizer_does_no_harm() -> None:
 @pytest.mark.sound
 @pytest.mark.parametrize("release", [note_off(0, 60), note_on(0, 60, 0)])
 def test_a_released_note_ends_unless_the_pedal_holds_it(release: bytes) -> None:
-    synthesizer = Synthesizer()
+    synthesizer = FluidSynthesizer()
     ends = []
     for pedal in (0, 127):
         for message in (control_change(0, 64, pedal), note_on(0, 60, 90)):
@@ -127,7 +158,7 @@ def test_the_same_events_give_the_same_file(tmp_path: Path) -> None:
 
 @pytest.mark.sound
 def test_a_wav_that_is_full_is_kept_and_closing_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wav, "MOST_FRAMES", SAMPLE_RATE)
+    monkeypatch.setattr(wav_file, "MOST_BYTES", 4 * SAMPLE_RATE)
     sink = WavSink(tmp_path / "week.wav")
     sink.start(0)
     for second in range(5000):  # more than wait in the queue
@@ -149,7 +180,7 @@ def test_an_abandoned_wav_leaves_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.sound
 def test_a_tail_that_fails_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(self: WavSink, file: object, samples: object) -> None:
+    def fail(self: WavSink, file: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(WavSink, "_write", fail)
@@ -163,7 +194,7 @@ def test_a_tail_that_fails_is_reported(tmp_path: Path, monkeypatch: pytest.Monke
 
 @pytest.mark.sound
 def test_a_rendering_that_fails_is_reported_and_never_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(self: WavSink, file: object, samples: object) -> None:
+    def fail(self: WavSink, file: object) -> None:
         while not self._events.full():  # the sender is now about to wait for room
             time.sleep(0.001)
         raise OSError(28, "No space left on device")
@@ -195,7 +226,7 @@ def test_a_file_that_is_no_sound_font_is_one_line(content: bytes, tmp_path: Path
     path = tmp_path / "bad.sf2"
     path.write_bytes(content)
     with pytest.raises(PerfLiveError, match="not a sound font that FluidSynth can read"):
-        Synthesizer(path)
+        FluidSynthesizer(path)
     assert capfd.readouterr().err == ""
 
 

@@ -9,7 +9,7 @@ import pytest
 import symusic
 
 from engine.errors import PerfLiveError, UsageError
-from engine.sound.fluidsynth import Synthesizer
+from engine.sound.fluidsynth import FluidSynthesizer
 from models.performance_net.representation import NOTE_BEGIN, NOTE_END, SAMPLE_RATE, SoundEvent
 from training.datasets.performances import NOTE_DTYPE, PEDAL_DTYPE
 from training.datasets.rendered_audio import RenderingSettings, build_rendered, plan_takes, render_sound
@@ -77,7 +77,7 @@ def test_takes_are_rendered_once_and_read_back(corpus: Path, tmp_path: Path) -> 
 
 @pytest.mark.sound
 def test_sound_is_where_its_note_is_and_dry() -> None:
-    synthesizer = Synthesizer(sample_rate=SAMPLE_RATE, reverb=False)
+    synthesizer = FluidSynthesizer(sample_rate=SAMPLE_RATE, reverb=0)
     sound = render_sound([SoundEvent(0.5, NOTE_BEGIN, 84, 100), SoundEvent(1.0, NOTE_END, 84, 0)], 4.0, synthesizer)
     synthesizer.close()
     begin = int(np.flatnonzero(np.abs(sound) > 1e-4)[0])

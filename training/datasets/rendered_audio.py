@@ -20,7 +20,7 @@ from rich.progress import track
 
 from engine.errors import PerfLiveError, UsageError
 from engine.events import SUSTAIN_PEDAL, control_change, note_off, note_on
-from engine.sound.fluidsynth import BLOCK_FRAMES, Synthesizer, find_sound_font
+from engine.sound.fluidsynth import BLOCK_FRAMES, FluidSynthesizer, find_sound_font
 from models.performance_net.representation import KEYS, LOWEST_KEY, NOTE_BEGIN, NOTE_END, SAMPLE_RATE, SoundEvent, sound_events
 from training.datasets.asap import LICENCE, Split, performance_rows
 from training.datasets.performances import NOTE_DTYPE, PEDAL_DTYPE, read_performance
@@ -68,7 +68,7 @@ def build_rendered(root: Path, folder: Path, settings: RenderingSettings, sound_
     planned = plan_takes(root, settings)
     _claim(folder, replace(settings, sound_font=f"{font.name} {digest}"))
     missing = [(path, plan) for plan in planned if not (path := folder / f"{plan.name}.npz").exists()]
-    synthesizer = Synthesizer(font, SAMPLE_RATE, reverb=False)
+    synthesizer = FluidSynthesizer(font, SAMPLE_RATE, reverb=0)
     try:
         for path, plan in track(missing, "rendering", console=Console(stderr=True)):
             notes, pedals = _study(plan.seed, settings.seconds) if plan.midi is None else _excerpt(plan, plan.midi, settings.seconds)
@@ -101,18 +101,18 @@ def plan_takes(root: Path, settings: RenderingSettings) -> list[PlannedTake]:
     return [*planned, *studies]
 
 
-def render_sound(events: Iterable[SoundEvent], seconds: float, synthesizer: Synthesizer) -> np.ndarray:
+def render_sound(events: Iterable[SoundEvent], seconds: float, synthesizer: FluidSynthesizer) -> np.ndarray:
     """Return what FluidSynth makes of a piano's events, mono float32 of ``seconds``; what is due is rounded to its blocks of 64 samples."""
     samples = round(seconds * SAMPLE_RATE)
     parts, at = [], 0
     for event in events:
         due = min(round(event.time_sec * SAMPLE_RATE / BLOCK_FRAMES), samples // BLOCK_FRAMES) * BLOCK_FRAMES
         if due > at:
-            parts.append(synthesizer.render_unlimited(due - at).mean(axis=1))
+            parts.append(synthesizer.render(due - at).mean(axis=1))
             at = due
         synthesizer.send(_message(event))
     blocks = -(-(samples - at) // BLOCK_FRAMES)  # whole, so that the next take begins with a block too
-    parts.append(synthesizer.render_unlimited(blocks * BLOCK_FRAMES).mean(axis=1))
+    parts.append(synthesizer.render(blocks * BLOCK_FRAMES).mean(axis=1))
     return np.concatenate(parts)[:samples]
 
 

@@ -1,0 +1,76 @@
+"""A synthesizer that computes ahead in a thread of its own, so that who plays it never waits."""
+
+import threading
+from collections import deque
+
+import numpy as np
+
+from engine.errors import PerfLiveError
+from engine.sound.synthesizer import Synthesizer
+
+
+class BufferedSynthesizer:
+    """Keeps ``ahead_frames`` rendered, in blocks of ``block_frames``: messages sound as much later (see engine/sound/synthesizer.py).
+
+    ``render`` never waits. What is not ready when it is needed is silence, and counted in ``underruns``.
+    """
+
+    def __init__(self, synthesizer: Synthesizer, block_frames: int, ahead_frames: int):
+        self._synthesizer = synthesizer
+        self._block_frames, self._ahead_frames = block_frames, ahead_frames
+        self.sample_rate = synthesizer.sample_rate
+        self.latency_frames = synthesizer.latency_frames + ahead_frames
+        self.underruns = 0
+        self.error: PerfLiveError | None = None
+        self._blocks: deque[np.ndarray] = deque()
+        self._frames_ready = 0
+        self._wanted = threading.Condition()
+        self._closing = False
+        self._fill_once()  # the first sound must not wait for what is only now loaded
+        self._worker = threading.Thread(target=self._run, name="render ahead", daemon=True)
+        self._worker.start()
+
+    def send(self, message: bytes) -> None:
+        self._synthesizer.send(message)
+
+    def render(self, frames: int) -> np.ndarray:
+        rendered = np.zeros((frames, 2), np.float32)
+        filled = 0
+        with self._wanted:
+            while filled < frames and self._blocks:
+                block = self._blocks.popleft()
+                taken = min(len(block), frames - filled)
+                rendered[filled : filled + taken] = block[:taken]
+                filled += taken
+                if taken < len(block):
+                    self._blocks.appendleft(block[taken:])
+            self._frames_ready -= filled
+            if filled < frames:
+                self.underruns += 1
+            self._wanted.notify()
+        return rendered
+
+    def close(self) -> None:
+        with self._wanted:
+            self._closing = True
+            self._wanted.notify()
+        self._worker.join()
+        self._synthesizer.close()
+
+    def _run(self) -> None:
+        try:
+            while self._wait():
+                self._fill_once()
+        except Exception as error:  # the thread must not die in silence: the sink raises this
+            self.error = error if isinstance(error, PerfLiveError) else PerfLiveError(f"the sound cannot go on: {error}")
+
+    def _wait(self) -> bool:
+        with self._wanted:
+            self._wanted.wait_for(lambda: self._closing or self._frames_ready < self._ahead_frames)
+            return not self._closing
+
+    def _fill_once(self) -> None:
+        block = self._synthesizer.render(self._block_frames)
+        with self._wanted:
+            self._blocks.append(block)
+            self._frames_ready += len(block)

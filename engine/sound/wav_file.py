@@ -1,0 +1,61 @@
+"""WAV files as they are written: 16 or 24 bit, or 32-bit float, of any sample rate."""
+
+import struct
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+BITS = (16, 24, 32)  # of a sample; 32 are a float
+MOST_BYTES = 2**32 - 1 - 100  # the format counts them with 32 bits, and its header is among them
+_INTEGER, _FLOAT = 1, 3  # format tags
+
+
+class WavFile:
+    """Writes blocks of samples to a new file, and its lengths when it is closed."""
+
+    def __init__(self, path: Path, sample_rate: int, channels: int = 2, bits: int = 16):
+        """Raises OSError."""
+        self.bits, self._frame_bytes = bits, channels * bits // 8
+        self.most_frames = MOST_BYTES // self._frame_bytes
+        self.frames = 0
+        tag = _FLOAT if bits == 32 else _INTEGER
+        layout = struct.pack("<HHIIHH", tag, channels, sample_rate, sample_rate * self._frame_bytes, self._frame_bytes, bits)
+        self._head = b"WAVEfmt " + struct.pack("<I", len(layout)) + layout
+        self._file = path.open("wb")
+        self._write_header()
+
+    def write(self, samples: np.ndarray) -> None:
+        """Append (frames, channels) samples from -1 to 1; integers are cut off at full scale. Raises OSError."""
+        self._file.write(encode(samples, self.bits))
+        self.frames += len(samples)
+
+    def close(self) -> None:
+        """Raises OSError."""
+        with self._file:
+            self._file.write(b"\0" * (self.frames * self._frame_bytes % 2))  # chunks are of an even length
+            self._file.seek(0)
+            self._write_header()
+
+    def __enter__(self) -> "WavFile":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _write_header(self) -> None:
+        length = self.frames * self._frame_bytes
+        fact = b"fact" + struct.pack("<II", 4, self.frames) if self.bits == 32 else b""
+        head = self._head + fact
+        self._file.write(b"RIFF" + struct.pack("<I", len(head) + 8 + length + length % 2) + head + b"data" + struct.pack("<I", length))
+
+
+def encode(samples: np.ndarray, bits: int) -> bytes:
+    """Return samples as the format has them, little-endian."""
+    if bits == 32:
+        return np.ascontiguousarray(samples, "<f4").tobytes()
+    full = 2 ** (bits - 1) - 1
+    integers = np.rint(np.clip(samples, -1, 1).astype(np.float64) * full).astype("<i4")
+    if bits == 16:
+        return integers.astype("<i2").tobytes()
+    return np.ascontiguousarray(integers.reshape(-1, 1).view(np.uint8)[:, :3]).tobytes()
