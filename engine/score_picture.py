@@ -13,6 +13,7 @@ import numpy as np
 from engine.output_file import whole_file
 from engine.picture import ACCENT, GREY, INK, NIGHT
 from engine.score import DYNAMICS, Score
+from engine.style_picture import StyleCurve
 from models.dexter.representation import Performed
 
 HUMAN = "#2f6f9f"
@@ -39,11 +40,17 @@ class Shown:
 
 
 def draw_score_picture(
-    path: Path, score: Score, performed: Performed, title: str, human: tuple[Score, Performed] | None = None
+    path: Path,
+    score: Score,
+    performed: Performed,
+    title: str,
+    human: tuple[Score, Performed] | None = None,
+    style: StyleCurve | None = None,
 ) -> None:
     """Write a PNG of ``performed``, a performance of ``score.notes``, with a ``human`` one beside it if given.
 
-    A human's goes with the notes of a score of its own, which may be the same with its ornaments not written out.
+    A human's goes with the notes of a score of its own, which may be the same with its ornaments not written out. ``style`` is drawn below
+    tempo and dynamics.
 
     Raises PerfLiveError when the file cannot be written, ValueError when no note is performed.
     """
@@ -53,7 +60,7 @@ def draw_score_picture(
     shown = [show_performance(score, performed, ACCENT, "performed")]
     if human is not None:
         shown.append(show_performance(*human, HUMAN, "human"))
-    heights = [5.0] * len(shown) + [2.4, 2.8] + [0.6] * len(shown)
+    heights = [5.0] * len(shown) + [2.4, 2.8] + [1.6] * (style is not None) + [0.6] * len(shown)
     width = float(np.clip(score.end_quarter * INCHES_A_QUARTER, NARROWEST_INCHES, WIDEST_INCHES))
     figure = Figure(figsize=(width, sum(heights) + 0.8), dpi=110, facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
@@ -63,6 +70,8 @@ def draw_score_picture(
     figure.colorbar(bars, ax=list(rows[: len(shown)]), pad=0.01, aspect=30, label="velocity").outline.set_visible(False)
     _draw_tempo(rows[len(shown)], shown, score)
     _draw_dynamics(rows[len(shown) + 1], shown, score)
+    if style is not None:
+        style.draw(rows[len(shown) + 2])
     for axes, each in zip(rows[-len(shown) :], shown, strict=True):
         _draw_pedal(axes, each, score.end_quarter)
     rows[0].set_title(title, loc="left", fontsize=15, color=INK, pad=12)

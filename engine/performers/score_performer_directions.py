@@ -69,17 +69,19 @@ class Directed:
 
 
 class Places:
-    """Where a piece's notes are: ``segments`` (N, 3), bar, beat and onset; ``positions`` (N,) in quarters; ``numbers`` (N,) of measures."""
+    """Where a piece's notes are: ``segments`` (N, 3), bar, beat and onset; ``positions`` (N,) and ``edges`` (N, 2), of the measure, in
+    quarters; ``measures`` (N,) which measure, from 0, and ``numbers`` (N,) its number.
+    """
 
     def __init__(self, score: Score):
         self.positions = score.notes["onset_quarter"]
         self.segments = note_segments(score.notes, score.measures, score.time_signatures)
         measures = score.measures if len(score.measures) else np.array([(0.0, score.end_quarter, 1)], dtype=MEASURE_DTYPE)
         found = np.searchsorted(measures["onset_quarter"], self.positions + SAME_POSITION_QUARTERS, side="right") - 1
-        self._measure = np.maximum(found, 0)
-        own = measures[self._measure]
-        self.numbers, self._begins = own["number"], own["onset_quarter"]
-        self._ends = own["onset_quarter"] + own["duration_quarter"]
+        self.measures = np.maximum(found, 0)
+        own = measures[self.measures]
+        self.numbers = own["number"]
+        self.edges = np.stack([own["onset_quarter"], own["onset_quarter"] + own["duration_quarter"]], axis=1)
         self._known = Bars(int(measures["number"].min()), int(measures["number"].max()))
 
     def inside(self, bars: Bars | None) -> np.ndarray:
@@ -95,7 +97,7 @@ class Places:
         """Return how much each note (N,) is moved: in each passage anew that plays the bars. Raises UsageError as ``inside`` does."""
         by_note = np.zeros(len(self.positions))
         inside = np.flatnonzero(self.inside(bars))
-        repeated = (np.diff(self._measure[inside]) > 0) & (np.diff(self.numbers[inside]) <= 0)
+        repeated = (np.diff(self.measures[inside]) > 0) & (np.diff(self.numbers[inside]) <= 0)
         for run in np.split(inside, np.flatnonzero((np.diff(inside) > 1) | repeated) + 1):
             if len(run):
                 self._shape(by_note, shape, run)
@@ -106,10 +108,10 @@ class Places:
         if shape == "even":
             by_note[run] = 1
         elif shape == "rising":
-            begin, end = self._begins[run[0]], self._ends[run[-1]]
+            begin, end = self.edges[run[0], 0], self.edges[run[-1], 1]
             by_note[run] = (self.positions[run] - begin) / (end - begin)
         elif shape == "downbeats":
-            by_note[run] = self.positions[run] < self._begins[run] + SAME_POSITION_QUARTERS
+            by_note[run] = self.positions[run] < self.edges[run, 0] + SAME_POSITION_QUARTERS
         else:
             beats, onsets = self.segments[:, BEAT_LEVEL], self.segments[:, ONSET_LEVEL]
             first = onsets[run[beats[run] == beats[run[-1]]][0]]
