@@ -14,19 +14,17 @@ from rich.progress import track
 
 from engine.events import SUSTAIN_PEDAL
 from engine.performers.dexter import score_columns
+from engine.performers.score_performer_score import score_tokens
 from engine.score import Score
 from engine.score_playback import with_playback_velocities
-from engine.score_tempo import tempo_at
 from models.dexter.features import FEATURES, note_features
 from models.dexter.representation import Pedal, Performed
 from models.score_performer.representation import REPRESENTATION_VERSION, encode_performance
-from models.score_performer.score_representation import encode_score, note_segments
 from training.datasets import aligned
 from training.datasets.aligned import AlignedPerformance, Alignment, asap_alignments, load_aligned
 from training.datasets.asap import Split
 
 CACHE_VERSION = 2
-PLAIN_VELOCITY = 64  # of a score whose notes have none
 
 
 @dataclass(frozen=True)
@@ -77,14 +75,6 @@ def token_piece(group: list[AlignedPerformance]) -> TokenPiece:
     performances = [encode_performance(tokens, segments, score.notes, performed_notes(item)).tokens for item in group]
     features = note_features(score_columns(score)).astype(np.float16)
     return TokenPiece(group[0].piece, tokens.astype(np.int16), segments.astype(np.int32), features, np.stack(performances).astype(np.int16))
-
-
-def score_tokens(score: Score) -> tuple[np.ndarray, np.ndarray]:
-    """Return the tokens (N, 16) of a score, which are also those of it played without expression, and its notes' segments (N, 3)."""
-    notes = score.notes
-    velocity = np.where(notes["velocity"] > 0, notes["velocity"], PLAIN_VELOCITY)
-    tokens = encode_score(notes, score.measures, score.time_signatures, tempo_at(score, notes["onset_quarter"]), velocity)
-    return tokens, note_segments(notes, score.measures, score.time_signatures)
 
 
 def performed_notes(item: AlignedPerformance) -> Performed:

@@ -9,10 +9,11 @@ import numpy as np
 import typer
 
 from engine.commands.errors import run
+from engine.performers.score_performer_score import score_tokens
 from models.dexter.representation import Pedal, Performed
 from models.score_performer.representation import Tempos, decode_performance, encode_performance
 from training.datasets.aligned import AlignedPerformance, asap_alignments, load_aligned
-from training.score_performer_pieces import performed_notes, score_tokens
+from training.score_performer_pieces import performed_notes
 
 PEDAL_STEP_S = 0.01
 

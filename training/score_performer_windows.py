@@ -7,6 +7,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+from engine.performers.score_performer_score import PLAIN_VELOCITY
 from models.dexter.features import PITCH_BUMPS
 from models.score_performer.vocabulary import (
     BAR,
@@ -23,7 +24,7 @@ from models.score_performer.vocabulary import (
 from training.datasets.expression_windows import FIRST_BUMP, MARKING_FEATURES, SECONDS, TEMPO_FEATURES, VELOCITY_FEATURES
 from training.datasets.expression_windows import PITCH as PITCH_FEATURE
 from training.datasets.expression_windows import TEMPO as TEMPO_FEATURE
-from training.score_performer_pieces import PLAIN_VELOCITY, TokenPiece
+from training.score_performer_pieces import TokenPiece
 
 Window = dict[str, np.ndarray]
 

@@ -77,11 +77,15 @@ class Expression:
             amounts[columns] = self.controls["expression"] * self.controls[f"expression_{name}"]
         return amounts, self.controls["dynamics"] / 127
 
-    def pass_time(self, elapsed_s: float) -> None:
+    def pass_time(self, elapsed_s: float) -> bool:
+        """Go on; return whether that changes anything."""
         share = -math.expm1(-max(elapsed_s, 0.0) / SMOOTHING_S)
         amounts, louder = self._wanted()
+        if louder == self._louder and (amounts == self._amounts).all():
+            return False
         self._amounts = self._amounts + share * (amounts - self._amounts)
         self._louder += share * (louder - self._louder)
+        return True
 
     def apply(self, columns: np.ndarray, written: np.ndarray) -> np.ndarray:
         """Return the columns (n, 8) to be played, of the model's and those of the score as it is written."""

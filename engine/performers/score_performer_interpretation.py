@@ -28,9 +28,6 @@ from models.dexter.representation import (
     LAST_SPAN_QUARTERS,
     LONGEST_BEAT_PERIOD_S,
     PEDAL,
-    PEDAL_BETWEEN,
-    PEDAL_CHANGE,
-    PEDAL_RETURN,
     PERFORMANCE_COLUMNS,
     SHORTEST_BEAT_PERIOD_S,
     TIMING,
@@ -38,22 +35,24 @@ from models.dexter.representation import (
 from models.dexter.representation import VELOCITY as VELOCITY_COLUMN
 from models.dexter.streaming import Anchor, DecodedEnd, DecodedNote, DecodedPedal, beat_period
 from models.score_performer.sampling import Boldness
-from models.score_performer.vocabulary import PEDAL_FIELDS, PERFORMED_DURATION, TEMPO, VELOCITY, to_values
+from models.score_performer.vocabulary import FIELDS, PEDAL_FIELDS, PERFORMED_DURATION, SPECIALS, TEMPO, VELOCITY
 
 LEAD_S = 0.2  # of the clock
 
 
 @dataclass(frozen=True)
 class _Heard:
-    """An onset as it would be heard: ``anchor``, where the tempo curve then is; ``onsets`` and ``durations`` (n,) seconds, ``velocities``;
-    ``pedal`` (4,): depth, between, change, return, of models.dexter.representation.
+    """An onset as it would be heard: ``anchor``, where the tempo curve then is; of the notes ``onsets`` and ``durations`` in seconds, and
+    ``velocities``; ``pedal``: depth, between, change, return, of models.dexter.representation. ``steps`` of the pedal lead to it.
     """
 
     anchor: Anchor
-    onsets: np.ndarray
-    durations: np.ndarray
+    onsets: list[float]
+    durations: list[float]
     velocities: list[int]
     pedal: list[float]
+    steps: list[tuple[float, float]]
+    begin_sec: float  # of its first note
 
 
 @dataclass
@@ -140,21 +139,20 @@ class ScorePerformerInterpretation:
         return anchor.time_sec + anchor.period * (quarter - anchor.quarter) if anchor else 0.0
 
     def due_sec(self, speed: float) -> float:
-        heard = self._state.heard
+        heard, sent = self._state.heard, self._state.pedal.sent
         if heard is None:
             return -math.inf
-        decision_sec = float(heard.onsets.min()) - LEAD_S * speed
-        step = self._next_step(heard)
-        return min(decision_sec, step[0]) if step else decision_sec
+        decision_sec = heard.begin_sec - LEAD_S * speed
+        return min(decision_sec, heard.steps[sent][0]) if sent < len(heard.steps) else decision_sec
 
     def decide(self, now_sec: float, speed: float) -> list[Decided]:
-        heard = self._state.heard
+        heard, pedal = self._state.heard, self._state.pedal
         if heard is None:
             self._work()
             return []
-        step = self._next_step(heard)
-        if step and step[0] < float(heard.onsets.min()) - LEAD_S * speed:
-            return self._send_step(*step)
+        if pedal.sent < len(heard.steps) and heard.steps[pedal.sent][0] < heard.begin_sec - LEAD_S * speed:
+            pedal.sent += 1
+            return self._move_pedal(*heard.steps[pedal.sent - 1])
         return self._settle(heard, now_sec)
 
     def close(self) -> None:
@@ -189,22 +187,23 @@ class ScorePerformerInterpretation:
     def _hear(self) -> _Heard:
         state, rows, tokens = self._state, self._decoder.rows, self._decoder.played
         quarter = float(self._notes["onset_quarter"][rows.start])
-        local = np.log2(60 / to_values(TEMPO, tokens[:, TEMPO]))
+        local = math.log2(60 / _value(TEMPO, tokens[0, TEMPO]))
         columns = np.empty((len(tokens), len(PERFORMANCE_COLUMNS)))
         columns[:, BEAT_PERIOD] = self._period(quarter) if state.anchor else local
-        columns[:, VELOCITY_COLUMN] = to_values(VELOCITY, tokens[:, VELOCITY]) / 127
+        columns[:, VELOCITY_COLUMN] = FIELDS[VELOCITY].values[tokens[:, VELOCITY] - SPECIALS] / 127
         columns[:, TIMING] = self._decoder.onset_s - self._decoder.times_s
-        columns[:, ARTICULATION] = np.log2(to_values(PERFORMED_DURATION, tokens[:, PERFORMED_DURATION]))
-        for column, field_ in zip((PEDAL, PEDAL_BETWEEN, PEDAL_CHANGE, PEDAL_RETURN), PEDAL_FIELDS, strict=True):
-            columns[:, column] = to_values(field_, tokens[:1, field_])
+        columns[:, ARTICULATION] = np.log2(FIELDS[PERFORMED_DURATION].values[tokens[:, PERFORMED_DURATION] - SPECIALS])
+        columns[:, PEDAL:] = [_value(each, tokens[0, each]) for each in PEDAL_FIELDS]
         played = rolled(state.expression.apply(columns, self._written[rows]), self._notes[rows], self._arpeggios[rows])
         columns[:, BEAT_PERIOD] = local
         period = beat_period(float(state.expression.apply(columns, self._written[rows])[0, BEAT_PERIOD]))
         time_sec = self._time_of(quarter, beat_period(float(played[0, BEAT_PERIOD])))
         velocities = np.clip(np.round(127 * played[:, VELOCITY_COLUMN]), 1, 127).astype(int).tolist()
         durations = np.exp2(played[:, ARTICULATION]) * self._lengths[rows] * period
-        pedal = np.clip(played[0, PEDAL:], 0, 1).tolist()
-        return _Heard(Anchor(quarter, time_sec, period), time_sec - played[:, TIMING], durations, velocities, pedal)
+        onsets: list[float] = (time_sec - played[:, TIMING]).tolist()
+        pedal: list[float] = np.clip(played[0, PEDAL:], 0, 1).tolist()
+        steps = self._steps(time_sec, pedal[0])
+        return _Heard(Anchor(quarter, time_sec, period), onsets, durations.tolist(), velocities, pedal, steps, min(onsets))
 
     def _period(self, quarter: float) -> float:
         """Return how long the decoder took a quarter, since the onset before, in log2 of seconds."""
@@ -221,14 +220,14 @@ class ScorePerformerInterpretation:
     def _settle(self, heard: _Heard, now_sec: float) -> list[Decided]:
         """Decide the onset that is decoded, and go on to the next."""
         state, decoder = self._state, self._decoder
-        decided = self._finish_span(heard.anchor.time_sec, heard.pedal[0])
-        first = decoder.rows.start - state.first
-        onsets = np.maximum(heard.onsets, now_sec).tolist()
-        notes = zip(onsets, heard.durations.tolist(), heard.velocities, strict=True)
-        for note, (onset, duration, velocity) in enumerate(notes, first):
+        if state.anchor and state.expression.pass_time(heard.anchor.time_sec - state.anchor.time_sec):
+            heard = self._hear()
+        depth, between, change, back = heard.pedal
+        decided = self._finish_span(heard.steps, heard.anchor.time_sec, between if change == 0 < back else depth)
+        notes = zip(heard.onsets, heard.durations, heard.velocities, strict=True)
+        for note, (onset, duration, velocity) in enumerate(notes, decoder.rows.start - state.first):
+            onset = max(onset, now_sec)
             decided += [DecodedNote(onset, note, velocity), DecodedEnd(onset + duration, note)]
-        before = state.anchor.time_sec if state.anchor else heard.anchor.time_sec
-        state.expression.pass_time(heard.anchor.time_sec - before)
         state.anchor, state.model_s, state.heard = heard.anchor, decoder.onset_s, None
         state.pedal.span, state.pedal.sent = heard.pedal[1:], 0
         decoder.next_onset()
@@ -245,23 +244,15 @@ class ScorePerformerInterpretation:
             return []
         between, change, back = span
         length = max(end_sec - anchor.time_sec, 0.0)
-        placed = [(anchor.time_sec + change * length, between)]
+        placed = [(change, between)] if back > change else []
         if back < 1:
-            placed.append((anchor.time_sec + max(back, change) * length, after))
-        return [step for step in placed if step[0] < end_sec]
+            placed.append((max(back, change), after))
+        return [(anchor.time_sec + share * length, depth) for share, depth in placed if share < 1]
 
-    def _next_step(self, heard: _Heard) -> tuple[float, float] | None:
-        steps = self._steps(heard.anchor.time_sec, heard.pedal[0])[self._state.pedal.sent :]
-        return steps[0] if steps else None
-
-    def _send_step(self, time_sec: float, depth: float) -> list[Decided]:
-        self._state.pedal.sent += 1
-        return self._move_pedal(time_sec, depth)
-
-    def _finish_span(self, end_sec: float, after: float) -> list[Decided]:
-        """Decide all that is left of the pedal's moves up to an onset, and its depth there."""
+    def _finish_span(self, steps: list[tuple[float, float]], end_sec: float, after: float) -> list[Decided]:
+        """Decide all that is left of the pedal's ``steps`` up to ``end_sec``, and its depth there."""
         decided: list[Decided] = []
-        for step in self._steps(end_sec, after)[self._state.pedal.sent :]:
+        for step in steps[self._state.pedal.sent :]:
             decided += self._move_pedal(*step)
         return decided + self._move_pedal(end_sec, after)
 
@@ -270,7 +261,7 @@ class ScorePerformerInterpretation:
         assert state.anchor is not None  # noqa: S101 (an onset was decided)
         notes = self._notes[state.first : state.stop]
         end = max(float((notes["onset_quarter"] + notes["duration_quarter"]).max()), state.anchor.quarter + LAST_SPAN_QUARTERS)
-        return self._finish_span(self.time_at(end), 0.0)
+        return self._finish_span(self._steps(self.time_at(end), 0.0), self.time_at(end), 0.0)
 
     def _move_pedal(self, time_sec: float, depth: float) -> list[Decided]:
         pedal, value = self._state.pedal, round(127 * depth)
@@ -278,3 +269,7 @@ class ScorePerformerInterpretation:
             return []
         pedal.value = value
         return [DecodedPedal(time_sec, value)]
+
+
+def _value(field: int, token: int) -> float:
+    return float(FIELDS[field].values[token - SPECIALS])

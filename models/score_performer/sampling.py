@@ -23,6 +23,7 @@ OF_THE_ONSET = (TEMPO, *PEDAL_FIELDS)  # the same for all notes of an onset
 _OF_THE_ONSET = list(OF_THE_ONSET)
 _SIZES = [len(FIELDS[field].values) for field in PERFORMED_FIELDS]
 _ENDS = np.cumsum(_SIZES).tolist()
+_ALLOWED = [(np.arange(size) > 0) | (field != VELOCITY) for field, size in zip(PERFORMED_FIELDS, _SIZES, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,7 @@ def choose_fields(
     chosen = []
     for field in fields:
         place = PERFORMED_FIELDS.index(field)
-        allowed = np.ones(_SIZES[place], dtype=bool)
-        allowed[0] = field != VELOCITY
-        chances = probabilities(logits[place], allowed, boldness.temperature, boldness.top_p)
+        chances = probabilities(logits[place], _ALLOWED[place], boldness.temperature, boldness.top_p)
         chosen.append(SPECIALS + choose(chances, times[_ENDS[place] - _SIZES[place] : _ENDS[place]]))
     return np.array(chosen)
 

@@ -6,84 +6,30 @@ import os
 import sys
 import threading
 import time
-from collections import Counter
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from score_playing import BARS, START_NS, assert_all_released, melody, notes_of, play
 from synthetic_dexter import write_models
 
 from engine.errors import PerfLiveError, UsageError
-from engine.events import SUSTAIN_PEDAL, is_control_change, is_note_off, is_note_on, note_on
-from engine.midi_file import MidiTimeline, Track
+from engine.events import is_control_change, is_note_off, is_note_on, note_on
 from engine.performers.dexter import load_performer
 from engine.performers.dexter_keys import Keys
 from engine.performers.dexter_supply import Route, Supply
-from engine.piece import Companion, Piece
-from engine.score import MARKING_DTYPE, MEASURE_DTYPE, SCORE_NOTE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE, Score
+from engine.piece import Companion
 from engine.score_ornaments import ROLL_STEP_S
 from models.dexter.features import denormalise
 from models.dexter.representation import Pedal, Performed, decode_performance
 from models.dexter.score_representation import encode_score
 from models.dexter.windows import Settings, perform
 
-BARS = 40
-START_NS = 5_000_000_000
-
 
 @pytest.fixture(scope="module")
 def performer(tmp_path_factory):
     return load_performer(write_models(tmp_path_factory.mktemp("models")), None)
-
-
-def melody(bars=BARS, pitch_of=lambda index: 40 + index % 48, companions=()):
-    """Return a piece in 4/4 at 100 quarters a minute: a chord and three quarters in each bar, no key twice in a row."""
-    rows = []
-    for bar, place in itertools.product(range(bars), (0.0, 0.0, 1.0, 2.0, 3.0)):
-        rows.append((4 * bar + place, 1.0, pitch_of(len(rows)), 1, 0, 0, f"n{len(rows)}", False, 0))
-    notes = np.array(rows, SCORE_NOTE_DTYPE)
-    measures = np.array([(4 * bar, 4, bar + 1) for bar in range(bars)], MEASURE_DTYPE)
-    score = Score(
-        notes,
-        measures,
-        np.array([(0, 4, 4)], TIME_SIGNATURE_DTYPE),
-        np.array([(0, 100)], TEMPO_DTYPE),
-        np.zeros(len(notes), MARKING_DTYPE),
-        has_markings=False,
-    )
-    return Piece(score, np.zeros(len(notes), int), np.zeros(len(notes), int), companions, MidiTimeline([], (Track(),), 0, 960))
-
-
-def play(stream, actions=(), until_ns=10**13):
-    """Play as the engine does, on a clock that jumps from one due time to the next; ``actions`` are (time in s, what to do then)."""
-    stream.start(START_NS)
-    sent, waiting = [], sorted(actions, key=lambda action: action[0])
-    while True:
-        due_ns = stream.next_due_ns()
-        action_ns = START_NS + round(waiting[0][0] * 1e9) if waiting else None
-        if action_ns is not None and (due_ns is None or action_ns < due_ns):
-            waiting.pop(0)[1](action_ns)
-        elif due_ns is None or due_ns > START_NS + until_ns:
-            return [event._replace(time_ns=event.time_ns - START_NS) for event in sent]
-        else:
-            events = stream.advance(due_ns)
-            assert all(event.time_ns <= due_ns for event in events)
-            sent += events
-
-
-def notes_of(events):
-    return [(event.time_ns / 1e9, event.message[1], event.message[2]) for event in events if is_note_on(event.message)]
-
-
-def assert_all_released(events):
-    counts = Counter()
-    for event in events:
-        counts[event.message[1]] += is_note_on(event.message) - is_note_off(event.message)
-        assert not is_note_off(event.message) or counts[event.message[1]] >= 0
-    assert not any(counts.values())
-    pedal = [event.message[2] for event in events if is_control_change(event.message) and event.message[1] == SUSTAIN_PEDAL]
-    assert not pedal or pedal[-1] == 0
 
 
 def test_what_is_sent_is_what_the_columns_say(performer):

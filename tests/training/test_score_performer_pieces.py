@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from score_performer_pieces import made_up_item, made_up_score
 
+from engine.performers.score_performer_score import score_tokens
 from models.dexter.features import FEATURES
 from models.dexter.representation import Pedal
 from models.score_performer.representation import encode_performance
 from models.score_performer.vocabulary import TEMPO, VELOCITY, to_values
 from training import score_performer_pieces
 from training.datasets.aligned import Alignment
-from training.score_performer_pieces import load_pieces, load_scores, performed_notes, score_tokens
+from training.score_performer_pieces import load_pieces, load_scores, performed_notes
 from training.score_performer_round_trip import depth_at, round_trip
 
 
