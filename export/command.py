@@ -28,6 +28,7 @@ SYSTEMS = {
     "dexter": "export.dexter",
     "dexter-denoiser": "export.dexter",
     "performance-rnn": "export.performance_rnn",
+    "performance-net": "export.performance_net",
     "score-performer": "export.score_performer",
 }
 

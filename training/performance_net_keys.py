@@ -47,7 +47,7 @@ def build_keys(folder: Path, sound_font: Path | None = None) -> Path:
         return path
     synthesizer = FluidSynthesizer(find_sound_font(sound_font), SAMPLE_RATE, reverb=0)
     try:
-        measured = [_measure_key(key, synthesizer) for key in track(range(KEYS), "listening to keys", console=Console(stderr=True))]
+        measured = [measure_key(key, synthesizer) for key in track(range(KEYS), "listening to keys", console=Console(stderr=True))]
     finally:
         synthesizer.close()
     power, release = zip(*measured, strict=True)
@@ -57,7 +57,8 @@ def build_keys(folder: Path, sound_font: Path | None = None) -> Path:
     return path
 
 
-def _measure_key(key: int, synthesizer: FluidSynthesizer) -> tuple[np.ndarray, float]:
+def measure_key(key: int, synthesizer: FluidSynthesizer) -> tuple[np.ndarray, float]:
+    """Return a key's power by age [AGES, BINS], and its release."""
     held = int(OLDEST_FRAMES)
     begin_sec, end_sec = (frame / float(FRAME_RATE) for frame in (ONSET_FRAME, ONSET_FRAME + held))
     events = [SoundEvent(begin_sec, NOTE_BEGIN, LOWEST_KEY + key, VELOCITY), SoundEvent(end_sec, NOTE_END, LOWEST_KEY + key, 0)]

@@ -36,10 +36,11 @@ class KeySpectra(nn.Module):
         self.exponent = nn.Parameter(torch.full((KEYS,), 4.0))  # of amplitudes that go with the velocity's square
         self.release_log = nn.Parameter(torch.full((KEYS,), -1.0))
 
-    def forward(self, joined: Tensor, tail: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, joined: Tensor, tail: Tensor, key_power: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return power [B, BINS, T] and the next tail [B, KEYS, AGES]: how much of each age's power still sounds that was damped.
 
         ``joined`` [B, CHANNELS, ROLL_HISTORY + T] is the roll's last frames and T new ones; the power is of the T frames LOOK_AHEAD before.
+        ``key_power`` [KEYS, AGES, BINS], if given, is in place of exp(power_log).
         """
         frames = joined.shape[-1] - ROLL_HISTORY
         velocity, age = joined[:, SOUNDING], joined[:, AGE].square() * OLDEST_FRAMES
@@ -51,7 +52,9 @@ class KeySpectra(nn.Module):
         within = torch.exp(-rate[:, None] * (1 - joined[:, OFFSET, now].clamp(max=1)))  # the part of a frame in which it fades already
         tails, next_tail = _scan((damped * within).transpose(1, 2)[..., None] * sounding[:, :-1], tail, rate)
         activation = (sounding[:, 1:] + coming + tails).flatten(2)
-        return (activation @ torch.exp(self.power_log).flatten(0, 1)).transpose(1, 2), next_tail
+        if key_power is None:
+            key_power = torch.exp(self.power_log)
+        return (activation @ key_power.flatten(0, 1)).transpose(1, 2), next_tail
 
     def _activate(self, velocity: Tensor, age: Tensor) -> Tensor:
         """Velocity and age in frames [B, KEYS, T] -> how much of each age's power sounds [B, T, KEYS, AGES]; none at velocity 0."""

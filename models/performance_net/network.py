@@ -1,8 +1,9 @@
 """PerformanceNet (Wang & Yang, AAAI 2019): a piano roll to a log-power spectrum, by convolutions over time.
 
-Pitches and frequency bins are channels. A U-Net over the roll gives the contour, an encoder of onsets and offsets joins its decoder where the
-resolutions meet, and multi-band residual blocks add texture. Two things are made good: the decoder returns as many frames as it is given,
-whatever their number (published, other lengths than 860 come out longer or shorter), and the bands are really changed by their blocks.
+Pitches and frequency bins are channels. A U-Net over the roll gives the contour, an encoder of onsets and offsets joins its decoder where
+the resolutions meet, and multi-band residual blocks add texture. Two things are made good: the decoder returns as many frames as it is
+given, whatever their number (published, other lengths than 860 come out longer or shorter), and the bands are really changed by their
+blocks.
 """
 
 from typing import Literal

@@ -1,9 +1,10 @@
 """The PerformanceNet that plays in real time: what each key sounds like, and a small causal network for what the sum of keys leaves out.
 
-A sampled or struck instrument's note fades in a way that hardly depends on anything but its key, its velocity, and how long ago it was
-struck and let go. ``KeySpectra`` says just that, and the powers of notes add. The paper's parts then correct the logarithm of that sum: an encoder of onsets and offsets, a contour, and
-multi-band residual blocks. Everything is causal after a look-ahead of LOOK_AHEAD frames (half a transform's window), normalised frame by
-frame, with a bounded state: chunks of any length, one after the other, give what the whole gives. Silence stays silence.
+A struck or plucked string's sound fades in a way that hardly depends on anything but its key, its velocity, and how long ago it was struck
+and let go. ``KeySpectra`` says just that, and the powers of notes add. The paper's parts then correct the logarithm of that sum: an encoder
+of onsets and offsets, a contour, and multi-band residual blocks. Everything is causal after a look-ahead of LOOK_AHEAD frames (half a
+transform's window), normalised frame by frame, with a bounded state: chunks of any length, one after the other, give what the whole gives.
+Silence stays silence.
 """
 
 from typing import Literal, NamedTuple
@@ -80,10 +81,11 @@ class StreamingPerformanceNet(nn.Module):
         parameter = self.output.weight
         return tuple(parameter.new_zeros(batch, *shape) for _, shape in self.state_shapes())
 
-    def forward(self, roll: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, roll: Tensor, *state: Tensor, key_power: Tensor | None = None) -> tuple[Tensor, ...]:
+        """``key_power`` [KEYS, AGES, BINS], if given, is in place of the keys' own."""
         history, tail, *convolved = state
         joined, next_history = causal_pad(roll, history)
-        power, next_tail = self.key_spectra(joined, tail)
+        power, next_tail = self.key_spectra(joined, tail, key_power)
         logarithm = torch.log1p(power)
         now = joined[..., LOOK_AHEAD : joined.shape[-1] - LOOK_AHEAD]
         states = iter(convolved)
