@@ -52,7 +52,7 @@ class _Specs:
             StateSpec(name="cache", shape=(sizes.decoder_layers, sizes.window - 1, 2 * sizes.head_width), type="float32"),
             StateSpec(name="written", shape=(sizes.window - 1,), type="bool"),
         )
-        contract = self._contract(DECODER_SYSTEM, inputs, outputs, state)
+        contract = self._contract(DECODER_SYSTEM, inputs, outputs, state, network=sizes.model_dump())
         return self._spec(StreamingDecoder(self._network), contract, _variations, 0.05, lambda rng: _random_state(rng, sizes))
 
     def score_reader(self) -> ExportSpec:

@@ -62,7 +62,7 @@ class DexterReport:
     peak_memory_mb: float
 
 
-class _Heard:
+class Heard:
     """A sink that takes down when events were due and sent."""
 
     def __init__(self) -> None:
@@ -92,7 +92,7 @@ def measure(seconds: float, on_stage: Callable[[str], None] = lambda stage: None
     on_stage("a whole score, offline")
     stream = performer.perform(piece, 0, {}, ahead=False)
     begun_s = time.perf_counter()
-    _run(performer, stream, _Heard(), VirtualClock())
+    _run(performer, stream, Heard(), VirtualClock())
     offline_s = time.perf_counter() - begun_s
     stream.close()
     counts = stream.counts
@@ -132,7 +132,7 @@ def made_up_piece(count: int) -> Piece:
     return Piece(score, np.zeros(count, int), np.zeros(count, int), (), MidiTimeline())
 
 
-def _run(performer: DexterPerformer, stream: ScoreStream, heard: _Heard, clock: Clock) -> Report:
+def _run(performer: DexterPerformer, stream: ScoreStream, heard: Heard, clock: Clock) -> Report:
     return Engine(ConductedSource(stream, clock), performer, stream, [heard], clock).run()
 
 
@@ -146,7 +146,7 @@ def _time_thousand_steps(performer: DexterPerformer, piece: Piece) -> float:
 
 def _play(performer: DexterPerformer, piece: Piece, seconds: float) -> dict[str, Any]:
     """Play for a while on the real clock, with a change every two seconds; return that part of the report."""
-    clock, heard = MonotonicClock(), _Heard()
+    clock, heard = MonotonicClock(), Heard()
     begun_ns = time.monotonic_ns()
     stream = performer.perform(piece, 0, {}, ahead=True)
     assert isinstance(stream.interpretation, DexterInterpretation)  # noqa: S101

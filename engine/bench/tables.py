@@ -18,6 +18,8 @@ if TYPE_CHECKING:  # each command loads only its own benchmark
     from engine.bench.performance_rnn_duet import DuetReport
     from engine.bench.performance_rnn_response import ResponseReport
     from engine.bench.render import RenderReport
+    from engine.bench.score_performer import ScorePerformerReport
+    from engine.bench.sound import SoundReport
     from engine.bench.velocity import Timed, VelocityReport
 
 DISTRIBUTION = ("number", "median", "99th percentile", "largest")
@@ -120,6 +122,29 @@ def print_performance_rnn(report: "PerformanceRNNReport") -> None:
     _print_duet(console, report.duet)
 
 
+def print_sound(report: "SoundReport") -> None:
+    console = Console()
+    console.print(_machine(report.machine), soft_wrap=True)
+    table = _table(f"{report.seconds:g} s of sound, on one thread", "seconds for a second")
+    table.add_row("notes to sound", f"{report.real_time_factor:.3f}")
+    table.add_row("of which the network", f"{report.network_real_time_factor:.3f}")
+    table.add_row("of which phases", f"{report.phases_real_time_factor:.3f}")
+    if report.paper:
+        table.add_row(f"the paper's network alone, {report.paper.parameters} parameters, all cores", f"{report.paper.real_time_factor:.3f}")
+    console.print(table)
+    table = _table("milliseconds", *DISTRIBUTION)
+    _add(table, f"a block of {report.block_ms:g} ms", report.block)
+    _add(table, f"from a message to its sound ({1e3 * report.stated_latency_s:.0f} stated)", report.latency)
+    console.print(table)
+    if report.device:
+        stolen = "unknown" if report.device.stolen is None else f"{report.device.stolen:.2%}"
+        says = f"{report.device.underruns} underruns; taken by the host meanwhile: {stolen}; perf-live: {report.device.says!r}"
+        console.print(f"{report.device.seconds:g} s through JACK: {says}", highlight=False, soft_wrap=True)
+    if report.hour:
+        memory = f"{report.hour.after_a_minute_mb:g} MB after a minute, {report.hour.end_mb:g} MB at the end"
+        console.print(f"an hour of sound in {report.hour.seconds:g} s: {memory}", soft_wrap=True)
+
+
 def _agreement(agreement: "Agreement") -> str:
     variation = f"{agreement.variation_mean:g} mean, {agreement.variation_p99:g} 99th percentile, {agreement.variation_maximum:g} largest"
     equal = f"the first {agreement.equal_events} of {agreement.events} events are equal"
@@ -209,3 +234,26 @@ def _add_compared(table: Table, title: str, compared: "Compared | None") -> None
 def _add_timed(table: Table, title: str, timed: "Timed") -> None:
     _add(table, f"{title}, hot", timed.hot)
     _add(table, f"{title}, paced", timed.paced)
+
+
+def print_score_performer(report: "ScorePerformerReport") -> None:
+    console = Console()
+    note, piece = report.note, report.piece
+    console.print(f"ScorePerformer, {report.precision}, {report.parameters} parameters in the decoder, {_cores(report.on_one_core)}")
+    console.print(_machine(report.machine), soft_wrap=True)
+    table = _table("one note, milliseconds", *DISTRIBUTION)
+    _add(table, "decoder step", note.step)
+    _add(table, "decoded note", note.note)
+    _add_or_say(table, "eager PyTorch", note.eager_pytorch, "not installed")
+    console.print(table)
+    if note.eager_pytorch:
+        console.print(f"faster than eager PyTorch: the step {note.step_times_faster:g} times, the note {note.note_times_faster:g} times")
+    cost = f"{piece.first_tenth_ms:.3f} ms a note in the first tenth, {piece.last_tenth_ms:.3f} in the last: ratio {piece.last_to_first:g}"
+    console.print(f"piece of {piece.notes} notes: {cost}; memory grew by {piece.memory_growth_mb:g} MB", soft_wrap=True)
+    rates = f"{report.notes_per_s:g} notes a second performed, {report.read_notes_per_s:g} read"
+    console.print(f"score of {report.notes} notes, offline: {rates}; first note after {report.first_note_s:.2f} s", soft_wrap=True)
+    played = f"{report.played_s:g} s in real time, {report.played_notes_per_s:g} notes a second, milliseconds"
+    table = _table(played, *DISTRIBUTION)
+    _add(table, "decided before it was due", report.decided_ahead)
+    _add(table, f"scheduler error ({report.late} over 10 ms)", report.scheduler_error)
+    console.print(table)

@@ -69,6 +69,17 @@ def dexter(
     _print(measure(seconds, on_stage=_say), print_dexter, as_json)
 
 
+@app.command("score-performer")
+def score_performer(
+    seconds: Annotated[float, typer.Option(min=4, help="How long to play in real time.")] = 60, as_json: JsonOption = False
+) -> None:
+    """The cost of a note of ScorePerformer, over a long piece too, beside eager PyTorch, and how soon a control is heard."""
+    from engine.bench.score_performer import measure
+    from engine.bench.tables import print_score_performer
+
+    _print(measure(seconds, on_stage=_say), print_score_performer, as_json)
+
+
 @app.command("performance-rnn")
 def performance_rnn(
     seconds: Annotated[float, typer.Option(min=2, help="How long to play a duet; up to a minute of it in this process too.")] = 60,
@@ -81,6 +92,21 @@ def performance_rnn(
     from engine.bench.tables import print_performance_rnn
 
     _print(measure(model, float_model, seconds, on_stage=_say), print_performance_rnn, as_json)
+
+
+@app.command()
+def sound(
+    seconds: Annotated[float, typer.Option("--device-seconds", min=0, help="How long to play through JACK; 0 leaves it out.")] = 60,
+    hour: Annotated[bool, typer.Option("--hour", help="An hour of sound, offline, for the memory that it takes.")] = False,
+    paper: Annotated[bool, typer.Option("--paper", help="The paper's network beside it: a gigabyte, in PyTorch.")] = False,
+    model: Annotated[Path | None, typer.Option(metavar="FILE.onnx", help="[default: the one that ships]")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What the neural synthesiser costs, how late it sounds, and whether it ever runs dry."""
+    from engine.bench.sound import measure
+    from engine.bench.tables import print_sound
+
+    _print(measure(seconds, hour, paper, model, on_stage=_say), print_sound, as_json)
 
 
 @contextmanager

@@ -1,0 +1,222 @@
+"""``perf-bench score-performer``: what a note costs, over a long piece, and how soon what is said is heard.
+
+- ``note``: one step of the decoder (``Stepper.step``), and all that it takes to decode a note (``OnsetDecoder``: the step, the choice of
+  every field, the onset's time), hot, on one core and one thread; beside them, in the same run, the same network in eager PyTorch on one
+  thread, in a process of its own because the engine never loads PyTorch (None where that is not installed). The ratios are of medians.
+- ``piece``: 20,000 notes decoded one after the other, with chance; ``last_to_first`` compares the median cost of the last tenth with the
+  first tenth's. ``memory_growth_mb`` is what the process occupies at the end more than after the first tenth. Target: constant.
+- ``notes_per_s``: a score of 5,000 notes from the start of its performance on the virtual clock to its last event, with tempo, pedal and
+  everything else that is heard, nothing written, on any core. Target: 1,000.
+- ``read_notes_per_s``: the score's windows, before that. ``first_note_s``: from when a score that is read from its file is given to the
+  performer to its first note-on on the real clock. Target: 1 s.
+- played for a while in real time, about ten notes a second, with a changed control every two seconds: ``decided_ahead``, how long before it
+  was due each note was decided, after which a control changes nothing of it (target: 0.3 s at most); ``scheduler_error``, how long after it
+  was due an event was sent.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from engine.bench.dexter import NOTES, Heard, made_up_piece
+from engine.bench.figures import Distribution, describe, median_ms
+from engine.bench.machine import MEGABYTE, Machine, describe_machine, one_core, resident_bytes
+from engine.bench.parameters import count_parameters
+from engine.clock import Clock, MonotonicClock, VirtualClock
+from engine.conductor import ConductedSource
+from engine.errors import PerfLiveError
+from engine.loop import Engine, Report
+from engine.performers.interpretation import Decided
+from engine.performers.score_performer import ScorePerformerPerformer, load_performer
+from engine.performers.score_performer_decoding import OnsetDecoder
+from engine.performers.score_performer_score import read_score
+from engine.performers.score_stream import ScoreStream
+from models.dexter.streaming import DecodedNote
+from models.score_performer.sampling import Boldness
+
+LONG_PIECE_NOTES, CALLS, WARM_UP_CALLS = 20_000, 3000, 20
+CHANGE_EVERY_S = 2.0
+EAGER_PYTORCH = "training.eager_score_performer"
+
+
+@dataclass(frozen=True)
+class NoteCost:
+    step: Distribution
+    note: Distribution
+    eager_pytorch: Distribution | None
+    step_times_faster: float | None  # than eager PyTorch
+    note_times_faster: float | None
+
+
+@dataclass(frozen=True)
+class PieceCost:
+    notes: int
+    first_tenth_ms: float  # a note, median
+    last_tenth_ms: float
+    last_to_first: float
+    memory_growth_mb: float
+
+
+@dataclass(frozen=True)
+class ScorePerformerReport:
+    machine: Machine
+    on_one_core: bool  # note and piece
+    precision: str
+    parameters: int  # of the decoder
+    note: NoteCost
+    piece: PieceCost
+    notes: int
+    notes_per_s: float
+    read_notes_per_s: float
+    first_note_s: float
+    played_s: float
+    played_notes_per_s: float
+    decided_ahead: Distribution
+    scheduler_error: Distribution
+    late: int  # events more than 10 ms
+
+
+def measure(seconds: float, on_stage: Callable[[str], None] = lambda stage: None) -> ScorePerformerReport:
+    """Run everything; ``seconds`` of it playing in real time. Raises PerfLiveError when the models cannot be used."""
+    machine, performer = describe_machine(), load_performer(None, None)
+    decoder = performer.networks.decoder
+    with one_core() as alone:
+        on_stage("one note")
+        note = time_note(performer)
+        on_stage("a long piece")
+        piece = time_piece(performer, LONG_PIECE_NOTES)
+    on_stage("a whole score, offline")
+    read_per_s, notes_per_s = time_score(performer, NOTES)
+    on_stage("playing in real time")
+    return ScorePerformerReport(
+        machine=machine,
+        on_one_core=alone,
+        precision=decoder.contract.precision,
+        parameters=count_parameters(decoder.path.read_bytes()),
+        note=note,
+        piece=piece,
+        notes=NOTES,
+        notes_per_s=round(notes_per_s),
+        read_notes_per_s=round(read_per_s),
+        **play(performer, seconds),
+    )
+
+
+def time_note(performer: ScorePerformerPerformer, calls: int = CALLS) -> NoteCost:
+    """Time a step, a note, and a note of eager PyTorch, ``calls`` times each."""
+    step = _time(performer.networks.create_stepper().step, calls)
+    note = describe(_note_durations_ns(performer, calls + WARM_UP_CALLS)[WARM_UP_CALLS:])
+    eager = _time_eager_pytorch(performer, calls) if find_spec("torch") and find_spec("training") else None
+    faster = [round(eager.median_ms / ours.median_ms, 2) if eager else None for ours in (step, note)]
+    return NoteCost(step, note, eager, *faster)
+
+
+def time_piece(performer: ScorePerformerPerformer, notes: int) -> PieceCost:
+    """Decode ``notes``, ten or more, and compare the beginning with the end."""
+    tenth, first_bytes = notes // 10, 0
+
+    def look(note: int) -> None:
+        nonlocal first_bytes
+        if note == tenth:
+            first_bytes = resident_bytes(os.getpid())
+
+    durations_ns = _note_durations_ns(performer, notes, look)
+    growth_mb = round((resident_bytes(os.getpid()) - first_bytes) / MEGABYTE, 1)
+    first_ms, last_ms = median_ms(durations_ns[:tenth]), median_ms(durations_ns[-tenth:])
+    return PieceCost(notes, first_ms, last_ms, round(last_ms / first_ms, 3), growth_mb)
+
+
+def time_score(performer: ScorePerformerPerformer, notes: int) -> tuple[float, float]:
+    """Return the notes a second of reading a score and of performing it."""
+    piece = made_up_piece(notes)
+    begun_s = time.perf_counter()
+    stream = performer.perform(piece, 0, {"temperature": 1.0}, ahead=False)
+    read_s = time.perf_counter() - begun_s
+    _run(performer, stream, Heard(), VirtualClock())
+    return notes / read_s, notes / (time.perf_counter() - begun_s - read_s)
+
+
+def play(performer: ScorePerformerPerformer, seconds: float) -> dict[str, Any]:
+    """Play for a while on the real clock, with a change every two seconds; return that part of the report."""
+    clock, heard, ahead_ns = MonotonicClock(), Heard(), []
+    begun_ns = time.monotonic_ns()
+    stream = performer.perform(made_up_piece(NOTES), 0, {}, ahead=True)
+    decide = stream.interpretation.decide
+
+    def watched(now_sec: float, speed: float) -> list[Decided] | None:
+        decided = decide(now_sec, speed)
+        ahead_ns.extend((each.time_sec - now_sec) / speed * 1e9 for each in decided or () if isinstance(each, DecodedNote))
+        return decided
+
+    stream.interpretation.decide = watched  # type: ignore[method-assign]
+    source = ConductedSource(stream, clock)
+    threading.Thread(target=_conduct, args=(source, seconds), daemon=True).start()
+    report = _run(performer, stream, heard, clock, source)
+    return {
+        "first_note_s": round(((heard.first_note_ns or begun_ns) - begun_ns) / 1e9, 3),
+        "played_s": round(seconds, 1),
+        "played_notes_per_s": round(stream.notes / seconds, 1),
+        "decided_ahead": describe(ahead_ns),
+        "scheduler_error": describe([sent_ns - due_ns for due_ns, sent_ns in heard.sent]),
+        "late": report.late,
+    }
+
+
+def _note_durations_ns(performer: ScorePerformerPerformer, notes: int, look: Callable[[int], None] = lambda note: None) -> np.ndarray:
+    reading = read_score(performer.networks, made_up_piece(notes).score)
+    decoder = OnsetDecoder(performer.networks, reading, lambda rows, expected: expected, 0)
+    decoder.boldness = Boldness()
+    durations_ns = np.full(notes, -1, np.int64)  # filled, so that all of its memory is there from the beginning
+    for note in range(notes):
+        begun_ns = time.perf_counter_ns()
+        decoder.work()
+        if decoder.complete:
+            decoder.next_onset()
+        durations_ns[note] = time.perf_counter_ns() - begun_ns
+        look(note)
+    return durations_ns
+
+
+def _time(call: Callable[[], object], calls: int) -> Distribution:
+    durations_ns = []
+    for _ in range(WARM_UP_CALLS + calls):
+        begun_ns = time.perf_counter_ns()
+        call()
+        durations_ns.append(time.perf_counter_ns() - begun_ns)
+    return describe(durations_ns[WARM_UP_CALLS:])
+
+
+def _time_eager_pytorch(performer: ScorePerformerPerformer, calls: int) -> Distribution:
+    """Raises PerfLiveError when that process fails."""
+    sizes = json.dumps(performer.networks.decoder.contract.constants["network"])
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", EAGER_PYTORCH, sizes, str(calls)]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True)  # noqa: S603
+    if ended.returncode:
+        reason = (ended.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise PerfLiveError(f"eager PyTorch, run beside, has failed with status {ended.returncode}: {reason}")
+    return Distribution(**json.loads(ended.stdout))
+
+
+def _run(
+    performer: ScorePerformerPerformer, stream: ScoreStream, heard: Heard, clock: Clock, source: ConductedSource | None = None
+) -> Report:
+    return Engine(source or ConductedSource(stream, clock), performer, stream, [heard], clock).run()
+
+
+def _conduct(source: ConductedSource, seconds: float) -> None:
+    end_s = time.monotonic() + seconds
+    for number in range(round(seconds / CHANGE_EVERY_S)):
+        time.sleep(CHANGE_EVERY_S)
+        source.put_line(f"temperature {0.9 + 0.1 * (number % 2)}")
+    time.sleep(max(0.0, end_s - time.monotonic()))
+    source.put_line("quit")
