@@ -62,7 +62,8 @@ class Model:
         stepper = self.create_stepper()
         for _ in range(steps):
             stepper.step()
-            stepper.step_chunk(_zeros(self.contract.inputs, {self.contract.chunk_axis: 2}))
+            if self.contract.chunk_axis is not None:
+                stepper.step_chunk(_zeros(self.contract.inputs, {self.contract.chunk_axis: 2}))
 
     @cached_property
     def _chunk_session(self) -> ort.InferenceSession:

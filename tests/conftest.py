@@ -26,13 +26,14 @@ def missing(what: str) -> None:
 
 
 def start_jack(name: str) -> subprocess.Popen[bytes]:
-    """Start a server that keeps time without a sound card: synchronous, so that it loses nothing under load.
+    """Start a server that keeps time without a sound card: synchronous and patient with programs that the machine stops (-t), so that it
+    loses nothing under load.
 
     Stop it with SIGTERM: a killed server keeps one of the eight places that JACK has for servers.
     """
     os.environ["JACK_DEFAULT_SERVER"] = name
     server = subprocess.Popen(
-        ["jackd", "-S", "-r", "-n", name, "-d", "dummy", "-r", "48000", "-p", "64"],
+        ["jackd", "-S", "-t", "500", "-r", "-n", name, "-d", "dummy", "-r", "48000", "-p", "64"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

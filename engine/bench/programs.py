@@ -14,6 +14,8 @@ from engine.ports import list_ports
 
 SERVER = "JACK_DEFAULT_SERVER"
 RATE_HZ, PERIOD_FRAMES = 48_000, 64
+# A program that a busy machine stops for longer than ten times this misses what comes meanwhile; JACK's own choice is two periods, 3 ms.
+CLIENT_TIMEOUT_MS = 500
 PRIORITY = 10  # of the server and its clients' driver threads, in real time: JACK's own default
 PATIENCE_S = 20  # for a program to begin or to end
 POLL_S = 0.05
@@ -23,8 +25,8 @@ POLL_S = 0.05
 def jack_server() -> Iterator[None]:
     """The server that JACK_DEFAULT_SERVER names, or one of our own for the time of the block.
 
-    Ours runs on the dummy driver, without sound card, synchronously (-S), so that it loses nothing under load, and, where this process may
-    ask for that, with the real-time scheduling that musicians run JACK with. Raises PerfLiveError.
+    Ours runs on the dummy driver, without sound card, synchronously (-S) and patiently (-t), so that it loses nothing under load, and,
+    where this process may ask for that, with the real-time scheduling that musicians run JACK with. Raises PerfLiveError.
     """
     if SERVER in os.environ:
         list_ports("jack")
@@ -34,7 +36,8 @@ def jack_server() -> Iterator[None]:
         raise PerfLiveError("jackd is not installed, and perf-bench live plays through a JACK server; install jackd2 with apt")
     os.environ[SERVER] = f"perf-bench-{os.getpid()}"
     scheduling = ["-R", "-P", str(PRIORITY)] if may_schedule_in_real_time() else ["-r"]
-    options = ["-S", *scheduling, "-n", os.environ[SERVER], "-d", "dummy", "-r", str(RATE_HZ), "-p", str(PERIOD_FRAMES)]
+    ours = ["-S", "-t", str(CLIENT_TIMEOUT_MS), *scheduling, "-n", os.environ[SERVER]]
+    options = [*ours, "-d", "dummy", "-r", str(RATE_HZ), "-p", str(PERIOD_FRAMES)]
     server = subprocess.Popen(  # noqa: S603
         ["jackd", *options],  # noqa: S607
         stdin=subprocess.DEVNULL,
