@@ -41,7 +41,6 @@ from engine.performers.score_performer_decoding import OnsetDecoder
 from engine.performers.score_performer_score import read_score
 from engine.performers.score_stream import ScoreStream
 from models.dexter.streaming import DecodedNote
-from models.score_performer.sampling import Boldness
 
 LONG_PIECE_NOTES, CALLS, WARM_UP_CALLS = 20_000, 3000, 20
 CHANGE_EVERY_S = 2.0
@@ -174,7 +173,6 @@ def play(performer: ScorePerformerPerformer, seconds: float) -> dict[str, Any]:
 def _note_durations_ns(performer: ScorePerformerPerformer, notes: int, look: Callable[[int], None] = lambda note: None) -> np.ndarray:
     reading = read_score(performer.networks, made_up_piece(notes).score)
     decoder = OnsetDecoder(performer.networks, reading, lambda rows, expected: expected, 0)
-    decoder.boldness = Boldness()
     durations_ns = np.full(notes, -1, np.int64)  # filled, so that all of its memory is there from the beginning
     for note in range(notes):
         begun_ns = time.perf_counter_ns()

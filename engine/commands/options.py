@@ -14,7 +14,14 @@ from engine.controls import Control, parse_controller_map, parse_settings
 from engine.errors import UsageError
 from engine.loop import Engine
 from engine.performer import MOST_SEED, Performer, ScorePerformer
-from engine.performers.registry import DEFAULT_PERFORMER, DEFAULT_SCORE_PERFORMER, LOADERS, SCORE_PERFORMERS, load_performer
+from engine.performers.registry import (
+    DEFAULT_PERFORMER,
+    DEFAULT_SCORE_PERFORMER,
+    LOADERS,
+    SCORE_PERFORMERS,
+    STYLED_PERFORMER,
+    load_performer,
+)
 from engine.sinks import Sink
 from engine.sources import Source
 
@@ -94,8 +101,8 @@ class Setup:
     ) -> Performance:
         """Read a score and begin to perform it. Raises PerfLiveError, and UsageError where the performer plays no scores."""
         performer = self.score_performer()
+        self.check_style(style or StyleOptions(), bool(transfer or descriptors))
         if style:
-            style.check()
             return self._perform_in_style(path, "play" if repeats else "skip", ahead, style)
         from engine.piece import read_piece
         from engine.score_alignment import read_reference
@@ -106,15 +113,27 @@ class Setup:
         described = read_score_descriptors(descriptors, piece.score) if descriptors else None
         return Performance(piece, performer.perform(piece, self.seed, self.controls, ahead, reference, described))
 
+    def check_style(self, style: StyleOptions, as_dexter: bool) -> None:
+        """Raise UsageError when what is said of a score's style is not the performer's; ``as_dexter``: --transfer or --descriptors is."""
+        style.check()
+        if self.performer.name != STYLED_PERFORMER and style:
+            raise UsageError(f"the performer {self.performer.name!r} takes no styles and directions; choose --performer {STYLED_PERFORMER}")
+        if self.performer.name == STYLED_PERFORMER and as_dexter:
+            raise UsageError(f"--transfer and --descriptors are dexter's; {STYLED_PERFORMER} has --style-from and --direct for them")
+        if style:
+            from engine.performers.score_performer import ScorePerformerPerformer
+
+            assert isinstance(self.performer, ScorePerformerPerformer)  # noqa: S101 (by its name)
+            style.wishes(self.performer.space)
+
     def _perform_in_style(self, path: Path, repeats: "Repeats", ahead: bool, style: StyleOptions) -> Performance:
-        from engine.performers.score_performer import NAME, ScorePerformerPerformer
+        from engine.performers.score_performer import ScorePerformerPerformer
         from engine.piece import read_piece
         from engine.score_alignment import read_reference
         from engine.score_file import read_score
 
         performer = self.performer
-        if not isinstance(performer, ScorePerformerPerformer):
-            raise UsageError(f"the performer {performer.name!r} takes no styles and directions; choose --performer {NAME}")
+        assert isinstance(performer, ScorePerformerPerformer)  # noqa: S101 (check_style)
 
         def wishes(performer: ScorePerformerPerformer, score: "Score") -> "StyleWishes":
             reference = manner = None

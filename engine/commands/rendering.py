@@ -33,7 +33,6 @@ class ScoreOptions:
 
     def check(self, jobs: Sequence[Job]) -> None:
         """Raise UsageError when what is said cannot be of these jobs."""
-        self.style.check()
         if (self.transfer or self.descriptors or self.beside or self.style.style_from) and len(jobs) > 1:
             named = "--transfer, --descriptors, --style-from and --beside"
             raise UsageError(f"{named} are of one score, and there are {len(jobs)} inputs; give one")
@@ -43,7 +42,10 @@ class ScoreOptions:
     def check_performers(self, setups: Sequence[options.Setup]) -> None:
         """Raise UsageError when something is said and none of these performs scores."""
         said = self.transfer or self.descriptors or self.beside or self.timing or self.style or not self.repeats
-        if said and not any(isinstance(setup.performer, ScorePerformer) for setup in setups):
+        performing = [setup for setup in setups if isinstance(setup.performer, ScorePerformer)]
+        for setup in performing:
+            setup.check_style(self.style, bool(self.transfer or self.descriptors))
+        if said and not performing:
             named = "--no-repeats, --timing, --transfer, --descriptors, --beside and what is said of styles"
             raise UsageError(f"{named} are for scores; leave them out, or give --performer {' or '.join(SCORE_PERFORMERS)}")
 

@@ -5,15 +5,17 @@ notes that are known it is assumed that as much is to come as in a short piece.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from engine.midi_clock import Heard
 from engine.performers.dexter_beats import BAR_QUARTERS, Place, estimate_beat_ns, place_notes
+from engine.performers.dexter_controls import sampling_settings
+from engine.performers.dexter_supply import URGENT_EVALUATIONS
 from engine.score import MEASURE_DTYPE, SCORE_NOTE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE
 from models.dexter.descriptors import minor_lean
 from models.dexter.features import denormalise, note_features
@@ -42,7 +44,7 @@ class HeardNote(NamedTuple):
 class Progress(NamedTuple):
     """What goes from one hop to the next: the sampler's state, and the mean performance's average (8,) over ``notes`` of them."""
 
-    state: State | None  # None: nothing is to be held fixed, as what was decided last was not sampled
+    state: Any  # None: nothing is to be held fixed, as what was decided last was not sampled
     average: np.ndarray
     notes: int
 
@@ -59,7 +61,7 @@ class Request:
     first: int
     touch: bool
     tracks: tuple[int, ...]
-    settings: Settings
+    settings: Any  # of the sampler
     progress: Progress | None
 
 
@@ -73,27 +75,43 @@ class Answer(NamedTuple):
     evaluations: int
 
 
-class HopSampler:
+class Sampler(Protocol):
     """A stream's windows. ``answer`` is a function: the same request gives the same answer on any thread."""
+
+    def settings(self, controls: Mapping[str, float]) -> Any:
+        """Return what the controls say of sampling."""
+
+    def quicker(self, settings: Any) -> Any:
+        """Return the settings for when there is less time, the same ones if it makes no difference."""
+
+    def warm_up(self) -> None:
+        """Answer to a single note, so that the first window pays for no loading."""
+
+    def answer(self, request: Request, is_wanted: Callable[[], bool] = lambda: True) -> Answer:
+        """Return what the request asks for. Raises CancelledError, soon, when it is not wanted any more."""
+
+
+class HopSampler:
+    """DExter's."""
 
     def __init__(self, networks: Networks, scales: Scales, window: int, seed: int):
         self._networks, self._scales, self._window, self._seed = networks, scales, window, seed
 
+    def settings(self, controls: Mapping[str, float]) -> Settings:
+        return sampling_settings(controls)
+
+    def quicker(self, settings: Settings) -> Settings:
+        return replace(settings, evaluations=min(settings.evaluations, URGENT_EVALUATIONS))
+
     def warm_up(self) -> None:
-        """Answer to a single note, so that the first window pays for no loading."""
-        note = HeardNote(Heard(0, 0.0, math.nan, 0), 0, 60, 0, 0, 64, None)
-        self.answer(Request((note,), 0, 1, 0, False, (0,), Settings(), None))
+        self.answer(a_note(Settings()))
 
     def answer(self, request: Request, is_wanted: Callable[[], bool] = lambda: True) -> Answer:
-        """Return what the request asks for. Raises CancelledError, soon, when it is not wanted any more."""
-        places = _places(request)
-        order = _score_order(request, places)
-        ordered, ordered_places = [request.notes[index] for index in order], [places[index] for index in order]
-        notes = _score_notes(request, ordered, ordered_places)
-        columns = _score_columns(request, notes, ordered, ordered_places)
+        known = know(request)
+        columns = known.columns
         passage = Passage(
             note_features(columns, columns[0, 0], TO_COME_QUARTERS),
-            minor_lean(notes),
+            minor_lean(known.table),
             first_note=request.first - request.past,
             average=request.progress.average if request.progress else None,
         )
@@ -102,12 +120,47 @@ class HopSampler:
         window, after = sampler.next(state, request.settings, request.deciding)
         decided = slice(request.past, request.past + request.deciding)
         return Answer(
-            order[decided] - request.past,
+            known.order[decided] - request.past,
             denormalise(window.columns, columns[decided]),
-            ordered_places[decided],
+            known.places[decided],
             _progress(request, sampler, after),
             window.evaluations,
         )
+
+
+class Known(NamedTuple):
+    """The notes of a request as a score: ``order`` (n,) of its rows among the request's notes, ``places`` and ``velocities`` by row;
+    ``table`` (SCORE_NOTE_DTYPE), ``measures`` and ``time_signatures`` of engine.score, ``columns`` (n, 37).
+    """
+
+    order: np.ndarray
+    places: list[Place]
+    velocities: np.ndarray
+    table: np.ndarray
+    measures: np.ndarray
+    time_signatures: np.ndarray
+    columns: np.ndarray
+
+
+def know(request: Request) -> Known:
+    places = _places(request)
+    order = _score_order(request, places)
+    ordered, ordered_places = [request.notes[index] for index in order], [places[index] for index in order]
+    table = _score_notes(request, ordered, ordered_places)
+    first, last = (int(end // BAR_QUARTERS) for end in (table["onset_quarter"].min(), table["onset_quarter"].max()))
+    measures = np.array([(BAR_QUARTERS * bar, BAR_QUARTERS, bar + 1) for bar in range(first, last + 1)], MEASURE_DTYPE)
+    time_signatures = np.array([(0, BAR_QUARTERS, 4)], TIME_SIGNATURE_DTYPE)
+    tempos = sorted({place.quarter: (place.quarter, 60e9 / place.beat_ns) for place in ordered_places}.values())
+    columns = encode_score(table, measures, time_signatures, np.array(tempos, TEMPO_DTYPE), markings=None)
+    velocities = np.array([note.velocity for note in ordered])
+    columns[:, VELOCITY_KNOWN] = request.touch
+    columns[:, VELOCITY] = request.touch * velocities / 127
+    return Known(order, ordered_places, velocities, table, measures, time_signatures, columns)
+
+
+def a_note(settings: Any) -> Request:
+    """Return a request for a single note."""
+    return Request((HeardNote(Heard(0, 0.0, math.nan, 0), 0, 60, 0, 0, 64, None),), 0, 1, 0, False, (0,), settings, None)
 
 
 class _Wanted:
@@ -171,22 +224,6 @@ def _score_notes(request: Request, notes: list[HeardNote], places: list[Place]) 
     return table
 
 
-def _score_columns(request: Request, table: np.ndarray, notes: list[HeardNote], places: list[Place]) -> np.ndarray:
-    first, last = (int(end // BAR_QUARTERS) for end in (table["onset_quarter"].min(), table["onset_quarter"].max()))
-    measures = [(BAR_QUARTERS * bar, BAR_QUARTERS, bar + 1) for bar in range(first, last + 1)]
-    tempos = sorted({place.quarter: (place.quarter, 60e9 / place.beat_ns) for place in places}.values())
-    columns = encode_score(
-        table,
-        np.array(measures, MEASURE_DTYPE),
-        np.array([(0, BAR_QUARTERS, 4)], TIME_SIGNATURE_DTYPE),
-        np.array(tempos, TEMPO_DTYPE),
-        markings=None,
-    )
-    columns[:, VELOCITY_KNOWN] = request.touch
-    columns[:, VELOCITY] = [request.touch * note.velocity / 127 for note in notes]
-    return columns
-
-
 def _part(note: HeardNote, tracks: tuple[int, ...]) -> int:
     """Return the hand, which the network makes much of: a track each, or from one track the right down to middle C."""
     return tracks.index(note.track) if len(tracks) > 1 else int(note.pitch < MIDDLE_C)
@@ -208,7 +245,7 @@ class Hops(Protocol):
 class HopsAtOnce:
     """For files and tests: computes when it is asked for the answer, so that there always is one."""
 
-    def __init__(self, sampler: HopSampler):
+    def __init__(self, sampler: Sampler):
         self._sampler = sampler
 
     def begin(self, request: Request) -> None:
@@ -224,7 +261,7 @@ class HopsAtOnce:
 class HopsAhead:
     """For what cannot wait: computes in a thread; ONNX Runtime lets go of Python's lock meanwhile."""
 
-    def __init__(self, sampler: HopSampler):
+    def __init__(self, sampler: Sampler):
         self._sampler = sampler
         self._executor = ThreadPoolExecutor(1, "windows")
         self._wanted: Request | None = None

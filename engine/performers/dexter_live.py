@@ -12,12 +12,13 @@ are as played if there was none; what comes too late for them serves the others;
 import copy
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice, takewhile
 from typing import Any
 
 import numpy as np
 
+from engine.controls import Control
 from engine.events import (
     CONTROL_CHANGE,
     PITCH_BEND,
@@ -32,11 +33,11 @@ from engine.events import (
 from engine.ledger import MOST_OVERLAPS
 from engine.midi_clock import Heard, MidiClock
 from engine.performers.dexter_beats import DEFAULT_BEAT_NS, Place, place_notes
-from engine.performers.dexter_controls import CONTROLS, Expression, sampling_settings
-from engine.performers.dexter_hop import Answer, HeardNote, Hops, HopsAhead, HopSampler, HopsAtOnce, Progress, Request
+from engine.performers.dexter_controls import CONTROLS, Expression
+from engine.performers.dexter_hop import Answer, HeardNote, Hops, HopsAhead, HopSampler, HopsAtOnce, Progress, Request, Sampler
 from engine.performers.dexter_outgoing import Outgoing
 from engine.performers.dexter_rubato import Rubato
-from engine.performers.dexter_supply import URGENT_EVALUATIONS, Counts
+from engine.performers.dexter_supply import Counts
 from models.dexter.representation import ARTICULATION, VELOCITY
 from models.dexter.windows import OVERLAP_SHARE, Networks, Scales
 
@@ -102,17 +103,18 @@ class DexterLookaheadPerformer:
         self._networks, self._scales, self._window = networks, scales, window
         self.latency_ns = round(lookahead_s * 1e9)
 
-    def create_stream(self, seed: int, controls: Mapping[str, float]) -> "DexterLookaheadStream":
+    def create_stream(self, seed: int, controls: Mapping[str, float]) -> "LookaheadStream":
         sampler = HopSampler(self._networks, self._scales, self._window, seed)
-        return DexterLookaheadStream(sampler, self._window, self.latency_ns, controls)
+        return LookaheadStream(sampler, self._window, self.latency_ns, CONTROLS, controls)
 
 
-class DexterLookaheadStream:
+class LookaheadStream:
     """Follows the protocols ``PerformerStream`` and ``WindowedStream`` of ``engine.performer``."""
 
-    def __init__(self, sampler: HopSampler, window: int, latency_ns: int, controls: Mapping[str, float]):
+    def __init__(self, sampler: Sampler, window: int, latency_ns: int, known: tuple[Control, ...], controls: Mapping[str, float]):
+        """``known``: all controls; of ``controls`` the values that are given."""
         self.counts = Counts()
-        self._sampler = sampler
+        self._sampler, self._known = sampler, known
         self._hops: Hops = HopsAtOnce(sampler)
         self._past_notes = round(window * OVERLAP_SHARE)
         self._most_known = window - self._past_notes
@@ -122,7 +124,7 @@ class DexterLookaheadStream:
         self._begin(controls)
 
     def _begin(self, controls: Mapping[str, float]) -> None:
-        self._expression = Expression(controls)
+        self._expression = Expression(controls, self._known)
         self._state = LiveState(MidiClock(), Rubato(self._bound_ns / 1e9), deque(maxlen=self._past_notes))
 
     def work_ahead(self) -> None:
@@ -242,9 +244,9 @@ class DexterLookaheadStream:
         deciding = sum(note.event.time_ns <= until_ns for note in known)
         if len(known) < len(state.undecided):
             deciding = min(deciding, room * 2 // 3)  # the window is full, and what is decided must hear what follows
-        settings = sampling_settings(self._expression.controls)
-        if state.hurried and settings.evaluations > URGENT_EVALUATIONS:
-            settings = replace(settings, evaluations=URGENT_EVALUATIONS)
+        settings = self._sampler.settings(self._expression.controls)
+        if state.hurried and (quicker := self._sampler.quicker(settings)) != settings:
+            settings = quicker
             self.counts.reduced += 1
         notes = tuple(self._heard(note) for note in (*state.decided, *known))
         touch = state.touch == VARYING

@@ -5,6 +5,7 @@ Sources: models/score_performer. Offline and live alike a performance is a ``Sco
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from engine.performer import PerformerStream
 from engine.performers.score_performer_controls import CONTROLS
 from engine.performers.score_performer_decoding import OnsetDecoder
 from engine.performers.score_performer_directions import Places
+from engine.performers.score_performer_hop import ScorePerformerLookaheadPerformer
 from engine.performers.score_performer_interpretation import ScorePerformerInterpretation
 from engine.performers.score_performer_networks import Networks, open_networks
 from engine.performers.score_performer_reference import manner, performed_styles
@@ -32,14 +34,19 @@ STYLE_SPACE_FILE = "score_performer_styles.npz"
 Wishes = Callable[["ScorePerformerPerformer", Score], StyleWishes]
 
 
-def load_performer(model: Path | None, lookahead_s: float | None) -> "ScorePerformerPerformer":
-    """Return the performer; ``model`` is a folder of its graphs, in place of those that ship. Raises PerfLiveError, UsageError."""
-    if lookahead_s:
-        raise UsageError("--lookahead: the performer 'score-performer' plays scores; leave --lookahead out, or choose --performer dexter")
+@overload
+def load_performer(model: Path | None, lookahead_s: None) -> "ScorePerformerPerformer": ...
+@overload
+def load_performer(model: Path | None, lookahead_s: float | None) -> "ScorePerformerPerformer | ScorePerformerLookaheadPerformer": ...
+def load_performer(model: Path | None, lookahead_s: float | None) -> "ScorePerformerPerformer | ScorePerformerLookaheadPerformer":
+    """Return the performer, of scores or, with look-ahead, of live notes; ``model`` is a folder of its graphs, in place of those that ship.
+    Raises PerfLiveError, UsageError.
+    """
     networks = open_networks(model)
     space_file = model / STYLE_SPACE_FILE if model else pretrained(STYLE_SPACE_FILE)
     space = open_style_space(space_file, networks.latents) if space_file.exists() else _plain_space(networks.latents)
-    return ScorePerformerPerformer(networks, space)
+    performer = ScorePerformerPerformer(networks, space)
+    return ScorePerformerLookaheadPerformer(networks, space, performer.controls, lookahead_s) if lookahead_s else performer
 
 
 def _plain_space(latents: tuple[int, ...]) -> StyleSpace:
@@ -59,7 +66,7 @@ class ScorePerformerPerformer:
         self.controls = CONTROLS + knob_controls(space)
 
     def create_stream(self, seed: int, controls: Mapping[str, float]) -> PerformerStream:
-        raise UsageError(f"the performer {NAME!r} must know what follows: give a score with --score FILE")
+        raise UsageError(f"the performer {NAME!r} must know what follows: give a score with --score FILE, or --lookahead 2 for live notes")
 
     def perform(
         self,
@@ -71,9 +78,10 @@ class ScorePerformerPerformer:
         descriptors: np.ndarray | None = None,
         wishes: Wishes | None = None,
     ) -> ScoreStream:
-        """Return a performance of ``piece``, yet to be started. ``wishes``: what is asked of its style; none is asked for by default."""
-        if reference is not None or descriptors is not None:
-            raise UsageError(f"--transfer and --descriptors are DExter's; the performer {NAME!r} has --style-from and --direct for them")
+        """Return a performance of ``piece``, yet to be started. ``wishes``: what is asked of its style; none is asked for by default.
+
+        The other two are DExter's ways to ask, and are not heard.
+        """
         reading = read_score(self.networks, piece.score)
         plan = plan_style(wishes(self, reading.score) if wishes else StyleWishes(), Places(reading.score), self.space)
         decoder = OnsetDecoder(self.networks, reading, plan.styles, seed)

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,33 @@ OF_AN_ONSET = (*OF_A_NOTE, *PEDAL_FIELDS)  # chosen for its first note; the temp
 CENTRAL = 0.0  # the temperature that plays what performers have in common
 
 
+class NoteDecoder:
+    """The decoder of one performance, which remembers the notes before. ``boldness`` may be changed between two notes."""
+
+    def __init__(self, networks: Networks, seed: int):
+        self.boldness = Boldness()
+        self.stepper = networks.create_stepper()
+        self._race = Race(seed)
+
+    def decode(
+        self, previous: np.ndarray, written: np.ndarray, context: np.ndarray, style: np.ndarray, note: int, fields: tuple[int, ...]
+    ) -> np.ndarray:
+        """Return a note's tokens (16,) with ``fields`` chosen: ``written`` are the score's, ``previous`` those of the note before as it
+        was played, ``note`` its number in the piece.
+        """
+        inputs = self.stepper.inputs
+        inputs["previous"][0], inputs["current"][0] = previous, written
+        inputs["context"][0], inputs["style"][0] = context, style
+        outputs = self.stepper.step()
+        logits = [outputs[name][0] for name in LOGITS]
+        chosen = written.copy()
+        if self.boldness.temperature == CENTRAL:
+            chosen[list(fields)] = central_fields(logits, fields)
+        else:
+            chosen[list(fields)] = choose_fields(logits, self._race, note, self.boldness, fields)
+        return chosen
+
+
 @dataclass
 class _Place:
     """All that changes, but for the decoder's memory. ``rows``: the notes of the onset; ``played``: the tokens of those decoded."""
@@ -41,12 +68,12 @@ class _Place:
 
 
 class OnsetDecoder:
-    """One performance of a score. ``styles`` and ``boldness`` may be changed between two notes."""
+    """One performance of a score. ``styles`` may be changed between two notes."""
 
     def __init__(self, networks: Networks, reading: ScoreReading, styles: Styles, seed: int):
-        self.styles, self.boldness = styles, Boldness()
-        self._stepper = networks.create_stepper()
-        self._race = Race(seed)
+        self.styles = styles
+        self.notes = NoteDecoder(networks, seed)
+        self._stepper = self.notes.stepper
         self._tokens, self._context, self._expected = reading.tokens, reading.context, reading.expected
         notes, onsets = reading.score.notes, reading.segments[:, ONSET_LEVEL]
         self._places: list[tuple[int, float, bool]] = list(
@@ -88,17 +115,13 @@ class OnsetDecoder:
 
     def work(self) -> None:
         """Decode a note of the onset, of which one must be left."""
-        place, inputs = self._place, self._stepper.inputs
+        place = self._place
         done = len(place.played)
         note = place.rows.start + done
         if done == 0:
             self._style = self._of_the_onset()
-        inputs["previous"][0], inputs["current"][0] = place.previous, self._tokens[note]
-        inputs["context"][0], inputs["style"][0] = self._context[note], self._style[done]
-        outputs = self._stepper.step()
         fields = OF_A_NOTE if done else OF_AN_ONSET if place.continuation.begun else PERFORMED_FIELDS
-        chosen = self._tokens[note].copy()
-        chosen[list(fields)] = self._choose([outputs[name][0] for name in LOGITS], note, fields)
+        chosen = self.notes.decode(place.previous, self._tokens[note], self._context[note], self._style[done], note, fields)
         place.previous = place.continuation.take(*self._places[note], chosen)
         place.played.append(place.previous)
 
@@ -132,11 +155,6 @@ class OnsetDecoder:
         rows = self._place.rows
         return self.styles(rows, self._expected[rows])
 
-    def _choose(self, logits: list[np.ndarray], note: int, fields: tuple[int, ...]) -> np.ndarray:
-        if self.boldness.temperature == CENTRAL:
-            return central_fields(logits, fields)
-        return choose_fields(logits, self._race, note, self.boldness, fields)
-
 
 @dataclass(frozen=True)
 class _Before:
@@ -149,7 +167,7 @@ class _Before:
 def decode_piece(networks: Networks, reading: ScoreReading, styles: Styles, seed: int, temperature: float, top_p: float) -> np.ndarray:
     """Return the tokens (N, 16) of a performance of a whole score."""
     decoder = OnsetDecoder(networks, reading, styles, seed)
-    decoder.boldness = replace(decoder.boldness, temperature=temperature, top_p=top_p)
+    decoder.notes.boldness = Boldness(temperature, top_p)
     played = []
     while decoder.rows.start < len(reading.tokens):
         while not decoder.complete:

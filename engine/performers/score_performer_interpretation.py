@@ -176,7 +176,7 @@ class ScorePerformerInterpretation:
 
     def _follow_controls(self) -> None:
         self._decoder.styles = self._plan.styles
-        self._decoder.boldness = Boldness(self.value("temperature"), self.value("top_p"))
+        self._decoder.notes.boldness = Boldness(self.value("temperature"), self.value("top_p"))
 
     def _work(self) -> None:
         """Decode a note of the next onset; find out how it would be heard when it is complete."""

@@ -74,7 +74,8 @@ class Continuation:
 
     def __init__(self) -> None:
         self._expected: ExpectedOnsets | None = None
-        self._onset, self._quarter, self._onsets = -1, 0.0, 0
+        self.onset = -1  # the index of the one under way
+        self._quarter, self._onsets = 0.0, 0
         self._first: np.ndarray | None = None  # tokens of the onset's first note
         self.times: list[tuple[float, bool]] = []
 
@@ -95,9 +96,9 @@ class Continuation:
         ``note`` are its tokens with the chosen fields, ``onset`` the index of the onset that it belongs to, at ``quarter``.
         """
         note = note.copy()
-        if onset != self._onset:
+        if onset != self.onset:
             self._pass_onset()
-            self._onset, self._quarter = onset, quarter
+            self.onset, self._quarter = onset, quarter
         if self._expected is None:
             self._expected = ExpectedOnsets(quarter, 0.0, float(to_values(TEMPO, note[TEMPO])))
         tempo = self._expected.local_tempo.tempo

@@ -102,7 +102,7 @@ def test_descriptors_of_a_performer(asap, models, tmp_path, capsys):
 
 def test_an_unknown_performer_is_a_wrong_call(asap, tmp_path, capsys):
     assert call(["expressiveness", "--performer", "liszt"], asap, tmp_path) == 2
-    assert capsys.readouterr().err == "perf-eval: --performer 'liszt': allowed: dexter\n"
+    assert capsys.readouterr().err == "perf-eval: --performer 'liszt': allowed: dexter, score-performer\n"
 
 
 def test_a_rendering_is_the_same_for_the_same_seed(asap, models, tmp_path):

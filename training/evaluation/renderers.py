@@ -14,9 +14,9 @@ Renderer = Callable[[Score, int | None, Mapping[str, float]], Performed]
 
 def load_renderer(performer: str, model: Path | None) -> Renderer:
     """Return the renderer of a performer's ``model``, None for the one that ships. Raises UsageError for an unknown performer."""
-    if performer != "dexter":
-        raise UsageError(f"--performer {performer!r}: allowed: dexter")
-    return _dexter(model)
+    if performer not in RENDERERS:
+        raise UsageError(f"--performer {performer!r}: allowed: {', '.join(RENDERERS)}")
+    return RENDERERS[performer](model)
 
 
 def _dexter(model: Path | None) -> Renderer:
@@ -36,3 +36,27 @@ def _dexter(model: Path | None) -> Renderer:
         return decode_performance(score.notes, denormalise(performed, columns))
 
     return render
+
+
+def _score_performer(model: Path | None) -> Renderer:
+    from engine.performers.score_performer import load_performer
+    from engine.performers.score_performer_decoding import decode_piece
+    from engine.performers.score_performer_directions import Places
+    from engine.performers.score_performer_score import read_score
+    from engine.performers.score_performer_style import StyleWishes, plan_style
+    from models.score_performer.representation import decode_performance
+
+    performer = load_performer(model, None)
+
+    def render(score: Score, seed: int | None, controls: Mapping[str, float]) -> Performed:
+        values = with_defaults(performer.controls, {"temperature": 0.0 if seed is None else 1.0} | dict(controls))
+        reading = read_score(performer.networks, score)
+        knobs = {name: values[name] for name in performer.space.knobs}
+        plan = plan_style(StyleWishes(), Places(reading.score), performer.space, knobs)
+        tokens = decode_piece(performer.networks, reading, plan.styles, seed or 0, values["temperature"], values["top_p"])
+        return decode_performance(reading.score.notes, reading.segments, tokens)
+
+    return render
+
+
+RENDERERS = {"dexter": _dexter, "score-performer": _score_performer}
