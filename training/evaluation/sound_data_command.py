@@ -7,6 +7,7 @@ import typer
 
 from training.datasets.asap import Split
 from training.datasets.rendered_audio import RenderingSettings, build_rendered
+from training.performance_net_keys import build_keys
 
 SPLITS: tuple[Split, ...] = ("train", "validation")
 
@@ -21,7 +22,7 @@ def sound_data(
     seed: Annotated[int, typer.Option("--seed", min=0, help="of what is chosen")] = 0,
     soundfont: Annotated[Path | None, typer.Option("--soundfont", help="whose first program is the piano [default: the system's]")] = None,
 ) -> None:
-    """Render excerpts of performances with FluidSynth, validation pieces apart. What is there already is kept."""
+    """Render excerpts of performances with FluidSynth, validation pieces apart, and listen to every key. What is there already is kept."""
     settings = {
         "validation": RenderingSettings("validation", seconds, 1, None, 0, seed),
         "train": RenderingSettings("train", seconds, takes_a_piece, pieces, studies, seed),
@@ -29,3 +30,4 @@ def sound_data(
     for split, wanted in settings.items():
         takes = build_rendered(data, out / split, wanted, soundfont)
         print(f"{split}: {takes} takes of {seconds:g} s in {out / split}", flush=True)
+    print(f"the keys' spectra: {build_keys(out, soundfont)}", flush=True)

@@ -1,0 +1,60 @@
+"""The PerformanceNet that plays, small and with random weights, through export and verification; and the paper's, which cannot."""
+
+import pytest
+import torch
+
+from engine.errors import UsageError
+from engine.sound.neural import render_events
+from engine.sound.neural_stream import open_model
+from export import verify
+from export.command import export_verified
+from export.performance_net import build_specs
+from models.performance_net.key_spectra import LOOK_AHEAD
+from models.performance_net.representation import CHANNELS, NOTE_BEGIN, SoundEvent
+
+CONFIG = {
+    "task": "performance-net",
+    "network": {"kind": "streaming", "width": 8, "on_off_width": 4, "dilations": [1, 3], "bands": [64]},
+    "windows": 1,
+    "frames": 80,
+    "coarse_weight": 0.5,
+    "steps": 1,
+    "learning_rate": 0.1,
+    "warm_up_steps": 1,
+    "weight_decay": 0.0,
+    "seed": 0,
+}
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    path = tmp_path_factory.mktemp("export") / "model.onnx"
+    with pytest.MonkeyPatch.context() as patch:  # a product with every key's every spectrum is much for a test
+        patch.setattr(verify, "STEPS", 101)
+        patch.setattr(verify, "SINGLE_STEPS", 5)
+        patch.setattr(verify, "CHUNK_SIZES", (1, 2, 3, 7, 31))
+        torch.manual_seed(0)
+        (spec,) = build_specs(CONFIG, None).values()
+        torch.nn.init.normal_(spec.module.network.output.weight, std=0.1)
+        spec.module.power_log += 8
+        return path, export_verified(spec, path, "float32")
+
+
+def test_the_graph_verifies(exported):
+    path, (line,) = exported
+    assert line.startswith("float32 against PyTorch, 101 steps")
+    contract = open_model(path).contract
+    assert contract.look_ahead_steps == LOOK_AHEAD and contract.licence == "CC BY-NC-SA 4.0" and "FluidR3" in contract.training_data
+    assert contract.graph_inputs()[0].shape == (CHANNELS, "frames") and contract.state[0].name == "roll_history"
+    assert path.stat().st_size < 9_000_000  # half precision
+
+
+def test_it_sounds(exported):
+    sound = render_events([SoundEvent(0.2, NOTE_BEGIN, 60, 100)], 0.4, exported[0])
+    assert not sound[: int(0.1 * 44100)].any() and abs(sound[int(0.25 * 44100) :]).max() > 1e-4
+
+
+def test_the_papers_network_cannot_play():
+    paper = {"kind": "paper", "encoder": [4] * 5, "on_off_encoder": [4] * 3, "decoder": [4] * 4, "bands": [2]}
+    with pytest.raises(UsageError, match="of kind 'paper' cannot play in real time; give one of kind 'streaming'"):
+        build_specs(CONFIG | {"network": paper}, None)

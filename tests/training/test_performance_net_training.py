@@ -1,0 +1,149 @@
+"""Training of PerformanceNet: windows, losses, the keys that it begins with, and a run that is taken up again."""
+
+import csv
+
+import numpy as np
+import pytest
+import torch
+
+from engine.errors import PerfLiveError
+from engine.sound.fluidsynth import FluidSynthesizer
+from models.performance_net.key_spectra import AGES, LOOK_AHEAD, ROLL_HISTORY, KeySpectra
+from models.performance_net.representation import (
+    BINS,
+    FRAME_RATE,
+    KEYS,
+    LOWEST_KEY,
+    NOTE_BEGIN,
+    NOTE_END,
+    SAMPLE_RATE,
+    SoundEvent,
+    frame_count,
+    log_power,
+    paper_roll,
+    roll_of,
+)
+from training.datasets.performances import NOTE_DTYPE, PEDAL_DTYPE
+from training.datasets.rendered_audio import render_sound
+from training.datasets.sound_takes import SoundTake, save_take, to_integers
+from training.performance_net import CONFIG, cut, load_task, spectrum_distance, spectrum_loss, train
+from training.performance_net_keys import KEYS_FILE, measure_key
+
+# Lightning's own: advice on workers and on resuming inside an endless pass, and a deprecation between its parts
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:lightning", "ignore::FutureWarning:lightning", "ignore::DeprecationWarning")
+
+STREAMING = {"kind": "streaming", "width": 8, "on_off_width": 4, "dilations": (1,), "bands": (64,)}
+PAPER = {"kind": "paper", "encoder": (4, 8, 8, 8, 16), "on_off_encoder": (4, 8, 8), "decoder": (16, 16, 8, 8), "bands": (2,)}
+
+
+def config(network=STREAMING, **changes):
+    settings = {"task": "performance-net", "network": network, "windows": 1, "frames": 80, "coarse_weight": 0.5, "steps": 2}
+    settings |= {"learning_rate": 0.01, "warm_up_steps": 1, "weight_decay": 0.0, "validate_every_steps": 1, "seed": 0}
+    return CONFIG.model_validate(settings | changes)
+
+
+def a_take(name="one", seconds=1.0):
+    """A few notes over noise."""
+    random = np.random.default_rng(len(name))
+    notes = np.zeros(3, NOTE_DTYPE)
+    notes["onset_sec"], notes["duration_sec"] = (0.1, 0.4, 0.6), 0.2
+    notes["pitch"], notes["velocity"] = (60, 64, 67), 80
+    audio = to_integers(random.normal(0, 0.1, int(seconds * SAMPLE_RATE)))
+    return SoundTake(name, name, audio, notes, np.zeros(0, PEDAL_DTYPE))
+
+
+def some_keys(folder):
+    power = np.full((KEYS, AGES, BINS), 50.0, np.float32)
+    np.savez(folder / KEYS_FILE, power=power, release=np.full(KEYS, 0.2, np.float32))
+
+
+@pytest.mark.parametrize("network", [STREAMING, PAPER], ids=["streaming", "paper"])
+def test_a_window_is_a_piece_of_the_take(network):
+    take, random = a_take(), np.random.default_rng(0)
+    frames = frame_count(len(take.audio))
+    paper = network is PAPER
+    whole_roll = paper_roll(take.notes, frames) if paper else roll_of(take.events, frames)
+    whole = log_power(take.sound, 1.0 if paper else 1000.0)
+    for _ in range(20):
+        window = cut(take, config(network), random)
+        firsts = [first for first in range(frames - 79) if np.allclose(whole[:, first : first + 80], window["spectrum"], atol=1e-3)]
+        assert len(firsts) == 1
+        np.testing.assert_allclose(window["roll"], whole_roll[:, firsts[0] : firsts[0] + 80], atol=1e-5)
+
+
+def test_a_take_that_is_shorter_than_a_window_is_filled_with_silence():
+    window = cut(a_take(seconds=0.2), config(), np.random.default_rng(0))
+    assert window["spectrum"].shape == (BINS, 80) and not window["spectrum"][:, 40:].any() and window["spectrum"][:, 10].all()
+
+
+def test_the_loss_is_none_for_the_truth_and_hears_levels_at_every_resolution():
+    target = torch.rand(2, BINS, 32) * 8
+    assert spectrum_loss(target, target, 0.5) == 0
+    torch.testing.assert_close(spectrum_distance(target + 0.2, target), torch.tensor(0.1 + np.exp(0.1) - 1), check_dtype=False)
+    louder, rough = target + 0.5, target + 0.5 * torch.randn_like(target).sign()
+    fine = [spectrum_distance(each, target) for each in (louder, rough)]
+    coarse = [spectrum_loss(each, target, 1.0) - distance for each, distance in zip((louder, rough), fine, strict=True)]
+    assert coarse[0] > 2 * coarse[1]
+
+
+def curve(folder):
+    with (folder / "metrics.csv").open(encoding="utf-8") as file:
+        return [row for row in csv.DictReader(file) if row["validation_loss"]]
+
+
+@pytest.fixture
+def data(tmp_path):
+    for split in ("train", "validation"):
+        (tmp_path / split).mkdir()
+        for name in ("one", "three"):
+            save_take(tmp_path / split / f"{name}.npz", a_take(name))
+    some_keys(tmp_path)
+    return tmp_path
+
+
+def test_a_run_leaves_checkpoints_and_is_taken_up_again(data, capsys):
+    run_folder = data / "run"
+    train(config(), data, run_folder, resume=True)
+    rows = curve(run_folder / "curve_from_000000")
+    assert len(rows) == 2 and rows[0]["validation_keys_alone_distance"] == rows[1]["validation_keys_alone_distance"]
+    assert rows[0]["validation_distance"] != rows[1]["validation_distance"]
+    assert "keys_alone_error" in capsys.readouterr().out
+    train(config(steps=3), data, run_folder, resume=True)
+    assert len(curve(run_folder / "curve_from_000002")) == 1
+    task = load_task(run_folder / "last.ckpt")
+    keys = task.network.key_spectra
+    assert task.config.steps == 3 and not task.training
+    torch.testing.assert_close(keys.power_log.exp(), torch.full((KEYS, AGES, BINS), 50.0), rtol=1e-4, atol=0)
+    assert task.network.output.weight.any()
+
+
+def test_the_papers_network_is_trained_alike(data):
+    train(config(PAPER, steps=1), data, data / "run", resume=False)
+    assert load_task(data / "run" / "last.ckpt").predict(torch.rand(1, 256, 50)).shape == (1, BINS, 50)
+
+
+def test_a_run_without_keys_says_how_to_make_them(data):
+    (data / KEYS_FILE).unlink()
+    with pytest.raises(PerfLiveError, match="the keys' spectra cannot be read .*; make them with perf-eval sound-data"):
+        train(config(), data, data / "run", resume=False)
+
+
+@pytest.mark.sound
+def test_the_keys_of_an_instrument_are_its_single_notes():
+    key, held_s = 40, 1.0
+    synthesizer = FluidSynthesizer(None, SAMPLE_RATE, reverb=0)
+    power, release = measure_key(key, synthesizer)
+    keys = KeySpectra()
+    with torch.no_grad():
+        keys.power_log[key] = torch.from_numpy(power).clamp(min=1e-6).log()
+        keys.release_log[key] = np.log(release)
+    begin_s = 20 / float(FRAME_RATE)
+    events = [SoundEvent(begin_s, NOTE_BEGIN, LOWEST_KEY + key, 60), SoundEvent(begin_s + held_s, NOTE_END, LOWEST_KEY + key, 0)]
+    synthesizer.reset()
+    truth = log_power(render_sound(events, 1.6, synthesizer))
+    synthesizer.close()
+    roll = np.pad(roll_of(events, truth.shape[1]), ((0, 0), (ROLL_HISTORY, 0)))[None]
+    with torch.no_grad():
+        found = torch.log1p(keys(torch.from_numpy(roll), torch.zeros(1, KEYS, AGES))[0])[0, :, LOOK_AHEAD:].numpy()
+    loud = truth[:, : found.shape[1]] > 4
+    assert loud.sum() > 1000 and np.abs(found - truth[:, : found.shape[1]])[loud].mean() < 0.25
