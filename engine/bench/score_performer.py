@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -84,9 +85,9 @@ class ScorePerformerReport:
     late: int  # events more than 10 ms
 
 
-def measure(seconds: float, on_stage: Callable[[str], None] = lambda stage: None) -> ScorePerformerReport:
+def measure(model: Path | None, seconds: float, on_stage: Callable[[str], None] = lambda stage: None) -> ScorePerformerReport:
     """Run everything; ``seconds`` of it playing in real time. Raises PerfLiveError when the models cannot be used."""
-    machine, performer = describe_machine(), load_performer(None, None)
+    machine, performer = describe_machine(), load_performer(model, None)
     decoder = performer.networks.decoder
     with one_core() as alone:
         on_stage("one note")
@@ -146,7 +147,8 @@ def time_score(performer: ScorePerformerPerformer, notes: int) -> tuple[float, f
 
 def play(performer: ScorePerformerPerformer, seconds: float) -> dict[str, Any]:
     """Play for a while on the real clock, with a change every two seconds; return that part of the report."""
-    clock, heard, ahead_ns = MonotonicClock(), Heard(), []
+    clock, heard = MonotonicClock(), Heard()
+    ahead_ns: list[float] = []
     begun_ns = time.monotonic_ns()
     stream = performer.perform(made_up_piece(NOTES), 0, {}, ahead=True)
     decide = stream.interpretation.decide

@@ -71,13 +71,15 @@ def dexter(
 
 @app.command("score-performer")
 def score_performer(
-    seconds: Annotated[float, typer.Option(min=4, help="How long to play in real time.")] = 60, as_json: JsonOption = False
+    seconds: Annotated[float, typer.Option(min=4, help="How long to play in real time.")] = 60,
+    model: Annotated[Path | None, typer.Option(metavar="FOLDER", help="[default: the one that ships]")] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """The cost of a note of ScorePerformer, over a long piece too, beside eager PyTorch, and how soon a control is heard."""
     from engine.bench.score_performer import measure
     from engine.bench.tables import print_score_performer
 
-    _print(measure(seconds, on_stage=_say), print_score_performer, as_json)
+    _print(measure(model, seconds, on_stage=_say), print_score_performer, as_json)
 
 
 @app.command("performance-rnn")

@@ -31,6 +31,13 @@ class DexterInterpretation:
         self.supply = supply
         self._notes, self._arpeggios = piece.score.notes, piece.score.markings["arpeggio"]
         self._score_columns, self._written = score_columns, written
+        self._expression = Expression({})
+        self._forget()
+
+    def _forget(self) -> None:
+        self._first = 0
+        self._rows = np.zeros((0, len(PERFORMANCE_COLUMNS)))  # that are to be decoded next
+        self._decoder: PerformanceDecoder | None = None
 
     def reset(self, controls: Mapping[str, float]) -> None:
         self._expression = Expression(controls)
@@ -110,11 +117,6 @@ class DexterInterpretation:
 
     def _settings(self) -> Any:
         return sampling_settings(self._expression.controls)
-
-    def _forget(self) -> None:
-        self._first = 0
-        self._rows = np.zeros((0, len(PERFORMANCE_COLUMNS)))  # that are to be decoded next
-        self._decoder: PerformanceDecoder | None = None
 
     def _fill(self, count: int) -> bool:
         """Have the columns of ``count`` more notes, if they are ready."""

@@ -117,7 +117,7 @@ class OnsetDecoder:
         """Decode a note of the onset, of which one must be left."""
         place = self._place
         done = len(place.played)
-        note = place.rows.start + done
+        note: int = place.rows.start + done
         if done == 0:
             self._style = self._of_the_onset()
         fields = OF_A_NOTE if done else OF_AN_ONSET if place.continuation.begun else PERFORMED_FIELDS
