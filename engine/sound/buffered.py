@@ -10,20 +10,24 @@ from engine.sound.synthesizer import Synthesizer
 
 
 class BufferedSynthesizer:
-    """Keeps ``ahead_frames`` rendered, in blocks of ``block_frames``: messages sound as much later (see engine/sound/synthesizer.py).
+    """Keeps ``ahead_frames`` rendered, or up to ``block_frames`` more, and plays messages as much later (see engine/sound/synthesizer.py).
 
-    ``render`` never waits. What is not ready when it is needed is silence, and counted in ``underruns``.
+    A message is placed after the frames that were given when it was sent, not where a block begins. ``render`` never waits. What is not
+    ready when it is needed is silence, and counted in ``underruns``.
     """
 
     def __init__(self, synthesizer: Synthesizer, block_frames: int, ahead_frames: int):
         self._synthesizer = synthesizer
         self._block_frames, self._ahead_frames = block_frames, ahead_frames
         self.sample_rate = synthesizer.sample_rate
-        self.latency_frames = synthesizer.latency_frames + ahead_frames
+        self._late_frames = ahead_frames + block_frames
+        self.latency_frames = synthesizer.latency_frames + self._late_frames
         self.underruns = 0
         self.error: PerfLiveError | None = None
         self._blocks: deque[np.ndarray] = deque()
         self._frames_ready = 0
+        self._given = self._rendered = 0  # frames
+        self._messages: deque[tuple[int, bytes]] = deque()  # with the frame that each is due before
         self._wanted = threading.Condition()
         self._closing = False
         self._fill_once()  # the first sound must not wait for what is only now loaded
@@ -31,7 +35,8 @@ class BufferedSynthesizer:
         self._worker.start()
 
     def send(self, message: bytes) -> None:
-        self._synthesizer.send(message)
+        with self._wanted:
+            self._messages.append((self._given + self._late_frames, message))
 
     def render(self, frames: int) -> np.ndarray:
         rendered = np.zeros((frames, 2), np.float32)
@@ -45,6 +50,7 @@ class BufferedSynthesizer:
                 if taken < len(block):
                     self._blocks.appendleft(block[taken:])
             self._frames_ready -= filled
+            self._given += filled
             if filled < frames:
                 self.underruns += 1
             self._wanted.notify()
@@ -70,7 +76,16 @@ class BufferedSynthesizer:
             return not self._closing
 
     def _fill_once(self) -> None:
-        block = self._synthesizer.render(self._block_frames)
-        with self._wanted:
-            self._blocks.append(block)
-            self._frames_ready += len(block)
+        end = self._rendered + self._block_frames
+        while self._rendered < end:
+            with self._wanted:
+                due = min(max(self._messages[0][0], self._rendered), end) if self._messages else end
+                message = self._messages.popleft()[1] if due < end else b""
+            if due > self._rendered:
+                block = self._synthesizer.render(due - self._rendered)
+                with self._wanted:
+                    self._blocks.append(block)
+                    self._frames_ready += len(block)
+                self._rendered = due
+            if message:
+                self._synthesizer.send(message)

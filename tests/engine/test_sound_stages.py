@@ -29,10 +29,12 @@ class Sines:
 
     def __init__(self, fails_after: int = 10**9):
         self.sent: list[bytes] = []
+        self.places: list[int] = []
         self.rendered, self.closed, self._fails_after = 0, False, fails_after
 
     def send(self, message: bytes) -> None:
         self.sent.append(message)
+        self.places.append(self.rendered)
 
     def render(self, frames: int) -> np.ndarray:
         if self.rendered >= self._fails_after:
@@ -124,7 +126,25 @@ def test_rendering_ahead_gives_the_same_and_never_waits() -> None:
     buffered.close()
     sound = np.concatenate(given)
     np.testing.assert_array_equal(sound[:4000], Sines().render(4000))
-    assert buffered.latency_frames == 1124 and inner.closed
+    assert buffered.latency_frames == 1280 + 100 and inner.closed
+
+
+def test_a_message_is_placed_after_what_was_given_whatever_the_blocks() -> None:
+    inner = Sines()
+    buffered = BufferedSynthesizer(inner, 256, 512)
+    places, given = [], 0
+    for size in (0, 100, 100, 7, 300, 400):
+        while len(buffered.render(0)) or buffered._frames_ready < 512:  # the device is slower than the worker
+            threading.Event().wait(0.001)
+        buffered.render(size)
+        given += size
+        buffered.send(bytes((0x90, 60, size % 128)))
+        places.append(given + 768)
+    while len(inner.places) < len(places):
+        buffered.render(min(buffered._frames_ready, 64))
+        threading.Event().wait(0.001)
+    buffered.close()
+    assert inner.places == places and buffered.latency_frames == 768 + 100
 
 
 def test_what_is_not_ready_is_silence_and_counted() -> None:

@@ -23,7 +23,9 @@ from training.evaluation.data_command import data
 from training.evaluation.describe_command import describe_performance
 from training.evaluation.expressiveness_command import descriptors, expressiveness
 from training.evaluation.performance_rnn_command import performance_rnn
+from training.evaluation.sound_command import sound
 from training.evaluation.sound_data_command import sound_data
+from training.evaluation.styles_command import styles
 from training.evaluation.velocity import Take
 from training.evaluation.velocity_metrics import VelocityMetrics, velocity_metrics
 
@@ -32,8 +34,10 @@ app.command("data")(data)
 app.command("expressiveness")(expressiveness)
 app.command("descriptors")(descriptors)
 app.command("performance-rnn")(performance_rnn)
+app.command("sound")(sound)
 app.command("sound-data")(sound_data)
 app.command("describe")(describe_performance)
+app.command("styles")(styles)
 
 
 @app.callback()
