@@ -13,7 +13,8 @@ from training.evaluation.sound_metrics import loudness_correlation, onset_f_meas
 # Sound (samples,) float32, mono, at 44.1 kHz, of so many seconds, from what is played in order of time.
 Renderer = Callable[[Sequence[SoundEvent], float], np.ndarray]
 
-TRUE_SOUND, CEILING, STREAMED_CEILING, BASELINE = "true sound", "true magnitudes, Griffin-Lim", "true magnitudes, streamed", "templates"
+TRUE_SOUND, BASELINE = "true sound", "templates"
+CEILING, STREAMED_CEILING = "Griffin-Lim", "streamed phases"  # both of the true magnitudes
 
 
 class SoundFigures(NamedTuple):

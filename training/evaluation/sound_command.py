@@ -65,15 +65,15 @@ def load_templates(folder: Path, cache: Path) -> Templates:
 
 
 def print_figures(figures: dict[str, SoundFigures], takes: int, as_json: bool) -> None:
-    """Print a row a synthesiser; ``way`` is how far it has come from the templates to the true magnitudes."""
+    """Print a row a synthesiser: its SoundFigures, and how far it has come from the templates to Griffin-Lim on true magnitudes."""
     described = {name: row._asdict() | {"way": share_of_the_way(figures, name)} for name, row in figures.items()}
     if as_json:
         print(json.dumps({"takes": takes, "figures": described}, indent=1))
         return
     table = Table(title=f"sound of {takes} validation takes")
     table.add_column("", no_wrap=True)
-    for heading in ("LSD, dB", "SC", "log", "SC + log", "onsets", "loudness", "way"):
-        table.add_column(heading, justify="right")
+    for heading in ("LSD dB", "SC", "log", "SC+log", "onsets", "loud", "way"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for name, values in described.items():
         table.add_row(name, f"{values.pop('log_spectral_db'):.2f}", *(f"{value:.3f}" for value in values.values()))
     Console().print(table)
@@ -90,6 +90,6 @@ def _write_sounds(folder: Path, take: SoundTake, sounds: dict[str, np.ndarray]) 
     folder.mkdir(parents=True, exist_ok=True)
     draw_spectrograms(folder / "spectrograms.png", sounds, PICTURE_S, take.name)
     for name, samples in sounds.items():
-        with whole_file(folder / f"{name.replace(', ', ' ').replace(' ', '_')}.wav") as temporary:
+        with whole_file(folder / f"{name.replace(' ', '_')}.wav") as temporary:
             with WavFile(temporary, SAMPLE_RATE, 1) as file:
                 file.write(samples[:, None])
