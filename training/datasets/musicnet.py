@@ -119,7 +119,7 @@ class _LabelUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if name == "_reconstruct" and module.startswith("numpy."):
-            return np.ndarray.__reduce__(np.zeros(0))[0]  # type: ignore[index]
+            return np.ndarray.__reduce__(np.zeros(0))[0]
         if name == "scalar" and module.startswith("numpy."):
             return np.int64(0).__reduce__()[0]
         if (module, name) not in self._KNOWN:
