@@ -88,6 +88,13 @@ def test_a_repeated_note_keeps_its_marks_and_a_short_one_is_heard() -> None:
     np.testing.assert_array_equal(overlapping, roll)
 
 
+def test_a_key_that_is_struck_while_the_pedal_holds_it_is_damped_first() -> None:
+    pedals = np.array([(0, 64, 127)], PEDALS)
+    roll = roll_of(sound_events(notes_of((1, 1, 60, 127), (4, 1, 60, 64)), pedals), 8)
+    assert roll[ONSET][C4].nonzero()[0].tolist() == [1, 4] and roll[OFFSET][C4].nonzero()[0].tolist() == [4]
+    assert roll[SOUNDING][C4].tolist() == pytest.approx([0, 1, 1, 1, *[64 / 127] * 4])
+
+
 def test_the_pedal_holds_what_the_hands_let_go() -> None:
     def row(*pedal: tuple[float, int]) -> list[int]:
         pedals = np.array([(frame * FRAME_S, 64, value) for frame, value in pedal], PEDALS)
