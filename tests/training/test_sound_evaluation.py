@@ -23,6 +23,7 @@ from training.evaluation.sound import (
     share_of_the_way,
 )
 from training.evaluation.sound_metrics import (
+    count_matches,
     detect_onsets,
     loudness_correlation,
     merge_onsets,
@@ -82,6 +83,12 @@ def test_onsets_are_heard_where_they_are() -> None:
     assert onset_f_measure(take.sound, take.notes[::2]) == pytest.approx(2 * 5 / 15)
     assert onset_f_measure(np.zeros(SAMPLE_RATE, np.float32), take.notes) == 0
     assert onset_f_measure(np.zeros(SAMPLE_RATE, np.float32), take.notes[:0]) == 1
+
+
+def test_each_time_is_in_one_pair_at_most() -> None:
+    assert count_matches(np.array([1.0, 1.04, 2.0]), np.array([1.02, 2.2])) == 1
+    assert count_matches(np.array([1.02, 2.2]), np.array([1.0, 1.04, 2.0])) == 1
+    assert count_matches(np.array([1.0, 1.04]), np.array([0.96, 1.06])) == 2
 
 
 def test_a_chord_is_one_onset() -> None:

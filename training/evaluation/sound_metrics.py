@@ -52,7 +52,7 @@ def onset_f_measure(sound: np.ndarray, notes: np.ndarray) -> float:
     heard = detect_onsets(sound)
     if not len(played) and not len(heard):
         return 1.0
-    return 2 * _matches(heard, played) / (len(heard) + len(played))
+    return 2 * count_matches(heard, played) / (len(heard) + len(played))
 
 
 def merge_onsets(onset_sec: np.ndarray) -> np.ndarray:
@@ -103,7 +103,7 @@ def _magnitudes(sound: np.ndarray, size: int) -> np.ndarray:
     return np.abs(np.fft.rfft(windows * np.hanning(size + 1)[:-1].astype(np.float32), axis=1)) / (size / 4)
 
 
-def _matches(heard: np.ndarray, played: np.ndarray) -> int:
+def count_matches(heard: np.ndarray, played: np.ndarray) -> int:
     """Return how many pairs within the tolerance there are, each time in one pair at most."""
     count = first = second = 0
     while first < len(heard) and second < len(played):
