@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from synthetic_sound import write
 
 from engine.errors import PerfLiveError
 from engine.events import Event, note_off, note_on
@@ -37,6 +38,50 @@ sink.close()
 def test_the_device_pulls_the_sound(jack_server: str) -> None:
     # In a process of its own: PortAudio looks for servers once, and does not forgive one that ends before it does.
     played = subprocess.run([sys.executable, "-c", PLAY_ONE_NOTE], capture_output=True, text=True, timeout=60)
+    assert (played.returncode, played.stderr) == (0, "")
+
+
+PLAY_NEURALLY = """
+import sys, time
+from engine.events import Event, note_off, note_on
+from engine.sound import neural
+from engine.sound.audio import AudioSink
+from engine.sound.neural_stream import open_model
+from engine.sound.synthesizer import NEURAL, SoundOptions
+
+model = open_model(sys.argv[1])
+neural.load_sound_model = lambda path=None: model
+heard = []
+play = AudioSink._play
+
+def listen(self, output, frames, at, status):
+    play(self, output, frames, at, status)
+    heard.append(float(abs(output).max()))
+
+AudioSink._play = listen
+sink = AudioSink(SoundOptions(NEURAL))
+assert 0.1 < sink.latency_s < 0.5
+sink.start(0)
+assert max(heard, default=0) == 0
+sink.send(Event(0, note_on(0, 69, 100)))
+deadline = time.monotonic() + 20
+while max(heard, default=0) < 0.01 and time.monotonic() < deadline:
+    time.sleep(0.01)
+assert max(heard) > 0.01
+sink.send(Event(0, note_off(0, 69)))
+while heard[-1] > 1e-3 and time.monotonic() < deadline:
+    time.sleep(0.01)
+assert heard[-1] < 1e-3
+sink.close()
+assert sink.underruns >= 0
+"""
+
+
+@pytest.mark.jack
+def test_the_neural_synthesizer_plays_on_the_device(jack_server: str, tmp_path: Path) -> None:
+    model = write(tmp_path / "sines.onnx")
+    command = [sys.executable, "-c", PLAY_NEURALLY, str(model)]
+    played = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (played.returncode, played.stderr) == (0, "")
 
 

@@ -43,6 +43,10 @@ def take_of(seed: int, name: str = "take") -> SoundTake:
     notes["duration_sec"] = 0.15
     notes["pitch"] = random.integers(60, 64, 10)
     notes["velocity"] = random.permutation(np.arange(10)) * 10 + 30
+    return SoundTake(name, name, to_integers(sound_of(notes)), notes, np.zeros(0, PEDAL_DTYPE))
+
+
+def sound_of(notes: np.ndarray) -> np.ndarray:
     times = np.arange(int(SECONDS * SAMPLE_RATE)) / SAMPLE_RATE
     sound = np.zeros(len(times))
     for note in notes:
@@ -50,7 +54,7 @@ def take_of(seed: int, name: str = "take") -> SoundTake:
         level = (times >= note["onset_sec"]) * np.clip((0.15 - age) / 0.02, 0, 1) * (note["velocity"] / 127) ** 2 * np.exp(-4 * age) / 4
         for partial in (1, 2, 3):
             sound += level / partial * np.sin(2 * np.pi * 440 * 2 ** ((note["pitch"] - 69) / 12) * partial * age)
-    return SoundTake(name, name, to_integers(sound), notes, np.zeros(0, PEDAL_DTYPE))
+    return sound
 
 
 def test_distances_are_nothing_of_the_same_and_grow() -> None:
@@ -102,6 +106,10 @@ def test_loudness_follows_velocity() -> None:
     quiet_first["velocity"] = 160 - quiet_first["velocity"]
     assert loudness_correlation(take.sound, quiet_first) < -0.9
     assert np.isnan(loudness_correlation(take.sound, take.notes[:2]))
+    low, high = take.notes.copy(), take.notes.copy()
+    low["pitch"], high["pitch"], high["velocity"] = 50, 85, 150 - low["velocity"]
+    both = np.concatenate([low, high])
+    assert loudness_correlation(sound_of(both), both) > 0.8  # each by its own partials
 
 
 def test_templates_learn_what_keys_sound_like() -> None:
