@@ -13,7 +13,7 @@ from engine.errors import PerfLiveError, UsageError
 from engine.midi_file import MidiTimeline, read_midi_file
 from engine.recorder import Recorder
 from engine.sinks import MidiFileSink, PortSink, Sink
-from engine.sound.synthesizer import FLUIDSYNTH, NEURAL, SoundOptions
+from engine.sound.options import FLUIDSYNTH, NEURAL, SoundOptions
 from engine.sources import FileSource, PortSource, Source
 
 if TYPE_CHECKING:  # the driver and the sound libraries are loaded only by who uses them

@@ -20,7 +20,7 @@ from engine.loop import Report
 from engine.midi_file import MidiTimeline, read_midi_file
 from engine.performer import ScorePerformer
 from engine.performers.registry import DEFAULT_IMPROVISER, DEFAULT_PERFORMER, DEFAULT_SCORE_PERFORMER, STYLED_PERFORMER
-from engine.sound.synthesizer import SoundOptions
+from engine.sound.options import SoundOptions
 
 app = typer.Typer(add_completion=False)
 

@@ -16,7 +16,7 @@ from engine.midi_file import MidiTimeline, read_midi_file
 from engine.performer import ScorePerformer
 from engine.performers.registry import SCORE_PERFORMERS
 from engine.sinks import MidiFileSink, Sink
-from engine.sound.synthesizer import SoundOptions
+from engine.sound.options import SoundOptions
 from engine.sources import FileSource
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from engine.errors import UsageError
-from engine.sound.synthesizer import FLUIDSYNTH, MOST_GAIN_DB, NEURAL, REVERB, SoundOptions
+from engine.sound.options import FLUIDSYNTH, MOST_GAIN_DB, NEURAL, REVERB, SoundOptions
 
 
 class Sound(StrEnum):

@@ -10,7 +10,8 @@ from engine.errors import PerfLiveError
 from engine.events import Event
 from engine.sound.buffered import BufferedSynthesizer
 from engine.sound.limiter import Limiter
-from engine.sound.synthesizer import NEURAL, SoundOptions, Synthesizer, open_synthesizer
+from engine.sound.options import NEURAL, SoundOptions
+from engine.sound.synthesizer import Synthesizer, open_synthesizer
 
 NEURAL_BLOCK_FRAMES = 2048  # that are computed at a time
 NEURAL_AHEAD_FRAMES = 4096  # 93 ms at 44.1 kHz: one block may take twice as long as it lasts

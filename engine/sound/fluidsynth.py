@@ -21,7 +21,7 @@ from engine.events import (
     is_channel_message,
 )
 from engine.quiet import quiet_stderr
-from engine.sound.synthesizer import REVERB
+from engine.sound.options import REVERB
 
 SOUND_FONT_FOLDERS = (
     "/usr/share/sounds/sf2",

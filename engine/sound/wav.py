@@ -10,7 +10,8 @@ from engine.errors import PerfLiveError
 from engine.events import Event
 from engine.output_file import check_writable, whole_file
 from engine.sound.limiter import Limiter
-from engine.sound.synthesizer import FILE_SAMPLE_RATE, SoundOptions, open_synthesizer
+from engine.sound.options import FILE_SAMPLE_RATE, SoundOptions
+from engine.sound.synthesizer import open_synthesizer
 from engine.sound.wav_file import WavFile
 
 CHUNK_FRAMES = 32768  # 0.7 s: what is in memory at a time

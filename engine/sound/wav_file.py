@@ -6,7 +6,6 @@ from types import TracebackType
 
 import numpy as np
 
-BITS = (16, 24, 32)  # of a sample; 32 are a float
 MOST_BYTES = 2**32 - 1 - 100  # the format counts them with 32 bits, and its header is among them
 _INTEGER, _FLOAT = 1, 3  # format tags
 

@@ -47,7 +47,7 @@ from engine.events import Event, note_off, note_on
 from engine.sound import neural
 from engine.sound.audio import AudioSink
 from engine.sound.neural_stream import open_model
-from engine.sound.synthesizer import NEURAL, SoundOptions
+from engine.sound.options import NEURAL, SoundOptions
 
 model = open_model(sys.argv[1])
 neural.load_sound_model = lambda path=None: model

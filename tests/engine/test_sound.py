@@ -12,7 +12,7 @@ from engine.errors import PerfLiveError
 from engine.events import Event, control_change, note_off, note_on
 from engine.sound import fluidsynth, wav_file
 from engine.sound.fluidsynth import FluidSynthesizer, find_sound_font, load_fluidsynth
-from engine.sound.synthesizer import SoundOptions
+from engine.sound.options import SoundOptions
 from engine.sound.wav import WavSink
 
 SECOND_NS = 1_000_000_000

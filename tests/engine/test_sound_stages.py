@@ -11,8 +11,8 @@ import pytest
 from engine.errors import PerfLiveError, UsageError
 from engine.sound.buffered import BufferedSynthesizer
 from engine.sound.limiter import CEILING, STEP_FRAMES, Limiter
+from engine.sound.options import NEURAL, SoundOptions
 from engine.sound.resampling import ResampledSynthesizer, Resampler
-from engine.sound.synthesizer import NEURAL, SoundOptions
 from engine.sound.wav_file import WavFile, encode
 
 RATE = 44100

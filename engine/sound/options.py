@@ -1,0 +1,36 @@
+"""What a user can say of sound. Imports nothing heavy: the commands read it before they know whether any sound is made."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import UsageError
+
+FLUIDSYNTH, NEURAL = "fluidsynth", "neural"
+SAMPLE_RATES = (22050, 44100, 48000, 88200, 96000)
+FILE_SAMPLE_RATE = 44100
+REVERB = 0.9  # FluidSynth's own
+MOST_GAIN_DB = 40.0
+BITS = (16, 24, 32)  # of a file's sample; 32 are a float
+
+
+@dataclass(frozen=True)
+class SoundOptions:
+    """``sample_rate`` None is 44.1 kHz in files and the device's own on the sound card; ``reverb`` is from 0, dry, to 1."""
+
+    kind: str = FLUIDSYNTH
+    font: Path | None = None
+    reverb: float | None = None
+    gain_db: float = 0.0
+    sample_rate: int | None = None
+    bits: int = 16
+
+    def check(self) -> None:
+        """Raises UsageError for what is not allowed or contradicts itself."""
+        if self.sample_rate is not None and self.sample_rate not in SAMPLE_RATES:
+            raise UsageError(f"--rate {self.sample_rate}: allowed: {', '.join(map(str, SAMPLE_RATES))}")
+        if self.bits not in BITS:
+            raise UsageError(f"--bits {self.bits}: allowed: 16, 24, and 32, which is float")
+        if self.kind == NEURAL and self.font:
+            raise UsageError("--soundfont is for FluidSynth, and the sound is neural; leave it out, or give --sound fluidsynth")
+        if self.kind == NEURAL and self.reverb:
+            raise UsageError("--reverb is FluidSynth's, and the neural sound is dry; leave it out, or give --sound fluidsynth")
