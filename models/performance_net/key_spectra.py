@@ -3,11 +3,13 @@
 import torch
 from torch import Tensor, nn
 
-from models.performance_net.representation import AGE, BINS, FRAME_RATE, KEYS, OFFSET, OLDEST_S, SOUNDING
+from models.performance_net.representation import AGE, BINS, FRAME_RATE, KEYS, OFFSET, OLDEST_S, PEDAL, SOUNDING, SUSTAINED
 
 LOOK_AHEAD = 4  # frames: a transform's window begins to hear a note half its length, 1,024 samples, before the onset
 ROLL_HISTORY = 2 * LOOK_AHEAD  # frames of the roll before the newest that are looked at
 OLDEST_FRAMES = OLDEST_S * float(FRAME_RATE)
+RELEASE_VELOCITIES = (1, 40, 64, 72, 80, 88, 96, 104, 112, 120, 127)  # at which releases are told; between them lines are straight
+TAIL = 4  # what is carried of a key's last damped note
 SCAN_FRAMES = 32  # a longer roll is gone through in pieces of so many
 
 
@@ -24,42 +26,53 @@ class KeySpectra(nn.Module):
     """The sum of what all keys sound like.
 
     A note of key k and velocity v (of 1) has, at the n-th of ``ages``, the power v^exponent[k] * exp(power_log[k, n]), in units of
-    log_power's scale |X|^2; when it is damped, that fades by exp(release_log[k]) nepers a frame.
+    log_power's scale |X|^2; when it is damped, it goes on ageing, and fades by exp(release_log[k]) nepers a frame besides, which depends on
+    its velocity. A key's last damped note is heard beside the one that sounds. One that is struck again under the pedal fades
+    when the pedal is lifted.
     """
 
     ages: Tensor
+    velocities: Tensor
 
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("ages", spectrum_ages(), persistent=False)
+        self.register_buffer("velocities", torch.tensor(RELEASE_VELOCITIES, dtype=torch.float32), persistent=False)
         self.power_log = nn.Parameter(torch.randn(KEYS, AGES, BINS))
         self.exponent = nn.Parameter(torch.full((KEYS,), 4.0))  # of amplitudes that go with the velocity's square
-        self.release_log = nn.Parameter(torch.full((KEYS,), -1.0))
+        self.release_log = nn.Parameter(torch.full((KEYS, len(RELEASE_VELOCITIES)), -1.0))
 
     def forward(self, joined: Tensor, tail: Tensor, key_power: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return power [B, BINS, T] and the next tail [B, KEYS, AGES]: how much of each age's power still sounds that was damped.
+        """Return power [B, BINS, T] and the next tail [B, KEYS, TAIL]: of the last damped note the strength, age (frames), release,
+        and whether the pedal still holds it.
 
         ``joined`` [B, CHANNELS, ROLL_HISTORY + T] is the roll's last frames and T new ones; the power is of the T frames LOOK_AHEAD before.
         ``key_power`` [KEYS, AGES, BINS], if given, is in place of exp(power_log).
         """
         frames = joined.shape[-1] - ROLL_HISTORY
         velocity, age = joined[:, SOUNDING], joined[:, AGE].square() * OLDEST_FRAMES
+        strength = torch.exp(self.exponent[:, None] * torch.log(velocity.clamp(min=1 / 127))) * (velocity > 0)
         now, before = slice(LOOK_AHEAD, LOOK_AHEAD + frames), slice(LOOK_AHEAD - 1, LOOK_AHEAD - 1 + frames)
-        sounding = self._activate(velocity[..., LOOK_AHEAD - 1 : LOOK_AHEAD + frames], age[..., LOOK_AHEAD - 1 : LOOK_AHEAD + frames])
-        coming = self._activate(*_coming(velocity, age, frames))
-        damped = (velocity[..., before] > 0) & ((velocity[..., now] == 0) | (age[..., now] < age[..., before]))
-        rate = torch.exp(self.release_log)
-        within = torch.exp(-rate[:, None] * (1 - joined[:, OFFSET, now].clamp(max=1)))  # the part of a frame in which it fades already
-        tails, next_tail = _scan((damped * within).transpose(1, 2)[..., None] * sounding[:, :-1], tail, rate)
-        activation = (sounding[:, 1:] + coming + tails).flatten(2)
+        activation = self._activate(strength[..., now], age[..., now]) + self._activate(*_coming(strength, age, frames))
+        damped = (strength[..., before] > 0) & ((strength[..., now] == 0) | (age[..., now] < age[..., before]))
+        rate = self._release(velocity[..., before])
+        fading = (joined[:, None, PEDAL, now] < SUSTAINED / 127 - 1e-4).to(age.dtype)  # [B, 1, T]: what the pedal would hold
+        held = (velocity[..., now] > 0) * (1 - fading)
+        within = (1 - held) * (1 - joined[:, OFFSET, now].clamp(max=1))  # the part of a frame in which it fades already
+        entering = strength[..., before] * torch.exp(-rate * within), age[..., before] + 1, rate, held
+        tails, tail_ages, next_tail = _scan(damped, entering, fading, tail)
+        activation = (activation + self._activate(tails, tail_ages)).flatten(2)
         if key_power is None:
             key_power = torch.exp(self.power_log)
         return (activation @ key_power.flatten(0, 1)).transpose(1, 2), next_tail
 
-    def _activate(self, velocity: Tensor, age: Tensor) -> Tensor:
-        """Velocity and age in frames [B, KEYS, T] -> how much of each age's power sounds [B, T, KEYS, AGES]; none at velocity 0."""
-        gain = torch.exp(self.exponent[:, None] * torch.log(velocity.clamp(min=1 / 127))) * (velocity > 0)
-        return (interpolation(age, self.ages) * gain[..., None]).transpose(1, 2)
+    def _release(self, velocity: Tensor) -> Tensor:
+        """Velocity (of 1) [B, KEYS, T] -> nepers a frame."""
+        return torch.matmul(interpolation(velocity * 127, self.velocities), torch.exp(self.release_log)[..., None])[..., 0]
+
+    def _activate(self, strength: Tensor, age: Tensor) -> Tensor:
+        """Strength and age in frames [B, KEYS, T] -> how much of each age's power sounds [B, T, KEYS, AGES]."""
+        return (interpolation(age, self.ages) * strength[..., None]).transpose(1, 2)
 
 
 def interpolation(age: Tensor, ages: Tensor) -> Tensor:
@@ -70,35 +83,47 @@ def interpolation(age: Tensor, ages: Tensor) -> Tensor:
     return torch.cat((ends + 1, passed), -1) - torch.cat((passed, ends), -1)
 
 
-def _coming(velocity: Tensor, age: Tensor, frames: int) -> tuple[Tensor, Tensor]:
-    """Return velocity and age (below 0) [B, KEYS, T] of the note that each key will begin within LOOK_AHEAD frames; velocity 0: none."""
-    now = velocity[..., :frames]
+def _coming(strength: Tensor, age: Tensor, frames: int) -> tuple[Tensor, Tensor]:
+    """Return strength and age (below 0) [B, KEYS, T] of the note that each key will begin within LOOK_AHEAD frames; strength 0: none."""
+    now = strength[..., :frames]
     found, found_age = torch.zeros_like(now), torch.zeros_like(now)
     for ahead in range(LOOK_AHEAD, 0, -1):  # the nearest one is found last
         there = slice(LOOK_AHEAD + ahead, LOOK_AHEAD + ahead + frames)
-        begins = (velocity[..., there] > 0) & (age[..., there] < 1)
-        found = torch.where(begins, velocity[..., there], found)
+        begins = (strength[..., there] > 0) & (age[..., there] < 1)
+        found = torch.where(begins, strength[..., there], found)
         found_age = torch.where(begins, age[..., there] - ahead, found_age)
     return found, found_age
 
 
-def _scan(entering: Tensor, tail: Tensor, rate: Tensor) -> tuple[Tensor, Tensor]:
-    """tail[t] = exp(-rate) * tail[t - 1] + entering[t], for [B, T, KEYS, AGES] and rates [KEYS]; return all tails and the last."""
+Entering = tuple[Tensor, Tensor, Tensor, Tensor]
+
+
+def _scan(damped: Tensor, entering: Entering, fading: Tensor, tail: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return strength and age [B, KEYS, T] of the last note that was damped, and the tail [B, KEYS, TAIL] after them.
+
+    ``damped`` [B, KEYS, T] says where one is, and then ``entering`` has its strength, age, release and whether the pedal holds
+    it there; ``fading`` [B, 1, T] is 1 where the pedal is up.
+    """
     if torch.compiler.is_compiling():
-        return _scan_piece(entering, tail, rate)
-    tails = []
-    for piece in entering.split(SCAN_FRAMES, 1):
-        piece_tails, tail = _scan_piece(piece, tail, rate)
-        tails.append(piece_tails)
-    return torch.cat(tails, 1), tail
+        return _scan_piece(damped, entering, fading, tail)
+    pieces = []
+    for damped_piece, fading_piece, *piece in zip(*(each.split(SCAN_FRAMES, -1) for each in (damped, fading, *entering)), strict=True):
+        strengths, ages, tail = _scan_piece(damped_piece, (piece[0], piece[1], piece[2], piece[3]), fading_piece, tail)
+        pieces.append((strengths, ages))
+    strengths, ages = (torch.cat(parts, -1) for parts in zip(*pieces, strict=True))
+    return strengths, ages, tail
 
 
-def _scan_piece(entering: Tensor, tail: Tensor, rate: Tensor) -> tuple[Tensor, Tensor]:
-    """All steps at once: a lower triangular matrix of powers, [KEYS, T, T]."""
-    steps = torch.arange(1, entering.shape[1] + 1, device=entering.device, dtype=entering.dtype)
-    passed = steps[:, None] - steps
-    fading = torch.exp(-rate[:, None, None] * passed.clamp(min=0)) * (passed >= 0)
-    added = torch.matmul(fading, entering.transpose(1, 2)).transpose(1, 2)
-    kept = torch.exp(-steps[:, None] * rate)[None, :, :, None] * tail[:, None]
-    tails = added + kept
-    return tails, tails[:, -1]
+def _scan_piece(damped: Tensor, entering: Entering, fading: Tensor, tail: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """All frames at once: each looks for the last one until it, itself included, in which a note was damped."""
+    steps = torch.arange(damped.shape[-1], device=tail.device, dtype=tail.dtype)
+    seen = (steps[:, None] >= steps) & damped[..., None, :]  # [B, KEYS, T, T]
+    last = torch.where(seen, steps, -1.0).amax(-1)  # -1: none, but perhaps the tail
+    begun, index = last >= 0, last.clamp(min=0).long()
+    strength, age, rate, held = (torch.where(begun, each.gather(-1, index), tail[..., part, None]) for part, each in enumerate(entering))
+    lifted = torch.cumsum(fading, -1).expand_as(last)  # for how many frames the pedal was up
+    lifted = lifted - torch.where(begun, lifted.gather(-1, index), 0.0)
+    passed = steps - last
+    strengths, ages = strength * torch.exp(-rate * torch.where(held > 0, lifted, passed)), age + passed
+    held = held * (lifted == 0)  # it is not caught again
+    return strengths, ages, torch.stack([each[..., -1] for each in (strengths, ages, rate, held)], -1)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.performance_net.key_spectra import AGES, LOOK_AHEAD, ROLL_HISTORY, KeySpectra
+from models.performance_net.key_spectra import LOOK_AHEAD, ROLL_HISTORY, TAIL, KeySpectra
 from models.performance_net.layers import FrameNorm, causal_pad
 from models.performance_net.representation import AGE, BINS, CHANNELS, KEYS, OFFSET, ONSET, SOUNDING
 
@@ -65,13 +65,13 @@ class StreamingPerformanceNet(nn.Module):
 
     def state_shapes(self) -> list[StateShape]:
         """Return what a stream carries, in the order of ``forward``'s state."""
-        contour = [StateShape(f"contour_{index}", block.state_shape) for index, block in enumerate(self.contour)]
+        contour = [StateShape(f"contour_{index}", (self.config.width, 2 * each)) for index, each in enumerate(self.config.dilations)]
         texture = [
             StateShape(f"texture_{index}_{part}", (BANDED_BINS, 2)) for index in range(len(self.texture)) for part in ("first", "second")
         ]
         return [
             StateShape("roll_history", (CHANNELS, ROLL_HISTORY)),
-            StateShape("tail", (KEYS, AGES)),
+            StateShape("tail", (KEYS, TAIL)),
             *contour,
             *texture,
         ]
@@ -119,7 +119,6 @@ class _ContourBlock(nn.Module):
 
     def __init__(self, width: int, dilation: int):
         super().__init__()
-        self.state_shape = width, 2 * dilation
         self.norm = FrameNorm(width)
         self.convolution = nn.Conv1d(width, width, 3, dilation=dilation)
 

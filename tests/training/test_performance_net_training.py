@@ -8,7 +8,7 @@ import torch
 
 from engine.errors import PerfLiveError
 from engine.sound.fluidsynth import FluidSynthesizer
-from models.performance_net.key_spectra import AGES, LOOK_AHEAD, ROLL_HISTORY, KeySpectra
+from models.performance_net.key_spectra import AGES, LOOK_AHEAD, RELEASE_VELOCITIES, ROLL_HISTORY, TAIL, KeySpectra
 from models.performance_net.representation import (
     BINS,
     FRAME_RATE,
@@ -54,7 +54,7 @@ def a_take(name="one", seconds=1.0):
 
 def some_keys(folder):
     power = np.full((KEYS, AGES, BINS), 50.0, np.float32)
-    np.savez(folder / KEYS_FILE, power=power, release=np.full(KEYS, 0.2, np.float32))
+    np.savez(folder / KEYS_FILE, power=power, release=np.full((KEYS, len(RELEASE_VELOCITIES)), 0.2, np.float32))
 
 
 @pytest.mark.parametrize("network", [STREAMING, PAPER], ids=["streaming", "paper"])
@@ -136,7 +136,7 @@ def test_the_keys_of_an_instrument_are_its_single_notes():
     keys = KeySpectra()
     with torch.no_grad():
         keys.power_log[key] = torch.from_numpy(power).clamp(min=1e-6).log()
-        keys.release_log[key] = np.log(release)
+        keys.release_log[key] = torch.from_numpy(np.log(release))
     begin_s = 20 / float(FRAME_RATE)
     events = [SoundEvent(begin_s, NOTE_BEGIN, LOWEST_KEY + key, 60), SoundEvent(begin_s + held_s, NOTE_END, LOWEST_KEY + key, 0)]
     synthesizer.reset()
@@ -144,6 +144,6 @@ def test_the_keys_of_an_instrument_are_its_single_notes():
     synthesizer.close()
     roll = np.pad(roll_of(events, truth.shape[1]), ((0, 0), (ROLL_HISTORY, 0)))[None]
     with torch.no_grad():
-        found = torch.log1p(keys(torch.from_numpy(roll), torch.zeros(1, KEYS, AGES))[0])[0, :, LOOK_AHEAD:].numpy()
+        found = torch.log1p(keys(torch.from_numpy(roll), torch.zeros(1, KEYS, TAIL))[0])[0, :, LOOK_AHEAD:].numpy()
     loud = truth[:, : found.shape[1]] > 4
     assert loud.sum() > 1000 and np.abs(found - truth[:, : found.shape[1]])[loud].mean() < 0.25
