@@ -12,10 +12,11 @@ from engine.contract import Contract, StateSpec, TensorSpec
 from engine.performers.score_performer_networks import DECODER_SYSTEM, SCORE_SYSTEM, STYLE_SYSTEM, SUFFIXES
 from export.graph import Arrays, ExportSpec
 from models.dexter.features import FEATURES
+from models.score_performer.exported import NoteDecoder, ScoreReader, StyleReader
 from models.score_performer.layers import ScorePerformerConfig
 from models.score_performer.representation import REPRESENTATION_VERSION
-from models.score_performer.streaming import ScoreReader, StreamingDecoder, StyleReader
-from models.score_performer.vocabulary import FIELD_NAMES, FIELDS, PERFORMED_FIELDS, SPECIALS
+from models.score_performer.sampling import VALUES, split_fields
+from models.score_performer.vocabulary import FIELDS, SPECIALS
 from training.datasets.asap import LICENCE
 from training.score_performer import ScorePerformerTask, ScorePerformerTrainingConfig
 
@@ -41,19 +42,14 @@ class _Specs:
 
     def decoder(self) -> ExportSpec:
         sizes = self._sizes
-        inputs = (
-            _tokens("previous"),
-            _tokens("current"),
-            _by_note("context", sizes.width),
-            _by_note("style", sizes.style_width),
-        )
-        outputs = tuple(_by_note(FIELD_NAMES[field], len(FIELDS[field].values)) for field in PERFORMED_FIELDS)
+        inputs = _tokens("previous"), _by_note("context", sizes.width), _by_note("style", sizes.style_width)
+        outputs = (_by_note("logits", VALUES),)
         state = (
-            StateSpec(name="cache", shape=(sizes.decoder_layers, sizes.window - 1, 2 * sizes.head_width), type="float32"),
+            *(StateSpec(name=name, shape=(sizes.window - 1, 2 * sizes.head_width), type="float32") for name in _caches(sizes)),
             StateSpec(name="written", shape=(sizes.window - 1,), type="bool"),
         )
         contract = self._contract(DECODER_SYSTEM, inputs, outputs, state, network=sizes.model_dump())
-        return self._spec(StreamingDecoder(self._network), contract, _variations, 0.05, lambda rng: _random_state(rng, sizes))
+        return self._spec(NoteDecoder(self._network), contract, _variations, 0.05, lambda rng: _random_state(rng, sizes))
 
     def score_reader(self) -> ExportSpec:
         features = (_by_note("features", len(FEATURES)),) if self._sizes.reads_features else ()
@@ -116,11 +112,11 @@ def _tokens(name: str) -> TensorSpec:
 
 def _variations(outputs: Arrays) -> np.ndarray:
     """Return the chances of all fields, scaled so that their mean absolute difference is the mean total variation of a field."""
-    width = sum(logits.shape[-1] for logits in outputs.values())
+    fields = split_fields(outputs["logits"])
     scaled = []
-    for logits in outputs.values():
+    for logits in fields:
         chances = np.exp(logits - logits.max(-1, keepdims=True))
-        scaled.append(chances / chances.sum(-1, keepdims=True) * width / len(outputs) / 2)
+        scaled.append(chances / chances.sum(-1, keepdims=True) * VALUES / len(fields) / 2)
     return np.round(np.concatenate(scaled, -1), 2)
 
 
@@ -135,5 +131,9 @@ def _random(rng: np.random.Generator, tensor: TensorSpec, length: int) -> np.nda
 
 def _random_state(rng: np.random.Generator, sizes: ScorePerformerConfig) -> Arrays:
     """A cache of which half is written."""
-    cache = rng.normal(size=(sizes.decoder_layers, sizes.window - 1, 2 * sizes.head_width)).astype(np.float32)
-    return {"cache": cache, "written": np.arange(sizes.window - 1) >= sizes.window // 2}
+    caches = {name: rng.normal(size=(sizes.window - 1, 2 * sizes.head_width)).astype(np.float32) for name in _caches(sizes)}
+    return caches | {"written": np.arange(sizes.window - 1) >= sizes.window // 2}
+
+
+def _caches(sizes: ScorePerformerConfig) -> list[str]:
+    return [f"cache_{layer}" for layer in range(sizes.decoder_layers)]

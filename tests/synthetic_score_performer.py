@@ -13,6 +13,7 @@ from engine.contract import Contract, StateSpec, TensorSpec
 from engine.performers.score_performer_networks import DECODER_SYSTEM, SCORE_SYSTEM, STEM, STYLE_SYSTEM, SUFFIXES
 from models.dexter.features import FEATURES
 from models.score_performer.representation import REPRESENTATION_VERSION
+from models.score_performer.sampling import VALUES
 from models.score_performer.vocabulary import FIELD_NAMES, FIELDS, PERFORMED_FIELDS, TEMPO, VELOCITY
 
 WIDTH, LATENTS, WINDOW, REMEMBERED = 6, (3, 2, 2, 1), 16, 4
@@ -94,14 +95,11 @@ def _write_decoder(folder, random):
         helper.make_node("Slice", ["more", "last", "end"], ["next_written"]),
         helper.make_node("ReduceMean", ["next_cache", "axes"], ["memory"], keepdims=0),
         helper.make_node("Mul", ["memory", "half"], ["remembered"]),
-        helper.make_node("Cast", ["current"], ["written_numbers"], to=TensorProto.FLOAT),
-        helper.make_node("MatMul", ["written_numbers", "little"], ["asked"]),
-        helper.make_node("Add", ["both", "remembered"], ["all"]),
-        helper.make_node("Add", ["all", "asked"], ["sum"]),
+        helper.make_node("Add", ["both", "remembered"], ["sum"]),
         helper.make_node("Tanh", ["sum"], ["moves"]),
         helper.make_node("Split", ["moves", "sizes"], [f"move_{name}" for name in fields], axis=1),
     ]
-    weights |= {"one": np.array([1]), "flat": np.array([-1]), "little": random.normal(0, 0.002, (TOKENS, len(fields)))}
+    weights |= {"one": np.array([1]), "flat": np.array([-1])}
     for name, values in fields.items():
         centre, reach, deviation = LIKELY[name]
         if name == FIELD_NAMES[TEMPO]:
@@ -115,8 +113,9 @@ def _write_decoder(folder, random):
             helper.make_node("Mul", [f"apart_{name}", f"apart_{name}"], [f"square_{name}"]),
             helper.make_node("Mul", [f"square_{name}", f"steep_{name}"], [name]),
         ]
-    inputs = [*(_by_note(name, TOKENS, "int64") for name in ("previous", "current")), _by_note("context", WIDTH), _by_note("style", STYLE)]
-    outputs = [_by_note(name, len(values)) for name, values in fields.items()]
+    nodes.append(helper.make_node("Concat", list(fields), ["logits"], axis=1))
+    inputs = [_by_note("previous", TOKENS, "int64"), _by_note("context", WIDTH), _by_note("style", STYLE)]
+    outputs = [_by_note("logits", VALUES)]
     state = [
         StateSpec(name="cache", shape=(1, REMEMBERED, 1), type="float32"),
         StateSpec(name="written", shape=(REMEMBERED,), type="bool"),

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from engine.model import Arrays
-from engine.performers.score_performer_networks import LOGITS, Networks
+from engine.performers.score_performer_networks import Networks
 from engine.performers.score_performer_score import ScoreReading
 from models.performance_rnn.sampling import Race
-from models.score_performer.sampling import Boldness, Continuation, central_fields, choose_fields
+from models.score_performer.sampling import Boldness, Continuation, central_fields, choose_fields, split_fields
 from models.score_performer.score_representation import ONSET_LEVEL
 from models.score_performer.vocabulary import (
     FIELDS,
@@ -20,7 +20,9 @@ from models.score_performer.vocabulary import (
     PERFORMED_DURATION,
     PERFORMED_FIELDS,
     START,
+    TEMPO,
     VELOCITY,
+    to_values,
 )
 
 Styles = Callable[[slice, np.ndarray], np.ndarray]  # rows of notes, and the styles to be expected of them -> theirs (T, style_width)
@@ -44,10 +46,8 @@ class NoteDecoder:
         was played, ``note`` its number in the piece.
         """
         inputs = self.stepper.inputs
-        inputs["previous"][0], inputs["current"][0] = previous, written
-        inputs["context"][0], inputs["style"][0] = context, style
-        outputs = self.stepper.step()
-        logits = [outputs[name][0] for name in LOGITS]
+        inputs["previous"][0], inputs["context"][0], inputs["style"][0] = previous, context, style
+        logits = split_fields(self.stepper.step()["logits"][0])
         chosen = written.copy()
         if self.boldness.temperature == CENTRAL:
             chosen[list(fields)] = central_fields(logits, fields)
@@ -79,6 +79,7 @@ class OnsetDecoder:
         self._places: list[tuple[int, float, bool]] = list(
             zip(onsets.tolist(), notes["onset_quarter"].tolist(), notes["is_grace"].tolist(), strict=True)
         )
+        self._tempos: list[float] = to_values(TEMPO, reading.tokens[:, TEMPO]).tolist()  # as written
         self._ends: list[int] = np.searchsorted(onsets, onsets, side="right").tolist()
         self.begin(0, len(notes))
 
@@ -122,7 +123,7 @@ class OnsetDecoder:
             self._style = self._of_the_onset()
         fields = OF_A_NOTE if done else OF_AN_ONSET if place.continuation.begun else PERFORMED_FIELDS
         chosen = self.notes.decode(place.previous, self._tokens[note], self._context[note], self._style[done], note, fields)
-        place.previous = place.continuation.take(*self._places[note], chosen)
+        place.previous = place.continuation.take(*self._places[note], chosen, self._tempos[note])
         place.played.append(place.previous)
 
     def take_back(self) -> None:

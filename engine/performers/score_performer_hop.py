@@ -99,14 +99,14 @@ class ScorePerformerHopSampler:
         if memory:
             decoder.stepper.restore(memory.decoder)
             previous, continuation = memory.previous, copy.deepcopy(memory.continuation)
-        played = []
+        played, tempos = [], _values(tokens, TEMPO)
         for index, quarter in enumerate(known.table["onset_quarter"][request.past : request.past + request.deciding].tolist()):
             if not is_wanted():
                 raise CancelledError
             onset = round(quarter / SAME_POSITION_QUARTERS)
             fields = PERFORMED_FIELDS if not continuation.begun else OF_A_NOTE if onset == continuation.onset else OF_AN_ONSET
             chosen = decoder.decode(previous, tokens[index], context[index], style[index], request.first + index, fields)
-            previous = continuation.take(onset, quarter, False, chosen)
+            previous = continuation.take(onset, quarter, False, chosen, float(tempos[index]))
             played.append(_Played(previous, continuation.times[-1][0], quarter))
         return played, Memory(decoder.stepper.snapshot(), previous, continuation)
 

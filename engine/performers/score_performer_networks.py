@@ -17,12 +17,10 @@ from engine.model import Model, Stepper
 from models.dexter.features import FEATURES
 from models.pretrained import pretrained
 from models.score_performer.representation import REPRESENTATION_VERSION
-from models.score_performer.vocabulary import FIELD_NAMES, PERFORMED_FIELDS
 
 DECODER_SYSTEM, SCORE_SYSTEM, STYLE_SYSTEM = "score-performer", "score-performer-score", "score-performer-style"
 SUFFIXES = {DECODER_SYSTEM: "", SCORE_SYSTEM: "_score", STYLE_SYSTEM: "_style"}  # of the files' names
 STEM = "score_performer"
-LOGITS = tuple(FIELD_NAMES[field] for field in PERFORMED_FIELDS)  # the decoder's outputs
 
 
 def open_networks(folder: Path | None) -> "Networks":
@@ -53,8 +51,8 @@ class Networks:
         return self.decoder.create_stepper()
 
     def read_score(self, tokens: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the context (N, width) and the style (N, style_width) to be expected of a score's ``tokens`` (N, 16) and ``features``
-        (N, F) of models.dexter.features, both float32.
+        """Return what the decoder is to know of a score's notes (N, width) and the style (N, style_width) to be expected, of ``tokens``
+        (N, 16) and ``features`` (N, F) of models.dexter.features, both float32.
         """
         reads_features = bool(self._score.contract.constants["features"])
 

@@ -19,7 +19,8 @@ PLAIN_VELOCITY = 64  # of a score whose notes have none
 @dataclass(frozen=True)
 class ScoreReading:
     """By note of ``score``, whose notes have the velocities of its dynamics: ``tokens`` (N, 16) and ``segments`` (N, 3), see
-    models.score_performer.score_representation; ``context`` (N, width) and the style to be expected (N, style_width), float32.
+    models.score_performer.score_representation; ``context`` (N, width), what the decoder is to know of them, and the style to be
+    ``expected`` (N, style_width), float32.
     """
 
     score: Score

@@ -17,12 +17,13 @@ from export import verify
 from export.command import export_verified
 from export.score_performer import build_specs
 from models.dexter.features import FEATURES, note_features
+from models.score_performer import tempo_hold
 from models.score_performer.sampling import Boldness
 from models.score_performer.score_representation import ONSET_LEVEL
 from training.score_performer import ScorePerformerTask
 from training.score_performer_rendering import render
 
-NOTES = 90  # more than two windows
+NOTES = 32  # a window
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def test_the_graphs_verify_and_say_what_they_are(exported):
     networks = open_networks(folder)
     contract = networks.decoder.contract
     assert contract.licence == "CC BY-NC-SA 4.0" and networks.window == 32 and networks.latents == network.config.latents
-    assert contract.state[0].shape == (1, 31, 16) and contract.chunk_axis == "notes"
+    assert contract.state[0].shape == (31, 16) and contract.chunk_axis == "notes"
     assert len(FEATURES) == networks._score.contract.inputs[1].shape[1]
 
 
@@ -54,15 +55,22 @@ def test_a_window_is_read_as_the_network_reads_it(exported):
     network, folder, _ = exported
     reading = read_score(open_networks(folder), made_up_score(30))
     tokens, segments = score_tokens(reading.score)
-    batch = (torch.from_numpy(each)[None] for each in (tokens, note_features(score_columns(reading.score)), np.ones(30, bool)))
-    with torch.inference_mode():
-        context, expected = (each[0].numpy() for each in network.read_score(*batch))
-    np.testing.assert_allclose(reading.context, context, atol=1e-5)
-    np.testing.assert_allclose(reading.expected, expected, atol=1e-5)
+    np.testing.assert_allclose(reading.expected, read(network, reading)[1].numpy(), atol=1e-5)
+    np.testing.assert_array_equal(reading.tokens, tokens)
     np.testing.assert_array_equal(reading.segments, segments)
 
 
-def test_notes_are_decoded_as_in_training(exported):
+def read(network, reading):
+    """Return what the network makes of a score of one window."""
+    given = reading.tokens, note_features(score_columns(reading.score)), np.ones(len(reading.tokens), bool)
+    with torch.inference_mode():
+        return [each[0] for each in network.read_score(*(torch.from_numpy(each)[None] for each in given))]
+
+
+def test_notes_are_decoded_as_in_training(exported, monkeypatch):
+    """Where nothing holds the tempo."""
+    monkeypatch.setattr(tempo_hold, "AT_ONCE", 0.0)
+    monkeypatch.setattr(tempo_hold, "RETURN_S", 1e12)
     network, folder, _ = exported
     networks = open_networks(folder)
     reading = read_score(networks, made_up_score(NOTES))
@@ -72,7 +80,7 @@ def test_notes_are_decoded_as_in_training(exported):
     places = list(
         zip(reading.segments[:, ONSET_LEVEL].tolist(), notes["onset_quarter"].tolist(), notes["is_grace"].tolist(), strict=True)
     )
-    expected = render(network, reading.tokens, places, torch.from_numpy(reading.context), torch.from_numpy(style), 5, Boldness())
+    expected = render(network, reading.tokens, places, read(network, reading)[0], torch.from_numpy(style), 5, Boldness())
     np.testing.assert_array_equal(played, expected)
 
 

@@ -112,3 +112,29 @@ def test_an_onset_that_is_taken_back_is_as_if_it_had_not_been():
         played.append(hesitant.take(onset, quarter, False, tokens[row]))
         assert hesitant.onset_s == straight.onset_s
     np.testing.assert_array_equal(played, expected)
+
+
+def late_throughout(notes, tempo, written, **held):
+    """Return the tempos of a performance in which every note is chosen a twentieth of its gap too late."""
+    tokens, segments = encoded_score(notes, tempo=written)
+    tokens[:, ONSET_DEVIATION] = to_tokens(ONSET_DEVIATION, np.array(0.05))
+    tokens[0, TEMPO] = to_tokens(TEMPO, np.array(tempo))
+    continuation = Continuation()
+    places = zip(segments[:, ONSET_LEVEL], notes["onset_quarter"], notes["is_grace"], tokens, strict=True)
+    return to_values(TEMPO, np.array([continuation.take(*place, **held) for place in places])[:, TEMPO])
+
+
+def test_the_tempo_is_held_near_that_of_the_beginning():
+    notes = made_up_notes(400)
+    adrift, held = (late_throughout(notes, 80.0, 100.0, **given) for given in ({}, {"written_tempo": 100.0}))
+    assert adrift[-1] < 30
+    assert held.min() > 72 and held[-100:].mean() == pytest.approx(80, rel=0.03)
+
+
+def test_what_is_on_time_is_not_moved():
+    notes = made_up_notes(100)
+    tokens, segments = encoded_score(notes, tempo=90.0)
+    continuation = Continuation()
+    places = zip(segments[:, ONSET_LEVEL], notes["onset_quarter"], notes["is_grace"], tokens, strict=True)
+    played = np.array([continuation.take(*place, written_tempo=float(to_values(TEMPO, tokens[0, TEMPO]))) for place in places])
+    np.testing.assert_array_equal(played, tokens)
