@@ -41,14 +41,14 @@ DIRECTIONS = {
     "forte": Meaning("loudness", 1.5, "even"),
     "piano": Meaning("loudness", -1.5, "even"),
     "accent": Meaning("loudness", 1.5, "downbeats"),
-    "accelerando": Meaning("pace", 2.0, "rising"),
-    "ritardando": Meaning("pace", -2.0, "rising"),
-    "faster": Meaning("pace", 1.0, "even"),
-    "slower": Meaning("pace", -1.0, "even"),
+    "accelerando": Meaning("pace", 1.0, "rising"),
+    "ritardando": Meaning("pace", -1.0, "rising"),
+    "faster": Meaning("pace", 0.5, "even"),
+    "slower": Meaning("pace", -0.5, "even"),
     "fermata": Meaning("delay", 3.0, "after last beat"),
-    "staccato": Meaning("length", -1.5, "even"),
-    "tenuto": Meaning("length", 1.0, "even"),
-    "legato": Meaning("length", 1.5, "even"),
+    "staccato": Meaning("length", -1.25, "even"),
+    "tenuto": Meaning("length", 0.75, "even"),
+    "legato": Meaning("length", 1.25, "even"),
 }
 
 

@@ -161,7 +161,7 @@ def test_directions_that_are_followed_go_the_right_way(score, space):
         assert row.before == 0 or row.unit == "octaves", name  # tokens begin with a tempo that follows from all that is played
         assert max(row.after) < 0.5 if name not in ("fermata",) else row.after[0] == 0
     assert figures["forte"].effect == pytest.approx(7.5, abs=0.6) and figures["forte against piano"].effect == pytest.approx(15, abs=1)
-    assert figures["slower"].effect == pytest.approx(0.25, abs=0.05) and figures["crescendo"].effect == pytest.approx(10, abs=2)
+    assert figures["slower"].effect == pytest.approx(0.125, abs=0.03) and figures["crescendo"].effect == pytest.approx(10, abs=2)
 
 
 def test_directions_that_are_not_followed_go_no_way(score, space):
@@ -184,6 +184,7 @@ def test_what_follows_is_compared(score, space):
         return [plain, *others]
 
     figures = summarise([direction_trials(excerpt, render, space, 0)])
+    assert figures["staccato"].inside[2] == pytest.approx(-0.25, abs=0.1)
     assert figures["staccato"].after[0] == 3 and figures["forte against piano"].after[0] == 0
 
 

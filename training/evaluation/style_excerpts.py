@@ -37,8 +37,9 @@ def cut(score: Score, first: int, count: int) -> tuple[Score, slice]:
 def excerpts(score: Score, count: int) -> list[Excerpt]:
     """Return up to ``count`` excerpts, spread evenly over those that there are: STYLED_BARS in a row with some before and after."""
     every = list(_excerpts(score))
-    chosen = np.unique(np.linspace(0, len(every) - 1, count + 2)[1:-1].round().astype(int)) if every else []
-    return [every[index] for index in chosen]
+    if not every:
+        return []
+    return [every[index] for index in np.unique(np.linspace(0, len(every) - 1, count + 2)[1:-1].round().astype(int))]
 
 
 def _excerpts(score: Score) -> Iterator[Excerpt]:

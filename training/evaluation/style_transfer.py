@@ -1,6 +1,5 @@
 """``perf-eval styles``: are bars, performed in a pianist's manner elsewhere in the piece, nearer to the pianist's own than to another's?"""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -24,8 +23,8 @@ class Comparison(NamedTuple):
     other: float
 
 
-def compare_pianists(score: Score, performances: Sequence[np.ndarray], render: Renderer, seed: int) -> list[Comparison]:
-    """Return for every two pianists, ``performances`` (N, 16) of ``score``, both ways, how near the one's manner comes to both.
+def compare_pianists(score: Score, performances: np.ndarray, render: Renderer, seed: int) -> list[Comparison]:
+    """Return for every two pianists, ``performances`` (P, N, 16) of ``score``, both ways, how near the one's manner comes to both.
 
     The manner is learnt from the notes outside an excerpt; nothing when the score has none, or no notes outside it.
     """

@@ -65,9 +65,13 @@ class Heard:
         """Return the mean share of their notated durations for which notes are held."""
         return float(np.nanmean(self.lengths))
 
+    def overall(self) -> np.ndarray:
+        """Return mean velocity, tempo and length (3,)."""
+        return np.array([self.velocity(), self.tempo(), self.length()])
+
     def tempos(self, parts: int) -> np.ndarray:
         """Return the tempos (parts,) of equal parts of the passage."""
-        return self._tempos(np.linspace(*self.span, parts + 1))
+        return self._tempos(np.linspace(self.span[0], self.span[1], parts + 1))
 
     def _tempos(self, edges: np.ndarray) -> np.ndarray:
         seconds = np.diff(np.interp(edges, self._quarters, self._seconds))
@@ -108,11 +112,12 @@ PAIR = ("forte", "piano")  # and the one against the other
 class Trial(NamedTuple):
     """``effect``: how far the measure went the right way. ``before``: the share of notes before the bars that changed.
 
-    ``after`` (3,): by how much velocity, tempo and length of the bars after are higher.
+    ``inside`` (3,) and ``after`` (3,): by how much velocity, tempo and length of the bars and of those after are higher.
     """
 
     effect: float
     before: float
+    inside: np.ndarray
     after: np.ndarray
 
 
@@ -129,19 +134,20 @@ def direction_trials(excerpt: Excerpt, render: Renderer, space: StyleSpace, seed
 
 def _trial(excerpt: Excerpt, plain: np.ndarray, directed: np.ndarray, measure: Measure) -> Trial:
     score, bars = excerpt.score, excerpt.bars
-    effect = measure.of(Heard(score, directed, bars)) - measure.of(Heard(score, plain, bars))
     places = Places(score)
     before = places.numbers < bars.first
-    following = Bars(bars.last + 1, int(places.numbers.max()))
-    later = [Heard(score, tokens, following) for tokens in (plain, directed)]
-    after = [[heard.velocity(), heard.tempo(), heard.length()] for heard in later]
-    changed = (plain[before] != directed[before]).any(axis=1).mean() if before.any() else 0.0
-    return Trial(measure.sign * effect, float(changed), np.subtract(after[1], after[0]))
+    changed = float((plain[before] != directed[before]).any(axis=1).mean()) if before.any() else 0.0
+    inside, after = (
+        [Heard(score, tokens, where) for tokens in (plain, directed)] for where in (bars, Bars(bars.last + 1, int(places.numbers.max())))
+    )
+    effect = measure.sign * (measure.of(inside[1]) - measure.of(inside[0]))
+    return Trial(effect, changed, inside[1].overall() - inside[0].overall(), after[1].overall() - after[0].overall())
 
 
 class DirectionFigures(NamedTuple):
     """``effect``: the mean, in ``unit``; ``in_deviations``: beside its deviation over trials; ``right``: the share of trials that go the
-    right way; ``before``: the share of notes that change; ``after``: the mean change of velocity, tempo and length, whichever way.
+    right way; ``before``: the share of notes before the bars that change; ``inside``: the mean change of velocity, tempo and length of the
+    bars; ``after``: that of those after them, whichever way it is.
     """
 
     trials: int
@@ -150,7 +156,8 @@ class DirectionFigures(NamedTuple):
     in_deviations: float
     right: float
     before: float
-    after: tuple[float, float, float]
+    inside: tuple[float, ...]
+    after: tuple[float, ...]
 
 
 def summarise(trials: Sequence[dict[str, Trial]]) -> dict[str, DirectionFigures]:
@@ -159,7 +166,6 @@ def summarise(trials: Sequence[dict[str, Trial]]) -> dict[str, DirectionFigures]
     for name in trials[0] if trials else ():
         own = [each[name] for each in trials]
         effects = np.array([trial.effect for trial in own])
-        velocity, tempo, length = np.abs([trial.after for trial in own]).mean(axis=0).tolist()
         spread = float(effects.std())
         found[name] = DirectionFigures(
             len(own),
@@ -168,6 +174,7 @@ def summarise(trials: Sequence[dict[str, Trial]]) -> dict[str, DirectionFigures]
             float(effects.mean()) / spread if spread else float("inf"),
             float((effects > 0).mean()),
             float(np.mean([trial.before for trial in own])),
-            (velocity, tempo, length),
+            tuple(np.mean([trial.inside for trial in own], axis=0).tolist()),
+            tuple(np.abs([trial.after for trial in own]).mean(axis=0).tolist()),
         )
     return found

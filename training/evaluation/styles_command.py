@@ -102,8 +102,9 @@ def judge_classifiers(path: Path, notes: StyledNotes) -> dict[str, dict[str, Any
 def print_tables(found: Mapping[str, Any]) -> None:
     if "directions" in found:
         _print(
-            "directions, applied to eight bars; after: mean change of the bars that follow, whichever way, octaves of tempo and length",
-            ("trials", "effect", "unit", "effect / deviation", "right way", "notes changed before", "after: velocity", "tempo", "length"),
+            "directions, applied to eight bars: effect in velocities (v) or octaves of tempo or length (o), and beside its deviation;\n"
+            "change of velocity, tempo and length of the bars, and of those after, whichever way; share of notes before that changed",
+            ("trials", "effect", "beside", "right", "the bars", "", "", "after", "", "", "before"),
             {name: _direction_cells(DirectionFigures(**row)) for name, row in found["directions"].items()},
         )
     if "transfer" in found:
@@ -121,13 +122,14 @@ def print_tables(found: Mapping[str, Any]) -> None:
 
 
 def _direction_cells(row: DirectionFigures) -> list[str]:
-    velocity, tempo, length = row.after
-    cells = [str(row.trials), f"{row.effect:.2f}", row.unit, f"{row.in_deviations:.2f}", f"{row.right:.0%}", f"{row.before:.0%}"]
-    return cells + [f"{velocity:.1f}", f"{tempo:.3f}", f"{length:.3f}"]
+    cells = [str(row.trials), f"{row.effect:.2f} {row.unit[0]}", f"{row.in_deviations:.1f}", f"{row.right:.0%}"]
+    for velocity, tempo, length in (row.inside, row.after):
+        cells += [f"{velocity:.1f}", f"{tempo:.2f}", f"{length:.2f}"]
+    return [*cells, f"{row.before:.0%}"]
 
 
 def _print(title: str, headings: Sequence[str], rows: Mapping[str, Sequence[str]]) -> None:
-    table = Table(title=title)
+    table = Table(title=title, title_justify="left", box=None)
     table.add_column("")
     for heading in headings:
         table.add_column(heading, justify="right")
