@@ -139,14 +139,14 @@ def _correlations(values: np.ndarray, qualities: np.ndarray) -> np.ndarray:
 def main(
     checkpoint: Annotated[Path, typer.Argument(help="checkpoint of perf-train")],
     data: Annotated[Path, typer.Option("--data", help="folder of the unpacked corpus")],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="[default: styles.npz beside the checkpoint]")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="[default: styles.safetensors beside the checkpoint]")] = None,
     windows: Annotated[int, typer.Option("--windows", min=1, help="windows of each performance")] = 1,
 ) -> None:
     """Learn the style space from the train split, write it, and print how far styles tell what is heard."""
     task = load_task(checkpoint)
     found = collect_windows(task, load_pieces(data, "train", checkpoint.parent.parent), windows, seed=0)
     space, of_bars = fit_space(found, task.config.network.latents)
-    space.save(out or checkpoint.with_name("styles.npz"))
+    space.save(out or checkpoint.with_name("styles.safetensors"))
     print(f"{'quality':10}{'deviation':>10}{'told by styles':>16}  unit, of bars beside {task.config.windows.notes} notes around")
     for name, deviation, explained, unit in zip(QUALITIES, of_bars.deviations, of_bars.explained, UNITS, strict=True):
         print(f"{name:10}{deviation:10.2f}{explained:16.2f}  {unit}")

@@ -29,7 +29,7 @@ from models.pretrained import pretrained
 from models.score_performer.style_space import StyleSpace
 
 NAME = "score-performer"
-STYLE_SPACE_FILE = "score_performer_styles.npz"
+STYLE_SPACE_FILE = "score_performer_styles.safetensors"
 
 Wishes = Callable[["ScorePerformerPerformer", Score], StyleWishes]
 

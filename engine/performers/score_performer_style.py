@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -99,7 +98,7 @@ def open_style_space(path: Path, latents: tuple[int, ...]) -> StyleSpace:
     """Return the style space of a network whose levels have so many latents. Raises PerfLiveError."""
     try:
         space = load_style_space(path)
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+    except (OSError, ValueError, KeyError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise PerfLiveError(f"cannot read {str(path)!r} as a style space: {reason}; make one for the model, or use what ships") from None
     if space.latents != latents:

@@ -6,12 +6,14 @@ A style vector is a note's latents of the whole performance, of its bar, its bea
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
 LEVEL_NAMES = ("piece", "bar", "beat", "onset")
-FORMAT = 1
+FORMAT = "perf-live style space 1"
+MOVE, MEANING = "move/", "meaning/"  # what names in the file begin with
 
 
 @dataclass(frozen=True)
@@ -48,24 +50,25 @@ class StyleSpace:
         return self.components[self.columns(level)]
 
     def save(self, path: Path) -> None:
-        """Write a file that ``load_style_space`` reads."""
-        arrays: dict[str, Any] = {f"move/{name}": move for name, move in self.moves.items()}
-        arrays |= {f"meaning/{name}": np.array(meaning) for name, meaning in self.meanings.items()}
-        with path.open("wb") as file:
-            np.savez(file, format=FORMAT, latents=self.latents, mean=self.mean, components=self.components, **arrays)
+        """Write a safetensors file that ``load_style_space`` reads."""
+        moves = {MOVE + name: move for name, move in self.moves.items()}
+        meanings = {MEANING + name: meaning for name, meaning in self.meanings.items()}
+        # What is said of it is kept in no certain order, and the knobs have one.
+        said = {"format": FORMAT, "latents": " ".join(map(str, self.latents)), "knobs": " ".join(self.meanings)} | meanings
+        arrays = {name: np.ascontiguousarray(array) for name, array in {"mean": self.mean, "components": self.components, **moves}.items()}
+        save_file(arrays, path, {"moves": " ".join(self.moves)} | said)
 
 
 def load_style_space(path: Path) -> StyleSpace:
     """Read what ``save`` wrote. Raises OSError when the file cannot be read, ValueError when it is another one."""
-    with path.open("rb") as file:
-        stored = np.load(file, allow_pickle=False)
-        if not isinstance(stored, np.lib.npyio.NpzFile):
-            raise ValueError("it holds a single array")
-        if "format" not in stored or int(stored["format"]) != FORMAT:
-            raise ValueError(f"it is no style space of format {FORMAT}")
-        arrays = dict(stored)
-    moves, meanings = (
-        {name.removeprefix(kind): array for name, array in arrays.items() if name.startswith(kind)} for kind in ("move/", "meaning/")
-    )
-    words = {name: str(text) for name, text in meanings.items()}
-    return StyleSpace(tuple(arrays["latents"].tolist()), arrays["mean"], arrays["components"], moves, words)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            said = file.metadata() or {}
+            if said.get("format") != FORMAT:
+                raise ValueError(f"it is no style space of format {FORMAT}")
+            moves = {name: file.get_tensor(MOVE + name) for name in said["moves"].split()}
+            meanings = {name: said[MEANING + name] for name in said["knobs"].split()}
+            latents = tuple(map(int, said["latents"].split()))
+            return StyleSpace(latents, file.get_tensor("mean"), file.get_tensor("components"), moves, meanings)
+    except SafetensorError as error:
+        raise ValueError(f"it is no safetensors file ({error})") from None
