@@ -5,8 +5,10 @@ import pytest
 from engine.contract import Contract
 from engine.model import Model
 from engine.performers.velocity import LOOKAHEAD_SYSTEM, MEMORY_SYSTEM, SYSTEM
+from engine.sound import neural_stream
 from models.dexter import representation as dexter
 from models.dexter.features import FEATURES
+from models.performance_net import representation as performance_net
 from models.performance_rnn import representation as performance_rnn
 from models.performance_rnn import sampling
 from models.pretrained import pretrained
@@ -19,7 +21,16 @@ SHIPPED = {
     "velocity_lookahead.onnx": (LOOKAHEAD_SYSTEM, velocity.REPRESENTATION_VERSION),
     "dexter_mean.onnx": ("dexter-mean", dexter.REPRESENTATION_VERSION),
     "dexter_denoise.onnx": ("dexter-denoise", dexter.REPRESENTATION_VERSION),
+    "performance_net.onnx": (neural_stream.SYSTEM, performance_net.REPRESENTATION_VERSION),
     "performance_rnn.onnx": (sampling.SYSTEM, performance_rnn.REPRESENTATION_VERSION),
+}
+
+# what a card must state, by how a model's name begins
+FIGURES = {
+    "velocity": "absolute error",
+    "dexter": "correlation",
+    "performance_rnn": "nats an event",
+    "performance_net": "multi-resolution",
 }
 
 
@@ -36,7 +47,7 @@ def test_nothing_else_ships():
 def test_the_card_states_data_licence_and_figures(name):
     card = pretrained(name.replace("_memory", "")).with_suffix(".md").read_text(encoding="utf-8")
     contract = contract_of(name)
-    figure = {"velocity": "absolute error", "dexter": "correlation", "performance": "nats an event"}[name.split("_")[0].split(".")[0]]
+    figure = next(figure for prefix, figure in FIGURES.items() if name.startswith(prefix))
     for word in (contract.licence, "(n)ASAP", figure, "human", contract.configuration_hash):
         assert word in card
 
