@@ -122,7 +122,8 @@ def fit_space(windows: Sequence[StyledWindow], latents: tuple[int, ...]) -> tupl
             meanings[f"{level}-{number + 1}"] = f"goes with {QUALITIES[strongest]}: {abs(correlations[strongest]):.2f}"
         components[own, own] = found
         begin += count
-    return StyleSpace(latents, styles.mean(axis=0), components, moves, meanings), of_bars
+    deviations = dict(zip(QUALITIES, of_bars.deviations.tolist(), strict=True))
+    return StyleSpace(latents, styles.mean(axis=0), components, moves, meanings, deviations), of_bars
 
 
 def principal_components(latents: np.ndarray) -> np.ndarray:

@@ -84,7 +84,7 @@ class ScorePerformerPerformer:
         """
         reading = read_score(self.networks, piece.score)
         plan = plan_style(wishes(self, reading.score) if wishes else StyleWishes(), Places(reading.score), self.space)
-        decoder = OnsetDecoder(self.networks, reading, plan.styles, seed)
+        decoder = OnsetDecoder(self.networks, reading, plan.styles, seed, plan.tempos)
         return ScoreStream(piece, ScorePerformerInterpretation(decoder, reading, plan, self.controls), controls)
 
     def read_styles(self, score: Score, performed: Performed) -> np.ndarray:

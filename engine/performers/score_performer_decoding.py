@@ -22,10 +22,12 @@ from models.score_performer.vocabulary import (
     START,
     TEMPO,
     VELOCITY,
+    to_tokens,
     to_values,
 )
 
 Styles = Callable[[slice, np.ndarray], np.ndarray]  # rows of notes, and the styles to be expected of them -> theirs (T, style_width)
+Tempos = Callable[[slice], np.ndarray]  # rows of notes -> how many times as fast as it would be the tempo is to be (T,)
 OF_A_NOTE = (VELOCITY, ONSET_DEVIATION, PERFORMED_DURATION)
 OF_AN_ONSET = (*OF_A_NOTE, *PEDAL_FIELDS)  # chosen for its first note; the tempo only for a performance's first
 CENTRAL = 0.0  # the temperature that plays what performers have in common
@@ -68,10 +70,10 @@ class _Place:
 
 
 class OnsetDecoder:
-    """One performance of a score. ``styles`` may be changed between two notes."""
+    """One performance of a score. ``styles`` and ``tempos`` may be changed between two notes."""
 
-    def __init__(self, networks: Networks, reading: ScoreReading, styles: Styles, seed: int):
-        self.styles = styles
+    def __init__(self, networks: Networks, reading: ScoreReading, styles: Styles, seed: int, tempos: Tempos | None = None):
+        self.styles, self.tempos = styles, tempos or _unchanged
         self.notes = NoteDecoder(networks, seed)
         self._stepper = self.notes.stepper
         self._tokens, self._context, self._expected = reading.tokens, reading.context, reading.expected
@@ -79,7 +81,7 @@ class OnsetDecoder:
         self._places: list[tuple[int, float, bool]] = list(
             zip(onsets.tolist(), notes["onset_quarter"].tolist(), notes["is_grace"].tolist(), strict=True)
         )
-        self._tempos: list[float] = to_values(TEMPO, reading.tokens[:, TEMPO]).tolist()  # as written
+        self._written_tempos: list[float] = to_values(TEMPO, reading.tokens[:, TEMPO]).tolist()
         self._ends: list[int] = np.searchsorted(onsets, onsets, side="right").tolist()
         self.begin(0, len(notes))
 
@@ -120,10 +122,12 @@ class OnsetDecoder:
         done = len(place.played)
         note: int = place.rows.start + done
         if done == 0:
-            self._style = self._of_the_onset()
+            self._style, self._pace = self._of_the_onset()
         fields = OF_A_NOTE if done else OF_AN_ONSET if place.continuation.begun else PERFORMED_FIELDS
         chosen = self.notes.decode(place.previous, self._tokens[note], self._context[note], self._style[done], note, fields)
-        place.previous = place.continuation.take(*self._places[note], chosen, self._tempos[note])
+        if not place.continuation.begun:
+            chosen[TEMPO] = to_tokens(TEMPO, to_values(TEMPO, chosen[TEMPO]) * self._pace[done])
+        place.previous = place.continuation.take(*self._places[note], chosen, self._written_tempos[note] * self._pace[done])
         place.played.append(place.previous)
 
     def take_back(self) -> None:
@@ -150,11 +154,15 @@ class OnsetDecoder:
         self._place = copy.deepcopy(place)
         self._stepper.restore(memory)
         if self._place.played:
-            self._style = self._of_the_onset()
+            self._style, self._pace = self._of_the_onset()
 
-    def _of_the_onset(self) -> np.ndarray:
+    def _of_the_onset(self) -> tuple[np.ndarray, np.ndarray]:
         rows = self._place.rows
-        return self.styles(rows, self._expected[rows])
+        return self.styles(rows, self._expected[rows]), self.tempos(rows)
+
+
+def _unchanged(rows: slice) -> np.ndarray:
+    return np.ones(rows.stop - rows.start)
 
 
 @dataclass(frozen=True)
@@ -165,9 +173,11 @@ class _Before:
     previous: np.ndarray
 
 
-def decode_piece(networks: Networks, reading: ScoreReading, styles: Styles, seed: int, temperature: float, top_p: float) -> np.ndarray:
+def decode_piece(
+    networks: Networks, reading: ScoreReading, styles: Styles, seed: int, temperature: float, top_p: float, tempos: Tempos | None = None
+) -> np.ndarray:
     """Return the tokens (N, 16) of a performance of a whole score."""
-    decoder = OnsetDecoder(networks, reading, styles, seed)
+    decoder = OnsetDecoder(networks, reading, styles, seed, tempos)
     decoder.notes.boldness = Boldness(temperature, top_p)
     played = []
     while decoder.rows.start < len(reading.tokens):

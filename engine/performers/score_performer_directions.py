@@ -20,6 +20,8 @@ from models.score_performer.style_space import LEVEL_NAMES, StyleSpace
 MOST_AMOUNT = 3.0
 MOST_DELTA = 6.0  # of a latent, of which humans' lie within about 3 of 0
 
+PACE = "pace"
+
 Shape = Literal["even", "rising", "downbeats", "after last beat"]
 
 
@@ -41,10 +43,10 @@ DIRECTIONS = {
     "forte": Meaning("loudness", 1.5, "even"),
     "piano": Meaning("loudness", -1.5, "even"),
     "accent": Meaning("loudness", 1.5, "downbeats"),
-    "accelerando": Meaning("pace", 1.0, "rising"),
-    "ritardando": Meaning("pace", -1.0, "rising"),
-    "faster": Meaning("pace", 0.5, "even"),
-    "slower": Meaning("pace", -0.5, "even"),
+    "accelerando": Meaning(PACE, 2.0, "rising"),
+    "ritardando": Meaning(PACE, -2.0, "rising"),
+    "faster": Meaning(PACE, 1.0, "even"),
+    "slower": Meaning(PACE, -1.0, "even"),
     "fermata": Meaning("delay", 3.0, "after last beat"),
     "staccato": Meaning("length", -1.25, "even"),
     "tenuto": Meaning("length", 0.75, "even"),
@@ -61,11 +63,15 @@ class Bars(NamedTuple):
 
 @dataclass(frozen=True)
 class Directed:
-    """``move`` (W,) is what is added to styles; ``bars`` None is the whole piece."""
+    """``move`` (W,) is what is added to styles; ``bars`` None is the whole piece. ``octaves``: how much faster it is to be.
+
+    Where a performance's tempo is held near one (see models.score_performer.tempo_hold), styles alone would not change it.
+    """
 
     move: np.ndarray
     shape: Shape = "even"
     bars: Bars | None = None
+    octaves: float = 0.0
 
 
 class Places:
@@ -125,9 +131,10 @@ def parse_direction(text: str, space: StyleSpace) -> Directed:
     if name not in known:
         raise UsageError(f"--direct {text!r}: no direction is called {name!r}; allowed: {', '.join(known)}{_hint(name, known)}")
     settings = _settings("--direct", text, rest, ("bars", "amount"))
-    amount = _number("--direct", text, settings.get("amount", "1"), MOST_AMOUNT)
     meaning = DIRECTIONS[name]
-    return Directed(amount * meaning.deviations * space.moves[meaning.quality], meaning.shape, _bars("--direct", text, settings))
+    deviations = _number("--direct", text, settings.get("amount", "1"), MOST_AMOUNT) * meaning.deviations
+    bars = _bars("--direct", text, settings)
+    return Directed(deviations * space.moves[meaning.quality], meaning.shape, bars, octaves(meaning.quality, deviations, space))
 
 
 def parse_knob(text: str, space: StyleSpace) -> Directed:
@@ -143,7 +150,8 @@ def parse_knob(text: str, space: StyleSpace) -> Directed:
     if not separator:
         raise UsageError(f"--knob {text!r}: expected a value, as in {name}=0.5")
     settings = _settings("--knob", text, rest, ("bars",))
-    return Directed(_number("--knob", text, value, MOST_AMOUNT) * space.knobs[name], bars=_bars("--knob", text, settings))
+    amount = _number("--knob", text, value, MOST_AMOUNT)
+    return Directed(amount * space.knobs[name], bars=_bars("--knob", text, settings), octaves=octaves(name, amount, space))
 
 
 def parse_bars(option: str, text: str) -> Bars:
@@ -161,6 +169,16 @@ def offsets(directed: Iterable[Directed], places: Places, space: StyleSpace) -> 
     for each in directed:
         total += places.weights(each.shape, each.bars)[:, None] * each.move
     return total
+
+
+def tempo_octaves(directed: Iterable[Directed], places: Places) -> np.ndarray:
+    """Return by how many octaves all of them together make the notes (N,) faster. Raises UsageError as ``offsets`` does."""
+    return sum((each.octaves * places.weights(each.shape, each.bars) for each in directed), np.zeros(len(places.positions)))
+
+
+def octaves(quality: str, deviations: float, space: StyleSpace) -> float:
+    """Return how much faster so many deviations of a quality are."""
+    return deviations * space.deviations.get(PACE, 0.0) if quality == PACE else 0.0
 
 
 def _parse_latent(text: str, level: int, rest: list[str], space: StyleSpace) -> Directed:

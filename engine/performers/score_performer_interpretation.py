@@ -175,7 +175,7 @@ class ScorePerformerInterpretation:
         return True
 
     def _follow_controls(self) -> None:
-        self._decoder.styles = self._plan.styles
+        self._decoder.styles, self._decoder.tempos = self._plan.styles, self._plan.tempos
         self._decoder.notes.boldness = Boldness(self.value("temperature"), self.value("top_p"))
 
     def _work(self) -> None:

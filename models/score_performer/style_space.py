@@ -4,7 +4,7 @@ A style vector is a note's latents of the whole performance, of its bar, its bea
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +13,15 @@ from safetensors.numpy import save_file
 
 LEVEL_NAMES = ("piece", "bar", "beat", "onset")
 FORMAT = "perf-live style space 1"
-MOVE, MEANING = "move/", "meaning/"  # what names in the file begin with
+MOVE, MEANING, DEVIATION = "move/", "meaning/", "deviation/"  # what names in the file begin with
 
 
 @dataclass(frozen=True)
 class StyleSpace:
     """Of the styles of humans; ``latents`` says how many each level of LEVEL_NAMES has, W in all.
 
-    ``moves``: by quality (see training.score_performer_style_space) the way (W,) that moves it by a deviation. ``mean`` (W,), and
+    ``moves``: by quality (see training.score_performer_style_space) the way (W,) that moves it by a deviation, which ``deviations`` has by
+    quality, of pace in octaves. ``mean`` (W,), and
     ``components`` (W, W): in each row what one deviation along a principal component adds, each level's by themselves, the largest first.
     ``names`` and ``meanings`` (in words, what it goes with) of the components that are knobs: each level's first ones, as in bar-1.
     """
@@ -30,6 +31,7 @@ class StyleSpace:
     components: np.ndarray
     moves: Mapping[str, np.ndarray]
     meanings: Mapping[str, str]
+    deviations: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def width(self) -> int:
@@ -53,8 +55,9 @@ class StyleSpace:
         """Write a safetensors file that ``load_style_space`` reads."""
         moves = {MOVE + name: move for name, move in self.moves.items()}
         meanings = {MEANING + name: meaning for name, meaning in self.meanings.items()}
+        deviations = {DEVIATION + name: repr(float(deviation)) for name, deviation in self.deviations.items()}
         # What is said of it is kept in no certain order, and the knobs have one.
-        said = {"format": FORMAT, "latents": " ".join(map(str, self.latents)), "knobs": " ".join(self.meanings)} | meanings
+        said = {"format": FORMAT, "latents": " ".join(map(str, self.latents)), "knobs": " ".join(self.meanings)} | meanings | deviations
         arrays = {name: np.ascontiguousarray(array) for name, array in {"mean": self.mean, "components": self.components, **moves}.items()}
         save_file(arrays, path, {"moves": " ".join(self.moves)} | said)
 
@@ -68,7 +71,8 @@ def load_style_space(path: Path) -> StyleSpace:
                 raise ValueError(f"it is no style space of format {FORMAT}")
             moves = {name: file.get_tensor(MOVE + name) for name in said["moves"].split()}
             meanings = {name: said[MEANING + name] for name in said["knobs"].split()}
+            deviations = {name: float(said[DEVIATION + name]) for name in moves if DEVIATION + name in said}
             latents = tuple(map(int, said["latents"].split()))
-            return StyleSpace(latents, file.get_tensor("mean"), file.get_tensor("components"), moves, meanings)
+            return StyleSpace(latents, file.get_tensor("mean"), file.get_tensor("components"), moves, meanings, deviations)
     except SafetensorError as error:
         raise ValueError(f"it is no safetensors file ({error})") from None

@@ -1,5 +1,6 @@
 """The style of a piece: where it comes from, and directions, knobs and references by note."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ def space():
         components[begin : begin + count, begin : begin + count] = random.normal(size=(count, count))
         begin += count
     meanings = {"loudness": "velocity", "piece-1": "tempo", "bar-2": "velocity"}
-    return StyleSpace(LATENTS, random.normal(size=WIDTH), components, moves, meanings)
+    return StyleSpace(LATENTS, random.normal(size=WIDTH), components, moves, meanings, {"pace": 0.25, "loudness": 10.0})
 
 
 @pytest.fixture
@@ -219,6 +220,23 @@ def test_parts_of_a_plan_are_those_of_the_whole_and_knobs_turn_while_it_plays(pl
     np.testing.assert_array_equal(plan.styles(slice(0, NOTES), expected), whole)
 
 
+def test_the_tempo_is_changed_where_it_is_said(places, space):
+    space = replace(space, meanings={"pace": "tempo", "loudness": "velocity"})
+    texts = ("accelerando:bars=2-4:amount=0.5", "slower:bars=4", "forte", "fermata:bars=3")
+    said = tuple(parse_direction(text, space) for text in texts)
+    plan = plan_style(StyleWishes(directed=(*said, parse_knob("pace=0.5:bars=1", space))), places, space)
+    rising = DIRECTIONS["accelerando"].deviations * 0.5 * places.weights("rising", Bars(2, 4))
+    deviations = rising + DIRECTIONS["slower"].deviations * (places.numbers == 4) + 0.5 * (places.numbers == 1)
+    np.testing.assert_allclose(plan.tempos(slice(0, NOTES)), 2 ** (0.25 * deviations))
+    np.testing.assert_allclose(plan.turned("pace", 2.0).tempos(slice(5, 9)), 2 ** (0.25 * deviations[5:9] + 0.5))
+    assert (plan.turned("loudness", 2.0).tempos(slice(0, 9)) == plan.tempos(slice(0, 9))).all()
+
+
+def test_a_space_that_does_not_know_tempos_changes_none(places, space):
+    bare = replace(space, deviations={})
+    assert (plan_style(StyleWishes(directed=(parse_direction("faster", bare),)), places, bare).tempos(slice(0, NOTES)) == 1).all()
+
+
 def test_knobs_are_controls(space):
     controls = {control.name: control for control in knob_controls(space)}
     assert list(controls) == ["loudness", "piece-1", "bar-2"] and controls["piece-1"].help == "tempo"
@@ -253,6 +271,7 @@ def test_a_style_space_is_kept_in_a_file(tmp_path, space):
     path = tmp_path / "space.safetensors"
     space.save(path)
     found = open_style_space(path, LATENTS)
+    assert found.deviations == {"pace": 0.25, "loudness": 10.0}
     assert found.latents == LATENTS and found.meanings == space.meanings and list(found.moves) == list(space.moves)
     np.testing.assert_array_equal(found.components, space.components)
     for name, knob in space.knobs.items():

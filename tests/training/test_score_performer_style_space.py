@@ -78,6 +78,7 @@ def test_what_styles_do_not_tell_is_not_explained():
 def test_the_space_has_moves_and_components(windows):
     space, of_bars = fit_space(windows, LATENTS)
     np.testing.assert_array_equal(space.moves["pace"], of_bars.moves[1])
+    assert space.deviations == dict(zip(("loudness", "pace", "length"), of_bars.deviations, strict=True))
     np.testing.assert_allclose(space.moves["delay"], -regress(windows, ONSET_LEVEL).moves[1])
     styles = np.concatenate([window.styles for window in windows])
     np.testing.assert_allclose(space.mean, styles.mean(0))
@@ -86,7 +87,8 @@ def test_the_space_has_moves_and_components(windows):
         assert own.start == begin
         np.testing.assert_allclose(space.components[own, own].T @ space.components[own, own], np.cov(styles[:, own].T), atol=1e-9)
         assert not space.components[own, :begin].any()
-    names = [f"{level}-{n}" for level, most in zip(("piece", "bar", "beat", "onset"), (4, 3, 2, 1), strict=True) for n in range(1, most + 1)]
+    numbers = {"piece": 4, "bar": 3, "beat": 2, "onset": 1}
+    names = [f"{level}-{number}" for level, most in numbers.items() for number in range(1, most + 1)]
     assert list(space.meanings) == ["loudness", "pace", "length", *names] and KNOBS == (4, 4, 2, 2)
 
 

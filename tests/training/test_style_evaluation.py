@@ -12,7 +12,7 @@ from synthetic_score_performer import LATENTS, STYLE, write_models
 from typer.testing import CliRunner
 
 from engine.performers.score_performer import STYLE_SPACE_FILE, load_performer
-from engine.performers.score_performer_directions import DIRECTIONS, Bars, Places
+from engine.performers.score_performer_directions import DIRECTIONS, Bars, Directed, Places
 from engine.performers.score_performer_style import StyleWishes, plan_style
 from engine.score import MEASURE_DTYPE
 from models.dexter.representation import Pedal, Performed
@@ -161,7 +161,7 @@ def test_directions_that_are_followed_go_the_right_way(score, space):
         assert row.before == 0 or row.unit == "octaves", name  # tokens begin with a tempo that follows from all that is played
         assert max(row.after) < 0.5 if name not in ("fermata",) else row.after[0] == 0
     assert figures["forte"].effect == pytest.approx(7.5, abs=0.6) and figures["forte against piano"].effect == pytest.approx(15, abs=1)
-    assert figures["slower"].effect == pytest.approx(0.125, abs=0.03) and figures["crescendo"].effect == pytest.approx(10, abs=2)
+    assert figures["slower"].effect == pytest.approx(0.25, abs=0.05) and figures["crescendo"].effect == pytest.approx(10, abs=2)
 
 
 def test_directions_that_are_not_followed_go_no_way(score, space):
@@ -197,6 +197,18 @@ def test_the_engine_renders_excerpts(performer, score, space):
     assert (louder[:, VELOCITY] - plain[:, VELOCITY]).mean() > 3 and (render(part, [StyleWishes()], 2)[0] != plain).any()
     central = Renderer(performer, temperature=0)
     np.testing.assert_array_equal(central(part, [StyleWishes()], 1)[0], central(part, [StyleWishes()], 2)[0])
+
+
+def test_the_engine_changes_the_tempo_where_it_is_said(performer, score):
+    part = cut(score, 0, 10)[0]
+    still = np.zeros(STYLE)
+    wishes = [StyleWishes(), *(StyleWishes(directed=(Directed(still, "even", bars, octaves=0.5),)) for bars in (None, Bars(3, 6)))]
+    plain, faster, within = Renderer(performer, 0)(part, wishes, 1)
+    for bars, by_all, by_some in ((Bars(1, 2), 0.5, 0), (Bars(4, 6), 0.5, 0.5), (Bars(8, 10), 0.5, 0)):
+        tempo = Heard(part, plain, bars).tempo()
+        assert Heard(part, faster, bars).tempo() - tempo == pytest.approx(by_all, abs=0.1)
+        assert Heard(part, within, bars).tempo() - tempo == pytest.approx(by_some, abs=0.1)
+    np.testing.assert_array_equal(within[Places(part).numbers < 3], plain[Places(part).numbers < 3])
 
 
 def pianists(score):

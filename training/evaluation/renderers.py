@@ -53,7 +53,7 @@ def _score_performer(model: Path | None) -> Renderer:
         reading = read_score(performer.networks, score)
         knobs = {name: values[name] for name in performer.space.knobs}
         plan = plan_style(StyleWishes(), Places(reading.score), performer.space, knobs)
-        tokens = decode_piece(performer.networks, reading, plan.styles, seed or 0, values["temperature"], values["top_p"])
+        tokens = decode_piece(performer.networks, reading, plan.styles, seed or 0, values["temperature"], values["top_p"], plan.tempos)
         return decode_performance(reading.score.notes, reading.segments, tokens)
 
     return render

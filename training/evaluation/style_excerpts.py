@@ -75,6 +75,7 @@ class Renderer:
                 seed,
                 self.temperature,
                 self.top_p,
+                plan.tempos,
             )
             for plan in plans
         ]

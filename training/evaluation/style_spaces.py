@@ -21,6 +21,7 @@ from training.score_performer_style_space import QUALITIES, measure_qualities
 from training.score_performer_windows import performed
 
 MOST_POINTS = 4000  # of a level
+SHORTEST_ARROW = 0.3  # deviations
 
 
 class StyledNotes(NamedTuple):
@@ -94,6 +95,8 @@ def _draw_level(figure: Any, axes: Any, notes: StyledNotes, space: StyleSpace, l
         axes.annotate(name, place, xytext=(4, 4), textcoords="offset points", fontsize=9, color=INK, fontstyle="italic")
     for quality in QUALITIES:
         end = 2 * space.moves[quality][columns] @ projection
+        if np.linalg.norm(end) < SHORTEST_ARROW:
+            continue
         axes.annotate("", end, (0, 0), arrowprops={"arrowstyle": "->", "color": ACCENT, "linewidth": 2})
         axes.annotate(quality, end, color=ACCENT, fontsize=11, fontweight="bold")
     reach = np.percentile(np.abs(placed[points]), 99, axis=0) + 0.3
