@@ -37,6 +37,7 @@ demo: $(VENV)/.runtime
 	$(BIN)/perf-render $(EXAMPLE) -o $(DEMO)/as_a_score.mid --performer dexter
 	$(BIN)/perf-render $(EXAMPLE) -o $(DEMO)/as_a_score.png --performer dexter
 	$(BIN)/perf-render --primer $(EXAMPLE) -o $(DEMO)/improvised.mid --performer performance-rnn --seconds 30
+	$(BIN)/perf-render $(EXAMPLE) -o $(DEMO)/performed_neural.wav --sound neural
 	@if .ci/system-packages sound; then \
 		set -x; $(BIN)/perf-render $(EXAMPLE) -o $(DEMO)/performed.wav; \
 		$(BIN)/perf-render $(EXAMPLE) -o $(DEMO)/as_a_score.wav --performer dexter; \

@@ -1,9 +1,13 @@
 """Every model that ships has a card that says what it may be used for, and is no pickle."""
 
+import re
+
 import pytest
 
 from engine.contract import Contract
 from engine.model import Model
+from engine.performers.score_performer import STYLE_SPACE_FILE
+from engine.performers.score_performer_networks import DECODER_SYSTEM, SCORE_SYSTEM, STYLE_SYSTEM
 from engine.performers.velocity import LOOKAHEAD_SYSTEM, MEMORY_SYSTEM, SYSTEM
 from engine.sound import neural_stream
 from models.dexter import representation as dexter
@@ -12,6 +16,7 @@ from models.performance_net import representation as performance_net
 from models.performance_rnn import representation as performance_rnn
 from models.performance_rnn import sampling
 from models.pretrained import pretrained
+from models.score_performer import representation as score_performer
 from models.velocity_transformer import representation as velocity
 
 VELOCITY = ("velocity.onnx", "velocity_lookahead.onnx")
@@ -22,6 +27,9 @@ SHIPPED = {
     "dexter_mean.onnx": ("dexter-mean", dexter.REPRESENTATION_VERSION),
     "dexter_denoise.onnx": ("dexter-denoise", dexter.REPRESENTATION_VERSION),
     "performance_net.onnx": (neural_stream.SYSTEM, performance_net.REPRESENTATION_VERSION),
+    "score_performer.onnx": (DECODER_SYSTEM, score_performer.REPRESENTATION_VERSION),
+    "score_performer_score.onnx": (SCORE_SYSTEM, score_performer.REPRESENTATION_VERSION),
+    "score_performer_style.onnx": (STYLE_SYSTEM, score_performer.REPRESENTATION_VERSION),
     "performance_rnn.onnx": (sampling.SYSTEM, performance_rnn.REPRESENTATION_VERSION),
 }
 
@@ -31,6 +39,7 @@ FIGURES = {
     "dexter": "correlation",
     "performance_rnn": "nats an event",
     "performance_net": "multi-resolution",
+    "score_performer": "correlation",
 }
 
 
@@ -40,12 +49,12 @@ def contract_of(name) -> Contract:
 
 def test_nothing_else_ships():
     folder = pretrained("velocity.onnx").parent
-    assert {path.name for path in folder.iterdir() if path.suffix not in (".py", ".md")} - {"__pycache__"} == set(SHIPPED)
+    assert {path.name for path in folder.iterdir() if path.suffix not in (".py", ".md")} - {"__pycache__"} == {*SHIPPED, STYLE_SPACE_FILE}
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_card_states_data_licence_and_figures(name):
-    card = pretrained(name.replace("_memory", "")).with_suffix(".md").read_text(encoding="utf-8")
+    card = pretrained(re.sub("_memory|(?<=performer)_(score|style)", "", name)).with_suffix(".md").read_text(encoding="utf-8")
     contract = contract_of(name)
     figure = next(figure for prefix, figure in FIGURES.items() if name.startswith(prefix))
     for word in (contract.licence, "(n)ASAP", figure, "human", contract.configuration_hash):

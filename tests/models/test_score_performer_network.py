@@ -48,7 +48,7 @@ def predicted(network, played, score, style):
 
 
 def test_the_papers_size():
-    """11.6 million in the published one, by the digest; this one has the pedal, a vector of its own for each value, and the expected style besides."""
+    """11.6 million in the published one, by the digest; this one has the pedal, a vector for each value, and the expected style besides."""
     assert sum(parameter.numel() for parameter in ScorePerformer(ScorePerformerConfig()).parameters()) == pytest.approx(12.06e6, rel=0.01)
 
 

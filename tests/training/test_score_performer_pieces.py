@@ -5,6 +5,7 @@ import pytest
 from score_performer_pieces import made_up_item, made_up_score
 
 from engine.performers.score_performer_score import score_tokens
+from engine.score_playback import with_playback_velocities
 from models.dexter.features import FEATURES
 from models.dexter.representation import Pedal
 from models.score_performer.representation import encode_performance
@@ -47,13 +48,13 @@ def test_pieces_are_encoded_once(tmp_path, monkeypatch):
     assert read == [["performance1", "performance2", "performance3"]]
     assert [(piece.name, len(piece.performances)) for piece in pieces[0]] == [("piece1", 2), ("piece0", 1)]
     for one, other, score in zip(*pieces, load_scores(tmp_path, "train", tmp_path / "cache"), strict=True):
-        tokens, segments = score_tokens(score)
+        tokens, segments = score_tokens(with_playback_velocities(score))
         np.testing.assert_array_equal(one.score, tokens)
         np.testing.assert_array_equal(one.segments, segments)
         assert one.features.shape == (30, len(FEATURES))
         for table in ("score", "segments", "features", "performances"):
             np.testing.assert_array_equal(getattr(one, table), getattr(other, table))
-    expected = encode_performance(*score_tokens(scores[1]), scores[1].notes, performed_notes(items[2])).tokens
+    expected = encode_performance(*score_tokens(with_playback_velocities(scores[1])), scores[1].notes, performed_notes(items[2])).tokens
     np.testing.assert_array_equal(pieces[0][0].performances[1], expected)
     alignments.pop()
     load_pieces(tmp_path, "train", tmp_path / "cache")
