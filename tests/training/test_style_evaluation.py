@@ -24,7 +24,7 @@ from training.evaluation import styles_command
 from training.evaluation.command import app
 from training.evaluation.style_excerpts import FOLLOWING_BARS, LEAD_BARS, STYLED_BARS, Excerpt, Renderer, cut, excerpts
 from training.evaluation.style_spaces import draw_spaces, load_classifiers, read_pieces
-from training.evaluation.style_transfer import TYPICAL, compare_pianists, distance
+from training.evaluation.style_transfer import MOST_PIANISTS, TYPICAL, compare_pianists, distance
 from training.evaluation.style_trials import MEASURES, Heard, direction_trials, summarise
 from training.score_performer_directions import DIRECTIONS as LABELLED
 from training.score_performer_pieces import score_tokens, token_piece
@@ -228,6 +228,8 @@ def test_manners_are_compared_both_ways(performer, score):
     assert len(pairs) == 2 and all(pair.own != pair.other for pair in pairs)
     same = compare_pianists(score, np.repeat(pianists(score)[:1], 3, axis=0), Renderer(performer, 0), 0)
     assert len(same) == 6 and all(pair.own == pair.other for pair in same)
+    many = np.repeat(pianists(score), 4, axis=0)
+    assert len(compare_pianists(score, many, Renderer(performer, 0), 0)) == MOST_PIANISTS * (MOST_PIANISTS - 1)
     assert compare_pianists(score, pianists(score)[:1], Renderer(performer, 0), 0) == []
     assert compare_pianists(cut(score, 0, 14)[0], pianists(cut(score, 0, 14)[0]), Renderer(performer, 0), 0) == []
 

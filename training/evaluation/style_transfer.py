@@ -14,6 +14,7 @@ from training.evaluation.style_trials import PARTS, Heard
 
 # By how much bars of a performance differ, see training.score_performer_style_space: velocities, octaves of tempo, octaves of length
 TYPICAL = (10.0, 0.27, 0.48)
+MOST_PIANISTS = 6  # of a piece, or one with many would outweigh all others
 
 
 class Comparison(NamedTuple):
@@ -26,8 +27,11 @@ class Comparison(NamedTuple):
 def compare_pianists(score: Score, performances: np.ndarray, render: Renderer, seed: int) -> list[Comparison]:
     """Return for every two pianists, ``performances`` (P, N, 16) of ``score``, both ways, how near the one's manner comes to both.
 
-    The manner is learnt from the notes outside an excerpt; nothing when the score has none, or no notes outside it.
+    The manner is learnt from the notes outside an excerpt; nothing when the score has none, or no notes outside it. Of more than
+    MOST_PIANISTS some are taken.
     """
+    if len(performances) > MOST_PIANISTS:
+        performances = performances[np.linspace(0, len(performances) - 1, MOST_PIANISTS).astype(int)]
     found = excerpts(score, 1)
     if not found or len(performances) < 2:
         return []
