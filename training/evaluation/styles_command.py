@@ -30,7 +30,9 @@ def styles(
     trials: Annotated[int, typer.Option("--trials", min=0, help="excerpts of each score that directions are applied to")] = 1,
     transfer: Annotated[bool, typer.Option("--transfer/--no-transfer", help="compare pianists' manners")] = True,
     temperature: Annotated[float, typer.Option("--temperature", min=0, help="of the performances")] = 1.0,
-    classifiers: Annotated[Path | None, typer.Option("--classifiers", help="judge what score_performer_classifiers wrote")] = None,
+    classifiers: Annotated[
+        Path | None, typer.Option("--classifiers", exists=True, dir_okay=False, help="judge what score_performer_classifiers wrote")
+    ] = None,
     picture: Annotated[Path | None, typer.Option("--picture", help="draw the style spaces to this .png")] = None,
     pieces: PiecesOption = "",
     as_json: JsonOption = False,
