@@ -13,31 +13,23 @@
 The first three are measured on one core where the system lets a process choose its cores (``on_one_core``).
 """
 
-import json
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
-
-from engine.bench.figures import Distribution, describe, median_ms
-from engine.bench.machine import MEGABYTE, Machine, describe_machine, one_core, resident_bytes
+from engine.bench.eager_pytorch import is_installed, time_eager_pytorch, times_faster
+from engine.bench.figures import Distribution
+from engine.bench.machine import Machine, describe_machine, one_core
 from engine.bench.parameters import count_parameters
 from engine.bench.performance_rnn_agreement import Agreement, compare
 from engine.bench.performance_rnn_duet import DuetReport, play_duet
 from engine.bench.performance_rnn_response import ResponseReport, measure_response
-from engine.errors import PerfLiveError
+from engine.bench.timing import compare_tenths, time_calls
 from engine.model import Model
 from engine.performers.performance_rnn_improvisation import Improvisation, Wishes, codec_of, open_model
 from models.pretrained import pretrained
 
 MODEL = "performance_rnn.onnx"
-WARM_UP_CALLS = 20
 EAGER_PYTORCH = "training.eager_performance_rnn"
 LONGEST_RESPONSE_S = 60  # of the real time in this process; JACK's is as long as asked for
 
@@ -108,48 +100,16 @@ def measure(
 def time_event(model: Model, calls: int) -> EventCost:
     """Time a step, a sampled event, and an event of eager PyTorch, ``calls`` times each."""
     improvisation, wishes = Improvisation(model, 0), Wishes()
-    step = _time(model.create_stepper().step, calls)
-    event = _time(lambda: improvisation.sample(wishes), calls)
-    eager = _time_eager_pytorch(model, calls) if find_spec("torch") and find_spec("training") else None
-    faster = [round(eager.median_ms / ours.median_ms, 2) if eager else None for ours in (step, event)]
-    return EventCost(step, event, eager, *faster)
-
-
-def _time(call: Callable[[], object], calls: int) -> Distribution:
-    durations_ns = []
-    for _ in range(WARM_UP_CALLS + calls):
-        begun_ns = time.perf_counter_ns()
-        call()
-        durations_ns.append(time.perf_counter_ns() - begun_ns)
-    return describe(durations_ns[WARM_UP_CALLS:])
-
-
-def _time_eager_pytorch(model: Model, calls: int) -> Distribution:
-    """Raises PerfLiveError when that process fails."""
+    step = time_calls(model.create_stepper().step, calls)
+    event = time_calls(lambda: improvisation.sample(wishes), calls)
     layers, *_, width = next(iter(model.initial_state().values())).shape
     sizes = (codec_of(model).steps_per_second, width, layers, calls)
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", EAGER_PYTORCH, *map(str, sizes)]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True)  # noqa: S603
-    if ended.returncode:
-        reason = (ended.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise PerfLiveError(f"eager PyTorch, run beside, has failed with status {ended.returncode}: {reason}")
-    return Distribution(**json.loads(ended.stdout))
+    eager = time_eager_pytorch(EAGER_PYTORCH, [*map(str, sizes)]) if is_installed() else None
+    return EventCost(step, event, eager, times_faster(eager, step), times_faster(eager, event))
 
 
 def time_take(model: Model, events: int, seed: int) -> TakeCost:
     """Sample ``events``, ten or more, and compare the beginning with the end."""
     improvisation, wishes = Improvisation(model, seed), Wishes()
-    tenth = events // 10
-    durations_ns = np.full(events, -1, np.int64)  # filled, so that all of its memory is there from the beginning
-    first_bytes = 0
-    for index in range(events):
-        begun_ns = time.perf_counter_ns()
-        improvisation.sample(wishes)
-        durations_ns[index] = time.perf_counter_ns() - begun_ns
-        if index == tenth:
-            first_bytes = resident_bytes(os.getpid())
-    growth_mb = round((resident_bytes(os.getpid()) - first_bytes) / MEGABYTE, 1)
-    first_ms, last_ms = median_ms(durations_ns[:tenth]), median_ms(durations_ns[-tenth:])
-    minutes = round(improvisation.step * improvisation.codec.step_s / 60, 1)
-    return TakeCost(events, minutes, first_ms, last_ms, round(last_ms / first_ms, 3), growth_mb)
+    tenths = compare_tenths(lambda: improvisation.sample(wishes), events)
+    return TakeCost(events, round(improvisation.step * improvisation.codec.step_s / 60, 1), *tenths)

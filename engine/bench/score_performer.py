@@ -15,26 +15,21 @@
 """
 
 import json
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from engine.bench.dexter import NOTES, Heard, made_up_piece
-from engine.bench.figures import Distribution, describe, median_ms
-from engine.bench.machine import MEGABYTE, Machine, describe_machine, one_core, resident_bytes
+from engine.bench.eager_pytorch import is_installed, time_eager_pytorch, times_faster
+from engine.bench.figures import Distribution, describe
+from engine.bench.machine import Machine, describe_machine, one_core
 from engine.bench.parameters import count_parameters
+from engine.bench.timing import WARM_UP_CALLS, compare_tenths, time_calls
 from engine.clock import Clock, MonotonicClock, VirtualClock
 from engine.conductor import ConductedSource
-from engine.errors import PerfLiveError
 from engine.loop import Engine, Report
 from engine.performers.interpretation import Decided
 from engine.performers.score_performer import ScorePerformerPerformer, load_performer
@@ -43,7 +38,7 @@ from engine.performers.score_performer_score import read_score
 from engine.performers.score_stream import ScoreStream
 from models.dexter.streaming import DecodedNote
 
-LONG_PIECE_NOTES, CALLS, WARM_UP_CALLS = 20_000, 3000, 20
+LONG_PIECE_NOTES, CALLS = 20_000, 3000
 CHANGE_EVERY_S = 2.0
 EAGER_PYTORCH = "training.eager_score_performer"
 
@@ -113,26 +108,15 @@ def measure(model: Path | None, seconds: float, on_stage: Callable[[str], None] 
 
 def time_note(performer: ScorePerformerPerformer, calls: int = CALLS) -> NoteCost:
     """Time a step, a note, and a note of eager PyTorch, ``calls`` times each."""
-    step = _time(performer.networks.create_stepper().step, calls)
-    note = describe(_note_durations_ns(performer, calls + WARM_UP_CALLS)[WARM_UP_CALLS:])
-    eager = _time_eager_pytorch(performer, calls) if find_spec("torch") and find_spec("training") else None
-    faster = [round(eager.median_ms / ours.median_ms, 2) if eager else None for ours in (step, note)]
-    return NoteCost(step, note, eager, *faster)
+    step = time_calls(performer.networks.create_stepper().step, calls)
+    note = time_calls(_decoding(performer, WARM_UP_CALLS + calls), calls)
+    eager = _time_eager_pytorch(performer, calls) if is_installed() else None
+    return NoteCost(step, note, eager, times_faster(eager, step), times_faster(eager, note))
 
 
 def time_piece(performer: ScorePerformerPerformer, notes: int) -> PieceCost:
     """Decode ``notes``, ten or more, and compare the beginning with the end."""
-    tenth, first_bytes = notes // 10, 0
-
-    def look(note: int) -> None:
-        nonlocal first_bytes
-        if note == tenth:
-            first_bytes = resident_bytes(os.getpid())
-
-    durations_ns = _note_durations_ns(performer, notes, look)
-    growth_mb = round((resident_bytes(os.getpid()) - first_bytes) / MEGABYTE, 1)
-    first_ms, last_ms = median_ms(durations_ns[:tenth]), median_ms(durations_ns[-tenth:])
-    return PieceCost(notes, first_ms, last_ms, round(last_ms / first_ms, 3), growth_mb)
+    return PieceCost(notes, *compare_tenths(_decoding(performer, notes), notes))
 
 
 def time_score(performer: ScorePerformerPerformer, notes: int) -> tuple[float, float]:
@@ -172,39 +156,22 @@ def play(performer: ScorePerformerPerformer, seconds: float) -> dict[str, Any]:
     }
 
 
-def _note_durations_ns(performer: ScorePerformerPerformer, notes: int, look: Callable[[int], None] = lambda note: None) -> np.ndarray:
+def _time_eager_pytorch(performer: ScorePerformerPerformer, calls: int) -> Distribution:
+    sizes = json.dumps(performer.networks.decoder.contract.constants["network"])
+    return time_eager_pytorch(EAGER_PYTORCH, [sizes, str(calls)])
+
+
+def _decoding(performer: ScorePerformerPerformer, notes: int) -> Callable[[], None]:
+    """Return what decodes the next note of a made-up piece of so many."""
     reading = read_score(performer.networks, made_up_piece(notes).score)
     decoder = OnsetDecoder(performer.networks, reading, lambda rows, expected: expected, 0)
-    durations_ns = np.full(notes, -1, np.int64)  # filled, so that all of its memory is there from the beginning
-    for note in range(notes):
-        begun_ns = time.perf_counter_ns()
+
+    def decode() -> None:
         decoder.work()
         if decoder.complete:
             decoder.next_onset()
-        durations_ns[note] = time.perf_counter_ns() - begun_ns
-        look(note)
-    return durations_ns
 
-
-def _time(call: Callable[[], object], calls: int) -> Distribution:
-    durations_ns = []
-    for _ in range(WARM_UP_CALLS + calls):
-        begun_ns = time.perf_counter_ns()
-        call()
-        durations_ns.append(time.perf_counter_ns() - begun_ns)
-    return describe(durations_ns[WARM_UP_CALLS:])
-
-
-def _time_eager_pytorch(performer: ScorePerformerPerformer, calls: int) -> Distribution:
-    """Raises PerfLiveError when that process fails."""
-    sizes = json.dumps(performer.networks.decoder.contract.constants["network"])
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", EAGER_PYTORCH, sizes, str(calls)]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True)  # noqa: S603
-    if ended.returncode:
-        reason = (ended.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise PerfLiveError(f"eager PyTorch, run beside, has failed with status {ended.returncode}: {reason}")
-    return Distribution(**json.loads(ended.stdout))
+    return decode
 
 
 def _run(

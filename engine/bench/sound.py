@@ -10,10 +10,7 @@
   is a gigabyte.
 """
 
-import json
 import os
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -23,10 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.bench.eager_pytorch import run_eager_pytorch
 from engine.bench.figures import Distribution, describe
 from engine.bench.machine import MEGABYTE, Machine, StolenTime, describe_machine, resident_bytes
 from engine.bench.programs import Program, jack_server
-from engine.errors import PerfLiveError
 from engine.events import Event, control_change, note_off, note_on
 from engine.midi_file import write_midi_file
 from engine.sound.audio import NEURAL_AHEAD_FRAMES, NEURAL_BLOCK_FRAMES
@@ -228,11 +225,4 @@ def _hour(model: Path | None) -> Hour:
 def _paper() -> Paper:
     """Raises PerfLiveError without PyTorch."""
     config = Path(__file__).parents[2] / "configs" / "performance_net" / "paper.yaml"
-    environment = os.environ | {"OMP_NUM_THREADS": str(os.cpu_count() or 1)}
-    ended = subprocess.run(  # noqa: S603
-        [sys.executable, "-m", EAGER_PYTORCH, str(config)], env=environment, capture_output=True, text=True
-    )
-    if ended.returncode:
-        reason = (ended.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise PerfLiveError(f"the paper's network, in PyTorch, has failed with status {ended.returncode}: {reason}")
-    return Paper(**json.loads(ended.stdout))
+    return Paper(**run_eager_pytorch(EAGER_PYTORCH, [str(config)], threads=os.cpu_count() or 1))

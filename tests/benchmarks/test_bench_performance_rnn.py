@@ -14,7 +14,7 @@ from onnx import numpy_helper
 sys.path.insert(0, str(Path(__file__).parents[1] / "engine"))
 from synthetic_improviser import write_model  # noqa: E402
 
-from engine.bench import performance_rnn, performance_rnn_agreement, performance_rnn_response  # noqa: E402
+from engine.bench import eager_pytorch, performance_rnn, performance_rnn_agreement, performance_rnn_response  # noqa: E402
 from engine.bench.delivery import Answers  # noqa: E402
 from engine.bench.performance_rnn_duet import Partner, describe_partner, players_messages  # noqa: E402
 from engine.bench.performance_rnn_response import Note, Record, count_unforeseen  # noqa: E402
@@ -160,7 +160,7 @@ def test_everything_is_measured_and_nothing_goes_wrong(
 def test_a_table_without_pytorch(
     jack_server: str, few: None, model_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(performance_rnn, "find_spec", lambda name: None)
+    monkeypatch.setattr(eager_pytorch, "find_spec", lambda name: None)
     assert run(app, "perf-bench", ["performance-rnn", "--seconds", "2", "--model", str(model_path)]) == 0
     output, error = capfd.readouterr()
     assert error == ""

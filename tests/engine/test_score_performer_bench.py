@@ -3,6 +3,7 @@
 import pytest
 from synthetic_score_performer import write_models
 
+from engine.bench import eager_pytorch
 from engine.bench import score_performer as bench
 from engine.performers.score_performer import load_performer
 
@@ -13,7 +14,7 @@ def performer(tmp_path_factory):
 
 
 def test_notes_are_counted(performer, monkeypatch):
-    monkeypatch.setattr(bench, "find_spec", lambda name: None)
+    monkeypatch.setattr(eager_pytorch, "find_spec", lambda name: None)
     note = bench.time_note(performer, calls=40)
     assert (note.step.count, note.note.count, note.eager_pytorch, note.step_times_faster) == (40, 40, None, None)
     piece = bench.time_piece(performer, 60)
