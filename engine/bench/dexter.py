@@ -13,7 +13,6 @@
 import resource
 import statistics
 import sys
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,21 +22,11 @@ import numpy as np
 
 from engine.bench.figures import Distribution, describe
 from engine.bench.machine import KIBIBYTE, MEGABYTE, Machine, describe_machine
-from engine.clock import Clock, MonotonicClock, VirtualClock
-from engine.conductor import ConductedSource
-from engine.events import Event, is_note_on
-from engine.loop import Engine, Report
-from engine.midi_file import MidiTimeline
+from engine.bench.score_playing import NOTES, made_up_piece, play_in_time, play_offline
 from engine.performers.dexter import DexterPerformer, load_performer
 from engine.performers.dexter_interpretation import DexterInterpretation
-from engine.performers.score_stream import ScoreStream
 from engine.piece import Piece
-from engine.score import MARKING_DTYPE, MEASURE_DTYPE, SCORE_NOTE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE, Score
 from models.dexter.windows import Settings, Window
-
-NOTES = 5_000
-QUARTERS_PER_MINUTE = 150.0  # four sixteenths a quarter: ten notes a second
-CHANGE_EVERY_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -62,29 +51,6 @@ class DexterReport:
     peak_memory_mb: float
 
 
-class Heard:
-    """A sink that takes down when events were due and sent."""
-
-    def __init__(self) -> None:
-        self.sent: list[tuple[int, int]] = []
-        self.first_note_ns: int | None = None
-
-    def start(self, origin_ns: int) -> None:
-        pass
-
-    def send(self, event: Event) -> None:
-        now_ns = time.monotonic_ns()
-        if self.first_note_ns is None and is_note_on(event.message):
-            self.first_note_ns = now_ns
-        self.sent.append((event.time_ns, now_ns))
-
-    def close(self) -> None:
-        pass
-
-    def abort(self) -> None:
-        pass
-
-
 def measure(seconds: float, on_stage: Callable[[str], None] = lambda stage: None) -> DexterReport:
     """Run everything; ``seconds`` of it playing in real time. Raises PerfLiveError when the models cannot be used."""
     machine = describe_machine()
@@ -92,7 +58,7 @@ def measure(seconds: float, on_stage: Callable[[str], None] = lambda stage: None
     on_stage("a whole score, offline")
     stream = performer.perform(piece, 0, {}, ahead=False)
     begun_s = time.perf_counter()
-    _run(performer, stream, Heard(), VirtualClock())
+    play_offline(performer, stream)
     offline_s = time.perf_counter() - begun_s
     stream.close()
     counts = stream.counts
@@ -113,29 +79,6 @@ def measure(seconds: float, on_stage: Callable[[str], None] = lambda stage: None
     )
 
 
-def made_up_piece(count: int) -> Piece:
-    """Return a piece of sixteenths in 4/4, broken chords over a walking bass."""
-    notes = np.zeros(count, SCORE_NOTE_DTYPE)
-    place = np.arange(count)
-    notes["onset_quarter"], notes["duration_quarter"] = place / 4, 1 / 4
-    notes["pitch"] = 48 + np.array([0, 12, 16, 19, 24, 19, 16, 12])[place % 8] + (place // 16 * 5) % 12
-    notes["voice"], notes["id"] = 1, [f"n{index}" for index in range(count)]
-    bars = -(-count // 16)
-    score = Score(
-        notes,
-        np.array([(4 * bar, 4, bar + 1) for bar in range(bars)], MEASURE_DTYPE),
-        np.array([(0, 4, 4)], TIME_SIGNATURE_DTYPE),
-        np.array([(0, QUARTERS_PER_MINUTE)], TEMPO_DTYPE),
-        np.zeros(count, MARKING_DTYPE),
-        has_markings=False,
-    )
-    return Piece(score, np.zeros(count, int), np.zeros(count, int), (), MidiTimeline())
-
-
-def _run(performer: DexterPerformer, stream: ScoreStream, heard: Heard, clock: Clock) -> Report:
-    return Engine(ConductedSource(stream, clock), performer, stream, [heard], clock).run()
-
-
 def _time_thousand_steps(performer: DexterPerformer, piece: Piece) -> float:
     """Return the notes a second of one window."""
     sampler = performer.sampler(piece.score, 0, thousand_steps=True)
@@ -146,53 +89,34 @@ def _time_thousand_steps(performer: DexterPerformer, piece: Piece) -> float:
 
 def _play(performer: DexterPerformer, piece: Piece, seconds: float) -> dict[str, Any]:
     """Play for a while on the real clock, with a change every two seconds; return that part of the report."""
-    clock, heard = MonotonicClock(), Heard()
-    begun_ns = time.monotonic_ns()
+    given_ns = time.monotonic_ns()
     stream = performer.perform(piece, 0, {}, ahead=True)
     assert isinstance(stream.interpretation, DexterInterpretation)  # noqa: S101
     supply = stream.interpretation.supply
     ready: dict[int, int] = {}
     sampling: list[tuple[int, int]] = []
-    last_ms = [0.0]
+    last_s = [0.0]
 
     def on_window(window: Window) -> None:
-        now_ns, spent_s = time.monotonic_ns(), supply.counts.seconds - last_ms[0]
-        last_ms[0] = supply.counts.seconds
+        now_ns, spent_s = time.monotonic_ns(), supply.counts.seconds - last_s[0]
+        last_s[0] = supply.counts.seconds
         sampling.append((now_ns - round(spent_s * 1e9), now_ns))
         ready[window.first_note] = now_ns
 
     supply.on_window = on_window
-    source = ConductedSource(stream, clock)
-    engine = Engine(source, performer, stream, [heard], clock)
-    conductor = threading.Thread(target=_conduct, args=(source, seconds), daemon=True)
-    conductor.start()
-    report = engine.run()
+    heard, figures = play_in_time(performer, stream, seconds, given_ns)
     supply.close()
     table = stream.performed
     leads_s = [(table["onset_ns"][note] - ready_ns) / 1e9 for note, ready_ns in ready.items() if note and table["velocity"][note]]
     errors_ns = np.array([sent_ns - due_ns for due_ns, sent_ns in heard.sent])
     meanwhile = _during(np.array([due_ns for due_ns, _ in heard.sent]), sampling)
-    return {
-        "first_note_s": round(((heard.first_note_ns or begun_ns) - begun_ns) / 1e9, 3),
-        "played_s": round(seconds, 1),
-        "played_notes_per_s": round(stream.notes / seconds, 1),
+    return figures | {
         "least_lead_s": round(min(leads_s, default=float("nan")), 2),
         "median_lead_s": round(statistics.median(leads_s), 2) if leads_s else float("nan"),
         "reduced_windows": supply.counts.reduced,
         "carried": supply.counts.carried,
-        "late": report.late,
-        "scheduler_error": describe(errors_ns),
         "while_sampling": describe(errors_ns[meanwhile]) if meanwhile.any() else None,
     }
-
-
-def _conduct(source: ConductedSource, seconds: float) -> None:
-    end_s = time.monotonic() + seconds
-    for number in range(round(seconds / CHANGE_EVERY_S)):
-        time.sleep(CHANGE_EVERY_S)
-        source.put_line(f"temperature {0.9 + 0.1 * (number % 2)}")
-    time.sleep(max(0.0, end_s - time.monotonic()))
-    source.put_line("quit")
 
 
 def _during(times_ns: np.ndarray, spans: list[tuple[int, int]]) -> np.ndarray:

@@ -15,31 +15,25 @@
 """
 
 import json
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.bench.dexter import NOTES, Heard, made_up_piece
 from engine.bench.eager_pytorch import is_installed, time_eager_pytorch, times_faster
 from engine.bench.figures import Distribution, describe
 from engine.bench.machine import Machine, describe_machine, one_core
 from engine.bench.parameters import count_parameters
+from engine.bench.score_playing import NOTES, made_up_piece, play_in_time, play_offline
 from engine.bench.timing import WARM_UP_CALLS, compare_tenths, time_calls
-from engine.clock import Clock, MonotonicClock, VirtualClock
-from engine.conductor import ConductedSource
-from engine.loop import Engine, Report
 from engine.performers.interpretation import Decided
 from engine.performers.score_performer import ScorePerformerPerformer, load_performer
 from engine.performers.score_performer_decoding import OnsetDecoder
 from engine.performers.score_performer_score import read_score
-from engine.performers.score_stream import ScoreStream
 from models.dexter.streaming import DecodedNote
 
 LONG_PIECE_NOTES, CALLS = 20_000, 3000
-CHANGE_EVERY_S = 2.0
 EAGER_PYTORCH = "training.eager_score_performer"
 
 
@@ -125,15 +119,14 @@ def time_score(performer: ScorePerformerPerformer, notes: int) -> tuple[float, f
     begun_s = time.perf_counter()
     stream = performer.perform(piece, 0, {"temperature": 1.0}, ahead=False)
     read_s = time.perf_counter() - begun_s
-    _run(performer, stream, Heard(), VirtualClock())
+    play_offline(performer, stream)
     return notes / read_s, notes / (time.perf_counter() - begun_s - read_s)
 
 
 def play(performer: ScorePerformerPerformer, seconds: float) -> dict[str, Any]:
     """Play for a while on the real clock, with a change every two seconds; return that part of the report."""
-    clock, heard = MonotonicClock(), Heard()
     ahead_ns: list[float] = []
-    begun_ns = time.monotonic_ns()
+    given_ns = time.monotonic_ns()
     stream = performer.perform(made_up_piece(NOTES), 0, {}, ahead=True)
     decide = stream.interpretation.decide
 
@@ -143,17 +136,8 @@ def play(performer: ScorePerformerPerformer, seconds: float) -> dict[str, Any]:
         return decided
 
     stream.interpretation.decide = watched  # type: ignore[method-assign]
-    source = ConductedSource(stream, clock)
-    threading.Thread(target=_conduct, args=(source, seconds), daemon=True).start()
-    report = _run(performer, stream, heard, clock, source)
-    return {
-        "first_note_s": round(((heard.first_note_ns or begun_ns) - begun_ns) / 1e9, 3),
-        "played_s": round(seconds, 1),
-        "played_notes_per_s": round(stream.notes / seconds, 1),
-        "decided_ahead": describe(ahead_ns),
-        "scheduler_error": describe([sent_ns - due_ns for due_ns, sent_ns in heard.sent]),
-        "late": report.late,
-    }
+    _, figures = play_in_time(performer, stream, seconds, given_ns)
+    return figures | {"decided_ahead": describe(ahead_ns)}
 
 
 def _time_eager_pytorch(performer: ScorePerformerPerformer, calls: int) -> Distribution:
@@ -172,18 +156,3 @@ def _decoding(performer: ScorePerformerPerformer, notes: int) -> Callable[[], No
             decoder.next_onset()
 
     return decode
-
-
-def _run(
-    performer: ScorePerformerPerformer, stream: ScoreStream, heard: Heard, clock: Clock, source: ConductedSource | None = None
-) -> Report:
-    return Engine(source or ConductedSource(stream, clock), performer, stream, [heard], clock).run()
-
-
-def _conduct(source: ConductedSource, seconds: float) -> None:
-    end_s = time.monotonic() + seconds
-    for number in range(round(seconds / CHANGE_EVERY_S)):
-        time.sleep(CHANGE_EVERY_S)
-        source.put_line(f"temperature {0.9 + 0.1 * (number % 2)}")
-    time.sleep(max(0.0, end_s - time.monotonic()))
-    source.put_line("quit")

@@ -1,0 +1,96 @@
+"""What the performers of scores are measured with: a made-up piece, played offline and in real time, and heard."""
+
+import threading
+import time
+from typing import Any
+
+import numpy as np
+
+from engine.bench.figures import describe
+from engine.clock import MonotonicClock, VirtualClock
+from engine.conductor import ConductedSource
+from engine.events import Event, is_note_on
+from engine.loop import Engine
+from engine.midi_file import MidiTimeline
+from engine.performer import Performer
+from engine.performers.score_stream import ScoreStream
+from engine.piece import Piece
+from engine.score import MARKING_DTYPE, MEASURE_DTYPE, SCORE_NOTE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE, Score
+
+NOTES = 5_000
+QUARTERS_PER_MINUTE = 150.0  # four sixteenths a quarter: ten notes a second
+CHANGE_EVERY_S = 2.0
+
+
+class Heard:
+    """A sink that takes down when events were due and sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[int, int]] = []
+        self.first_note_ns: int | None = None
+
+    def start(self, origin_ns: int) -> None:
+        pass
+
+    def send(self, event: Event) -> None:
+        now_ns = time.monotonic_ns()
+        if self.first_note_ns is None and is_note_on(event.message):
+            self.first_note_ns = now_ns
+        self.sent.append((event.time_ns, now_ns))
+
+    def close(self) -> None:
+        pass
+
+    def abort(self) -> None:
+        pass
+
+
+def made_up_piece(count: int) -> Piece:
+    """Return a piece of sixteenths in 4/4, broken chords over a walking bass."""
+    notes = np.zeros(count, SCORE_NOTE_DTYPE)
+    place = np.arange(count)
+    notes["onset_quarter"], notes["duration_quarter"] = place / 4, 1 / 4
+    notes["pitch"] = 48 + np.array([0, 12, 16, 19, 24, 19, 16, 12])[place % 8] + (place // 16 * 5) % 12
+    notes["voice"], notes["id"] = 1, [f"n{index}" for index in range(count)]
+    bars = -(-count // 16)
+    score = Score(
+        notes,
+        np.array([(4 * bar, 4, bar + 1) for bar in range(bars)], MEASURE_DTYPE),
+        np.array([(0, 4, 4)], TIME_SIGNATURE_DTYPE),
+        np.array([(0, QUARTERS_PER_MINUTE)], TEMPO_DTYPE),
+        np.zeros(count, MARKING_DTYPE),
+        has_markings=False,
+    )
+    return Piece(score, np.zeros(count, int), np.zeros(count, int), (), MidiTimeline())
+
+
+def play_offline(performer: Performer, stream: ScoreStream) -> None:
+    """Play to the end on the virtual clock."""
+    clock = VirtualClock()
+    Engine(ConductedSource(stream, clock), performer, stream, [Heard()], clock).run()
+
+
+def play_in_time(performer: Performer, stream: ScoreStream, seconds: float, given_ns: int) -> tuple[Heard, dict[str, Any]]:
+    """Play for a while on the real clock, with a change every two seconds; return that part of a report as well. ``given_ns``: when the
+    score was given to the performer.
+    """
+    clock, heard = MonotonicClock(), Heard()
+    source = ConductedSource(stream, clock)
+    threading.Thread(target=_conduct, args=(source, seconds), daemon=True).start()
+    report = Engine(source, performer, stream, [heard], clock).run()
+    return heard, {
+        "first_note_s": round(((heard.first_note_ns or given_ns) - given_ns) / 1e9, 3),
+        "played_s": round(seconds, 1),
+        "played_notes_per_s": round(stream.notes / seconds, 1),
+        "late": report.late,
+        "scheduler_error": describe([sent_ns - due_ns for due_ns, sent_ns in heard.sent]),
+    }
+
+
+def _conduct(source: ConductedSource, seconds: float) -> None:
+    end_s = time.monotonic() + seconds
+    for number in range(round(seconds / CHANGE_EVERY_S)):
+        time.sleep(CHANGE_EVERY_S)
+        source.put_line(f"temperature {0.9 + 0.1 * (number % 2)}")
+    time.sleep(max(0.0, end_s - time.monotonic()))
+    source.put_line("quit")
