@@ -11,12 +11,12 @@ import numpy as np
 
 from engine.errors import PerfLiveError, UsageError
 from engine.model import Model
-from engine.performer import PerformerStream
 from engine.performers.dexter_controls import CONTROLS, written_columns
 from engine.performers.dexter_interpretation import DexterInterpretation
 from engine.performers.dexter_live import DexterLookaheadPerformer
 from engine.performers.dexter_supply import Supply
 from engine.performers.score_stream import ScoreStream
+from engine.performers.scores_only import ScoresOnly
 from engine.piece import Piece
 from engine.score import Score
 from engine.score_playback import with_playback_velocities
@@ -74,12 +74,11 @@ class OnnxNetworks:
         return outputs["v"][0]
 
 
-class DexterPerformer:
-    """Performs scores: see ``perform``. ``create_stream`` is for performers of live notes, and refuses."""
+class DexterPerformer(ScoresOnly):
+    """Performs scores: see ``perform``."""
 
     name = "dexter"
     controls = CONTROLS
-    latency_ns = 0
 
     def __init__(self, mean: Model, denoise: Model):
         constants = mean.contract.constants | denoise.contract.constants
@@ -89,9 +88,6 @@ class DexterPerformer:
         offsets = np.array([np.nan if offset is None else offset for offset in constants["offsets"]])
         deviation, gains = np.array(constants["residual_deviation"]), np.array(constants["gains"])
         self._scales = Scales(deviation, gains, offsets, np.array(constants.get("sample_gains", 1.0)))  # earlier exports have none
-
-    def create_stream(self, seed: int, controls: Mapping[str, float]) -> PerformerStream:
-        raise UsageError("the performer 'dexter' must know what follows: give a score with --score FILE, or --lookahead 2 for live notes")
 
     def looking_ahead(self, lookahead_s: float) -> DexterLookaheadPerformer:
         """Return the performer of live notes."""

@@ -9,8 +9,6 @@ from typing import overload
 
 import numpy as np
 
-from engine.errors import UsageError
-from engine.performer import PerformerStream
 from engine.performers.score_performer_controls import CONTROLS
 from engine.performers.score_performer_decoding import OnsetDecoder
 from engine.performers.score_performer_directions import Places
@@ -21,6 +19,7 @@ from engine.performers.score_performer_reference import manner, performed_styles
 from engine.performers.score_performer_score import read_score, score_tokens
 from engine.performers.score_performer_style import StyleWishes, knob_controls, open_style_space, plan_style
 from engine.performers.score_stream import ScoreStream
+from engine.performers.scores_only import ScoresOnly
 from engine.piece import Piece
 from engine.score import Score
 from engine.score_playback import with_playback_velocities
@@ -55,18 +54,14 @@ def _plain_space(latents: tuple[int, ...]) -> StyleSpace:
     return StyleSpace(latents, np.zeros(width), np.eye(width), {}, {})
 
 
-class ScorePerformerPerformer:
-    """Performs scores: see ``perform``. ``create_stream`` is for performers of live notes, and refuses."""
+class ScorePerformerPerformer(ScoresOnly):
+    """Performs scores: see ``perform``."""
 
     name = NAME
-    latency_ns = 0
 
     def __init__(self, networks: Networks, space: StyleSpace):
         self.networks, self.space = networks, space
         self.controls = CONTROLS + knob_controls(space)
-
-    def create_stream(self, seed: int, controls: Mapping[str, float]) -> PerformerStream:
-        raise UsageError(f"the performer {NAME!r} must know what follows: give a score with --score FILE, or --lookahead 2 for live notes")
 
     def perform(
         self,
