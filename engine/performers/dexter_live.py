@@ -35,9 +35,9 @@ from engine.midi_clock import Heard, MidiClock
 from engine.performers.dexter_beats import DEFAULT_BEAT_NS, Place, place_notes
 from engine.performers.dexter_controls import CONTROLS, Expression
 from engine.performers.dexter_hop import Answer, HeardNote, Hops, HopsAhead, HopSampler, HopsAtOnce, Progress, Request, Sampler
-from engine.performers.dexter_outgoing import Outgoing
 from engine.performers.dexter_rubato import Rubato
 from engine.performers.dexter_supply import Counts
+from engine.performers.lookahead_outgoing import Outgoing
 from models.dexter.representation import ARTICULATION, VELOCITY
 from models.dexter.windows import OVERLAP_SHARE, Networks, Scales
 

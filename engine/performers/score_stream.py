@@ -15,11 +15,11 @@ import numpy as np
 from engine.controls import Control
 from engine.errors import UsageError
 from engine.events import SUSTAIN_PEDAL, Event, control_change, is_channel_message, is_control_change, is_note_off, is_note_on, note_on
-from engine.performers.dexter_keys import SHORTEST_NOTE_S
-from engine.performers.dexter_ornaments import PlayedNotes
-from engine.performers.dexter_playback import ANCHORS, BEGINS, COMPANIONS, ENDS, JOINS, PEDALS, PERFORMED_DTYPE, Item, Playback
 from engine.performers.dexter_supply import Counts
 from engine.performers.interpretation import Decided, Interpretation
+from engine.performers.keys import SHORTEST_NOTE_S
+from engine.performers.ornaments import PlayedNotes
+from engine.performers.playback import ANCHORS, BEGINS, COMPANIONS, ENDS, JOINS, PEDALS, PERFORMED_DTYPE, Item, Playback
 from engine.piece import Companion, Piece
 from engine.score_ornaments import SHORTEST_NOTE_S as SHORTEST_STEP_S
 from models.dexter.streaming import Anchor, DecodedEnd, DecodedNote, DecodedPedal

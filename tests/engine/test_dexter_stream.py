@@ -17,8 +17,8 @@ from synthetic_dexter import write_models
 from engine.errors import PerfLiveError, UsageError
 from engine.events import is_control_change, is_note_off, is_note_on, note_on
 from engine.performers.dexter import load_performer
-from engine.performers.dexter_keys import Keys
 from engine.performers.dexter_supply import Route, Supply
+from engine.performers.keys import Keys
 from engine.piece import Companion
 from engine.score_ornaments import ROLL_STEP_S
 from models.dexter.features import denormalise

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from engine.events import Event
-from engine.performers.dexter_keys import Keys
-from engine.performers.dexter_ornaments import Step
+from engine.performers.keys import Keys
+from engine.performers.ornaments import Step
 
 PERFORMED_DTYPE = np.dtype([("onset_ns", "i8"), ("end_ns", "i8"), ("velocity", "i4")])  # velocity 0: not yet
 ENDS, PEDALS, JOINS, COMPANIONS, ANCHORS, BEGINS = range(6)  # of what is due at one time, in this order
