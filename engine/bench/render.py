@@ -91,7 +91,7 @@ def _run_command(take: Path, rendered: Path) -> tuple[float, int | None]:
 
 def _render(take: Path, rendered: Path) -> tuple[str, int, float]:
     """Return the performer's name, how many notes it performed, and the seconds from the file to the file."""
-    setup = options.prepare(None, None, (), (), None, None, None, None)
+    setup = options.prepare(None, options.PlayingOptions(), None, None)
     begun_s = time.perf_counter()
     timeline, clock = read_midi_file(take), VirtualClock()
     sink = MidiFileSink(rendered, timeline)

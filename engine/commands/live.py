@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.clock import Clock, MonotonicClock, VirtualClock
-from engine.commands import options, sound_options, style_options
+from engine.commands import options
 from engine.commands.ends import Ends, Opened, load_ports, open_ends
 from engine.commands.errors import run
+from engine.commands.grouped import grouped
 from engine.commands.signals import stop_on_signals
+from engine.commands.sound_options import SaidOfSound
 from engine.commands.style_options import StyleOptions
 from engine.errors import UsageError
 from engine.loop import Engine, Report
@@ -31,7 +33,9 @@ class Mode(StrEnum):
 
 
 @app.command()
+@grouped
 def live(
+    *,
     input_name: Annotated[
         str | None, typer.Option("--in", metavar="PORT|FILE.mid", help="Port (a part of its name will do) or file.")
     ] = None,
@@ -47,33 +51,18 @@ def live(
     no_repeats: options.NoRepeatsOption = False,
     transfer: options.TransferOption = None,
     descriptors: options.DescriptorsOption = None,
-    direct: style_options.DirectOption = None,
-    style_from: style_options.StyleFromOption = None,
-    style_score: style_options.StyleScoreOption = None,
-    style_bars: style_options.StyleBarsOption = None,
-    style_amount: style_options.StyleAmountOption = None,
-    style_seed: style_options.StyleSeedOption = None,
-    deadpan: style_options.DeadpanOption = False,
-    knobs: style_options.KnobOption = None,
+    style: StyleOptions,
     list_all: Annotated[bool, typer.Option("--list", help="List ports, audio devices and performers with their controls.")] = False,
     performer: options.PerformerOption = None,
     mode: Annotated[
         Mode | None, typer.Option(help="Improvise: go on when you stop, or play along; as --performer performance-rnn --set mode=MODE.")
     ] = None,
-    seed: options.SeedOption = None,
-    settings: options.SetOption = None,
-    controllers: options.ControllerOption = None,
-    preset: options.PresetOption = None,
-    lookahead: options.LookaheadOption = None,
+    playing: options.PlayingOptions,
     record: Annotated[Path | None, typer.Option("--record", metavar="FILE.mid", help="Keep what is sent, even in a crash.")] = None,
     virtual: Annotated[str | None, typer.Option("--virtual", metavar="NAME", help="Open a virtual port for the end not given.")] = None,
     api: Annotated[str | None, typer.Option("--api", metavar="DRIVER", help="jack, alsa, coremidi or winmm. [default: what works]")] = None,
     exclude: options.ExcludeOption = None,
-    soundfont: sound_options.SoundFontOption = None,
-    reverb: sound_options.ReverbOption = None,
-    gain: sound_options.GainOption = None,
-    rate: sound_options.RateOption = None,
-    bits: sound_options.BitsOption = None,
+    sound: SaidOfSound,
     model: options.ModelOption = None,
 ) -> None:
     """Play; your notes come out performed. Stop with Ctrl-C."""
@@ -81,17 +70,15 @@ def live(
         from engine.commands.listing import print_list
 
         return print_list(api)
-    sound = sound_options.sound_options(None, soundfont, reverb, gain, rate, bits)
-    ends = Ends(input_name, tuple(output_names or ()), record, virtual, api, sound, score)
+    ends = Ends(input_name, tuple(output_names or ()), record, virtual, api, sound.options(), score)
     ends.check()
-    style = StyleOptions(direct or (), style_from, style_score, style_bars, style_amount, style_seed, deadpan, knobs or ())
     if (no_repeats or transfer or descriptors or style) and score is None:
         named = "--no-repeats, --transfer, --descriptors and what is said of styles"
         raise UsageError(f"{named} are for scores; leave them out, or give --score FILE")
     default = DEFAULT_PERFORMER if score is None else STYLED_PERFORMER if style else DEFAULT_SCORE_PERFORMER
     if mode is not None:
-        default, settings = DEFAULT_IMPROVISER, [*(settings or ()), f"mode={mode}"]
-    setup = options.prepare(performer, seed, settings or (), controllers or (), preset, lookahead, exclude, model, default)
+        default, playing = DEFAULT_IMPROVISER, replace(playing, settings=[*(playing.settings or ()), f"mode={mode}"])
+    setup = options.prepare(performer, playing, exclude, model, default)
     clock = VirtualClock() if ends.all_files else MonotonicClock()
     if score is not None:
         performance = setup.perform(score, not no_repeats, not ends.all_files, transfer, descriptors, style)

@@ -34,20 +34,6 @@ if TYPE_CHECKING:
 
 _DEFAULTS = f"[default: {DEFAULT_SCORE_PERFORMER} for a score, else {DEFAULT_PERFORMER}]"
 PerformerOption = Annotated[str | None, typer.Option("--performer", help=f"{', '.join(LOADERS)}. {_DEFAULTS}")]
-SeedOption = Annotated[
-    int | None, typer.Option("--seed", min=0, max=MOST_SEED, help="The same input and seed give the same performance. [default: 0]")
-]
-SetOption = Annotated[list[str] | None, typer.Option("--set", metavar="CONTROL=VALUE", help="Set a control; repeat for more.")]
-ControllerOption = Annotated[
-    list[str] | None, typer.Option("--cc", metavar="NUMBER=CONTROL", help="Let a MIDI controller move a control, as in 1=dynamics.")
-]
-PresetOption = Annotated[Path | None, typer.Option("--preset", metavar="FILE.yaml", help="Options from a file; the command line wins.")]
-LookaheadOption = Annotated[
-    float | None,
-    typer.Option(
-        "--lookahead", metavar="SECONDS", min=0, help="How far to look ahead; all leaves as much later. dexter needs it for live notes."
-    ),
-]
 ExcludeOption = Annotated[
     str | None, typer.Option("--exclude", metavar="CHANNELS", help="Channels to leave alone, as in 2,5-8. Channel 10, drums, always is.")
 ]
@@ -59,6 +45,31 @@ TransferOption = Annotated[
 DescriptorsOption = Annotated[
     Path | None, typer.Option("--descriptors", metavar="FILE.csv", help="How a score's performance is to sound, over the piece.")
 ]
+
+
+@dataclass(frozen=True)
+class PlayingOptions:
+    """As they are typed."""
+
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, max=MOST_SEED, help="The same input and seed give the same performance. [default: 0]")
+    ] = None
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="CONTROL=VALUE", help="Set a control; repeat for more.")
+    ] = None
+    controllers: Annotated[
+        list[str] | None,
+        typer.Option("--cc", metavar="NUMBER=CONTROL", help="Let a MIDI controller move a control, as in 1=dynamics."),
+    ] = None
+    preset: Annotated[
+        Path | None, typer.Option("--preset", metavar="FILE.yaml", help="Options from a file; the command line wins.")
+    ] = None
+    lookahead_s: Annotated[
+        float | None,
+        typer.Option(
+            "--lookahead", metavar="SECONDS", min=0, help="How far to look ahead; all leaves as much later. dexter needs it for live notes."
+        ),
+    ] = None
 
 
 class Timing(StrEnum):
@@ -164,27 +175,21 @@ class Setup:
 
 
 def prepare(
-    performer: str | None,
-    seed: int | None,
-    settings: Sequence[str],
-    controllers: Sequence[str],
-    preset_file: Path | None,
-    lookahead_s: float | None,
-    exclude: str | None,
-    model: Path | None,
-    default: str = DEFAULT_PERFORMER,
+    performer: str | None, playing: PlayingOptions, exclude: str | None, model: Path | None, default: str = DEFAULT_PERFORMER
 ) -> Setup:
     """Merge the command line over the preset and load the performer. Raises UsageError or PerfLiveError."""
     excluded = frozenset() if exclude is None else parse_channels(exclude)
-    if preset_file:
+    seed, lookahead_s = playing.seed, playing.lookahead_s
+    settings, controllers = playing.settings or (), playing.controllers or ()
+    if playing.preset:
         from engine.presets import load_preset  # pydantic takes a tenth of a second to import
 
-        preset = load_preset(preset_file)
+        preset = load_preset(playing.preset)
         performer = performer or preset.performer
         seed = preset.seed if seed is None else seed
         lookahead_s = preset.lookahead if lookahead_s is None else lookahead_s
-        settings = [f"{name}={value}" for name, value in preset.set.items()] + list(settings)
-        controllers = [f"{number}={name}" for number, name in preset.cc.items()] + list(controllers)
+        settings = [*(f"{name}={value}" for name, value in preset.set.items()), *settings]
+        controllers = [*(f"{number}={name}" for number, name in preset.cc.items()), *controllers]
         excluded = frozenset(channel - 1 for channel in preset.exclude) if exclude is None else excluded
     loaded = load_performer(performer or default, model, lookahead_s)
     controls = parse_settings(loaded.controls, settings)

@@ -1,6 +1,5 @@
 """What can be said of a performance's style on the command line."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,43 +14,39 @@ if TYPE_CHECKING:
     from engine.performers.score_performer_style import StyleWishes
     from models.score_performer.style_space import StyleSpace
 
-DirectOption = Annotated[
-    list[str] | None,
-    typer.Option("--direct", metavar="NAME[:bars=A-B][:amount=X]", help="A direction in words, as in crescendo:bars=9-16. Repeat."),
-]
-StyleFromOption = Annotated[
-    Path | None,
-    typer.Option("--style-from", metavar="FILE.mid", help="Take the style of a performance, of this score or --style-score."),
-]
-StyleScoreOption = Annotated[
-    Path | None, typer.Option("--style-score", metavar="FILE", help="The score of --style-from, if it is another: its manner is taken.")
-]
-StyleBarsOption = Annotated[str | None, typer.Option("--style-bars", metavar="A-B", help="Bars that --style-from is for. [default: all]")]
-StyleAmountOption = Annotated[
-    float | None, typer.Option("--style-amount", min=0, max=1, help="How far the style is that of --style-from. [default: 1]")
-]
-StyleSeedOption = Annotated[
-    int | None, typer.Option("--style-seed", min=0, help="Draw a style, by seed. [default: the style that humans have on average]")
-]
-DeadpanOption = Annotated[bool, typer.Option("--deadpan", help="Begin without any style, not with the one that humans have on average.")]
-KnobOption = Annotated[
-    list[str] | None,
-    typer.Option("--knob", metavar="NAME=X[:bars=A-B]", help="Move styles along a knob, or a latent as in bar:3:+0.5. Repeat."),
-]
-
 
 @dataclass(frozen=True)
 class StyleOptions:
     """As they are typed."""
 
-    direct: Sequence[str] = ()
-    style_from: Path | None = None
-    style_score: Path | None = None
-    bars: str | None = None
-    amount: float | None = None
-    seed: int | None = None
-    deadpan: bool = False
-    knobs: Sequence[str] = ()
+    direct: Annotated[
+        list[str] | None,
+        typer.Option("--direct", metavar="NAME[:bars=A-B][:amount=X]", help="A direction in words, as in crescendo:bars=9-16. Repeat."),
+    ] = None
+    style_from: Annotated[
+        Path | None,
+        typer.Option("--style-from", metavar="FILE.mid", help="Take the style of a performance, of this score or --style-score."),
+    ] = None
+    style_score: Annotated[
+        Path | None,
+        typer.Option("--style-score", metavar="FILE", help="The score of --style-from, if it is another: its manner is taken."),
+    ] = None
+    bars: Annotated[
+        str | None, typer.Option("--style-bars", metavar="A-B", help="Bars that --style-from is for. [default: all]")
+    ] = None
+    amount: Annotated[
+        float | None, typer.Option("--style-amount", min=0, max=1, help="How far the style is that of --style-from. [default: 1]")
+    ] = None
+    seed: Annotated[
+        int | None, typer.Option("--style-seed", min=0, help="Draw a style, by seed. [default: the style that humans have on average]")
+    ] = None
+    deadpan: Annotated[
+        bool, typer.Option("--deadpan", help="Begin without any style, not with the one that humans have on average.")
+    ] = False
+    knobs: Annotated[
+        list[str] | None,
+        typer.Option("--knob", metavar="NAME=X[:bars=A-B]", help="Move styles along a knob, or a latent as in bar:3:+0.5. Repeat."),
+    ] = None
 
     def __bool__(self) -> bool:
         """Return whether anything is said at all."""
@@ -73,6 +68,7 @@ class StyleOptions:
         from engine.performers.score_performer_style import StyleWishes
 
         self.check()
+        directions = [parse_direction(text, space) for text in self.direct or ()]
         return StyleWishes(
             "deadpan" if self.deadpan else "expected" if self.seed is None else "drawn",
             self.seed or 0,
@@ -80,5 +76,5 @@ class StyleOptions:
             manner,
             1.0 if self.amount is None else self.amount,
             None if self.bars is None else parse_bars("--style-bars", self.bars),
-            (*(parse_direction(text, space) for text in self.direct), *(parse_knob(text, space) for text in self.knobs)),
+            (*directions, *(parse_knob(text, space) for text in self.knobs or ())),
         )

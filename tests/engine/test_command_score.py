@@ -18,7 +18,7 @@ from synthetic_dexter import write_models
 
 from engine.clock import MonotonicClock, VirtualClock
 from engine.commands.live import app as live_app
-from engine.commands.options import prepare
+from engine.commands.options import PlayingOptions, prepare
 from engine.commands.render import app
 from engine.conductor import ConductedSource
 from engine.events import Event, is_note_off, is_note_on
@@ -225,7 +225,7 @@ def test_a_port_conducts_and_is_played_along() -> None:
 
 def test_a_controller_that_is_played_moves_a_control_while_the_score_plays(models: Path) -> None:
     """As with perf-live --score X --in KEYS --cc 1=tempo, on a virtual clock."""
-    setup = prepare(None, 0, (), ("1=tempo",), None, None, None, models, "dexter")
+    setup = prepare(None, PlayingOptions(controllers=["1=tempo"]), None, models, "dexter")
     performance, clock = setup.perform(PRELUDE, True, ahead=False), VirtualClock()
     keys = SimpleNamespace(inbox=queue.SimpleQueue(), close=lambda: None)
     sent: list[Event] = []
