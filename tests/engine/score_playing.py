@@ -32,6 +32,12 @@ def melody(bars=BARS, pitch_of=lambda index: 40 + index % 48, companions=()):
     return Piece(score, np.zeros(len(notes), int), np.zeros(len(notes), int), companions, MidiTimeline([], (Track(),), 0, 960))
 
 
+def marked(piece, name, rows, value):
+    """Return the piece with a marking of which the networks know nothing."""
+    piece.score.markings[name][rows] = value
+    return piece
+
+
 def play(stream, actions=(), until_ns=10**13):
     """Play as the engine does, on a clock that jumps from one due time to the next; ``actions`` are (time in s, what to do then)."""
     stream.start(START_NS)
