@@ -1,4 +1,4 @@
-"""perf-render and perf-live --score with ScorePerformer: the same offline and live, in a style, and told in a line what cannot be."""
+"""perf-render and perf-live --score in a style, by ScorePerformer, and what cannot be told in a line; see also test_command_score."""
 
 from pathlib import Path
 
@@ -55,10 +55,10 @@ def test_a_score_is_performed_and_drawn(perf_render: Command) -> None:
     assert Path("out/score.png").stat().st_size > 1000
 
 
-def test_rendered_in_free_time_equals_live(perf_render: Command, perf_live: Command) -> None:
-    said = ("--seed", 4, "--set", "tempo=1.5", "--set", "temperature=0.9", "--direct", "crescendo", *CHOSEN)
-    perf_render(ELISE, "-o", "rendered.mid", "--timing", "absolute", *said)
-    ended = perf_live("--score", ELISE, "--out", "live.mid", *said)
+def test_a_direction_is_heard_the_same_live(perf_render: Command, perf_live: Command) -> None:
+    said = ("--seed", 4, "--direct", "crescendo", *CHOSEN)
+    perf_render("score.musicxml", "-o", "rendered.mid", "--timing", "absolute", *said)
+    ended = perf_live("--score", "score.musicxml", "--out", "live.mid", *said)
     assert (ended.status, ended.error) == (0, "") and "0 late, 0 degraded\n" in ended.output
     assert Path("rendered.mid").read_bytes() == Path("live.mid").read_bytes()
 
@@ -79,12 +79,10 @@ def test_what_is_said_of_styles_is_heard(perf_render: Command) -> None:
     [
         (("score.musicxml", "--set", "steps=3"), 2, ["no control is called 'steps'", "temperature"]),
         (("score.musicxml", "--transfer", "plain.mid"), 2, ["--transfer", "--style-from"]),
-        (("score.musicxml", "--lookahead", "1"), 2, ["--lookahead", "leave"]),
         (("score.musicxml", "--direct", "cresendo"), 2, ["'cresendo'", "did you mean 'crescendo'?"]),
         (("score.musicxml", "--direct", "piano:bars=7-9"), 1, ["bars 7-9", "1 to 8"]),
         (("score.musicxml", "--style-from", "none.mid"), 1, ["none.mid"]),
         (("score.musicxml", "--style-amount", "0.5"), 2, ["--style-from"]),
-        (("none.musicxml",), 1, ["none.musicxml"]),
     ],
 )
 def test_what_cannot_be_done_is_refused(
@@ -95,10 +93,9 @@ def test_what_cannot_be_done_is_refused(
     assert not Path("out.mid").exists()
 
 
-def test_performers_without_styles_refuse_them(capfd: pytest.CaptureFixture[str], perf_render: Command, perf_live: Command) -> None:
+def test_performers_without_styles_refuse_them(capfd: pytest.CaptureFixture[str], perf_render: Command) -> None:
     rendered = command(app, "perf-render", capfd)
     no_styles = rendered("score.musicxml", "-o", "out.mid", "--performer", "dexter", "--deadpan")
     assert_refused(no_styles, 2, "'dexter' takes no styles", "--performer score-performer")
     assert_refused(rendered(ELISE, "-o", "out.mid", "--deadpan"), 2, "styles are for scores")
     assert_refused(command(live_app, "perf-live", capfd)("--in", ELISE, "--out", "x.mid", "--deadpan"), 2, "styles", "--score")
-    assert_refused(perf_live("--in", ELISE, "--out", "x.mid", *CHOSEN), 2, "--score FILE")
