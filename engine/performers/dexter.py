@@ -12,8 +12,8 @@ import numpy as np
 from engine.errors import PerfLiveError, UsageError
 from engine.model import Model
 from engine.performers.dexter_controls import CONTROLS, written_columns
+from engine.performers.dexter_hop import DexterLookaheadPerformer
 from engine.performers.dexter_interpretation import DexterInterpretation
-from engine.performers.dexter_live import DexterLookaheadPerformer
 from engine.performers.dexter_supply import Supply
 from engine.performers.score_stream import ScoreStream
 from engine.performers.scores_only import ScoresOnly

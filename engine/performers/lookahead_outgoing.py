@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from engine.events import SUSTAIN_PEDAL, Event, channel_of, control_change, note_on
-from engine.performers.dexter_rubato import PedalStep
 from engine.performers.keys import Keys
+from engine.performers.lookahead_rubato import PedalStep
 
 PEDAL, PEDAL_TAKEN, MESSAGE, BEGIN, END = range(5)
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from engine.controls import Control
 from engine.model import Arrays
-from engine.performers.dexter_hop import TO_COME_QUARTERS, Answer, Known, Progress, Request, a_note, know
-from engine.performers.dexter_live import SCORE_CONTROLS, LookaheadStream
+from engine.performers.lookahead_hop import TO_COME_QUARTERS, Answer, Known, Progress, Request, a_note, know
+from engine.performers.lookahead_stream import SCORE_CONTROLS, LookaheadStream
 from engine.performers.score_performer_decoding import OF_A_NOTE, OF_AN_ONSET, NoteDecoder
 from engine.performers.score_performer_networks import Networks
 from engine.performers.score_performer_score import PLAIN_VELOCITY
@@ -61,7 +61,7 @@ class _Played(NamedTuple):
 
 
 class ScorePerformerHopSampler:
-    """Follows the protocol ``engine.performers.dexter_hop.Sampler``."""
+    """Follows the protocol ``engine.performers.lookahead_hop.Sampler``."""
 
     def __init__(self, networks: Networks, space: StyleSpace, seed: int):
         self._networks, self._space, self._seed = networks, space, seed

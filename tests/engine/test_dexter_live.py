@@ -19,10 +19,11 @@ from engine.loop import Engine
 from engine.midi_file import MidiTimeline
 from engine.performers import registry
 from engine.performers.dexter import load_performer
-from engine.performers.dexter_hop import HopsAhead, HopSampler
-from engine.performers.dexter_live import MOST_SHIFT_S
+from engine.performers.dexter_hop import HopSampler
 from engine.performers.dexter_supply import URGENT_EVALUATIONS
 from engine.performers.keys import UNISON_S
+from engine.performers.lookahead_hop import HopsAhead
+from engine.performers.lookahead_stream import MOST_SHIFT_S
 from engine.sources import FileSource
 from models.dexter.representation import PERFORMANCE_COLUMNS
 

@@ -1,4 +1,4 @@
-"""DExter with look-ahead: a DAW's notes performed as they come, everything delayed by a stated time.
+"""Look-ahead for performers of scores: a DAW's notes performed as they come, everything delayed by a stated time.
 
 A hop at a time: when the first undecided note comes near its due time, a window of decided and all known notes is sampled, with the end of
 what was decided held fixed, and the notes of the next three eighths of the look-ahead are decided. They are moved by an eighth of it and a
@@ -32,14 +32,14 @@ from engine.events import (
 )
 from engine.ledger import MOST_OVERLAPS
 from engine.midi_clock import Heard, MidiClock
-from engine.performers.dexter_beats import DEFAULT_BEAT_NS, Place, place_notes
-from engine.performers.dexter_controls import CONTROLS, Expression
-from engine.performers.dexter_hop import Answer, HeardNote, Hops, HopsAhead, HopSampler, HopsAtOnce, Progress, Request, Sampler
-from engine.performers.dexter_rubato import Rubato
+from engine.performers.dexter_controls import Expression
 from engine.performers.dexter_supply import Counts
+from engine.performers.lookahead_beats import DEFAULT_BEAT_NS, Place, place_notes
+from engine.performers.lookahead_hop import Answer, HeardNote, Hops, HopsAhead, HopsAtOnce, Progress, Request, Sampler
 from engine.performers.lookahead_outgoing import Outgoing
+from engine.performers.lookahead_rubato import Rubato
 from models.dexter.representation import ARTICULATION, VELOCITY
-from models.dexter.windows import OVERLAP_SHARE, Networks, Scales
+from models.dexter.windows import OVERLAP_SHARE
 
 SCORE_CONTROLS = ("tempo", "depth")  # mean nothing here: time is the sender's, and there is no reference
 MOST_SHIFT_S, SHIFT_SHARE = 0.25, 1 / 8  # what a note is moved at most: this, and this share of the look-ahead
@@ -92,20 +92,6 @@ class LiveState:
     events: int = 0
     notes: int = 0  # that are decided
     now_ns: int = 0
-
-
-class DexterLookaheadPerformer:
-    name = "dexter"
-    controls = tuple(control for control in CONTROLS if control.name not in SCORE_CONTROLS)
-
-    def __init__(self, networks: Networks, scales: Scales, window: int, lookahead_s: float):
-        """``window`` in notes; ``lookahead_s``: the delay of every event, in seconds, more than 0."""
-        self._networks, self._scales, self._window = networks, scales, window
-        self.latency_ns = round(lookahead_s * 1e9)
-
-    def create_stream(self, seed: int, controls: Mapping[str, float]) -> "LookaheadStream":
-        sampler = HopSampler(self._networks, self._scales, self._window, seed)
-        return LookaheadStream(sampler, self._window, self.latency_ns, CONTROLS, controls)
 
 
 class LookaheadStream:

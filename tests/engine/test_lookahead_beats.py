@@ -7,7 +7,7 @@ import pytest
 
 from engine.events import Event
 from engine.midi_clock import Heard, MidiClock
-from engine.performers.dexter_beats import DEFAULT_BEAT_NS, Place, estimate_beat_ns, place_notes
+from engine.performers.lookahead_beats import DEFAULT_BEAT_NS, Place, estimate_beat_ns, place_notes
 
 BEAT_NS = 500_000_000
 TICK_NS = BEAT_NS / 24
