@@ -1,4 +1,4 @@
-"""A score's performance in progress: the same as its columns decoded, conducted on the way, and never out of time."""
+"""A score's performance by DExter in progress: the same as its columns decoded, and never out of time; see also test_score_stream."""
 
 import gc
 import os
