@@ -4,7 +4,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from engine.controls import Control
 from engine.errors import PerfLiveError
 from engine.events import DRUM_CHANNEL, Event, channel_of, is_channel_message, is_control_change, is_note_on
 from engine.performer import ClockFollower, Performer, PerformerStream, WindowedStream
+from engine.real_time import real_time
 from engine.sender import Sender, ThreadSender
 from engine.sinks import Sink
 from engine.sources import Source
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 SWITCH_INTERVAL_S = 0.0005
 CHORD_NS = 10_000_000  # a note that follows another within this belongs to its chord
-REST_NS = 1_000_000  # what a stream does meanwhile may take as long: when something is due sooner, the engine waits for that
+REST_NS = 2_000_000  # what a stream does meanwhile may take as long: when something is due sooner, the engine waits for that
 DEADLINE_NS = 10_000_000  # an event that has waited longer is performed in the performer's degraded way
 
 
@@ -37,6 +38,7 @@ class Report:
     late: int  # of what was sent, how many more than 10 ms after they were due
     most_lateness_ns: int
     stopped: bool  # by stop(), before the input ended
+    real_time: bool  # whether the system let the thread that sends run before all others
     windows: "Counts | None" = None  # of a performer that looks ahead in windows
 
 
@@ -93,7 +95,10 @@ class Engine:
         try:
             self._start()
             started = True
-            with _one_core() if self._answers_at_once else nullcontext():
+            with ExitStack() as stack:
+                if self._answers_at_once:
+                    self._sender.real_time = stack.enter_context(real_time())
+                    stack.enter_context(_one_core())
                 self._play()
         except BaseException as error:  # even a keyboard interrupt must not leave a note sounding
             self._failure = self._failure or error
@@ -127,6 +132,7 @@ class Engine:
             scheduler.late,
             scheduler.most_lateness_ns,
             self._stopping,
+            self._sender.real_time,
             self._windowed.counts if self._windowed else None,
         )
 

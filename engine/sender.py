@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from engine.clock import Clock
 from engine.events import Event
+from engine.real_time import real_time
 from engine.scheduler import Scheduler
 from engine.sinks import Sink
 
@@ -18,6 +19,7 @@ class Sender:
         self._sinks = sinks
         self._clock = clock
         self._abandoned = False
+        self.real_time = False  # whether the thread that sends runs before all others
 
     def start(self) -> None:
         """Begin to send."""
@@ -95,12 +97,16 @@ class ThreadSender(Sender):
 
     def _run(self) -> None:
         try:
-            while not self._abandoned:
-                event = self._clock.wait(self._inbox, self.scheduler.next_due_ns())
-                if event is not None:
-                    self._put(event)
-                super().send_due()
-                if self._finishing and self._inbox.empty() and not len(self.scheduler):
-                    return
+            with real_time() as self.real_time:
+                self._send_all()
         except BaseException as error:  # a sink's failure must end the run, not only this thread
             self._fail(error)
+
+    def _send_all(self) -> None:
+        while not self._abandoned:
+            event = self._clock.wait(self._inbox, self.scheduler.next_due_ns())
+            if event is not None:
+                self._put(event)
+            super().send_due()
+            if self._finishing and self._inbox.empty() and not len(self.scheduler):
+                return
