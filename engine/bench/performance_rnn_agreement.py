@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.model import Model
-from engine.performers.performance_rnn_improvisation import Improvisation, Voice, Wishes, codec_of, sample_together
+from engine.performers.performance_rnn_improvisation import Ensemble, Improvisation, Voice, Wishes, codec_of
 from models.performance_rnn.sampling import Hands, Race, probabilities
 
 DIGITS = 5
@@ -44,16 +44,14 @@ def _play(model: Model, float_model: Model, events: int, seed: int) -> tuple[lis
     """
     codec, wishes = codec_of(float_model), Wishes()
     voice = Voice(Race(seed), Hands(codec), codec.first_velocity - 1)
-    stepper, float_stepper = model.create_stepper(), float_model.create_stepper()
+    ensembles = [Ensemble(each.create_stepper()) for each in (model, float_model)]
     played: list[int] = []
     chosen: list[int] = []
     variations = np.zeros(events)
     for index in range(events):
-        allowed, other = voice.hands.allowed(wishes.limits), voice.copy()
-        chosen += sample_together(stepper, (other,), wishes)
-        played += sample_together(float_stepper, (voice,), wishes)
-        distributions = [
-            probabilities(each.outputs["logits"].ravel(), allowed, wishes.temperature, wishes.top_p) for each in (stepper, float_stepper)
-        ]
+        bars, other = voice.hands.bars(wishes.limits).copy(), voice.copy()
+        chosen += ensembles[0].sample((other,), wishes)
+        played += ensembles[1].sample((voice,), wishes)
+        distributions = [probabilities(each.logits[0], bars, wishes.temperature, wishes.top_p) for each in ensembles]
         variations[index] = np.abs(np.subtract(*distributions)).sum() / 2
     return played, chosen, variations

@@ -11,9 +11,9 @@ import numpy as np
 
 from engine.model import Model, Stepper
 from models.performance_rnn.representation import REPRESENTATION_VERSION, WISH_VALUES, EventCodec, describe_controls
-from models.performance_rnn.sampling import SYSTEM, Hands, Limits, Race, choose, probabilities
+from models.performance_rnn.sampling import SYSTEM, Hands, Limits, Race, choose, softmax, weigh
 
-EVENTS_A_LANE = 1 << 40  # more than any improvisation has
+_WISHES, _SOUNDS = slice(WISH_VALUES), slice(WISH_VALUES, None)  # of what the network is told
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ class Wishes:
     limits: Limits = Limits()
 
     @cached_property
-    def described(self) -> np.ndarray:
-        """(150,) what the network is told, in silence."""
+    def described(self) -> memoryview:
+        """(22,) what the network is told beside what sounds."""
         density = None if self.density is None else np.array([self.density])
         histogram = None if self.histogram is None else np.array([self.histogram])
-        return describe_controls(density, histogram, 1)[0]
+        return describe_controls(density, histogram, 1)[0, _WISHES].data
 
 
 def open_model(path: Path) -> Model:
@@ -46,23 +46,24 @@ def codec_of(model: Model) -> EventCodec:
 class Voice:
     """One improvisation but for the network's state: what was last played, what sounds, and the chance that decides what comes.
 
-    ``lane`` tells continuations of the same race apart. ``log_likelihood`` is of what it chose, in nats.
+    ``log_likelihood`` is of what it chose, in nats, where ``judges`` says that it is asked for.
     """
 
     race: Race
     hands: Hands
     last: int
     index: int = 0  # of the next event to be chosen
-    lane: int = 0
+    judges: bool = False
     log_likelihood: float = 0.0
 
     def choose(self, logits: np.ndarray, wishes: Wishes) -> int:
         """Play and return the next event; a note that has lasted for too long ends without being asked for."""
         event = self.hands.due_release(wishes.limits)
         if event is None:
-            chances = probabilities(logits, self.hands.allowed(wishes.limits), wishes.temperature, wishes.top_p)
-            event = choose(chances, self.race.times(self.lane * EVENTS_A_LANE + self.index, len(chances)))
-            self.log_likelihood += math.log(chances[event])
+            weights = weigh(logits, self.hands.bars(wishes.limits), wishes.temperature, wishes.top_p)
+            event = choose(weights, self.race.leads(self.index, len(weights)))
+            if self.judges:
+                self.log_likelihood += math.log(softmax(weights)[event])
         self.index += 1
         self.follow(event)
         return event
@@ -75,21 +76,31 @@ class Voice:
         return replace(self, hands=self.hands.copy(), **changes)
 
 
-def sample_together(stepper: Stepper, voices: Sequence[Voice], wishes: Wishes) -> list[int]:
-    """Return the next event of each voice, after one run of the network in which they are the streams side by side.
+class Ensemble:
+    """The network of voices that are its streams side by side, its arrays taken apart once for all events."""
 
-    It has heard all but the last event of each, so that it is asked with the wishes of the moment.
-    """
-    _listen(stepper, voices, wishes)
-    return [voice.choose(logits, wishes) for voice, logits in zip(voices, stepper.outputs["logits"], strict=True)]
+    def __init__(self, stepper: Stepper):
+        self.stepper = stepper
+        self._events = stepper.inputs["event"].data
+        self._wished: list[Any] = [row[_WISHES].data for row in stepper.inputs["controls"]]
+        self._sounding: list[Any] = [row[_SOUNDS].data for row in stepper.inputs["controls"]]
+        self.logits = list(stepper.outputs["logits"])
 
+    def sample(self, voices: Sequence[Voice], wishes: Wishes) -> list[int]:
+        """Return the next event of each voice.
 
-def _listen(stepper: Stepper, voices: Sequence[Voice], wishes: Wishes) -> None:
-    """Let the network hear the last event of each voice."""
-    stepper.inputs["event"][...] = [voice.last for voice in voices]
-    stepper.inputs["controls"][:, :WISH_VALUES] = wishes.described[:WISH_VALUES]
-    stepper.inputs["controls"][:, WISH_VALUES:] = [voice.hands.loudness() for voice in voices]
-    stepper.step()
+        The network has heard all but the last event of each, so that it is asked with the wishes of the moment.
+        """
+        self.listen(voices, wishes)
+        return [voice.choose(logits, wishes) for voice, logits in zip(voices, self.logits, strict=True)]
+
+    def listen(self, voices: Sequence[Voice], wishes: Wishes) -> None:
+        """Let the network hear the last event of each voice."""
+        for stream, voice in enumerate(voices):
+            self._events[stream] = voice.last
+            self._wished[stream][:] = wishes.described
+            voice.hands.write_loudness(self._sounding[stream])
+        self.stepper.step()
 
 
 class Improvisation:
@@ -97,7 +108,7 @@ class Improvisation:
 
     def __init__(self, model: Model, seed: int):
         self.codec = codec_of(model)
-        self._stepper = model.create_stepper()
+        self._ensemble = Ensemble(model.create_stepper())
         self._voice = Voice(Race(seed), Hands(self.codec), self.codec.first_velocity - 1)  # a performance follows the longest time shift
 
     @property
@@ -116,18 +127,18 @@ class Improvisation:
 
     def sample(self, wishes: Wishes) -> int:
         """Return the next event, of which the state knows from then on."""
-        return sample_together(self._stepper, (self._voice,), wishes)[0]
+        return self._ensemble.sample((self._voice,), wishes)[0]
 
     def hear(self, events: Sequence[int], wishes: Wishes, partners: bool = False) -> None:
         """Go on as if it had itself played ``events``; notes that are a ``partner's`` it will not release."""
         for event in events:
-            _listen(self._stepper, (self._voice,), wishes)
+            self._ensemble.listen((self._voice,), wishes)
             self._voice.follow(event, partners)
 
     def snapshot(self) -> Any:
-        return self._stepper.snapshot(), self._voice.copy()
+        return self._ensemble.stepper.snapshot(), self._voice.copy()
 
     def restore(self, snapshot: Any) -> None:
         state, voice = snapshot
-        self._stepper.restore(state)
+        self._ensemble.stepper.restore(state)
         self._voice = voice.copy()

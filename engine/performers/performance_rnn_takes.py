@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from engine.errors import UsageError
 from engine.events import PITCH_BEND, PROGRAM_CHANGE, Event, channel_of, is_channel_message, is_control_change
 from engine.midi_file import MidiTimeline
-from engine.model import Model, Stepper
+from engine.model import Model
 from engine.performers.passthrough import PassthroughPerformer, PassthroughStream
 from engine.performers.performance_rnn import PerformanceRNNPerformer, PerformanceRNNStream
-from engine.performers.performance_rnn_improvisation import Improvisation, Voice, Wishes, sample_together
+from engine.performers.performance_rnn_improvisation import Ensemble, Improvisation, Voice, Wishes
 from models.performance_rnn.representation import EventCodec
 from models.performance_rnn.sampling import Race
 
@@ -47,16 +47,16 @@ class Listener(PerformanceRNNStream):
         network, voice = improvisation.snapshot()
         end_ns = self.begin_ns + round(self._controls["seconds"] * 1e9)
         last_step = (end_ns - self._place.origin_ns) // self._step_ns
-        stepper = self._model.create_stepper(beams * BRANCHES or len(seeds))
+        ensemble = Ensemble(self._model.create_stepper(beams * BRANCHES or len(seeds)))
         voices = [voice.copy(race=Race(seed)) for seed in seeds]
         if beams:
             futures = []
             for each in voices:
-                stepper.restore(network)
-                futures.append(search(stepper, each, beams, self._wishes, last_step))
+                ensemble.stepper.restore(network)
+                futures.append(search(ensemble, each, beams, self._wishes, last_step))
         else:
-            stepper.restore(network)
-            futures = sample_takes(stepper, voices, self._wishes, last_step)
+            ensemble.stepper.restore(network)
+            futures = sample_takes(ensemble, voices, self._wishes, last_step)
         takes = []
         for future in futures:
             self._improvisation = improvisation
@@ -81,37 +81,38 @@ class _Retold(Improvisation):
         """It is never taken back."""
 
 
-def sample_takes(stepper: Stepper, voices: Sequence[Voice], wishes: Wishes, last_step: int) -> list[list[int]]:
+def sample_takes(ensemble: Ensemble, voices: Sequence[Voice], wishes: Wishes, last_step: int) -> list[list[int]]:
     """Return the events of each voice until all are past ``last_step``."""
     takes: list[list[int]] = [[] for _ in voices]
     while any(voice.hands.step <= last_step for voice in voices):
-        _sample(stepper, voices, takes, wishes)
+        _sample(ensemble, voices, takes, wishes)
     return takes
 
 
-def search(stepper: Stepper, voice: Voice, beams: int, wishes: Wishes, last_step: int) -> list[int]:
+def search(ensemble: Ensemble, voice: Voice, beams: int, wishes: Wishes, last_step: int) -> list[int]:
     """Return the likeliest events found by a beam search that samples its branches, as the generator of Magenta's Performance RNN does.
 
     Of ``beams`` sequences (at first all are ``voice``) each goes on ``BRANCHES`` times for ``STRETCH_EVENTS`` events, sampled with the
     wishes; of all these the ``beams`` of the greatest sum of log(chance an event was sampled with) are kept, and so on until all those
-    are past ``last_step``. The likeliest of them is returned. ``stepper`` has ``beams * BRANCHES`` streams, each where ``voice`` is.
+    are past ``last_step``. The likeliest of them is returned. ``ensemble`` has ``beams * BRANCHES`` streams, each where ``voice`` is.
     """
     streams = [0] * (beams * BRANCHES)
-    voices, takes = [voice], [list[int]()]
+    races = [voice.race.lane(lane) for lane in range(len(streams))]
+    voices, takes = [voice.copy(judges=True)], [list[int]()]
     while True:
-        stepper.select(streams)
-        voices = [voices[stream].copy(lane=lane) for lane, stream in enumerate(streams)]
+        ensemble.stepper.select(streams)
+        voices = [voices[stream].copy(race=race) for race, stream in zip(races, streams, strict=True)]
         takes = [list(takes[stream]) for stream in streams]
         for _ in range(STRETCH_EVENTS):
-            _sample(stepper, voices, takes, wishes)
+            _sample(ensemble, voices, takes, wishes)
         kept = sorted(range(len(streams)), key=lambda stream: -voices[stream].log_likelihood)[:beams]
         if all(voices[stream].hands.step > last_step for stream in kept):
             return takes[kept[0]]
         streams = [stream for stream in kept for _ in range(BRANCHES)]
 
 
-def _sample(stepper: Stepper, voices: Sequence[Voice], takes: Sequence[list[int]], wishes: Wishes) -> None:
-    for take, event in zip(takes, sample_together(stepper, voices, wishes), strict=True):
+def _sample(ensemble: Ensemble, voices: Sequence[Voice], takes: Sequence[list[int]], wishes: Wishes) -> None:
+    for take, event in zip(takes, ensemble.sample(voices, wishes), strict=True):
         take.append(event)
 
 

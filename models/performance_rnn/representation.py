@@ -45,11 +45,11 @@ class EventCodec:
     def first_shift(self) -> int:
         return 2 * PITCHES
 
-    @property
+    @cached_property
     def first_velocity(self) -> int:
         return self.first_shift + self.steps_per_second
 
-    @property
+    @cached_property
     def events(self) -> int:
         return self.first_velocity + VELOCITY_BINS
 

@@ -1,6 +1,11 @@
-"""From logits to the next event: what may come next, how bold the choice is, and a seed that says which it is."""
+"""From logits to the next event: what may come next, how bold the choice is, and a seed that says which it is.
 
-from dataclasses import dataclass, field
+After a step of a network the processor's caches hold its weights, and whatever runs then waits for memory: so what is done once an event
+makes few calls of NumPy, all of the same few kinds, and writes single values into plain arrays.
+"""
+
+from array import array
+from dataclasses import InitVar, dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -20,7 +25,9 @@ from models.performance_rnn.representation import (
 SYSTEM = "performance-rnn"
 
 LONGEST_SILENCE_S = 3.0  # the music that it learned from has no longer ones
-_NEVER = np.float32(-np.inf)
+DRAWN_AT_ONCE = 16  # events whose times are drawn together
+_OPEN, _BARRED = 0.0, -np.inf
+_SILENCE = array("f", [0.0]) * PITCHES
 
 
 class Race:
@@ -28,48 +35,75 @@ class Race:
     or withdrawn.
 
     Philox (Salmon et al. 2011), whose numbers are a function of a key, here the seed (0 to 2^64 - 1), and a counter of four words, here the
-    place within an event's numbers, the event and 0, 0.
+    place within an event's numbers, the event, the ``lane`` (one of several continuations, each with times of its own) and 0.
     """
 
-    def __init__(self, seed: int):
+    def __init__(self, seed: int, lane: int = 0):
+        self._seed, self._lane = seed, lane
         self._numbers = np.random.Philox(key=seed)
         self._place: Any = self._numbers.state  # putting it back takes a third of the time that a new generator takes
+        self._drawn: tuple[int, int] | None = None
+        self._leads: list[np.ndarray] = []
+
+    def lane(self, lane: int) -> "Race":
+        return Race(self._seed, lane)
 
     def times(self, index: int, count: int) -> np.ndarray:
         """Return (count,) the times of the event ``index``."""
-        self._place["state"]["counter"][:] = 0, index, 0, 0
+        self._place["state"]["counter"][:] = 0, index, self._lane, 0
         self._numbers.state = self._place
         return -np.log(((self._numbers.random_raw(count) >> 11) + 0.5) * 2.0**-53)
 
+    def leads(self, index: int, count: int) -> np.ndarray:
+        """Return (count,) by how much each class leads in the choice of the event ``index``: -log(time), a standard Gumbel number.
 
-def probabilities(logits: np.ndarray, allowed: np.ndarray, temperature: float, top_p: float) -> np.ndarray:
-    """Return the chances of each event: none where ``allowed`` is False, only the likeliest at temperature 0.
+        Those of several events that follow each other are drawn together, in a fraction of the time, out of the times of one of them.
+        """
+        drawn, place = divmod(index, DRAWN_AT_ONCE)
+        if (drawn, count) != self._drawn:
+            leads = -np.log(self.times(drawn, DRAWN_AT_ONCE * count))
+            self._drawn, self._leads = (drawn, count), list(leads.astype(np.float32).reshape(DRAWN_AT_ONCE, count))
+        return self._leads[place]
 
-    ``top_p`` keeps the fewest events whose chances together are at least that.
+
+def weigh(logits: np.ndarray, bars: np.ndarray, temperature: float, top_p: float) -> np.ndarray:
+    """Return the log of each event's chance, but for a constant: -inf for none, and at temperature 0 for all but the likeliest.
+
+    ``bars`` (events,) are 0 or, for what may not come, -inf. ``top_p`` keeps the fewest events whose chances together are at least that.
     """
-    chances = np.where(allowed, logits, _NEVER).astype(np.float64)
+    weights = logits + bars
     if temperature == 0:
-        return (np.arange(len(chances)) == chances.argmax()).astype(np.float64)
-    chances -= chances.max()
+        return np.where(np.arange(len(weights)) == weights.argmax(), _OPEN, _BARRED)
     if temperature != 1:
-        chances /= temperature
+        weights /= temperature
+    if top_p < 1:
+        possible = np.isfinite(weights).nonzero()[0]
+        order = possible[(-weights[possible]).argsort(kind="stable")]
+        weights[order[softmax(weights[order]).cumsum().searchsorted(top_p) + 1 :]] = _BARRED
+    return weights
+
+
+def probabilities(logits: np.ndarray, bars: np.ndarray, temperature: float, top_p: float) -> np.ndarray:
+    """Return the chances of each event, as ``weigh`` weighs them."""
+    return softmax(weigh(logits, bars, temperature, top_p))
+
+
+def softmax(weights: np.ndarray) -> np.ndarray:
+    """Return the chances that ``weights`` are the logs of, but for a constant."""
+    chances = weights.astype(np.float64)
+    chances -= chances.max()
     np.exp(chances, out=chances)
     chances /= chances.sum()
-    if top_p < 1:
-        possible = chances.nonzero()[0]
-        order = possible[(-chances[possible]).argsort(kind="stable")]
-        chances[order[chances[order].cumsum().searchsorted(top_p) + 1 :]] = 0
-        chances /= chances.sum()
     return chances
 
 
-def choose(chances: np.ndarray, times: np.ndarray) -> int:
-    """Return the event that arrives first: in its time of a ``Race``, the sooner the likelier it is.
+def choose(weights: np.ndarray, leads: np.ndarray) -> int:
+    """Return the event that arrives first: in its time of a ``Race``, the sooner the likelier it is. ``weights`` are ``weigh``'s.
 
     Each is chosen by its chance, and where chances hardly differ (as those of a network in 8 bits do from the same in floats) the choice
     hardly ever does: an event's time does not depend on the chances of others.
     """
-    return int((chances / times).argmax())
+    return int((weights + leads).argmax())
 
 
 @dataclass(frozen=True)
@@ -84,9 +118,24 @@ class Limits:
     longest_silence_s: float = LONGEST_SILENCE_S
 
     @cached_property
-    def pressable(self) -> bytes:
-        """Whether each key may be pressed at all."""
-        return bytes(self.lowest <= pitch <= self.highest and self.classes[pitch % PITCH_CLASSES] for pitch in range(PITCHES))
+    def bars(self) -> "array[float]":
+        """For each key, 0 if it may be pressed at all, else -inf."""
+        may = [self.lowest <= pitch <= self.highest and self.classes[pitch % PITCH_CLASSES] for pitch in range(PITCHES)]
+        return array("f", [_OPEN if each else _BARRED for each in may])
+
+    @cached_property
+    def keys(self) -> int:
+        """How many keys may be pressed at all."""
+        return self.bars.count(_OPEN)
+
+
+class _Bars:
+    """A plain array to be written, the same memory as one of NumPy's, and what whole parts of it are written with."""
+
+    def __init__(self, events: int):
+        self.all_barred, self.all_open = (array("f", [value]) * events for value in (_BARRED, _OPEN))
+        self.plain = self.all_barred[:]
+        self.array = np.frombuffer(self.plain, np.float32)
 
 
 @dataclass
@@ -102,6 +151,10 @@ class Hands:
     partners: set[int] = field(default_factory=set)
     last_kind: int = TIME_SHIFT
     silent_since: int = 0
+    sharing: InitVar["Hands | None"] = None  # whose arrays to write
+
+    def __post_init__(self, sharing: "Hands | None") -> None:
+        self._bars: _Bars = sharing._bars if sharing else _Bars(self.codec.events)
 
     def follow(self, event: int, partners: bool = False) -> None:
         kind, value = self.codec.describe(event)
@@ -122,13 +175,12 @@ class Hands:
             self.partners.discard(value)
             self.silent_since = self.step
 
-    def loudness(self) -> np.ndarray:
-        """Return (128,) what sounds, as ``EventCodec.sounding`` has it."""
-        present = np.zeros(PITCHES, np.float32)
-        if self.sounding:
-            fading = self.codec.fading
-            present[list(self.sounding)] = [fading[min(self.step - onset, len(fading) - 1)] for onset in self.sounding.values()]
-        return present
+    def write_loudness(self, present: "memoryview[float]") -> None:
+        """Write what sounds, as ``EventCodec.sounding`` has it, into ``present`` (128,) float32."""
+        present[:] = _SILENCE
+        fading = self.codec.fading
+        for pitch, onset in self.sounding.items():
+            present[pitch] = fading[min(self.step - onset, len(fading) - 1)]
 
     def due_release(self, limits: Limits) -> int | None:
         """Return the event that ends a note that has lasted for too long, the oldest first."""
@@ -139,35 +191,48 @@ class Hands:
 
     def _oldest(self) -> int | None:
         """Return the pitch that has sounded for the longest, but for the partner's."""
-        return next((pitch for pitch in self.sounding if pitch not in self.partners), None)
+        for pitch in self.sounding:
+            if pitch not in self.partners:
+                return pitch
+        return None
 
     def _left(self, since: int, longest_s: float) -> int:
         """Return the steps until ``longest_s`` after the step ``since``."""
         return round(longest_s * self.codec.steps_per_second) - (self.step - since)
 
-    def allowed(self, limits: Limits) -> np.ndarray:
-        """Return (events,) whether each may come next.
+    def bars(self, limits: Limits) -> np.ndarray:
+        """Return (events,) float32, 0 for each event that may come next, -inf for the others: an array that is written anew each time, for
+        the copies of these hands too.
 
         No key is pressed that is down, or released that is up or a partner's, or pressed and released at once; a velocity is followed by
         a note; keys are pressed within the limits' range, classes and number; time goes by no further than notes and silences may last.
         """
-        codec = self.codec
-        allowed = bytearray(codec.events)  # a tenth of the time that an array's items take
-        if len(self.sounding) - len(self.partners) < limits.notes_at_once:
-            allowed[:PITCHES] = limits.pressable
+        codec, bars, after_velocity = self.codec, self._bars.plain, self.last_kind == VELOCITY
+        bars[:] = self._bars.all_barred
+        may_press = len(self.sounding) - len(self.partners) < limits.notes_at_once
+        if may_press:
+            bars[:PITCHES] = limits.bars
+            may_press = limits.keys > sum([bars[pitch] == _OPEN for pitch in self.sounding])
         for pitch, onset in self.sounding.items():
-            allowed[pitch] = 0
-            allowed[PITCHES + pitch] = onset < self.step and self.last_kind != VELOCITY and pitch not in self.partners
-        if self.last_kind != VELOCITY:
-            may_press = any(allowed[:PITCHES])
-            oldest, longest = self._oldest(), codec.steps_per_second
-            if oldest is not None:
-                longest = min(longest, self._left(self.sounding[oldest], limits.longest_note_s))
-            if may_press and not self.sounding:
-                longest = max(min(longest, self._left(self.silent_since, limits.longest_silence_s)), 0)
-            allowed[codec.first_shift : codec.first_shift + longest] = bytes([1]) * longest
-            allowed[codec.first_velocity :] = bytes([may_press]) * VELOCITY_BINS
-        return np.frombuffer(allowed, bool)
+            bars[pitch] = _BARRED
+            if onset < self.step and not after_velocity and pitch not in self.partners:
+                bars[PITCHES + pitch] = _OPEN
+        if not after_velocity:
+            if (longest := self._longest_shift(limits, may_press)) > 0:
+                bars[codec.first_shift : codec.first_shift + longest] = self._bars.all_open[:longest]
+            if may_press:
+                bars[codec.first_velocity :] = self._bars.all_open[:VELOCITY_BINS]
+        return self._bars.array
+
+    def _longest_shift(self, limits: Limits, may_press: bool) -> int:
+        """Return by how many steps time may go by at most."""
+        oldest, longest = self._oldest(), self.codec.steps_per_second
+        if oldest is not None:
+            longest = min(longest, self._left(self.sounding[oldest], limits.longest_note_s))
+        if may_press and not self.sounding:
+            longest = min(longest, self._left(self.silent_since, limits.longest_silence_s))
+        return longest
 
     def copy(self) -> "Hands":
-        return Hands(self.codec, self.step, self.velocity, dict(self.sounding), set(self.partners), self.last_kind, self.silent_since)
+        sounding, partners = dict(self.sounding), set(self.partners)
+        return Hands(self.codec, self.step, self.velocity, sounding, partners, self.last_kind, self.silent_since, self)

@@ -7,7 +7,7 @@ import pytest
 from synthetic_improviser import write_model
 
 from engine.performers.performance_rnn_improvisation import Improvisation, Wishes, open_model
-from models.performance_rnn.representation import CONTROLS, MAGENTA, NOTE_OFF, NOTE_ON, WISH_VALUES
+from models.performance_rnn.representation import MAGENTA, NOTE_OFF, NOTE_ON, WISH_VALUES
 from models.performance_rnn.sampling import Limits
 
 WISHES = Wishes()
@@ -55,7 +55,7 @@ def test_hearing_is_as_good_as_having_played(model):
 def test_the_network_is_told_what_sounds(model):
     improvisation = Improvisation(model, 1)
     events = sample(improvisation, 301)
-    told = improvisation._stepper.inputs["controls"][0, WISH_VALUES:]
+    told = improvisation._ensemble.stepper.inputs["controls"][0, WISH_VALUES:]
     assert np.count_nonzero(told) > 2
     np.testing.assert_allclose(told, MAGENTA.sounding(np.array(events))[-1], rtol=1e-6)
 
@@ -82,7 +82,7 @@ def test_wishes_change_what_comes(model):
 
     assert notes(Wishes(density=70)) > 1.5 * notes(Wishes(density=0.5))
     described = Wishes(histogram=(1.0,) + (0.0,) * 11).described
-    assert described.shape == (CONTROLS,) and described[9:WISH_VALUES].tolist() == [1.0] + [0.0] * 11 + [1.0]
+    assert described.shape == (WISH_VALUES,) and described[9:WISH_VALUES].tolist() == [1.0] + [0.0] * 11 + [1.0]
     bold = sample(Improvisation(model, 1), 100, Wishes(temperature=2.0))
     cautious = [sample(Improvisation(model, seed), 100, dataclasses.replace(WISHES, top_p=0.01)) for seed in (1, 2)]
     assert cautious[0] == cautious[1] != bold

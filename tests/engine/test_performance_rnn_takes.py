@@ -8,7 +8,7 @@ from synthetic_improviser import write_model
 
 from engine.events import Event, control_change, note_off, note_on
 from engine.midi_file import MidiTimeline
-from engine.performers.performance_rnn_improvisation import Voice, Wishes, codec_of, open_model, sample_together
+from engine.performers.performance_rnn_improvisation import Ensemble, Voice, Wishes, codec_of, open_model
 from engine.performers.performance_rnn_takes import BRANCHES, STRETCH_EVENTS, sample_takes, search, without_primer
 from models.performance_rnn.sampling import Hands, Race, probabilities
 
@@ -22,15 +22,19 @@ def model(tmp_path_factory):
 
 def voice(model, seed):
     codec = codec_of(model)
-    return Voice(Race(seed), Hands(codec), codec.first_velocity - 1)
+    return Voice(Race(seed), Hands(codec), codec.first_velocity - 1, judges=True)
+
+
+def alone(model):
+    return Ensemble(model.create_stepper())
 
 
 def log_likelihood(model, events):
     """Of events, but for those that nobody chose; and the step that they end at."""
-    follower, stepper, nats = voice(model, 0), model.create_stepper(), 0.0
+    follower, ensemble, nats = voice(model, 0), alone(model), 0.0
     for event in events:
-        sample_together(stepper, [follower.copy()], WISHES)  # only for what the network says
-        chances = probabilities(stepper.outputs["logits"][0], follower.hands.allowed(WISHES.limits), 1.0, 1.0)
+        ensemble.sample([follower.copy()], WISHES)  # only for what the network says
+        chances = probabilities(ensemble.logits[0], follower.hands.bars(WISHES.limits), 1.0, 1.0)
         if follower.hands.due_release(WISHES.limits) is None:
             nats += math.log(chances[event])
         follower.follow(event)
@@ -38,28 +42,28 @@ def log_likelihood(model, events):
 
 
 def test_a_voice_knows_how_likely_it_was(model):
-    one, stepper = voice(model, 5), model.create_stepper()
-    events = [sample_together(stepper, [one], WISHES)[0] for _ in range(300)]
+    one, ensemble = voice(model, 5), alone(model)
+    events = [ensemble.sample([one], WISHES)[0] for _ in range(300)]
     expected, step = log_likelihood(model, events)
     assert one.log_likelihood == pytest.approx(expected, rel=1e-4) and step == one.hands.step
 
 
 def test_takes_are_those_of_single_voices(model):
-    (alone,) = sample_takes(model.create_stepper(1), [voice(model, 5)], WISHES, 300)
-    first, other = sample_takes(model.create_stepper(2), [voice(model, 5), voice(model, 6)], WISHES, 300)
-    assert first[: len(alone)] == alone != other[: len(alone)]
-    assert log_likelihood(model, alone[:-1])[1] <= 300 < log_likelihood(model, alone)[1]
+    (single,) = sample_takes(alone(model), [voice(model, 5)], WISHES, 300)
+    first, other = sample_takes(Ensemble(model.create_stepper(2)), [voice(model, 5), voice(model, 6)], WISHES, 300)
+    assert first[: len(single)] == single != other[: len(single)]
+    assert log_likelihood(model, single[:-1])[1] <= 300 < log_likelihood(model, single)[1]
 
 
 def test_more_beams_find_likelier_events(model):
     def found(beams):
-        events = search(model.create_stepper(beams * BRANCHES), voice(model, 3), beams, WISHES, 1000)
+        events = search(Ensemble(model.create_stepper(beams * BRANCHES)), voice(model, 3), beams, WISHES, 1000)
         assert len(events) % STRETCH_EVENTS == 0
         nats, step = log_likelihood(model, events)
         assert step > 1000
         return nats / len(events)
 
-    (sampled,) = sample_takes(model.create_stepper(1), [voice(model, 3)], WISHES, 1000)
+    (sampled,) = sample_takes(alone(model), [voice(model, 3)], WISHES, 1000)
     by_chance = log_likelihood(model, sampled)[0] / len(sampled)
     assert by_chance < found(1) < found(4)
 
@@ -68,10 +72,10 @@ def test_one_stretch_keeps_the_likeliest_of_its_branches(model):
     """With the end within reach of the first stretch, the answer can be found by trying all lanes."""
     lanes = []
     for lane in range(2 * BRANCHES):
-        one, stepper = voice(model, 3).copy(lane=lane), model.create_stepper()
-        lanes.append(([sample_together(stepper, [one], WISHES)[0] for _ in range(STRETCH_EVENTS)], one.log_likelihood))
+        one, ensemble = voice(model, 3).copy(race=Race(3, lane)), alone(model)
+        lanes.append(([ensemble.sample([one], WISHES)[0] for _ in range(STRETCH_EVENTS)], one.log_likelihood))
     assert len({tuple(events) for events, _ in lanes}) == len(lanes)
-    assert search(model.create_stepper(2 * BRANCHES), voice(model, 3), 2, WISHES, -1) == max(lanes, key=lambda lane: lane[1])[0]
+    assert search(Ensemble(model.create_stepper(2 * BRANCHES)), voice(model, 3), 2, WISHES, -1) == max(lanes, key=lambda lane: lane[1])[0]
 
 
 def test_a_primers_state_stays():

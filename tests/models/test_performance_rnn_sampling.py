@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from models.performance_rnn.representation import MAGENTA, NOTE_OFF, NOTE_ON, VELOCITY
-from models.performance_rnn.sampling import Hands, Limits, Race, choose, probabilities
+from models.performance_rnn.sampling import DRAWN_AT_ONCE, Hands, Limits, Race, choose, probabilities, weigh
 
-ALL = np.ones(4, bool)
+ALL = np.zeros(4, np.float32)
 LOGITS = np.log(np.array([0.1, 0.2, 0.3, 0.4], np.float32))
 REST, LOUD = MAGENTA.first_shift + 99, MAGENTA.first_velocity + 30
 
@@ -21,13 +21,26 @@ def test_each_event_of_each_seed_has_its_own_times():
     np.testing.assert_array_equal(Race(3).times(17, 40), times[3, 17])
 
 
+def test_leads_are_the_same_in_whatever_order_they_are_asked_for():
+    in_order = [Race(3).leads(index, 40) for index in range(3 * DRAWN_AT_ONCE)]
+    race = Race(3)
+    for index in (40, 3, 17, 16, 15, 3, 47):
+        np.testing.assert_array_equal(race.leads(index, 40), in_order[index])
+    numbers = np.exp(-np.exp(-np.array(in_order)))
+    assert len(np.unique(numbers)) > 0.99 * numbers.size and abs(numbers.mean() - 0.5) < 0.02
+    assert not np.isin(race.lane(1).leads(0, 40), in_order).any()
+
+
 def test_events_are_chosen_by_their_chances_and_small_differences_change_little():
     chances = np.array([0.0, 0.1, 0.6, 0.3])
     nearly = np.array([0.0, 0.101, 0.598, 0.301])
-    chosen = np.array([[choose(each, Race(1).times(index, 4)) for each in (chances, nearly)] for index in range(4000)])
+    race = Race(1)
+    with np.errstate(divide="ignore"):
+        weights = [np.log(each) + 5 for each in (chances, nearly)]
+    chosen = np.array([[choose(each, race.leads(index, 4)) for each in weights] for index in range(4000)])
     np.testing.assert_allclose(np.bincount(chosen[:, 0], minlength=4) / 4000, chances, atol=0.02)
     assert (chosen[:, 0] != chosen[:, 1]).mean() < 0.006
-    assert choose(np.array([0.0, 1.0, 0.0]), np.array([1e-9, 40.0, 1e-9])) == 1
+    assert choose(weights[0] - np.array([0, np.inf, 0, np.inf]), np.array([40.0, 40.0, -4.0, 40.0])) == 2
 
 
 @pytest.mark.parametrize(
@@ -46,9 +59,9 @@ def test_chances(temperature, top_p, expected):
 
 
 def test_what_is_not_allowed_has_no_chance():
-    allowed = np.array([True, True, False, False])
-    np.testing.assert_allclose(probabilities(LOGITS, allowed, 1.0, 1.0), [1 / 3, 2 / 3, 0, 0], atol=1e-6)
-    assert probabilities(LOGITS, allowed, 0.0, 1.0).argmax() == 1
+    bars = np.array([0, 0, -np.inf, -np.inf], np.float32)
+    np.testing.assert_allclose(probabilities(LOGITS, bars, 1.0, 1.0), [1 / 3, 2 / 3, 0, 0], atol=1e-6)
+    assert probabilities(LOGITS, bars, 0.0, 1.0).argmax() == 1
 
 
 def hands(*events):
@@ -58,7 +71,9 @@ def hands(*events):
     return played
 
 
-def kinds(allowed):
+def kinds(bars):
+    allowed = bars == 0
+    assert np.isneginf(bars[~allowed]).all()
     return {
         "on": set(np.flatnonzero(allowed[:128])),
         "off": set(np.flatnonzero(allowed[128:256])),
@@ -71,44 +86,44 @@ LIMITS = Limits(lowest=60, highest=64, notes_at_once=2)
 
 
 def test_keys_go_down_when_they_are_up_and_up_when_they_are_down():
-    assert kinds(hands().allowed(LIMITS)) == {"on": {60, 61, 62, 63, 64}, "off": set(), "shifts": 100, "velocity": True}
-    assert kinds(hands(62).allowed(LIMITS)) == {"on": {60, 61, 63, 64}, "off": set(), "shifts": 100, "velocity": True}
-    assert kinds(hands(62, REST).allowed(LIMITS))["off"] == {62}
-    assert kinds(hands(62, REST, 128 + 62).allowed(LIMITS)) == kinds(hands(REST).allowed(LIMITS)) | {"shifts": 100}
+    assert kinds(hands().bars(LIMITS)) == {"on": {60, 61, 62, 63, 64}, "off": set(), "shifts": 100, "velocity": True}
+    assert kinds(hands(62).bars(LIMITS)) == {"on": {60, 61, 63, 64}, "off": set(), "shifts": 100, "velocity": True}
+    assert kinds(hands(62, REST).bars(LIMITS))["off"] == {62}
+    assert kinds(hands(62, REST, 128 + 62).bars(LIMITS)) == kinds(hands(REST).bars(LIMITS)) | {"shifts": 100}
 
 
 def test_a_velocity_is_followed_by_a_note():
-    assert kinds(hands(62, REST, LOUD).allowed(LIMITS)) == {"on": {60, 61, 63, 64}, "off": set(), "shifts": 0, "velocity": False}
+    assert kinds(hands(62, REST, LOUD).bars(LIMITS)) == {"on": {60, 61, 63, 64}, "off": set(), "shifts": 0, "velocity": False}
 
 
 def test_no_more_notes_than_allowed():
-    assert kinds(hands(60, 61, REST).allowed(LIMITS)) == {"on": set(), "off": {60, 61}, "shifts": 100, "velocity": False}
+    assert kinds(hands(60, 61, REST).bars(LIMITS)) == {"on": set(), "off": {60, 61}, "shifts": 100, "velocity": False}
 
 
 def test_time_goes_by_no_further_than_a_note_may_last():
     played = hands(62, *[REST] * 4)
     played.step += 70
-    assert kinds(played.allowed(LIMITS))["shifts"] == 30 and played.due_release(LIMITS) is None
+    assert kinds(played.bars(LIMITS))["shifts"] == 30 and played.due_release(LIMITS) is None
     played.step += 30
     assert played.due_release(LIMITS) == 128 + 62
     played.partners.add(62)
-    assert kinds(played.allowed(LIMITS))["shifts"] == 100 and played.due_release(LIMITS) is None
+    assert kinds(played.bars(LIMITS))["shifts"] == 100 and played.due_release(LIMITS) is None
 
 
 def test_a_partners_notes_are_the_partners():
     played = hands()
     for event in (60, 61, REST):
         played.follow(event, partners=True)
-    assert kinds(played.allowed(LIMITS)) == {"on": {62, 63, 64}, "off": set(), "shifts": 100, "velocity": True}
+    assert kinds(played.bars(LIMITS)) == {"on": {62, 63, 64}, "off": set(), "shifts": 100, "velocity": True}
     for _ in range(6):
         played.follow(REST)
     assert played.due_release(LIMITS) is None
 
 
 def test_silence_ends():
-    assert [kinds(hands(*[REST] * rests).allowed(LIMITS))["shifts"] for rests in (0, 2, 3)] == [100, 100, 0]
-    assert kinds(hands(REST, REST, MAGENTA.first_shift + 49).allowed(LIMITS))["shifts"] == 50
-    assert kinds(hands(60, *[REST] * 5, 128 + 60).allowed(LIMITS))["shifts"] == 100  # it begins when the last note ends
+    assert [kinds(hands(*[REST] * rests).bars(LIMITS))["shifts"] for rests in (0, 2, 3)] == [100, 100, 0]
+    assert kinds(hands(REST, REST, MAGENTA.first_shift + 49).bars(LIMITS))["shifts"] == 50
+    assert kinds(hands(60, *[REST] * 5, 128 + 60).bars(LIMITS))["shifts"] == 100  # it begins when the last note ends
 
 
 def test_long_notes_end():
@@ -123,7 +138,7 @@ def test_copies_are_apart():
     assert list(first.sounding) == [60] and list(second.sounding) == [60, 62]
 
 
-def plain_choice(played, logits, limits, temperature, top_p, times):
+def plain_choice(played, logits, limits, temperature, top_p, leads):
     """What sampling means, written out plainly and slowly."""
     pressable = {p for p in range(limits.lowest, limits.highest + 1) if limits.classes[p % 12] and p not in played.sounding}
     pressable = pressable if len(played.sounding) < limits.notes_at_once else set()
@@ -144,18 +159,18 @@ def plain_choice(played, logits, limits, temperature, top_p, times):
         if total < least:
             kept[event] = chances[event]
             total += chances[event]
-    return min(kept, key=lambda event: times[event] / kept[event])
+    return min(kept, key=lambda event: np.exp(-leads[event]) / kept[event])
 
 
 @pytest.mark.parametrize(("temperature", "top_p"), [(1.0, 0.9), (1.7, 0.6), (0.8, 1 - 1e-12)])
 def test_a_seed_chooses_what_the_plain_definition_does(temperature, top_p):
     limits = Limits(40, 80, tuple(index in (0, 2, 4, 5, 7, 9, 11) for index in range(12)), 4, 1.0)
-    random, played = np.random.default_rng(0), Hands(MAGENTA)
+    random, played, race = np.random.default_rng(0), Hands(MAGENTA), Race(7)
     for index in range(600):
         logits = (random.normal(size=MAGENTA.events) * 2).astype(np.float32)
         event = played.due_release(limits)
         if event is None:
-            times = Race(7).times(index, MAGENTA.events)
-            event = choose(probabilities(logits, played.allowed(limits), temperature, top_p), times)
-            assert event == plain_choice(played, logits, limits, temperature, top_p, times)
+            leads = race.leads(index, MAGENTA.events)
+            event = choose(weigh(logits, played.bars(limits), temperature, top_p), leads)
+            assert event == plain_choice(played, logits, limits, temperature, top_p, leads)
         played.follow(event)
