@@ -60,7 +60,7 @@ def _contract(shapes: list[StateShape], configuration_hash: str) -> Contract:
         system=SYSTEM,
         representation_version=REPRESENTATION_VERSION,
         inputs=(TensorSpec(name="roll", shape=(CHANNELS, "frames"), type="float32"),),
-        outputs=(TensorSpec(name="log_power", shape=(BINS, "frames"), type="float32"),),
+        outputs=tuple(TensorSpec(name=name, shape=(BINS, "frames"), type="float32") for name in ("log_power", "real", "imaginary")),
         state=tuple(StateSpec(name=name, shape=shape, type="float32") for name, shape in shapes),
         look_ahead_steps=LOOK_AHEAD,
         look_ahead_s=float(LOOK_AHEAD / FRAME_RATE),
@@ -88,5 +88,7 @@ def _random_roll(rng: np.random.Generator, frames: int) -> np.ndarray:
 def _random_state(rng: np.random.Generator, shape: StateShape) -> np.ndarray:
     if shape.name == "roll_history":
         return _random_roll(rng, shape.shape[-1])
-    values = rng.normal(size=shape.shape).astype(np.float32)
-    return np.abs(values) * 0.01 if shape.name == "tail" else values
+    if shape.name == "tail":
+        ranges = ((0, 0.1), (0, 1000), (0, 0.1), (0, 1))
+        return np.stack([rng.uniform(*each, KEYS) for each in ranges], 1).astype(np.float32)
+    return rng.normal(size=shape.shape).astype(np.float32)

@@ -1,7 +1,8 @@
 """``perf-bench sound``: what the neural synthesiser costs, how late it sounds, and whether it ever runs dry.
 
 - ``real_time_factor``: made-up playing of ten notes a second with pedal, all on one thread: seconds it takes for a second of sound, and
-  the shares of the network and of the phases. ``block``: one block's; it must not take longer than it lasts, ``block_ms``.
+  the shares of the network and of adding up the waves of its spectra. ``block``: one block's; it must not take longer than it lasts,
+  ``block_ms``.
 - ``stated_latency_s``: what perf-live says before the sound card's own. ``latency``: from a message to the first sample of its note, in
   real time, the sound pulled by a thread in blocks of PULLED_FRAMES at 48 kHz as a sound card does.
 - ``device``: the same playing in real time by ``perf-live --out neural`` through PortAudio and a JACK server on the dummy driver.
@@ -29,10 +30,10 @@ from engine.midi_file import write_midi_file
 from engine.sound.audio import NEURAL_AHEAD_FRAMES, NEURAL_BLOCK_FRAMES
 from engine.sound.buffered import BufferedSynthesizer
 from engine.sound.neural import NeuralSynthesizer, load_sound_model
-from engine.sound.neural_stream import BLOCK_SAMPLES, NeuralStream
+from engine.sound.neural_stream import BLOCK_SAMPLES, NeuralStream, spectra_of
 from engine.sound.resampling import ResampledSynthesizer
-from models.performance_net.inversion import StreamingInverter
-from models.performance_net.representation import NOTE_BEGIN, NOTE_END, SAMPLE_RATE, SUSTAIN_CHANGE, SoundEvent, magnitude
+from models.performance_net.inversion import OverlapAdd
+from models.performance_net.representation import NOTE_BEGIN, NOTE_END, SAMPLE_RATE, SUSTAIN_CHANGE, SoundEvent
 
 OFFLINE_S = 60.0
 NOTES_A_SECOND, HELD_S, PEDAL_EVERY_S = 10, (0.05, 1.5), 2.0
@@ -73,7 +74,7 @@ class SoundReport:
     seconds: float
     real_time_factor: float
     network_real_time_factor: float
-    phases_real_time_factor: float
+    waves_real_time_factor: float
     block: Distribution
     block_ms: float
     stated_latency_s: float
@@ -127,9 +128,9 @@ def made_up_events(seconds: float, seed: int = 0) -> list[SoundEvent]:
 
 
 def _offline(model: Path | None) -> dict:
-    """Return the figures of a minute, block by block, network and phases timed apart."""
+    """Return the figures of a minute, block by block, network and waves timed apart."""
     loaded = load_sound_model(model)
-    stream, inverter = NeuralStream(loaded), StreamingInverter()
+    stream, overlap_add = NeuralStream(loaded), OverlapAdd()
     stream.warm_up()
     for event in made_up_events(OFFLINE_S):
         stream.add(event)
@@ -139,12 +140,12 @@ def _offline(model: Path | None) -> dict:
         roll = stream.gather()
         outputs, state = loaded.run({"roll": roll}, state)
         between_ns = time.perf_counter_ns()
-        inverter.push(magnitude(outputs["log_power"]))
+        overlap_add.push(spectra_of(outputs))
         costs_ns.append((between_ns - begun_ns, time.perf_counter_ns() - between_ns))
-    network_ns, phases_ns = np.array(costs_ns, float).T
-    factors = [round(float(each.sum()) / 1e9 / OFFLINE_S, 4) for each in (network_ns + phases_ns, network_ns, phases_ns)]
-    names = ("real_time_factor", "network_real_time_factor", "phases_real_time_factor")
-    return {"seconds": OFFLINE_S, "block": describe(network_ns + phases_ns)} | dict(zip(names, factors, strict=True))
+    network_ns, waves_ns = np.array(costs_ns, float).T
+    factors = [round(float(each.sum()) / 1e9 / OFFLINE_S, 4) for each in (network_ns + waves_ns, network_ns, waves_ns)]
+    names = ("real_time_factor", "network_real_time_factor", "waves_real_time_factor")
+    return {"seconds": OFFLINE_S, "block": describe(network_ns + waves_ns)} | dict(zip(names, factors, strict=True))
 
 
 def _latency(model: Path | None) -> tuple[float, list[int], int]:

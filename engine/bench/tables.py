@@ -128,7 +128,7 @@ def print_sound(report: "SoundReport") -> None:
     table = _table(f"{report.seconds:g} s of sound, on one thread", "seconds for a second")
     table.add_row("notes to sound", f"{report.real_time_factor:.3f}")
     table.add_row("of which the network", f"{report.network_real_time_factor:.3f}")
-    table.add_row("of which phases", f"{report.phases_real_time_factor:.3f}")
+    table.add_row("of which waves", f"{report.waves_real_time_factor:.3f}")
     if report.paper:
         table.add_row(f"the paper's network alone, {report.paper.parameters} parameters, all cores", f"{report.paper.real_time_factor:.3f}")
     console.print(table)

@@ -196,7 +196,7 @@ def _open_outputs(ends: Ends, timeline: MidiTimeline | None, opened: Opened, per
 
 def _open_sound(ends: Ends, opened: Opened, name: str, kind: str, path: Path | None) -> None:
     said = ends.sound or SoundOptions()
-    options = replace(said, kind=kind) if kind == FLUIDSYNTH else replace(said, kind=kind, font=None, reverb=None)
+    options = replace(said, kind=kind) if kind == FLUIDSYNTH else replace(said, kind=kind, font=None)
     if path is not None:
         from engine.sound.wav import WavSink
 

@@ -1,12 +1,13 @@
-"""What is played, as sound: a roll in the making, PerformanceNet, and phases for its spectra, block by block with a bounded state."""
+"""What is played, as sound: a roll in the making, PerformanceNet, and the inverse of its spectra, block by block with a bounded state."""
 
 import heapq
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from engine.model import Model
-from models.performance_net.inversion import AHEAD_FRAMES, BLOCK_FRAMES, StreamingInverter
+from models.performance_net.inversion import OverlapAdd, with_phases
 from models.performance_net.representation import (
     CHANNELS,
     FFT_SAMPLES,
@@ -23,6 +24,7 @@ from models.performance_net.representation import (
 )
 
 SYSTEM = "performance-net"
+BLOCK_FRAMES = 8
 BLOCK_SAMPLES = BLOCK_FRAMES * HOP_SAMPLES  # 46 ms: what is computed at a time
 SHORTEST_NOTE_S = 2 / float(FRAME_RATE)  # a roll must see a note in one frame at the least
 
@@ -37,22 +39,21 @@ def open_model(path: Path | str) -> Model:
 class NeuralStream:
     """Takes events in any order within a block, gives sound: the same whatever the blocks are taken as.
 
-    A block's sound is final when ``delay_samples`` more have been played: the network's look-ahead, that of the phases, half a window.
+    A block's sound is final when ``delay_samples`` more have been played: the network's look-ahead, half a window, and another block.
     """
 
     def __init__(self, model: Model):
         self._model = model
         self._state = model.initial_state()
         self._roll = Roll()
-        self._inverter = StreamingInverter()
-        self._to_skip = model.contract.look_ahead_steps  # frames before the first
+        self._overlap_add = OverlapAdd()
+        self._to_skip = model.contract.look_ahead_steps * HOP_SAMPLES  # before the first
         self._frames = 0  # that were computed
         self._events: list[tuple[float, int, int, SoundEvent]] = []  # a heap: when, in which order, which note of its key, what
         self._added = 0
         self._begun = [(0, 0.0)] * KEYS  # by key: how many notes were added, and when the last one begins
         self._sounding = [0] * KEYS  # by key: which of them the roll has
-        late = model.contract.look_ahead_steps + BLOCK_FRAMES + AHEAD_FRAMES + 1
-        self.delay_samples = -(-late // BLOCK_FRAMES) * BLOCK_SAMPLES + FFT_SAMPLES // 2
+        self.delay_samples = self._to_skip + FFT_SAMPLES // 2 + BLOCK_SAMPLES
 
     @property
     def played_samples(self) -> int:
@@ -84,10 +85,10 @@ class NeuralStream:
     def compute(self, roll: np.ndarray) -> np.ndarray:
         """Return the sound that has become final with these frames, which come in order."""
         outputs, self._state = self._model.run({"roll": roll}, self._state)
-        spectra = outputs["log_power"]
-        skipped = min(self._to_skip, spectra.shape[1])
+        samples = self._overlap_add.push(spectra_of(outputs))
+        skipped = min(self._to_skip, len(samples))
         self._to_skip -= skipped
-        return self._inverter.push(magnitude(spectra[:, skipped:]))
+        return samples[skipped:]
 
     def warm_up(self) -> None:
         """Run the network once, so that the first block pays for no loading."""
@@ -100,3 +101,8 @@ class NeuralStream:
         elif event.kind == NOTE_END and number != self._sounding[key]:
             return  # struck again before a short note's end
         self._roll.add(event)
+
+
+def spectra_of(outputs: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return the spectra (BINS, T) complex64 of what the network returns."""
+    return with_phases(magnitude(outputs["log_power"]), outputs["real"], outputs["imaginary"])

@@ -8,7 +8,7 @@ from engine.errors import UsageError
 FLUIDSYNTH, NEURAL = "fluidsynth", "neural"
 SAMPLE_RATES = (22050, 44100, 48000, 88200, 96000)
 FILE_SAMPLE_RATE = 44100
-REVERB = 0.9  # FluidSynth's own
+REVERB = 0.9  # FluidSynth's own default, and the neural sound's
 MOST_GAIN_DB = 40.0
 BITS = (16, 24, 32)  # of a file's sample; 32 are a float
 
@@ -32,5 +32,3 @@ class SoundOptions:
             raise UsageError(f"--bits {self.bits}: allowed: 16, 24, and 32, which is float")
         if self.kind == NEURAL and self.font:
             raise UsageError("--soundfont is for FluidSynth, and the sound is neural; leave it out, or give --sound fluidsynth")
-        if self.kind == NEURAL and self.reverb:
-            raise UsageError("--reverb is FluidSynth's, and the neural sound is dry; leave it out, or give --sound fluidsynth")

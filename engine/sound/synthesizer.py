@@ -25,12 +25,14 @@ class Synthesizer(Protocol):
 
 def open_synthesizer(options: SoundOptions, sample_rate: int) -> Synthesizer:
     """Raises PerfLiveError when a library, the sound font or the model is missing or broken."""
+    reverb = REVERB if options.reverb is None else options.reverb
     if options.kind == NEURAL:
         from engine.sound.neural import NeuralSynthesizer
         from engine.sound.resampling import ResampledSynthesizer
+        from engine.sound.reverb import ReverberatedSynthesizer
 
-        synthesizer: Synthesizer = NeuralSynthesizer()
+        synthesizer = ReverberatedSynthesizer(NeuralSynthesizer(), reverb)
         return synthesizer if synthesizer.sample_rate == sample_rate else ResampledSynthesizer(synthesizer, sample_rate)
     from engine.sound.fluidsynth import FluidSynthesizer
 
-    return FluidSynthesizer(options.font, sample_rate, REVERB if options.reverb is None else options.reverb)
+    return FluidSynthesizer(options.font, sample_rate, reverb)

@@ -1,5 +1,6 @@
-"""From magnitudes back to sound: phases that fit them, all at once or as frames come. NumPy only, deterministic.
+"""From spectra back to sound, all at once or as frames come. NumPy only, deterministic.
 
+Spectra with phases are only transformed back and added up (``OverlapAdd``). Of magnitudes alone it is phases that have to be found.
 Phases are first guessed and then improved. The guess is made frame by frame: at each peak of the spectrum the phase goes on with the
 frequency that the peak's slopes tell, and around it as the change of level in time tells where in the window the sound is. Both follow
 from the magnitudes alone for a window near a Gaussian: Prusa, Balazs, Sondergaard, "A noniterative method for reconstruction of phase
@@ -16,7 +17,7 @@ from models.performance_net.representation import BINS, FFT_SAMPLES, HOP_SAMPLES
 MOMENTUM = 0.99
 ITERATIONS = 32  # of the whole
 STREAM_ITERATIONS = 4
-BLOCK_FRAMES = 8  # that are finished at a time
+BLOCK_FRAMES = 8  # whose phases are finished at a time
 AHEAD_FRAMES = 8  # known beyond them: as far as a window reaches
 
 # Between the arrival of a frame and that of the last sample of the hop that ends in its centre, at most; and as far again until the next.
@@ -32,13 +33,41 @@ _SIGNS = np.where(np.arange(BINS) % 2, -1, 1).astype(np.float32)  # from phases 
 _BIN_NUMBERS = np.arange(BINS)
 _FLOOR = 1e-7
 _LEAST_WEIGHT = 1e-2
-_WEIGHT = (WINDOW**2).reshape(_OVERLAP, HOP_SAMPLES)
+_WEIGHT = (WINDOW**2).reshape(_OVERLAP, HOP_SAMPLES).sum(axis=0)  # of all windows over a hop
 
 
 def griffin_lim(magnitudes: np.ndarray, iterations: int = ITERATIONS) -> np.ndarray:
     """Return sound (256 (T - 1),) float32 whose spectrum has nearly the ``magnitudes`` (BINS, T). All of it is in memory at once."""
     inverter = StreamingInverter(iterations, block_frames=max(magnitudes.shape[1], 1))
     return np.concatenate([inverter.push(magnitudes), inverter.finish()])
+
+
+def with_phases(magnitudes: np.ndarray, real: np.ndarray, imaginary: np.ndarray) -> np.ndarray:
+    """Return the spectrum (BINS, T) complex64 of ``magnitudes`` and the phases, at the windows' centres, of another one."""
+    phased = (real + 1j * imaginary) * _SIGNS[:, None]
+    return (magnitudes * (phased / np.maximum(np.abs(phased), _FLOOR))).astype(np.complex64)
+
+
+class OverlapAdd:
+    """Takes frames of spectra, gives sound as soon as no later frame reaches it. Its state is bounded, and may be copied.
+
+    The first sound is that of the first frame's window's second half, from its centre on: it lacks what earlier frames would add.
+    """
+
+    def __init__(self) -> None:
+        self._tail = np.zeros((_TAIL, HOP_SAMPLES), np.float32)
+        self._to_skip = FFT_SAMPLES // 2
+
+    def push(self, spectra: np.ndarray) -> np.ndarray:
+        """Take (BINS, n) frames as ``transform`` has them; return the samples (256 k,) float32 before the next frame's window."""
+        frames = spectra.shape[1]
+        hops = _overlap_add(_to_frames(spectra.T))
+        hops[:_TAIL] += self._tail
+        self._tail = hops[frames:]
+        samples = (hops[:frames] / _WEIGHT).ravel()
+        skipped = min(self._to_skip, len(samples))
+        self._to_skip -= skipped
+        return samples[skipped:]
 
 
 class StreamingInverter:

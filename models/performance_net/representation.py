@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-REPRESENTATION_VERSION = 1
+REPRESENTATION_VERSION = 2  # 1 had no phases
 
 SAMPLE_RATE = 44100
 FFT_SAMPLES = 2048

@@ -48,7 +48,8 @@ class StateShape(NamedTuple):
 
 
 class StreamingPerformanceNet(nn.Module):
-    """Roll frames [B, CHANNELS, T] and a state -> log-power spectra [B, BINS, T] of LOOK_AHEAD frames before, and the next state."""
+    """Roll frames [B, CHANNELS, T] and a state -> of LOOK_AHEAD frames before, all [B, BINS, T], log-power spectra and the real and
+    imaginary parts of a spectrum whose phases go with them (its magnitudes do not); and the next state."""
 
     def __init__(self, config: StreamingPerformanceNetConfig):
         super().__init__()
@@ -81,12 +82,11 @@ class StreamingPerformanceNet(nn.Module):
         parameter = self.output.weight
         return tuple(parameter.new_zeros(batch, *shape) for _, shape in self.state_shapes())
 
-    def forward(self, roll: Tensor, *state: Tensor, key_power: Tensor | None = None) -> tuple[Tensor, ...]:
-        """``key_power`` [KEYS, AGES, BINS], if given, is in place of the keys' own."""
+    def forward(self, roll: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         history, tail, *convolved = state
         joined, next_history = causal_pad(roll, history)
-        power, next_tail = self.key_spectra(joined, tail, key_power)
-        logarithm = torch.log1p(power)
+        sounding, next_tail = self.key_spectra(joined, tail)
+        logarithm = torch.log1p(sounding.power)
         now = joined[..., LOOK_AHEAD : joined.shape[-1] - LOOK_AHEAD]
         states = iter(convolved)
         next_states: list[Tensor] = []
@@ -101,7 +101,8 @@ class StreamingPerformanceNet(nn.Module):
             next_states += [first, second]
         correction = self.output(values)
         correction = torch.cat((correction, correction[:, -1:]), 1)
-        return torch.log1p(power * torch.exp(correction)), next_history, next_tail, *next_states
+        spectrum = torch.log1p(sounding.power * torch.exp(correction))
+        return spectrum, sounding.real, sounding.imaginary, next_history, next_tail, *next_states
 
     def perform(self, roll: Tensor) -> Tensor:
         """Return the spectra [B, BINS, T - LOOK_AHEAD] of the first frames of a whole roll [B, CHANNELS, T]."""
@@ -111,7 +112,7 @@ class StreamingPerformanceNet(nn.Module):
         """Return what ``perform`` would, were nothing corrected."""
         history, tail = self.initial_state(len(roll))[:2]
         joined, _ = causal_pad(roll, history)
-        return torch.log1p(self.key_spectra(joined, tail)[0])[..., LOOK_AHEAD:]
+        return torch.log1p(self.key_spectra(joined, tail)[0].power)[..., LOOK_AHEAD:]
 
 
 class _ContourBlock(nn.Module):

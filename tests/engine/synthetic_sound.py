@@ -1,6 +1,7 @@
-"""A sound model without weights to speak of: each sounding key is a sine's spectrum at its pitch, as loud as its velocity.
+"""A sound model without weights to speak of: each sounding key is the sine of the bin next to its pitch, as loud as its velocity.
 
-Input roll (353, frames), output log_power (1025, frames) of LOOK_AHEAD frames before, which are the state.
+Input roll (353, frames), outputs log_power, real and imaginary (1025, frames) of LOOK_AHEAD frames before, which are the state, beside the
+number of frames until now, of 8: after so many, every bin's sine comes round.
 """
 
 from pathlib import Path
@@ -23,6 +24,7 @@ from models.performance_net.representation import (
 )
 
 LOOK_AHEAD = 4
+OUTPUTS = ("log_power", "real", "imaginary")
 LOG_POWER, MOST_LOG_POWER = 14.0, 16.0  # of the velocity 127; of many keys
 
 
@@ -31,8 +33,11 @@ def contract() -> Contract:
         system=SYSTEM,
         representation_version=REPRESENTATION_VERSION,
         inputs=(TensorSpec(name="roll", shape=(CHANNELS, "frames"), type="float32"),),
-        outputs=(TensorSpec(name="log_power", shape=(BINS, "frames"), type="float32"),),
-        state=(StateSpec(name="history", shape=(CHANNELS, LOOK_AHEAD), type="float32"),),
+        outputs=tuple(TensorSpec(name=name, shape=(BINS, "frames"), type="float32") for name in OUTPUTS),
+        state=(
+            StateSpec(name="history", shape=(CHANNELS, LOOK_AHEAD), type="float32"),
+            StateSpec(name="frame", shape=(1, 1), type="float32"),
+        ),
         look_ahead_steps=LOOK_AHEAD,
         look_ahead_s=LOOK_AHEAD * 256 / SAMPLE_RATE,
         training_data="none",
@@ -46,9 +51,16 @@ def write(path: Path) -> Path:
     for key in range(KEYS):
         fundamental = 440 * 2 ** ((key + LOWEST_KEY - 69) / 12) * FFT_SAMPLES / SAMPLE_RATE
         near = round(fundamental)
-        weight[near - 1 : near + 2, SOUNDING.start + key] = LOG_POWER * np.array([0.9, 1, 0.9])
-    constants = {"weight": weight, "most": np.array(MOST_LOG_POWER, np.float32)} | {
-        name: np.array([value], np.int64) for name, value in (("begin", 0), ("end", -LOOK_AHEAD), ("all", 2**62), ("axis", 1))
+        weight[near, SOUNDING.start + key] = LOG_POWER
+    constants = {
+        "weight": weight,
+        "most": np.array(MOST_LOG_POWER, np.float32),
+        "radians": 2 * np.pi / 8 * np.arange(BINS, dtype=np.float32)[:, None],
+        "round": np.array(8, np.float32),
+        "one": np.array(1, np.float32),
+    } | {
+        name: np.array([value], np.int64)
+        for name, value in (("begin", 0), ("first", 1), ("last", -1), ("end", -LOOK_AHEAD), ("all", 2**62), ("axis", 1), ("rows", 0))
     }
     nodes = [
         helper.make_node("Concat", ["history", "roll"], ["joined"], axis=1),
@@ -56,12 +68,26 @@ def write(path: Path) -> Path:
         helper.make_node("MatMul", ["weight", "delayed"], ["sum"]),
         helper.make_node("Min", ["sum", "most"], ["log_power"]),
         helper.make_node("Slice", ["joined", "end", "all", "axis"], ["next_history"]),
+        helper.make_node("Slice", ["roll", "begin", "first", "rows"], ["row"]),
+        helper.make_node("Sub", ["row", "row"], ["zeros"]),
+        helper.make_node("Add", ["zeros", "one"], ["ones"]),
+        helper.make_node("CumSum", ["ones", "axis"], ["count"]),
+        helper.make_node("Add", ["count", "frame"], ["counted"]),
+        helper.make_node("Mod", ["counted", "round"], ["number"], fmod=1),
+        helper.make_node("Mul", ["radians", "number"], ["phase"]),
+        helper.make_node("Cos", ["phase"], ["real"]),
+        helper.make_node("Sin", ["phase"], ["imaginary"]),
+        helper.make_node("Slice", ["number", "last", "all", "axis"], ["next_frame"]),
     ]
     graph = helper.make_graph(
         nodes,
         "sines",
-        [_value("roll", [CHANNELS, "frames"]), _value("history", [CHANNELS, LOOK_AHEAD])],
-        [_value("log_power", [BINS, "frames"]), _value("next_history", [CHANNELS, LOOK_AHEAD])],
+        [_value("roll", [CHANNELS, "frames"]), _value("history", [CHANNELS, LOOK_AHEAD]), _value("frame", [1, 1])],
+        [
+            *(_value(name, [BINS, "frames"]) for name in OUTPUTS),
+            _value("next_history", [CHANNELS, LOOK_AHEAD]),
+            _value("next_frame", [1, 1]),
+        ],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)

@@ -196,7 +196,6 @@ def test_a_chunk_of_odd_length_is_filled_up(tmp_path: Path) -> None:
         (SoundOptions(sample_rate=44000), "--rate 44000: allowed: 22050, 44100, 48000"),
         (SoundOptions(bits=8), "--bits 8: allowed: 16, 24, and 32"),
         (SoundOptions(NEURAL, font=Path("a.sf2")), "--soundfont is for FluidSynth"),
-        (SoundOptions(NEURAL, reverb=0.5), "--reverb is FluidSynth's"),
     ],
 )
 def test_what_is_not_allowed_is_one_line(options: SoundOptions, said: str) -> None:

@@ -36,7 +36,7 @@ def exported(tmp_path_factory):
         torch.manual_seed(0)
         (spec,) = build_specs(CONFIG, None).values()
         torch.nn.init.normal_(spec.module.network.output.weight, std=0.1)
-        spec.module.power_log += 8
+        spec.module.network.key_spectra.noise_log += 10  # 20 dB below the partials; without it, where they cancel, only rounding is left
         return path, export_verified(spec, path, "float32")
 
 
@@ -46,7 +46,7 @@ def test_the_graph_verifies(exported):
     contract = open_model(path).contract
     assert contract.look_ahead_steps == LOOK_AHEAD and contract.licence == "CC BY-NC-SA 4.0" and "FluidR3" in contract.training_data
     assert contract.graph_inputs()[0].shape == (CHANNELS, "frames") and contract.state[0].name == "roll_history"
-    assert path.stat().st_size < 9_000_000  # half precision
+    assert path.stat().st_size < 8_000_000  # half precision
 
 
 def test_it_sounds(exported):

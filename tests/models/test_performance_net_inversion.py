@@ -9,8 +9,10 @@ from models.performance_net.inversion import (
     AHEAD_FRAMES,
     BLOCK_FRAMES,
     LATENCY_SAMPLES,
+    OverlapAdd,
     StreamingInverter,
     griffin_lim,
+    with_phases,
 )
 from models.performance_net.representation import BINS, FFT_SAMPLES, HOP_SAMPLES, SAMPLE_RATE, transform
 
@@ -98,3 +100,29 @@ def test_a_copied_stream_goes_its_own_way() -> None:
     other.push(np.ones((BINS, 20), np.float32))
     rest = np.concatenate([inverter.push(magnitudes[:, 30:]), inverter.finish()])
     np.testing.assert_array_equal(np.concatenate([begin, rest]), stream(magnitudes, (9,)))
+
+
+@pytest.mark.parametrize("sizes", [(1,), (2, 0, 3), (1000,)])
+def test_spectra_with_phases_become_the_sound_that_they_are_of(sizes: tuple[int, ...]) -> None:
+    sound = plucked(0.3)
+    spectra = transform(sound)
+    adder, parts, at = OverlapAdd(), [], 0
+    while at < spectra.shape[1]:
+        size = sizes[len(parts) % len(sizes)]
+        parts.append(adder.push(spectra[:, at : at + size]))
+        at += size
+        assert len(adder._tail) == FFT_SAMPLES // HOP_SAMPLES - 1
+    heard = np.concatenate(parts)
+    assert len(heard) == spectra.shape[1] * HOP_SAMPLES - FFT_SAMPLES // 2
+    early = FFT_SAMPLES // 2  # what frames before the first would add
+    np.testing.assert_allclose(heard[early:], sound[early : len(heard)], atol=1e-6)
+
+
+def test_magnitudes_take_the_phases_of_another_spectrum() -> None:
+    spectrum = transform(plucked(0.3))[:, 10:30]
+    at_centres = spectrum * np.where(np.arange(BINS) % 2, -1, 1)[:, None] * np.linspace(0.5, 3, 20)
+    found = with_phases(np.abs(spectrum), at_centres.real, at_centres.imag)
+    assert found.dtype == np.complex64
+    np.testing.assert_allclose(found, spectrum, rtol=1e-3, atol=1e-3)
+    silent = np.zeros((BINS, 2), np.float32)
+    assert not with_phases(silent, silent, silent).any()

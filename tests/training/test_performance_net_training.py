@@ -8,10 +8,21 @@ import torch
 
 from engine.errors import PerfLiveError
 from engine.sound.fluidsynth import FluidSynthesizer
-from models.performance_net.key_spectra import AGES, LOOK_AHEAD, RELEASE_VELOCITIES, ROLL_HISTORY, TAIL, KeySpectra
+from models.performance_net.key_spectra import (
+    ENVELOPE_AGES,
+    LOOK_AHEAD,
+    NOISE_AGES,
+    PARTIALS,
+    RELEASE_VELOCITIES,
+    ROLL_HISTORY,
+    TAIL,
+    KeySpectra,
+)
 from models.performance_net.representation import (
     BINS,
+    FFT_SAMPLES,
     FRAME_RATE,
+    HOP_SAMPLES,
     KEYS,
     LOWEST_KEY,
     NOTE_BEGIN,
@@ -22,12 +33,13 @@ from models.performance_net.representation import (
     log_power,
     paper_roll,
     roll_of,
+    transform,
 )
 from training.datasets.performances import NOTE_DTYPE, PEDAL_DTYPE
 from training.datasets.rendered_audio import render_sound
 from training.datasets.sound_takes import SoundTake, save_take, to_integers
 from training.performance_net import CONFIG, cut, load_task, spectrum_distance, spectrum_loss, train
-from training.performance_net_keys import KEYS_FILE, measure_key
+from training.performance_net_keys import KEYS_FILE, SIGNS, find_partials, fit_partials, measure_key, set_key_spectra
 
 # Lightning's own: advice on workers and on resuming inside an endless pass, and a deprecation between its parts
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:lightning", "ignore::FutureWarning:lightning", "ignore::DeprecationWarning")
@@ -52,9 +64,18 @@ def a_take(name="one", seconds=1.0):
     return SoundTake(name, name, audio, notes, np.zeros(0, PEDAL_DTYPE))
 
 
-def some_keys(folder):
-    power = np.full((KEYS, AGES, BINS), 50.0, np.float32)
-    np.savez(folder / KEYS_FILE, power=power, release=np.full((KEYS, len(RELEASE_VELOCITIES)), 0.2, np.float32))
+def some_keys(folder, **measured):
+    """Write keys that only noise is heard of; ``measured``, by name, is of key 40."""
+    keys = {
+        "attack": np.zeros((KEYS, FFT_SAMPLES), np.float32),
+        "bins": np.zeros((KEYS, PARTIALS), np.float32),
+        "envelope": np.zeros((KEYS, ENVELOPE_AGES, 2 * PARTIALS), np.float16),
+        "noise": np.full((KEYS, NOISE_AGES, BINS), 50.0, np.float32),
+        "release": np.full((KEYS, len(RELEASE_VELOCITIES)), 0.2, np.float32),
+    }
+    for name, value in measured.items():
+        keys[name][40] = value
+    np.savez(folder / KEYS_FILE, **keys)
 
 
 @pytest.mark.parametrize("network", [STREAMING, PAPER], ids=["streaming", "paper"])
@@ -113,7 +134,7 @@ def test_a_run_leaves_checkpoints_and_is_taken_up_again(data, capsys):
     task = load_task(run_folder / "last.ckpt")
     keys = task.network.key_spectra
     assert task.config.steps == 3 and not task.training
-    torch.testing.assert_close(keys.power_log.exp(), torch.full((KEYS, AGES, BINS), 50.0), rtol=1e-4, atol=0)
+    torch.testing.assert_close(keys.noise_log.float().exp(), torch.full((KEYS, NOISE_AGES, BINS), 50.0), rtol=2e-3, atol=0)
     assert task.network.output.weight.any()
 
 
@@ -128,22 +149,46 @@ def test_a_run_without_keys_says_how_to_make_them(data):
         train(config(), data, data / "run", resume=False)
 
 
+def struck(frequencies, seconds):
+    """A note of sines, in bins, that fade."""
+    times = np.arange(int(seconds * SAMPLE_RATE))
+    sines = [np.cos(2 * np.pi * frequency / FFT_SAMPLES * times + frequency) for frequency in frequencies]
+    return (0.1 * np.exp(-times / SAMPLE_RATE) * sum(sines)).astype(np.float32)
+
+
+def test_partials_are_found_at_their_frequencies():
+    frequencies = (12.3, 25.0, 40.62, 300.5)
+    found = find_partials(struck(frequencies, 1.5))
+    assert len(found) == PARTIALS and (np.diff(found[found > 0]) >= 1).all()
+    assert [np.abs(found - frequency).min() < 0.01 for frequency in frequencies] == [True] * 4
+    assert len(find_partials(np.zeros(SAMPLE_RATE, np.float32))) == PARTIALS
+
+
+def test_partials_that_are_fitted_are_those_that_were_there():
+    sound = struck((12.3, 25.0, 40.62), 1.5)
+    spectra = (transform(sound) * SIGNS)[:, LOOK_AHEAD:-LOOK_AHEAD]
+    bins = np.pad([12.3, 25.0, 40.62], (PARTIALS - 3, 0))
+    envelope, heard = fit_partials(spectra, bins)
+    assert np.linalg.norm(heard - spectra) < 0.02 * np.linalg.norm(spectra)
+    begin = 0.1 * np.exp(-LOOK_AHEAD * HOP_SAMPLES / SAMPLE_RATE) * np.exp(1j * np.array([12.3, 25.0, 40.62]))
+    np.testing.assert_allclose(envelope[0, PARTIALS - 3 : PARTIALS] + 1j * envelope[0, -3:], begin, atol=2e-3)
+
+
 @pytest.mark.sound
-def test_the_keys_of_an_instrument_are_its_single_notes():
+def test_the_keys_of_an_instrument_are_its_single_notes(tmp_path):
     key, held_s = 40, 1.0
     synthesizer = FluidSynthesizer(None, SAMPLE_RATE, reverb=0)
-    power, release = measure_key(key, synthesizer)
+    some_keys(tmp_path, **measure_key(key, synthesizer))
     keys = KeySpectra()
-    with torch.no_grad():
-        keys.power_log[key] = torch.from_numpy(power).clamp(min=1e-6).log()
-        keys.release_log[key] = torch.from_numpy(np.log(release))
+    set_key_spectra(keys, tmp_path / KEYS_FILE)
     begin_s = 20 / float(FRAME_RATE)
     events = [SoundEvent(begin_s, NOTE_BEGIN, LOWEST_KEY + key, 60), SoundEvent(begin_s + held_s, NOTE_END, LOWEST_KEY + key, 0)]
     synthesizer.reset()
-    truth = log_power(render_sound(events, 1.6, synthesizer))
+    truth = transform(render_sound(events, 1.6, synthesizer)) * SIGNS
     synthesizer.close()
     roll = np.pad(roll_of(events, truth.shape[1]), ((0, 0), (ROLL_HISTORY, 0)))[None]
     with torch.no_grad():
-        found = torch.log1p(keys(torch.from_numpy(roll), torch.zeros(1, KEYS, TAIL))[0])[0, :, LOOK_AHEAD:].numpy()
-    loud = truth[:, : found.shape[1]] > 4
-    assert loud.sum() > 1000 and np.abs(found - truth[:, : found.shape[1]])[loud].mean() < 0.25
+        found = keys(torch.from_numpy(roll), torch.zeros(1, KEYS, TAIL))[0]
+    spectrum = (found.real + 1j * found.imaginary)[0, :, LOOK_AHEAD:].numpy()
+    truth = truth[:, : spectrum.shape[1]]
+    assert np.linalg.norm(truth) > 100 and np.linalg.norm(spectrum - truth) < 0.1 * np.linalg.norm(truth)
