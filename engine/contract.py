@@ -77,8 +77,8 @@ class Contract(BaseModel):
             raise ValueError(f"one chunk axis is allowed, got {sorted(chunks)}")
         if len(streams) > 1:
             raise ValueError(f"one axis of streams is allowed, got {sorted(streams)}")
-        if alone := [spec.name for spec in self.graph_inputs() + self.graph_outputs() if not streams <= _symbolic_axes([spec])]:
-            raise ValueError(f"{alone[0]!r} has no axis {next(iter(streams))!r}")
+        if alone := [spec.name for spec in self.graph_inputs() + self.graph_outputs() if not streams <= set(spec.shape[:1])]:
+            raise ValueError(f"the first axis of {alone[0]!r} is not {next(iter(streams))!r}")
         return self
 
     def _chunk_axes(self) -> set[str]:
@@ -91,7 +91,7 @@ class Contract(BaseModel):
 
     @property
     def stream_axis(self) -> str | None:
-        """The name of the axis of streams side by side, or None for a graph of one stream; every input, output and state has it."""
+        """The name of the axis of streams side by side, or None for a graph of one stream; the first of every tensor's."""
         return next(iter(_symbolic_axes(self.state)), None)
 
     def graph_inputs(self) -> tuple[TensorSpec | StateSpec, ...]:

@@ -9,24 +9,27 @@ from models.performance_rnn.network import PerformanceRNN
 class StreamingPerformanceRNN(nn.Module):
     """Events [B] and controls [B, 150], then each layer's hidden and cell [B, width] -> logits [B, events], then the states after them.
 
-    Layers are written out as one product each because ONNX Runtime's LSTM takes weights of 8 bits at the least. A scan over several
-    events is no faster than as many runs: at every event all weights come from memory again. What is impossible is left to whoever
-    chooses, who has to forbid more than that.
+    Layers are written out as one product each because ONNX Runtime's LSTM takes weights of 8 bits at the least. What an event adds to the
+    first layer's sums is looked up, not multiplied. A scan over several events is no faster than as many runs: at every event all weights
+    come from memory again. What is impossible is left to whoever chooses, who has to forbid more than that.
     """
 
     output_weight: Tensor
+    event_sums: Tensor
 
     def __init__(self, network: PerformanceRNN):
         super().__init__()
         self.network = network
-        self.layers = nn.ModuleList(_Cell(network.lstm, layer) for layer in range(network.config.layers))
+        cells = [_Cell(network.lstm, layer) for layer in range(network.config.layers)]
+        self.register_buffer("event_sums", cells[0].take_in(network.embedding.weight.detach()), persistent=False)
+        self.layers = nn.ModuleList(cells)
         self.register_buffer("output_weight", network.output.weight.detach().T.contiguous(), persistent=False)
 
     def forward(self, event: Tensor, controls: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        values = torch.cat((self.network.embedding(event), controls), -1)
-        states: list[Tensor] = []
-        for layer, hidden, cell in zip(self.layers, state[::2], state[1::2], strict=True):
-            values, next_cell = layer(values, hidden, cell)
+        values, states = controls, list[Tensor]()
+        known = [nn.functional.embedding(event, self.event_sums), *(layer.bias for layer in self.layers[1:])]
+        for layer, sums, hidden, cell in zip(self.layers, known, state[::2], state[1::2], strict=True):
+            values, next_cell = layer(values, sums, hidden, cell)
             states += [values, next_cell]
         return values @ self.output_weight + self.network.output.bias, *states
 
@@ -45,9 +48,17 @@ class _Cell(nn.Module):
         self.register_buffer("weight", _cell_last(torch.cat(weights, 1)).T.contiguous(), persistent=False)
         self.register_buffer("bias", _cell_last(bias), persistent=False)
 
-    def forward(self, values: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-        """Take values [B, in] and the state [B, width]; return the next state."""
-        sums = torch.cat((values, hidden), -1) @ self.weight + self.bias
+    def take_in(self, table: Tensor) -> Tensor:
+        """Leave the first of its values, of which only the rows of ``table`` [rows, values] come, to a table of what they add to the sums.
+
+        Return that [rows, 4 * width], the bias in it.
+        """
+        known, self.weight = self.weight[: table.shape[1]], self.weight[table.shape[1] :].contiguous()
+        return table @ known + self.bias
+
+    def forward(self, values: Tensor, known: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+        """Take values [B, in], what is known of the sums without them and the state [B, width]; return the next state."""
+        sums = torch.cat((values, hidden), -1) @ self.weight + known
         gates, new = sums.split((3 * self.width, self.width), -1)
         entering, kept, said = torch.sigmoid(gates).chunk(3, -1)
         cell = kept * cell + entering * torch.tanh(new)

@@ -110,11 +110,11 @@ def test_a_step_that_fails_leaves_the_state(model):
     stepper = model.create_stepper()
     advance(stepper, inputs(3))
     before = stepper.snapshot()
-    working = stepper._binding
-    stepper._binding = model._step_session.io_binding()  # with no inputs bound, the run fails
+    working = stepper._bindings
+    stepper._bindings = [model._step_session.io_binding()]  # with no inputs bound, the run fails
     with pytest.raises(RuntimeError):
         stepper.step()
-    stepper._binding = working
+    stepper._bindings = working
     assert all(np.array_equal(stepper.snapshot()[name], before[name]) for name in before)
 
 

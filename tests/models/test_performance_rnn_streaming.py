@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from engine.performers.performance_rnn_improvisation import open_model
-from export.four_bits import quantise_blocks, quantise_in_blocks
+from export.four_bits import BLOCK, quantise_blocks, quantise_in_blocks
 from export.graph import write_graph
 from export.performance_rnn import build_specs
 from models.performance_rnn.representation import CONTROLS, PITCHES, WISH_VALUES
@@ -61,18 +61,18 @@ def test_several_events_a_call_are_as_many_single_ones(models):
 def test_four_bits_are_near_to_float(models):
     event, controls = inputs(2)
     exact, rounded = (step_by_step(model, event, controls) for model in models)
-    assert 0.001 * exact.std() < np.sqrt(np.square(exact - rounded).mean()) < 0.1 * exact.std()
+    assert 0.001 * exact.std() < np.sqrt(np.square(exact - rounded).mean()) < 0.15 * exact.std()
 
 
 @pytest.mark.parametrize("bits", [4, 8])
 def test_blocks_are_rounded_to_the_nearest_of_their_numbers(bits):
-    matrix = np.random.default_rng(3).normal(size=(100, 7)).astype(np.float32)
+    matrix = np.random.default_rng(3).normal(size=(300, 7)).astype(np.float32)
     packed, scales = quantise_blocks(matrix, bits)
-    assert packed.shape == (7, 4, 32 * bits // 8) and scales.shape == (7, 4)
-    numbers = packed if bits == 8 else np.stack((packed & 15, packed >> 4), -1).reshape(7, 4, 32)
-    restored = ((numbers.astype(float) - 2 ** (bits - 1)) * scales[..., None]).reshape(7, 128).T
-    assert np.abs(restored[100:]).max() == 0
+    assert packed.shape == (7, 3, BLOCK * bits // 8) and scales.shape == (7, 3)
+    numbers = packed if bits == 8 else np.stack((packed & 15, packed >> 4), -1).reshape(7, 3, BLOCK)
+    restored = ((numbers.astype(float) - 2 ** (bits - 1)) * scales[..., None]).reshape(7, 3 * BLOCK).T
+    assert np.abs(restored[300:]).max() == 0
     inside = np.abs(matrix) < 0.74 * np.abs(matrix).max(0)
-    widest = np.abs(np.repeat(scales, 32, 1)).T[:100]
-    assert (np.abs(restored[:100] - matrix) <= widest / 2 + 1e-6)[inside].mean() > 0.98
-    assert np.abs(restored[:100] - matrix).max() < (0.6 if bits == 4 else 0.02)
+    widest = np.abs(np.repeat(scales, BLOCK, 1)).T[:300]
+    assert (np.abs(restored[:300] - matrix) <= widest / 2 + 1e-6)[inside].mean() > 0.98
+    assert np.abs(restored[:300] - matrix).max() < (0.6 if bits == 4 else 0.02)
