@@ -89,6 +89,5 @@ def _random_state(rng: np.random.Generator, shape: StateShape) -> np.ndarray:
     if shape.name == "roll_history":
         return _random_roll(rng, shape.shape[-1])
     if shape.name == "tail":
-        ranges = ((0, 0.1), (0, 1000), (0, 0.1), (0, 1))
-        return np.stack([rng.uniform(*each, KEYS) for each in ranges], 1).astype(np.float32)
+        return np.stack([rng.uniform(0, most, KEYS) for most in (0.1, 1000.0, 0.1, 1.0)], 1).astype(np.float32)
     return rng.normal(size=shape.shape).astype(np.float32)

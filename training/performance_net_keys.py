@@ -4,6 +4,7 @@ A single note is heard in full, so that nothing has to be told apart, and each k
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -70,9 +71,10 @@ def build_keys(folder: Path, sound_font: Path | None = None) -> Path:
         measured = [measure_key(key, synthesizer) for key in track(range(KEYS), "listening to keys", console=Console(stderr=True))]
     finally:
         synthesizer.close()
+    arrays: dict[str, Any] = {name: np.stack([each[name] for each in measured]) for name in measured[0]}
     folder.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, **{name: np.stack([each[name] for each in measured]) for name in measured[0]})
+        np.savez(file, **arrays)
     return path
 
 

@@ -72,11 +72,10 @@ def test_a_neural_file_has_notes_in_their_places(perf_render: Command, monkeypat
     live = command(live_app, "perf-live", capfd)
     assert live("--in", "note.mid", "--out", "neural:live.wav", "--performer", "passthrough").status == 0
     assert Path("live.wav").read_bytes() == Path("neural.wav").read_bytes()
-    for name, said in (("dry.wav", 0), ("room.wav", 0.9)):
-        assert live("--in", "note.mid", "--out", f"neural:{name}", "--performer", "passthrough", "--reverb", said).status == 0
-    assert Path("room.wav").read_bytes() == Path("neural.wav").read_bytes()
+    assert not np.array_equal(samples[:, 0], samples[:, 1])  # a room
+    assert live("--in", "note.mid", "--out", "neural:dry.wav", "--performer", "passthrough", "--reverb", 0).status == 0
     dry = read("dry.wav")[0]
-    assert np.array_equal(dry[:, 0], dry[:, 1]) and len(dry) < len(samples)
+    assert np.array_equal(dry[:, 0], dry[:, 1])
 
 
 def test_what_is_said_of_sound_and_of_no_use_is_one_line(perf_render: Command) -> None:
