@@ -58,6 +58,7 @@ class Record:
 
 @dataclass(frozen=True)
 class ResponseReport:
+    real_time: bool  # whether the system let the engine's thread run before all others
     seconds: float
     note_ons: int  # of the player's
     response: Distribution | None  # here and below None: there was none
@@ -162,6 +163,7 @@ def measure_response(model: Model, seconds: float, seed: int) -> ResponseReport:
     first = np.unique(np.searchsorted([note.due_ns for note in record.sent], record.heard_ns, side="right"))
     withdrawn_sent, unplanned_notes = count_unforeseen(record)
     return ResponseReport(
+        report.real_time,
         round(seconds, 1),
         len(record.heard_ns),
         _describe(record.response_ns),

@@ -137,6 +137,10 @@ class _Bars:
         self.plain = self.all_barred[:]
         self.array = np.frombuffer(self.plain, np.float32)
 
+    def __deepcopy__(self, _: Any) -> "_Bars":
+        """The two would no longer be the same memory; and what they hold is read as soon as it is written."""
+        return self
+
 
 @dataclass
 class Hands:
