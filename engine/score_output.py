@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from engine.output_file import check_writable
 from engine.piece import TEMPO, Piece, meta
 from engine.tempo_map import TempoMap
 from models.dexter.representation import Pedal, Performed
+
+if TYPE_CHECKING:  # it comes with a performer, which not every file has
+    from engine.style_picture import StyleCurve
 
 SHORTEST_TEMPO_US, LONGEST_TEMPO_US = 1, 0xFFFFFF  # a quarter, in a file
 
@@ -61,15 +64,23 @@ class ScoreFileSink:
 class ScorePictureSink:
     """Draws the performance over the score's measures when closed."""
 
-    def __init__(self, path: Path, piece: Piece, performance: Remembering, title: str, human: Performed | None = None):
-        """``human``: a performance of the notes of ``piece.score`` to draw beside it.
+    def __init__(
+        self,
+        path: Path,
+        piece: Piece,
+        performance: Remembering,
+        title: str,
+        human: Performed | None = None,
+        style: "StyleCurve | None" = None,
+    ):
+        """``human``: a performance of the notes of ``piece.score`` to draw beside it; ``style``: of the performance, to draw below it.
 
         Raises PerfLiveError when the file could not be written in the end."""
         self._path = check_writable(path)
         self._piece = piece
         self._performance = performance
         self._title = title
-        self._human = human
+        self._human, self._style = human, style
         self._pedals: list[Event] = []
 
     def start(self, origin_ns: int) -> None:
@@ -88,7 +99,7 @@ class ScorePictureSink:
         pedal = Pedal(times_sec, np.array([event.message[2] for event in self._pedals], dtype=int))
         performed = Performed(onset_sec, table["end_ns"] / 1e9 - onset_sec, table["velocity"], pedal)
         human = None if self._human is None else (self._piece.score, self._human)
-        draw_score_picture(self._path, self._piece.played.score, performed, self._title, human)
+        draw_score_picture(self._path, self._piece.played.score, performed, self._title, human, self._style)
 
     def abort(self) -> None:
         self._pedals.clear()

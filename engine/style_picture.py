@@ -39,9 +39,13 @@ class StyleCurve:
         axes.legend(loc="upper right", ncols=len(self.names), frameon=False, fontsize=9)
 
 
-def style_curve(score: Score, styles: np.ndarray, space: StyleSpace) -> StyleCurve:
-    """Return the curve of ``styles`` (N, W), those of the notes of ``score``, beside the mean of humans'."""
+def style_curve(score: Score, styles: np.ndarray, space: StyleSpace) -> StyleCurve | None:
+    """Return the curve of ``styles`` (N, W), those of the notes of ``score``, beside the mean of humans'; None if the space knows no
+    directions.
+    """
     pairs = opposites(space)
+    if not pairs:
+        return None
     places = Places(score)
     bars, first = np.unique(places.measures, return_index=True)
     index = np.searchsorted(bars, places.measures)

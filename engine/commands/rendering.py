@@ -93,7 +93,7 @@ def render_score(job: Job, setup: options.Setup, score_options: ScoreOptions, so
         if path.suffix.lower() in MIDI_SUFFIXES:
             return ScoreFileSink(path, piece, stream, given.timing is not options.Timing.ABSOLUTE)
         if path.suffix.lower() == ".png":
-            return ScorePictureSink(path, piece, stream, title, human)
+            return ScorePictureSink(path, piece, stream, title, human, stream.interpretation.style_curve())
         return _open_sink(path, piece.timeline, title, sound)
 
     try:

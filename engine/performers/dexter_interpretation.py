@@ -104,6 +104,9 @@ class DexterInterpretation:
         self._expression.pass_time(anchor.period * (float(self._notes["onset_quarter"][first]) - anchor.quarter))
         return self._decode(decoder, self._expression.apply(self._rows[:size], self._written[first : first + size]))
 
+    def style_curve(self) -> None:
+        return None
+
     def close(self) -> None:
         self.supply.close()
 

@@ -8,6 +8,7 @@ from models.dexter.streaming import Anchor, Decoded
 
 if TYPE_CHECKING:
     from engine.performers.dexter_supply import Counts
+    from engine.style_picture import StyleCurve
 
 Decided = Decoded | Anchor  # an anchor: from there on the tempo is known as well
 
@@ -57,6 +58,9 @@ class Interpretation(Protocol):
 
     def decide(self, now_sec: float, speed: float) -> list[Decided] | None:
         """Return what has become certain, in no particular order, not earlier than now. None: ask again a little later."""
+
+    def style_curve(self) -> "StyleCurve | None":
+        """Return the style of the whole score over its bars, if there is one."""
 
     def close(self) -> None:
         """Compute nothing more."""
