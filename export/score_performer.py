@@ -53,7 +53,8 @@ class _Specs:
 
     def score_reader(self) -> ExportSpec:
         features = (_by_note("features", len(FEATURES)),) if self._sizes.reads_features else ()
-        outputs = (_by_note("context", self._sizes.width), _by_note("expected_style", self._sizes.style_width))
+        widths = {"context": self._sizes.width, "expected_style": self._sizes.style_width, "expected_tempo": 1}
+        outputs = tuple(_by_note(name, width) for name, width in widths.items())
         contract = self._contract(SCORE_SYSTEM, (_tokens("tokens"), *features), outputs, features=list(FEATURES) if features else [])
         return self._spec(ScoreReader(self._network), contract, lambda found: np.round(found["expected_style"], 2), 0.05)
 

@@ -60,6 +60,7 @@ def config(**changes):
     network = {"width": 24, "field_width": 8, "heads": 2, "head_width": 8, "expansion": 1, "window": 32, "reads_features": True}
     network |= {"score_layers": 1, "style_layers": 1, "decoder_layers": 1, "dropout": 0.0}
     settings = {"task": "score-performer", "network": network, "windows": {"notes": 32, "per_batch": 4} | STILL | {"deadpan": 0.25}}
-    settings |= {"draws": 64, "most_latents": 64, "steps": 60, "learning_rate": 0.01, "warm_up_steps": 5, "weight_decay": 0.0}
+    settings |= {"draws": 64, "most_latents": 64, "expected": 0.25, "forgetful": 0.5}
+    settings |= {"steps": 60, "learning_rate": 0.01, "warm_up_steps": 5, "weight_decay": 0.0}
     settings |= {"average": 0.5, "validation_windows": 3, "validate_every_steps": 30, "seed": 0}
     return ScorePerformerTrainingConfig.model_validate(settings | changes)

@@ -44,6 +44,7 @@ def write_models(folder: Path) -> Path:
 
 def _write_score_reader(folder, random):
     weights = {"pick": random.normal(0, 0.3, (len(FEATURES), WIDTH)), "expect": random.normal(0, 0.3, (WIDTH, STYLE))}
+    weights |= {"quicken": np.full((WIDTH, 1), 0.1)}
     nodes = [
         helper.make_node("MatMul", ["features", "pick"], ["picked"]),
         helper.make_node("Tanh", ["picked"], ["felt"]),
@@ -52,10 +53,11 @@ def _write_score_reader(folder, random):
         helper.make_node("Mul", ["mean", "little"], ["touch"]),
         helper.make_node("Add", ["felt", "touch"], ["context"]),
         helper.make_node("MatMul", ["context", "expect"], ["expected_style"]),
+        helper.make_node("MatMul", ["context", "quicken"], ["expected_tempo"]),
     ]
     weights |= {"columns": np.array([1]), "little": np.array([0.001])}
     inputs = [_by_note("tokens", TOKENS, "int64"), _by_note("features", len(FEATURES))]
-    outputs = [_by_note("context", WIDTH), _by_note("expected_style", STYLE)]
+    outputs = [_by_note("context", WIDTH), _by_note("expected_style", STYLE), _by_note("expected_tempo", 1)]
     _write(folder, SCORE_SYSTEM, inputs, outputs, [], nodes, weights, features=list(FEATURES))
 
 

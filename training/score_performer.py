@@ -22,13 +22,19 @@ IGNORED = -100  # by cross_entropy
 
 
 class ScorePerformerTrainingConfig(RunConfig):
-    """``draws`` from the normal distribution are compared with up to ``most_latents`` of a level's segments a batch."""
+    """``draws`` from the normal distribution are compared with up to ``most_latents`` of a level's segments a batch.
+
+    ``expected``: the share of windows that are followed in the style that the score lets expect, not in the human's; ``forgetful``: the
+    share in which the decoder does not know how some of the notes before, half of the time all of them, were played.
+    """
 
     task: Literal["score-performer"]
     network: ScorePerformerConfig
     windows: WindowConfig
     draws: int = Field(gt=1)
     most_latents: int = Field(gt=1)
+    expected: float = Field(ge=0, le=1)
+    forgetful: float = Field(ge=0, le=1)
     validation_windows: int = Field(gt=0)
 
 
@@ -67,6 +73,19 @@ def surprise_of(expected: Tensor, levels: list[Level], human: Tensor) -> Tensor:
     return squares.sum() / human.sum().clamp(min=1) / expected.shape[-1]
 
 
+def tempo_loss(expected: Tensor, octaves: Tensor, quarters: Tensor) -> Tensor:
+    """Return how far the expected tempo [B, T] is from that of the performances, a mean square in fifths of an octave by quarter."""
+    squares = (5 * (expected - octaves)).square() * quarters
+    return squares.sum() / quarters.sum().clamp(min=1)
+
+
+def draw_forgotten(valid: Tensor, share: float) -> Tensor:
+    """Return which notes [B, T] are forgotten: in a ``share`` of the windows, of every second one all, of the others some."""
+    windows = valid.new_zeros((len(valid), 1), dtype=torch.float32)
+    of_window = (2 * torch.rand_like(windows)).clamp(max=1) * (torch.rand_like(windows) < share)
+    return torch.rand(valid.shape, device=valid.device) < of_window
+
+
 class ScorePerformerTask(lightning.LightningModule):
     """``baselines``: figures to show beside the network's."""
 
@@ -78,39 +97,48 @@ class ScorePerformerTask(lightning.LightningModule):
         self.found: dict[str, list[Figures]] = {}
 
     def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
+        config, deadpan = self.config, batch["deadpan"][:, None, None]
         levels = self.network.encode_style(batch["tokens"], batch["segments"], batch["valid"])
-        context, expected = self.network.read_score(batch["score"], batch["features"], batch["valid"])
-        kept = draw_kept(levels, self.config.network.latent_dropout) | batch["deadpan"][:, None, None]
-        logits = self.network.predict(batch["tokens"], context, style_of(levels, kept))
+        context, expected, tempo = self.network.read_score(batch["score"], batch["features"], batch["valid"])
+        of_human = style_of(levels, draw_kept(levels, config.network.latent_dropout) | deadpan)
+        is_expected = torch.rand(deadpan.shape, device=deadpan.device) < config.expected
+        style = torch.where(is_expected & ~deadpan, expected, of_human)
+        logits = self.network.predict(batch["tokens"], context, style, draw_forgotten(batch["valid"], config.forgetful))
         by_field = field_losses(logits, batch["tokens"], batch["valid"])
-        discrepancy, deadpan_square = style_losses(levels, batch["deadpan"], self.config.draws, self.config.most_latents)
+        discrepancy, deadpan_square = style_losses(levels, batch["deadpan"], config.draws, config.most_latents)
         surprise = surprise_of(expected, levels, batch["valid"] & ~batch["deadpan"].unsqueeze(1))
+        tempo_square = tempo_loss(tempo, batch["tempo"], batch["quarters"])
         parts = {"loss": by_field.mean(), "discrepancy": discrepancy, "deadpan_square": deadpan_square, "surprise": surprise}
+        parts["tempo"] = tempo_square
         self.log_dict(parts, prog_bar=True)
         return torch.stack(list(parts.values())).sum()
 
     def on_validation_epoch_start(self) -> None:
-        self.found = {"styled": [], "piece_only": [], "expected": [], "unstyled": []}
+        self.found = {"styled": [], "piece_only": [], "expected": [], "unstyled": [], "unheard": []}
 
     def validation_step(self, batch: dict[str, Tensor], index: int) -> None:
         """Follow the performances with all their latents, with the whole window's only, with those that the score lets expect, and with
-        none, which is without expression.
+        none, which is without expression; and in the style to be expected without knowing how any note before was played.
         """
         levels = self.network.encode_style(batch["tokens"], batch["segments"], batch["valid"])
-        context, expected = self.network.read_score(batch["score"], batch["features"], batch["valid"])
+        context, expected, tempo = self.network.read_score(batch["score"], batch["features"], batch["valid"])
         level = torch.arange(len(LEVEL_NAMES), device=batch["valid"].device)
         piece_only = style_of(levels, (level == 0).expand(*batch["valid"].shape, -1))
         styles = {"styled": style_of(levels), "piece_only": piece_only, "expected": expected, "unstyled": torch.zeros_like(expected)}
-        for name, style in styles.items():
-            logits = self.network.predict(batch["tokens"], context, style)
+        for name, style in (styles | {"unheard": expected}).items():
+            logits = self.network.predict(batch["tokens"], context, style, batch["valid"] if name == "unheard" else None)
             self.found[name].append(figures(*guesses_of(logits), batch))
             loss = field_losses(logits, batch["tokens"], batch["valid"]).mean()
             self.log(f"validation_loss_{name}", loss, batch_size=len(batch["valid"]))
+        quarters = batch["quarters"]
+        for name, guessed in (("expected", tempo), ("notated", torch.zeros_like(tempo))):
+            self.log(f"validation_tempo_{name}", tempo_loss(guessed, batch["tempo"], quarters), batch_size=len(batch["valid"]))
 
     def on_validation_epoch_end(self) -> None:
         rows = {name: mean_figures(several) for name, several in self.found.items()}
         self.log_dict({f"{name}_{figure}": value for name, row in rows.items() for figure, value in row.items()})
-        print(f"\nstep {self.global_step}\n{table(self.baselines | rows)}", flush=True)
+        logged = {name: float(value) for name, value in self.trainer.callback_metrics.items() if name.startswith("validation")}
+        print(f"\nstep {self.global_step} {logged}\n{table(self.baselines | rows)}", flush=True)
 
     def configure_optimizers(self):
         return optimizer(self, self.config)

@@ -56,7 +56,7 @@ def render(
             tokens = torch.from_numpy(np.stack([previous, score[index]])).split(1)
             *logits, cache, written = decoder(*tokens, context[row], style[row], cache, written)
             chosen = score[index].copy()
-            chosen[list(PERFORMED_FIELDS)] = choose_fields([each[0].numpy() for each in logits], race, index, boldness)
+            chosen[list(PERFORMED_FIELDS)] = choose_fields(torch.cat(logits, -1)[0].numpy(), race, index, boldness)
             previous = played[index] = continuation.take(*place, chosen)
     return played
 
@@ -91,7 +91,7 @@ def main(
         start = int(random.integers(0, max(int(performed(tokens).sum()) - length, 0) + 1))
         window = batch_of([window_of(piece, tokens, start, length, deadpan=False)])
         with torch.inference_mode():
-            context, expected = (each[0] for each in task.network.read_score(window["score"], window["features"], window["valid"]))
+            context, expected, _ = (each[0] for each in task.network.read_score(window["score"], window["features"], window["valid"]))
             style = style_of(task.network.encode_style(window["tokens"], window["segments"], window["valid"]))[0]
         written, human = window["score"][0].numpy(), window["tokens"][0].numpy()
         notes, onsets = score.notes[window_rows(tokens, start, length)], window["segments"][0, :, ONSET_LEVEL].tolist()

@@ -14,12 +14,16 @@ from models.score_performer.vocabulary import (
     FIELDS,
     HIGHEST_PITCH,
     LOWEST_PITCH,
+    NOTES_IN_ONSET,
+    ONSET_DEVIATION,
     PAD,
     PITCH,
+    POSITION_SHIFT,
     SPECIALS,
     TEMPO,
     TEMPO_STEPS_AN_OCTAVE,
     VELOCITY,
+    to_values,
 )
 from training.datasets.expression_windows import FIRST_BUMP, MARKING_FEATURES, SECONDS, TEMPO_FEATURES, VELOCITY_FEATURES
 from training.datasets.expression_windows import PITCH as PITCH_FEATURE
@@ -27,6 +31,8 @@ from training.datasets.expression_windows import TEMPO as TEMPO_FEATURE
 from training.score_performer_pieces import TokenPiece
 
 Window = dict[str, np.ndarray]
+
+MOST_OCTAVES = 1.0  # of tempo: what is beyond are errors of alignment, and fermatas
 
 
 class WindowConfig(BaseModel):
@@ -102,6 +108,7 @@ def window_of(piece: TokenPiece, tokens: np.ndarray, start: int, length: int, de
     """Return up to ``length`` of the performed notes from the ``start``-th on; segments are counted from 0 in the window."""
     rows = window_rows(tokens, start, length)
     segments = [np.unique(column, return_inverse=True)[1] for column in piece.segments[rows].T]
+    octaves, quarters = tempo_octaves(piece.score, tokens)
     return {
         "tokens": (piece.score if deadpan else tokens)[rows].astype(np.int64),
         "score": piece.score[rows].astype(np.int64),
@@ -109,7 +116,22 @@ def window_of(piece: TokenPiece, tokens: np.ndarray, start: int, length: int, de
         "segments": np.stack(segments, axis=1),
         "valid": np.ones(len(rows), dtype=bool),
         "deadpan": np.array(deadpan),
+        "tempo": octaves[rows],
+        "quarters": 0 * quarters[rows] if deadpan else quarters[rows],
     }
+
+
+def tempo_octaves(score: np.ndarray, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return of each note (N,) the tempo since the onset before, in octaves above the notated one and the performance's mean, and what
+    part of those quarters, a quarter at most, is its own; float32. Those of notes that are not performed are 0.
+    """
+    faster = (tokens[:, TEMPO] - score[:, TEMPO]) / TEMPO_STEPS_AN_OCTAVE
+    took = np.maximum(1 + to_values(ONSET_DEVIATION, tokens[:, ONSET_DEVIATION]), 2.0**-MOST_OCTAVES)
+    octaves = np.clip(faster - np.log2(took), -MOST_OCTAVES, MOST_OCTAVES)
+    shift = np.minimum(to_values(POSITION_SHIFT, score[:, POSITION_SHIFT]), 1)
+    quarters = performed(tokens) * shift / to_values(NOTES_IN_ONSET, score[:, NOTES_IN_ONSET])
+    mean = octaves @ quarters / max(quarters.sum(), 1)
+    return (octaves - mean).astype(np.float32), quarters.astype(np.float32)
 
 
 def move(window: Window, semitones: int, velocity: int, tempo: int, bars: int) -> None:

@@ -1,6 +1,7 @@
 """Notes decoded one after the other, an onset at a time, which may be taken back until the next one is begun."""
 
 import copy
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,8 +12,10 @@ from engine.model import Arrays
 from engine.performers.score_performer_networks import Networks
 from engine.performers.score_performer_score import ScoreReading
 from models.performance_rnn.sampling import Race
-from models.score_performer.sampling import Boldness, Continuation, central_fields, choose_fields, split_fields
+from models.score_performer.local_tempo import REACH_S
+from models.score_performer.sampling import Boldness, Continuation, central_fields, choose_fields, forget
 from models.score_performer.score_representation import ONSET_LEVEL
+from models.score_performer.tempo_hold import AT_ONCE
 from models.score_performer.vocabulary import (
     FIELDS,
     ONSET_DEVIATION,
@@ -22,24 +25,39 @@ from models.score_performer.vocabulary import (
     START,
     TEMPO,
     VELOCITY,
-    to_tokens,
+    to_token,
+    to_value,
     to_values,
 )
 
 Styles = Callable[[slice, np.ndarray], np.ndarray]  # rows of notes, and the styles to be expected of them -> theirs (T, style_width)
-Tempos = Callable[[slice], np.ndarray]  # rows of notes -> how many times as fast as it would be the tempo is to be (T,)
+# Rows of notes, and by how many octaves faster than notated they are to be expected -> how many times as fast they are to be (T,)
+Tempos = Callable[[slice, np.ndarray], np.ndarray]
 OF_A_NOTE = (VELOCITY, ONSET_DEVIATION, PERFORMED_DURATION)
 OF_AN_ONSET = (*OF_A_NOTE, *PEDAL_FIELDS)  # chosen for its first note; the tempo only for a performance's first
 CENTRAL = 0.0  # the temperature that plays what performers have in common
 
 
 class NoteDecoder:
-    """The decoder of one performance, which remembers the notes before. ``boldness`` may be changed between two notes."""
+    """The decoder of one performance, which remembers the notes before. ``boldness`` may be changed between two notes.
+
+    What performers have in common does not follow from how the notes before were played: at CENTRAL temperature those are remembered
+    as they are written, and small errors do not add up.
+    """
 
     def __init__(self, networks: Networks, seed: int):
         self.boldness = Boldness()
         self.stepper = networks.create_stepper()
         self._race = Race(seed)
+
+    @property
+    def is_central(self) -> bool:
+        return self.boldness.temperature == CENTRAL
+
+    @property
+    def at_once(self) -> float:
+        """How much of what a tempo has strayed is taken back at the next onset: all, where nothing says how it came to stray."""
+        return 1.0 if self.is_central else AT_ONCE
 
     def decode(
         self, previous: np.ndarray, written: np.ndarray, context: np.ndarray, style: np.ndarray, note: int, fields: tuple[int, ...]
@@ -48,10 +66,11 @@ class NoteDecoder:
         was played, ``note`` its number in the piece.
         """
         inputs = self.stepper.inputs
-        inputs["previous"][0], inputs["context"][0], inputs["style"][0] = previous, context, style
-        logits = split_fields(self.stepper.step()["logits"][0])
+        inputs["previous"][0] = forget(previous) if self.is_central else previous
+        inputs["context"][0], inputs["style"][0] = context, style
+        logits = self.stepper.step()["logits"][0]
         chosen = written.copy()
-        if self.boldness.temperature == CENTRAL:
+        if self.is_central:
             chosen[list(fields)] = central_fields(logits, fields)
         else:
             chosen[list(fields)] = choose_fields(logits, self._race, note, self.boldness, fields)
@@ -73,14 +92,16 @@ class OnsetDecoder:
     """One performance of a score. ``styles`` and ``tempos`` may be changed between two notes."""
 
     def __init__(self, networks: Networks, reading: ScoreReading, styles: Styles, seed: int, tempos: Tempos | None = None):
-        self.styles, self.tempos = styles, tempos or _unchanged
+        self.styles, self.tempos = styles, tempos or _as_expected
         self.notes = NoteDecoder(networks, seed)
         self._stepper = self.notes.stepper
-        self._tokens, self._context, self._expected = reading.tokens, reading.context, reading.expected
+        self._tokens, self._context = reading.tokens, reading.context
+        self._expected, self._expected_tempo = reading.expected, reading.expected_tempo
         notes, onsets = reading.score.notes, reading.segments[:, ONSET_LEVEL]
         self._places: list[tuple[int, float, bool]] = list(
             zip(onsets.tolist(), notes["onset_quarter"].tolist(), notes["is_grace"].tolist(), strict=True)
         )
+        self._quarters: list[float] = notes["onset_quarter"].tolist()
         self._written_tempos: list[float] = to_values(TEMPO, reading.tokens[:, TEMPO]).tolist()
         self._ends: list[int] = np.searchsorted(onsets, onsets, side="right").tolist()
         self.begin(0, len(notes))
@@ -125,9 +146,12 @@ class OnsetDecoder:
             self._style, self._pace = self._of_the_onset()
         fields = OF_A_NOTE if done else OF_AN_ONSET if place.continuation.begun else PERFORMED_FIELDS
         chosen = self.notes.decode(place.previous, self._tokens[note], self._context[note], self._style[done], note, fields)
+        pace: float = self._pace[done]
         if not place.continuation.begun:
-            chosen[TEMPO] = to_tokens(TEMPO, to_values(TEMPO, chosen[TEMPO]) * self._pace[done])
-        place.previous = place.continuation.take(*self._places[note], chosen, self._written_tempos[note] * self._pace[done])
+            asked, pace = self._of_the_beginning(note)
+            chosen[TEMPO] = to_token(TEMPO, to_value(TEMPO, chosen[TEMPO]) * asked)
+        written = self._written_tempos[note] * pace
+        place.previous = place.continuation.take(*self._places[note], chosen, written, self.notes.at_once)
         place.played.append(place.previous)
 
     def take_back(self) -> None:
@@ -158,11 +182,20 @@ class OnsetDecoder:
 
     def _of_the_onset(self) -> tuple[np.ndarray, np.ndarray]:
         rows = self._place.rows
-        return self.styles(rows, self._expected[rows]), self.tempos(rows)
+        return self.styles(rows, self._expected[rows]), self.tempos(rows, self._expected_tempo[rows])
+
+    def _of_the_beginning(self, first: int) -> tuple[float, float]:
+        """Return how many times as fast as notated the first note is to be, and its surroundings: the tempo that a performance begins with
+        is chosen for its first REACH_S, of which what is asked for is known to the network in part only.
+        """
+        quarters = self._places[first][1] + self._written_tempos[first] / 60 * REACH_S
+        rows = slice(first, first + 1)
+        expected = self._expected_tempo[first : max(bisect_left(self._quarters, quarters), first + 1)].mean(keepdims=True)
+        return float(self.tempos(rows, np.zeros(1))[0]), float(self.tempos(rows, expected)[0])
 
 
-def _unchanged(rows: slice) -> np.ndarray:
-    return np.ones(rows.stop - rows.start)
+def _as_expected(rows: slice, expected: np.ndarray) -> np.ndarray:
+    return np.exp2(expected)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 The paper moves styles along the gradients of classifiers. Those tell what is printed in a score from what is played, and what a score has,
 its performances have in many ways at once. Here a direction moves one measured quality of performances and keeps the others: see
-training.score_performer_style_space, where the ways to move are learnt.
+training.score_performer_style_space, where the ways to move are learnt. An arpeggio is none of them: styles do not say how chords are
+spread, and so it is written into the score.
 """
 
 import difflib
@@ -21,6 +22,7 @@ MOST_AMOUNT = 3.0
 MOST_DELTA = 6.0  # of a latent, of which humans' lie within about 3 of 0
 
 PACE = "pace"
+ARPEGGIO = "arpeggio"
 
 Shape = Literal["even", "rising", "downbeats", "after last beat"]
 
@@ -63,7 +65,8 @@ class Bars(NamedTuple):
 
 @dataclass(frozen=True)
 class Directed:
-    """``move`` (W,) is what is added to styles; ``bars`` None is the whole piece. ``octaves``: how much faster it is to be.
+    """``move`` (W,) is what is added to styles; ``bars`` None is the whole piece. ``octaves``: how much faster it is to be; ``arpeggio``:
+    1 rolls chords upwards, -1 downwards.
 
     Where a performance's tempo is held near one (see models.score_performer.tempo_hold), styles alone would not change it.
     """
@@ -72,6 +75,7 @@ class Directed:
     shape: Shape = "even"
     bars: Bars | None = None
     octaves: float = 0.0
+    arpeggio: int = 0
 
 
 class Places:
@@ -127,13 +131,15 @@ class Places:
 def parse_direction(text: str, space: StyleSpace) -> Directed:
     """Return what ``--direct NAME[:bars=A-B][:amount=X]`` says. Raises UsageError."""
     name, *rest = text.split(":")
-    known = [name for name, meaning in DIRECTIONS.items() if meaning.quality in space.moves]
+    known = [*(name for name, meaning in DIRECTIONS.items() if meaning.quality in space.moves), ARPEGGIO]
     if name not in known:
         raise UsageError(f"--direct {text!r}: no direction is called {name!r}; allowed: {', '.join(known)}{_hint(name, known)}")
     settings = _settings("--direct", text, rest, ("bars", "amount"))
+    amount, bars = _number("--direct", text, settings.get("amount", "1"), MOST_AMOUNT), _bars("--direct", text, settings)
+    if name == ARPEGGIO:
+        return Directed(np.zeros(space.width), bars=bars, arpeggio=int(np.sign(amount)))
     meaning = DIRECTIONS[name]
-    deviations = _number("--direct", text, settings.get("amount", "1"), MOST_AMOUNT) * meaning.deviations
-    bars = _bars("--direct", text, settings)
+    deviations = amount * meaning.deviations
     return Directed(deviations * space.moves[meaning.quality], meaning.shape, bars, octaves(meaning.quality, deviations, space))
 
 
@@ -174,6 +180,15 @@ def offsets(directed: Iterable[Directed], places: Places, space: StyleSpace) -> 
 def tempo_octaves(directed: Iterable[Directed], places: Places) -> np.ndarray:
     """Return by how many octaves all of them together make the notes (N,) faster. Raises UsageError as ``offsets`` does."""
     return sum((each.octaves * places.weights(each.shape, each.bars) for each in directed), np.zeros(len(places.positions)))
+
+
+def arpeggios(directed: Iterable[Directed], places: Places) -> np.ndarray:
+    """Return by note (N,) whether its chord is to be rolled upwards, 1, or downwards, -1. Raises UsageError as ``offsets`` does."""
+    signs = np.zeros(len(places.positions), dtype=np.int8)
+    for each in directed:
+        if each.arpeggio:
+            signs[places.inside(each.bars)] = each.arpeggio
+    return signs
 
 
 def octaves(quality: str, deviations: float, space: StyleSpace) -> float:

@@ -82,7 +82,7 @@ class ScorePerformerHopSampler:
         tempos = np.array([60e9 / place.beat_ns for place in known.places])
         tokens = encode_score(known.table, known.measures, known.time_signatures, tempos, velocities)
         features = note_features(known.columns, float(known.columns[0, 0]), TO_COME_QUARTERS)
-        context, expected = self._networks.read_score(tokens, features)
+        context, expected, _ = self._networks.read_score(tokens, features)
         decided = slice(request.past, request.past + request.deciding)
         style = (expected[decided] + np.array(request.settings.moved)).astype(np.float32)
         played, memory = self._decode(request, known, tokens[decided], context[decided], style, is_wanted)
@@ -106,7 +106,7 @@ class ScorePerformerHopSampler:
             onset = round(quarter / SAME_POSITION_QUARTERS)
             fields = PERFORMED_FIELDS if not continuation.begun else OF_A_NOTE if onset == continuation.onset else OF_AN_ONSET
             chosen = decoder.decode(previous, tokens[index], context[index], style[index], request.first + index, fields)
-            previous = continuation.take(onset, quarter, False, chosen, float(tempos[index]))
+            previous = continuation.take(onset, quarter, False, chosen, float(tempos[index]), decoder.at_once)
             played.append(_Played(previous, continuation.times[-1][0], quarter))
         return played, Memory(decoder.stepper.snapshot(), previous, continuation)
 

@@ -9,7 +9,7 @@ import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,7 +35,10 @@ from models.dexter.representation import (
 from models.dexter.representation import VELOCITY as VELOCITY_COLUMN
 from models.dexter.streaming import Anchor, DecodedEnd, DecodedNote, DecodedPedal, beat_period
 from models.score_performer.sampling import Boldness
-from models.score_performer.vocabulary import FIELDS, PEDAL_FIELDS, PERFORMED_DURATION, SPECIALS, TEMPO, VELOCITY
+from models.score_performer.vocabulary import FIELDS, PEDAL_FIELDS, PERFORMED_DURATION, SPECIALS, TEMPO, VELOCITY, to_value
+
+if TYPE_CHECKING:  # pictures are for files
+    from engine.style_picture import StyleCurve
 
 LEAD_S = 0.2  # of the clock
 
@@ -87,8 +90,9 @@ class ScorePerformerInterpretation:
     def __init__(self, decoder: OnsetDecoder, reading: ScoreReading, plan: StylePlan, controls: tuple[Control, ...]):
         self.controls = controls
         self._decoder = decoder
-        self._given_plan = plan
-        self._notes, self._arpeggios = reading.score.notes, reading.score.markings["arpeggio"]
+        self._reading, self._given_plan = reading, plan
+        self._notes = reading.score.notes
+        self._arpeggios = np.where(plan.arpeggios != 0, plan.arpeggios, reading.score.markings["arpeggio"])
         self._written = reading.written()
         self._lengths = np.where(self._notes["duration_quarter"] > 0, self._notes["duration_quarter"], GRACE_NOTE_QUARTERS)
 
@@ -155,6 +159,12 @@ class ScorePerformerInterpretation:
             return self._move_pedal(*heard.steps[pedal.sent - 1])
         return self._settle(heard, now_sec)
 
+    def style_curve(self) -> "StyleCurve | None":
+        from engine.style_picture import style_curve
+
+        score, expected = self._reading.score, self._reading.expected
+        return style_curve(score, self._plan.styles(slice(0, len(expected)), expected), self._plan.space)
+
     def close(self) -> None:
         pass
 
@@ -187,13 +197,13 @@ class ScorePerformerInterpretation:
     def _hear(self) -> _Heard:
         state, rows, tokens = self._state, self._decoder.rows, self._decoder.played
         quarter = float(self._notes["onset_quarter"][rows.start])
-        local = math.log2(60 / _value(TEMPO, tokens[0, TEMPO]))
+        local = math.log2(60 / to_value(TEMPO, tokens[0, TEMPO]))
         columns = np.empty((len(tokens), len(PERFORMANCE_COLUMNS)))
         columns[:, BEAT_PERIOD] = self._period(quarter) if state.anchor else local
         columns[:, VELOCITY_COLUMN] = FIELDS[VELOCITY].values[tokens[:, VELOCITY] - SPECIALS] / 127
         columns[:, TIMING] = self._decoder.onset_s - self._decoder.times_s
         columns[:, ARTICULATION] = np.log2(FIELDS[PERFORMED_DURATION].values[tokens[:, PERFORMED_DURATION] - SPECIALS])
-        columns[:, PEDAL:] = [_value(each, tokens[0, each]) for each in PEDAL_FIELDS]
+        columns[:, PEDAL:] = [to_value(each, tokens[0, each]) for each in PEDAL_FIELDS]
         played = rolled(state.expression.apply(columns, self._written[rows]), self._notes[rows], self._arpeggios[rows])
         columns[:, BEAT_PERIOD] = local
         period = beat_period(float(state.expression.apply(columns, self._written[rows])[0, BEAT_PERIOD]))
@@ -269,7 +279,3 @@ class ScorePerformerInterpretation:
             return []
         pedal.value = value
         return [DecodedPedal(time_sec, value)]
-
-
-def _value(field: int, token: int) -> float:
-    return float(FIELDS[field].values[token - SPECIALS])

@@ -50,9 +50,10 @@ class Networks:
         """Return a decoder for one performance, which goes on from note to note."""
         return self.decoder.create_stepper()
 
-    def read_score(self, tokens: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return what the decoder is to know of a score's notes (N, width) and the style (N, style_width) to be expected, of ``tokens``
-        (N, 16) and ``features`` (N, F) of models.dexter.features, both float32.
+    def read_score(self, tokens: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return what the decoder is to know of a score's notes (N, width), the style (N, style_width) to be expected, and the tempo (N,),
+        in octaves above the notated one and the performance's mean; all float32, of ``tokens`` (N, 16) and ``features`` (N, F) of
+        models.dexter.features.
         """
         reads_features = bool(self._score.contract.constants["features"])
 
@@ -60,7 +61,7 @@ class Networks:
             return self._score.run({"tokens": tokens[rows]} | ({"features": features[rows]} if reads_features else {}), {})[0]
 
         found = _read_in_windows(len(tokens), self.window, read)
-        return found["context"], found["expected_style"]
+        return found["context"], found["expected_style"], found["expected_tempo"][:, 0]
 
     def read_style(self, tokens: np.ndarray, segments: np.ndarray) -> np.ndarray:
         """Return the style (N, style_width) float32 of a performance: ``tokens`` (N, 16) of its performed notes, ``segments`` (N, 3)."""

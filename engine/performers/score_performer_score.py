@@ -19,8 +19,8 @@ PLAIN_VELOCITY = 64  # of a score whose notes have none
 @dataclass(frozen=True)
 class ScoreReading:
     """By note of ``score``, whose notes have the velocities of its dynamics: ``tokens`` (N, 16) and ``segments`` (N, 3), see
-    models.score_performer.score_representation; ``context`` (N, width), what the decoder is to know of them, and the style to be
-    ``expected`` (N, style_width), float32.
+    models.score_performer.score_representation; ``context`` (N, width), what the decoder is to know of them, the style to be
+    ``expected`` (N, style_width), and ``expected_tempo`` (N,), in octaves above the notated one and the performance's mean, float32.
     """
 
     score: Score
@@ -28,6 +28,7 @@ class ScoreReading:
     segments: np.ndarray
     context: np.ndarray
     expected: np.ndarray
+    expected_tempo: np.ndarray
 
     def written(self) -> np.ndarray:
         """Return DExter's columns (N, 8) of the score as it is written: tempo and velocities, full lengths, no pedal."""
@@ -42,8 +43,7 @@ def read_score(networks: Networks, score: Score) -> ScoreReading:
     """Read a score, in windows (see score_performer_networks)."""
     score = with_playback_velocities(score)
     tokens, segments = score_tokens(score)
-    context, expected = networks.read_score(tokens, note_features(score_columns(score)))
-    return ScoreReading(score, tokens, segments, context, expected)
+    return ScoreReading(score, tokens, segments, *networks.read_score(tokens, note_features(score_columns(score))))
 
 
 def score_tokens(score: Score) -> tuple[np.ndarray, np.ndarray]:

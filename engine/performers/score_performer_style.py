@@ -16,7 +16,17 @@ import numpy as np
 
 from engine.controls import Control
 from engine.errors import PerfLiveError
-from engine.performers.score_performer_directions import MOST_AMOUNT, PACE, Bars, Directed, Places, octaves, offsets, tempo_octaves
+from engine.performers.score_performer_directions import (
+    MOST_AMOUNT,
+    PACE,
+    Bars,
+    Directed,
+    Places,
+    arpeggios,
+    octaves,
+    offsets,
+    tempo_octaves,
+)
 from models.score_performer.style_space import StyleSpace, load_style_space
 
 Base = Literal["expected", "deadpan", "drawn"]
@@ -39,8 +49,8 @@ class StyleWishes:
 
 @dataclass(frozen=True)
 class StylePlan:
-    """Makes the styles of a piece's notes. ``kept`` (N, 1), the share of the expected style; ``given`` (N, W), all that is not expected;
-    ``faster`` (N,), by how many octaves directions change the tempo.
+    """Makes the styles of a piece's notes. ``kept`` (N, 1), the share of the expected style and tempo; ``given`` (N, W), all that is not
+    expected; ``faster`` (N,), by how many octaves directions change the tempo; ``arpeggios`` (N,), which chords they roll.
 
     ``knobs``: what controls add to all notes from now on, by name of the space's knobs, in deviations.
     """
@@ -49,6 +59,7 @@ class StylePlan:
     kept: np.ndarray
     given: np.ndarray
     faster: np.ndarray
+    arpeggios: np.ndarray
     knobs: Mapping[str, float] = field(default_factory=dict)
 
     def styles(self, rows: slice, expected: np.ndarray) -> np.ndarray:
@@ -56,9 +67,11 @@ class StylePlan:
         moved = sum((value * self.space.knobs[name] for name, value in self.knobs.items()), np.zeros(self.space.width))
         return (self.kept[rows] * expected + self.given[rows] + moved).astype(np.float32)
 
-    def tempos(self, rows: slice) -> np.ndarray:
-        """Return how many times as fast as without directions and knobs the notes (T,) are to be."""
-        return 2.0 ** (self.faster[rows] + octaves(PACE, self.knobs.get(PACE, 0.0), self.space))
+    def tempos(self, rows: slice, expected: np.ndarray) -> np.ndarray:
+        """Return how many times as fast as notated the notes ``rows`` (T,) are to be; of the ``expected`` octaves (T,) they have as much as
+        of the expected style.
+        """
+        return 2.0 ** (self.kept[rows, 0] * expected + self.faster[rows] + octaves(PACE, self.knobs.get(PACE, 0.0), self.space))
 
     def turned(self, name: str, value: float) -> "StylePlan":
         """Return the plan with a knob at another place, one of ``knob_controls``: for the notes that are yet to be performed."""
@@ -78,8 +91,8 @@ def plan_style(wishes: StyleWishes, places: Places, space: StyleSpace, knobs: Ma
     if wishes.manner is not None:
         given = given + share * wishes.manner
     given = given + offsets(wishes.directed, places, space)
-    faster = tempo_octaves(wishes.directed, places)
-    return StylePlan(space, kept.astype(np.float32), given.astype(np.float32), faster, dict(knobs or {}))
+    faster, rolled = tempo_octaves(wishes.directed, places), arpeggios(wishes.directed, places)
+    return StylePlan(space, kept.astype(np.float32), given.astype(np.float32), faster, rolled, dict(knobs or {}))
 
 
 def drawn_styles(segments: np.ndarray, space: StyleSpace, seed: int) -> np.ndarray:

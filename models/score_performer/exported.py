@@ -20,14 +20,14 @@ UNSEEN = -1e4  # what is added to a score of attention that is not to count
 
 
 class ScoreReader(nn.Module):
-    """A window of notes as written -> what the decoder is to know of them, and the style to be expected."""
+    """A window of notes as written -> what the decoder is to know of them, and the style and the tempo to be expected."""
 
     table: Tensor
     offset: Tensor
 
     def __init__(self, network: ScorePerformer):
         super().__init__()
-        self.encoder, self.expected_style = network.score_encoder, network.expected_style
+        self.encoder, self.expected_style, self.expected_tempo = network.score_encoder, network.expected_style, network.expected_tempo
         self.embedding = network.decoder.embedding
         join = network.decoder.join
         with torch.no_grad():
@@ -36,12 +36,12 @@ class ScoreReader(nn.Module):
             self.register_buffer("offset", join.bias + of_previous @ self.embedding.linear.bias, persistent=False)
             self.join = _fixed(torch.cat((of_current, of_context), 1))
 
-    def forward(self, tokens: Tensor, *features: Tensor) -> tuple[Tensor, Tensor]:
-        """tokens [T, 16] int64; features [T, F], if the network reads them -> [T, width], [T, style_width]."""
+    def forward(self, tokens: Tensor, *features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """tokens [T, 16] int64; features [T, F], if the network reads them -> [T, width], [T, style_width], [T, 1]."""
         read = features[0].unsqueeze(0) if features else tokens.new_zeros((1, tokens.shape[0], 0), dtype=torch.float32)
         context = self.encoder(self.table, tokens.unsqueeze(0), read, _all_valid(tokens)).squeeze(0)
         current = self.embedding(self.table, masked(tokens).unsqueeze(0)).squeeze(0)
-        return self.join(torch.cat((current, context), -1)) + self.offset, self.expected_style(context)
+        return self.join(torch.cat((current, context), -1)) + self.offset, self.expected_style(context), self.expected_tempo(context)
 
 
 class NoteDecoder(nn.Module):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.score_performer.vocabulary import FIELDS, SLOWEST_TEMPO, TEMPO, to_tokens, to_values
+from models.score_performer.vocabulary import FIELDS, SLOWEST_TEMPO, TEMPO, to_token, to_tokens, to_value, to_values
 
 WINDOW_S = 8.0
 LEAST_DISTANCE_S = 0.5  # nearer onsets say more of their notes' timing than of the tempo
@@ -61,16 +61,21 @@ class LocalTempo:
 
 def weighted_tempo(elapsed: Sequence[OnsetPair]) -> float:
     """Return the tempo of spans that all begin or all end at one onset; shorter ones weigh more. Spans last more than 0 s."""
-    furthest_s = max(seconds for _, seconds in elapsed) + 0.01
-    weights = [1 - seconds / furthest_s for _, seconds in elapsed]
-    tempos = [60 * quarters / seconds for quarters, seconds in elapsed]
-    mean = sum(weight * tempo for weight, tempo in zip(weights, tempos, strict=True)) / sum(weights)
+    # With weights 1 - d / (D + 0.01) for tempos q / d, summed in one pass: of each onset of a performance this is asked.
+    furthest_s = all_quarters = all_seconds = tempos = 0.0
+    for quarters, seconds in elapsed:
+        furthest_s = max(furthest_s, seconds)
+        all_quarters += quarters
+        all_seconds += seconds
+        tempos += quarters / seconds
+    furthest_s += 0.01
+    mean = 60 * (tempos - all_quarters / furthest_s) / (len(elapsed) - all_seconds / furthest_s)
     return max(SLOWEST_TEMPO, mean)
 
 
 def nearest_tempo(tempo: float) -> float:
     """Return the value of the tempo field nearest to ``tempo``."""
-    return float(to_values(TEMPO, to_tokens(TEMPO, np.array(tempo))))
+    return to_value(TEMPO, to_token(TEMPO, tempo))
 
 
 def initial_tempo(quarters: np.ndarray, times_s: np.ndarray) -> float:

@@ -1,6 +1,7 @@
 """ScorePerformer in PyTorch: a score encoder, a style encoder (style.py), and a causal decoder of a performance, note by note.
 
-What style humans have on average is predicted from the score, for scores that come without a reference.
+What style humans have on average is predicted from the score, for scores that come without a reference; and so is the tempo, which a
+decoder that goes on from its own notes would lose.
 The decoder knows of a note its score fields, what the score encoder makes of the notes around it, and its style; of the notes before it
 also how they were performed. It predicts the performed fields of a note together, from the same vectors that stand for them as inputs.
 """
@@ -17,6 +18,7 @@ from models.score_performer.layers import AdaptiveNorm, Block, Encoder, FieldVal
 from models.score_performer.style import Level, StyleEncoder
 from models.score_performer.vocabulary import FIELDS, MASK, PERFORMED_FIELDS, SCORE_FIELDS, SPECIALS, START
 
+TEMPO_DROPOUT = 0.3  # tempos are few, as many as there are beats, and soon known by heart
 HEARD_FEATURES = [index for index, name in enumerate(FEATURES) if name not in PLACE_IN_PIECE]
 
 
@@ -99,6 +101,8 @@ class ScorePerformer(nn.Module):
         self.expected_style = nn.Sequential(
             nn.Linear(config.width, 2 * config.width), nn.SiLU(), nn.Linear(2 * config.width, config.style_width)
         )
+        self.tempo_dropout = nn.Dropout(TEMPO_DROPOUT)
+        self.expected_tempo = nn.Sequential(nn.Linear(config.width, 2 * config.width), nn.SiLU(), nn.Linear(2 * config.width, 1))
 
     def initial_state(self, batch: int, notes: int | None = None) -> tuple[Tensor, Tensor]:
         """Return the decoder's empty cache and ``written``, with room for ``notes``, or for all that a note can attend to."""
@@ -110,15 +114,21 @@ class ScorePerformer(nn.Module):
         """Return the latents of a performance; see StyleEncoder."""
         return self.style_encoder(self.values(), tokens, segments, valid)
 
-    def read_score(self, score: Tensor, features: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the context of notes as written, see ScoreEncoder, and the style [B, T, style_width] that humans have there on average."""
+    def read_score(self, score: Tensor, features: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the context of notes as written, see ScoreEncoder; the style [B, T, style_width] that humans have there on average; and
+        the tempo [B, T], in octaves above the notated one and the performance's mean.
+        """
         context = self.score_encoder(self.values(), score, features, valid)
-        return context, self.expected_style(context)
+        return context, self.expected_style(context), self.expected_tempo(self.tempo_dropout(context)).squeeze(-1)
 
-    def predict(self, tokens: Tensor, context: Tensor, style: Tensor) -> tuple[Tensor, ...]:
-        """Return the logits of all notes of performances whose tokens [B, T, 16] are known, as the decoder meets them from their start."""
+    def predict(self, tokens: Tensor, context: Tensor, style: Tensor, forgotten: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Return the logits of all notes of performances whose tokens [B, T, 16] are known, as the decoder meets them from their start.
+
+        How notes that are ``forgotten`` [B, T] were played it does not know of the notes before.
+        """
+        before = tokens if forgotten is None else torch.where(forgotten.unsqueeze(-1), masked(tokens), tokens)
         cache, written = (state.to(context.device) for state in self.initial_state(len(tokens), notes=0))
-        logits, _, _ = self.decoder(self.values(), shifted(tokens), tokens, context, style, cache, written)
+        logits, _, _ = self.decoder(self.values(), shifted(before), tokens, context, style, cache, written)
         return logits
 
 

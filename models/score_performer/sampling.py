@@ -5,19 +5,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.performance_rnn.sampling import Race, choose, probabilities
+from models.performance_rnn.sampling import Race
 from models.score_performer.representation import ExpectedOnsets
-from models.score_performer.tempo_hold import TempoHold
+from models.score_performer.tempo_hold import AT_ONCE, TempoHold
 from models.score_performer.vocabulary import (
     FIELDS,
+    MASK,
     ONSET_DEVIATION,
     PEDAL_FIELDS,
     PERFORMED_FIELDS,
     SPECIALS,
+    START,
     TEMPO,
     VELOCITY,
-    to_tokens,
-    to_values,
+    to_token,
+    to_value,
 )
 
 OF_THE_ONSET = (TEMPO, *PEDAL_FIELDS)  # the same for all notes of an onset
@@ -25,7 +27,20 @@ _OF_THE_ONSET = list(OF_THE_ONSET)
 _SIZES = [len(FIELDS[field].values) for field in PERFORMED_FIELDS]
 _ENDS = np.cumsum(_SIZES).tolist()
 VALUES = _ENDS[-1]  # of all performed fields together
-_ALLOWED = [(np.arange(size) > 0) | (field != VELOCITY) for field, size in zip(PERFORMED_FIELDS, _SIZES, strict=True)]
+_ROWS = {field: row for row, field in enumerate(PERFORMED_FIELDS)}
+
+
+def _places() -> np.ndarray:
+    """Return where each field's values are among all (fields, most values); VALUES stands for what may not be chosen."""
+    places = np.full((len(_SIZES), max(_SIZES)), VALUES)
+    for row, size, end in zip(places, _SIZES, _ENDS, strict=True):
+        row[:size] = np.arange(end - size, end)
+    places[_ROWS[VELOCITY], 0] = VALUES
+    return places
+
+
+_PLACES = _places()
+_IS_PERFORMED = np.array([field.performed for field in FIELDS])
 
 
 @dataclass(frozen=True)
@@ -42,33 +57,51 @@ def split_fields(logits: np.ndarray) -> list[np.ndarray]:
 
 
 def choose_fields(
-    logits: Sequence[np.ndarray], race: Race, note: int, boldness: Boldness, fields: Sequence[int] = PERFORMED_FIELDS
+    logits: np.ndarray, race: Race, note: int, boldness: Boldness, fields: Sequence[int] = PERFORMED_FIELDS
 ) -> np.ndarray:
-    """Return the tokens of ``fields`` for the logits (values,) of each of PERFORMED_FIELDS, of the note with that index in the piece.
+    """Return the tokens of ``fields`` for the logits (VALUES,) of the note with that index in the piece, as
+    models.performance_rnn.sampling chooses events.
 
     No note is silent. The choice does not depend on what was chosen before.
     """
-    times = race.times(note, VALUES)
-    chosen = []
-    for field in fields:
-        place = PERFORMED_FIELDS.index(field)
-        chances = probabilities(logits[place], _ALLOWED[place], boldness.temperature, boldness.top_p)
-        chosen.append(SPECIALS + choose(chances, times[_ENDS[place] - _SIZES[place] : _ENDS[place]]))
-    return np.array(chosen)
+    places, logits = _by_field(logits, fields)
+    if boldness.temperature == 0:
+        return SPECIALS + logits.argmax(1)
+    chances = _chances(logits / boldness.temperature)
+    if boldness.top_p < 1:
+        order = (-chances).argsort(1, kind="stable")
+        ordered = np.take_along_axis(chances, order, 1)
+        few = ordered.cumsum(1)[:, :-1] < boldness.top_p  # those before are not enough
+        np.put_along_axis(chances, order[:, 1:], ordered[:, 1:] * few, 1)
+    return SPECIALS + (chances / np.append(race.times(note, VALUES), np.inf)[places]).argmax(1)
 
 
-def central_fields(logits: Sequence[np.ndarray], fields: Sequence[int] = PERFORMED_FIELDS) -> np.ndarray:
-    """Return the tokens of ``fields`` that lie in the middle of what may be chosen: each field's median, of velocities the mean."""
-    chosen = []
-    for field in fields:
-        each = logits[PERFORMED_FIELDS.index(field)]
-        chances = np.exp(each - each.max())
-        if field == VELOCITY:
-            chances[0] = 0
-            chosen.append(int(to_tokens(field, np.array(chances @ FIELDS[field].values / chances.sum()))))
-        else:
-            chosen.append(SPECIALS + int(np.searchsorted(np.cumsum(chances), chances.sum() / 2)))
-    return np.array(chosen)
+def central_fields(logits: np.ndarray, fields: Sequence[int] = PERFORMED_FIELDS) -> np.ndarray:
+    """Return the tokens of ``fields`` that lie in the middle of what may be chosen, of the logits (VALUES,): each field's median, of
+    velocities the mean.
+    """
+    chances = _chances(_by_field(logits, fields)[1])
+    chosen = SPECIALS + (chances.cumsum(1) < 0.5).sum(1)
+    if VELOCITY in fields:
+        row = fields.index(VELOCITY)
+        chosen[row] = to_token(VELOCITY, float(chances[row, : len(FIELDS[VELOCITY].values)] @ FIELDS[VELOCITY].values))
+    return chosen
+
+
+def forget(note: np.ndarray) -> np.ndarray:
+    """Return the tokens (16,) of a note of which it is not known how it was played."""
+    return note if note[0] == START else np.where(_IS_PERFORMED, MASK, note)
+
+
+def _by_field(logits: np.ndarray, fields: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return where the values of ``fields`` are (len(fields), most values), and their logits, without those that may not be chosen."""
+    places = _PLACES[[_ROWS[field] for field in fields]]
+    return places, np.append(logits, -np.inf)[places]
+
+
+def _chances(logits: np.ndarray) -> np.ndarray:
+    chances = np.exp(logits - logits.max(1, keepdims=True))
+    return chances / chances.sum(1, keepdims=True)
 
 
 class Continuation:
@@ -99,30 +132,38 @@ class Continuation:
         times = [time_s for time_s, is_grace in self.times if not is_grace] or [time_s for time_s, _ in self.times]
         return sum(times) / len(times)
 
-    def take(self, onset: int, quarter: float, is_grace: bool, note: np.ndarray, written_tempo: float | None = None) -> np.ndarray:
+    def take(
+        self,
+        onset: int,
+        quarter: float,
+        is_grace: bool,
+        note: np.ndarray,
+        written_tempo: float | None = None,
+        at_once: float = AT_ONCE,
+    ) -> np.ndarray:
         """Return the tokens (16,) of the next note with those of its onset in their places.
 
         ``note`` are its tokens with the chosen fields, ``onset`` the index of the onset that it belongs to, at ``quarter``. With a
-        ``written_tempo``, quarters a minute, the tempo is held near it, see tempo_hold.
+        ``written_tempo``, quarters a minute, the tempo is held near it, ``at_once`` as far as that says, see tempo_hold.
         """
         note = note.copy()
         if onset != self.onset:
             self._pass_onset(written_tempo)
             self.onset, self._quarter = onset, quarter
         if self._expected is None:
-            self._expected = ExpectedOnsets(quarter, 0.0, float(to_values(TEMPO, note[TEMPO])))
+            self._expected = ExpectedOnsets(quarter, 0.0, to_value(TEMPO, note[TEMPO]))
             self._hold = TempoHold(self._expected.local_tempo.tempo / written_tempo) if written_tempo else None
         elif self._hold and written_tempo and self._onsets:
-            deviation = float(to_values(ONSET_DEVIATION, note[ONSET_DEVIATION]))
-            held = self._hold.deviation(deviation, self._expected.local_tempo.tempo, written_tempo)
-            note[ONSET_DEVIATION] = to_tokens(ONSET_DEVIATION, np.array(held))
+            deviation = to_value(ONSET_DEVIATION, note[ONSET_DEVIATION])
+            held = self._hold.deviation(deviation, self._expected.local_tempo.tempo, written_tempo, at_once)
+            note[ONSET_DEVIATION] = to_token(ONSET_DEVIATION, held)
         tempo = self._expected.local_tempo.tempo
         if self._first is None:
             self._first = note
-            note[TEMPO] = to_tokens(TEMPO, np.array(tempo))
+            note[TEMPO] = to_token(TEMPO, tempo)
         note[_OF_THE_ONSET] = self._first[_OF_THE_ONSET]
         expected_s, gap_s = self._expected.expect(quarter, tempo)
-        self.times.append((expected_s + gap_s * float(to_values(ONSET_DEVIATION, note[ONSET_DEVIATION])), is_grace))
+        self.times.append((expected_s + gap_s * to_value(ONSET_DEVIATION, note[ONSET_DEVIATION]), is_grace))
         return note
 
     def take_back(self) -> None:

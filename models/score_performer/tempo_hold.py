@@ -2,7 +2,7 @@
 
 The network learns from humans' performances and then goes on from its own: what it is early or late by on average, a few percent of each
 gap, becomes the tempo from which the next gap is expected, and adds up without end. Held, an onset is moved by what the tempo has strayed
-from that of the beginning, relative to the notated one: a share of it at once, and all of it within about RETURN_S.
+from that of the beginning, relative to the one that is written or to be expected: a share of it at once, all of it within about RETURN_S.
 """
 
 import math
@@ -20,10 +20,10 @@ class TempoHold:
     ratio: float
     slower: float = 0.0
 
-    def deviation(self, deviation: float, tempo: float, written: float) -> float:
+    def deviation(self, deviation: float, tempo: float, written: float, at_once: float = AT_ONCE) -> float:
         """Return the onset deviation with which a note is played, of the one that was chosen, expected at ``tempo``; quarters a minute."""
         strayed = _within(math.log(self.ratio * written / tempo))
-        return deviation + math.expm1(-AT_ONCE * strayed - self.slower)
+        return deviation + math.expm1(-at_once * strayed - self.slower)
 
     def passed(self, elapsed_s: float, quarters: float, written: float) -> None:
         """Hear how long the way from one onset to the next took."""

@@ -4,6 +4,7 @@ Source: Borovik, Viro, "ScorePerformer: Expressive Piano Performance Rendering w
 twelve tokens; here four follow for the sustain pedal, which the paper leaves out.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -96,6 +97,20 @@ SCORE_FIELDS = tuple(range(POSITION_IN_ONSET + 1))  # of these the score encoder
 PERFORMED_FIELDS = tuple(index for index, field in enumerate(FIELDS) if field.performed)
 PEDAL_FIELDS = (PEDAL, PEDAL_BETWEEN, PEDAL_CHANGE, PEDAL_RETURN)
 _MIDDLES = tuple((field.values[1:] + field.values[:-1]) / 2 for field in FIELDS)
+
+
+_VALUES: list[list[float]] = [field.values.tolist() for field in FIELDS]
+_BETWEEN: list[list[float]] = [middles.tolist() for middles in _MIDDLES]
+
+
+def to_token(field: int, value: float) -> int:
+    """Return the token of one value, as ``to_tokens`` does."""
+    return SPECIALS + bisect_left(_BETWEEN[field], value)
+
+
+def to_value(field: int, token: int) -> float:
+    """Return what one token stands for, which must be a value's: in a performance that is decoded every token is."""
+    return _VALUES[field][token - SPECIALS]
 
 
 def to_tokens(field: int, values: np.ndarray) -> np.ndarray:

@@ -4,13 +4,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from score_playing import START_NS, assert_all_released, melody, notes_of, play
+from score_playing import BARS, START_NS, assert_all_released, melody, notes_of, play
 from synthetic_score_performer import LATENTS, STYLE, WINDOW, write_models
 
 from engine.errors import PerfLiveError, UsageError
 from engine.events import is_control_change
 from engine.performers.score_performer import STYLE_SPACE_FILE, load_performer
 from engine.performers.score_performer_decoding import decode_piece
+from engine.performers.score_performer_directions import parse_direction
 from engine.performers.score_performer_networks import Networks
 from engine.performers.score_performer_score import read_score
 from engine.performers.score_performer_style import StyleWishes
@@ -53,6 +54,39 @@ def test_what_is_sent_is_what_the_tokens_say(performer, temperature):
     np.testing.assert_allclose([time_s + begun_sec for time_s, _ in pedal], expected.pedal.time_sec, atol=1e-8)
     assert_all_released(events)
     assert np.std(np.diff(np.unique(np.round(onsets, 2)))) > 0.003 and table["velocity"].std() > 3
+
+
+def test_chords_are_rolled_where_it_is_said(performer):
+    space, piece = performer.space, melody()
+    chords = [each for each in np.unique(piece.score.notes["onset_quarter"]) if (piece.score.notes["onset_quarter"] == each).sum() > 1]
+    assert chords
+
+    def widths(*said):
+        wishes = StyleWishes("deadpan", directed=tuple(parse_direction(text, space) for text in said))
+        stream = performer.perform(melody(), 0, {}, ahead=False, wishes=lambda performer, score: wishes)
+        play(stream)
+        onsets, notes = stream.performed["onset_ns"] / 1e9, piece.score.notes
+        found = []
+        for chord in chords:
+            rows = np.flatnonzero(notes["onset_quarter"] == chord)
+            rows = rows[np.argsort(notes["pitch"][rows])]
+            found.append(onsets[rows[-1]] - onsets[rows[0]])
+        return np.array(found)
+
+    assert (widths("arpeggio") > 0.03).all() and (widths("arpeggio:amount=-1") < -0.03).all()
+    assert not (widths() > 0.03).all()
+
+
+def test_the_style_is_shown_as_it_is_played(performer):
+    def shown(wishes):
+        stream = performer.perform(melody(), 0, {"loudness": 1.5}, ahead=False, wishes=lambda performer, score: wishes)
+        return stream.interpretation.style_curve()
+
+    louder = np.eye(STYLE)[:1].repeat(len(melody().score.notes), 0)
+    plain, asked = shown(StyleWishes("deadpan")), shown(StyleWishes("deadpan", reference=louder))
+    np.testing.assert_allclose(plain.leans, 1.5)
+    np.testing.assert_allclose(asked.leans, 2.5)
+    assert {plain.names[way] for way in plain.ways} == {"forte"} and len(plain.leans) == BARS
 
 
 @pytest.mark.parametrize(("name", "value"), [("dynamics", 30), ("expression_velocity", 0), ("temperature", 0), ("loudness", 2)])
@@ -100,13 +134,14 @@ def test_windows_take_every_note_once_with_as_many_around_as_may_be(notes):
             rows = inputs["tokens"][:, 0]
             asked.append((int(rows[0]), int(rows[-1]) + 1))
             distance = np.minimum(rows - rows[0], rows[-1] - rows)
-            return {"context": np.stack([rows, distance], axis=1), "expected_style": rows[:, None]}, {}
+            return {"context": np.stack([rows, distance], axis=1), "expected_style": rows[:, None], "expected_tempo": rows[:, None]}, {}
 
     networks = Networks.__new__(Networks)
     networks.window = WINDOW
     networks.__dict__["_score"] = Reader()
-    context, expected = networks.read_score(np.arange(notes)[:, None], np.zeros((notes, 1)))
+    context, expected, tempo = networks.read_score(np.arange(notes)[:, None], np.zeros((notes, 1)))
     np.testing.assert_array_equal(expected[:, 0], np.arange(notes))
+    np.testing.assert_array_equal(tempo, np.arange(notes))
     around = np.minimum(np.arange(notes), notes - 1 - np.arange(notes))
     assert (context[:, 1] >= np.minimum(around, WINDOW // 4 - 1)).all()
     assert all(stop - begin <= WINDOW for begin, stop in asked)

@@ -10,7 +10,16 @@ from safetensors.numpy import save_file
 
 from engine.commands.style_options import StyleOptions
 from engine.errors import PerfLiveError, UsageError
-from engine.performers.score_performer_directions import DIRECTIONS, Bars, Directed, Places, offsets, parse_direction, parse_knob
+from engine.performers.score_performer_directions import (
+    DIRECTIONS,
+    Bars,
+    Directed,
+    Places,
+    offsets,
+    parse_direction,
+    parse_knob,
+    tempo_octaves,
+)
 from engine.performers.score_performer_reference import manner, performed_styles, reference_styles
 from engine.performers.score_performer_style import StyleWishes, drawn_styles, knob_controls, open_style_space, plan_style
 from engine.score import MARKING_DTYPE, MEASURE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE, Score
@@ -71,6 +80,14 @@ def test_a_direction_moves_the_notes_of_its_bars_along_its_own_way(name, places,
     assert (along[inside] * meaning.deviations >= 0).all()
 
 
+def test_an_arpeggio_is_written_into_the_score(places, space):
+    said = tuple(parse_direction(text, space) for text in ("arpeggio:bars=2-4", "arpeggio:bars=4:amount=-0.5", "forte"))
+    plan = plan_style(StyleWishes(directed=said), places, space)
+    expected = np.where(places.numbers == 4, -1, (places.numbers == 2) | (places.numbers == 3))
+    np.testing.assert_array_equal(plan.arpeggios, expected)
+    assert not offsets(said[:2], places, space).any() and not tempo_octaves(said[:2], places).any()
+
+
 def test_shapes(places):
     inside = (places.numbers >= 2) & (places.numbers <= 4)
     quarters = places.positions[inside]
@@ -126,7 +143,7 @@ def test_wrong_directions_are_said_in_a_line(text, said, space):
 
 def test_a_direction_that_was_not_learnt_is_not_known(space):
     without = StyleSpace(LATENTS, space.mean, space.components, {"pace": space.moves["pace"]}, {})
-    with pytest.raises(UsageError, match="no direction is called 'forte'; allowed: accelerando, ritardando, faster, slower$"):
+    with pytest.raises(UsageError, match="no direction is called 'forte'; allowed: accelerando, ritardando, faster, slower, arpeggio$"):
         parse_direction("forte", without)
 
 
@@ -225,16 +242,28 @@ def test_the_tempo_is_changed_where_it_is_said(places, space):
     texts = ("accelerando:bars=2-4:amount=0.5", "slower:bars=4", "forte", "fermata:bars=3")
     said = tuple(parse_direction(text, space) for text in texts)
     plan = plan_style(StyleWishes(directed=(*said, parse_knob("pace=0.5:bars=1", space))), places, space)
+    some = slice(5, 9)
     rising = DIRECTIONS["accelerando"].deviations * 0.5 * places.weights("rising", Bars(2, 4))
     deviations = rising + DIRECTIONS["slower"].deviations * (places.numbers == 4) + 0.5 * (places.numbers == 1)
-    np.testing.assert_allclose(plan.tempos(slice(0, NOTES)), 2 ** (0.25 * deviations))
-    np.testing.assert_allclose(plan.turned("pace", 2.0).tempos(slice(5, 9)), 2 ** (0.25 * deviations[5:9] + 0.5))
-    assert (plan.turned("loudness", 2.0).tempos(slice(0, 9)) == plan.tempos(slice(0, 9))).all()
+    expected = np.linspace(-0.2, 0.2, NOTES)
+    np.testing.assert_allclose(plan.tempos(slice(0, NOTES), expected), 2 ** (expected + 0.25 * deviations))
+    turned = plan.turned("pace", 2.0).tempos(some, expected[some])
+    np.testing.assert_allclose(turned, 2 ** (expected[some] + 0.25 * deviations[some] + 0.5))
+    assert (plan.turned("loudness", 2.0).tempos(slice(0, 9), expected[:9]) == plan.tempos(slice(0, 9), expected[:9])).all()
+
+
+def test_the_tempo_is_to_be_expected_as_far_as_the_style_is(places, space):
+    expected, reference = np.linspace(-0.2, 0.2, NOTES), np.ones((NOTES, WIDTH))
+    plan = plan_style(StyleWishes(reference=reference, amount=0.75, bars=Bars(3, 5)), places, space)
+    kept = np.where((places.numbers >= 3) & (places.numbers <= 5), 0.25, 1)
+    np.testing.assert_allclose(plan.tempos(slice(0, NOTES), expected), 2 ** (kept * expected))
+    assert (plan_style(StyleWishes("deadpan"), places, space).tempos(slice(0, NOTES), expected) == 1).all()
 
 
 def test_a_space_that_does_not_know_tempos_changes_none(places, space):
     bare = replace(space, deviations={})
-    assert (plan_style(StyleWishes(directed=(parse_direction("faster", bare),)), places, bare).tempos(slice(0, NOTES)) == 1).all()
+    plan = plan_style(StyleWishes(directed=(parse_direction("faster", bare),)), places, bare)
+    assert (plan.tempos(slice(0, NOTES), np.zeros(NOTES)) == 1).all()
 
 
 def test_knobs_are_controls(space):

@@ -55,7 +55,9 @@ def test_a_window_is_read_as_the_network_reads_it(exported):
     network, folder, _ = exported
     reading = read_score(open_networks(folder), made_up_score(30))
     tokens, segments = score_tokens(reading.score)
-    np.testing.assert_allclose(reading.expected, read(network, reading)[1].numpy(), atol=1e-5)
+    _, expected, tempo = read(network, reading)
+    np.testing.assert_allclose(reading.expected, expected.numpy(), atol=1e-5)
+    np.testing.assert_allclose(reading.expected_tempo, tempo.numpy(), atol=1e-5)
     np.testing.assert_array_equal(reading.tokens, tokens)
     np.testing.assert_array_equal(reading.segments, segments)
 
@@ -69,8 +71,7 @@ def read(network, reading):
 
 def test_notes_are_decoded_as_in_training(exported, monkeypatch):
     """Where nothing holds the tempo."""
-    monkeypatch.setattr(tempo_hold, "AT_ONCE", 0.0)
-    monkeypatch.setattr(tempo_hold, "RETURN_S", 1e12)
+    monkeypatch.setattr(tempo_hold.TempoHold, "deviation", lambda hold, deviation, *others: deviation)
     network, folder, _ = exported
     networks = open_networks(folder)
     reading = read_score(networks, made_up_score(NOTES))

@@ -30,16 +30,18 @@ def test_the_decoder_and_what_it_knows_of_the_score(network):
     played = torch.where(torch.tensor([field.performed for field in FIELDS]), tokens(), score)
     reads = (features,) if network.config.reads_features else ()
     with torch.no_grad():
-        context, expected = network.read_score(score[None], features[None], torch.ones(1, NOTES, dtype=torch.bool))
+        context, *expected = network.read_score(score[None], features[None], torch.ones(1, NOTES, dtype=torch.bool))
         logits = network.predict(played[None], context, style[None])
-        known, expected_again = ScoreReader(network).eval()(score, *reads)
+        known, *expected_again = ScoreReader(network).eval()(score, *reads)
         decoder = NoteDecoder(network).eval()
         cache, written = network.initial_state(1)
         state, found = [*cache.squeeze(1), written.squeeze(0)], []
         for chunk in zip(*(each.split((1, 2, 17, 20)) for each in (shifted(played[None])[0], known, style)), strict=True):
             chosen, *state = decoder(*chunk, *state)
             found.append(chosen)
-    torch.testing.assert_close(expected_again, expected[0])
+    style_again, tempo_again = expected_again
+    torch.testing.assert_close(style_again, expected[0][0])
+    torch.testing.assert_close(tempo_again[:, 0], expected[1][0])
     for whole, again in zip(logits, split_fields(torch.cat(found)), strict=True):
         torch.testing.assert_close(again, whole[0], rtol=1e-4, atol=1e-4)
 

@@ -48,8 +48,8 @@ def predicted(network, played, score, style):
 
 
 def test_the_papers_size():
-    """11.6 million in the published one, by the digest; this one has the pedal, a vector for each value, and the expected style besides."""
-    assert sum(parameter.numel() for parameter in ScorePerformer(ScorePerformerConfig()).parameters()) == pytest.approx(12.06e6, rel=0.01)
+    """11.6 million in the published one, by the digest; this one has the pedal, a vector for each value, and what is to be expected."""
+    assert sum(parameter.numel() for parameter in ScorePerformer(ScorePerformerConfig()).parameters()) == pytest.approx(12.19e6, rel=0.01)
 
 
 @pytest.mark.parametrize("sizes", [[1] * 40, [2] * 20, [3, 37], [11, 12, 17], [40]])
@@ -80,6 +80,21 @@ def test_a_note_knows_the_performance_of_those_before_it_only(network):
     changed[:, 20, PITCH] = SPECIALS
     third = predicted(network, changed, score, style)
     assert (third[0][:, 20] != first[0][:, 20]).any()
+
+
+def test_of_forgotten_notes_the_score_is_known(network):
+    score, style = tokens(), torch.zeros(2, NOTES, network.config.style_width)
+    is_performed = torch.tensor([field.performed for field in FIELDS])
+    one, other = (torch.where(is_performed, tokens(), score) for _ in range(2))
+    forgotten, context = everything().clone(), network.read_score(score, features(), everything())[0]
+    for each, again in zip(*(network.predict(played, context, style, forgotten) for played in (one, other)), strict=True):
+        torch.testing.assert_close(each, again)
+    forgotten[:, 4] = False
+    changed = [
+        (each - again).abs().amax(-1)[0] > 1e-6
+        for each, again in zip(*(network.predict(played, context, style, forgotten) for played in (one, other)), strict=True)
+    ]
+    assert not any(each[:5].any() for each in changed) and any(each[5:].any() for each in changed)
 
 
 def test_a_note_attends_to_the_window_only(network):

@@ -18,7 +18,7 @@ def flat(**likely):
     logits = [np.zeros(size, dtype=np.float32) for size in SIZES]
     for name, values in likely.items():
         logits[[FIELDS[field].name for field in PERFORMED_FIELDS].index(name)][list(values)] = 20.0
-    return logits
+    return np.concatenate(logits)
 
 
 def test_the_likeliest_at_temperature_0():
@@ -41,7 +41,7 @@ def test_fields_are_chosen_by_their_chances_and_apart():
 
 def test_only_the_likeliest_share_is_chosen_from():
     logits = flat()
-    logits[0][[60, 61, 62]] = np.log([6e3, 3e3, 1e3])
+    logits[[60, 61, 62]] = np.log([6e3, 3e3, 1e3])
     found = {choose_fields(logits, Race(3), note, Boldness(top_p=0.85))[0] - SPECIALS for note in range(300)}
     assert found == {60, 61}
 
@@ -90,7 +90,7 @@ def test_the_tempo_is_that_of_what_has_been_played():
 
 def test_the_middle_of_what_may_be_chosen():
     logits = flat(tempo=[5, 6, 9], pedal=[0, 16])
-    logits[0][[0, 60, 70]] = 25.0, 20.0, 20.0
+    logits[[0, 60, 70]] = 25.0, 20.0, 20.0
     chosen = central_fields(logits)[[0, 1]] - SPECIALS
     assert chosen.tolist() == [65, 6]
     assert (central_fields(logits, (TEMPO,)) == central_fields(logits)[1]).all()

@@ -14,19 +14,32 @@ from models.score_performer.style import Level, style_of
 from models.score_performer.vocabulary import (
     BAR,
     FIELDS,
+    NOTES_IN_ONSET,
     ONSET_DEVIATION,
     PERFORMED_FIELDS,
+    POSITION_SHIFT,
     SPECIALS,
     TEMPO,
     VELOCITY,
     to_tokens,
+    to_values,
 )
 from training import score_performer
 from training.command import TASKS
-from training.score_performer import CONFIG, ScorePerformerTask, field_losses, load_task, style_losses, surprise_of, train
+from training.score_performer import (
+    CONFIG,
+    ScorePerformerTask,
+    draw_forgotten,
+    field_losses,
+    load_task,
+    style_losses,
+    surprise_of,
+    tempo_loss,
+    train,
+)
 from training.score_performer_figures import baselines, figures, guesses_of, table
 from training.score_performer_pieces import token_piece
-from training.score_performer_windows import WindowConfig, WindowSampler, move, performed, validation_windows, window_of
+from training.score_performer_windows import WindowConfig, WindowSampler, move, performed, tempo_octaves, validation_windows, window_of
 
 # Lightning's own: advice on workers and on resuming inside an endless pass, and a deprecation between its parts
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:lightning", "ignore::FutureWarning:lightning", "ignore::DeprecationWarning")
@@ -230,7 +243,7 @@ def test_a_run_learns_and_is_taken_up_again(tmp_path, pieces, monkeypatch, capsy
 def losses_of(task, batch):
     with torch.no_grad():
         levels = task.network.encode_style(batch["tokens"], batch["segments"], batch["valid"])
-        context, _ = task.network.read_score(batch["score"], batch["features"], batch["valid"])
+        context, _, _ = task.network.read_score(batch["score"], batch["features"], batch["valid"])
         return field_losses(task.network.predict(batch["tokens"], context, style_of(levels)), batch["tokens"], batch["valid"])
 
 
@@ -242,6 +255,36 @@ def test_the_style_to_be_expected_is_drawn_to_that_of_humans_and_not_the_other_w
     assert surprise == (1 + 4) / 2 and own.grad is None
     assert (expected.grad[0, :2] < 0).all() and (expected.grad[0, 2] == 0).all()
     assert surprise_of(expected, levels, torch.zeros(1, 3, dtype=torch.bool)) == 0
+
+
+def test_tempos_are_those_since_the_onset_before_beside_the_notated(pieces):
+    """Of the second note on; before the first onset there is none."""
+    piece, length = pieces[0], 12
+    score, tokens = piece.score[:length].copy(), piece.performances[0][:length].copy()
+    tokens[:, VELOCITY], score[:, TEMPO], tokens[:, TEMPO] = SPECIALS + 64, SPECIALS + 40, SPECIALS + 52
+    tokens[:, ONSET_DEVIATION] = to_tokens(ONSET_DEVIATION, np.array(0.0))
+    tokens[-1, ONSET_DEVIATION] = to_tokens(ONSET_DEVIATION, np.array(1.0))
+    octaves, quarters = tempo_octaves(score, tokens)
+    shift, notes = (to_values(field, score[:, field]) for field in (POSITION_SHIFT, NOTES_IN_ONSET))
+    np.testing.assert_allclose(quarters, np.minimum(shift, 1) / notes, rtol=1e-6)
+    np.testing.assert_allclose(octaves[:-1] - octaves[-1], 1.0, atol=1e-6)  # twice the time is an octave less
+    assert abs(octaves @ quarters) < 1e-5
+    tokens[3, VELOCITY] = SPECIALS
+    assert tempo_octaves(score, tokens)[1][3] == 0
+
+
+def test_a_tempo_that_is_expected_is_the_mean_of_humans():
+    octaves, quarters = torch.tensor([[0.2, -0.2, 9.0]]), torch.tensor([[1.0, 0.5, 0.0]])
+    assert torch.isclose(tempo_loss(torch.zeros(1, 3), octaves, quarters), torch.tensor(1.0))
+    assert tempo_loss(octaves, octaves, quarters) == 0 and tempo_loss(octaves, octaves, 0 * quarters) == 0
+
+
+def test_what_notes_were_is_forgotten_in_a_share_of_the_windows():
+    valid = torch.ones(2000, 50, dtype=torch.bool)
+    torch.manual_seed(0)
+    forgotten = draw_forgotten(valid, 0.5).float().mean(1)
+    assert 0.45 < (forgotten == 0).float().mean() < 0.56 and 0.2 < (forgotten == 1).float().mean() < 0.3 and 0.34 < forgotten.mean() < 0.41
+    assert not draw_forgotten(valid, 0.0).any()
 
 
 @pytest.mark.parametrize("name", ["paper", "shipped"])
