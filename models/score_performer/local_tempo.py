@@ -3,9 +3,6 @@
 Tempos are quarters a minute, of the tempo field's values. Source: vocabulary.py's.
 """
 
-from collections import deque
-from collections.abc import Sequence
-
 import numpy as np
 
 from models.score_performer.vocabulary import FIELDS, SLOWEST_TEMPO, TEMPO, to_token, to_tokens, to_value, to_values
@@ -17,9 +14,6 @@ REACH_S = 4 * WINDOW_S
 DEFAULT_TEMPO = 120.0  # of a performance with a single onset
 FASTEST_TEMPO = float(FIELDS[TEMPO].values[-1])
 
-OnsetPair = tuple[float, float]  # quarters, seconds
-
-
 class LocalTempo:
     """Follows a performance and says after each onset with which tempo the next one is expected.
 
@@ -30,47 +24,48 @@ class LocalTempo:
     def __init__(self, initial_tempo: float):
         self.tempo = nearest_tempo(initial_tempo)
         self._start_s: float | None = None
-        self._pairs: deque[OnsetPair] = deque()
+        self._passed = np.empty((2, 256))  # quarters and seconds of onsets, those in reach from the first to before the stop
+        self._first = self._stop = 0
 
     def add(self, quarter: float, time_s: float) -> float:
         """Pass an onset, later than those before, and return the tempo from then on."""
         if self._start_s is None:
             # An onset a quarter earlier, at the initial tempo. The paper's is a tick earlier, which says nothing.
             self._start_s = time_s
-            self._pairs.append((quarter - 1, time_s - 60 / self.tempo))
+            self._append(quarter - 1, time_s - 60 / self.tempo)
         if time_s - self._start_s >= 2 * LEAST_DISTANCE_S:
-            chosen = self._window(quarter, time_s)
-            if chosen:
-                self.tempo = nearest_tempo(weighted_tempo(chosen))
-        self._pairs.append((quarter, time_s))
-        while time_s - self._pairs[0][1] > REACH_S:
-            self._pairs.popleft()
+            quarters, seconds = self._window(quarter, time_s)
+            if len(seconds):
+                self.tempo = nearest_tempo(weighted_tempo(quarters, seconds))
+        self._append(quarter, time_s)
+        while time_s - self._passed[1, self._first] > REACH_S:
+            self._first += 1
         return self.tempo
 
-    def _window(self, quarter: float, time_s: float) -> list[OnsetPair]:
-        """Return how far back the onsets of the window lie, the latest first."""
-        chosen: list[OnsetPair] = []
-        for earlier_quarter, earlier_s in reversed(self._pairs):
-            elapsed_s = time_s - earlier_s
-            if elapsed_s > REACH_S or elapsed_s > WINDOW_S and len(chosen) >= LEAST_ONSETS:
-                break
-            if elapsed_s >= LEAST_DISTANCE_S:
-                chosen.append((quarter - earlier_quarter, elapsed_s))
-        return chosen
+    def _append(self, quarter: float, time_s: float) -> None:
+        if self._stop == self._passed.shape[1]:
+            kept = self._passed[:, self._first : self._stop]
+            self._passed = np.empty((2, max(2 * kept.shape[1], 256)))
+            self._passed[:, : kept.shape[1]] = kept
+            self._first, self._stop = 0, kept.shape[1]
+        self._passed[:, self._stop] = quarter, time_s
+        self._stop += 1
+
+    def _window(self, quarter: float, time_s: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return how far back the onsets of the window lie, in quarters and seconds, the latest first."""
+        latest_first = self._passed[:, self._first : self._stop][:, ::-1]
+        quarters, seconds = quarter - latest_first[0], time_s - latest_first[1]
+        chosen = seconds >= LEAST_DISTANCE_S
+        enough = chosen.cumsum() - chosen >= LEAST_ONSETS
+        beyond = (seconds > REACH_S) | (seconds > WINDOW_S) & enough
+        end = int(beyond.argmax()) if beyond.any() else len(seconds)
+        return quarters[:end][chosen[:end]], seconds[:end][chosen[:end]]
 
 
-def weighted_tempo(elapsed: Sequence[OnsetPair]) -> float:
-    """Return the tempo of spans that all begin or all end at one onset; shorter ones weigh more. Spans last more than 0 s."""
-    # With weights 1 - d / (D + 0.01) for tempos q / d, summed in one pass: of each onset of a performance this is asked.
-    furthest_s = all_quarters = all_seconds = tempos = 0.0
-    for quarters, seconds in elapsed:
-        furthest_s = max(furthest_s, seconds)
-        all_quarters += quarters
-        all_seconds += seconds
-        tempos += quarters / seconds
-    furthest_s += 0.01
-    mean = 60 * (tempos - all_quarters / furthest_s) / (len(elapsed) - all_seconds / furthest_s)
-    return max(SLOWEST_TEMPO, mean)
+def weighted_tempo(quarters: np.ndarray, seconds: np.ndarray) -> float:
+    """Return the tempo of spans (K,) that all begin or all end at one onset; shorter ones weigh more. Spans last more than 0 s."""
+    weights = 1 - seconds / (seconds.max() + 0.01)
+    return max(SLOWEST_TEMPO, 60 * float(weights @ (quarters / seconds) / weights.sum()))
 
 
 def nearest_tempo(tempo: float) -> float:
@@ -87,7 +82,7 @@ def initial_tempo(quarters: np.ndarray, times_s: np.ndarray) -> float:
     for least_s in (LEAST_DISTANCE_S, 0.0):
         chosen = near & (elapsed_s > least_s)
         if chosen.any():
-            return nearest_tempo(weighted_tempo(list(zip(elapsed_quarters[chosen].tolist(), elapsed_s[chosen].tolist(), strict=True))))
+            return nearest_tempo(weighted_tempo(elapsed_quarters[chosen], elapsed_s[chosen]))
     return DEFAULT_TEMPO
 
 
