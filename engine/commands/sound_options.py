@@ -24,7 +24,9 @@ class SaidOfSound:
     """As it is typed."""
 
     font: Annotated[Path | None, typer.Option("--soundfont", metavar="FILE.sf2", help="Sound font. [default: the system's]")] = None
-    reverb: Annotated[float | None, typer.Option("--reverb", min=0, max=1, help=f"How loud the room is, 0 to 1. [default: {REVERB}]")] = None
+    reverb: Annotated[
+        float | None, typer.Option("--reverb", min=0, max=1, help=f"How loud the room is, 0 to 1. [default: {REVERB}]")
+    ] = None
     gain_db: Annotated[
         float | None,
         typer.Option("--gain", metavar="DB", min=-MOST_GAIN_DB, max=MOST_GAIN_DB, help="Make sound louder; a limiter keeps it in range."),
