@@ -241,7 +241,7 @@ def test_a_manner_is_learnt_outside_the_bars_and_nearer_to_its_own(score, space)
 
     class Networks:
         def read_score(self, tokens, features):
-            return np.zeros((len(tokens), 1)), np.zeros((len(tokens), STYLE))
+            return np.zeros((len(tokens), 1)), np.zeros((len(tokens), STYLE)), np.zeros(len(tokens))
 
         def read_style(self, tokens, segments):
             asked.append(len(tokens))
