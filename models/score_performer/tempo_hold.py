@@ -20,8 +20,11 @@ class TempoHold:
     ratio: float
     slower: float = 0.0
 
-    def deviation(self, deviation: float, tempo: float, written: float, at_once: float = AT_ONCE) -> float:
-        """Return the onset deviation with which a note is played, of the one that was chosen, expected at ``tempo``; quarters a minute."""
+    def deviation(self, deviation: float, tempo: float, written: float, at_once: float) -> float:
+        """Return the onset deviation with which a note is played, of the one that was chosen, expected at ``tempo``; quarters a minute.
+
+        ``at_once``: AT_ONCE, or all of it where the chosen one does not know how the tempo came to stray.
+        """
         strayed = _within(math.log(self.ratio * written / tempo))
         return deviation + math.expm1(-at_once * strayed - self.slower)
 
