@@ -8,10 +8,14 @@ import sys
 import time
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from engine import ports
 from engine.errors import PerfLiveError
+
+# Hypothesis' own: the same examples each time, and no test fails because the machine is slow.
+hypothesis.settings.load_profile("ci")
 
 # What starts the tests in the background may have them, and so the programs that they start and interrupt, ignore these.
 for _number in (signal.SIGINT, signal.SIGHUP):
