@@ -145,7 +145,7 @@ def _run(slots: Sequence[Slot], performer: str, on_progress: Callable[[float], N
         if not for_echo.received or not for_live.received:
             raise PerfLiveError("nothing came back through the JACK server; look whether it runs freely (jackd -S -r)")
         seconds = (for_live.sent_ns[-1] - for_live.sent_ns[0]) / NS_PER_S
-        return _Run((for_echo, for_live), seconds, live.ready_s, memory_ready_mb, _resident_mb(live), live.stop())
+        return _Run((for_echo, for_live), seconds, live.ready_s, memory_ready_mb, _resident_mb(live), live.stop()[-1])
 
 
 def _resident_mb(program: Program) -> float:

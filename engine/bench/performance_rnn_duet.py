@@ -7,9 +7,12 @@
 - Both are followed to the end of perf-live, so that what it releases then counts; ``stuck`` is what sounds even after that.
 - Memory of perf-live: when ready, after the first sixth of the time (everything that playing needs is there by then), and at the end.
 
-Target: nothing lost, changed, stuck or late, and no growth.
+- ``while_running``: what was late, also without the time in which the machine itself stood still.
+
+Target: nothing lost, changed or stuck, nothing late while the machine ran, and no growth.
 """
 
+import json
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -19,12 +22,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.bench.delivery import LOST_AFTER_NS, Answers, Delivery
+from engine.bench.delivery import LOST, LOST_AFTER_NS, Answers, Delivery
 from engine.bench.figures import Distribution, describe
-from engine.bench.live import PERF_LIVE
+from engine.bench.lateness import PERF_LIVE
 from engine.bench.machine import MEGABYTE, StolenTime, resident_bytes
 from engine.bench.prober import LEAD_NS, Target
 from engine.bench.programs import Program, jack_server, may_schedule_in_real_time
+from engine.bench.standstill import Interval, Standstill, watched_cores
 from engine.bench.takes import NS_PER_S, phrases
 from engine.errors import PerfLiveError
 from engine.events import Event, channel_of, is_channel_message, is_note_off, is_note_on
@@ -54,6 +58,19 @@ class Partner:
 
 
 @dataclass(frozen=True)
+class WhileRunning:
+    """What was late, more than 10 ms, in all and without the time in which the machine stood still (``engine.bench.standstill``)."""
+
+    standstills: int
+    standstill_s: float
+    longest_standstill_ms: float
+    sent_late: int  # of all that perf-live sent, by its own account
+    sent_late_while_running: int
+    passed_on_late: int  # of the player's messages, from when they were sent to when they had come through JACK
+    passed_on_late_while_running: int
+
+
+@dataclass(frozen=True)
 class DuetReport:
     real_time: bool  # whether JACK could be scheduled before all others
     stolen: float | None  # share of the processors' time that a virtual machine's host took
@@ -64,6 +81,7 @@ class DuetReport:
     partner: Partner
     prober_late: Distribution
     prober_late_events: int  # more than 10 ms, of as simple a program as there is: the machine's doing, beside perf-live's "late"
+    while_running: WhileRunning | None  # None where nothing can watch the cores
     memory_ready_mb: float
     memory_settled_mb: float
     memory_end_mb: float
@@ -75,13 +93,15 @@ class _Run(NamedTuple):
     late_ns: list[int]
     received: list[tuple[int, bytes]]
     memory_mb: tuple[float, float, float]  # when ready, settled, at the end
+    late: list[Interval]  # of what perf-live sent
     says: str
 
 
 def play_duet(model_path: Path, seconds: float, seed: int) -> DuetReport:
     """Play. Raises PerfLiveError where no server can be had or perf-live fails."""
     take, stolen_time = phrases(seconds, seed), StolenTime()
-    run = _run(model_path, take, seed)
+    with watched_cores() as standstill:
+        run = _run(model_path, take, seed)
     stolen = stolen_time.share()
     messages, answers = [event.message for event in take], players_messages(run.received)
     if not answers:
@@ -97,8 +117,23 @@ def play_duet(model_path: Path, seconds: float, seed: int) -> DuetReport:
         describe_partner(run.received),
         describe(run.late_ns),
         sum(late_ns > LATE_NS for late_ns in run.late_ns),
+        None if standstill is None else _describe_standstill(standstill, run, matched),
         *run.memory_mb,
         run.says,
+    )
+
+
+def _describe_standstill(standstill: Standstill, run: _Run, matched: Answers) -> WhileRunning:
+    came = zip(run.sent_ns, matched.arrivals_ns.tolist(), strict=True)
+    passed_on = [(sent_ns, arrived_ns) for sent_ns, arrived_ns in came if arrived_ns != LOST]
+    return WhileRunning(
+        standstill.count,
+        standstill.total_s,
+        standstill.longest_ms,
+        len(run.late),
+        standstill.late(run.late, LATE_NS),
+        sum(arrived_ns - sent_ns > LATE_NS for sent_ns, arrived_ns in passed_on),
+        standstill.late(passed_on, LATE_NS),
     )
 
 
@@ -118,9 +153,16 @@ def _run(model_path: Path, take: Sequence[Event], seed: int) -> _Run:
             if number == len(take) // SETTLED:
                 settled_mb = _resident_mb(program)
         time.sleep(LOST_AFTER_NS / NS_PER_S)
-        end_mb, says = _resident_mb(program), program.stop()
+        end_mb, (*_, says, late) = _resident_mb(program), program.stop()
         time.sleep(DRAIN_S)
-    return _Run(target.sent_ns, target.late_ns, target.received, (ready_mb, settled_mb, end_mb), says)
+    return _Run(
+        target.sent_ns,
+        target.late_ns,
+        target.received,
+        (ready_mb, settled_mb, end_mb),
+        [(due, sent) for due, sent in json.loads(late)],
+        says,
+    )
 
 
 def _resident_mb(program: Program) -> float:

@@ -125,8 +125,8 @@ class Program:
             last = errors.strip().splitlines()[-1:] or ["it said nothing"]
             raise PerfLiveError(f"{self._name} has ended with status {self._process.returncode}: {last[0]}")
 
-    def stop(self) -> str:
-        """Ask the program to end; return the last line that it printed. Raises PerfLiveError when it has failed.
+    def stop(self) -> list[str]:
+        """Ask the program to end; return the lines that it printed since it was ready. Raises PerfLiveError when it has failed.
 
         By SIGTERM: a program that a shell runs in the background may ignore Ctrl-C.
         """
@@ -138,7 +138,7 @@ class Program:
             raise PerfLiveError(f"{self._name} does not stop") from None
         if self._process.returncode:
             raise PerfLiveError(f"{self._name} has failed with status {self._process.returncode}: {' '.join(errors.split())}")
-        return output.strip().rpartition("\n")[2]
+        return output.strip().splitlines() or [""]
 
     def _kill(self) -> None:
         self._process.kill()

@@ -196,7 +196,7 @@ def _through_jack(seconds: float) -> Device:
                 time.sleep(0.5)
                 live.check()
             share = stolen.share()
-            says = live.stop()
+            says = live.stop()[-1]
     found = [part for part in says.split(", ") if part.endswith("audio underruns")]
     return Device(seconds, int(found[0].split()[0]) if found else 0, says, share)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # each command loads only its own benchmark
     from engine.bench.live import Compared, LiveReport
     from engine.bench.performance_rnn import PerformanceRNNReport
     from engine.bench.performance_rnn_agreement import Agreement
-    from engine.bench.performance_rnn_duet import DuetReport
+    from engine.bench.performance_rnn_duet import DuetReport, WhileRunning
     from engine.bench.performance_rnn_response import ResponseReport
     from engine.bench.render import RenderReport
     from engine.bench.score_performer import ScorePerformerReport
@@ -177,8 +177,17 @@ def _print_duet(console: Console, duet: "DuetReport") -> None:
     _add(table, "player's messages passed on", duet.passed_on)
     _add(table, f"prober: sent late by ({duet.prober_late_events} over 10 ms)", duet.prober_late)
     console.print(table)
+    if duet.while_running:
+        _print_while_running(console, duet.while_running)
     memory = f"{duet.memory_ready_mb:g} MB when ready, {duet.memory_settled_mb:g} MB settled, {duet.memory_end_mb:g} MB at the end"
     console.print(f"perf-live: {memory}; {duet.perf_live_says!r}", highlight=False, soft_wrap=True)
+
+
+def _print_while_running(console: Console, late: "WhileRunning") -> None:
+    still = f"the machine stood still {late.standstills} times, {late.standstill_s:g} s in all, {late.longest_standstill_ms:g} ms at most"
+    sent = f"{late.sent_late} sent ({late.sent_late_while_running} without that time)"
+    passed_on = f"{late.passed_on_late} of the player's passed on ({late.passed_on_late_while_running})"
+    console.print(f"{still}; more than 10 ms late: {sent}, {passed_on}", highlight=False, soft_wrap=True)
 
 
 def _table(first: str, *columns: str) -> Table:
