@@ -1,11 +1,11 @@
 """Training of ScorePerformer: performances are given back note by note from their scores, their styles and what was played before."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import lightning
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 from torch.nn import functional
 
@@ -13,6 +13,7 @@ from models.score_performer.layers import LEVEL_NAMES, ScorePerformerConfig
 from models.score_performer.network import ScorePerformer
 from models.score_performer.style import Level, draw_kept, mean_discrepancy, style_of
 from models.score_performer.vocabulary import PERFORMED_FIELDS, SPECIALS
+from training.dexter import load_task as load_mean
 from training.runs import Best, RunConfig, fit, optimizer, read_task, steps_done
 from training.score_performer_figures import Figures, baselines, figures, guesses_of, mean_figures, table
 from training.score_performer_pieces import load_pieces
@@ -22,7 +23,9 @@ IGNORED = -100  # by cross_entropy
 
 
 class ScorePerformerTrainingConfig(RunConfig):
-    """``draws`` from the normal distribution are compared with up to ``most_latents`` of a level's segments a batch.
+    """``reader_runs`` names the runs beside this one whose networks are the score encoder's readers, as many as it has.
+
+    ``draws`` from the normal distribution are compared with up to ``most_latents`` of a level's segments a batch.
 
     ``expected``: the share of windows that are followed in the style that the score lets expect, not in the human's; ``forgetful``: the
     share in which the decoder does not know how some of the notes before, half of the time all of them, were played.
@@ -30,12 +33,19 @@ class ScorePerformerTrainingConfig(RunConfig):
 
     task: Literal["score-performer"]
     network: ScorePerformerConfig
+    reader_runs: tuple[str, ...] = ()
     windows: WindowConfig
     draws: int = Field(gt=1)
     most_latents: int = Field(gt=1)
     expected: float = Field(ge=0, le=1)
     forgetful: float = Field(ge=0, le=1)
     validation_windows: int = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _a_run_for_each_reader(self) -> Self:
+        if len(self.reader_runs) != len(self.network.readers):
+            raise ValueError(f"reader_runs names {len(self.reader_runs)} runs; give one for each of the {len(self.network.readers)} readers")
+        return self
 
 
 CONFIG = ScorePerformerTrainingConfig
@@ -74,8 +84,13 @@ def surprise_of(expected: Tensor, levels: list[Level], human: Tensor) -> Tensor:
 
 
 def tempo_loss(expected: Tensor, octaves: Tensor, quarters: Tensor) -> Tensor:
-    """Return how far the expected tempo [B, T] is from that of the performances, a mean square in fifths of an octave by quarter."""
-    squares = (5 * (expected - octaves)).square() * quarters
+    """Return how far the expected tempo [B, T] is from that of the performances, a mean square in fifths of an octave by quarter.
+
+    How fast a whole window is counts for nothing.
+    """
+    error = expected - octaves
+    shared = (error * quarters).sum(1, keepdim=True) / quarters.sum(1, keepdim=True).clamp(min=1)
+    squares = (5 * (error - shared)).square() * quarters
     return squares.sum() / quarters.sum().clamp(min=1)
 
 
@@ -149,6 +164,13 @@ def load_task(checkpoint: Path) -> ScorePerformerTask:
     return read_task(checkpoint, ScorePerformerTask, ScorePerformerTrainingConfig)
 
 
+def read_readers(task: ScorePerformerTask, runs: Path) -> None:
+    """Give the score encoder's readers the weights that they have learnt in ``reader_runs``."""
+    if task.network.score_encoder.readers is not None:
+        for reader, run in zip(task.network.score_encoder.readers.networks, task.config.reader_runs, strict=True):
+            reader.load_state_dict(load_mean(runs / run / "best.ckpt").network.state_dict())
+
+
 def train(config: ScorePerformerTrainingConfig, data_root: Path, run_folder: Path, resume: bool) -> None:
     """Train on the train split of the (n)ASAP folder ``data_root``; checkpoints and the curve go to ``run_folder``.
 
@@ -161,4 +183,6 @@ def train(config: ScorePerformerTrainingConfig, data_root: Path, run_folder: Pat
     simple = {name: mean_figures([each[name] for each in guessed]) for name in guessed[0]}
     done = steps_done(run_folder, resume)
     sampler = WindowSampler(pieces, config.windows, (config.seed, done))
-    fit(ScorePerformerTask(config, simple), sampler, followed, run_folder, done, Best("validation_loss_styled"))
+    task = ScorePerformerTask(config, simple)
+    read_readers(task, run_folder.parent)
+    fit(task, sampler, followed, run_folder, done, Best("validation_loss_styled"))

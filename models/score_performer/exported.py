@@ -39,9 +39,10 @@ class ScoreReader(nn.Module):
     def forward(self, tokens: Tensor, *features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """tokens [T, 16] int64; features [T, F], if the network reads them -> [T, width], [T, style_width], [T, 1]."""
         read = features[0].unsqueeze(0) if features else tokens.new_zeros((1, tokens.shape[0], 0), dtype=torch.float32)
-        context = self.encoder(self.table, tokens.unsqueeze(0), read, _all_valid(tokens)).squeeze(0)
+        context, tempo = (found.squeeze(0) for found in self.encoder(self.table, tokens.unsqueeze(0), read, _all_valid(tokens)))
         current = self.embedding(self.table, masked(tokens).unsqueeze(0)).squeeze(0)
-        return self.join(torch.cat((current, context), -1)) + self.offset, self.expected_style(context), self.expected_tempo(context)
+        joined = self.join(torch.cat((current, context), -1)) + self.offset
+        return joined, self.expected_style(context), self.expected_tempo(context, tempo).unsqueeze(-1)
 
 
 class NoteDecoder(nn.Module):

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.dexter.network import ExpressionNetworkConfig
 from models.score_performer.vocabulary import FIELDS, SPECIALS
 from models.velocity_transformer.network import Attention, VelocityTransformerConfig
 
@@ -23,7 +24,8 @@ class ScorePerformerConfig(BaseModel):
     """Sizes; the defaults are the paper's. ``window``: how many notes back a note attends to, itself included; encoders also forward.
 
     ``latents`` and ``latent_dropout``: width, and the share of segments that training leaves out, by level of LEVEL_NAMES.
-    ``reads_features``: whether the score encoder reads DExter's features of the score (metre, markings, ...) beside the tokens.
+    ``reads_features``: whether the score encoder reads DExter's features of the score (metre, markings, ...) beside the tokens; then it may
+    also know how ``readers`` understand them, networks that have learnt what performers have in common (models.dexter.network).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,6 +43,7 @@ class ScorePerformerConfig(BaseModel):
     latent_dropout: tuple[float, float, float, float] = (0.0, 0.1, 0.2, 0.4)
     dropout: float = Field(default=0.1, ge=0, lt=1)
     reads_features: bool = False
+    readers: tuple[ExpressionNetworkConfig, ...] = ()
 
     @property
     def style_width(self) -> int:

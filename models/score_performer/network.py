@@ -7,19 +7,47 @@ also how they were performed. It predicts the performed fields of a note togethe
 """
 
 from collections.abc import Iterable
-from typing import cast
+from typing import Self, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.dexter.features import FEATURES, PLACE_IN_PIECE
+from models.dexter.descriptors import DESCRIPTORS
+from models.dexter.features import CURVE, FEATURES, PLACE_IN_PIECE, SCALE
+from models.dexter.network import ExpressionNetwork, ExpressionNetworkConfig
+from models.dexter.representation import BEAT_PERIOD, PERFORMANCE_COLUMNS
 from models.score_performer.layers import AdaptiveNorm, Block, Encoder, FieldValues, ScorePerformerConfig, TupleEmbedding
 from models.score_performer.style import Level, StyleEncoder
 from models.score_performer.vocabulary import FIELDS, MASK, PERFORMED_FIELDS, SCORE_FIELDS, SPECIALS, START
 
 TEMPO_DROPOUT = 0.3  # tempos are few, as many as there are beats, and soon known by heart
 HEARD_FEATURES = [index for index, name in enumerate(FEATURES) if name not in PLACE_IN_PIECE]
+
+
+class Readers(nn.Module):
+    """Networks that learnt before what performers have in common, and stay as they are: a whole training reads scores better than
+    ScorePerformer's encoder, which meets few notes for what it has to learn besides.
+    """
+
+    def __init__(self, configs: tuple[ExpressionNetworkConfig, ...]):
+        super().__init__()
+        self.networks = nn.ModuleList(ExpressionNetwork(config) for config in configs).requires_grad_(False).eval()
+        self.width = sum(config.width + len(PERFORMANCE_COLUMNS) for config in configs)
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """features [B, T, F] -> what each made of the notes, its mean and its context [B, T, self.width], and the tempo that they expect
+        [B, T], in octaves above the notated one.
+        """
+        unknown = features.new_zeros(*features.shape[:2], len(DESCRIPTORS))
+        found = [network(features, unknown, unknown[..., :1]) for network in self.networks]
+        period = torch.stack([mean[..., BEAT_PERIOD] for mean, _ in found]).mean(0)
+        curve, scale = float(CURVE[BEAT_PERIOD]), float(SCALE[BEAT_PERIOD])
+        return torch.cat([part for pair in found for part in pair], -1), -scale * curve * torch.sinh(period / curve)
+
+    def train(self, mode: bool = True) -> Self:
+        """Without dropout whatever mode the trainer sets."""
+        return super().train(False)
 
 
 class ScoreEncoder(nn.Module):
@@ -29,14 +57,48 @@ class ScoreEncoder(nn.Module):
         super().__init__()
         self.embedding = TupleEmbedding(config, values.starts, SCORE_FIELDS)
         self.features = nn.Linear(len(HEARD_FEATURES), config.width) if config.reads_features else None
+        self.readers = Readers(config.readers) if config.readers else None
+        self.understood = nn.Linear(self.readers.width, config.width, bias=False) if self.readers else None
         self.encoder = Encoder(config, config.score_layers)
 
-    def forward(self, table: Tensor, tokens: Tensor, features: Tensor, valid: Tensor) -> Tensor:
-        """tokens [B, T, 16] of the score; features [B, T, F] of models.dexter.features; valid [B, T] -> [B, T, width]."""
+    def forward(self, table: Tensor, tokens: Tensor, features: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+        """tokens [B, T, 16] of the score; features [B, T, F] of models.dexter.features; valid [B, T].
+
+        Returns [B, T, width] and, where there are readers, the tempo [B, T] that they expect, in octaves above the notated one; else zeros.
+        """
         embedded = self.embedding(table, tokens[..., SCORE_FIELDS])
+        tempo = embedded.new_zeros(embedded.shape[:2])
         if self.features is not None:
             embedded = embedded + self.features(features[..., HEARD_FEATURES])
-        return self.encoder(embedded, valid)
+        if self.readers is not None and self.understood is not None:
+            understood, tempo = self.readers(features)
+            embedded = embedded + self.understood(understood)
+        return self.encoder(embedded, valid), tempo
+
+
+class ContextTempo(nn.Module):
+    """The tempo to be expected, of what the score encoder makes of the notes."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.dropout = nn.Dropout(TEMPO_DROPOUT)
+        self.layers = nn.Sequential(nn.Linear(width, 2 * width), nn.SiLU(), nn.Linear(2 * width, 1))
+
+    def forward(self, context: Tensor, understood: Tensor) -> Tensor:
+        """context [B, T, width]; of readers there are none -> [B, T] octaves."""
+        return self.layers(self.dropout(context)).squeeze(-1)
+
+
+class ReadersTempo(nn.Module):
+    """The tempo to be expected, as the readers expect it: learnt anew, it would soon be known by heart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.share = nn.Parameter(torch.ones(()))
+
+    def forward(self, context: Tensor, understood: Tensor) -> Tensor:
+        """understood [B, T] octaves -> [B, T] octaves."""
+        return self.share * understood
 
 
 class PerformanceDecoder(nn.Module):
@@ -101,8 +163,7 @@ class ScorePerformer(nn.Module):
         self.expected_style = nn.Sequential(
             nn.Linear(config.width, 2 * config.width), nn.SiLU(), nn.Linear(2 * config.width, config.style_width)
         )
-        self.tempo_dropout = nn.Dropout(TEMPO_DROPOUT)
-        self.expected_tempo = nn.Sequential(nn.Linear(config.width, 2 * config.width), nn.SiLU(), nn.Linear(2 * config.width, 1))
+        self.expected_tempo = ReadersTempo() if config.readers else ContextTempo(config.width)
 
     def initial_state(self, batch: int, notes: int | None = None) -> tuple[Tensor, Tensor]:
         """Return the decoder's empty cache and ``written``, with room for ``notes``, or for all that a note can attend to."""
@@ -118,8 +179,8 @@ class ScorePerformer(nn.Module):
         """Return the context of notes as written, see ScoreEncoder; the style [B, T, style_width] that humans have there on average; and
         the tempo [B, T], in octaves above the notated one and the performance's mean.
         """
-        context = self.score_encoder(self.values(), score, features, valid)
-        return context, self.expected_style(context), self.expected_tempo(self.tempo_dropout(context)).squeeze(-1)
+        context, tempo = self.score_encoder(self.values(), score, features, valid)
+        return context, self.expected_style(context), self.expected_tempo(context, tempo)
 
     def predict(self, tokens: Tensor, context: Tensor, style: Tensor, forgotten: Tensor | None = None) -> tuple[Tensor, ...]:
         """Return the logits of all notes of performances whose tokens [B, T, 16] are known, as the decoder meets them from their start.

@@ -10,12 +10,14 @@ import torch
 from score_performer_pieces import CONFIG, randomised
 
 from models.dexter.features import FEATURES, PLACE_IN_PIECE
+from models.dexter.network import ExpressionNetworkConfig
 from models.score_performer.layers import FieldValues, ScorePerformerConfig
 from models.score_performer.network import ScorePerformer, shifted
 from models.score_performer.streaming import StreamingDecoder
 from models.score_performer.style import draw_kept, mean_discrepancy, segment_means, style_of
 from models.score_performer.vocabulary import FIELDS, MASK, PERFORMED_FIELDS, PITCH, SPECIALS, START, VELOCITY
 
+READER = ExpressionNetworkConfig(width=8, blocks=2, heads=2, kernel=3, reach=8, dropout=0.5)
 NOTES = 40
 STREAMED = ("previous", "current", "context", "style", "cache", "written")
 
@@ -58,7 +60,7 @@ def test_note_by_note_as_at_once(network, sizes):
     played, score, style = tokens(), tokens(), torch.randn(2, NOTES, CONFIG.style_width)
     expected = predicted(network, played, score, style)
     table = network.values()
-    context = network.score_encoder(table, score, features(), everything())
+    context, _ = network.score_encoder(table, score, features(), everything())
     state = network.initial_state(2)
     found = []
     for chunk in zip(*(tensor.split(sizes, 1) for tensor in (shifted(played), played, context, style)), strict=True):
@@ -137,8 +139,25 @@ def test_features_are_read_when_the_network_is_to():
     known = features()
     unlike, elsewhere = features(), known.clone()
     elsewhere[..., [FEATURES.index(name) for name in PLACE_IN_PIECE]] += 1  # by which pieces could be learnt by heart
-    first, second, third = (network.score_encoder(table, score, item, everything()) for item in (known, unlike, elsewhere))
+    first, second, third = (network.score_encoder(table, score, item, everything())[0] for item in (known, unlike, elsewhere))
     assert (first != second).any() and (first == third).all()
+
+
+def test_readers_are_heard_and_stay_as_they_are():
+    torch.manual_seed(0)
+    network = randomised(ScorePerformer(CONFIG.model_copy(update={"reads_features": True, "readers": (READER, READER)})))
+    score, known = tokens(), features()
+    context, _, tempo = network.train().read_score(score, known, everything())
+    (context.sum() + tempo.sum()).backward()
+    readers = network.score_encoder.readers
+    assert all(parameter.grad is None for parameter in readers.parameters()) and network.expected_tempo.share.grad != 0
+    assert not any(module.training for module in readers.modules())  # no dropout, though it is trained
+    period = torch.stack([reader(known, known[..., :7] * 0, known[..., :1] * 0)[0][..., 0] for reader in readers.networks]).mean(0)
+    torch.testing.assert_close(tempo, network.expected_tempo.share * -1.5 * torch.sinh(period / 3))  # of normalised log seconds a quarter
+    with torch.no_grad():
+        readers.networks[1].head.bias += 1  # of all that it says; the first 8 columns
+    changed, _, faster = network.read_score(score, known, everything())
+    assert (changed != context).any() and (faster < tempo).all()
 
 
 def test_what_is_no_note_changes_nothing(network):
@@ -150,7 +169,7 @@ def test_what_is_no_note_changes_nothing(network):
     for tensor in changed:
         tensor[:, 30:] = 7
     table, known = network.values(), features()
-    contexts = [network.score_encoder(table, item, known, valid)[:, :30] for item in (score, changed[0])]
+    contexts = [network.score_encoder(table, item, known, valid)[0][:, :30] for item in (score, changed[0])]
     torch.testing.assert_close(*contexts)
     styles = [style_of(network.encode_style(item, segments(), valid))[:, :30] for item in (played, changed[1])]
     torch.testing.assert_close(*styles)
