@@ -44,7 +44,7 @@ class ScorePerformerTrainingConfig(RunConfig):
     @model_validator(mode="after")
     def _a_run_for_each_reader(self) -> Self:
         if len(self.reader_runs) != len(self.network.readers):
-            raise ValueError(f"reader_runs names {len(self.reader_runs)} runs; give one for each of the {len(self.network.readers)} readers")
+            raise ValueError(f"reader_runs names {len(self.reader_runs)} runs; give one for each of {len(self.network.readers)} readers")
         return self
 
 
