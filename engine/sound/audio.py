@@ -11,6 +11,7 @@ from engine.events import Event
 from engine.sound.buffered import BufferedSynthesizer
 from engine.sound.limiter import Limiter
 from engine.sound.options import NEURAL, SoundOptions
+from engine.sound.pump import STREAM_S, Pump
 from engine.sound.synthesizer import Synthesizer, open_synthesizer
 
 NEURAL_BLOCK_FRAMES = 2048  # that are computed at a time
@@ -53,37 +54,48 @@ class AudioSink:
             self.device_name = str(device["name"])
             self._synthesizer = _open(options, options.sample_rate or int(device["default_samplerate"]))
             self._limiter = Limiter(self._synthesizer.sample_rate, options.gain_db)
+            self._buffered = self._synthesizer if isinstance(self._synthesizer, BufferedSynthesizer) else None
             self._stream = sounddevice.OutputStream(
-                samplerate=self._synthesizer.sample_rate, channels=2, dtype="float32", latency="low", callback=self._play
+                samplerate=self._synthesizer.sample_rate,
+                channels=2,
+                dtype="float32",
+                latency=STREAM_S if self._buffered else "low",
+                callback=None if self._buffered else self._play,
             )
-            self._stream.start()
+            self._pump = Pump(self._stream, self._render) if self._buffered else None
+            if not self._pump:
+                self._stream.start()
         except sounddevice.PortAudioError as error:
             what = f"the audio device could not be opened ({error.args[0]})"
             raise PerfLiveError(f"{what}; close what else uses it, or leave --rate out") from error
-        self.latency_s = self._synthesizer.latency_frames / self._synthesizer.sample_rate + float(self._stream.latency)
+        waiting_frames = self._synthesizer.latency_frames + (self._pump.latency_frames if self._pump else 0)
+        self.latency_s = waiting_frames / self._synthesizer.sample_rate + float(self._stream.latency)
 
     @property
     def underruns(self) -> int:
-        return self._late + (self._synthesizer.underruns if isinstance(self._synthesizer, BufferedSynthesizer) else 0)
+        return self._late + (self._buffered.underruns if self._buffered else 0) + (self._pump.underruns if self._pump else 0)
 
     def start(self, origin_ns: int) -> None:
         pass
 
     def send(self, event: Event) -> None:
         """Sound the message at once: the caller calls when it is due. Raises PerfLiveError when the sound cannot go on."""
-        if isinstance(self._synthesizer, BufferedSynthesizer) and self._synthesizer.error:
-            raise self._synthesizer.error
+        for part in (self._buffered, self._pump):
+            if part and part.error:
+                raise part.error
         self._synthesizer.send(event.message)
 
     def close(self) -> None:
         """Let what was sent sound as far as it is late, then give the device back."""
         if self._synthesizer.latency_frames:
             time.sleep(self._synthesizer.latency_frames / self._synthesizer.sample_rate)
+        self._end_pump()
         self._stream.stop()
         self._stream.close()
         self._synthesizer.close()
 
     def abort(self) -> None:
+        self._end_pump()
         self._stream.abort()
         self._stream.close()
         self._synthesizer.close()
@@ -91,7 +103,14 @@ class AudioSink:
     def _play(self, output: np.ndarray, frames: int, at: Any, status: Any) -> None:
         if status.output_underflow:
             self._late += 1
-        output[:] = self._limiter.process(self._synthesizer.render(frames))
+        output[:] = self._render(frames)
+
+    def _render(self, frames: int) -> np.ndarray:
+        return self._limiter.process(self._synthesizer.render(frames))
+
+    def _end_pump(self) -> None:
+        if self._pump:
+            self._pump.end()
 
 
 def _open(options: SoundOptions, sample_rate: int) -> Synthesizer:

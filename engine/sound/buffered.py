@@ -30,7 +30,8 @@ class BufferedSynthesizer:
         self._messages: deque[tuple[int, bytes]] = deque()  # with the frame that each is due before
         self._wanted = threading.Condition()
         self._closing = False
-        self._fill_once()  # the first sound must not wait for what is only now loaded
+        while self._frames_ready < ahead_frames:  # the first sound must not wait for what is only now loaded
+            self._fill_once()
         self._worker = threading.Thread(target=self._run, name="render ahead", daemon=True)
         self._worker.start()
 

@@ -52,13 +52,14 @@ from engine.sound.options import NEURAL, SoundOptions
 model = open_model(sys.argv[1])
 neural.load_sound_model = lambda path=None: model
 heard = []
-play = AudioSink._play
+render = AudioSink._render
 
-def listen(self, output, frames, at, status):
-    play(self, output, frames, at, status)
-    heard.append(float(abs(output).max()))
+def listen(self, frames):
+    sound = render(self, frames)
+    heard.append(float(abs(sound).max()))
+    return sound
 
-AudioSink._play = listen
+AudioSink._render = listen
 sink = AudioSink(SoundOptions(NEURAL))
 assert 0.1 < sink.latency_s < 0.5
 sink.start(0)
@@ -83,6 +84,55 @@ def test_the_neural_synthesizer_plays_on_the_device(jack_server: str, tmp_path: 
     command = [sys.executable, "-c", PLAY_NEURALLY, str(model)]
     played = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (played.returncode, played.stderr) == (0, "")
+
+
+PUMP = """
+import threading, time
+import numpy as np
+from engine.errors import PerfLiveError
+from engine.sound.audio import load_sounddevice
+from engine.sound.pump import WRITTEN_FRAMES, Pump
+
+late, fails = threading.Event(), threading.Event()
+written = []
+
+def render(frames):
+    assert frames == WRITTEN_FRAMES
+    if late.is_set():
+        late.clear()
+        time.sleep(0.5)  # much longer than the stream holds sound for
+    if fails.is_set():
+        raise PerfLiveError("no more sound")
+    written.append(frames)
+    return np.zeros((frames, 2), np.float32)
+
+def wait_for(condition):
+    deadline = time.monotonic() + 20
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert condition()
+
+stream = load_sounddevice().OutputStream(samplerate=48_000, channels=2, dtype="float32", latency=0.04)
+pump = Pump(stream, render)
+assert 0.04 * 48_000 <= pump.latency_frames < 48_000
+wait_for(lambda: sum(written) > 2 * pump.latency_frames)
+before = pump.underruns
+late.set()
+wait_for(lambda: pump.underruns > before)
+assert pump.error is None
+fails.set()
+wait_for(lambda: pump.error is not None)
+assert str(pump.error) == "no more sound"
+pump.end()
+stream.stop()
+stream.close()
+"""
+
+
+@pytest.mark.jack
+def test_a_pump_counts_when_the_stream_runs_dry_and_says_why_it_ends(jack_server: str) -> None:
+    pumped = subprocess.run([sys.executable, "-c", PUMP], capture_output=True, text=True, timeout=60)
+    assert (pumped.returncode, pumped.stderr) == (0, "")
 
 
 @pytest.mark.jack

@@ -156,7 +156,8 @@ def test_what_is_not_ready_is_silence_and_counted() -> None:
 
 
 def test_a_synthesizer_that_breaks_is_reported() -> None:
-    buffered = BufferedSynthesizer(Sines(fails_after=64), 64, 1024)
+    buffered = BufferedSynthesizer(Sines(fails_after=1024), 64, 1024)
+    buffered.render(512)
     buffered._worker.join(timeout=10)
     assert isinstance(buffered.error, PerfLiveError) and "the sound cannot go on: broken" in str(buffered.error)
     buffered.close()
