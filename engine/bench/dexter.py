@@ -22,7 +22,7 @@ import numpy as np
 
 from engine.bench.figures import Distribution, describe
 from engine.bench.machine import KIBIBYTE, MEGABYTE, Machine, describe_machine
-from engine.bench.score_playing import NOTES, made_up_piece, play_in_time, play_offline
+from engine.bench.score_playing import NOTES, made_up_piece, notes_for, play_in_time, play_offline
 from engine.performers.dexter import DexterPerformer, load_performer
 from engine.performers.dexter_interpretation import DexterInterpretation
 from engine.piece import Piece
@@ -46,6 +46,7 @@ class DexterReport:
     reduced_windows: int
     carried: int
     late: int  # events more than 10 ms
+    late_while_running: int | None  # without the time in which the machine stood still
     scheduler_error: Distribution
     while_sampling: Distribution | None  # None: nothing was sent meanwhile
     peak_memory_mb: float
@@ -74,7 +75,7 @@ def measure(seconds: float, on_stage: Callable[[str], None] = lambda stage: None
         evaluations_per_window=round(counts.evaluations / counts.windows, 2),
         window_ms=round(1e3 * counts.seconds / counts.windows, 1),
         thousand_steps_notes_per_s=round(thousand, 2),
-        **_play(performer, piece, seconds),
+        **_play(performer, made_up_piece(notes_for(seconds)), seconds),
         peak_memory_mb=round(_peak_bytes() / MEGABYTE, 1),
     )
 

@@ -25,7 +25,7 @@ from engine.bench.eager_pytorch import is_installed, time_eager_pytorch, times_f
 from engine.bench.figures import Distribution, describe
 from engine.bench.machine import Machine, describe_machine, one_core
 from engine.bench.parameters import count_parameters
-from engine.bench.score_playing import NOTES, made_up_piece, play_in_time, play_offline
+from engine.bench.score_playing import NOTES, made_up_piece, notes_for, play_in_time, play_offline
 from engine.bench.timing import WARM_UP_CALLS, compare_tenths, time_calls
 from engine.performers.interpretation import Decided
 from engine.performers.score_performer import ScorePerformerPerformer, load_performer
@@ -72,6 +72,7 @@ class ScorePerformerReport:
     decided_ahead: Distribution
     scheduler_error: Distribution
     late: int  # events more than 10 ms
+    late_while_running: int | None  # without the time in which the machine stood still
 
 
 def measure(model: Path | None, seconds: float, on_stage: Callable[[str], None] = lambda stage: None) -> ScorePerformerReport:
@@ -127,7 +128,7 @@ def play(performer: ScorePerformerPerformer, seconds: float) -> dict[str, Any]:
     """Play for a while on the real clock, with a change every two seconds; return that part of the report."""
     ahead_ns: list[float] = []
     given_ns = time.monotonic_ns()
-    stream = performer.perform(made_up_piece(NOTES), 0, {}, ahead=True)
+    stream = performer.perform(made_up_piece(notes_for(seconds)), 0, {}, ahead=True)
     decide = stream.interpretation.decide
 
     def watched(now_sec: float, speed: float) -> list[Decided] | None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from engine.bench.figures import describe
+from engine.bench.standstill import watched_cores
 from engine.clock import MonotonicClock, VirtualClock
 from engine.conductor import ConductedSource
 from engine.events import Event, is_note_on
@@ -15,11 +16,18 @@ from engine.midi_file import MidiTimeline
 from engine.performer import Performer
 from engine.performers.score_stream import ScoreStream
 from engine.piece import Piece
+from engine.scheduler import LATE_NS
 from engine.score import MARKING_DTYPE, MEASURE_DTYPE, SCORE_NOTE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE, Score
 
 NOTES = 5_000
 QUARTERS_PER_MINUTE = 150.0  # four sixteenths a quarter: ten notes a second
 CHANGE_EVERY_S = 2.0
+MOST_NOTES_A_SECOND = 12  # that are played in real time
+
+
+def notes_for(seconds: float) -> int:
+    """Return how many notes a piece must have to be played in real time for so long; NOTES at least."""
+    return max(NOTES, round(MOST_NOTES_A_SECOND * seconds))
 
 
 class Heard:
@@ -71,18 +79,21 @@ def play_offline(performer: Performer, stream: ScoreStream) -> None:
 
 
 def play_in_time(performer: Performer, stream: ScoreStream, seconds: float, given_ns: int) -> tuple[Heard, dict[str, Any]]:
-    """Play for a while on the real clock, with a change every two seconds; return that part of a report as well. ``given_ns``: when the
-    score was given to the performer.
+    """Play for a while on the real clock, with a change every two seconds; return that part of a report as well: among it how many events
+    were more than 10 ms late, also without the time in which the machine stood still (None where nothing can watch it). ``given_ns``: when
+    the score was given to the performer.
     """
     clock, heard = MonotonicClock(), Heard()
     source = ConductedSource(stream, clock)
     threading.Thread(target=_conduct, args=(source, seconds), daemon=True).start()
-    report = Engine(source, performer, stream, [heard], clock).run()
+    with watched_cores() as standstill:
+        report = Engine(source, performer, stream, [heard], clock).run()
     return heard, {
         "first_note_s": round(((heard.first_note_ns or given_ns) - given_ns) / 1e9, 3),
         "played_s": round(seconds, 1),
         "played_notes_per_s": round(stream.notes / seconds, 1),
         "late": report.late,
+        "late_while_running": None if standstill is None else standstill.late(heard.sent, LATE_NS),
         "scheduler_error": describe([sent_ns - due_ns for due_ns, sent_ns in heard.sent]),
     }
 

@@ -89,6 +89,7 @@ def print_dexter(report: "DexterReport") -> None:
         ("", f"{report.median_lead_s:.1f} s median"),
         ("windows in fewer steps, bridged", f"{report.reduced_windows}, {report.carried}"),
         ("events more than 10 ms late", str(report.late)),
+        ("of them while the machine ran", "unknown" if report.late_while_running is None else str(report.late_while_running)),
         ("peak memory", f"{report.peak_memory_mb:.0f} MB"),
     ):
         table.add_row(title, value)
@@ -264,5 +265,5 @@ def print_score_performer(report: "ScorePerformerReport") -> None:
     played = f"{report.played_s:g} s in real time, {report.played_notes_per_s:g} notes a second, milliseconds"
     table = _table(played, *DISTRIBUTION)
     _add(table, "decided before it was due", report.decided_ahead)
-    _add(table, f"scheduler error ({report.late} over 10 ms)", report.scheduler_error)
+    _add(table, f"scheduler error ({report.late} over 10 ms, {report.late_while_running} while the machine ran)", report.scheduler_error)
     console.print(table)
