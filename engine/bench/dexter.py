@@ -22,7 +22,8 @@ import numpy as np
 
 from engine.bench.figures import Distribution, describe
 from engine.bench.machine import KIBIBYTE, MEGABYTE, Machine, describe_machine
-from engine.bench.score_playing import NOTES, made_up_piece, notes_for, play_in_time, play_offline
+from engine.bench.score_playing import NOTES, Heard, late_while_running, made_up_piece, notes_for, play_in_time, play_offline
+from engine.bench.standstill import watched_cores
 from engine.performers.dexter import DexterPerformer, load_performer
 from engine.performers.dexter_interpretation import DexterInterpretation
 from engine.piece import Piece
@@ -90,6 +91,12 @@ def _time_thousand_steps(performer: DexterPerformer, piece: Piece) -> float:
 
 def _play(performer: DexterPerformer, piece: Piece, seconds: float) -> dict[str, Any]:
     """Play for a while on the real clock, with a change every two seconds; return that part of the report."""
+    with watched_cores() as standstill:
+        heard, figures = _play_watched(performer, piece, seconds)
+    return figures | {"late_while_running": late_while_running(heard, standstill)}
+
+
+def _play_watched(performer: DexterPerformer, piece: Piece, seconds: float) -> tuple[Heard, dict[str, Any]]:
     given_ns = time.monotonic_ns()
     stream = performer.perform(piece, 0, {}, ahead=True)
     assert isinstance(stream.interpretation, DexterInterpretation)  # noqa: S101
@@ -111,7 +118,7 @@ def _play(performer: DexterPerformer, piece: Piece, seconds: float) -> dict[str,
     leads_s = [(table["onset_ns"][note] - ready_ns) / 1e9 for note, ready_ns in ready.items() if note and table["velocity"][note]]
     errors_ns = np.array([sent_ns - due_ns for due_ns, sent_ns in heard.sent])
     meanwhile = _during(np.array([due_ns for due_ns, _ in heard.sent]), sampling)
-    return figures | {
+    return heard, figures | {
         "least_lead_s": round(min(leads_s, default=float("nan")), 2),
         "median_lead_s": round(statistics.median(leads_s), 2) if leads_s else float("nan"),
         "reduced_windows": supply.counts.reduced,

@@ -25,7 +25,8 @@ from engine.bench.eager_pytorch import is_installed, time_eager_pytorch, times_f
 from engine.bench.figures import Distribution, describe
 from engine.bench.machine import Machine, describe_machine, one_core
 from engine.bench.parameters import count_parameters
-from engine.bench.score_playing import NOTES, made_up_piece, notes_for, play_in_time, play_offline
+from engine.bench.score_playing import NOTES, Heard, late_while_running, made_up_piece, notes_for, play_in_time, play_offline
+from engine.bench.standstill import watched_cores
 from engine.bench.timing import WARM_UP_CALLS, compare_tenths, time_calls
 from engine.performers.interpretation import Decided
 from engine.performers.score_performer import ScorePerformerPerformer, load_performer
@@ -126,6 +127,12 @@ def time_score(performer: ScorePerformerPerformer, notes: int) -> tuple[float, f
 
 def play(performer: ScorePerformerPerformer, seconds: float) -> dict[str, Any]:
     """Play for a while on the real clock, with a change every two seconds; return that part of the report."""
+    with watched_cores() as standstill:
+        heard, figures = _play_watched(performer, seconds)
+    return figures | {"late_while_running": late_while_running(heard, standstill)}
+
+
+def _play_watched(performer: ScorePerformerPerformer, seconds: float) -> tuple[Heard, dict[str, Any]]:
     ahead_ns: list[float] = []
     given_ns = time.monotonic_ns()
     stream = performer.perform(made_up_piece(notes_for(seconds)), 0, {}, ahead=True)
@@ -137,8 +144,8 @@ def play(performer: ScorePerformerPerformer, seconds: float) -> dict[str, Any]:
         return decided
 
     stream.interpretation.decide = watched  # type: ignore[method-assign]
-    _, figures = play_in_time(performer, stream, seconds, given_ns)
-    return figures | {"decided_ahead": describe(ahead_ns)}
+    heard, figures = play_in_time(performer, stream, seconds, given_ns)
+    return heard, figures | {"decided_ahead": describe(ahead_ns)}
 
 
 def _time_eager_pytorch(performer: ScorePerformerPerformer, calls: int) -> Distribution:

@@ -18,6 +18,7 @@ def test_all_figures_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     performer = dexter.load_performer(write_models(tmp_path / "models"), None)
     monkeypatch.setattr(dexter, "load_performer", lambda model, lookahead_s: performer)
     monkeypatch.setattr(dexter, "NOTES", 300)
+    monkeypatch.setattr(dexter, "notes_for", lambda seconds: 300)
     stages: list[str] = []
     report = dexter.measure(5.0, stages.append)
     assert len(stages) == 3 and report.notes == 300 and report.evaluations_per_window == 6
