@@ -1,11 +1,11 @@
 """Training of ScorePerformer: performances are given back note by note from their scores, their styles and what was played before."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 import lightning
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
@@ -23,7 +23,7 @@ IGNORED = -100  # by cross_entropy
 
 
 class ScorePerformerTrainingConfig(RunConfig):
-    """``reader_runs`` names the runs beside this one whose networks are the score encoder's readers, as many as it has.
+    """``reader_run`` names the run beside this one, joined by dexter_average, whose networks are the score encoder's reader.
 
     ``draws`` from the normal distribution are compared with up to ``most_latents`` of a level's segments a batch.
 
@@ -33,19 +33,13 @@ class ScorePerformerTrainingConfig(RunConfig):
 
     task: Literal["score-performer"]
     network: ScorePerformerConfig
-    reader_runs: tuple[str, ...] = ()
+    reader_run: str | None = None
     windows: WindowConfig
     draws: int = Field(gt=1)
     most_latents: int = Field(gt=1)
     expected: float = Field(ge=0, le=1)
     forgetful: float = Field(ge=0, le=1)
     validation_windows: int = Field(gt=0)
-
-    @model_validator(mode="after")
-    def _a_run_for_each_reader(self) -> Self:
-        if len(self.reader_runs) != len(self.network.readers):
-            raise ValueError(f"reader_runs names {len(self.reader_runs)} runs; give one for each of {len(self.network.readers)} readers")
-        return self
 
 
 CONFIG = ScorePerformerTrainingConfig
@@ -164,11 +158,11 @@ def load_task(checkpoint: Path) -> ScorePerformerTask:
     return read_task(checkpoint, ScorePerformerTask, ScorePerformerTrainingConfig)
 
 
-def read_readers(task: ScorePerformerTask, runs: Path) -> None:
-    """Give the score encoder's readers the weights that they have learnt in ``reader_runs``."""
-    if task.network.score_encoder.readers is not None:
-        for reader, run in zip(task.network.score_encoder.readers.networks, task.config.reader_runs, strict=True):
-            reader.load_state_dict(load_mean(runs / run / "best.ckpt").network.state_dict())
+def give_reader(task: ScorePerformerTask, runs: Path) -> None:
+    """Give the score encoder's reader the weights of ``reader_run``."""
+    reader, run = task.network.score_encoder.reader, task.config.reader_run
+    if reader is not None and run is not None:
+        reader.average.load_state_dict(load_mean(runs / run / "best.ckpt").network.state_dict())
 
 
 def train(config: ScorePerformerTrainingConfig, data_root: Path, run_folder: Path, resume: bool) -> None:
@@ -184,5 +178,5 @@ def train(config: ScorePerformerTrainingConfig, data_root: Path, run_folder: Pat
     done = steps_done(run_folder, resume)
     sampler = WindowSampler(pieces, config.windows, (config.seed, done))
     task = ScorePerformerTask(config, simple)
-    read_readers(task, run_folder.parent)
+    give_reader(task, run_folder.parent)
     fit(task, sampler, followed, run_folder, done, Best("validation_loss_styled"))

@@ -25,7 +25,7 @@ class ScorePerformerConfig(BaseModel):
 
     ``latents`` and ``latent_dropout``: width, and the share of segments that training leaves out, by level of LEVEL_NAMES.
     ``reads_features``: whether the score encoder reads DExter's features of the score (metre, markings, ...) beside the tokens; then it may
-    also know how ``readers`` understand them, networks that have learnt what performers have in common (models.dexter.network).
+    also know how a ``reader`` understands them: networks that have learnt what performers have in common (models.dexter.network).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,7 +43,7 @@ class ScorePerformerConfig(BaseModel):
     latent_dropout: tuple[float, float, float, float] = (0.0, 0.1, 0.2, 0.4)
     dropout: float = Field(default=0.1, ge=0, lt=1)
     reads_features: bool = False
-    readers: tuple[ExpressionNetworkConfig, ...] = ()
+    reader: tuple[ExpressionNetworkConfig, ...] = ()
 
     @property
     def style_width(self) -> int:

@@ -6,7 +6,7 @@ The decoder knows of a note its score fields, what the score encoder makes of th
 also how they were performed. It predicts the performed fields of a note together, from the same vectors that stand for them as inputs.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Self, cast
 
 import torch
@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from models.dexter.descriptors import DESCRIPTORS
 from models.dexter.features import CURVE, FEATURES, PLACE_IN_PIECE, SCALE
-from models.dexter.network import ExpressionNetwork, ExpressionNetworkConfig
+from models.dexter.network import AveragedNetwork, ExpressionNetworkConfig
 from models.dexter.representation import BEAT_PERIOD, PERFORMANCE_COLUMNS
 from models.score_performer.layers import AdaptiveNorm, Block, Encoder, FieldValues, ScorePerformerConfig, TupleEmbedding
 from models.score_performer.style import Level, StyleEncoder
@@ -25,25 +25,25 @@ TEMPO_DROPOUT = 0.3  # tempos are few, as many as there are beats, and soon know
 HEARD_FEATURES = [index for index, name in enumerate(FEATURES) if name not in PLACE_IN_PIECE]
 
 
-class Readers(nn.Module):
-    """Networks that learnt before what performers have in common, and stay as they are: a whole training reads scores better than
-    ScorePerformer's encoder, which meets few notes for what it has to learn besides.
+class Reader(nn.Module):
+    """DExter's networks of what performers have in common, trained before and left as they are: a whole training reads scores better than
+    ScorePerformer's encoder, which has so much to learn besides.
     """
 
-    def __init__(self, configs: tuple[ExpressionNetworkConfig, ...]):
+    def __init__(self, configs: Sequence[ExpressionNetworkConfig]):
         super().__init__()
-        self.networks = nn.ModuleList(ExpressionNetwork(config) for config in configs).requires_grad_(False).eval()
-        self.width = sum(config.width + len(PERFORMANCE_COLUMNS) for config in configs)
+        self.average = AveragedNetwork(configs).requires_grad_(False).eval()
+        self.width = len(PERFORMANCE_COLUMNS) + sum(config.width for config in configs)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """features [B, T, F] -> what each made of the notes, its mean and its context [B, T, self.width], and the tempo that they expect
-        [B, T], in octaves above the notated one.
+        """features [B, T, F] -> the mean performance and each network's context [B, T, self.width]; and the mean's tempo [B, T], in octaves
+        above the notated one.
         """
         unknown = features.new_zeros(*features.shape[:2], len(DESCRIPTORS))
-        found = [network(features, unknown, unknown[..., :1]) for network in self.networks]
-        period = torch.stack([mean[..., BEAT_PERIOD] for mean, _ in found]).mean(0)
+        means, contexts = zip(*(network(features, unknown, unknown[..., :1]) for network in self.average.networks), strict=True)
+        mean = (torch.stack(means, -2) * self.average.weights).sum(-2)
         curve, scale = float(CURVE[BEAT_PERIOD]), float(SCALE[BEAT_PERIOD])
-        return torch.cat([part for pair in found for part in pair], -1), -scale * curve * torch.sinh(period / curve)
+        return torch.cat((mean, *contexts), -1), -scale * curve * torch.sinh(mean[..., BEAT_PERIOD] / curve)
 
     def train(self, mode: bool = True) -> Self:
         """Without dropout whatever mode the trainer sets."""
@@ -57,21 +57,21 @@ class ScoreEncoder(nn.Module):
         super().__init__()
         self.embedding = TupleEmbedding(config, values.starts, SCORE_FIELDS)
         self.features = nn.Linear(len(HEARD_FEATURES), config.width) if config.reads_features else None
-        self.readers = Readers(config.readers) if config.readers else None
-        self.understood = nn.Linear(self.readers.width, config.width, bias=False) if self.readers else None
+        self.reader = Reader(config.reader) if config.reader else None
+        self.understood = nn.Linear(self.reader.width, config.width, bias=False) if self.reader else None
         self.encoder = Encoder(config, config.score_layers)
 
     def forward(self, table: Tensor, tokens: Tensor, features: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         """tokens [B, T, 16] of the score; features [B, T, F] of models.dexter.features; valid [B, T].
 
-        Returns [B, T, width] and, where there are readers, the tempo [B, T] that they expect, in octaves above the notated one; else zeros.
+        Returns [B, T, width] and, where there is a reader, the tempo [B, T] that it expects, in octaves above the notated one; else zeros.
         """
         embedded = self.embedding(table, tokens[..., SCORE_FIELDS])
         tempo = embedded.new_zeros(embedded.shape[:2])
         if self.features is not None:
             embedded = embedded + self.features(features[..., HEARD_FEATURES])
-        if self.readers is not None and self.understood is not None:
-            understood, tempo = self.readers(features)
+        if self.reader is not None and self.understood is not None:
+            understood, tempo = self.reader(features)
             embedded = embedded + self.understood(understood)
         return self.encoder(embedded, valid), tempo
 
@@ -85,12 +85,12 @@ class ContextTempo(nn.Module):
         self.layers = nn.Sequential(nn.Linear(width, 2 * width), nn.SiLU(), nn.Linear(2 * width, 1))
 
     def forward(self, context: Tensor, understood: Tensor) -> Tensor:
-        """context [B, T, width]; of readers there are none -> [B, T] octaves."""
+        """context [B, T, width]; there is no reader -> [B, T] octaves."""
         return self.layers(self.dropout(context)).squeeze(-1)
 
 
-class ReadersTempo(nn.Module):
-    """The tempo to be expected, as the readers expect it: learnt anew, it would soon be known by heart."""
+class ReaderTempo(nn.Module):
+    """The tempo to be expected, as the reader expects it: learnt anew, it would soon be known by heart."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -163,7 +163,7 @@ class ScorePerformer(nn.Module):
         self.expected_style = nn.Sequential(
             nn.Linear(config.width, 2 * config.width), nn.SiLU(), nn.Linear(2 * config.width, config.style_width)
         )
-        self.expected_tempo = ReadersTempo() if config.readers else ContextTempo(config.width)
+        self.expected_tempo = ReaderTempo() if config.reader else ContextTempo(config.width)
 
     def initial_state(self, batch: int, notes: int | None = None) -> tuple[Tensor, Tensor]:
         """Return the decoder's empty cache and ``written``, with room for ``notes``, or for all that a note can attend to."""

@@ -143,21 +143,22 @@ def test_features_are_read_when_the_network_is_to():
     assert (first != second).any() and (first == third).all()
 
 
-def test_readers_are_heard_and_stay_as_they_are():
+def test_the_reader_is_heard_and_stays_as_it_is():
     torch.manual_seed(0)
-    network = randomised(ScorePerformer(CONFIG.model_copy(update={"reads_features": True, "readers": (READER, READER)})))
+    network = randomised(ScorePerformer(CONFIG.model_copy(update={"reads_features": True, "reader": (READER, READER)})))
     score, known = tokens(), features()
     context, _, tempo = network.train().read_score(score, known, everything())
     (context.sum() + tempo.sum()).backward()
-    readers = network.score_encoder.readers
-    assert all(parameter.grad is None for parameter in readers.parameters()) and network.expected_tempo.share.grad != 0
-    assert not any(module.training for module in readers.modules())  # no dropout, though it is trained
-    period = torch.stack([reader(known, known[..., :7] * 0, known[..., :1] * 0)[0][..., 0] for reader in readers.networks]).mean(0)
-    torch.testing.assert_close(tempo, network.expected_tempo.share * -1.5 * torch.sinh(period / 3))  # of normalised log seconds a quarter
+    reader = network.score_encoder.reader
+    assert all(parameter.grad is None for parameter in reader.parameters()) and network.expected_tempo.share.grad != 0
+    assert not any(module.training for module in reader.modules())  # no dropout, though the rest is trained
+    mean, _ = reader.average(known, known[..., :7] * 0, known[..., :1] * 0)
+    expected = -1.5 * torch.sinh(mean[..., 0] / 3)  # of normalised log seconds a quarter
+    torch.testing.assert_close(tempo, network.expected_tempo.share * expected)
     with torch.no_grad():
-        readers.networks[1].head.bias += 1  # of all that it says; the first 8 columns
-    changed, _, faster = network.read_score(score, known, everything())
-    assert (changed != context).any() and (faster < tempo).all()
+        reader.average.networks[1].head.bias += 1  # of all that it says; the slower, the higher its first
+    changed, _, slower = network.read_score(score, known, everything())
+    assert (changed != context).any() and (slower < tempo).all()
 
 
 def test_what_is_no_note_changes_nothing(network):
