@@ -102,7 +102,7 @@ def test_descriptors_of_a_performer(asap, models, tmp_path, capsys):
 
 def test_an_unknown_performer_is_a_wrong_call(asap, tmp_path, capsys):
     assert call(["expressiveness", "--performer", "liszt"], asap, tmp_path) == 2
-    assert capsys.readouterr().err == "perf-eval: --performer 'liszt': allowed: dexter, score-performer\n"
+    assert capsys.readouterr().err == "perf-eval: --performer 'liszt': allowed: dexter, dexter-thousand-steps, score-performer\n"
 
 
 def test_a_rendering_is_the_same_for_the_same_seed(asap, models, tmp_path):
@@ -113,3 +113,10 @@ def test_a_rendering_is_the_same_for_the_same_seed(asap, models, tmp_path):
     assert not np.allclose(first.onset_sec, other.onset_sec)
     mean, louder = (render(piece.score, None, controls) for controls in ({}, {"melodiousness": 1.0}))
     assert not np.allclose(mean.velocity, louder.velocity)
+
+
+def test_the_published_sampling_is_another(asap, models, tmp_path):
+    (piece,) = load_pieces(asap, "validation", tmp_path / "cache")
+    ours, published = (load_renderer(name, models) for name in ("dexter", "dexter-thousand-steps"))
+    assert not np.allclose(ours(piece.score, 1, {}).velocity, published(piece.score, 1, {}).velocity)
+    np.testing.assert_allclose(ours(piece.score, None, {}).velocity, published(piece.score, None, {}).velocity)  # the mean is not sampled

@@ -26,7 +26,10 @@ CACHE = Path("runs/aligned")
 def expressiveness(
     data: DataOption,
     cache: CacheOption = CACHE,
-    performer: Annotated[str | None, typer.Option("--performer", help="dexter or score-performer [default: none]")] = None,
+    performer: Annotated[
+        str | None,
+        typer.Option("--performer", help="dexter, dexter-thousand-steps (sampled as published) or score-performer [default: none]"),
+    ] = None,
     model: ModelOption = None,
     seeds: Annotated[int, typer.Option("--seeds", min=0, help="how many sampled renderings of each score")] = 3,
     pieces: PiecesOption = "",

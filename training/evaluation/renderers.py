@@ -19,7 +19,7 @@ def load_renderer(performer: str, model: Path | None) -> Renderer:
     return RENDERERS[performer](model)
 
 
-def _dexter(model: Path | None) -> Renderer:
+def _dexter(model: Path | None, thousand_steps: bool = False) -> Renderer:
     from engine.performers.dexter import load_performer, score_columns
     from engine.performers.dexter_controls import CONTROLS, sampling_settings
     from engine.score_playback import with_playback_velocities
@@ -32,7 +32,7 @@ def _dexter(model: Path | None) -> Renderer:
         temperature = {"temperature": 0.0 if seed is None else 1.0}
         settings = sampling_settings(with_defaults(CONTROLS, temperature | dict(controls)))
         columns = score_columns(with_playback_velocities(score))
-        performed = perform(dexter.sampler(score, seed or 0, columns=columns), settings, len(score.notes))
+        performed = perform(dexter.sampler(score, seed or 0, thousand_steps, columns=columns), settings, len(score.notes))
         return decode_performance(score.notes, denormalise(performed, columns))
 
     return render
@@ -59,4 +59,8 @@ def _score_performer(model: Path | None) -> Renderer:
     return render
 
 
-RENDERERS = {"dexter": _dexter, "score-performer": _score_performer}
+def _dexter_as_published(model: Path | None) -> Renderer:
+    return _dexter(model, thousand_steps=True)
+
+
+RENDERERS = {"dexter": _dexter, "dexter-thousand-steps": _dexter_as_published, "score-performer": _score_performer}

@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
+from engine.commands.sound_options import InstrumentName
 from training.datasets.asap import Split
 from training.datasets.rendered_audio import RenderingSettings, build_rendered
 from training.performance_net_keys import build_keys
+from training.performance_net_solo_keys import build_solo_keys
 
 SPLITS: tuple[Split, ...] = ("train", "validation")
 
@@ -20,14 +22,16 @@ def sound_data(
     pieces: Annotated[int | None, typer.Option("--pieces", min=1, help="of training, at most [default: all]")] = None,
     studies: Annotated[int, typer.Option("--studies", min=0, help="training takes of random notes over the whole keyboard")] = 40,
     seed: Annotated[int, typer.Option("--seed", min=0, help="of what is chosen")] = 0,
-    soundfont: Annotated[Path | None, typer.Option("--soundfont", help="whose first program is the piano [default: the system's]")] = None,
+    soundfont: Annotated[Path | None, typer.Option("--soundfont", help="of General MIDI [default: the system's]")] = None,
+    instrument: Annotated[InstrumentName, typer.Option("--instrument", help="any but the piano plays one voice")] = InstrumentName.PIANO,
 ) -> None:
     """Render excerpts of performances with FluidSynth, validation pieces apart, and listen to every key. What is there already is kept."""
     settings = {
-        "validation": RenderingSettings("validation", seconds, 1, None, 0, seed),
-        "train": RenderingSettings("train", seconds, takes_a_piece, pieces, studies, seed),
+        "validation": RenderingSettings("validation", seconds, 1, None, 0, seed, instrument=instrument.value),
+        "train": RenderingSettings("train", seconds, takes_a_piece, pieces, studies, seed, instrument=instrument.value),
     }
     for split, wanted in settings.items():
         takes = build_rendered(data, out / split, wanted, soundfont)
         print(f"{split}: {takes} takes of {seconds:g} s in {out / split}", flush=True)
-    print(f"the keys' spectra: {build_keys(out, soundfont)}", flush=True)
+    keys = build_keys(out, soundfont) if instrument is InstrumentName.PIANO else build_solo_keys(out, instrument, soundfont)
+    print(f"the keys' spectra: {keys}", flush=True)
