@@ -2,7 +2,7 @@
 
 import copy
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +35,7 @@ Styles = Callable[[slice, np.ndarray], np.ndarray]  # rows of notes, and the sty
 Tempos = Callable[[slice, np.ndarray], np.ndarray]
 OF_A_NOTE = (VELOCITY, ONSET_DEVIATION, PERFORMED_DURATION)
 OF_AN_ONSET = (*OF_A_NOTE, *PEDAL_FIELDS)  # chosen for its first note; the tempo only for a performance's first
+ASKED_AT_ONCE = 64  # notes whose styles are made together
 CENTRAL = 0.0  # the temperature that plays what performers have in common
 
 
@@ -60,21 +61,29 @@ class NoteDecoder:
         return 1.0 if self.is_central else AT_ONCE
 
     def decode(
-        self, previous: np.ndarray, written: np.ndarray, context: np.ndarray, style: np.ndarray, note: int, fields: tuple[int, ...]
-    ) -> np.ndarray:
+        self, previous: Sequence[int], written: Sequence[int], context: np.ndarray, style: np.ndarray, note: int, fields: tuple[int, ...]
+    ) -> list[int]:
         """Return a note's tokens (16,) with ``fields`` chosen: ``written`` are the score's, ``previous`` those of the note before as it
         was played, ``note`` its number in the piece.
         """
+        if not self.stepper.is_begun:
+            self._give(previous, context, style)
+        logits = self.stepper.step()["logits"][0]
+        tokens = list(written)
+        chosen = central_fields(logits, fields) if self.is_central else choose_fields(logits, self._race, note, self.boldness, fields)
+        for index, token in zip(fields, chosen.tolist(), strict=True):
+            tokens[index] = token
+        return tokens
+
+    def begin(self, previous: Sequence[int], context: np.ndarray, style: np.ndarray) -> None:
+        """Begin in another thread what ``decode`` is going to do with the same."""
+        self._give(previous, context, style)
+        self.stepper.begin_step()
+
+    def _give(self, previous: Sequence[int], context: np.ndarray, style: np.ndarray) -> None:
         inputs = self.stepper.inputs
         inputs["previous"][0] = forget(previous) if self.is_central else previous
         inputs["context"][0], inputs["style"][0] = context, style
-        logits = self.stepper.step()["logits"][0]
-        chosen = written.copy()
-        if self.is_central:
-            chosen[list(fields)] = central_fields(logits, fields)
-        else:
-            chosen[list(fields)] = choose_fields(logits, self._race, note, self.boldness, fields)
-        return chosen
 
 
 @dataclass
@@ -83,19 +92,23 @@ class _Place:
 
     rows: slice
     stop: int
-    played: list[np.ndarray] = field(default_factory=list)
-    previous: np.ndarray = field(default_factory=lambda: np.full(len(FIELDS), START))
+    played: list[list[int]] = field(default_factory=list)
+    previous: list[int] = field(default_factory=lambda: [START] * len(FIELDS))
     continuation: Continuation = field(default_factory=Continuation)
 
 
 class OnsetDecoder:
-    """One performance of a score. ``styles`` and ``tempos`` may be changed between two notes."""
+    """One performance of a score. ``beside``: the network works at a note in a thread of its own while others hear of the one before."""
 
-    def __init__(self, networks: Networks, reading: ScoreReading, styles: Styles, seed: int, tempos: Tempos | None = None):
-        self.styles, self.tempos = styles, tempos or _as_expected
+    def __init__(
+        self, networks: Networks, reading: ScoreReading, styles: Styles, seed: int, tempos: Tempos | None = None, beside: bool = False
+    ):
+        self._beside = beside
+        self.ask(styles, tempos or _as_expected)
         self.notes = NoteDecoder(networks, seed)
         self._stepper = self.notes.stepper
-        self._tokens, self._context = reading.tokens, reading.context
+        self._tokens: list[list[int]] = reading.tokens.tolist()
+        self._context = reading.context
         self._expected, self._expected_tempo = reading.expected, reading.expected_tempo
         notes, onsets = reading.score.notes, reading.segments[:, ONSET_LEVEL]
         self._places: list[tuple[int, float, bool]] = list(
@@ -106,8 +119,14 @@ class OnsetDecoder:
         self._ends: list[int] = np.searchsorted(onsets, onsets, side="right").tolist()
         self.begin(0, len(notes))
 
+    def ask(self, styles: Styles, tempos: Tempos) -> None:
+        """Change how the notes that are yet to be decoded are asked to be."""
+        self._styles, self._tempos = styles, tempos
+        self._asked = _Asked(slice(0, 0))
+
     def begin(self, first: int, stop: int) -> None:
         """Begin a performance of the notes from ``first`` on to before ``stop``; nothing is remembered."""
+        self._stepper.abandon_step()
         self._stepper.reset()
         self._place = _Place(slice(first, first), stop)
         self.next_onset()
@@ -123,14 +142,14 @@ class OnsetDecoder:
         return len(self._place.played) == self.rows.stop - self.rows.start
 
     @property
-    def played(self) -> np.ndarray:
+    def played(self) -> list[list[int]]:
         """The tokens (n, 16) of the onset's notes, which are all decoded."""
-        return np.array(self._place.played)
+        return self._place.played
 
     @property
-    def times_s(self) -> np.ndarray:
+    def times_s(self) -> list[float]:
         """When the onset's notes (n,) are played; the performance's first onset is expected at 0."""
-        return np.array([time_s for time_s, _ in self._place.continuation.times])
+        return [time_s for time_s, _ in self._place.continuation.times]
 
     @property
     def onset_s(self) -> float:
@@ -141,24 +160,33 @@ class OnsetDecoder:
         """Decode a note of the onset, of which one must be left."""
         place = self._place
         done = len(place.played)
-        note: int = place.rows.start + done
-        if done == 0:
-            self._style, self._pace = self._of_the_onset()
+        note = place.rows.start + done
+        style, pace = self._as_asked(note)
         fields = OF_A_NOTE if done else OF_AN_ONSET if place.continuation.begun else PERFORMED_FIELDS
-        chosen = self.notes.decode(place.previous, self._tokens[note], self._context[note], self._style[done], note, fields)
-        pace: float = self._pace[done]
+        chosen = self.notes.decode(place.previous, self._tokens[note], self._context[note], style, note, fields)
         if not place.continuation.begun:
             asked, pace = self._of_the_beginning(note)
             chosen[TEMPO] = to_token(TEMPO, to_value(TEMPO, chosen[TEMPO]) * asked)
         written = self._written_tempos[note] * pace
         place.previous = place.continuation.take(*self._places[note], chosen, written, self.notes.at_once)
         place.played.append(place.previous)
+        if not self.complete:
+            self._before.memory = self._memory_before()
+            self._begin_note()
+
+    def _begin_note(self) -> None:
+        """Let the network begin with the onset's next note."""
+        place = self._place
+        if self._beside and place.continuation.begun:
+            note = place.rows.start + len(place.played)
+            self.notes.begin(place.previous, self._context[note], self._as_asked(note)[0])
 
     def take_back(self) -> None:
         """Forget the onset's notes: they are to be decoded anew."""
         place, before = self._place, self._before
+        self._stepper.abandon_step()
         if place.played:
-            self._stepper.restore(before.memory)
+            self._stepper.restore(self._memory_before())
             place.played, place.previous = [], before.previous
             place.continuation.take_back()
 
@@ -168,21 +196,35 @@ class OnsetDecoder:
         first = place.rows.stop
         place.rows = slice(first, min(self._ends[first], place.stop) if first < place.stop else first)
         place.played = []
-        self._before = _Before(self._stepper.snapshot(), place.previous)
+        self._before = _Before(place.previous)
+        if first < place.rows.stop:
+            self._begin_note()
 
     def snapshot(self) -> Any:
-        return copy.deepcopy(self._place), self._before, self._stepper.snapshot()
+        before = _Before(self._before.previous, self._memory_before())
+        return copy.deepcopy(self._place), before, self._stepper.snapshot()
 
     def restore(self, snapshot: Any) -> None:
-        place, self._before, memory = snapshot
-        self._place = copy.deepcopy(place)
+        place, before, memory = snapshot
+        self._place, self._before = copy.deepcopy(place), copy.copy(before)
+        self._stepper.abandon_step()
         self._stepper.restore(memory)
-        if self._place.played:
-            self._style, self._pace = self._of_the_onset()
 
-    def _of_the_onset(self) -> tuple[np.ndarray, np.ndarray]:
-        rows = self._place.rows
-        return self.styles(rows, self._expected[rows]), self.tempos(rows, self._expected_tempo[rows])
+    def _memory_before(self) -> Arrays:
+        """Return what the decoder remembered when the onset was begun."""
+        if self._before.memory:
+            return self._before.memory
+        return self._stepper.snapshot_before() if self._place.played else self._stepper.snapshot()
+
+    def _as_asked(self, note: int) -> tuple[np.ndarray, float]:
+        """Return a note's style and pace, which are made for ASKED_AT_ONCE notes."""
+        if not self._asked.rows.start <= note < self._asked.rows.stop:
+            first = note - note % ASKED_AT_ONCE
+            rows = slice(first, min(first + ASKED_AT_ONCE, len(self._tokens)))
+            paces = self._tempos(rows, self._expected_tempo[rows]).tolist()
+            self._asked = _Asked(rows, self._styles(rows, self._expected[rows]), paces)
+        place = note - self._asked.rows.start
+        return self._asked.styles[place], self._asked.paces[place]
 
     def _of_the_beginning(self, first: int) -> tuple[float, float]:
         """Return how many times as fast as notated the first note is to be, and its surroundings: the tempo that a performance begins with
@@ -191,19 +233,28 @@ class OnsetDecoder:
         quarters = self._places[first][1] + self._written_tempos[first] / 60 * REACH_S
         rows = slice(first, first + 1)
         expected = self._expected_tempo[first : max(bisect_left(self._quarters, quarters), first + 1)].mean(keepdims=True)
-        return float(self.tempos(rows, np.zeros(1))[0]), float(self.tempos(rows, expected)[0])
+        return float(self._tempos(rows, np.zeros(1))[0]), float(self._tempos(rows, expected)[0])
 
 
 def _as_expected(rows: slice, expected: np.ndarray) -> np.ndarray:
     return np.exp2(expected)
 
 
-@dataclass(frozen=True)
-class _Before:
-    """What an onset began from."""
+@dataclass
+class _Asked:
+    """How the notes ``rows`` are asked to be."""
 
-    memory: Arrays
-    previous: np.ndarray
+    rows: slice
+    styles: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
+    paces: list[float] = field(default_factory=list)
+
+
+@dataclass
+class _Before:
+    """What an onset began from; the ``memory`` from its second note on: until then the stepper has it."""
+
+    previous: list[int]
+    memory: Arrays = field(default_factory=dict)
 
 
 def decode_piece(
@@ -216,6 +267,6 @@ def decode_piece(
     while decoder.rows.start < len(reading.tokens):
         while not decoder.complete:
             decoder.work()
-        played.append(decoder.played)
+        played += decoder.played
         decoder.next_onset()
-    return np.concatenate(played)
+    return np.array(played)

@@ -48,14 +48,14 @@ class Memory(NamedTuple):
     """What goes from one hop to the next: the decoder's memory, the last note's tokens as it was played, the performance."""
 
     decoder: Arrays
-    previous: np.ndarray
+    previous: list[int]
     continuation: Continuation
 
 
 class _Played(NamedTuple):
     """A note as the decoder plays it: in its own time, seconds."""
 
-    tokens: np.ndarray
+    tokens: list[int]
     time_s: float
     quarter: float
 
@@ -95,17 +95,17 @@ class ScorePerformerHopSampler:
         decoder = NoteDecoder(self._networks, self._seed)
         decoder.boldness = request.settings.boldness
         memory: Memory | None = request.progress.state if request.progress else None
-        previous, continuation = np.full(len(FIELDS), START), Continuation()
+        previous, continuation = [START] * len(FIELDS), Continuation()
         if memory:
             decoder.stepper.restore(memory.decoder)
             previous, continuation = memory.previous, copy.deepcopy(memory.continuation)
-        played, tempos = [], _values(tokens, TEMPO)
+        played, written, tempos = [], tokens.tolist(), _values(tokens, TEMPO)
         for index, quarter in enumerate(known.table["onset_quarter"][request.past : request.past + request.deciding].tolist()):
             if not is_wanted():
                 raise CancelledError
             onset = round(quarter / SAME_POSITION_QUARTERS)
             fields = PERFORMED_FIELDS if not continuation.begun else OF_A_NOTE if onset == continuation.onset else OF_AN_ONSET
-            chosen = decoder.decode(previous, tokens[index], context[index], style[index], request.first + index, fields)
+            chosen = decoder.decode(previous, written[index], context[index], style[index], request.first + index, fields)
             previous = continuation.take(onset, quarter, False, chosen, float(tempos[index]), decoder.at_once)
             played.append(_Played(previous, continuation.times[-1][0], quarter))
         return played, Memory(decoder.stepper.snapshot(), previous, continuation)

@@ -15,12 +15,12 @@ import numpy as np
 
 from engine.controls import Control
 from engine.performers.dexter_controls import Expression
-from engine.performers.dexter_interpretation import rolled
 from engine.performers.interpretation import Decided
 from engine.performers.score_performer_controls import DECIDING
 from engine.performers.score_performer_decoding import OnsetDecoder
 from engine.performers.score_performer_score import ScoreReading
 from engine.performers.score_performer_style import StylePlan
+from engine.score_ornaments import roll_chords
 from models.dexter.representation import (
     ARTICULATION,
     BEAT_PERIOD,
@@ -28,14 +28,13 @@ from models.dexter.representation import (
     LAST_SPAN_QUARTERS,
     LONGEST_BEAT_PERIOD_S,
     PEDAL,
-    PERFORMANCE_COLUMNS,
     SHORTEST_BEAT_PERIOD_S,
     TIMING,
 )
 from models.dexter.representation import VELOCITY as VELOCITY_COLUMN
 from models.dexter.streaming import Anchor, DecodedEnd, DecodedNote, DecodedPedal, beat_period
 from models.score_performer.sampling import Boldness
-from models.score_performer.vocabulary import FIELDS, PEDAL_FIELDS, PERFORMED_DURATION, SPECIALS, TEMPO, VELOCITY, to_value
+from models.score_performer.vocabulary import PEDAL_FIELDS, PERFORMED_DURATION, TEMPO, VELOCITY, to_value
 
 if TYPE_CHECKING:  # pictures are for files
     from engine.style_picture import StyleCurve
@@ -92,9 +91,12 @@ class ScorePerformerInterpretation:
         self._decoder = decoder
         self._reading, self._given_plan = reading, plan
         self._notes = reading.score.notes
-        self._arpeggios = np.where(plan.arpeggios != 0, plan.arpeggios, reading.score.markings["arpeggio"])
-        self._written = reading.written()
-        self._lengths = np.where(self._notes["duration_quarter"] > 0, self._notes["duration_quarter"], GRACE_NOTE_QUARTERS)
+        durations = self._notes["duration_quarter"]
+        # Of one note at a time, so that lists are quicker than arrays.
+        self._quarters: list[float] = self._notes["onset_quarter"].tolist()
+        self._lengths: list[float] = np.where(durations > 0, durations, GRACE_NOTE_QUARTERS).tolist()
+        self._written: list[list[float]] = reading.written().tolist()
+        self._arpeggios: list[int] = np.where(plan.arpeggios != 0, plan.arpeggios, reading.score.markings["arpeggio"]).tolist()
 
     def reset(self, controls: Mapping[str, float]) -> None:
         self._state = _State(Expression(controls, self.controls))
@@ -185,7 +187,7 @@ class ScorePerformerInterpretation:
         return True
 
     def _follow_controls(self) -> None:
-        self._decoder.styles, self._decoder.tempos = self._plan.styles, self._plan.tempos
+        self._decoder.ask(self._plan.styles, self._plan.tempos)
         self._decoder.notes.boldness = Boldness(self.value("temperature"), self.value("top_p"))
 
     def _work(self) -> None:
@@ -195,25 +197,32 @@ class ScorePerformerInterpretation:
             self._state.heard = self._hear()
 
     def _hear(self) -> _Heard:
-        state, rows, tokens = self._state, self._decoder.rows, self._decoder.played
-        quarter = float(self._notes["onset_quarter"][rows.start])
-        local = math.log2(60 / to_value(TEMPO, tokens[0, TEMPO]))
-        columns = np.empty((len(tokens), len(PERFORMANCE_COLUMNS)))
-        columns[:, BEAT_PERIOD] = self._period(quarter) if state.anchor else local
-        columns[:, VELOCITY_COLUMN] = FIELDS[VELOCITY].values[tokens[:, VELOCITY] - SPECIALS] / 127
-        columns[:, TIMING] = self._decoder.onset_s - self._decoder.times_s
-        columns[:, ARTICULATION] = np.log2(FIELDS[PERFORMED_DURATION].values[tokens[:, PERFORMED_DURATION] - SPECIALS])
-        columns[:, PEDAL:] = [to_value(each, tokens[0, each]) for each in PEDAL_FIELDS]
-        played = rolled(state.expression.apply(columns, self._written[rows]), self._notes[rows], self._arpeggios[rows])
-        columns[:, BEAT_PERIOD] = local
-        period = beat_period(float(state.expression.apply(columns, self._written[rows])[0, BEAT_PERIOD]))
-        time_sec = self._time_of(quarter, beat_period(float(played[0, BEAT_PERIOD])))
-        velocities = np.clip(np.round(127 * played[:, VELOCITY_COLUMN]), 1, 127).astype(int).tolist()
-        durations = np.exp2(played[:, ARTICULATION]) * self._lengths[rows] * period
-        onsets: list[float] = (time_sec - played[:, TIMING]).tolist()
-        pedal: list[float] = np.clip(played[0, PEDAL:], 0, 1).tolist()
+        state, rows, notes = self._state, self._decoder.rows, self._decoder.played
+        first, quarter, expression = notes[0], self._quarters[rows.start], state.expression
+        local = math.log2(60 / to_value(TEMPO, first[TEMPO]))
+        begun = self._period(quarter) if state.anchor else local
+        onset_s, pedal = self._decoder.onset_s, [to_value(each, first[each]) for each in PEDAL_FIELDS]
+        played, timings = [], []
+        for note, time_s, written in zip(notes, self._decoder.times_s, self._written[rows], strict=True):
+            length = math.log2(to_value(PERFORMED_DURATION, note[PERFORMED_DURATION]))
+            columns = [begun, to_value(VELOCITY, note[VELOCITY]) / 127, onset_s - time_s, length, *pedal]
+            played.append(expression.apply_to_note(columns, written))
+            timings.append(played[-1][TIMING])
+        if any(self._arpeggios[rows]):
+            timings = self._rolled(rows, timings)
+        period = beat_period(expression.apply_to_note([local, *columns[1:]], self._written[rows.start])[BEAT_PERIOD])
+        time_sec = self._time_of(quarter, beat_period(played[0][BEAT_PERIOD]))
+        velocities = [min(max(round(127 * note[VELOCITY_COLUMN]), 1), 127) for note in played]
+        durations = [2.0 ** note[ARTICULATION] * length * period for note, length in zip(played, self._lengths[rows], strict=True)]
+        onsets = [time_sec - timing for timing in timings]
+        pedal = [min(max(value, 0.0), 1.0) for value in played[0][PEDAL:]]
         steps = self._steps(time_sec, pedal[0])
-        return _Heard(Anchor(quarter, time_sec, period), onsets, durations.tolist(), velocities, pedal, steps, min(onsets))
+        return _Heard(Anchor(quarter, time_sec, period), onsets, durations, velocities, pedal, steps, min(onsets))
+
+    def _rolled(self, rows: slice, timings: list[float]) -> list[float]:
+        """Return the onset's timings, seconds ahead of the tempo curve, with chords under arpeggio signs rolled."""
+        rolled = roll_chords(self._notes[rows], np.array(self._arpeggios[rows]), -np.array(timings))
+        return (-rolled).tolist()
 
     def _period(self, quarter: float) -> float:
         """Return how long the decoder took a quarter, since the onset before, in log2 of seconds."""

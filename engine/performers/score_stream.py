@@ -14,23 +14,20 @@ import numpy as np
 
 from engine.controls import Control
 from engine.errors import UsageError
-from engine.events import SUSTAIN_PEDAL, Event, control_change, is_channel_message, is_control_change, is_note_off, is_note_on, note_on
+from engine.events import SUSTAIN_PEDAL, Event, control_change, note_on
+from engine.performers.companions import is_note, set_up
 from engine.performers.dexter_supply import Counts
 from engine.performers.interpretation import Decided, Interpretation
 from engine.performers.keys import SHORTEST_NOTE_S
 from engine.performers.ornaments import PlayedNotes
 from engine.performers.playback import ANCHORS, BEGINS, COMPANIONS, ENDS, JOINS, PEDALS, PERFORMED_DTYPE, Item, Playback
-from engine.piece import Companion, Piece
+from engine.piece import Piece
 from engine.score_ornaments import SHORTEST_NOTE_S as SHORTEST_STEP_S
 from models.dexter.streaming import Anchor, DecodedEnd, DecodedNote, DecodedPedal
 
 POLL_NS = 5_000_000
 TEMPO_STEP_NS, TEMPO_SMOOTHING_S = 20_000_000, 0.25  # a changed tempo is reached in steps, with this time constant
 SAME_TEMPO = 1e-3  # nearer to the control's than this it is that
-
-
-def _is_note(message: bytes) -> bool:
-    return is_channel_message(message) and (is_note_on(message) or is_note_off(message))
 
 
 class ScoreStream:
@@ -46,11 +43,12 @@ class ScoreStream:
         channels, firsts = np.unique(piece.channels, return_index=True)
         self._pedals = list(zip(channels.tolist(), piece.tracks[firsts].tolist(), strict=True))
         self._given = dict(controls)
+        self._due_ns: int | None = None
         self.reset()
 
     def start(self, now_ns: int) -> None:
         """Begin to play, or go on after a pause."""
-        state = self._state
+        state = self._changing()
         if not state.running:
             state.now_ns = state.clock_ns = state.retry_ns = now_ns
             state.running = True
@@ -64,7 +62,7 @@ class ScoreStream:
 
     def pause(self, now_ns: int) -> None:
         """Stop where it is; what sounds is released."""
-        state = self._state
+        state = self._changing()
         if state.running:
             if not state.waiting:
                 state.set_speed(now_ns, state.speed)
@@ -87,7 +85,7 @@ class ScoreStream:
 
     def leave_loop(self) -> None:
         """Go on after the last bar of the loop when it is reached."""
-        self._state.loop = None
+        self._changing().loop = None
         self.interpretation.leave_loop(len(self._onsets))
 
     def close(self) -> None:
@@ -134,9 +132,15 @@ class ScoreStream:
         pass
 
     def set_control(self, name: str, value: float) -> None:
+        self._changing()
         self.interpretation.set_control(name, value)
 
     def next_due_ns(self) -> int | None:
+        if not self._due_known:  # it is asked for several times between two changes
+            self._due_ns, self._due_known = self._find_due_ns(), True
+        return self._due_ns
+
+    def _find_due_ns(self) -> int | None:
         state = self._state
         if state.outgoing:
             return state.now_ns
@@ -152,7 +156,7 @@ class ScoreStream:
         return min(due)
 
     def advance(self, now_ns: int) -> list[Event]:
-        state = self._state
+        state = self._changing()
         state.now_ns = max(now_ns, state.now_ns)
         sent, state.outgoing = state.outgoing, []
         if not state.running or state.ended:
@@ -178,13 +182,20 @@ class ScoreStream:
 
     def restore(self, snapshot: Any) -> None:
         own, interpretation = snapshot
+        self._due_known = False
         self._state = copy.deepcopy(own)
         self.interpretation.restore(interpretation)
 
     def reset(self) -> None:
+        self._due_known = False
         self.interpretation.reset(self._given)
         performed = np.zeros(self._played.count, PERFORMED_DTYPE)
         self._state = Playback(len(self._onsets), self.interpretation.value("tempo"), performed=performed)
+
+    def _changing(self) -> Playback:
+        """Return the state, of which something changes now."""
+        self._due_known = False
+        return self._state
 
     def _bar(self, number: int) -> tuple[float, float]:
         """Return where a bar begins and ends, in quarters."""
@@ -201,7 +212,7 @@ class ScoreStream:
 
     def _go(self, quarter: float, now_ns: int) -> None:
         """Begin a segment elsewhere, as soon as its first window is there."""
-        state = self._state
+        state = self._changing()
         state.outgoing += state.keys.release(now_ns)
         state.first = self._first_note(quarter)
         state.stop = self._first_note(state.loop[1]) if state.loop else len(self._onsets)
@@ -326,25 +337,14 @@ class ScoreStream:
         known = min(self._known_quarter(), last)
         while state.companion < len(companions) and companions[state.companion].quarter < known:
             companion = companions[state.companion]
-            if companion.quarter > state.begin_quarter or (companion.quarter == state.begin_quarter and _is_note(companion.message)):
+            if companion.quarter > state.begin_quarter or (companion.quarter == state.begin_quarter and is_note(companion.message)):
                 state.put(self.interpretation.time_at(companion.quarter), COMPANIONS, companion)
             state.companion += 1
 
     def _place_earlier_companions(self) -> None:
-        """Send first what sets an instrument up: what stands at the beginning of the segment, and the last of each kind before it."""
+        """Send first what sets an instrument up for the segment."""
         state = self._state
-        chosen: dict[object, Companion] = {}
-        for companion in self._piece.companions:
-            message = companion.message
-            if companion.quarter > state.begin_quarter:
-                break
-            if _is_note(message):
-                continue
-            if companion.quarter == state.begin_quarter:
-                chosen[len(chosen)] = companion
-            elif is_channel_message(message):
-                chosen[message[:2] if is_control_change(message) else message[:1]] = companion
-        for companion in chosen.values():
+        for companion in set_up(self._piece.companions, state.begin_quarter):
             state.put(state.time_sec, COMPANIONS, companion)
 
     def _follow_tempo(self, now_ns: int) -> None:

@@ -14,6 +14,7 @@ REACH_S = 4 * WINDOW_S
 DEFAULT_TEMPO = 120.0  # of a performance with a single onset
 FASTEST_TEMPO = float(FIELDS[TEMPO].values[-1])
 
+
 class LocalTempo:
     """Follows a performance and says after each onset with which tempo the next one is expected.
 
@@ -56,10 +57,17 @@ class LocalTempo:
         latest_first = self._passed[:, self._first : self._stop][:, ::-1]
         quarters, seconds = quarter - latest_first[0], time_s - latest_first[1]
         chosen = seconds >= LEAST_DISTANCE_S
-        enough = chosen.cumsum() - chosen >= LEAST_ONSETS
-        beyond = (seconds > REACH_S) | (seconds > WINDOW_S) & enough
-        end = int(beyond.argmax()) if beyond.any() else len(seconds)
+        end = _first(seconds > WINDOW_S)
+        if end < len(seconds) and np.count_nonzero(chosen[:end]) < LEAST_ONSETS:
+            enough = chosen.cumsum() - chosen >= LEAST_ONSETS
+            end = _first((seconds > REACH_S) | (seconds > WINDOW_S) & enough)
         return quarters[:end][chosen[:end]], seconds[:end][chosen[:end]]
+
+
+def _first(places: np.ndarray) -> int:
+    """Return the index of the first that is True, or how many there are."""
+    first = int(places.argmax())
+    return first if places[first] else len(places)
 
 
 def weighted_tempo(quarters: np.ndarray, seconds: np.ndarray) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -23,24 +24,25 @@ from models.score_performer.vocabulary import (
 )
 
 OF_THE_ONSET = (TEMPO, *PEDAL_FIELDS)  # the same for all notes of an onset
-_OF_THE_ONSET = list(OF_THE_ONSET)
 _SIZES = [len(FIELDS[field].values) for field in PERFORMED_FIELDS]
 _ENDS = np.cumsum(_SIZES).tolist()
 VALUES = _ENDS[-1]  # of all performed fields together
 _ROWS = {field: row for row, field in enumerate(PERFORMED_FIELDS)}
 
 
-def _places() -> np.ndarray:
-    """Return where each field's values are among all (fields, most values); VALUES stands for what may not be chosen."""
-    places = np.full((len(_SIZES), max(_SIZES)), VALUES)
-    for row, size, end in zip(places, _SIZES, _ENDS, strict=True):
-        row[:size] = np.arange(end - size, end)
-    places[_ROWS[VELOCITY], 0] = VALUES
+@cache
+def _places(fields: tuple[int, ...]) -> np.ndarray:
+    """Return where the values of ``fields`` are among all (fields, most values); VALUES stands for what may not be chosen."""
+    rows = [_ROWS[field] for field in fields]
+    places = np.full((len(rows), max(_SIZES[row] for row in rows)), VALUES)
+    for row, of_row in zip(rows, places, strict=True):
+        of_row[: _SIZES[row]] = np.arange(_ENDS[row] - _SIZES[row], _ENDS[row])
+    if VELOCITY in fields:
+        places[fields.index(VELOCITY), 0] = VALUES
     return places
 
 
-_PLACES = _places()
-_IS_PERFORMED = np.array([field.performed for field in FIELDS])
+_NEVER = np.array([-np.inf], np.float32)
 
 
 @dataclass(frozen=True)
@@ -56,52 +58,57 @@ def split_fields(logits: np.ndarray) -> list[np.ndarray]:
     return [logits[..., end - size : end] for size, end in zip(_SIZES, _ENDS, strict=True)]
 
 
-def choose_fields(
-    logits: np.ndarray, race: Race, note: int, boldness: Boldness, fields: Sequence[int] = PERFORMED_FIELDS
-) -> np.ndarray:
-    """Return the tokens of ``fields`` for the logits (VALUES,) of the note with that index in the piece, as
-    models.performance_rnn.sampling chooses events.
+def choose_fields(logits: np.ndarray, race: Race, note: int, boldness: Boldness, fields: tuple[int, ...] = PERFORMED_FIELDS) -> np.ndarray:
+    """Return the tokens of ``fields`` for the float32 logits (VALUES,) of the note with that index in the piece: of the likeliest values
+    that together have the share ``top_p`` of the chances the one that arrives first, see models.performance_rnn.sampling.
 
     No note is silent. The choice does not depend on what was chosen before.
     """
-    places, logits = _by_field(logits, fields)
+    places = _places(fields)
+    weights = _weights(logits, places)
     if boldness.temperature == 0:
-        return SPECIALS + logits.argmax(1)
-    chances = _chances(logits / boldness.temperature)
+        return SPECIALS + weights.argmax(1)
+    if boldness.temperature != 1:
+        weights /= boldness.temperature
+    arrivals = weights + race.leads(note, VALUES).take(places, mode="clip")
+    chosen = arrivals.argmax(1)
     if boldness.top_p < 1:
-        order = (-chances).argsort(1, kind="stable")
-        ordered = np.take_along_axis(chances, order, 1)
-        few = ordered.cumsum(1)[:, :-1] < boldness.top_p  # those before are not enough
-        np.put_along_axis(chances, order[:, 1:], ordered[:, 1:] * few, 1)
-    return SPECIALS + (chances / np.append(race.times(note, VALUES), np.inf)[places]).argmax(1)
+        chances = np.exp(weights - weights.max(1, keepdims=True))
+        enough = boldness.top_p * chances.sum(1)
+        while True:  # what arrives first may be none of the likeliest, hardly ever twice in succession: nothing has to be sorted
+            least = chances[np.arange(len(chosen)), chosen][:, None]
+            unlikely = (chances * (chances > least)).sum(1) >= enough
+            if not unlikely.any():
+                break
+            arrivals[unlikely[:, None] & (chances <= least)] = -np.inf
+            chosen = arrivals.argmax(1)
+    return SPECIALS + chosen
 
 
-def central_fields(logits: np.ndarray, fields: Sequence[int] = PERFORMED_FIELDS) -> np.ndarray:
+def central_fields(logits: np.ndarray, fields: tuple[int, ...] = PERFORMED_FIELDS) -> np.ndarray:
     """Return the tokens of ``fields`` that lie in the middle of what may be chosen, of the logits (VALUES,): each field's median, of
     velocities the mean.
     """
-    chances = _chances(_by_field(logits, fields)[1])
-    chosen = SPECIALS + (chances.cumsum(1) < 0.5).sum(1)
+    weights = _weights(logits, _places(fields))
+    chances = np.exp(weights - weights.max(1, keepdims=True))
+    sums = chances.cumsum(1)
+    chosen = SPECIALS + (sums < sums[:, -1:] / 2).sum(1)
     if VELOCITY in fields:
-        row = fields.index(VELOCITY)
-        chosen[row] = to_token(VELOCITY, float(chances[row, : len(FIELDS[VELOCITY].values)] @ FIELDS[VELOCITY].values))
+        row, values = fields.index(VELOCITY), FIELDS[VELOCITY].values
+        chosen[row] = to_token(VELOCITY, float(chances[row, : len(values)] @ values / sums[row, -1]))
     return chosen
 
 
-def forget(note: np.ndarray) -> np.ndarray:
+def _weights(logits: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Return the logits at ``places``, -inf for what may not be chosen."""
+    return np.concatenate((logits, _NEVER)).take(places)
+
+
+def forget(note: Sequence[int]) -> list[int]:
     """Return the tokens (16,) of a note of which it is not known how it was played."""
-    return note if note[0] == START else np.where(_IS_PERFORMED, MASK, note)
-
-
-def _by_field(logits: np.ndarray, fields: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return where the values of ``fields`` are (len(fields), most values), and their logits, without those that may not be chosen."""
-    places = _PLACES[[_ROWS[field] for field in fields]]
-    return places, np.append(logits, -np.inf)[places]
-
-
-def _chances(logits: np.ndarray) -> np.ndarray:
-    chances = np.exp(logits - logits.max(1, keepdims=True))
-    return chances / chances.sum(1, keepdims=True)
+    if note[0] == START:
+        return list(note)
+    return [MASK if field.performed else token for field, token in zip(FIELDS, note, strict=True)]
 
 
 class Continuation:
@@ -118,7 +125,7 @@ class Continuation:
         self._quarter, self._onsets = 0.0, 0
         self._hold: TempoHold | None = None
         self._before: tuple[float, float] | None = None  # quarters and seconds of the onset passed last
-        self._first: np.ndarray | None = None  # tokens of the onset's first note
+        self._first: list[int] | None = None  # tokens of the onset's first note
         self.times: list[tuple[float, bool]] = []
 
     @property
@@ -137,16 +144,16 @@ class Continuation:
         onset: int,
         quarter: float,
         is_grace: bool,
-        note: np.ndarray,
+        note: Sequence[int],
         written_tempo: float | None = None,
         at_once: float = AT_ONCE,
-    ) -> np.ndarray:
+    ) -> list[int]:
         """Return the tokens (16,) of the next note with those of its onset in their places.
 
         ``note`` are its tokens with the chosen fields, ``onset`` the index of the onset that it belongs to, at ``quarter``. With a
         ``written_tempo``, quarters a minute, the tempo is held near it, ``at_once`` as far as that says, see tempo_hold.
         """
-        note = note.copy()
+        note = list(note)
         if onset != self.onset:
             self._pass_onset(written_tempo)
             self.onset, self._quarter = onset, quarter
@@ -161,7 +168,8 @@ class Continuation:
         if self._first is None:
             self._first = note
             note[TEMPO] = to_token(TEMPO, tempo)
-        note[_OF_THE_ONSET] = self._first[_OF_THE_ONSET]
+        for field in OF_THE_ONSET:
+            note[field] = self._first[field]
         expected_s, gap_s = self._expected.expect(quarter, tempo)
         self.times.append((expected_s + gap_s * to_value(ONSET_DEVIATION, note[ONSET_DEVIATION]), is_grace))
         return note
@@ -174,9 +182,10 @@ class Continuation:
 
     def _pass_onset(self, written_tempo: float | None) -> None:
         if self._expected is not None and self.times:
-            self._expected.came(self._quarter, self.onset_s)
+            onset_s = self.onset_s
+            self._expected.came(self._quarter, onset_s)
             if self._hold and self._before and written_tempo:
-                self._hold.passed(self.onset_s - self._before[1], self._quarter - self._before[0], written_tempo)
-            self._before = self._quarter, self.onset_s
+                self._hold.passed(onset_s - self._before[1], self._quarter - self._before[0], written_tempo)
+            self._before = self._quarter, onset_s
             self._onsets += 1
         self._first, self.times = None, []

@@ -104,6 +104,16 @@ def test_a_changed_control_is_heard_soon_and_not_before(performer, name, value):
         assert np.mean([note[2] for note in changed[-50:]]) > np.mean([note[2] for note in plain[-50:]]) + 5
 
 
+def test_live_without_a_thread_beside_it_is_the_same(performer):
+    def played(ahead):
+        stream = performer.perform(melody(), 0, {"temperature": 1.0}, ahead=ahead)
+        changes = [(10.03, "temperature", 0.0), (20.2, "loudness", 1.5), (20.21, "temperature", 0.7), (31.0, "dynamics", 10)]
+        return play(stream, [(time_s, lambda _, change=change: stream.set_control(*change)) for time_s, *change in changes])
+
+    live, offline = played(ahead=True), played(ahead=False)
+    assert live == offline and len(notes_of(live)) == 5 * BARS
+
+
 def test_a_style_is_that_of_a_reference_in_whole_or_not_at_all(performer):
     piece = melody(bars=20)
     louder = performer.perform(piece, 0, {"loudness": 3}, ahead=False)

@@ -46,6 +46,26 @@ def test_only_the_likeliest_share_is_chosen_from():
     assert found == {60, 61}
 
 
+@pytest.mark.parametrize("boldness", [Boldness(1.0, 0.9), Boldness(0.6, 0.5), Boldness(1.7, 0.05)])
+@pytest.mark.parametrize("fields", [PERFORMED_FIELDS, (VELOCITY, ONSET_DEVIATION)])
+def test_the_first_to_arrive_of_the_likeliest_is_chosen(boldness, fields):
+    """As if all values were put in order."""
+    random = np.random.default_rng(0)
+    ends = np.cumsum(SIZES)
+    for note in range(50):
+        logits = random.normal(0, 3, ends[-1]).astype(np.float32)
+        chosen = choose_fields(logits, Race(3), note, boldness, fields)
+        for field, token in zip(fields, chosen, strict=True):
+            end = ends[PERFORMED_FIELDS.index(field)]
+            values = np.arange(end - SIZES[PERFORMED_FIELDS.index(field)] + (field == VELOCITY), end)
+            chances = np.exp(logits[values].astype(float) / boldness.temperature)
+            order = values[np.argsort(-chances)]
+            few = np.cumsum(np.sort(chances)[::-1]) / chances.sum()
+            kept = order[: np.searchsorted(few, boldness.top_p) + 1]
+            first = kept[np.argmax(logits[kept] / boldness.temperature + Race(3).leads(note, ends[-1])[kept])]
+            assert token == SPECIALS + first - values[0] + (field == VELOCITY)
+
+
 def test_a_seed_and_a_note_say_what_is_chosen():
     first, again, other = (choose_fields(flat(), Race(seed), 17, Boldness()) for seed in (5, 5, 6))
     assert (first == again).all() and (first != other).any()
