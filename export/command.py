@@ -60,15 +60,17 @@ def export(
 
 
 def export_verified(spec: ExportSpec, path: Path, precision: str) -> list[str]:
-    """Write ``spec`` to ``path`` in ``precision`` and verify it; return what was measured. Raises PerfLiveError when it does not verify."""
-    if precision == "float32":
+    """Write ``spec`` to ``path`` in ``precision``, or in float32 if it is to stay that, and verify it; return what was measured. Raises
+    PerfLiveError when it does not verify.
+    """
+    if precision == "float32" or spec.quantised_difference is None:
         write_graph(spec, path)
         return [_describe("float32 against PyTorch", verify_float(spec, path))]
     with tempfile.TemporaryDirectory() as folder:
         float_path = Path(folder) / path.name
         write_graph(spec, float_path)
         float_line = _describe("float32 against PyTorch", verify_float(spec, float_path))
-        if spec.in_four_bits:
+        if spec.in_four_bits is not None:
             quantise_in_blocks(float_path, path, spec.contract, spec.in_four_bits)
         else:
             quantise(float_path, path, spec.contract)

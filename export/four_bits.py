@@ -27,7 +27,7 @@ def quantise_in_blocks(source: Path, target: Path, contract: Contract, in_four_b
     graph = model.graph
     weights = {each.name: each for each in graph.initializer}
     for node in graph.node:
-        if node.op_type == "MatMul" and node.input[1] in weights:
+        if node.op_type in ("MatMul", "Gemm") and node.input[1] in weights:
             weight = weights.pop(node.input[1])
             bits = 4 if weight.name in in_four_bits else 8
             parts = _quantise_product(node, numpy_helper.to_array(weight), bits)
@@ -38,13 +38,24 @@ def quantise_in_blocks(source: Path, target: Path, contract: Contract, in_four_b
 
 
 def _quantise_product(node: onnx.NodeProto, matrix: np.ndarray, bits: int) -> list[onnx.TensorProto]:
-    """Turn a MatMul with ``matrix`` [inputs, outputs] into a MatMulNBits; return what stands for the matrix."""
-    values, name = node.input
-    sizes = {"K": matrix.shape[0], "N": matrix.shape[1], "bits": bits, "block_size": BLOCK, "accuracy_level": INT8_PRODUCTS}
+    """Turn a product of rows with ``matrix`` [inputs, outputs], or in a Gemm that says so [outputs, inputs], into a MatMulNBits; return
+    what stands for the matrix.
+    """
+    values, name, *bias = node.input
+    if any(each.name == "transB" and each.i for each in node.attribute):
+        matrix = matrix.T
+    block = block_size(len(matrix))
+    sizes = {"K": matrix.shape[0], "N": matrix.shape[1], "bits": bits, "block_size": block, "accuracy_level": INT8_PRODUCTS}
     named = zip(("packed", "scales"), quantise_blocks(matrix, bits), strict=True)
     parts = [numpy_helper.from_array(array, f"{name}.{part}") for part, array in named]
-    node.CopyFrom(helper.make_node("MatMulNBits", [values, *(part.name for part in parts)], list(node.output), domain=MICROSOFT, **sizes))
+    inputs = [values, *(part.name for part in parts), *(["", "", *bias] if bias else [])]
+    node.CopyFrom(helper.make_node("MatMulNBits", inputs, list(node.output), domain=MICROSOFT, **sizes))
     return parts
+
+
+def block_size(inputs: int) -> int:
+    """Return how many weights of one output share a scale: BLOCK, or of fewer inputs the next power of two."""
+    return min(BLOCK, max(16, 1 << (inputs - 1).bit_length()))
 
 
 def quantise_blocks(matrix: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
@@ -53,9 +64,9 @@ def quantise_blocks(matrix: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarr
     A weight is (its number - half of how many numbers there are) times its block's scale. Each block takes the one of some scales whose
     squared error is the least.
     """
-    half = 1 << (bits - 1)
-    blocks = -(-len(matrix) // BLOCK)
-    weights = np.pad(matrix.T, ((0, 0), (0, blocks * BLOCK - len(matrix)))).reshape(-1, blocks, BLOCK)
+    half, size = 1 << (bits - 1), block_size(len(matrix))
+    blocks = -(-len(matrix) // size)
+    weights = np.pad(matrix.T, ((0, 0), (0, blocks * size - len(matrix)))).reshape(-1, blocks, size)
     extremes = np.take_along_axis(weights, np.abs(weights).argmax(-1, keepdims=True), -1)
     extremes = np.where(extremes == 0, 1, extremes)
     numbers, scales, errors = np.zeros_like(weights), np.zeros_like(extremes), np.full_like(extremes, np.inf)

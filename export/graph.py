@@ -35,8 +35,8 @@ class ExportSpec:
     decisions: Callable[[Arrays], np.ndarray]
     tolerance: float  # of float32 outputs and state against PyTorch, relative to the largest magnitude of each tensor
     decision_agreement: float  # the least share of decisions, 0 to 1, that float32 takes as PyTorch does
-    quantised_difference: float  # the most that int8's decisions may differ from float32's, mean absolute
-    in_four_bits: frozenset[str] = frozenset()  # weights that have 4 bits in the quantised file, and then the others have 8 in blocks too
+    quantised_difference: float | None  # the most that int8's decisions may differ from float32's, mean absolute; None: it stays float32
+    in_four_bits: frozenset[str] | None = None  # weights that have 4 bits in the quantised file, the others 8, in blocks; None: no blocks
 
 
 def write_graph(spec: ExportSpec, path: Path) -> None:

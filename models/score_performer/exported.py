@@ -46,23 +46,31 @@ class ScoreReader(nn.Module):
 
 
 class NoteDecoder(nn.Module):
-    """``PerformanceDecoder`` for one performance, any number of notes a call, its whole memory given and returned."""
+    """``PerformanceDecoder`` for one performance, a note a call, its whole memory given and returned.
+
+    The memory of a layer is a ring: a row for each note that may be attended to, the current one among them, each in the place of the one
+    that goes out of reach. Keys and values lie beside each other, and queries have zeros where the values are: no row is ever cut in two.
+    """
 
     table: Tensor
     first_rows: Tensor
     bias: Tensor
+    places: Tensor
 
     def __init__(self, network: ScorePerformer):
         super().__init__()
         decoder, self.sizes = network.decoder, network.config
-        self.blocks = nn.ModuleList(_NoteBlock(block) for block in cast(Iterable[Block], decoder.blocks))
+        blocks = list(cast(Iterable[Block], decoder.blocks))
+        self.blocks = nn.ModuleList(_NoteBlock(block) for block in blocks)
         self.embedding_norm, self.head_norm = decoder.embedding.norm, decoder.head_norm
-        norms = [norm for block in cast(Iterable[Block], decoder.blocks) for norm in (block.attention_norm, block.feed_forward_norm)]
+        norms = [norm for block in blocks for norm in (block.attention_norm, block.feed_forward_norm)]
         columns = [column for field in PERFORMED_FIELDS for column in range(*_span(field, self.sizes.field_width))]
         with torch.no_grad():
             table = network.values()
             self.register_buffer("table", table, persistent=False)
             self.register_buffer("first_rows", decoder.embedding.first_rows, persistent=False)
+            self.register_buffer("bias", torch.cat([block.attention.bias for block in blocks]).T.clone(), persistent=False)
+            self.register_buffer("places", torch.arange(self.sizes.window), persistent=False)
             self.previous = _fixed(decoder.join.weight[:, : self.sizes.width] @ decoder.embedding.linear.weight)
             self.moves = _all_moves([*norms, decoder.norm])
             self.head = _fixed(decoder.embedding.linear.weight[:, columns].T)
@@ -70,49 +78,45 @@ class NoteDecoder(nn.Module):
             self.logits = _fixed(torch.block_diag(*values) * self.sizes.field_width**-0.5, torch.cat(list(decoder.biases)))
 
     def forward(self, previous: Tensor, context: Tensor, style: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        """previous [T, 16] int64, see PerformanceDecoder; context [T, width] of ScoreReader; style [T, style_width]; of the state for each
-        layer [P, 2*D] and then written [P] bool.
+        """previous [1, 16] int64, see PerformanceDecoder; context [1, width] of ScoreReader; style [1, style_width]; of the state for each
+        layer [window, 2*D] and then how many notes have ``passed`` [1] int64.
 
-        Returns logits [T, values of all performed fields], next state.
+        Returns logits [1, values of all performed fields], next state.
         """
-        *caches, written = state
-        length, past = previous.shape[0], written.shape[0]
-        distance = torch.arange(length, device=written.device).unsqueeze(1) + past - torch.arange(past + length, device=written.device)
-        written = torch.cat((written, torch.ones_like(previous[:, 0], dtype=torch.bool)))
-        seen = (distance >= 0) & (distance < self.sizes.window) & written
-        unseen = torch.where(seen, 0.0, UNSEEN).unsqueeze(1)  # [T, 1, P+T]
-        distance = distance.clamp(0, self.sizes.window - 1)
-        moves = self.moves(style).split(self.sizes.width, -1)
+        *caches, passed = state
+        place = passed % self.sizes.window
+        distance = (place - self.places) % self.sizes.window
+        unseen = torch.where(distance > passed, UNSEEN, 0.0)
+        biases = (functional.embedding(distance, self.bias).T + unseen).split(self.sizes.heads)  # [heads, window] of each layer
+        moves = self.moves(style).flatten().split(self.sizes.width)
         x = self.previous(self.embedding_norm(functional.embedding(previous + self.first_rows, self.table).flatten(1))) + context
         next_caches = []
-        for index, (block, cache) in enumerate(zip(self.blocks, caches, strict=True)):
-            x, memory = block(x, moves[4 * index : 4 * index + 4], cache, distance, unseen)
-            next_caches.append(memory[length:])
+        for index, (block, cache, bias) in enumerate(zip(self.blocks, caches, biases, strict=True)):
+            x, memory = block(x, moves[4 * index : 4 * index + 4], cache, place, bias)
+            next_caches.append(memory)
         vectors = self.head_norm(self.head(_moved(x, *moves[-2:])))
-        return self.logits(vectors), *next_caches, written[length:]
+        return self.logits(vectors), *next_caches, passed + 1
 
 
 class _NoteBlock(nn.Module):
-    bias: Tensor
-
     def __init__(self, block: Block):
         super().__init__()
         attention = block.attention
-        self.heads, self.head_width = attention.heads, attention.head_width
+        self.heads, width = attention.heads, attention.head_width
         with torch.no_grad():
-            query = attention.query.weight * self.head_width**-0.5
-            self.query_key_value = _fixed(torch.cat((query, attention.key_value.weight)))
-            self.register_buffer("bias", attention.bias.T.clone(), persistent=False)
-        self.output, self.expand, self.contract = attention.output, block.expand, block.contract
+            query = attention.query.weight.unflatten(0, (self.heads, width)) * width**-0.5
+            output = attention.output.weight.unflatten(1, (self.heads, width))
+            query = torch.cat((query, torch.zeros_like(query)), 1).flatten(0, 1)
+            self.query_key_value = _fixed(torch.cat((query, attention.key_value.weight)))  # [heads * 2*D + 2*D, width]
+            self.output = _fixed(torch.cat((torch.zeros_like(output), output), 2).flatten(1), attention.output.bias)
+        self.expand, self.contract = block.expand, block.contract
 
-    def forward(self, x: Tensor, moves: tuple[Tensor, ...], cache: Tensor, distance: Tensor, unseen: Tensor) -> tuple[Tensor, Tensor]:
-        """Return x [T, width] and the keys and values [P+T, 2*D] of ``cache`` and these notes."""
-        query, key_value = self.query_key_value(_moved(x, *moves[:2])).split((self.heads * self.head_width, 2 * self.head_width), -1)
-        memory = torch.cat((cache, key_value))
-        key, value = memory.split(self.head_width, -1)
-        scores = (query.reshape(-1, self.head_width) @ key.T).reshape(x.shape[0], self.heads, -1)
-        weights = (scores + (self.bias[distance].transpose(1, 2) + unseen)).softmax(-1)
-        x = x + self.output((weights.reshape(-1, weights.shape[-1]) @ value).reshape(x.shape[0], -1))
+    def forward(self, x: Tensor, moves: tuple[Tensor, ...], cache: Tensor, place: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+        """Return x [1, width] and the keys and values [window, 2*D] of ``cache`` with this note's at ``place`` [1]."""
+        query, key_value = self.query_key_value(_moved(x, *moves[:2])).reshape(self.heads + 1, -1).split((self.heads, 1))
+        memory = cache.index_put((place,), key_value)
+        mixed = (query @ memory.T + bias).softmax(-1) @ memory  # [heads, 2*D]
+        x = x + self.output(mixed.reshape(1, -1))
         linear, gate = self.expand(_moved(x, *moves[2:])).chunk(2, -1)
         return x + self.contract(linear * functional.silu(gate)), memory
 
@@ -159,4 +163,5 @@ def _all_moves(norms: list[AdaptiveNorm]) -> nn.Linear:
 
 
 def _moved(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    return functional.layer_norm(x, x.shape[-1:]) * scale + shift
+    """Return x [1, width] normed, ``scale`` and ``shift`` [width] applied."""
+    return functional.layer_norm(x, x.shape[-1:], scale, shift)

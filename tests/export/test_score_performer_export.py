@@ -1,6 +1,9 @@
 """ScorePerformer's three graphs, small and with random weights, through export and verification, and a score performed by them."""
 
+from collections import Counter
+
 import numpy as np
+import onnx
 import pytest
 import torch
 from score_performer_pieces import config, made_up_score, randomised
@@ -47,8 +50,24 @@ def test_the_graphs_verify_and_say_what_they_are(exported):
     networks = open_networks(folder)
     contract = networks.decoder.contract
     assert contract.licence == "CC BY-NC-SA 4.0" and networks.window == 32 and networks.latents == network.config.latents
-    assert contract.state[0].shape == (31, 16) and contract.chunk_axis == "notes"
+    assert contract.state[0].shape == (32, 16) and contract.state[-1].name == "passed" and contract.chunk_axis is None
     assert len(FEATURES) == networks._score.contract.inputs[1].shape[1]
+
+
+def test_only_the_decoder_is_quantised(exported, tmp_path, monkeypatch):
+    """Its chances stay near those of floats, and its memory what it was."""
+    network, _, _ = exported
+    monkeypatch.setattr(verify, "STEPS", 303)
+    settings = config()
+    task = ScorePerformerTask(settings)
+    task.network.load_state_dict(network.state_dict())
+    for suffix, spec in build_specs(settings.model_dump(mode="json"), task.state_dict()).items():
+        export_verified(spec, tmp_path / f"{STEM}{suffix}.onnx", "int8")
+    networks = open_networks(tmp_path)
+    assert networks.decoder.contract.precision == "int8"
+    assert networks._score.contract.precision == networks._style.contract.precision == "float32"
+    operations = Counter(node.op_type for node in onnx.load(networks.decoder.path).graph.node)
+    assert operations["MatMulNBits"] == 4 * network.config.decoder_layers + 4
 
 
 def test_a_window_is_read_as_the_network_reads_it(exported):

@@ -5,6 +5,7 @@ import torch
 from score_performer_pieces import CONFIG, randomised
 
 from models.dexter.features import FEATURES
+from models.dexter.network import ExpressionNetworkConfig
 from models.score_performer.exported import NoteDecoder, ScoreReader, StyleReader
 from models.score_performer.network import ScorePerformer, shifted
 from models.score_performer.sampling import split_fields
@@ -14,10 +15,13 @@ from models.score_performer.vocabulary import FIELDS, SPECIALS
 NOTES = 40
 
 
-@pytest.fixture(params=[False, True])
+READER = ExpressionNetworkConfig(width=8, blocks=2, heads=2, kernel=3, reach=8)
+
+
+@pytest.fixture(params=[{"reads_features": False}, {"reads_features": True}, {"reads_features": True, "reader": (READER, READER)}])
 def network(request):
     torch.manual_seed(0)
-    return randomised(ScorePerformer(CONFIG.model_copy(update={"reads_features": request.param})))
+    return randomised(ScorePerformer(CONFIG.model_copy(update=request.param)))
 
 
 def tokens():
@@ -25,7 +29,7 @@ def tokens():
 
 
 def test_the_decoder_and_what_it_knows_of_the_score(network):
-    """In chunks of any size, from the first note on until the memory is full."""
+    """From the first note on until the memory has been full for a while."""
     score, features, style = tokens(), torch.randn(NOTES, len(FEATURES)), torch.randn(NOTES, CONFIG.style_width)
     played = torch.where(torch.tensor([field.performed for field in FIELDS]), tokens(), score)
     reads = (features,) if network.config.reads_features else ()
@@ -34,10 +38,10 @@ def test_the_decoder_and_what_it_knows_of_the_score(network):
         logits = network.predict(played[None], context, style[None])
         known, *expected_again = ScoreReader(network).eval()(score, *reads)
         decoder = NoteDecoder(network).eval()
-        cache, written = network.initial_state(1)
-        state, found = [*cache.squeeze(1), written.squeeze(0)], []
-        for chunk in zip(*(each.split((1, 2, 17, 20)) for each in (shifted(played[None])[0], known, style)), strict=True):
-            chosen, *state = decoder(*chunk, *state)
+        caches = torch.randn(CONFIG.decoder_layers, CONFIG.window, 2 * CONFIG.head_width)  # not seen, whatever it is
+        state, found = [*caches, torch.tensor([0])], []
+        for note in zip(*(each.split(1) for each in (shifted(played[None])[0], known, style)), strict=True):
+            chosen, *state = decoder(*note, *state)
             found.append(chosen)
     style_again, tempo_again = expected_again
     torch.testing.assert_close(style_again, expected[0][0])
