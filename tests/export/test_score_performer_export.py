@@ -38,7 +38,7 @@ def exported(tmp_path_factory):
     randomised(task.network)
     folder, lines = tmp_path_factory.mktemp("export"), []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(verify, "CHUNK_SIZES", (1, 31, 129, 2, 300))
+        patch.setattr(verify, "STEPS", 1003)
         for suffix, spec in build_specs(settings.model_dump(mode="json"), task.state_dict()).items():
             lines += export_verified(spec, folder / f"{STEM}{suffix}.onnx", "float32")
     return task.network, folder, lines
@@ -46,7 +46,7 @@ def exported(tmp_path_factory):
 
 def test_the_graphs_verify_and_say_what_they_are(exported):
     network, folder, lines = exported
-    assert len(lines) == 3 and all("5003 steps" in line and "100.00% of decisions equal" in line for line in lines)
+    assert len(lines) == 3 and all("1003 steps" in line and "100.00% of decisions equal" in line for line in lines)
     networks = open_networks(folder)
     contract = networks.decoder.contract
     assert contract.licence == "CC BY-NC-SA 4.0" and networks.window == 32 and networks.latents == network.config.latents
