@@ -29,6 +29,7 @@ SYSTEMS = {
     "dexter-denoiser": "export.dexter",
     "performance-rnn": "export.performance_rnn",
     "performance-net": "export.performance_net",
+    "performance-net-solo": "export.performance_net",
     "score-performer": "export.score_performer",
 }
 

@@ -10,7 +10,8 @@ import torch
 from engine.contract import Contract, StateSpec, TensorSpec
 from engine.errors import UsageError
 from export.graph import ExportSpec
-from models.performance_net.key_spectra import LOOK_AHEAD
+from models.performance_net.instruments import INSTRUMENTS, PIANO
+from models.performance_net.key_spectra import LOOK_AHEAD, STEPS
 from models.performance_net.representation import (
     AGE,
     BINS,
@@ -23,28 +24,28 @@ from models.performance_net.representation import (
     REPRESENTATION_VERSION,
     SOUNDING,
 )
+from models.performance_net.solo_network import SoloPerformanceNet
 from models.performance_net.streaming import SYSTEM, ExportedPerformanceNet
 from models.performance_net.streaming_network import StateShape, StreamingPerformanceNet
 from training.datasets.asap import LICENCE
 from training.performance_net import PerformanceNetTask, PerformanceNetTrainingConfig
+from training.performance_net_solo import SoloConfig
 
 SOUND_FONT_LICENCE = "sound: FluidR3_GM (MIT)"
+SOLO_LICENCE = "MIT"  # the sound font's: nothing else was heard
 
 
 def build_specs(config: dict[str, Any], weights: dict[str, torch.Tensor] | None) -> dict[str, ExportSpec]:
-    """``config`` is a training configuration; ``weights`` a PerformanceNetTask's, or None for random ones.
+    """``config`` is a training configuration; ``weights`` those of its task, or None for random ones.
 
     Raises UsageError for the paper's network, which needs the whole of a clip.
     """
-    task = PerformanceNetTask(PerformanceNetTrainingConfig.model_validate(config))
-    if not isinstance(task.network, StreamingPerformanceNet):
-        raise UsageError(f"a network of kind {config['network']['kind']!r} cannot play in real time; give one of kind 'streaming'")
-    if weights is not None:
-        task.load_state_dict(weights)
-    shapes = task.network.state_shapes()
+    instrument = config.get("instrument", PIANO)
+    network = _piano(config, weights) if instrument == PIANO else _solo(config, weights)
+    shapes = network.state_shapes()
     spec = ExportSpec(
-        module=ExportedPerformanceNet(task.network).eval(),
-        contract=_contract(shapes, hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]),
+        module=ExportedPerformanceNet(network).eval(),
+        contract=_contract(instrument, shapes, hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]),
         random_inputs=lambda rng, length: {"roll": _random_roll(rng, length)},
         random_state=lambda rng: {shape.name: _random_state(rng, shape) for shape in shapes},
         decisions=lambda outputs: np.round(outputs["log_power"], 2),  # 0.04 dB
@@ -55,7 +56,25 @@ def build_specs(config: dict[str, Any], weights: dict[str, torch.Tensor] | None)
     return {"": spec}
 
 
-def _contract(shapes: list[StateShape], configuration_hash: str) -> Contract:
+def _piano(config: dict[str, Any], weights: dict[str, torch.Tensor] | None) -> StreamingPerformanceNet:
+    task = PerformanceNetTask(PerformanceNetTrainingConfig.model_validate(config))
+    if not isinstance(task.network, StreamingPerformanceNet):
+        raise UsageError(f"a network of kind {config['network']['kind']!r} cannot play in real time; give one of kind 'streaming'")
+    if weights is not None:
+        task.load_state_dict(weights)
+    return task.network
+
+
+def _solo(config: dict[str, Any], weights: dict[str, torch.Tensor] | None) -> SoloPerformanceNet:
+    network = SoloPerformanceNet(SoloConfig.model_validate(config).instrument)
+    if weights is not None:
+        network.load_state_dict(weights)
+    return network
+
+
+def _contract(instrument: str, shapes: list[StateShape], configuration_hash: str) -> Contract:
+    learnt = f"(n)ASAP, train split of splits.json, played by FluidSynth; {SOUND_FONT_LICENCE}"
+    measured = f"single notes, played by FluidSynth; {SOUND_FONT_LICENCE}"
     return Contract(
         system=SYSTEM,
         representation_version=REPRESENTATION_VERSION,
@@ -64,9 +83,9 @@ def _contract(shapes: list[StateShape], configuration_hash: str) -> Contract:
         state=tuple(StateSpec(name=name, shape=shape, type="float32") for name, shape in shapes),
         look_ahead_steps=LOOK_AHEAD,
         look_ahead_s=float(LOOK_AHEAD / FRAME_RATE),
-        constants={"instrument": "piano", "lowest_key": 21, "keys": KEYS},
-        training_data=f"(n)ASAP, train split of splits.json, played by FluidSynth; {SOUND_FONT_LICENCE}",
-        licence=LICENCE,
+        constants={"instrument": instrument, "lowest_key": INSTRUMENTS[instrument].lowest_pitch, "keys": INSTRUMENTS[instrument].keys},
+        training_data=learnt if instrument == PIANO else measured,
+        licence=LICENCE if instrument == PIANO else SOLO_LICENCE,
         configuration_hash=configuration_hash,
     )
 
@@ -89,5 +108,11 @@ def _random_state(rng: np.random.Generator, shape: StateShape) -> np.ndarray:
     if shape.name == "roll_history":
         return _random_roll(rng, shape.shape[-1])
     if shape.name == "tail":
-        return np.stack([rng.uniform(0, most, KEYS) for most in (0.1, 1000.0, 0.1, 1.0)], 1).astype(np.float32)
+        keys, parts = shape.shape
+        drawn = [rng.uniform(0, most, keys) for most in (0.1, 1000.0, 0.1, 1.0, 9000.0)[:parts]]
+        for age in drawn[1::3]:  # of the damped note and, if it is told, of the one that sounds: in whole steps
+            age[:] = np.round(age * STEPS) / STEPS
+        return np.stack(drawn, 1).astype(np.float32)
+    if shape.name == "hiss_frame":
+        return np.array([7.0], np.float32)
     return rng.normal(size=shape.shape).astype(np.float32)

@@ -20,6 +20,7 @@ TASKS = {
     "performance-rnn": "training.performance_rnn",
     "score-performer": "training.score_performer",
     "performance-net": "training.performance_net",
+    "performance-net-solo": "training.performance_net_solo",
 }
 
 

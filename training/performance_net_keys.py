@@ -3,6 +3,7 @@
 A single note is heard in full, so that nothing has to be told apart, and each key is heard, however few pieces reach it.
 """
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from models.performance_net.key_spectra import (
     PARTIAL_BINS,
     PARTIALS,
     RELEASE_VELOCITIES,
+    KeySounds,
     KeySpectra,
     envelope_ages,
     interpolation,
@@ -40,7 +42,9 @@ from models.performance_net.representation import (
     SoundEvent,
     transform,
 )
-from training.datasets.rendered_audio import render_sound
+from training.datasets.rendered_audio import choose_program, render_sound
+
+Measure = Callable[[int, FluidSynthesizer], dict[str, np.ndarray]]  # what is measured of a key, by name
 
 KEYS_FILE = "keys.npz"
 VELOCITY = 100
@@ -63,16 +67,20 @@ def build_keys(folder: Path, sound_font: Path | None = None) -> Path:
     ``attack``, ``bins``, ``envelope`` and ``noise`` are as ``KeySpectra`` has them, of notes of velocity 127; ``release``
     [KEYS, RELEASE_VELOCITIES] is in nepers of power a frame, beside what a held note fades by.
     """
-    path = folder / KEYS_FILE
+    return write_keys(folder / KEYS_FILE, range(KEYS), measure_key, sound_font)
+
+
+def write_keys(path: Path, keys: Sequence[int], measure: Measure, sound_font: Path | None) -> Path:
+    """Write what ``measure`` returns of each key, side by side, to ``path`` unless it is there. Raises PerfLiveError without FluidSynth."""
     if path.exists():
         return path
     synthesizer = FluidSynthesizer(find_sound_font(sound_font), SAMPLE_RATE, reverb=0)
     try:
-        measured = [measure_key(key, synthesizer) for key in track(range(KEYS), "listening to keys", console=Console(stderr=True))]
+        measured = [measure(key, synthesizer) for key in track(keys, "listening to keys", console=Console(stderr=True))]
     finally:
         synthesizer.close()
     arrays: dict[str, Any] = {name: np.stack([each[name] for each in measured]) for name in measured[0]}
-    folder.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, **arrays)
     return path
@@ -80,7 +88,7 @@ def build_keys(folder: Path, sound_font: Path | None = None) -> Path:
 
 def measure_key(key: int, synthesizer: FluidSynthesizer) -> dict[str, np.ndarray]:
     """Return what ``build_keys`` writes of a key."""
-    held = _render(key, 127, int(OLDEST_FRAMES) + LOOK_AHEAD, synthesizer)[ONSET_FRAME * HOP_SAMPLES :]
+    held = render_note(key, 127, int(OLDEST_FRAMES) + LOOK_AHEAD, synthesizer)[ONSET_FRAME * HOP_SAMPLES :]
     bins = find_partials(held)
     before = LOOK_AHEAD * HOP_SAMPLES
     spectra = transform(np.concatenate([np.zeros(before, np.float32), held]))[:, 2 * LOOK_AHEAD : int(OLDEST_FRAMES) + LOOK_AHEAD] * SIGNS
@@ -129,42 +137,46 @@ def fit_partials(spectra: np.ndarray, bins: np.ndarray) -> tuple[np.ndarray, np.
     return np.concatenate([at_ages.real, at_ages.imag]).T, heard
 
 
-def measure_releases(key: int, synthesizer: FluidSynthesizer) -> np.ndarray:
+def measure_releases(key: int, synthesizer: FluidSynthesizer, program: int = 0) -> np.ndarray:
     """Return how much faster a note fades that is let go after a tenth of a second than one that is held, by velocity."""
-    held = _power(key, VELOCITY, HELD_FRAMES + RELEASED_FRAMES, synthesizer).sum(0)
+    held = _power(key, VELOCITY, HELD_FRAMES + RELEASED_FRAMES, synthesizer, program).sum(0)
     frames = ONSET_FRAME + HELD_FRAMES + np.array([FIRST, LAST])
     releases = []
     for velocity in RELEASE_VELOCITIES:
-        released = _power(key, max(velocity, LEAST_VELOCITY), HELD_FRAMES, synthesizer).sum(0)
+        released = _power(key, max(velocity, LEAST_VELOCITY), HELD_FRAMES, synthesizer, program).sum(0)
         first, last = np.log(held[frames] / np.maximum(released[frames], LEAST_POWER))
         releases.append(max((last - first) / (LAST - FIRST), LEAST_RELEASE))
     return np.array(releases, np.float32)
 
 
-def _power(key: int, velocity: int, held_frames: int, synthesizer: FluidSynthesizer) -> np.ndarray:
+def _power(key: int, velocity: int, held_frames: int, synthesizer: FluidSynthesizer, program: int) -> np.ndarray:
     """Return the power [BINS, frames] of a note, as loud as one of velocity 127."""
-    spectrum = transform(_render(key, velocity, held_frames, synthesizer))
+    spectrum = transform(render_note(key, velocity, held_frames, synthesizer, program))
     return POWER_SCALE * (spectrum.real**2 + spectrum.imag**2) * (127 / velocity) ** 4  # amplitudes go with the velocity's square
 
 
-def _render(key: int, velocity: int, held_frames: int, synthesizer: FluidSynthesizer) -> np.ndarray:
+def render_note(key: int, velocity: int, held_frames: int, synthesizer: FluidSynthesizer, program: int = 0) -> np.ndarray:
     """Return a note (samples,) from ONSET_FRAME on, and RELEASED_FRAMES after its end."""
     begin_sec, end_sec = (frame / float(FRAME_RATE) for frame in (ONSET_FRAME, ONSET_FRAME + held_frames))
     events = [SoundEvent(begin_sec, NOTE_BEGIN, LOWEST_KEY + key, velocity), SoundEvent(end_sec, NOTE_END, LOWEST_KEY + key, 0)]
-    synthesizer.reset()
+    choose_program(synthesizer, program)
     return render_sound(events, end_sec + RELEASED_FRAMES / float(FRAME_RATE), synthesizer)
 
 
 def set_key_spectra(key_spectra: KeySpectra, path: Path) -> None:
     """Let ``key_spectra`` sound like the keys of the file at ``path``. Raises PerfLiveError when there is none."""
+    set_measured(key_spectra, ("attack", "bins", "envelope"), path)
+
+
+def set_measured(keys: KeySounds, names: Sequence[str], path: Path) -> None:
+    """Give ``keys`` the buffers of these names, and noise and release, of the file at ``path``. Raises PerfLiveError when there is none."""
     try:
         with np.load(path) as stored:
-            measured = {name: torch.from_numpy(stored[name]) for name in ("attack", "bins", "envelope", "noise", "release")}
-    except (OSError, ValueError, KeyError) as error:
+            measured = {name: torch.from_numpy(stored[name]) for name in (*names, "noise", "release")}
+            for name in names:
+                keys.get_buffer(name).copy_(measured[name])
+            keys.noise_log.copy_(measured["noise"].clamp(min=LEAST_POWER).log())
+            keys.release_log.copy_(measured["release"].log())
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
         what = f"the keys' spectra cannot be read ({type(error).__name__})"
         raise PerfLiveError(f"{path}: {what}; make them with perf-eval sound-data in another folder") from error
-    key_spectra.attack.copy_(measured["attack"])
-    key_spectra.bins.copy_(measured["bins"])
-    key_spectra.envelope.copy_(measured["envelope"])
-    key_spectra.noise_log.copy_(measured["noise"].clamp(min=LEAST_POWER).log())
-    key_spectra.release_log.copy_(measured["release"].log())

@@ -64,7 +64,7 @@ class Ends:
             raise UsageError("--virtual opens the end that is not given, and both --in and --out are; leave one of them out")
         if self.input == AUDIO or (self.input and _suffix(self.input) == ".wav"):
             raise UsageError(f"--in {self.input!r}: sound cannot be played from; give a port or a .mid file")
-        check_used(self.sound, bool(self.sounds), "add --out audio or --out FILE.wav, or neural or neural:FILE.wav")
+        check_used(self.sound, [kind for kind, _ in self.sounds], "add --out audio or --out FILE.wav, or neural or neural:FILE.wav")
         if self.sound and self.sounds and all(kind == NEURAL for kind, _ in self.sounds):
             replace(self.sound, kind=NEURAL).check()
         if self.record and _suffix(self.record.name) not in MIDI_SUFFIXES:

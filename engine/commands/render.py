@@ -21,7 +21,7 @@ from engine.loop import Report
 from engine.midi_file import MidiTimeline, read_midi_file
 from engine.performer import ScorePerformer
 from engine.performers.registry import DEFAULT_IMPROVISER, DEFAULT_PERFORMER, DEFAULT_SCORE_PERFORMER, STYLED_PERFORMER
-from engine.sound.options import SoundOptions
+from engine.sound.options import FLUIDSYNTH, SoundOptions
 
 app = typer.Typer(add_completion=False)
 
@@ -171,7 +171,8 @@ def _improvise(improvising: Improvising, output: Path, kinds: Sequence[str], set
 
 def _used_sound(said: SoundOptions | None, jobs: Sequence[Job]) -> SoundOptions:
     is_made = any(path.suffix.lower() == ".wav" for job in jobs for path in job.outputs)
-    return sound_options.check_used(said, is_made, "add --to wav, or give -o FILE.wav")
+    kinds = [said.kind if said else FLUIDSYNTH] if is_made else []
+    return sound_options.check_used(said, kinds, "add --to wav, or give -o FILE.wav")
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """What ``perf-live`` and ``perf-render`` let a user say of sound."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -8,12 +9,19 @@ from typing import Annotated
 import typer
 
 from engine.errors import UsageError
-from engine.sound.options import FLUIDSYNTH, MOST_GAIN_DB, NEURAL, REVERB, SoundOptions
+from engine.sound.options import FLUIDSYNTH, MOST_GAIN_DB, NEURAL, PIANO, REVERB, SoundOptions
 
 
 class Sound(StrEnum):
     FLUIDSYNTH = FLUIDSYNTH
     NEURAL = NEURAL
+
+
+class InstrumentName(StrEnum):
+    PIANO = PIANO
+    VIOLIN = "violin"
+    CELLO = "cello"
+    FLUTE = "flute"
 
 
 SoundOption = Annotated[Sound | None, typer.Option("--sound", help="What plays .wav files. [default: fluidsynth]")]
@@ -35,18 +43,22 @@ class SaidOfSound:
         int | None, typer.Option("--rate", metavar="HZ", help="Sample rate. [default: 44100 in files, else the card's]")
     ] = None
     bits: Annotated[int | None, typer.Option("--bits", help="Of a .wav file: 16, 24, or 32 for float. [default: 16]")] = None
+    instrument: Annotated[InstrumentName | None, typer.Option("--instrument", help="Of the neural sound. [default: piano]")] = None
 
     def options(self, kind: Sound | None = None) -> SoundOptions | None:
         """Return what is said, None if nothing is. Raises UsageError for what is not allowed."""
         if kind is None and self == SaidOfSound():
             return None
-        options = SoundOptions(kind or FLUIDSYNTH, self.font, self.reverb, self.gain_db or 0.0, self.rate, self.bits or 16)
+        options = SoundOptions(kind or FLUIDSYNTH, self.font, self.reverb, self.gain_db or 0.0, self.rate, self.bits or 16, self.instrument)
         options.check()
         return options
 
 
-def check_used(options: SoundOptions | None, is_made: bool, how: str) -> SoundOptions:
-    """Return the options, or the default ones. Raises UsageError when something is said of sound and none is made."""
-    if options is not None and not is_made:
-        raise UsageError(f"--soundfont, --reverb, --gain, --rate and --bits are for sound, and none is made; {how}")
+def check_used(options: SoundOptions | None, kinds: Collection[str], how: str) -> SoundOptions:
+    """Return the options, or the default ones. Raises UsageError when something is said of sound and none of that kind is made."""
+    if options is not None and not kinds:
+        raise UsageError(f"--soundfont, --reverb, --gain, --rate, --bits and --instrument are for sound, and none is made; {how}")
+    if options is not None and options.instrument is not None and NEURAL not in kinds:
+        what = "--instrument is of the neural sound, and FluidSynth plays what the MIDI file says"
+        raise UsageError(f"{what}; give --sound neural (perf-render) or --out neural (perf-live), or leave it out")
     return options or SoundOptions()

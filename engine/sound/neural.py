@@ -1,6 +1,6 @@
 """A synthesizer that is a neural network: MIDI messages in, samples out, as FluidSynth but for a latency.
 
-Every channel but that of drums is the same piano, with one pedal, which is down while any channel's is.
+Every channel but that of drums is the same instrument, with one pedal, which is down while any channel's is.
 """
 
 import functools
@@ -12,22 +12,35 @@ import numpy as np
 
 from engine.events import DRUM_CHANNEL, SUSTAIN_PEDAL, channel_of, is_channel_message, is_control_change, is_note_off, is_note_on
 from engine.model import Model
-from engine.sound.neural_stream import BLOCK_SAMPLES, NeuralStream, open_model
-from models.performance_net.representation import KEYS, NOTE_BEGIN, NOTE_END, SAMPLE_RATE, SUSTAIN_CHANGE, SoundEvent, key_of
+from engine.sound.neural_stream import BLOCK_SAMPLES, PIANO_PITCHES, NeuralStream, open_model
+from engine.sound.options import PIANO
+from models.performance_net.representation import (
+    KEYS,
+    NOTE_BEGIN,
+    NOTE_END,
+    SAMPLE_RATE,
+    SUSTAIN_CHANGE,
+    SoundEvent,
+    key_of,
+    nearest_octave,
+)
 from models.pretrained import pretrained
 
 ALL_SOUND_OFF, RESET_CONTROLLERS, ALL_NOTES_OFF = 120, 121, 123
 
 
 class NeuralSynthesizer:
-    """A piano (see engine/sound/synthesizer.py), dry, both channels alike. Raises PerfLiveError when the model is missing or another."""
+    """An instrument (see engine/sound/synthesizer.py), dry, both channels alike.
+
+    Raises PerfLiveError when the model is missing or another.
+    """
 
     sample_rate = SAMPLE_RATE
 
     def __init__(self, model: Path | None = None):
         self._stream = NeuralStream(load_sound_model(model))
         self._stream.warm_up()
-        self._keyboard = Keyboard()
+        self._keyboard = Keyboard(self._stream.pitches)
         self._position = 0  # samples
         self._adding = threading.Lock()
         self.latency_frames = self._stream.delay_samples
@@ -57,9 +70,10 @@ class NeuralSynthesizer:
 
 
 class Keyboard:
-    """What MIDI messages of all channels do to one piano."""
+    """What MIDI messages of all channels do to one instrument, which has these pitches, an octave at the least."""
 
-    def __init__(self) -> None:
+    def __init__(self, pitches: range = PIANO_PITCHES) -> None:
+        self._pitches = pitches
         self._down: list[set[tuple[int, int]]] = [set() for _ in range(KEYS)]  # channel and pitch of each note that holds a key
         self._pedals = [0] * 16
 
@@ -69,7 +83,7 @@ class Keyboard:
             return []
         channel = channel_of(message)
         if is_note_on(message):
-            self._down[key_of(message[1])].add((channel, message[1]))
+            self._down[self._key_of(message[1])].add((channel, message[1]))
             return [SoundEvent(time_sec, NOTE_BEGIN, message[1], message[2])]
         if is_note_off(message):
             return self._release([(channel, message[1])], time_sec)
@@ -89,12 +103,15 @@ class Keyboard:
     def _release(self, notes: list[tuple[int, int]], time_sec: float) -> list[SoundEvent]:
         events = []
         for channel, pitch in notes:
-            holding = self._down[key_of(pitch)]
+            holding = self._down[self._key_of(pitch)]
             if (channel, pitch) in holding:
                 holding.remove((channel, pitch))
                 if not holding:
                     events.append(SoundEvent(time_sec, NOTE_END, pitch, 0))
         return events
+
+    def _key_of(self, pitch: int) -> int:
+        return key_of(nearest_octave(pitch, self._pitches[0], self._pitches[-1]))
 
     def _move_pedal(self, channel: int, value: int, time_sec: float) -> list[SoundEvent]:
         before = max(self._pedals)
@@ -106,7 +123,12 @@ class Keyboard:
 @functools.cache
 def load_sound_model(path: Path | None = None) -> Model:
     """Return the model at ``path``, or the one that ships. Raises PerfLiveError."""
-    return open_model(path or pretrained("performance_net.onnx"))
+    return open_model(path or shipped_model(PIANO))
+
+
+def shipped_model(instrument: str) -> Path:
+    """Return the model that ships of one of models.performance_net.instruments."""
+    return pretrained("performance_net.onnx" if instrument == PIANO else f"performance_net_{instrument}.onnx")
 
 
 def render_events(events: Iterable[SoundEvent], seconds: float, model: Path | None = None) -> np.ndarray:

@@ -14,6 +14,7 @@ from models.performance_net.representation import (
     FRAME_RATE,
     HOP_SAMPLES,
     KEYS,
+    LOWEST_KEY,
     NOTE_BEGIN,
     NOTE_END,
     REPRESENTATION_VERSION,
@@ -21,11 +22,13 @@ from models.performance_net.representation import (
     SoundEvent,
     key_of,
     magnitude,
+    nearest_octave,
 )
 
 SYSTEM = "performance-net"
 BLOCK_FRAMES = 8
 BLOCK_SAMPLES = BLOCK_FRAMES * HOP_SAMPLES  # 46 ms: what is computed at a time
+PIANO_PITCHES = range(LOWEST_KEY, LOWEST_KEY + KEYS)
 SHORTEST_NOTE_S = 2 / float(FRAME_RATE)  # a roll must see a note in one frame at the least
 
 ROUNDING_FRAMES = 1e-6  # seconds to frames and back
@@ -39,11 +42,14 @@ def open_model(path: Path | str) -> Model:
 class NeuralStream:
     """Takes events in any order within a block, gives sound: the same whatever the blocks are taken as.
 
-    A block's sound is final when ``delay_samples`` more have been played: the network's look-ahead, half a window, and another block.
+    Notes beyond the model's own ``pitches`` sound in the nearest octave that it has. A block's sound is final when ``delay_samples`` more
+    have been played: the network's look-ahead, half a window, and another block.
     """
 
     def __init__(self, model: Model):
         self._model = model
+        lowest, keys = (int(model.contract.constants.get(name, default)) for name, default in (("lowest_key", LOWEST_KEY), ("keys", KEYS)))
+        self.pitches = range(lowest, lowest + keys)
         self._state = model.initial_state()
         self._roll = Roll()
         self._overlap_add = OverlapAdd()
@@ -62,6 +68,7 @@ class NeuralStream:
 
     def add(self, event: SoundEvent) -> None:
         """Take an event; one of a time that was computed already is heard at once."""
+        event = event._replace(pitch=nearest_octave(event.pitch, self.pitches[0], self.pitches[-1]))
         time_sec, key = max(event.time_sec, (self._frames + ROUNDING_FRAMES) / float(FRAME_RATE)), key_of(event.pitch)
         if event.kind == NOTE_BEGIN:
             self._begun[key] = self._begun[key][0] + 1, time_sec

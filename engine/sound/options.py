@@ -8,6 +8,7 @@ from engine.errors import UsageError
 FLUIDSYNTH, NEURAL = "fluidsynth", "neural"
 SAMPLE_RATES = (22050, 44100, 48000, 88200, 96000)
 FILE_SAMPLE_RATE = 44100
+PIANO = "piano"  # what sounds when nobody says which instrument of the neural sound
 REVERB = 0.9  # FluidSynth's own default, and the neural sound's
 MOST_GAIN_DB = 40.0
 BITS = (16, 24, 32)  # of a file's sample; 32 are a float
@@ -15,7 +16,10 @@ BITS = (16, 24, 32)  # of a file's sample; 32 are a float
 
 @dataclass(frozen=True)
 class SoundOptions:
-    """``sample_rate`` None is 44.1 kHz in files and the device's own on the sound card; ``reverb`` is from 0, dry, to 1."""
+    """``sample_rate`` None is 44.1 kHz in files and the device's own on the sound card; ``reverb`` is from 0, dry, to 1.
+
+    ``instrument``, of the neural sound, is one of models.performance_net.instruments; None is the piano.
+    """
 
     kind: str = FLUIDSYNTH
     font: Path | None = None
@@ -23,6 +27,7 @@ class SoundOptions:
     gain_db: float = 0.0
     sample_rate: int | None = None
     bits: int = 16
+    instrument: str | None = None
 
     def check(self) -> None:
         """Raises UsageError for what is not allowed or contradicts itself."""

@@ -4,7 +4,7 @@ from typing import Protocol
 
 import numpy as np
 
-from engine.sound.options import NEURAL, REVERB, SoundOptions
+from engine.sound.options import NEURAL, PIANO, REVERB, SoundOptions
 
 
 class Synthesizer(Protocol):
@@ -27,11 +27,11 @@ def open_synthesizer(options: SoundOptions, sample_rate: int) -> Synthesizer:
     """Raises PerfLiveError when a library, the sound font or the model is missing or broken."""
     reverb = REVERB if options.reverb is None else options.reverb
     if options.kind == NEURAL:
-        from engine.sound.neural import NeuralSynthesizer
+        from engine.sound.neural import NeuralSynthesizer, shipped_model
         from engine.sound.resampling import ResampledSynthesizer
         from engine.sound.reverb import ReverberatedSynthesizer
 
-        synthesizer = ReverberatedSynthesizer(NeuralSynthesizer(), reverb)
+        synthesizer = ReverberatedSynthesizer(NeuralSynthesizer(shipped_model(options.instrument or PIANO)), reverb)
         return synthesizer if synthesizer.sample_rate == sample_rate else ResampledSynthesizer(synthesizer, sample_rate)
     from engine.sound.fluidsynth import FluidSynthesizer
 

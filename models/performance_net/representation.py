@@ -176,10 +176,14 @@ def roll_of(events: Iterable[SoundEvent], frames: int) -> np.ndarray:
 
 def key_of(pitch: int) -> int:
     """Return the row, 0 to 87, of a pitch, or of the nearest octave of it that a piano has."""
-    key = pitch - LOWEST_KEY
-    if key < 0:
-        return key % 12
-    return key if key < KEYS else KEYS - 12 + (key - KEYS) % 12
+    return nearest_octave(pitch, LOWEST_KEY, LOWEST_KEY + KEYS - 1) - LOWEST_KEY
+
+
+def nearest_octave(pitch: int, lowest: int, highest: int) -> int:
+    """Return the pitch, or of its octaves the one nearest to it from ``lowest`` to ``highest``, an octave at the least."""
+    if pitch < lowest:
+        return lowest + (pitch - lowest) % 12
+    return pitch if pitch <= highest else highest - (highest - pitch) % 12
 
 
 def paper_roll(notes: np.ndarray, frames: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from models.performance_net.solo_network import SoloPerformanceNet
 from models.performance_net.streaming_network import StateShape, StreamingPerformanceNet
 
 SYSTEM = "performance-net"
@@ -10,7 +11,7 @@ SYSTEM = "performance-net"
 class ExportedPerformanceNet(nn.Module):
     """Roll (CHANNELS, T) and the state, each part without the batch -> what the network returns, (BINS, T) each, and the next state."""
 
-    def __init__(self, network: StreamingPerformanceNet):
+    def __init__(self, network: StreamingPerformanceNet | SoloPerformanceNet):
         super().__init__()
         self.network = network
 

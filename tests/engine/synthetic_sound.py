@@ -28,7 +28,7 @@ OUTPUTS = ("log_power", "real", "imaginary")
 LOG_POWER, MOST_LOG_POWER = 14.0, 16.0  # of the velocity 127; of many keys
 
 
-def contract() -> Contract:
+def contract(constants: dict[str, int] | None = None) -> Contract:
     return Contract(
         system=SYSTEM,
         representation_version=REPRESENTATION_VERSION,
@@ -40,13 +40,15 @@ def contract() -> Contract:
         ),
         look_ahead_steps=LOOK_AHEAD,
         look_ahead_s=LOOK_AHEAD * 256 / SAMPLE_RATE,
+        constants=constants or {},
         training_data="none",
         licence="CC0-1.0",
         configuration_hash="0",
     )
 
 
-def write(path: Path) -> Path:
+def write(path: Path, pitches: dict[str, int] | None = None) -> Path:
+    """``pitches``: the contract's ``lowest_key`` and ``keys``; none are a piano's."""
     weight = np.zeros((BINS, CHANNELS), np.float32)
     for key in range(KEYS):
         fundamental = 440 * 2 ** ((key + LOWEST_KEY - 69) / 12) * FFT_SAMPLES / SAMPLE_RATE
@@ -91,7 +93,7 @@ def write(path: Path) -> Path:
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    helper.set_model_props(model, contract().to_metadata())
+    helper.set_model_props(model, contract(pitches).to_metadata())
     onnx.save(model, path)
     return path
 

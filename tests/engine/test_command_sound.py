@@ -81,4 +81,20 @@ def test_a_neural_file_has_notes_in_their_places(perf_render: Command, monkeypat
 def test_what_is_said_of_sound_and_of_no_use_is_one_line(perf_render: Command) -> None:
     assert_refused(perf_render("note.mid", "-o", "out.mid", "--gain", 3), 2, "are for sound, and none is made", "-o FILE.wav")
     assert_refused(perf_render("note.mid", "-o", "out.wav", "--sound", "neutral"), 2, "--sound", "neural")
+    fluidsynth = perf_render("note.mid", "-o", "out.wav", "--instrument", "cello")
+    assert_refused(fluidsynth, 2, "--instrument is of the neural sound", "--sound neural")
+    assert_refused(perf_render("note.mid", "-o", "out.mid", "--instrument", "cello"), 2, "are for sound, and none is made")
+    assert_refused(perf_render("note.mid", "-o", "out.wav", "--sound", "neural", "--instrument", "kazoo"), 2, "--instrument", "flute")
     assert not Path("out.wav").exists()
+
+
+def test_the_instrument_asked_for_plays(perf_render: Command, monkeypatch: pytest.MonkeyPatch, capfd, tmp_path: Path) -> None:
+    model, loaded = open_model(str(write(tmp_path / "sines.onnx"))), []
+    monkeypatch.setattr(neural, "load_sound_model", lambda path: loaded.append(path.name) or model)
+    assert perf_render("note.mid", "-o", "a.wav", "--sound", "neural", "--instrument", "violin").status == 0
+    live = command(live_app, "perf-live", capfd)
+    assert live("--in", "note.mid", "--out", "neural:b.wav", "--performer", "passthrough", "--instrument", "cello").status == 0
+    assert perf_render("note.mid", "-o", "c.wav", "--sound", "neural", "--instrument", "piano").status == 0
+    assert loaded == ["performance_net_violin.onnx", "performance_net_cello.onnx", "performance_net.onnx"]
+    refused = live("--in", "note.mid", "--out", "d.wav", "--performer", "passthrough", "--instrument", "cello")
+    assert_refused(refused, 2, "--instrument is of the neural sound", "--out neural")

@@ -8,8 +8,9 @@ from synthetic_sound import write
 
 from engine.errors import PerfLiveError
 from engine.events import control_change, note_off, note_on
-from engine.sound.neural import Keyboard, NeuralSynthesizer, render_events
+from engine.sound.neural import Keyboard, NeuralSynthesizer, render_events, shipped_model
 from engine.sound.neural_stream import BLOCK_SAMPLES, NeuralStream, open_model
+from models.performance_net.instruments import INSTRUMENTS
 from models.performance_net.representation import NOTE_BEGIN, NOTE_END, SAMPLE_RATE, SUSTAIN_CHANGE, SoundEvent
 
 REACH = 2048  # samples: a transform's window
@@ -129,6 +130,28 @@ def test_all_notes_off_lets_a_channels_notes_go():
     keyboard.play(control_change(1, 64, 127), 1.5)
     kinds = [event.kind for event in keyboard.play(control_change(1, 120, 0), 2.0)]
     assert sorted(kinds) == [SUSTAIN_CHANGE, NOTE_END]
+
+
+def test_notes_beyond_an_instruments_own_sound_in_its_nearest_octave(tmp_path):
+    violin = write(tmp_path / "violin.onnx", {"lowest_key": 55, "keys": 39})
+    for pitch, sounding in ((40, 64), (64, 64), (100, 88)):
+        moments = [(0, note_on(0, pitch, 100)), (30_000, note_off(0, pitch))]
+        sound, latency = play(violin, moments, 40_000)
+        spectrum = np.abs(np.fft.rfft(sound[latency + 4000 : latency + 26_000, 0]))
+        assert abs(spectrum.argmax() * SAMPLE_RATE / 22_000 - 440 * 2 ** ((sounding - 69) / 12)) < 25
+        assert heard(sound[:, 0])[1] < latency + 30_000 + REACH
+
+
+def test_a_key_that_two_octaves_of_a_pitch_hold_goes_up_with_the_last():
+    keyboard = Keyboard(range(55, 94))
+    keyboard.play(note_on(0, 52, 80), 0.0)
+    keyboard.play(note_on(0, 64, 80), 1.0)
+    assert keyboard.play(note_off(0, 52), 2.0) == []
+    assert keyboard.play(note_off(0, 64), 3.0) == [SoundEvent(3.0, NOTE_END, 64, 0)]
+
+
+def test_every_instrument_ships():
+    assert {shipped_model(instrument).is_file() for instrument in INSTRUMENTS} == {True}
 
 
 def test_a_missing_model_is_one_line(tmp_path):

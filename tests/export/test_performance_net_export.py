@@ -54,6 +54,23 @@ def test_it_sounds(exported):
     assert not sound[: int(0.1 * 44100)].any() and abs(sound[int(0.25 * 44100) :]).max() > 1e-4
 
 
+def test_a_solo_instruments_graph_verifies(tmp_path, monkeypatch):
+    monkeypatch.setattr(verify, "STEPS", 40)
+    monkeypatch.setattr(verify, "SINGLE_STEPS", 3)
+    monkeypatch.setattr(verify, "CHUNK_SIZES", (1, 3, 7))
+    torch.manual_seed(0)
+    (spec,) = build_specs({"task": "performance-net-solo", "instrument": "cello"}, None).values()
+    spec.module.network.key_sounds.noise_log += 10
+    path = tmp_path / "cello.onnx"
+    (line,) = export_verified(spec, path, "float32")
+    assert line.startswith("float32 against PyTorch, 40 steps")
+    contract = open_model(path).contract
+    assert contract.constants == {"instrument": "cello", "lowest_key": 36, "keys": 49} and contract.licence == "MIT"
+    assert path.stat().st_size < 8_000_000
+    sound = render_events([SoundEvent(0.2, NOTE_BEGIN, 60, 100)], 0.4, path)
+    assert not sound[: int(0.1 * 44100)].any() and abs(sound[int(0.25 * 44100) :]).max() > 1e-4
+
+
 def test_the_papers_network_cannot_play():
     paper = {"kind": "paper", "encoder": [4] * 5, "on_off_encoder": [4] * 3, "decoder": [4] * 4, "bands": [2]}
     with pytest.raises(UsageError, match="of kind 'paper' cannot play in real time; give one of kind 'streaming'"):

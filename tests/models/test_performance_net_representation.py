@@ -28,6 +28,7 @@ from models.performance_net.representation import (
     key_of,
     log_power,
     magnitude,
+    nearest_octave,
     paper_roll,
     roll_of,
     sound_events,
@@ -162,3 +163,11 @@ def test_frames_are_centred_where_they_say() -> None:
     assert power.argmax() == 16
     np.testing.assert_allclose(power[16 - 4 : 16], power[16 + 4 : 16 : -1], rtol=1e-4, atol=1e-6)
     assert FRAME_RATE * HOP_SAMPLES == SAMPLE_RATE
+
+
+def test_an_instruments_nearest_octave_is_within_its_notes():
+    for lowest, highest in ((55, 93), (36, 84), (59, 98)):
+        for pitch in range(128):
+            found = nearest_octave(pitch, lowest, highest)
+            assert lowest <= found <= highest and (found - pitch) % 12 == 0
+            assert found == pitch or abs(found - pitch) < min(abs(lowest - pitch), abs(highest - pitch)) + 12

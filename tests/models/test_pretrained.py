@@ -27,6 +27,9 @@ SHIPPED = {
     "dexter_mean.onnx": ("dexter-mean", dexter.REPRESENTATION_VERSION),
     "dexter_denoise.onnx": ("dexter-denoise", dexter.REPRESENTATION_VERSION),
     "performance_net.onnx": (neural_stream.SYSTEM, performance_net.REPRESENTATION_VERSION),
+    "performance_net_violin.onnx": (neural_stream.SYSTEM, performance_net.REPRESENTATION_VERSION),
+    "performance_net_cello.onnx": (neural_stream.SYSTEM, performance_net.REPRESENTATION_VERSION),
+    "performance_net_flute.onnx": (neural_stream.SYSTEM, performance_net.REPRESENTATION_VERSION),
     "score_performer.onnx": (DECODER_SYSTEM, score_performer.REPRESENTATION_VERSION),
     "score_performer_score.onnx": (SCORE_SYSTEM, score_performer.REPRESENTATION_VERSION),
     "score_performer_style.onnx": (STYLE_SYSTEM, score_performer.REPRESENTATION_VERSION),
@@ -54,7 +57,8 @@ def test_nothing_else_ships():
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_card_states_data_licence_and_figures(name):
-    card = pretrained(re.sub("_memory|(?<=performer)_(score|style)", "", name)).with_suffix(".md").read_text(encoding="utf-8")
+    of_the_card = re.sub("_memory|(?<=performer)_(score|style)|(?<=_net)_(violin|cello|flute)", "", name)
+    card = pretrained(of_the_card).with_suffix(".md").read_text(encoding="utf-8")
     contract = contract_of(name)
     figure = next(figure for prefix, figure in FIGURES.items() if name.startswith(prefix))
     for word in (contract.licence, "(n)ASAP", figure, "human", contract.configuration_hash):

@@ -3,7 +3,7 @@
 Excerpts are of (n)ASAP's performances, chosen by seed: so many a piece, of different performances as far as there are. Splits are
 (n)ASAP's, by piece. Beside them are studies: notes at random over the whole keyboard, all velocities, short and long, with pedal or
 without, because few pieces reach the ends of the keyboard. Sound is a piano, dry (reverb is for whoever listens), mono, in no way
-levelled: a note's loudness is its velocity's.
+levelled: a note's loudness is its velocity's. Or it is another instrument that plays one voice of each (``melodies``), without pedal.
 """
 
 import hashlib
@@ -19,10 +19,12 @@ from rich.console import Console
 from rich.progress import track
 
 from engine.errors import PerfLiveError, UsageError
-from engine.events import SUSTAIN_PEDAL, control_change, note_off, note_on
+from engine.events import PROGRAM_CHANGE, SUSTAIN_PEDAL, control_change, note_off, note_on
 from engine.sound.fluidsynth import BLOCK_FRAMES, FluidSynthesizer, find_sound_font
+from models.performance_net.instruments import INSTRUMENTS, PIANO
 from models.performance_net.representation import KEYS, LOWEST_KEY, NOTE_BEGIN, NOTE_END, SAMPLE_RATE, SoundEvent, sound_events
 from training.datasets.asap import LICENCE, Split, performance_rows
+from training.datasets.melodies import melody
 from training.datasets.performances import NOTE_DTYPE, PEDAL_DTYPE, read_performance
 from training.datasets.sound_takes import SoundTake, excerpt, save_take, to_integers
 
@@ -34,7 +36,7 @@ STUDY = "study"
 class RenderingSettings:
     """What a rendered folder is of: ``takes_a_piece`` excerpts of ``seconds`` of each of the first ``pieces`` (None: of all), and studies.
 
-    ``sound_font`` is its name and a digest of its content.
+    ``sound_font`` is its name and a digest of its content; ``instrument`` one of INSTRUMENTS.
     """
 
     split: Split
@@ -45,6 +47,7 @@ class RenderingSettings:
     seed: int = 0
     sound_font: str = ""
     licence: str = LICENCE
+    instrument: str = PIANO
 
 
 @dataclass(frozen=True)
@@ -68,11 +71,14 @@ def build_rendered(root: Path, folder: Path, settings: RenderingSettings, sound_
     planned = plan_takes(root, settings)
     _claim(folder, replace(settings, sound_font=f"{font.name} {digest}"))
     missing = [(path, plan) for plan in planned if not (path := folder / f"{plan.name}.npz").exists()]
+    instrument = INSTRUMENTS[settings.instrument]
     synthesizer = FluidSynthesizer(font, SAMPLE_RATE, reverb=0)
     try:
         for path, plan in track(missing, "rendering", console=Console(stderr=True)):
             notes, pedals = _study(plan.seed, settings.seconds) if plan.midi is None else _excerpt(plan, plan.midi, settings.seconds)
-            synthesizer.reset()
+            if settings.instrument != PIANO:
+                notes, pedals = melody(notes, instrument), pedals[:0]
+            choose_program(synthesizer, instrument.program)
             sound = render_sound(sound_events(notes, pedals), settings.seconds, synthesizer)
             save_take(path, SoundTake(plan.name, plan.piece, to_integers(sound), notes, pedals))
     finally:
@@ -102,7 +108,7 @@ def plan_takes(root: Path, settings: RenderingSettings) -> list[PlannedTake]:
 
 
 def render_sound(events: Iterable[SoundEvent], seconds: float, synthesizer: FluidSynthesizer) -> np.ndarray:
-    """Return what FluidSynth makes of a piano's events, mono float32 of ``seconds``; what is due is rounded to its blocks of 64 samples."""
+    """Return what FluidSynth makes of what is played, mono float32 of ``seconds``; what is due is rounded to its blocks of 64 samples."""
     samples = round(seconds * SAMPLE_RATE)
     parts, at = [], 0
     for event in events:
@@ -114,6 +120,12 @@ def render_sound(events: Iterable[SoundEvent], seconds: float, synthesizer: Flui
     blocks = -(-(samples - at) // BLOCK_FRAMES)  # whole, so that the next take begins with a block too
     parts.append(synthesizer.render(blocks * BLOCK_FRAMES).mean(axis=1))
     return np.concatenate(parts)[:samples]
+
+
+def choose_program(synthesizer: FluidSynthesizer, program: int) -> None:
+    """Silence ``synthesizer``, as if nothing had been sent but that what follows is of this program, from 0."""
+    synthesizer.reset()
+    synthesizer.send(bytes((PROGRAM_CHANGE, program)))
 
 
 def _message(event: SoundEvent) -> bytes:
@@ -151,7 +163,10 @@ def _study(seed: int, seconds: float) -> tuple[np.ndarray, np.ndarray]:
 def _claim(folder: Path, settings: RenderingSettings) -> None:
     """Note in a new folder what it is of. Raises UsageError when it is of something else."""
     path = folder / SETTINGS_FILE
-    described = json.dumps(asdict(settings), indent=1)
+    said = asdict(settings)
+    if settings.instrument == PIANO:
+        del said["instrument"]  # as it was when there was no other
+    described = json.dumps(said, indent=1)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if path.exists() and path.read_text(encoding="utf-8") != described:

@@ -1,0 +1,147 @@
+"""What each note of an instrument that is bowed or blown sounds like: it goes on as long as it is held, and its pitch is never still.
+
+Partials are harmonics of one pitch, which vibrato moves: its course is told apart from the harmonics' envelopes, which then change
+slowly. A harmonic at a moment is a sine through the window; of it only the bins around its frequency are heard. From an age on, the pitch's
+course and the envelopes are a loop of whole vibratos, through which phases go on.
+"""
+
+import torch
+from torch import Tensor
+
+from models.performance_net.instruments import Instrument
+from models.performance_net.key_spectra import (
+    LOOK_AHEAD,
+    OLDEST_FRAMES,
+    PARTIAL_BINS,
+    ROLL_HISTORY,
+    STEPS,
+    TAIL,
+    KeySounds,
+    Played,
+    Sounding,
+    lobes,
+)
+from models.performance_net.representation import AGE, LOWEST_KEY, OFFSET, PEDAL, SOUNDING
+
+HARMONICS = 64
+VOICES = 32  # the loudest notes, and those that fade, whose partials are heard
+LOOP_BEGIN = LOOK_AHEAD + 340  # frames: the age, 2 s, from which a note comes round
+LONGEST_LOOP = 200  # frames, 1.16 s
+ROW_FRAMES = 2  # between two rows of the envelope; those of the pitch are a frame apart
+PITCH_ROWS = LOOP_BEGIN + LONGEST_LOOP - LOOK_AHEAD + 2
+ENVELOPE_ROWS = PITCH_ROWS // ROW_FRAMES + 1
+NOISE_AGES = 16
+TAPS = 8  # bins in which a harmonic is heard
+FRACTIONS = 256  # of a bin, at which a lobe is known
+SUSTAINED_TAIL = TAIL + 1
+
+
+def noise_ages() -> Tensor:
+    """Return the ages, in frames, between which the power of noise is a straight line."""
+    first, last = torch.log10(torch.tensor((float(LOOK_AHEAD), float(LOOP_BEGIN)))).tolist()
+    return torch.logspace(first, last, NOISE_AGES)
+
+
+def lobe_table() -> Tensor:
+    """Return [FRACTIONS + 1, TAPS]: of sines of amplitude 1 so far above a bin, the spectrum from TAPS / 2 - 1 bins below it on."""
+    above = torch.arange(FRACTIONS + 1) / FRACTIONS
+    return lobes(TAPS // 2 - 1 + above)[:, :TAPS]
+
+
+class SustainedKeys(KeySounds):
+    """The sum of what an instrument's notes sound like.
+
+    ``pitch`` [keys, PITCH_ROWS, 2] is, frame by frame from the age LOOK_AHEAD on, how often the fundamental has turned since the onset,
+    and its frequency in bins. The amplitudes of HARMONICS, less their turns, which are multiples of the fundamental's, are ``envelope``
+    [keys, ENVELOPE_ROWS, 2 HARMONICS], real parts first. From LOOP_BEGIN on a note comes round every ``loop`` [keys] steps, and then
+    its fundamental is ``advance`` [keys] of a turn further.
+    """
+
+    pitch: Tensor
+    envelope: Tensor
+    loop: Tensor
+    advance: Tensor
+    harmonics: Tensor
+
+    def __init__(self, instrument: Instrument) -> None:
+        keys = instrument.keys
+        super().__init__(keys, noise_ages())
+        self._first = instrument.lowest_pitch - LOWEST_KEY
+        turning = 0.01 * torch.arange(PITCH_ROWS) * (1 + torch.rand(keys, 1))
+        self.register_buffer("pitch", torch.stack((turning, (3 + 20 * torch.rand(keys, 1)).expand_as(turning)), -1))
+        self.register_buffer("envelope", 0.1 * torch.randn(keys, ENVELOPE_ROWS, 2 * HARMONICS).half())
+        self.register_buffer("loop", torch.full((keys,), float(LONGEST_LOOP * STEPS)))
+        self.register_buffer("advance", torch.rand(keys))
+        self.register_buffer("harmonics", torch.arange(1.0, HARMONICS + 1), persistent=False)
+
+    def forward(self, joined: Tensor, tail: Tensor) -> tuple[Sounding, Tensor]:
+        """Return what sounds, and the next tail [B, keys, SUSTAINED_TAIL], which has the age of what sounds beside what ``sound`` says.
+
+        ``joined`` [B, CHANNELS, ROLL_HISTORY + T] is the roll's last frames and T new ones.
+        """
+        velocity, share, offset = (self._own(joined[:, rows]) for rows in (SOUNDING, AGE, OFFSET))
+        age = _without_end(share, tail[..., TAIL])
+        sounding, next_tail = self.sound(Played(velocity, age, offset, joined[:, None, PEDAL]), tail[..., :TAIL])
+        before = age[..., : age.shape[-1] - ROLL_HISTORY][..., -1:]  # of the next frames' history
+        return sounding, torch.cat((next_tail, before), -1)
+
+    def _own(self, rows: Tensor) -> Tensor:
+        return rows[:, self._first : self._first + len(self.loop)]
+
+    def partial_spectra(self) -> Tensor:
+        return lobe_table()
+
+    def partials(self, amplitudes: Tensor, steps: Tensor, spectra: Tensor) -> Tensor:
+        amplitude, key, age = _loudest(amplitudes, steps)  # [B, T, VOICES]
+        real, imaginary, bins = self._harmonics(key, age)
+        real, imaginary = real * amplitude[..., None], imaginary * amplitude[..., None]
+        bins = bins.clamp(max=PARTIAL_BINS - TAPS)  # those above are silent
+        below = torch.floor(bins)
+        lobe = spectra[torch.round((bins - below) * FRACTIONS).long()]  # [B, T, VOICES, HARMONICS, TAPS]
+        heard_in = below.long()[..., None] + 1 + torch.arange(TAPS, device=bins.device)  # after TAPS / 2 bins of padding
+        values = torch.stack(((real[..., None] * lobe).flatten(2), (imaginary[..., None] * lobe).flatten(2)), 1)
+        spectrum = torch.zeros_like(values[..., :1]).expand(-1, -1, -1, PARTIAL_BINS + TAPS)
+        places = torch.stack((heard_in.flatten(2),) * 2, 1)
+        return torch.scatter_add(spectrum, -1, places, values)[..., TAPS // 2 : TAPS // 2 + PARTIAL_BINS]
+
+    def _harmonics(self, key: Tensor, age: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Keys and ages in steps [B, T, VOICES] -> amplitudes, in parts, and frequencies in bins [B, T, VOICES, HARMONICS]."""
+        loop = self.loop[key]
+        laps = torch.floor((age - LOOP_BEGIN * STEPS).clamp(min=0) / loop)
+        place = ((age - laps * loop) / STEPS - LOOK_AHEAD).clamp(min=0)  # frames
+        turns, frequency = _between(self.pitch, key, place).unbind(-1)
+        real, imaginary = _between(self.envelope, key, place / ROW_FRAMES).split(HARMONICS, -1)
+        turned = (turns + laps * self.advance[key])[..., None] * self.harmonics
+        angle = 2 * torch.pi * (turned - torch.floor(turned))
+        cosine, sine = torch.cos(angle), torch.sin(angle)
+        return real * cosine - imaginary * sine, real * sine + imaginary * cosine, frequency[..., None] * self.harmonics
+
+
+def _without_end(share: Tensor, before: Tensor) -> Tensor:
+    """Return ages in frames [B, keys, T] of a roll's rows of them, which stay 1 after OLDEST_FRAMES, and the ages of the frame before.
+
+    From the first frame on they are in whole steps, so that what is added to them is exact.
+    """
+    age, frames = share.square() * OLDEST_FRAMES, torch.arange(share.shape[-1], device=share.device, dtype=share.dtype)
+    age = torch.where(age < 1, age, torch.round(age * STEPS) / STEPS)
+    told = (frames[:, None] >= frames) & (share < 1)[..., None, :]  # [B, keys, T, T]
+    last = torch.where(told, frames, -1.0).amax(-1)
+    since = torch.where(last >= 0, age.gather(-1, last.clamp(min=0).long()), before[..., None])
+    return torch.where(share < 1, age, since + (frames - last))
+
+
+def _loudest(amplitudes: Tensor, steps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Two voices a key [B, keys, 2 T] -> the amplitude, key and age in steps of the loudest [B, T, VOICES]."""
+    keys, frames = amplitudes.shape[1], amplitudes.shape[-1] // 2
+    voices, ages = (torch.cat((each[..., :frames], each[..., frames:]), 1).transpose(1, 2) for each in (amplitudes, steps))
+    loudest, index = voices.topk(VOICES, -1)
+    return loudest, index % keys, ages.gather(-1, index)
+
+
+def _between(rows: Tensor, key: Tensor, place: Tensor) -> Tensor:
+    """Return values [..., n] between two of a key's ``rows`` [keys, rows, n]."""
+    whole = torch.floor(place).clamp(max=rows.shape[1] - 2)
+    index = key * rows.shape[1] + whole.long()
+    flat, share = rows.flatten(0, 1), (place - whole).clamp(max=1)[..., None]
+    before, after = flat[index].float(), flat[index + 1].float()
+    return before + share * (after - before)
