@@ -160,7 +160,7 @@ class OnsetDecoder:
         """Decode a note of the onset, of which one must be left."""
         place = self._place
         done = len(place.played)
-        note = place.rows.start + done
+        note: int = place.rows.start + done
         style, pace = self._as_asked(note)
         fields = OF_A_NOTE if done else OF_AN_ONSET if place.continuation.begun else PERFORMED_FIELDS
         chosen = self.notes.decode(place.previous, self._tokens[note], self._context[note], style, note, fields)
@@ -178,7 +178,7 @@ class OnsetDecoder:
         """Let the network begin with the onset's next note."""
         place = self._place
         if self._beside and place.continuation.begun:
-            note = place.rows.start + len(place.played)
+            note: int = place.rows.start + len(place.played)
             self.notes.begin(place.previous, self._context[note], self._as_asked(note)[0])
 
     def take_back(self) -> None:

@@ -44,6 +44,7 @@ class ScoreStream:
         self._pedals = list(zip(channels.tolist(), piece.tracks[firsts].tolist(), strict=True))
         self._given = dict(controls)
         self._due_ns: int | None = None
+        self._due_known = False
         self.reset()
 
     def start(self, now_ns: int) -> None:

@@ -91,6 +91,7 @@ def test_a_step_that_is_begun_is_ended_or_abandoned(model):
     for row in x:
         for wrong in (row + 1, row):
             beside.abandon_step()
+            assert not beside.is_begun
             beside.inputs["x"][0] = wrong
             beside.begin_step()
         found.append(beside.step()["sum"][0].tolist())
