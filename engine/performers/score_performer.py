@@ -16,7 +16,7 @@ from engine.performers.score_performer_hop import ScorePerformerLookaheadPerform
 from engine.performers.score_performer_interpretation import ScorePerformerInterpretation
 from engine.performers.score_performer_networks import Networks, open_networks
 from engine.performers.score_performer_reference import manner, performed_styles
-from engine.performers.score_performer_score import read_score, score_tokens
+from engine.performers.score_performer_score import ScoreReading, score_tokens
 from engine.performers.score_performer_style import StyleWishes, knob_controls, open_style_space, plan_style
 from engine.performers.score_stream import ScoreStream
 from engine.performers.scores_only import ScoresOnly
@@ -78,7 +78,7 @@ class ScorePerformerPerformer(ScoresOnly):
 
         The other two are DExter's ways to ask, and are not heard.
         """
-        reading = read_score(self.networks, piece.score)
+        reading = ScoreReading(self.networks, piece.score)
         plan = plan_style(wishes(self, reading.score) if wishes else StyleWishes(), Places(reading.score), self.space)
         decoder = OnsetDecoder(self.networks, reading, plan.styles, seed, plan.tempos, beside=not ahead)
         return ScoreStream(piece, ScorePerformerInterpretation(decoder, reading, plan, self.controls), controls)
@@ -90,4 +90,4 @@ class ScorePerformerPerformer(ScoresOnly):
 
     def read_manner(self, score: Score, performed: Performed) -> np.ndarray:
         """Return what of a performance another piece can have (style_width,)."""
-        return manner(self.read_styles(score, performed), read_score(self.networks, score).expected)
+        return manner(self.read_styles(score, performed), ScoreReading(self.networks, score).expected)

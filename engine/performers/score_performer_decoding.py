@@ -108,8 +108,7 @@ class OnsetDecoder:
         self.notes = NoteDecoder(networks, seed)
         self._stepper = self.notes.stepper
         self._tokens: list[list[int]] = reading.tokens.tolist()
-        self._context = reading.context
-        self._expected, self._expected_tempo = reading.expected, reading.expected_tempo
+        self._understand = reading.understand
         notes, onsets = reading.score.notes, reading.segments[:, ONSET_LEVEL]
         self._places: list[tuple[int, float, bool]] = list(
             zip(onsets.tolist(), notes["onset_quarter"].tolist(), notes["is_grace"].tolist(), strict=True)
@@ -161,9 +160,9 @@ class OnsetDecoder:
         place = self._place
         done = len(place.played)
         note: int = place.rows.start + done
-        style, pace = self._as_asked(note)
+        context, style, pace = self._as_asked(note)
         fields = OF_A_NOTE if done else OF_AN_ONSET if place.continuation.begun else PERFORMED_FIELDS
-        chosen = self.notes.decode(place.previous, self._tokens[note], self._context[note], style, note, fields)
+        chosen = self.notes.decode(place.previous, self._tokens[note], context, style, note, fields)
         if not place.continuation.begun:
             asked, pace = self._of_the_beginning(note)
             chosen[TEMPO] = to_token(TEMPO, to_value(TEMPO, chosen[TEMPO]) * asked)
@@ -178,8 +177,8 @@ class OnsetDecoder:
         """Let the network begin with the onset's next note."""
         place = self._place
         if self._beside and place.continuation.begun:
-            note: int = place.rows.start + len(place.played)
-            self.notes.begin(place.previous, self._context[note], self._as_asked(note)[0])
+            context, style, _ = self._as_asked(place.rows.start + len(place.played))
+            self.notes.begin(place.previous, context, style)
 
     def take_back(self) -> None:
         """Forget the onset's notes: they are to be decoded anew."""
@@ -216,15 +215,15 @@ class OnsetDecoder:
             return self._before.memory
         return self._stepper.snapshot_before() if self._place.played else self._stepper.snapshot()
 
-    def _as_asked(self, note: int) -> tuple[np.ndarray, float]:
-        """Return a note's style and pace, which are made for ASKED_AT_ONCE notes."""
+    def _as_asked(self, note: int) -> tuple[np.ndarray, np.ndarray, float]:
+        """Return a note's context, style and pace, which are made for ASKED_AT_ONCE notes."""
         if not self._asked.rows.start <= note < self._asked.rows.stop:
             first = note - note % ASKED_AT_ONCE
             rows = slice(first, min(first + ASKED_AT_ONCE, len(self._tokens)))
-            paces = self._tempos(rows, self._expected_tempo[rows]).tolist()
-            self._asked = _Asked(rows, self._styles(rows, self._expected[rows]), paces)
-        place = note - self._asked.rows.start
-        return self._asked.styles[place], self._asked.paces[place]
+            context, style, tempo = self._understand(rows)
+            self._asked = _Asked(rows, context, self._styles(rows, style), self._tempos(rows, tempo).tolist())
+        place, asked = note - self._asked.rows.start, self._asked
+        return asked.contexts[place], asked.styles[place], asked.paces[place]
 
     def _of_the_beginning(self, first: int) -> tuple[float, float]:
         """Return how many times as fast as notated the first note is to be, and its surroundings: the tempo that a performance begins with
@@ -232,7 +231,7 @@ class OnsetDecoder:
         """
         quarters = self._places[first][1] + self._written_tempos[first] / 60 * REACH_S
         rows = slice(first, first + 1)
-        expected = self._expected_tempo[first : max(bisect_left(self._quarters, quarters), first + 1)].mean(keepdims=True)
+        expected = self._understand(slice(first, max(bisect_left(self._quarters, quarters), first + 1))).tempo.mean(keepdims=True)
         return float(self._tempos(rows, np.zeros(1))[0]), float(self._tempos(rows, expected)[0])
 
 
@@ -245,6 +244,7 @@ class _Asked:
     """How the notes ``rows`` are asked to be."""
 
     rows: slice
+    contexts: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
     styles: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
     paces: list[float] = field(default_factory=list)
 

@@ -33,6 +33,17 @@ def open_networks(folder: Path | None) -> "Networks":
     return Networks({system: folder / name if folder else pretrained(name) for system, name in files.items()})
 
 
+@dataclass(frozen=True)
+class Window:
+    """Rows of a piece that are read together, and those of them that count."""
+
+    read: slice
+    kept: slice
+
+    def keep(self, array: np.ndarray) -> np.ndarray:
+        return array[self.kept.start - self.read.start : self.kept.stop - self.read.start]
+
+
 class Networks:
     """Each graph is opened when it is first needed: a style is read only where there is a reference."""
 
@@ -55,13 +66,17 @@ class Networks:
         in octaves above the notated one and the performance's mean; all float32, of ``tokens`` (N, 16) and ``features`` (N, F) of
         models.dexter.features.
         """
-        reads_features = bool(self._score.contract.constants["features"])
+        parts = [self.read_score_window(tokens, features, window) for window in windows_of(len(tokens), self.window)]
+        context, style, tempo = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return context, style, tempo
 
-        def read(rows: slice) -> dict[str, np.ndarray]:
-            return self._score.run({"tokens": tokens[rows]} | ({"features": features[rows]} if reads_features else {}), {})[0]
-
-        found = _read_in_windows(len(tokens), self.window, read)
-        return found["context"], found["expected_style"], found["expected_tempo"][:, 0]
+    def read_score_window(self, tokens: np.ndarray, features: np.ndarray, window: Window) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the same of the notes of a piece that count in one of its windows."""
+        inputs = {"tokens": tokens[window.read]}
+        if self._score.contract.constants["features"]:
+            inputs["features"] = features[window.read]
+        found = self._score.run(inputs, {})[0]
+        return window.keep(found["context"]), window.keep(found["expected_style"]), window.keep(found["expected_tempo"][:, 0])
 
     def read_style(self, tokens: np.ndarray, segments: np.ndarray) -> np.ndarray:
         """Return the style (N, style_width) float32 of a performance: ``tokens`` (N, 16) of its performed notes, ``segments`` (N, 3)."""
@@ -93,26 +108,16 @@ class Networks:
         return Model(self._files[system], system, REPRESENTATION_VERSION)
 
 
-@dataclass(frozen=True)
-class _Window:
-    """Rows of a piece that are read together, and those of them that count."""
-
-    read: slice
-    kept: slice
-
-    def keep(self, array: np.ndarray) -> np.ndarray:
-        return array[self.kept.start - self.read.start : self.kept.stop - self.read.start]
-
-
-def _windows(notes: int, size: int) -> Iterator[_Window]:
+def windows_of(notes: int, size: int) -> Iterator[Window]:
+    """Return the windows of a piece, of ``size`` notes, in order."""
     begin, kept, hop, margin = 0, 0, size // 2, size // 4
     while kept < notes:
         stop = min(begin + size, notes)
         kept_stop = notes if stop == notes else begin + margin + hop
-        yield _Window(slice(begin, stop), slice(kept, kept_stop))
+        yield Window(slice(begin, stop), slice(kept, kept_stop))
         begin, kept = begin + hop, kept_stop
 
 
 def _read_in_windows(notes: int, size: int, read: Callable[[slice], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    parts = [{name: window.keep(array) for name, array in read(window.read).items()} for window in _windows(notes, size)]
+    parts = [{name: window.keep(array) for name, array in read(window.read).items()} for window in windows_of(notes, size)]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

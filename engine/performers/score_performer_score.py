@@ -1,11 +1,13 @@
 """A score as ScorePerformer's networks read it."""
 
-from dataclasses import dataclass
+from bisect import bisect_right
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 
 from engine.performers.dexter import score_columns
-from engine.performers.score_performer_networks import Networks
+from engine.performers.score_performer_networks import Networks, Window, windows_of
 from engine.score import Score
 from engine.score_playback import with_playback_velocities
 from engine.score_tempo import tempo_at
@@ -16,19 +18,46 @@ from models.score_performer.score_representation import encode_score, note_segme
 PLAIN_VELOCITY = 64  # of a score whose notes have none
 
 
-@dataclass(frozen=True)
-class ScoreReading:
-    """By note of ``score``, whose notes have the velocities of its dynamics: ``tokens`` (N, 16) and ``segments`` (N, 3), see
-    models.score_performer.score_representation; ``context`` (N, width), what the decoder is to know of them, the style to be
-    ``expected`` (N, style_width), and ``expected_tempo`` (N,), in octaves above the notated one and the performance's mean, float32.
+class Understood(NamedTuple):
+    """What the decoder is to know of notes: ``context`` (N, width); the ``style`` (N, style_width) and the ``tempo`` (N,), in octaves above
+    the notated one and the performance's mean, that are to be expected of them; all float32.
     """
 
-    score: Score
-    tokens: np.ndarray
-    segments: np.ndarray
     context: np.ndarray
-    expected: np.ndarray
-    expected_tempo: np.ndarray
+    style: np.ndarray
+    tempo: np.ndarray
+
+
+class ScoreReading:
+    """By note of ``score``, whose notes have the velocities of its dynamics: ``tokens`` (N, 16) and ``segments`` (N, 3), see
+    models.score_performer.score_representation; and what the networks make of them, read where it is asked for, window by window (see
+    score_performer_networks), the window after that beside. May be asked by one thread at a time.
+    """
+
+    def __init__(self, networks: Networks, score: Score):
+        self.score = with_playback_velocities(score)
+        self.tokens, self.segments = score_tokens(self.score)
+        self._networks, self._features = networks, note_features(score_columns(self.score))
+        self._windows = list(windows_of(len(self.tokens), networks.window))
+        self._ends = [window.kept.stop for window in self._windows]
+        self._read: dict[int, Future[Understood]] = {}
+        self._reader = ThreadPoolExecutor(1, "score reader")
+
+    @property
+    def expected(self) -> np.ndarray:
+        """The style (N, style_width) to be expected of all notes."""
+        return self.understand(slice(0, len(self.tokens))).style
+
+    def understand(self, rows: slice) -> Understood:
+        """Return what the networks make of the notes ``rows``, of which there are some."""
+        first, last = bisect_right(self._ends, rows.start), bisect_right(self._ends, rows.stop - 1)
+        for index in range(first, min(last + 2, len(self._windows))):
+            if index not in self._read:
+                self._read[index] = self._reader.submit(self._read_window, self._windows[index])
+        parts = [self._read[index].result() for index in range(first, last + 1)]
+        begin = self._windows[first].kept.start
+        context, style, tempo = (np.concatenate(part)[rows.start - begin : rows.stop - begin] for part in zip(*parts, strict=True))
+        return Understood(context, style, tempo)
 
     def written(self) -> np.ndarray:
         """Return DExter's columns (N, 8) of the score as it is written: tempo and velocities, full lengths, no pedal."""
@@ -38,12 +67,8 @@ class ScoreReading:
         columns[:, VELOCITY] = _velocities(self.score) / 127
         return columns
 
-
-def read_score(networks: Networks, score: Score) -> ScoreReading:
-    """Read a score, in windows (see score_performer_networks)."""
-    score = with_playback_velocities(score)
-    tokens, segments = score_tokens(score)
-    return ScoreReading(score, tokens, segments, *networks.read_score(tokens, note_features(score_columns(score))))
+    def _read_window(self, window: Window) -> Understood:
+        return Understood(*self._networks.read_score_window(self.tokens, self._features, window))
 
 
 def score_tokens(score: Score) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ from engine.performers.score_performer import STYLE_SPACE_FILE, load_performer
 from engine.performers.score_performer_decoding import decode_piece
 from engine.performers.score_performer_directions import parse_direction
 from engine.performers.score_performer_networks import Networks
-from engine.performers.score_performer_score import read_score
+from engine.performers.score_performer_score import ScoreReading
 from engine.performers.score_performer_style import StyleWishes
 from models.dexter.representation import Pedal, Performed
 from models.score_performer.representation import decode_performance
@@ -40,7 +40,7 @@ def test_what_is_sent_is_what_the_tokens_say(performer, temperature):
     stream = performer.perform(piece, 3, {"temperature": temperature}, ahead=False)
     events = play(stream)
     assert stream.counts is None
-    reading = read_score(performer.networks, piece.score)
+    reading = ScoreReading(performer.networks, piece.score)
     tokens = decode_piece(performer.networks, reading, expected_style, 3, temperature, 0.95)
     expected = decode_performance(piece.score.notes, reading.segments, tokens)
     table = stream.performed
@@ -155,6 +155,23 @@ def test_windows_take_every_note_once_with_as_many_around_as_may_be(notes):
     around = np.minimum(np.arange(notes), notes - 1 - np.arange(notes))
     assert (context[:, 1] >= np.minimum(around, WINDOW // 4 - 1)).all()
     assert all(stop - begin <= WINDOW for begin, stop in asked)
+
+
+@pytest.mark.parametrize("rows", [slice(0, 1), slice(40, 41), slice(30, 77), slice(99, 100), slice(0, 100)])
+def test_a_score_is_read_where_it_is_asked_for(performer, monkeypatch, rows):
+    score, asked = melody().score, []
+    whole = performer.networks.read_score(*(getattr(ScoreReading(performer.networks, score), name) for name in ("tokens", "_features")))
+    read = performer.networks.read_score_window
+    monkeypatch.setattr(performer.networks, "read_score_window", lambda *given: asked.append(given[2]) or read(*given))
+    reading = ScoreReading(performer.networks, score)
+    assert not asked
+    for _ in range(2):
+        for found, expected in zip(reading.understand(rows), whole, strict=True):
+            np.testing.assert_array_equal(found, expected[rows])
+    reading._reader.shutdown()
+    overlapping = [window for window in reading._windows if window.kept.start < rows.stop and window.kept.stop > rows.start]
+    following = reading._windows[reading._windows.index(overlapping[-1]) + 1 :][:1]
+    assert sorted(asked, key=str) == sorted(overlapping + following, key=str)  # each once, and the one after beside
 
 
 def test_a_model_that_is_not_there_or_not_a_folder_is_refused(tmp_path):

@@ -15,7 +15,7 @@ from engine.midi_file import read_midi_file
 from engine.performers.dexter import score_columns
 from engine.performers.score_performer_decoding import decode_piece
 from engine.performers.score_performer_networks import STEM, open_networks
-from engine.performers.score_performer_score import read_score, score_tokens
+from engine.performers.score_performer_score import ScoreReading, score_tokens
 from export import verify
 from export.command import export_verified
 from export.score_performer import build_specs
@@ -72,11 +72,11 @@ def test_only_the_decoder_is_quantised(exported, tmp_path, monkeypatch):
 
 def test_a_window_is_read_as_the_network_reads_it(exported):
     network, folder, _ = exported
-    reading = read_score(open_networks(folder), made_up_score(30))
+    reading = ScoreReading(open_networks(folder), made_up_score(30))
     tokens, segments = score_tokens(reading.score)
     _, expected, tempo = read(network, reading)
     np.testing.assert_allclose(reading.expected, expected.numpy(), atol=1e-5)
-    np.testing.assert_allclose(reading.expected_tempo, tempo.numpy(), atol=1e-5)
+    np.testing.assert_allclose(reading.understand(slice(0, 30)).tempo, tempo.numpy(), atol=1e-5)
     np.testing.assert_array_equal(reading.tokens, tokens)
     np.testing.assert_array_equal(reading.segments, segments)
 
@@ -93,7 +93,7 @@ def test_notes_are_decoded_as_in_training(exported, monkeypatch):
     monkeypatch.setattr(tempo_hold.TempoHold, "deviation", lambda hold, deviation, *others: deviation)
     network, folder, _ = exported
     networks = open_networks(folder)
-    reading = read_score(networks, made_up_score(NOTES))
+    reading = ScoreReading(networks, made_up_score(NOTES))
     style = np.random.default_rng(0).normal(size=reading.expected.shape).astype(np.float32)
     played = decode_piece(networks, reading, lambda rows, expected: style[rows], 5, 1.0, 0.95)
     notes = reading.score.notes

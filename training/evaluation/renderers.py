@@ -42,7 +42,7 @@ def _score_performer(model: Path | None) -> Renderer:
     from engine.performers.score_performer import load_performer
     from engine.performers.score_performer_decoding import decode_piece
     from engine.performers.score_performer_directions import Places
-    from engine.performers.score_performer_score import read_score
+    from engine.performers.score_performer_score import ScoreReading
     from engine.performers.score_performer_style import StyleWishes, plan_style
     from models.score_performer.representation import decode_performance
 
@@ -50,7 +50,7 @@ def _score_performer(model: Path | None) -> Renderer:
 
     def render(score: Score, seed: int | None, controls: Mapping[str, float]) -> Performed:
         values = with_defaults(performer.controls, {"temperature": 0.0 if seed is None else 1.0} | dict(controls))
-        reading = read_score(performer.networks, score)
+        reading = ScoreReading(performer.networks, score)
         knobs = {name: values[name] for name in performer.space.knobs}
         plan = plan_style(StyleWishes(), Places(reading.score), performer.space, knobs)
         tokens = decode_piece(performer.networks, reading, plan.styles, seed or 0, values["temperature"], values["top_p"], plan.tempos)

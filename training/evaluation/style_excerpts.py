@@ -9,7 +9,7 @@ import numpy as np
 from engine.performers.score_performer import ScorePerformerPerformer
 from engine.performers.score_performer_decoding import decode_piece
 from engine.performers.score_performer_directions import Bars, Places
-from engine.performers.score_performer_score import read_score
+from engine.performers.score_performer_score import ScoreReading
 from engine.performers.score_performer_style import StyleWishes, plan_style
 from engine.score import Score
 
@@ -65,7 +65,7 @@ class Renderer:
 
     def __call__(self, score: Score, wishes: Sequence[StyleWishes], seed: int) -> list[np.ndarray]:
         """Return the tokens (N, 16) of a performance for each of the wishes."""
-        reading, places = read_score(self.performer.networks, score), Places(score)
+        reading, places = ScoreReading(self.performer.networks, score), Places(score)
         plans = [plan_style(wish, places, self.performer.space) for wish in wishes]
         return [
             decode_piece(

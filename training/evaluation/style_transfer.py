@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.performers.score_performer_directions import Bars
 from engine.performers.score_performer_reference import ReadStyle, manner, reference_styles
-from engine.performers.score_performer_score import ScoreReading, read_score
+from engine.performers.score_performer_score import ScoreReading
 from engine.performers.score_performer_style import StyleWishes
 from engine.score import Score
 from training.evaluation.style_excerpts import Excerpt, Renderer, excerpts
@@ -40,7 +40,7 @@ def compare_pianists(score: Score, performances: np.ndarray, render: Renderer, s
     outside[excerpt.rows] = False
     if not outside.any():
         return []
-    reading = read_score(render.performer.networks, score)
+    reading = ScoreReading(render.performer.networks, score)
     manners = [_manner(render.performer.networks.read_style, reading, tokens, outside) for tokens in performances]
     rendered = render(excerpt.score, [StyleWishes(manner=each) for each in manners], seed)
     mine = [_heard(excerpt, tokens) for tokens in rendered]
