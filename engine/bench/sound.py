@@ -3,8 +3,8 @@
 - ``real_time_factor``: made-up playing of ten notes a second with pedal, all on one thread: seconds it takes for a second of sound, and
   the shares of the network and of adding up the waves of its spectra. ``block``: one block's; it must not take longer than it lasts,
   ``block_ms``.
-- ``stated_latency_s``: the synthesiser's, before what waits in the device's stream (``engine.sound.pump``: 43 ms through JACK) and the sound
-  card's own. ``latency``: from a message to the first sample of its note, in real time, the sound pulled by a thread in blocks of
+- ``stated_latency_s``: the synthesiser's, before what waits in the device's stream (``engine.sound.pump``: 43 ms through JACK) and the
+  sound card's own. ``latency``: from a message to the first sample of its note, in real time, the sound pulled by a thread in blocks of
   PULLED_FRAMES at 48 kHz as a sound card does.
 - ``device``: the same playing in real time by ``perf-live --out neural`` through PortAudio and a JACK server on the dummy driver.
 - ``hour``: an hour of it, offline: memory after the first minute and at the end.
