@@ -1,8 +1,5 @@
 """A model in ONNX Runtime: heavy, immutable, shared by many streams. What changes is passed in and out, or lives in a ``Stepper``."""
 
-import queue
-import threading
-import weakref
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -103,8 +100,6 @@ class Stepper:
         places = [slice(stream, stream + 1) for stream in range(streams)] if contract.stream_axis else [...]
         self._bindings = [self._bind(place, self._state, self._next_state) for place in places]
         self._next_bindings = [self._bind(place, self._next_state, self._state) for place in places]
-        self._helper: _Helper | None = None
-        self.is_begun = False
 
     def _bind(self, place: Any, state: Arrays, next_state: Arrays) -> ort.IOBinding:
         binding = self._session.io_binding()
@@ -116,29 +111,11 @@ class Stepper:
 
     def step(self) -> Mapping[str, np.ndarray]:
         """Advance by one step; return ``outputs``, whose arrays the next step overwrites. After an error the state is as before."""
-        if self.is_begun:
-            self._end_step()
-        else:
-            _run(self._session, self._bindings)
+        for binding in self._bindings:
+            self._session.run_with_iobinding(binding)
         self._bindings, self._next_bindings = self._next_bindings, self._bindings
         self._state, self._next_state = self._next_state, self._state
         return self.outputs
-
-    def begin_step(self) -> None:
-        """Begin what ``step`` then ends, in another thread: until then, or until ``abandon_step``, ``inputs`` stay as they are."""
-        self._helper = self._helper or _Helper(self._session)
-        self._helper.begin(self._bindings)
-        self.is_begun = True
-
-    def abandon_step(self) -> None:
-        """Let a step that was begun be as if it had not been."""
-        if self.is_begun:
-            self._end_step()
-
-    def _end_step(self) -> None:
-        assert self._helper is not None  # noqa: S101
-        self.is_begun = False
-        self._helper.wait()
 
     def step_chunk(self, inputs: Mapping[str, np.ndarray]) -> Arrays:
         """Advance by a chunk of any length in one run, or of a graph of single steps [steps, ...] in as many; return its outputs.
@@ -185,43 +162,6 @@ class Stepper:
         """Go back to the start of a stream."""
         for array in self._state.values():
             array.fill(0)
-
-
-class _Helper:
-    """A thread that runs one step at a time; ONNX Runtime lets go of Python meanwhile."""
-
-    def __init__(self, session: ort.InferenceSession):
-        self._asked, self._begun, self._ended = (queue.SimpleQueue[Any]() for _ in range(3))
-        arguments = session, self._asked, self._begun, self._ended
-        threading.Thread(target=_help, args=arguments, name="model step", daemon=True).start()
-        weakref.finalize(self, self._asked.put, None)
-
-    def begin(self, bindings: Sequence[ort.IOBinding]) -> None:
-        self._asked.put(bindings)
-        self._begun.get()  # the thread takes up the work only while this one does not hold Python
-
-    def wait(self) -> None:
-        """Return when it is done. Raises what went wrong."""
-        if error := self._ended.get():
-            raise error
-
-
-def _help(
-    session: ort.InferenceSession, asked: "queue.SimpleQueue[Any]", begun: "queue.SimpleQueue[Any]", ended: "queue.SimpleQueue[Any]"
-) -> None:
-    while bindings := asked.get():
-        begun.put(None)
-        try:
-            _run(session, bindings)
-        except Exception as error:
-            ended.put(error)
-        else:
-            ended.put(None)
-
-
-def _run(session: ort.InferenceSession, bindings: Sequence[ort.IOBinding]) -> None:
-    for binding in bindings:
-        session.run_with_iobinding(binding)
 
 
 def _zeros(specs: Sequence[TensorSpec | StateSpec], sizes: Mapping[str | None, int] | None = None) -> Arrays:

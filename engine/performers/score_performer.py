@@ -73,14 +73,13 @@ class ScorePerformerPerformer(ScoresOnly):
         descriptors: np.ndarray | None = None,
         wishes: Wishes | None = None,
     ) -> ScoreStream:
-        """Return a performance of ``piece``, yet to be started; ``ahead`` says that it is played live: then no thread is waited for whose
-        turn may come late. ``wishes``: what is asked of its style; none is asked for by default.
+        """Return a performance of ``piece``, yet to be started. ``wishes``: what is asked of its style; none is asked for by default.
 
         The other two are DExter's ways to ask, and are not heard.
         """
         reading = ScoreReading(self.networks, piece.score)
         plan = plan_style(wishes(self, reading.score) if wishes else StyleWishes(), Places(reading.score), self.space)
-        decoder = OnsetDecoder(self.networks, reading, plan.styles, seed, plan.tempos, beside=not ahead)
+        decoder = OnsetDecoder(self.networks, reading, plan.styles, seed, plan.tempos)
         return ScoreStream(piece, ScorePerformerInterpretation(decoder, reading, plan, self.controls), controls)
 
     def read_styles(self, score: Score, performed: Performed) -> np.ndarray:

@@ -66,24 +66,15 @@ class NoteDecoder:
         """Return a note's tokens (16,) with ``fields`` chosen: ``written`` are the score's, ``previous`` those of the note before as it
         was played, ``note`` its number in the piece.
         """
-        if not self.stepper.is_begun:
-            self._give(previous, context, style)
+        inputs = self.stepper.inputs
+        inputs["previous"][0] = forget(previous) if self.is_central else previous
+        inputs["context"][0], inputs["style"][0] = context, style
         logits = self.stepper.step()["logits"][0]
         tokens = list(written)
         chosen = central_fields(logits, fields) if self.is_central else choose_fields(logits, self._race, note, self.boldness, fields)
         for index, token in zip(fields, chosen.tolist(), strict=True):
             tokens[index] = token
         return tokens
-
-    def begin(self, previous: Sequence[int], context: np.ndarray, style: np.ndarray) -> None:
-        """Begin in another thread what ``decode`` is going to do with the same."""
-        self._give(previous, context, style)
-        self.stepper.begin_step()
-
-    def _give(self, previous: Sequence[int], context: np.ndarray, style: np.ndarray) -> None:
-        inputs = self.stepper.inputs
-        inputs["previous"][0] = forget(previous) if self.is_central else previous
-        inputs["context"][0], inputs["style"][0] = context, style
 
 
 @dataclass
@@ -98,12 +89,9 @@ class _Place:
 
 
 class OnsetDecoder:
-    """One performance of a score. ``beside``: the network works at a note in a thread of its own while others hear of the one before."""
+    """One performance of a score."""
 
-    def __init__(
-        self, networks: Networks, reading: ScoreReading, styles: Styles, seed: int, tempos: Tempos | None = None, beside: bool = False
-    ):
-        self._beside = beside
+    def __init__(self, networks: Networks, reading: ScoreReading, styles: Styles, seed: int, tempos: Tempos | None = None):
         self.ask(styles, tempos or _as_expected)
         self.notes = NoteDecoder(networks, seed)
         self._stepper = self.notes.stepper
@@ -125,7 +113,6 @@ class OnsetDecoder:
 
     def begin(self, first: int, stop: int) -> None:
         """Begin a performance of the notes from ``first`` on to before ``stop``; nothing is remembered."""
-        self._stepper.abandon_step()
         self._stepper.reset()
         self._place = _Place(slice(first, first), stop)
         self.next_onset()
@@ -171,19 +158,10 @@ class OnsetDecoder:
         place.played.append(place.previous)
         if not self.complete:
             self._before.memory = self._memory_before()
-            self._begin_note()
-
-    def _begin_note(self) -> None:
-        """Let the network begin with the onset's next note."""
-        place = self._place
-        if self._beside and place.continuation.begun:
-            context, style, _ = self._as_asked(place.rows.start + len(place.played))
-            self.notes.begin(place.previous, context, style)
 
     def take_back(self) -> None:
         """Forget the onset's notes: they are to be decoded anew."""
         place, before = self._place, self._before
-        self._stepper.abandon_step()
         if place.played:
             self._stepper.restore(self._memory_before())
             place.played, place.previous = [], before.previous
@@ -196,8 +174,6 @@ class OnsetDecoder:
         place.rows = slice(first, min(self._ends[first], place.stop) if first < place.stop else first)
         place.played = []
         self._before = _Before(place.previous)
-        if first < place.rows.stop:
-            self._begin_note()
 
     def snapshot(self) -> Any:
         before = _Before(self._before.previous, self._memory_before())
@@ -206,7 +182,6 @@ class OnsetDecoder:
     def restore(self, snapshot: Any) -> None:
         place, before, memory = snapshot
         self._place, self._before = copy.deepcopy(place), copy.copy(before)
-        self._stepper.abandon_step()
         self._stepper.restore(memory)
 
     def _memory_before(self) -> Arrays:

@@ -15,7 +15,7 @@ from engine.sound.pump import STREAM_S, Pump
 from engine.sound.synthesizer import Synthesizer, open_synthesizer
 
 NEURAL_BLOCK_FRAMES = 2048  # that are computed at a time
-NEURAL_AHEAD_FRAMES = 4096  # 93 ms at 44.1 kHz: one block may take twice as long as it lasts
+NEURAL_AHEAD_FRAMES = 8192  # 186 ms at 44.1 kHz: blocks that take twice as long as they last are made up for
 
 
 def load_sounddevice() -> ModuleType:
