@@ -7,8 +7,8 @@
   first tenth's. ``memory_growth_mb`` is what the process occupies at the end more than after the first tenth. Target: constant.
 - ``notes_per_s``: a score of 5,000 notes from the start of its performance on the virtual clock to its last event, with tempo, pedal and
   everything else that is heard, nothing written, on any core. Target: 1,000.
-- ``read_notes_per_s``: reading its windows alone, which the former does beside the rest. ``first_note_s``: from when a score that is read from
-  its file is given to the performer to its first note-on on the real clock. Target: 1 s.
+- ``read_notes_per_s``: reading its windows alone, which the former does beside the rest. ``first_note_s``: from when a score that is read
+  from its file is given to the performer to its first note-on on the real clock. Target: 1 s.
 - played for a while in real time, about ten notes a second, with a changed control every two seconds: ``decided_ahead``, how long before it
   was due each note was decided, after which a control changes nothing of it (target: 0.3 s at most); ``scheduler_error``, how long after it
   was due an event was sent.
