@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
+from engine.errors import PerfLiveError
 from models.score_performer.layers import LEVEL_NAMES, ScorePerformerConfig
 from models.score_performer.network import ScorePerformer
 from models.score_performer.style import Level, draw_kept, mean_discrepancy, style_of
@@ -158,11 +159,15 @@ def load_task(checkpoint: Path) -> ScorePerformerTask:
     return read_task(checkpoint, ScorePerformerTask, ScorePerformerTrainingConfig)
 
 
-def give_reader(task: ScorePerformerTask, runs: Path) -> None:
-    """Give the score encoder's reader the weights of ``reader_run``."""
-    reader, run = task.network.score_encoder.reader, task.config.reader_run
-    if reader is not None and run is not None:
-        reader.average.load_state_dict(load_mean(runs / run / "best.ckpt").network.state_dict())
+def read_reader(config: ScorePerformerTrainingConfig, runs: Path) -> dict[str, Tensor]:
+    """Return the weights of ``reader_run`` in the folder ``runs``; none where the network has no reader. Raises PerfLiveError."""
+    if not config.network.reader:
+        return {}
+    checkpoint = runs / (config.reader_run or "") / "best.ckpt"
+    if not checkpoint.is_file():
+        what = f"scores are to be read with the networks of reader_run {config.reader_run!r}, and there is no {str(checkpoint)!r}"
+        raise PerfLiveError(f"{what}; train configs/dexter/mean*.yaml and join them there with python -m training.dexter_average")
+    return load_mean(checkpoint).network.state_dict()
 
 
 def train(config: ScorePerformerTrainingConfig, data_root: Path, run_folder: Path, resume: bool) -> None:
@@ -171,6 +176,7 @@ def train(config: ScorePerformerTrainingConfig, data_root: Path, run_folder: Pat
     Taken up again, the optimiser, its schedule and the average go on; windows are shuffled anew.
     """
     lightning.seed_everything(config.seed)
+    reader = read_reader(config, run_folder.parent)
     pieces = load_pieces(data_root, "train", run_folder.parent)
     followed = validation_windows(load_pieces(data_root, "validation", run_folder.parent), config.windows, config.validation_windows)
     guessed = [baselines(batch) for batch in followed]
@@ -178,5 +184,6 @@ def train(config: ScorePerformerTrainingConfig, data_root: Path, run_folder: Pat
     done = steps_done(run_folder, resume)
     sampler = WindowSampler(pieces, config.windows, (config.seed, done))
     task = ScorePerformerTask(config, simple)
-    give_reader(task, run_folder.parent)
+    if task.network.score_encoder.reader is not None:
+        task.network.score_encoder.reader.average.load_state_dict(reader)
     fit(task, sampler, followed, run_folder, done, Best("validation_loss_styled"))

@@ -9,6 +9,7 @@ import torch
 from score_performer_pieces import STILL, config, made_up_item, made_up_score
 
 from engine.configuration import parse_config
+from engine.errors import PerfLiveError
 from models.dexter.features import FEATURES
 from models.score_performer.style import Level, style_of
 from models.score_performer.vocabulary import (
@@ -26,6 +27,7 @@ from models.score_performer.vocabulary import (
 )
 from training import score_performer
 from training.command import TASKS
+from training.dexter import DexterTask, DexterTrainingConfig
 from training.score_performer import (
     CONFIG,
     ScorePerformerTask,
@@ -44,6 +46,7 @@ from training.score_performer_windows import WindowConfig, WindowSampler, move, 
 # Lightning's own: advice on workers and on resuming inside an endless pass, and a deprecation between its parts
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:lightning", "ignore::FutureWarning:lightning", "ignore::DeprecationWarning")
 
+FORGOTTEN = ("descriptors", "markings", "velocity", "tempo")
 CONFIGS = Path(__file__).parents[2] / "configs" / "score_performer"
 
 
@@ -238,6 +241,25 @@ def test_a_run_learns_and_is_taken_up_again(tmp_path, pieces, monkeypatch, capsy
     batch = validation_windows(pieces, config().windows, 3)[0]
     after, before = (losses_of(task, batch) for task in (load_task(run_folder / "last.ckpt"), ScorePerformerTask(config()).eval()))
     assert after[0] < before[0] and after.mean() < 0.8 * before.mean()
+
+
+def test_scores_are_read_with_what_was_learnt_before(tmp_path, pieces, monkeypatch):
+    monkeypatch.setattr(score_performer, "load_pieces", lambda root, split, cache: pieces)
+    reader = {"width": 8, "blocks": 2, "heads": 2, "kernel": 3, "reach": 8}
+    network = config().network.model_dump() | {"reader": [reader, reader]}
+    settings = config(network=network, reader_run="mean", steps=2, validate_every_steps=2)
+    with pytest.raises(PerfLiveError, match="reader_run 'mean', and there is no '.*best.ckpt'; train configs/dexter"):
+        train(settings, tmp_path, tmp_path / "run", resume=False)
+    shares = dict.fromkeys(("midi", "single", "mixup", "tempo_octaves", *(f"forget_{what}" for what in FORGOTTEN)), 0.0)
+    windows = {"notes": 16, "per_batch": 2, "transpose_semitones": 0} | shares
+    common = {"steps": 1, "learning_rate": 0.1, "warm_up_steps": 1, "weight_decay": 0.0, "seed": 0}
+    mean_config = {"task": "dexter", "network": reader, "beside": [reader], "windows": windows, "shared_error": 0.3} | common
+    mean = DexterTask(DexterTrainingConfig.model_validate(mean_config))
+    (tmp_path / "mean").mkdir()
+    torch.save({"hyper_parameters": dict(mean.hparams), "state_dict": mean.state_dict()}, tmp_path / "mean" / "best.ckpt")
+    train(settings, tmp_path, tmp_path / "run", resume=False)
+    kept = load_task(tmp_path / "run" / "last.ckpt").network.score_encoder.reader.average.state_dict()
+    torch.testing.assert_close(kept, mean.network.state_dict(), rtol=0, atol=0)
 
 
 def losses_of(task, batch):
