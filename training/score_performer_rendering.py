@@ -57,7 +57,7 @@ def render(
             *logits, cache, written = decoder(*tokens, context[row], style[row], cache, written)
             chosen = score[index].copy()
             chosen[list(PERFORMED_FIELDS)] = choose_fields(torch.cat(logits, -1)[0].numpy(), race, index, boldness)
-            previous = played[index] = continuation.take(*place, chosen)
+            previous = played[index] = np.array(continuation.take(*place, chosen.tolist()))
     return played
 
 
