@@ -297,8 +297,9 @@ def test_tempos_are_those_since_the_onset_before_beside_the_notated(pieces):
 
 def test_a_tempo_that_is_expected_is_the_mean_of_humans():
     octaves, quarters = torch.tensor([[0.2, -0.2, 9.0]]), torch.tensor([[1.0, 0.5, 0.0]])
-    assert torch.isclose(tempo_loss(torch.zeros(1, 3), octaves, quarters), torch.tensor(1.0))
+    assert torch.isclose(tempo_loss(torch.zeros(1, 3), octaves, quarters), torch.tensor(8 / 9))
     assert tempo_loss(octaves, octaves, quarters) == 0 and tempo_loss(octaves, octaves, 0 * quarters) == 0
+    assert tempo_loss(octaves + 0.3, octaves, quarters) < 1e-9  # how fast it is as a whole is not asked
 
 
 def test_what_notes_were_is_forgotten_in_a_share_of_the_windows():

@@ -240,8 +240,11 @@ def test_a_manner_is_learnt_outside_the_bars_and_nearer_to_its_own(score, space)
     asked = []
 
     class Networks:
-        def read_score(self, tokens, features):
-            return np.zeros((len(tokens), 1)), np.zeros((len(tokens), STYLE)), np.zeros(len(tokens))
+        window = NOTES
+
+        def read_score_window(self, tokens, features, window):
+            notes = window.kept.stop - window.kept.start
+            return np.zeros((notes, 1)), np.zeros((notes, STYLE)), np.zeros(notes)
 
         def read_style(self, tokens, segments):
             asked.append(len(tokens))
