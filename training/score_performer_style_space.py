@@ -1,4 +1,4 @@
-"""Learn what moves in ScorePerformer's styles: ``python -m training.score_performer_style_space CHECKPOINT --data FOLDER``.
+"""Learn what moves in ScorePerformer's styles: ``python -m training.score_performer_style_space --data FOLDER -o styles.safetensors``.
 
 Styles of bars are regressed on what is measured of the bars, loudness, pace and length together: what differs between the styles of two
 bars of which one is played louder, and otherwise the same. Along that way a style is moved to be louder. The paper moves styles along the
@@ -12,17 +12,15 @@ from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import numpy as np
-import torch
 import typer
 
 from engine.commands.errors import run
+from engine.performers.score_performer_networks import Networks, open_networks
 from models.score_performer.score_representation import BAR_LEVEL, ONSET_LEVEL
-from models.score_performer.style import style_of
 from models.score_performer.style_space import LEVEL_NAMES, StyleSpace
 from models.score_performer.vocabulary import ONSET_DEVIATION, PERFORMED_DURATION, TEMPO, VELOCITY, to_values
-from training.score_performer import ScorePerformerTask, load_task
 from training.score_performer_pieces import TokenPiece, load_pieces
-from training.score_performer_windows import batch_of, performed, window_of
+from training.score_performer_windows import performed, window_of
 
 QUALITIES = ("loudness", "pace", "length")
 UNITS = ("MIDI velocities", "octaves of the tempo", "octaves of the share of the notated duration")
@@ -66,21 +64,18 @@ def segment_means(values: np.ndarray, segments: np.ndarray) -> np.ndarray:
     return sums / np.bincount(segments)[:, None]
 
 
-def collect_windows(task: ScorePerformerTask, pieces: Sequence[TokenPiece], windows_each: int, seed: int) -> list[StyledWindow]:
-    """Encode windows at random places of every performance."""
-    random, length = np.random.default_rng(seed), task.config.windows.notes
+def collect_windows(networks: Networks, pieces: Sequence[TokenPiece], windows_each: int, seed: int) -> list[StyledWindow]:
+    """Read the styles of windows at random places of every performance."""
+    random, length = np.random.default_rng(seed), networks.window
     found = []
     for piece in pieces:
         for tokens in piece.performances:
             last = max(int(performed(tokens).sum()) - length, 0)
             for start in random.integers(0, last + 1, windows_each):
                 window = window_of(piece, tokens, int(start), length, deadpan=False)
-                batch = batch_of([window])
-                with torch.inference_mode():
-                    style = style_of(task.network.encode_style(batch["tokens"], batch["segments"], batch["valid"]))[0].numpy()
-                found.append(
-                    StyledWindow(style, measure_qualities(window["tokens"], window["segments"][:, ONSET_LEVEL]), window["segments"])
-                )
+                tokens_read, segments = window["tokens"], window["segments"]
+                qualities = measure_qualities(tokens_read, segments[:, ONSET_LEVEL])
+                found.append(StyledWindow(networks.read_style(tokens_read, segments), qualities, segments))
     return found
 
 
@@ -138,17 +133,18 @@ def _correlations(values: np.ndarray, qualities: np.ndarray) -> np.ndarray:
 
 @app.command()
 def main(
-    checkpoint: Annotated[Path, typer.Argument(help="checkpoint of perf-train")],
     data: Annotated[Path, typer.Option("--data", help="folder of the unpacked corpus")],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="[default: styles.safetensors beside the checkpoint]")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="the .safetensors file to write")],
+    model: Annotated[Path | None, typer.Option("--model", help="folder of the exported networks [default: what ships]")] = None,
+    cache: Annotated[Path, typer.Option("--cache", help="folder to keep encoded performances in")] = Path("runs"),
     windows: Annotated[int, typer.Option("--windows", min=1, help="windows of each performance")] = 1,
 ) -> None:
     """Learn the style space from the train split, write it, and print how far styles tell what is heard."""
-    task = load_task(checkpoint)
-    found = collect_windows(task, load_pieces(data, "train", checkpoint.parent.parent), windows, seed=0)
-    space, of_bars = fit_space(found, task.config.network.latents)
-    space.save(out or checkpoint.with_name("styles.safetensors"))
-    print(f"{'quality':10}{'deviation':>10}{'told by styles':>16}  unit, of bars beside {task.config.windows.notes} notes around")
+    networks = open_networks(model)
+    found = collect_windows(networks, load_pieces(data, "train", cache), windows, seed=0)
+    space, of_bars = fit_space(found, networks.latents)
+    space.save(out)
+    print(f"{'quality':10}{'deviation':>10}{'told by styles':>16}  unit, of bars beside {networks.window} notes around")
     for name, deviation, explained, unit in zip(QUALITIES, of_bars.deviations, of_bars.explained, UNITS, strict=True):
         print(f"{name:10}{deviation:10.2f}{explained:16.2f}  {unit}")
     for name, meaning in space.meanings.items():

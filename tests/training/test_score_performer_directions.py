@@ -3,16 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from score_performer_pieces import config, made_up_item, made_up_score
+from score_performer_pieces import made_up_score
 
 from engine.score import Score, Word
 from engine.score_tempo import TEMPO_WORDS
 from models.score_performer.classifiers import StyleClassifiers, balanced_weights
-from training.score_performer import ScorePerformerTask
-from training.score_performer_classifiers import LabelledStyles, collect, fit, judge, too_few
+from training.score_performer_classifiers import LabelledStyles, fit, judge, too_few
 from training.score_performer_directions import DIRECTIONS, TEMPO_CLASSES, direction_labels, tempo_class
-from training.score_performer_pieces import token_piece
-from training.score_performer_windows import performed
 
 NAMES = [direction.name for direction in DIRECTIONS]
 
@@ -115,16 +112,3 @@ def test_classes_with_too_few_examples_are_named():
     figures = judge(StyleClassifiers(64, [len(direction.classes) for direction in DIRECTIONS]).eval(), few)
     assert figures["hairpin"].notes[2] == 1200 and figures["hairpin"].prior == 0.6
     assert too_few(figures["hairpin"], NAMES.index("hairpin")) == ["crescendo", "diminuendo"]
-
-
-def test_styles_are_collected_with_the_labels_of_their_notes():
-    torch.manual_seed(0)
-    task = ScorePerformerTask(config()).eval()
-    piece, short = token_piece([made_up_item(100, seed=1), made_up_item(100, seed=2)]), token_piece([made_up_item(12)])
-    labels = [np.arange(100)[:, None] + np.zeros((100, 9), dtype=np.int64), 1000 + np.zeros((12, 9), dtype=np.int64)]
-    found = collect(task, [piece, short], labels, 3, seed=0)
-    assert len(found.styles) == 2 * 3 * 32 + 3 * 11 and found.styles.shape[1] == 64
-    assert (found.pieces == (found.labels[:, 0] >= 1000)).all()
-    assert len(set(found.labels[:96:32, 0].tolist())) > 1  # windows begin at random notes
-    notes = found.labels[:32, 0].numpy()
-    assert (np.diff(notes) >= 1).all() and performed(piece.performances[0])[notes].all()

@@ -2,16 +2,20 @@
 
 import numpy as np
 import pytest
-import torch
-from score_performer_pieces import config, made_up_item
+from score_performer_pieces import made_up_item
+from synthetic_score_performer import WINDOW, write_models
+from typer.testing import CliRunner
 
+from engine.performers.score_performer_networks import open_networks
+from engine.performers.score_performer_style import open_style_space
 from models.score_performer.score_representation import BAR_LEVEL, ONSET_LEVEL
 from models.score_performer.vocabulary import FIELDS, ONSET_DEVIATION, PERFORMED_DURATION, SPECIALS, TEMPO, VELOCITY, to_tokens
-from training.score_performer import ScorePerformerTask
+from training import score_performer_style_space
 from training.score_performer_pieces import token_piece
 from training.score_performer_style_space import (
     KNOBS,
     StyledWindow,
+    app,
     collect_windows,
     fit_space,
     measure_qualities,
@@ -110,13 +114,22 @@ def test_principal_components():
     assert principal_components(latents[:, :1]).shape == (1, 1)
 
 
-def test_windows_are_read_as_in_training():
-    torch.manual_seed(0)
-    task = ScorePerformerTask(config()).eval()
-    piece = token_piece([made_up_item(100, seed=1), made_up_item(100, seed=2)])
-    found = collect_windows(task, [piece, token_piece([made_up_item(12)])], 2, seed=0)
-    assert [len(window.styles) for window in found] == [32, 32, 32, 32, 11, 11]
-    assert found[0].styles.shape == (32, 64) and found[0].qualities.shape == (32, 3)
-    assert (found[0].styles[:, :32] == found[0].styles[0, :32]).all()
-    again = collect_windows(task, [piece], 2, seed=0)
+def test_windows_of_every_performance_are_read(tmp_path):
+    networks = open_networks(write_models(tmp_path / "models"))
+    piece = token_piece([made_up_item(2 * WINDOW, seed=1), made_up_item(2 * WINDOW, seed=2)])
+    found = collect_windows(networks, [piece, token_piece([made_up_item(12)])], 2, seed=0)
+    assert [len(window.styles) for window in found] == [WINDOW] * 4 + [11, 11]
+    assert found[0].styles.shape == (WINDOW, networks.style_width) and found[0].qualities.shape == (WINDOW, 3)
+    again = collect_windows(networks, [piece], 2, seed=0)
     np.testing.assert_array_equal(again[0].styles, found[0].styles)
+    assert not np.array_equal(found[1].qualities, found[0].qualities)  # windows begin at random notes
+
+
+def test_the_command_writes_a_space_that_is_read_again(tmp_path, monkeypatch):
+    pieces = [token_piece([made_up_item(2 * WINDOW, seed=seed)]) for seed in range(3)]
+    monkeypatch.setattr(score_performer_style_space, "load_pieces", lambda root, split, cache: pieces)
+    models, out = write_models(tmp_path / "models"), tmp_path / "styles.safetensors"
+    shown = CliRunner().invoke(app, ["--data", str(tmp_path), "-o", str(out), "--model", str(models)], catch_exceptions=False)
+    assert "told by styles" in shown.stdout and "piece-1" in shown.stdout
+    networks = open_networks(models)
+    assert open_style_space(out, networks.latents).width == networks.style_width

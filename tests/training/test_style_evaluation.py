@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 from score_performer_pieces import made_up_item, made_up_score
 from synthetic_score_performer import LATENTS, STYLE, write_models
 from typer.testing import CliRunner
@@ -16,17 +15,15 @@ from engine.performers.score_performer_directions import DIRECTIONS, Bars, Direc
 from engine.performers.score_performer_style import StyleWishes, plan_style
 from engine.score import MEASURE_DTYPE
 from models.dexter.representation import Pedal, Performed
-from models.score_performer.classifiers import StyleClassifiers
 from models.score_performer.representation import encode_performance
 from models.score_performer.style_space import StyleSpace
 from models.score_performer.vocabulary import SPECIALS, VELOCITY
 from training.evaluation import styles_command
 from training.evaluation.command import app
 from training.evaluation.style_excerpts import FOLLOWING_BARS, LEAD_BARS, STYLED_BARS, Excerpt, Renderer, cut, excerpts
-from training.evaluation.style_spaces import draw_spaces, load_classifiers, read_pieces
+from training.evaluation.style_spaces import draw_spaces, read_pieces
 from training.evaluation.style_transfer import MOST_PIANISTS, TYPICAL, compare_pianists, distance
 from training.evaluation.style_trials import MEASURES, Heard, direction_trials, summarise
-from training.score_performer_directions import DIRECTIONS as LABELLED
 from training.score_performer_pieces import score_tokens, token_piece
 
 NOTES = 320
@@ -300,9 +297,7 @@ def test_the_command(tmp_path, performer, pieces, monkeypatch):
     monkeypatch.setattr(styles_command, "load_pieces", lambda root, split, cache: [piece for piece, _ in pieces])
     monkeypatch.setattr(styles_command, "load_scores", lambda root, split, cache: [score for _, score in pieces])
     monkeypatch.setattr(styles_command, "load_performer", lambda model, lookahead: performer)
-    torch.manual_seed(0)
-    torch.save(StyleClassifiers(STYLE, [len(each.classes) for each in LABELLED]).state_dict(), tmp_path / "classifiers.pt")
-    options = ["styles", "--data", str(tmp_path), "--classifiers", str(tmp_path / "classifiers.pt"), "--picture", str(tmp_path / "s.png")]
+    options = ["styles", "--data", str(tmp_path), "--classifiers", "--picture", str(tmp_path / "s.png")]
     shown = CliRunner().invoke(app, [*options, "--json"], catch_exceptions=False)
     found = json.loads(shown.stdout)
     assert found["directions"]["forte"]["trials"] == 1 and found["directions"]["forte"]["right"] == 1
@@ -312,15 +307,6 @@ def test_the_command(tmp_path, performer, pieces, monkeypatch):
     assert "class prior" in table and "directions, applied" not in table
     nothing = CliRunner().invoke(app, ["styles", "--data", str(tmp_path), "--pieces", "three"])
     assert "no validation piece has 'three' in its name; they are: one, two" in str(nothing.exception)
-
-
-def test_classifiers_are_those_of_the_network(tmp_path):
-    torch.manual_seed(0)
-    made = StyleClassifiers(STYLE, [len(direction.classes) for direction in LABELLED])
-    torch.save(made.state_dict(), tmp_path / "classifiers.pt")
-    styles = torch.randn(3, STYLE)
-    for mine, theirs in zip(load_classifiers(tmp_path / "classifiers.pt", STYLE)(styles), made.eval()(styles), strict=True):
-        torch.testing.assert_close(mine, theirs)
 
 
 def test_a_score_without_measures_is_no_excerpt(score):

@@ -1,6 +1,6 @@
 """``perf-eval styles``: the styles of human performances, projected level by level, with the directions that their scores have."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +12,6 @@ from engine.performers.score_performer_networks import Networks
 from engine.performers.score_performer_reference import reference_styles
 from engine.picture import ACCENT, INK
 from engine.score import Score
-from models.score_performer.classifiers import StyleClassifiers
 from models.score_performer.style_space import LEVEL_NAMES, StyleSpace
 from training.score_performer_classifiers import FEWEST_NOTES, FEWEST_PIECES, LabelledStyles
 from training.score_performer_directions import DIRECTIONS, direction_labels
@@ -39,7 +38,7 @@ class StyledNotes(NamedTuple):
         return LabelledStyles(torch.from_numpy(self.styles).float(), torch.from_numpy(self.labels), torch.from_numpy(self.pieces))
 
 
-def read_pieces(networks: Networks, pieces: Sequence[tuple[TokenPiece, Score]]) -> StyledNotes:
+def read_pieces(networks: Networks, pieces: Iterable[tuple[TokenPiece, Score]]) -> StyledNotes:
     """Return the styles of one human performance of each piece."""
     found: list[tuple[np.ndarray, ...]] = []
     counted = np.zeros(len(LEVEL_NAMES), dtype=np.int64)
@@ -52,13 +51,6 @@ def read_pieces(networks: Networks, pieces: Sequence[tuple[TokenPiece, Score]]) 
         found.append((styles, levels + counted, qualities, direction_labels(score)[rows], np.full(len(styles), index)))
         counted += levels.max(axis=0) + 1
     return StyledNotes(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
-
-
-def load_classifiers(path: Path, width: int) -> StyleClassifiers:
-    """Return what training.score_performer_classifiers wrote."""
-    classifiers = StyleClassifiers(width, [len(direction.classes) for direction in DIRECTIONS])
-    classifiers.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    return classifiers.eval()
 
 
 def draw_spaces(path: Path, notes: StyledNotes, space: StyleSpace, title: str) -> None:

@@ -16,10 +16,10 @@ from engine.performers.score_performer import load_performer
 from engine.score import Score
 from training.evaluation.expressiveness_command import DataOption, JsonOption, ModelOption, PiecesOption
 from training.evaluation.style_excerpts import Renderer, excerpts
-from training.evaluation.style_spaces import StyledNotes, draw_spaces, load_classifiers, read_pieces
+from training.evaluation.style_spaces import StyledNotes, draw_spaces, read_pieces
 from training.evaluation.style_transfer import Comparison, compare_pianists
 from training.evaluation.style_trials import DirectionFigures, direction_trials, summarise
-from training.score_performer_classifiers import judge, too_few
+from training.score_performer_classifiers import fit, judge, too_few
 from training.score_performer_pieces import TokenPiece, load_pieces, load_scores
 
 
@@ -30,9 +30,7 @@ def styles(
     trials: Annotated[int, typer.Option("--trials", min=0, help="excerpts of each score that directions are applied to")] = 1,
     transfer: Annotated[bool, typer.Option("--transfer/--no-transfer", help="compare pianists' manners")] = True,
     temperature: Annotated[float, typer.Option("--temperature", min=0, help="of the performances")] = 1.0,
-    classifiers: Annotated[
-        Path | None, typer.Option("--classifiers", exists=True, dir_okay=False, help="judge what score_performer_classifiers wrote")
-    ] = None,
+    classifiers: Annotated[bool, typer.Option("--classifiers", help="tell scores' directions from styles")] = False,
     picture: Annotated[Path | None, typer.Option("--picture", help="draw the style spaces to this .png")] = None,
     pieces: PiecesOption = "",
     as_json: JsonOption = False,
@@ -54,7 +52,9 @@ def styles(
         if picture:
             draw_spaces(picture, notes, performer.space, f"styles of {len(chosen)} validation performances")
         if classifiers:
-            found["classifiers"] = judge_classifiers(classifiers, notes)
+            train = list(zip(load_pieces(data, "train", cache), load_scores(data, "train", cache), strict=True))
+            learnt_from = read_pieces(performer.networks, track(train, "reading styles", console=console))
+            found["classifiers"] = judge_classifiers(learnt_from, notes)
     if as_json:
         print(json.dumps(found, indent=1))
     else:
@@ -86,10 +86,10 @@ def summarise_pianists(pieces: Sequence[Sequence[Comparison]]) -> dict[str, floa
     }
 
 
-def judge_classifiers(path: Path, notes: StyledNotes) -> dict[str, dict[str, Any]]:
+def judge_classifiers(learnt_from: StyledNotes, notes: StyledNotes) -> dict[str, dict[str, Any]]:
     """Return by direction how well its classifier does beside the class prior, and which classes have too few examples."""
     found = {}
-    for index, (name, figures) in enumerate(judge(load_classifiers(path, notes.styles.shape[1]), notes.labelled()).items()):
+    for index, (name, figures) in enumerate(judge(fit(learnt_from.labelled()), notes.labelled()).items()):
         chance = 1 / np.count_nonzero(figures.notes)
         found[name] = {
             "accuracy": figures.accuracy,
