@@ -19,7 +19,7 @@ from engine.sinks import Sink
 from engine.sources import Source
 
 if TYPE_CHECKING:
-    from engine.performers.dexter_supply import Counts
+    from engine.performers.interpretation import Counts
 
 SWITCH_INTERVAL_S = 0.0005
 CHORD_NS = 10_000_000  # a note that follows another within this belongs to its chord

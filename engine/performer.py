@@ -13,7 +13,7 @@ from engine.events import Event
 if TYPE_CHECKING:
     import numpy as np
 
-    from engine.performers.dexter_supply import Counts
+    from engine.performers.interpretation import Counts
     from engine.performers.score_stream import ScoreStream
     from engine.piece import Piece
     from models.dexter.representation import Performed

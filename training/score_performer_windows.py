@@ -9,12 +9,12 @@ from torch import Tensor
 
 from engine.performers.score_performer_score import PLAIN_VELOCITY
 from models.dexter.features import PITCH_BUMPS
+from models.score_performer.score_representation import ONSET_LEVEL
 from models.score_performer.vocabulary import (
     BAR,
     FIELDS,
     HIGHEST_PITCH,
     LOWEST_PITCH,
-    NOTES_IN_ONSET,
     ONSET_DEVIATION,
     PAD,
     PITCH,
@@ -108,7 +108,7 @@ def window_of(piece: TokenPiece, tokens: np.ndarray, start: int, length: int, de
     """Return up to ``length`` of the performed notes from the ``start``-th on; segments are counted from 0 in the window."""
     rows = window_rows(tokens, start, length)
     segments = [np.unique(column, return_inverse=True)[1] for column in piece.segments[rows].T]
-    octaves, quarters = tempo_octaves(piece.score, tokens)
+    octaves, quarters = tempo_octaves(piece.score, tokens, piece.segments[:, ONSET_LEVEL])
     return {
         "tokens": (piece.score if deadpan else tokens)[rows].astype(np.int64),
         "score": piece.score[rows].astype(np.int64),
@@ -121,15 +121,19 @@ def window_of(piece: TokenPiece, tokens: np.ndarray, start: int, length: int, de
     }
 
 
-def tempo_octaves(score: np.ndarray, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return of each note (N,) the tempo since the onset before, in octaves above the notated one and the performance's mean, and what
-    part of those quarters, a quarter at most, is its own; float32. Those of notes that are not performed are 0.
+def tempo_octaves(score: np.ndarray, tokens: np.ndarray, onsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return of each note (N,) the tempo from its onset to the next, in octaves above the notated one and the performance's mean, and what
+    part of those quarters, a quarter at most, is its own; float32. ``onsets`` (N,) counts them. Those of notes that are not performed are
+    0, and those before an onset of which no note is.
     """
-    faster = (tokens[:, TEMPO] - score[:, TEMPO]) / TEMPO_STEPS_AN_OCTAVE
+    is_played = performed(tokens)
+    played = np.bincount(onsets, is_played)
     took = np.maximum(1 + to_values(ONSET_DEVIATION, tokens[:, ONSET_DEVIATION]), 2.0**-MOST_OCTAVES)
-    octaves = np.clip(faster - np.log2(took), -MOST_OCTAVES, MOST_OCTAVES)
-    shift = np.minimum(to_values(POSITION_SHIFT, score[:, POSITION_SHIFT]), 1)
-    quarters = performed(tokens) * shift / to_values(NOTES_IN_ONSET, score[:, NOTES_IN_ONSET])
+    tempo = np.bincount(onsets, is_played * (tokens[:, TEMPO] / TEMPO_STEPS_AN_OCTAVE - np.log2(took))) / np.maximum(played, 1)
+    first = np.unique(onsets, return_index=True)[1]
+    shift = np.minimum(to_values(POSITION_SHIFT, score[first, POSITION_SHIFT]), 1) * (played > 0)
+    octaves = np.clip(np.append(tempo[1:], 0)[onsets] - score[:, TEMPO] / TEMPO_STEPS_AN_OCTAVE, -MOST_OCTAVES, MOST_OCTAVES)
+    quarters = is_played * (np.append(shift[1:], 0) / np.maximum(played, 1))[onsets]
     mean = octaves @ quarters / max(quarters.sum(), 1)
     return (octaves - mean).astype(np.float32), quarters.astype(np.float32)
 

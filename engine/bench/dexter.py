@@ -22,10 +22,10 @@ import numpy as np
 
 from engine.bench.figures import Distribution, describe
 from engine.bench.machine import KIBIBYTE, MEGABYTE, Machine, describe_machine
-from engine.bench.score_playing import NOTES, Heard, late_while_running, made_up_piece, notes_for, play_in_time, play_offline
-from engine.bench.standstill import watched_cores
+from engine.bench.score_playing import NOTES, Heard, made_up_piece, notes_for, play_in_time, play_offline
 from engine.performers.dexter import DexterPerformer, load_performer
 from engine.performers.dexter_interpretation import DexterInterpretation
+from engine.performers.score_stream import ScoreStream
 from engine.piece import Piece
 from models.dexter.windows import Settings, Window
 
@@ -91,40 +91,48 @@ def _time_thousand_steps(performer: DexterPerformer, piece: Piece) -> float:
 
 def _play(performer: DexterPerformer, piece: Piece, seconds: float) -> dict[str, Any]:
     """Play for a while on the real clock, with a change every two seconds; return that part of the report."""
-    with watched_cores() as standstill:
-        heard, figures = _play_watched(performer, piece, seconds)
-    return figures | {"late_while_running": late_while_running(heard, standstill)}
+    watched = _WatchedSupply()
+
+    def begin() -> ScoreStream:
+        stream = performer.perform(piece, 0, {}, ahead=True)
+        watched.watch(stream)
+        return stream
+
+    heard, figures = play_in_time(performer, begin, seconds)
+    return figures | watched.figures(heard)
 
 
-def _play_watched(performer: DexterPerformer, piece: Piece, seconds: float) -> tuple[Heard, dict[str, Any]]:
-    given_ns = time.monotonic_ns()
-    stream = performer.perform(piece, 0, {}, ahead=True)
-    assert isinstance(stream.interpretation, DexterInterpretation)  # noqa: S101
-    supply = stream.interpretation.supply
-    ready: dict[int, int] = {}
-    sampling: list[tuple[int, int]] = []
-    last_s = [0.0]
+class _WatchedSupply:
+    """Takes down when a stream's windows were sampled."""
 
-    def on_window(window: Window) -> None:
-        now_ns, spent_s = time.monotonic_ns(), supply.counts.seconds - last_s[0]
-        last_s[0] = supply.counts.seconds
-        sampling.append((now_ns - round(spent_s * 1e9), now_ns))
-        ready[window.first_note] = now_ns
+    def watch(self, stream: ScoreStream) -> None:
+        assert isinstance(stream.interpretation, DexterInterpretation)  # noqa: S101
+        self._stream, self._supply = stream, stream.interpretation.supply
+        self._ready: dict[int, int] = {}
+        self._sampling: list[tuple[int, int]] = []
+        self._spent_s = 0.0
+        self._supply.on_window = self._on_window
 
-    supply.on_window = on_window
-    heard, figures = play_in_time(performer, stream, seconds, given_ns)
-    supply.close()
-    table = stream.performed
-    leads_s = [(table["onset_ns"][note] - ready_ns) / 1e9 for note, ready_ns in ready.items() if note and table["velocity"][note]]
-    errors_ns = np.array([sent_ns - due_ns for due_ns, sent_ns in heard.sent])
-    meanwhile = _during(np.array([due_ns for due_ns, _ in heard.sent]), sampling)
-    return heard, figures | {
-        "least_lead_s": round(min(leads_s, default=float("nan")), 2),
-        "median_lead_s": round(statistics.median(leads_s), 2) if leads_s else float("nan"),
-        "reduced_windows": supply.counts.reduced,
-        "carried": supply.counts.carried,
-        "while_sampling": describe(errors_ns[meanwhile]) if meanwhile.any() else None,
-    }
+    def figures(self, heard: Heard) -> dict[str, Any]:
+        """End the supply; return what became of its windows."""
+        self._supply.close()
+        table = self._stream.performed
+        leads_s = [(table["onset_ns"][note] - ready_ns) / 1e9 for note, ready_ns in self._ready.items() if note and table["velocity"][note]]
+        errors_ns = np.array([sent_ns - due_ns for due_ns, sent_ns in heard.sent])
+        meanwhile = _during(np.array([due_ns for due_ns, _ in heard.sent]), self._sampling)
+        return {
+            "least_lead_s": round(min(leads_s, default=float("nan")), 2),
+            "median_lead_s": round(statistics.median(leads_s), 2) if leads_s else float("nan"),
+            "reduced_windows": self._supply.counts.reduced,
+            "carried": self._supply.counts.carried,
+            "while_sampling": describe(errors_ns[meanwhile]) if meanwhile.any() else None,
+        }
+
+    def _on_window(self, window: Window) -> None:
+        now_ns, spent_s = time.monotonic_ns(), self._supply.counts.seconds - self._spent_s
+        self._spent_s = self._supply.counts.seconds
+        self._sampling.append((now_ns - round(spent_s * 1e9), now_ns))
+        self._ready[window.first_note] = now_ns
 
 
 def _during(times_ns: np.ndarray, spans: list[tuple[int, int]]) -> np.ndarray:

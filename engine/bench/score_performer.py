@@ -25,13 +25,13 @@ from engine.bench.eager_pytorch import is_installed, time_eager_pytorch, times_f
 from engine.bench.figures import Distribution, describe
 from engine.bench.machine import Machine, describe_machine, one_core
 from engine.bench.parameters import count_parameters
-from engine.bench.score_playing import NOTES, Heard, late_while_running, made_up_piece, notes_for, play_in_time, play_offline
-from engine.bench.standstill import watched_cores
+from engine.bench.score_playing import NOTES, made_up_piece, notes_for, play_in_time, play_offline
 from engine.bench.timing import WARM_UP_CALLS, compare_tenths, time_calls
 from engine.performers.interpretation import Decided
 from engine.performers.score_performer import ScorePerformerPerformer, load_performer
 from engine.performers.score_performer_decoding import OnsetDecoder
 from engine.performers.score_performer_score import ScoreReading
+from engine.performers.score_stream import ScoreStream
 from models.dexter.streaming import DecodedNote
 
 LONG_PIECE_NOTES, CALLS = 20_000, 3000
@@ -127,25 +127,23 @@ def time_score(performer: ScorePerformerPerformer, notes: int) -> tuple[float, f
 
 def play(performer: ScorePerformerPerformer, seconds: float) -> dict[str, Any]:
     """Play for a while on the real clock, with a change every two seconds; return that part of the report."""
-    with watched_cores() as standstill:
-        heard, figures = _play_watched(performer, seconds)
-    return figures | {"late_while_running": late_while_running(heard, standstill)}
-
-
-def _play_watched(performer: ScorePerformerPerformer, seconds: float) -> tuple[Heard, dict[str, Any]]:
+    piece = made_up_piece(notes_for(seconds))
     ahead_ns: list[float] = []
-    given_ns = time.monotonic_ns()
-    stream = performer.perform(made_up_piece(notes_for(seconds)), 0, {}, ahead=True)
-    decide = stream.interpretation.decide
 
-    def watched(now_sec: float, speed: float) -> list[Decided] | None:
-        decided = decide(now_sec, speed)
-        ahead_ns.extend((each.time_sec - now_sec) / speed * 1e9 for each in decided or () if isinstance(each, DecodedNote))
-        return decided
+    def begin() -> ScoreStream:
+        stream = performer.perform(piece, 0, {}, ahead=True)
+        decide = stream.interpretation.decide
 
-    stream.interpretation.decide = watched  # type: ignore[method-assign]
-    heard, figures = play_in_time(performer, stream, seconds, given_ns)
-    return heard, figures | {"decided_ahead": describe(ahead_ns)}
+        def watched(now_sec: float, speed: float) -> list[Decided] | None:
+            decided = decide(now_sec, speed)
+            ahead_ns.extend((each.time_sec - now_sec) / speed * 1e9 for each in decided or () if isinstance(each, DecodedNote))
+            return decided
+
+        stream.interpretation.decide = watched  # type: ignore[method-assign]
+        return stream
+
+    _, figures = play_in_time(performer, begin, seconds)
+    return figures | {"decided_ahead": describe(ahead_ns)}
 
 
 def _time_eager_pytorch(performer: ScorePerformerPerformer, calls: int) -> Distribution:

@@ -2,12 +2,13 @@
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from engine.bench.figures import describe
-from engine.bench.standstill import Standstill
+from engine.bench.standstill import watched_cores
 from engine.clock import MonotonicClock, VirtualClock
 from engine.conductor import ConductedSource
 from engine.events import Event, is_note_on
@@ -78,26 +79,25 @@ def play_offline(performer: Performer, stream: ScoreStream) -> None:
     Engine(ConductedSource(stream, clock), performer, stream, [Heard()], clock).run()
 
 
-def play_in_time(performer: Performer, stream: ScoreStream, seconds: float, given_ns: int) -> tuple[Heard, dict[str, Any]]:
-    """Play for a while on the real clock, with a change every two seconds; return that part of a report as well. ``given_ns``: when the
-    score was given to the performer.
+def play_in_time(performer: Performer, begin: Callable[[], ScoreStream], seconds: float) -> tuple[Heard, dict[str, Any]]:
+    """Play the stream that ``begin`` makes for a while on the real clock, with a change every two seconds; return that part of a report as
+    well. ``late_while_running``: how many events were late without the time in which the machine stood still; None where nothing watched.
     """
     clock, heard = MonotonicClock(), Heard()
-    source = ConductedSource(stream, clock)
-    threading.Thread(target=_conduct, args=(source, seconds), daemon=True).start()
-    report = Engine(source, performer, stream, [heard], clock).run()
+    with watched_cores() as standstill:
+        given_ns = time.monotonic_ns()
+        stream = begin()
+        source = ConductedSource(stream, clock)
+        threading.Thread(target=_conduct, args=(source, seconds), daemon=True).start()
+        report = Engine(source, performer, stream, [heard], clock).run()
     return heard, {
         "first_note_s": round(((heard.first_note_ns or given_ns) - given_ns) / 1e9, 3),
         "played_s": round(seconds, 1),
         "played_notes_per_s": round(stream.notes / seconds, 1),
         "late": report.late,
+        "late_while_running": None if standstill is None else standstill.late(heard.sent, LATE_NS),
         "scheduler_error": describe([sent_ns - due_ns for due_ns, sent_ns in heard.sent]),
     }
-
-
-def late_while_running(heard: Heard, standstill: Standstill | None) -> int | None:
-    """Return how many events were more than 10 ms late without the time in which the machine stood still; None where nothing watched."""
-    return None if standstill is None else standstill.late(heard.sent, LATE_NS)
 
 
 def _conduct(source: ConductedSource, seconds: float) -> None:

@@ -22,7 +22,7 @@ from engine.loop import Engine, Report
 from engine.performers.registry import DEFAULT_IMPROVISER, DEFAULT_PERFORMER, DEFAULT_SCORE_PERFORMER, STYLED_PERFORMER
 
 if TYPE_CHECKING:
-    from engine.performers.dexter_supply import Counts
+    from engine.performers.interpretation import Counts
 
 app = typer.Typer(add_completion=False)
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from engine.performers.dexter_controls import CONTROLS, SAMPLING, Expression, sampling_settings
-from engine.performers.dexter_supply import Counts, Route, Supply
-from engine.performers.interpretation import Decided
+from engine.performers.dexter_controls import CONTROLS, SAMPLING, sampling_settings
+from engine.performers.dexter_supply import Route, Supply
+from engine.performers.expression import Expression
+from engine.performers.interpretation import Counts, Decided
 from engine.piece import Piece
 from engine.score_ornaments import roll_chords
 from models.dexter.features import denormalise
@@ -31,7 +32,7 @@ class DexterInterpretation:
         self.supply = supply
         self._notes, self._arpeggios = piece.score.notes, piece.score.markings["arpeggio"]
         self._score_columns, self._written = score_columns, written
-        self._expression = Expression({})
+        self._expression = Expression({}, CONTROLS)
         self._forget()
 
     def _forget(self) -> None:
@@ -40,7 +41,7 @@ class DexterInterpretation:
         self._decoder: PerformanceDecoder | None = None
 
     def reset(self, controls: Mapping[str, float]) -> None:
-        self._expression = Expression(controls)
+        self._expression = Expression(controls, CONTROLS)
         self._forget()
         self.supply.begin(Route(0, len(self._notes)), self._settings())
 

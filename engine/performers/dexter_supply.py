@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from engine.performers.interpretation import Counts
 from models.dexter.windows import Settings, State, Window, WindowSampler
 
 AHEAD_WINDOWS = 4
@@ -26,19 +27,6 @@ class Route:
     first: int
     stop: int
     again: int | None = None
-
-
-@dataclass
-class Counts:
-    """What became of the windows that were played. ``reduced``: with fewer evaluations than asked for; ``carried``: not sampled at all, as
-    time was up.
-    """
-
-    windows: int = 0
-    evaluations: int = 0
-    reduced: int = 0
-    carried: int = 0
-    seconds: float = 0.0  # of computing
 
 
 class Computed(NamedTuple):

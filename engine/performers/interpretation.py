@@ -1,16 +1,29 @@
 """What a player of scores asks of whoever decides how the notes are played: the next group of them, shortly before it is heard."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.controls import Control
 from models.dexter.streaming import Anchor, Decoded
 
 if TYPE_CHECKING:
-    from engine.performers.dexter_supply import Counts
     from engine.style_picture import StyleCurve
 
 Decided = Decoded | Anchor  # an anchor: from there on the tempo is known as well
+
+
+@dataclass
+class Counts:
+    """What became of the windows that were played. ``reduced``: with fewer evaluations than asked for; ``carried``: not sampled at all, as
+    time was up.
+    """
+
+    windows: int = 0
+    evaluations: int = 0
+    reduced: int = 0
+    carried: int = 0
+    seconds: float = 0.0  # of computing
 
 
 class Interpretation(Protocol):
@@ -22,7 +35,7 @@ class Interpretation(Protocol):
     controls: tuple[Control, ...]
 
     @property
-    def counts(self) -> "Counts | None":
+    def counts(self) -> Counts | None:
         """What became of windows that took time to compute, if there are any."""
 
     def value(self, control: str) -> float:

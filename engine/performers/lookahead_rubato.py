@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.performers.dexter_controls import Expression
+from engine.performers.expression import Expression
 from engine.performers.lookahead_beats import Place
 from models.dexter.representation import ARTICULATION, BEAT_PERIOD, LAST_SPAN_QUARTERS, PEDAL, TIMING, VELOCITY
 from models.dexter.windows import COLUMNS

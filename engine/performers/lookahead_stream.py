@@ -32,8 +32,8 @@ from engine.events import (
 )
 from engine.ledger import MOST_OVERLAPS
 from engine.midi_clock import Heard, MidiClock
-from engine.performers.dexter_controls import Expression
-from engine.performers.dexter_supply import Counts
+from engine.performers.expression import Expression
+from engine.performers.interpretation import Counts
 from engine.performers.lookahead_beats import DEFAULT_BEAT_NS, Place, place_notes
 from engine.performers.lookahead_hop import Answer, HeardNote, Hops, HopsAhead, HopsAtOnce, Progress, Request, Sampler
 from engine.performers.lookahead_outgoing import Outgoing

@@ -102,7 +102,7 @@ class OnsetDecoder:
             zip(onsets.tolist(), notes["onset_quarter"].tolist(), notes["is_grace"].tolist(), strict=True)
         )
         self._quarters: list[float] = notes["onset_quarter"].tolist()
-        self._written_tempos: list[float] = to_values(TEMPO, reading.tokens[:, TEMPO]).tolist()
+        self._written_tempos: list[float] = to_values(TEMPO, reading.tokens[reading.before, TEMPO]).tolist()  # since the onset before
         self._ends: list[int] = np.searchsorted(onsets, onsets, side="right").tolist()
         self.begin(0, len(notes))
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.controls import Control
-from engine.performers.dexter_controls import Expression
+from engine.performers.expression import Expression
 from engine.performers.interpretation import Decided
 from engine.performers.score_performer_controls import DECIDING
 from engine.performers.score_performer_decoding import OnsetDecoder
@@ -210,7 +210,7 @@ class ScorePerformerInterpretation:
             timings.append(played[-1][TIMING])
         if any(self._arpeggios[rows]):
             timings = self._rolled(rows, timings)
-        period = beat_period(expression.apply_to_note([local, *columns[1:]], self._written[rows.start])[BEAT_PERIOD])
+        period = beat_period(expression.apply_to_note([local, 0.0, 0.0, 0.0, *pedal], self._written[rows.start])[BEAT_PERIOD])
         time_sec = self._time_of(quarter, beat_period(played[0][BEAT_PERIOD]))
         velocities = [min(max(round(127 * note[VELOCITY_COLUMN]), 1), 127) for note in played]
         durations = [2.0 ** note[ARTICULATION] * length * period for note, length in zip(played, self._lengths[rows], strict=True)]

@@ -62,9 +62,9 @@ class Networks:
         return self.decoder.create_stepper()
 
     def read_score(self, tokens: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return what the decoder is to know of a score's notes (N, width), the style (N, style_width) to be expected, and the tempo (N,),
-        in octaves above the notated one and the performance's mean; all float32, of ``tokens`` (N, 16) and ``features`` (N, F) of
-        models.dexter.features.
+        """Return what the decoder is to know of a score's notes (N, width), the style (N, style_width) to be expected, and the tempo (N,)
+        from each note's onset to the next, in octaves above the notated one and the performance's mean; all float32, of ``tokens`` (N, 16)
+        and ``features`` (N, F) of models.dexter.features.
         """
         parts = [self.read_score_window(tokens, features, window) for window in windows_of(len(tokens), self.window)]
         context, style, tempo = (np.concatenate(part) for part in zip(*parts, strict=True))

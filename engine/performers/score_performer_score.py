@@ -13,14 +13,14 @@ from engine.score_playback import with_playback_velocities
 from engine.score_tempo import tempo_at
 from models.dexter.features import note_features
 from models.dexter.representation import BEAT_PERIOD, PERFORMANCE_COLUMNS, VELOCITY
-from models.score_performer.score_representation import encode_score, note_segments
+from models.score_performer.score_representation import ONSET_LEVEL, encode_score, note_segments
 
 PLAIN_VELOCITY = 64  # of a score whose notes have none
 
 
 class Understood(NamedTuple):
-    """What the decoder is to know of notes: ``context`` (N, width); the ``style`` (N, style_width) and the ``tempo`` (N,), in octaves above
-    the notated one and the performance's mean, that are to be expected of them; all float32.
+    """What the decoder is to know of notes: ``context`` (N, width); the ``style`` (N, style_width) and the ``tempo`` (N,) since the onset
+    before, in octaves above the notated one and the performance's mean, that are to be expected of them; all float32.
     """
 
     context: np.ndarray
@@ -30,14 +30,16 @@ class Understood(NamedTuple):
 
 class ScoreReading:
     """By note of ``score``, whose notes have the velocities of its dynamics: ``tokens`` (N, 16) and ``segments`` (N, 3), see
-    models.score_performer.score_representation; and what the networks make of them, read where it is asked for, window by window (see
-    score_performer_networks), the window after that beside. May be asked by one thread at a time.
+    models.score_performer.score_representation; ``before`` (N,), the last note of the onset before; and what the networks make of them,
+    read where it is asked for, window by window (see score_performer_networks), the window after that beside. May be asked by one thread
+    at a time.
     """
 
     def __init__(self, networks: Networks, score: Score):
         self.score = with_playback_velocities(score)
         self.tokens, self.segments = score_tokens(self.score)
         self._networks, self._features = networks, note_features(score_columns(self.score))
+        self.before = _note_before(self.segments[:, ONSET_LEVEL])
         self._windows = list(windows_of(len(self.tokens), networks.window))
         self._ends = [window.kept.stop for window in self._windows]
         self._read: dict[int, Future[Understood]] = {}
@@ -50,14 +52,20 @@ class ScoreReading:
 
     def understand(self, rows: slice) -> Understood:
         """Return what the networks make of the notes ``rows``, of which there are some."""
+        begin = int(self.before[rows.start])
+        context, style, tempo = self._understand(slice(begin, rows.stop))
+        own = slice(rows.start - begin, None)
+        return Understood(context[own], style[own], tempo[self.before[rows] - begin])
+
+    def _understand(self, rows: slice) -> Understood:
+        """Return the same with the tempo from each onset on, as the networks expect it."""
         first, last = bisect_right(self._ends, rows.start), bisect_right(self._ends, rows.stop - 1)
         for index in range(first, min(last + 2, len(self._windows))):
             if index not in self._read:
                 self._read[index] = self._reader.submit(self._read_window, self._windows[index])
         parts = [self._read[index].result() for index in range(first, last + 1)]
         begin = self._windows[first].kept.start
-        context, style, tempo = (np.concatenate(part)[rows.start - begin : rows.stop - begin] for part in zip(*parts, strict=True))
-        return Understood(context, style, tempo)
+        return Understood(*(np.concatenate(part)[rows.start - begin : rows.stop - begin] for part in zip(*parts, strict=True)))
 
     def written(self) -> np.ndarray:
         """Return DExter's columns (N, 8) of the score as it is written: tempo and velocities, full lengths, no pedal."""
@@ -76,6 +84,11 @@ def score_tokens(score: Score) -> tuple[np.ndarray, np.ndarray]:
     notes = score.notes
     tokens = encode_score(notes, score.measures, score.time_signatures, tempo_at(score, notes["onset_quarter"]), _velocities(score))
     return tokens, note_segments(notes, score.measures, score.time_signatures)
+
+
+def _note_before(onsets: np.ndarray) -> np.ndarray:
+    """Return for each note (N,) the last one of the onset before; for those of the first onset, the first."""
+    return np.maximum(np.searchsorted(onsets, onsets) - 1, 0)
 
 
 def _velocities(score: Score) -> np.ndarray:

@@ -16,8 +16,7 @@ from engine.controls import Control
 from engine.errors import UsageError
 from engine.events import SUSTAIN_PEDAL, Event, control_change, note_on
 from engine.performers.companions import is_note, set_up
-from engine.performers.dexter_supply import Counts
-from engine.performers.interpretation import Decided, Interpretation
+from engine.performers.interpretation import Counts, Decided, Interpretation
 from engine.performers.keys import SHORTEST_NOTE_S
 from engine.performers.ornaments import PlayedNotes
 from engine.performers.playback import ANCHORS, BEGINS, COMPANIONS, ENDS, JOINS, PEDALS, PERFORMED_DTYPE, Item, Playback

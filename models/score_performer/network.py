@@ -64,7 +64,8 @@ class ScoreEncoder(nn.Module):
     def forward(self, table: Tensor, tokens: Tensor, features: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         """tokens [B, T, 16] of the score; features [B, T, F] of models.dexter.features; valid [B, T].
 
-        Returns [B, T, width] and, where there is a reader, the tempo [B, T] that it expects, in octaves above the notated one; else zeros.
+        Returns [B, T, width] and, where there is a reader, the tempo [B, T] that it expects from each note on, in octaves above the
+        notated one; else zeros.
         """
         embedded = self.embedding(table, tokens[..., SCORE_FIELDS])
         tempo = embedded.new_zeros(embedded.shape[:2])
@@ -177,7 +178,7 @@ class ScorePerformer(nn.Module):
 
     def read_score(self, score: Tensor, features: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the context of notes as written, see ScoreEncoder; the style [B, T, style_width] that humans have there on average; and
-        the tempo [B, T], in octaves above the notated one and the performance's mean.
+        the tempo [B, T] from each note's onset to the next, in octaves above the notated one and the performance's mean.
         """
         context, tempo = self.score_encoder(self.values(), score, features, valid)
         return context, self.expected_style(context), self.expected_tempo(context, tempo)

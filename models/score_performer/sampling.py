@@ -14,6 +14,7 @@ from models.score_performer.vocabulary import (
     MASK,
     ONSET_DEVIATION,
     PEDAL_FIELDS,
+    PERFORMED_DURATION,
     PERFORMED_FIELDS,
     SPECIALS,
     START,
@@ -27,6 +28,7 @@ OF_THE_ONSET = (TEMPO, *PEDAL_FIELDS)  # the same for all notes of an onset
 _SIZES = [len(FIELDS[field].values) for field in PERFORMED_FIELDS]
 _ENDS = np.cumsum(_SIZES).tolist()
 VALUES = _ENDS[-1]  # of all performed fields together
+_LOG_DURATIONS = np.log2(FIELDS[PERFORMED_DURATION].values)
 _ROWS = {field: row for row, field in enumerate(PERFORMED_FIELDS)}
 
 
@@ -87,16 +89,23 @@ def choose_fields(logits: np.ndarray, race: Race, note: int, boldness: Boldness,
 
 def central_fields(logits: np.ndarray, fields: tuple[int, ...] = PERFORMED_FIELDS) -> np.ndarray:
     """Return the tokens of ``fields`` that lie in the middle of what may be chosen, of the logits (VALUES,): each field's median, of
-    velocities the mean.
+    velocities the mean, of durations the geometric mean.
     """
     weights = _weights(logits, _places(fields))
     chances = np.exp(weights - weights.max(1, keepdims=True))
     sums = chances.cumsum(1)
     chosen = SPECIALS + (sums < sums[:, -1:] / 2).sum(1)
-    if VELOCITY in fields:
-        row, values = fields.index(VELOCITY), FIELDS[VELOCITY].values
-        chosen[row] = to_token(VELOCITY, float(chances[row, : len(values)] @ values / sums[row, -1]))
+    for row, field in enumerate(fields):
+        if field == VELOCITY:
+            chosen[row] = to_token(field, _mean(chances[row], FIELDS[field].values))
+        elif field == PERFORMED_DURATION:
+            chosen[row] = to_token(field, 2 ** _mean(chances[row], _LOG_DURATIONS))
     return chosen
+
+
+def _mean(chances: np.ndarray, values: np.ndarray) -> float:
+    """Return the mean of ``values``, whose chances, up to a factor, come first among ``chances``."""
+    return float(chances[: len(values)] @ values / chances.sum())
 
 
 def _weights(logits: np.ndarray, places: np.ndarray) -> np.ndarray:

@@ -166,8 +166,12 @@ def test_a_score_is_read_where_it_is_asked_for(performer, monkeypatch, rows):
     reading = ScoreReading(performer.networks, score)
     assert not asked
     for _ in range(2):
-        for found, expected in zip(reading.understand(rows), whole, strict=True):
-            np.testing.assert_array_equal(found, expected[rows])
+        context, style, tempo = reading.understand(rows)
+        np.testing.assert_array_equal(context, whole[0][rows])
+        np.testing.assert_array_equal(style, whole[1][rows])
+        notes = np.arange(rows.start, rows.stop)
+        before = np.maximum(notes - 1 - (notes % 5 == 1), 0)  # the last of the onset before: a bar begins with a chord of two
+        np.testing.assert_array_equal(tempo, whole[2][before])
     reading._reader.shutdown()
     overlapping = [window for window in reading._windows if window.kept.start < rows.stop and window.kept.stop > rows.start]
     following = reading._windows[reading._windows.index(overlapping[-1]) + 1 :][:1]

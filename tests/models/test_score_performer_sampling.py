@@ -9,7 +9,17 @@ from models.performance_rnn.sampling import Race
 from models.score_performer.representation import decode_performance
 from models.score_performer.sampling import OF_THE_ONSET, Boldness, Continuation, central_fields, choose_fields
 from models.score_performer.score_representation import ONSET_LEVEL
-from models.score_performer.vocabulary import FIELDS, ONSET_DEVIATION, PERFORMED_FIELDS, SPECIALS, TEMPO, VELOCITY, to_tokens, to_values
+from models.score_performer.vocabulary import (
+    FIELDS,
+    ONSET_DEVIATION,
+    PERFORMED_DURATION,
+    PERFORMED_FIELDS,
+    SPECIALS,
+    TEMPO,
+    VELOCITY,
+    to_tokens,
+    to_values,
+)
 
 SIZES = [len(FIELDS[field].values) for field in PERFORMED_FIELDS]
 
@@ -109,10 +119,13 @@ def test_the_tempo_is_that_of_what_has_been_played():
 
 
 def test_the_middle_of_what_may_be_chosen():
-    logits = flat(tempo=[5, 6, 9], pedal=[0, 16])
+    shortest, longest = FIELDS[PERFORMED_DURATION].values[[0, -1]]
+    logits = flat(tempo=[5, 6, 9], pedal=[0, 16], performed_duration=[0, len(FIELDS[PERFORMED_DURATION].values) - 1])
     logits[[0, 60, 70]] = 25.0, 20.0, 20.0
-    chosen = central_fields(logits)[[0, 1]] - SPECIALS
-    assert chosen.tolist() == [65, 6]
+    chosen = central_fields(logits)
+    assert (chosen[[0, 1]] - SPECIALS).tolist() == [65, 6]
+    duration = to_tokens(PERFORMED_DURATION, np.sqrt(shortest * longest))
+    assert chosen[PERFORMED_FIELDS.index(PERFORMED_DURATION)] == duration
     assert (central_fields(logits, (TEMPO,)) == central_fields(logits)[1]).all()
 
 

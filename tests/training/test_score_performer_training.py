@@ -11,6 +11,7 @@ from score_performer_pieces import STILL, config, made_up_item, made_up_score
 from engine.configuration import parse_config
 from engine.errors import PerfLiveError
 from models.dexter.features import FEATURES
+from models.score_performer.score_representation import ONSET_LEVEL
 from models.score_performer.style import Level, style_of
 from models.score_performer.vocabulary import (
     BAR,
@@ -279,20 +280,25 @@ def test_the_style_to_be_expected_is_drawn_to_that_of_humans_and_not_the_other_w
     assert surprise_of(expected, levels, torch.zeros(1, 3, dtype=torch.bool)) == 0
 
 
-def test_tempos_are_those_since_the_onset_before_beside_the_notated(pieces):
-    """Of the second note on; before the first onset there is none."""
+def test_tempos_are_those_from_an_onset_to_the_next_beside_the_notated(pieces):
     piece, length = pieces[0], 12
-    score, tokens = piece.score[:length].copy(), piece.performances[0][:length].copy()
+    score, tokens, onsets = piece.score[:length].copy(), piece.performances[0][:length].copy(), piece.segments[:length, ONSET_LEVEL]
     tokens[:, VELOCITY], score[:, TEMPO], tokens[:, TEMPO] = SPECIALS + 64, SPECIALS + 40, SPECIALS + 52
+    score[-1, TEMPO] = SPECIALS + 64  # from there on
     tokens[:, ONSET_DEVIATION] = to_tokens(ONSET_DEVIATION, np.array(0.0))
-    tokens[-1, ONSET_DEVIATION] = to_tokens(ONSET_DEVIATION, np.array(1.0))
-    octaves, quarters = tempo_octaves(score, tokens)
+    last = onsets == onsets[-1]
+    tokens[last, ONSET_DEVIATION] = to_tokens(ONSET_DEVIATION, np.array(1.0))
+    octaves, quarters = tempo_octaves(score, tokens, onsets)
     shift, notes = (to_values(field, score[:, field]) for field in (POSITION_SHIFT, NOTES_IN_ONSET))
-    np.testing.assert_allclose(quarters, np.minimum(shift, 1) / notes, rtol=1e-6)
-    np.testing.assert_allclose(octaves[:-1] - octaves[-1], 1.0, atol=1e-6)  # twice the time is an octave less
+    following = np.searchsorted(onsets, onsets, side="right") % length
+    np.testing.assert_allclose(quarters, np.where(last, 0, np.minimum(shift[following], 1) / notes), rtol=1e-6)
+    before = onsets == onsets[-1] - 1
+    np.testing.assert_allclose(octaves[~last & ~before] - octaves[before][0], 1.0, atol=1e-6)  # twice the time is an octave less
     assert abs(octaves @ quarters) < 1e-5
     tokens[3, VELOCITY] = SPECIALS
-    assert tempo_octaves(score, tokens)[1][3] == 0
+    assert tempo_octaves(score, tokens, onsets)[1][3] == 0
+    tokens[onsets == onsets[3], VELOCITY] = SPECIALS
+    assert (tempo_octaves(score, tokens, onsets)[1][onsets == onsets[3] - 1] == 0).all()  # nobody knows when they would have come
 
 
 def test_a_tempo_that_is_expected_is_the_mean_of_humans():
