@@ -9,19 +9,20 @@ from typing import overload
 
 import numpy as np
 
-from engine.errors import PerfLiveError, UsageError
+from engine.errors import UsageError
 from engine.model import Model
 from engine.performers.dexter_controls import CONTROLS, written_columns
 from engine.performers.dexter_hop import DexterLookaheadPerformer
 from engine.performers.dexter_interpretation import DexterInterpretation
 from engine.performers.dexter_supply import Supply
+from engine.performers.features_read import columns_read
 from engine.performers.score_stream import ScoreStream
 from engine.performers.scores_only import ScoresOnly
 from engine.piece import Piece
 from engine.score import Score
 from engine.score_playback import with_playback_velocities
 from models.dexter.descriptors import DESCRIPTORS, minor_lean
-from models.dexter.features import FEATURES, denormalise, normalise, note_features
+from models.dexter.features import denormalise, normalise, note_features
 from models.dexter.representation import BEAT_PERIOD, REPRESENTATION_VERSION, Performed, encode_performance
 from models.dexter.score_representation import SCORE_COLUMNS, encode_score
 from models.dexter.windows import Branch, Passage, Scales, WindowSampler
@@ -53,9 +54,10 @@ class OnnxNetworks:
 
     def __init__(self, mean: Model, denoise: Model):
         self._mean, self._denoise = mean, denoise
+        self._columns = columns_read(mean)
 
     def mean(self, features: np.ndarray, descriptors: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        inputs = {"features": features[None], "descriptors": descriptors[None], "descriptors_known": known[None]}
+        inputs = {"features": features[None, :, self._columns], "descriptors": descriptors[None], "descriptors_known": known[None]}
         outputs, _ = self._mean.run(inputs, {})
         return outputs["mean"][0], outputs["context"][0]
 
@@ -82,7 +84,6 @@ class DexterPerformer(ScoresOnly):
 
     def __init__(self, mean: Model, denoise: Model):
         constants = mean.contract.constants | denoise.contract.constants
-        _check_features(constants.get("features"), str(mean.path))
         self._networks = OnnxNetworks(mean, denoise)
         self._window = min(model.contract.constants["window_notes"] for model in (mean, denoise))
         offsets = np.array([np.nan if offset is None else offset for offset in constants["offsets"]])
@@ -126,15 +127,6 @@ class DexterPerformer(ScoresOnly):
         written = written_columns(dict(zip(SCORE_COLUMNS, columns.T, strict=True)), average)
         supply = Supply(sampler, normalise(written, columns), waits=not ahead)
         return ScoreStream(piece, DexterInterpretation(piece, columns, written, supply), controls)
-
-
-def _check_features(found: list[str] | None, source: str) -> None:
-    if found != list(FEATURES):
-        different = next((name for name in (*FEATURES, *(found or ())) if name not in FEATURES or name not in (found or ())), "their order")
-        raise PerfLiveError(
-            f"{source}: contract constant 'features': found {len(found or ())} features, expected {len(FEATURES)}, different: {different}; "
-            "use a model exported for this version"
-        )
 
 
 def score_columns(score: Score) -> np.ndarray:

@@ -80,7 +80,7 @@ class ScorePerformerPerformer(ScoresOnly):
         reading = ScoreReading(self.networks, piece.score)
         plan = plan_style(wishes(self, reading.score) if wishes else StyleWishes(), Places(reading.score), self.space)
         decoder = OnsetDecoder(self.networks, reading, plan.styles, seed, plan.tempos)
-        return ScoreStream(piece, ScorePerformerInterpretation(decoder, reading, plan, self.controls), controls)
+        return ScoreStream(piece, ScorePerformerInterpretation(decoder, reading, plan, self.controls, waits=not ahead), controls)
 
     def read_styles(self, score: Score, performed: Performed) -> np.ndarray:
         """Return the styles (N, style_width) of a performance by note of its score."""

@@ -96,7 +96,7 @@ class OnsetDecoder:
         self.notes = NoteDecoder(networks, seed)
         self._stepper = self.notes.stepper
         self._tokens: list[list[int]] = reading.tokens.tolist()
-        self._understand = reading.understand
+        self._reading = reading
         notes, onsets = reading.score.notes, reading.segments[:, ONSET_LEVEL]
         self._places: list[tuple[int, float, bool]] = list(
             zip(onsets.tolist(), notes["onset_quarter"].tolist(), notes["is_grace"].tolist(), strict=True)
@@ -110,6 +110,11 @@ class OnsetDecoder:
         """Change how the notes that are yet to be decoded are asked to be."""
         self._styles, self._tempos = styles, tempos
         self._asked = _Asked(slice(0, 0))
+
+    def is_ready(self, first: int) -> bool:
+        """Return whether a performance that begins with the note ``first`` can begin at once; if not, what it needs is being read."""
+        rows = self._beginning(first)
+        return self._reading.is_read(slice(first - first % ASKED_AT_ONCE, max(rows.stop, min(first + ASKED_AT_ONCE, len(self._tokens)))))
 
     def begin(self, first: int, stop: int) -> None:
         """Begin a performance of the notes from ``first`` on to before ``stop``; nothing is remembered."""
@@ -195,7 +200,7 @@ class OnsetDecoder:
         if not self._asked.rows.start <= note < self._asked.rows.stop:
             first = note - note % ASKED_AT_ONCE
             rows = slice(first, min(first + ASKED_AT_ONCE, len(self._tokens)))
-            context, style, tempo = self._understand(rows)
+            context, style, tempo = self._reading.understand(rows)
             self._asked = _Asked(rows, context, self._styles(rows, style), self._tempos(rows, tempo).tolist())
         place, asked = note - self._asked.rows.start, self._asked
         return asked.contexts[place], asked.styles[place], asked.paces[place]
@@ -204,10 +209,14 @@ class OnsetDecoder:
         """Return how many times as fast as notated the first note is to be, and its surroundings: the tempo that a performance begins with
         is chosen for its first REACH_S, of which what is asked for is known to the network in part only.
         """
-        quarters = self._places[first][1] + self._written_tempos[first] / 60 * REACH_S
         rows = slice(first, first + 1)
-        expected = self._understand(slice(first, max(bisect_left(self._quarters, quarters), first + 1))).tempo.mean(keepdims=True)
+        expected = self._reading.understand(self._beginning(first)).tempo.mean(keepdims=True)
         return float(self._tempos(rows, np.zeros(1))[0]), float(self._tempos(rows, expected)[0])
+
+    def _beginning(self, first: int) -> slice:
+        """Return the notes of the first REACH_S, as they are notated."""
+        quarters = self._places[first][1] + self._written_tempos[first] / 60 * REACH_S
+        return slice(first, max(bisect_left(self._quarters, quarters), first + 1))
 
 
 def _as_expected(rows: slice, expected: np.ndarray) -> np.ndarray:

@@ -86,8 +86,9 @@ class ScorePerformerInterpretation:
 
     counts = None
 
-    def __init__(self, decoder: OnsetDecoder, reading: ScoreReading, plan: StylePlan, controls: tuple[Control, ...]):
-        self.controls = controls
+    def __init__(self, decoder: OnsetDecoder, reading: ScoreReading, plan: StylePlan, controls: tuple[Control, ...], waits: bool):
+        """With ``waits``, for files, a segment begins when it is asked for; without, when its first notes are read."""
+        self.controls, self._waits = controls, waits
         self._decoder = decoder
         self._reading, self._given_plan = reading, plan
         self._notes = reading.score.notes
@@ -123,7 +124,9 @@ class ScorePerformerInterpretation:
     def leave_loop(self, stop: int) -> None:
         pass
 
-    def begin(self, first: int, stop: int, begin_quarter: float, begin_sec: float) -> list[Decided]:
+    def begin(self, first: int, stop: int, begin_quarter: float, begin_sec: float) -> list[Decided] | None:
+        if not (self._waits or self._decoder.is_ready(first)):
+            return None
         state = self._state
         state.first, state.stop, state.begin = first, stop, (begin_quarter, begin_sec)
         state.anchor, state.heard, state.pedal, state.finished = None, None, _Pedal(), False

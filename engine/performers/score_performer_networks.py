@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.errors import PerfLiveError, UsageError
+from engine.errors import UsageError
 from engine.model import Model, Stepper
-from models.dexter.features import FEATURES
+from engine.performers.features_read import columns_read
 from models.pretrained import pretrained
 from models.score_performer.representation import REPRESENTATION_VERSION
 
@@ -73,8 +73,8 @@ class Networks:
     def read_score_window(self, tokens: np.ndarray, features: np.ndarray, window: Window) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the same of the notes of a piece that count in one of its windows."""
         inputs = {"tokens": tokens[window.read]}
-        if self._score.contract.constants["features"]:
-            inputs["features"] = features[window.read]
+        if self._columns is not None:
+            inputs["features"] = features[window.read, self._columns]
         found = self._score.run(inputs, {})[0]
         return window.keep(found["context"]), window.keep(found["expected_style"]), window.keep(found["expected_tempo"][:, 0])
 
@@ -93,12 +93,12 @@ class Networks:
 
     @cached_property
     def _score(self) -> Model:
-        model = self._open(SCORE_SYSTEM)
-        known = model.contract.constants["features"]
-        if known and known != list(FEATURES):
-            found = f"found {len(known)} features, expected the {len(FEATURES)} of this version"
-            raise PerfLiveError(f"{model.path}: contract constant 'features': {found}; use a model exported for this version")
-        return model
+        return self._open(SCORE_SYSTEM)
+
+    @cached_property
+    def _columns(self) -> np.ndarray | None:
+        """Of the features; None where the network reads tokens alone."""
+        return columns_read(self._score) if self._score.contract.constants["features"] else None
 
     @cached_property
     def _style(self) -> Model:

@@ -50,6 +50,10 @@ class ScoreReading:
         """The style (N, style_width) to be expected of all notes."""
         return self.understand(slice(0, len(self.tokens))).style
 
+    def is_read(self, rows: slice) -> bool:
+        """Return whether ``understand`` would answer for the notes ``rows`` without waiting; if not, they are being read from now on."""
+        return all(each.done() for each in self._reading(slice(int(self.before[rows.start]), rows.stop))[1])
+
     def understand(self, rows: slice) -> Understood:
         """Return what the networks make of the notes ``rows``, of which there are some."""
         begin = int(self.before[rows.start])
@@ -59,13 +63,17 @@ class ScoreReading:
 
     def _understand(self, rows: slice) -> Understood:
         """Return the same with the tempo from each onset on, as the networks expect it."""
+        begin, windows = self._reading(rows)
+        parts = zip(*(each.result() for each in windows), strict=True)
+        return Understood(*(np.concatenate(part)[rows.start - begin : rows.stop - begin] for part in parts))
+
+    def _reading(self, rows: slice) -> tuple[int, list[Future[Understood]]]:
+        """Return the windows in which the notes ``rows`` are read, and the first note that counts in them; have the next one read, too."""
         first, last = bisect_right(self._ends, rows.start), bisect_right(self._ends, rows.stop - 1)
         for index in range(first, min(last + 2, len(self._windows))):
             if index not in self._read:
                 self._read[index] = self._reader.submit(self._read_window, self._windows[index])
-        parts = [self._read[index].result() for index in range(first, last + 1)]
-        begin = self._windows[first].kept.start
-        return Understood(*(np.concatenate(part)[rows.start - begin : rows.stop - begin] for part in zip(*parts, strict=True)))
+        return self._windows[first].kept.start, [self._read[index] for index in range(first, last + 1)]
 
     def written(self) -> np.ndarray:
         """Return DExter's columns (N, 8) of the score as it is written: tempo and velocities, full lengths, no pedal."""

@@ -29,6 +29,8 @@ CENTRE[[VELOCITY, TIMING, ARTICULATION]] = 0.5, 0.0, -0.5
 SCALE[[BEAT_PERIOD, VELOCITY, TIMING, ARTICULATION]] = 0.5, 0.15, 0.02, 0.8
 CENTRE[PEDAL:], SCALE[PEDAL:] = 0.5, 0.4
 CURVE[[BEAT_PERIOD, TIMING, ARTICULATION]] = 3.0
+AROUND_QUARTERS, NEAR_QUARTERS = 16, 8  # of a tempo map's changes
+SMALL_CHANGE = 0.02  # of a tempo, log2: the smallest that notation programs write
 MOST_NORMALISED = 8.0  # a sampled value beyond is no performance
 
 
@@ -255,6 +257,27 @@ def _tempo(score: Columns, group: np.ndarray) -> Columns:
     for quarters in (-16, -4, -1, 1, 4, 16):
         index = np.clip(np.searchsorted(onsets, onset + quarters + SAME_ONSET_QUARTERS, side="right") - 1, 0, len(onsets) - 1)
         features[f"beat_period_{quarters:+d}"] = known * np.clip(2 * (periods[index] - period), -3, 3)
+    return features | {name: known * values for name, values in _held_back(onset, onsets, periods).items()}
+
+
+def _held_back(onset: np.ndarray, onsets: np.ndarray, periods: np.ndarray) -> Columns:
+    """Return where a tempo map is slower than around, and how far its changes are.
+
+    Notation programs write a ritardando as a tempo that is slower by a hundredth or two: it says where, not how much.
+    """
+    shifts = np.arange(-AROUND_QUARTERS, AROUND_QUARTERS + 1)
+    places = np.searchsorted(onsets, onset[:, None] + shifts + SAME_ONSET_QUARTERS, side="right") - 1
+    around = periods[np.clip(places, 0, len(onsets) - 1)]  # (N, shifts)
+    slower = np.tanh((around - np.median(around, axis=1, keepdims=True)) / SMALL_CHANGE)
+    features = {"held_back": slower[:, AROUND_QUARTERS]}
+    features |= {f"held_back_{quarters:+d}": slower[:, AROUND_QUARTERS + quarters] for quarters in (-8, -4, -2, -1, 1, 2, 4, 8)}
+    changes = np.diff(periods, prepend=periods[0])
+    changed = np.append(np.flatnonzero(np.abs(changes) > SMALL_CHANGE / 10), len(onsets))
+    sizes, at = np.tanh(np.append(changes, 0.0) / SMALL_CHANGE)[changed], np.append(onsets, np.inf)[changed]
+    following = np.searchsorted(at, onset + SAME_ONSET_QUARTERS)
+    for name, index in (("next", np.minimum(following, len(at) - 1)), ("last", following - 1)):
+        near = np.where(index >= 0, np.exp(-np.abs(at[index] - onset) / NEAR_QUARTERS), 0)
+        features[f"{name}_tempo_change"] = sizes[index] * near
     return features
 
 

@@ -18,7 +18,6 @@ from models.dexter.representation import PERFORMANCE_COLUMNS, REPRESENTATION_VER
 
 COLUMNS, CONTEXT, WINDOW = len(PERFORMANCE_COLUMNS), 4, 64
 BY_NOTE = {"descriptors": len(DESCRIPTORS), "descriptors_known": 1}
-MEAN_INPUTS = {"features": len(FEATURES), **BY_NOTE}
 DENOISE_INPUTS = {"noisy": COLUMNS, "context": CONTEXT, "mean": COLUMNS, **BY_NOTE, "fixed": COLUMNS, "fixed_known": 1}
 
 
@@ -27,8 +26,8 @@ def write_models(folder: Path, features: Sequence[str] = FEATURES) -> Path:
     folder.mkdir(exist_ok=True)
     random = np.random.default_rng(0)
     mean_weights = {
-        "weights": random.normal(0, 0.06, (len(FEATURES), COLUMNS)),
-        "pick": random.normal(0, 0.1, (len(FEATURES), CONTEXT)),
+        "weights": random.normal(0, 0.06, (len(features), COLUMNS)),
+        "pick": random.normal(0, 0.1, (len(features), CONTEXT)),
         "move": np.eye(len(DESCRIPTORS), COLUMNS) * 0.5 + 0.2,
     }
     mean_nodes = [
@@ -47,7 +46,7 @@ def write_models(folder: Path, features: Sequence[str] = FEATURES) -> Path:
         "sample_gains": [0.7] + [1.0] * (COLUMNS - 1),
     }
     outputs = {"mean": COLUMNS, "context": CONTEXT}
-    _write(folder / "dexter_mean.onnx", "dexter-mean", MEAN_INPUTS, outputs, mean_nodes, mean_weights, constants)
+    _write(folder / "dexter_mean.onnx", "dexter-mean", {"features": len(features), **BY_NOTE}, outputs, mean_nodes, mean_weights, constants)
     denoise_nodes = [helper.make_node("Mul", ["noisy", "share"], ["v"])]
     share = {"share": np.array([0.1])}
     _write(folder / "dexter_denoise.onnx", "dexter-denoise", DENOISE_INPUTS, {"v": COLUMNS}, denoise_nodes, share, constants)

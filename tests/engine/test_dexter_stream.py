@@ -15,11 +15,14 @@ from synthetic_dexter import write_models
 
 from engine.errors import PerfLiveError
 from engine.events import is_control_change, is_note_off
-from engine.performers.dexter import load_performer
+from engine.model import Model
+from engine.performers.dexter import MEAN_SYSTEM, OnnxNetworks, load_performer
 from engine.performers.dexter_supply import Route, Supply
+from engine.performers.features_read import columns_read
 from engine.score_ornaments import ROLL_STEP_S
-from models.dexter.features import denormalise
-from models.dexter.representation import Pedal, Performed, decode_performance
+from models.dexter.descriptors import DESCRIPTORS
+from models.dexter.features import FEATURES, denormalise
+from models.dexter.representation import REPRESENTATION_VERSION, Pedal, Performed, decode_performance
 from models.dexter.score_representation import encode_score
 from models.dexter.windows import Settings, perform
 
@@ -235,8 +238,21 @@ def test_a_worker_that_nobody_holds_ends(performer):
 
 def test_a_model_of_other_features_is_refused(tmp_path):
     folder = write_models(tmp_path / "models", features=["loudness"])
-    with pytest.raises(PerfLiveError, match="dexter_mean.onnx: contract constant 'features': found 1 features"):
+    with pytest.raises(PerfLiveError, match="dexter_mean.onnx: contract constant 'features': found 'loudness', which is none of the"):
         load_performer(folder, None)
+
+
+def test_a_model_reads_the_features_that_it_knows(tmp_path):
+    """One that was exported before there were more, or with them in another order."""
+    names = [*FEATURES[:40], *FEATURES[:50:-1]]
+    model = Model(write_models(tmp_path / "models", features=names) / "dexter_mean.onnx", MEAN_SYSTEM, REPRESENTATION_VERSION)
+    assert [FEATURES[column] for column in columns_read(model)] == names
+    features = np.random.default_rng(0).normal(size=(5, len(FEATURES))).astype(np.float32)
+    nothing = np.zeros((5, len(DESCRIPTORS)), np.float32)
+    mean, _ = OnnxNetworks(model, model).mean(features, nothing, nothing[:, :1])
+    named = np.stack([features[:, FEATURES.index(name)] for name in names], axis=1)
+    inputs = {"features": named[None], "descriptors": nothing[None], "descriptors_known": nothing[None, :, :1]}
+    np.testing.assert_array_equal(mean, model.run(inputs, {})[0]["mean"][0])
 
 
 def test_a_window_that_was_under_way_when_the_route_changed_is_dropped(performer):

@@ -1,5 +1,6 @@
 """A score's performance by ScorePerformer in progress: the same as its tokens decoded, and controls soon heard; see test_score_stream."""
 
+import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,7 +9,7 @@ from score_playing import BARS, START_NS, assert_all_released, melody, notes_of,
 from synthetic_score_performer import LATENTS, STYLE, WINDOW, write_models
 
 from engine.errors import PerfLiveError, UsageError
-from engine.events import is_control_change
+from engine.events import is_control_change, is_note_on
 from engine.performers.score_performer import STYLE_SPACE_FILE, load_performer
 from engine.performers.score_performer_decoding import decode_piece
 from engine.performers.score_performer_directions import parse_direction
@@ -104,9 +105,10 @@ def test_a_changed_control_is_heard_soon_and_not_before(performer, name, value):
         assert np.mean([note[2] for note in changed[-50:]]) > np.mean([note[2] for note in plain[-50:]]) + 5
 
 
-def test_live_without_a_thread_beside_it_is_the_same(performer):
+def test_live_is_the_same_once_the_score_is_read(performer):
     def played(ahead):
         stream = performer.perform(melody(), 0, {"temperature": 1.0}, ahead=ahead)
+        stream.interpretation._reading.understand(slice(0, 5 * BARS))
         changes = [(10.03, "temperature", 0.0), (20.2, "loudness", 1.5), (20.21, "temperature", 0.7), (31.0, "dynamics", 10)]
         return play(stream, [(time_s, lambda _, change=change: stream.set_control(*change)) for time_s, *change in changes])
 
@@ -184,3 +186,19 @@ def test_a_model_that_is_not_there_or_not_a_folder_is_refused(tmp_path):
         load_performer(tmp_path / "file.onnx", None)
     with pytest.raises(PerfLiveError, match="score_performer.onnx"):
         load_performer(tmp_path, None)
+
+
+def test_playing_begins_when_the_first_notes_are_read(performer, monkeypatch):
+    """Otherwise the first onsets would be late by what reading them takes."""
+    allowed, read = threading.Event(), performer.networks.read_score_window
+    monkeypatch.setattr(performer.networks, "read_score_window", lambda *given: allowed.wait(10) and read(*given))
+    stream = performer.perform(melody(), 0, {}, ahead=True)
+    stream.start(START_NS)
+    for later in range(0, 10**9, 10**8):
+        assert not stream.advance(START_NS + later) and stream.next_due_ns() > START_NS + later
+    allowed.set()
+    stream.interpretation._reading.understand(slice(0, 40))
+    begun_ns = START_NS + 10**9
+    sent = stream.advance(begun_ns)
+    sent += stream.advance(begun_ns + 10**6)
+    assert is_note_on(sent[0].message) and begun_ns <= min(event.time_ns for event in sent)

@@ -70,3 +70,21 @@ def test_a_part_of_a_piece_may_know_how_much_lies_around_it():
         np.testing.assert_allclose(part[:, FEATURES.index(name)], whole[:, FEATURES.index(name)], atol=1e-6)
     alone = note_features(columns[first:stop])
     assert (part[:, FEATURES.index("near_end_4")] < alone[:, FEATURES.index("near_end_4")]).all()
+
+
+def test_a_tempo_that_is_held_back_a_little_is_seen():
+    """As notation programs write a ritardando: slower by a fiftieth from quarter 20 to before quarter 24."""
+    columns = np.zeros((160, len(SCORE_COLUMNS)))
+    columns[:, SCORE_COLUMNS.index("onset_quarter")] = onsets = np.arange(160) / 4
+    columns[:, SCORE_COLUMNS.index("tempo_known")] = 1
+    within = (onsets >= 20) & (onsets < 24)
+    columns[within, SCORE_COLUMNS.index("beat_period")] = 0.03
+    features = dict(zip(FEATURES, note_features(columns).T, strict=True))
+    for quarters in (0, -8, -4, -2, -1, 1, 2, 4, 8):
+        name = "held_back" if quarters == 0 else f"held_back_{quarters:+d}"
+        there = np.abs(onsets + quarters - 21.9) < 2
+        assert features[name][there].min() > 0.9 and not features[name][np.abs(onsets + quarters - 21.9) > 2.2].any()
+    next_change, last_change = features["next_tempo_change"], features["last_tempo_change"]
+    assert next_change[onsets == 12] > 0.3 > next_change[onsets == 0] > 0 and next_change[onsets == 21] < -0.6
+    assert not next_change[onsets >= 24].any() and not last_change[onsets < 20].any()
+    assert last_change[onsets == 20] > 0.9 and last_change[onsets == 24] < -0.9 and -0.2 < last_change[-1] < 0
