@@ -197,8 +197,7 @@ def test_playing_begins_when_the_first_notes_are_read(performer, monkeypatch):
     for later in range(0, 10**9, 10**8):
         assert not stream.advance(START_NS + later) and stream.next_due_ns() > START_NS + later
     allowed.set()
-    stream.interpretation._reading.understand(slice(0, 40))
+    stream.interpretation._reading.understand(slice(0, 5 * BARS))
     begun_ns = START_NS + 10**9
-    sent = stream.advance(begun_ns)
-    sent += stream.advance(begun_ns + 10**6)
-    assert is_note_on(sent[0].message) and begun_ns <= min(event.time_ns for event in sent)
+    sent = [event for later in range(0, 10**9, 10**7) for event in stream.advance(begun_ns + later)]
+    assert any(is_note_on(event.message) for event in sent) and begun_ns <= sent[0].time_ns <= begun_ns + 10**8
