@@ -40,8 +40,8 @@ class Meaning(NamedTuple):
 
 
 DIRECTIONS = {
-    "crescendo": Meaning("loudness", 3.0, "rising"),
-    "diminuendo": Meaning("loudness", -3.0, "rising"),
+    "crescendo": Meaning("loudness", 2.0, "rising"),
+    "diminuendo": Meaning("loudness", -2.0, "rising"),
     "forte": Meaning("loudness", 1.5, "even"),
     "piano": Meaning("loudness", -1.5, "even"),
     "accent": Meaning("loudness", 1.5, "downbeats"),

@@ -158,7 +158,7 @@ def test_directions_that_are_followed_go_the_right_way(score, space):
         assert row.before == 0 or row.unit == "octaves", name  # tokens begin with a tempo that follows from all that is played
         assert max(row.after) < 0.5 if name not in ("fermata",) else row.after[0] == 0
     assert figures["forte"].effect == pytest.approx(7.5, abs=0.6) and figures["forte against piano"].effect == pytest.approx(15, abs=1)
-    assert figures["slower"].effect == pytest.approx(0.25, abs=0.05) and figures["crescendo"].effect == pytest.approx(15, abs=2)
+    assert figures["slower"].effect == pytest.approx(0.25, abs=0.05) and figures["crescendo"].effect == pytest.approx(10, abs=2)
 
 
 def test_directions_that_are_not_followed_go_no_way(score, space):
