@@ -11,7 +11,7 @@ from engine.performers.dexter_supply import URGENT_EVALUATIONS
 from engine.performers.lookahead_hop import TO_COME_QUARTERS, Answer, Progress, Request, a_note, know
 from engine.performers.lookahead_stream import SCORE_CONTROLS, LookaheadStream
 from models.dexter.descriptors import minor_lean
-from models.dexter.features import denormalise, note_features
+from models.dexter.features import HELD_BACK, denormalise, note_features
 from models.dexter.windows import Branch, Networks, Passage, Scales, Settings, State, WindowSampler
 
 AVERAGE_NOTES = 512  # what the running average of the mean performance forgets after
@@ -36,7 +36,7 @@ class HopSampler:
         known = know(request)
         columns = known.columns
         passage = Passage(
-            note_features(columns, columns[0, 0], TO_COME_QUARTERS),
+            _features(columns),
             minor_lean(known.table),
             first_note=request.first - request.past,
             average=request.progress.average if request.progress else None,
@@ -52,6 +52,15 @@ class HopSampler:
             _progress(request, sampler, after),
             window.evaluations,
         )
+
+
+def _features(columns: np.ndarray) -> np.ndarray:
+    """Return what the network reads of notes with these score columns. Their tempo is measured and never quite steady, so that a hundredth
+    more or less does not say what it says in a score.
+    """
+    features = note_features(columns, columns[0, 0], TO_COME_QUARTERS)
+    features[:, HELD_BACK] = 0
+    return features
 
 
 class _Wanted:

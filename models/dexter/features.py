@@ -316,3 +316,4 @@ def _markings(score: Columns, group: np.ndarray) -> Columns:
 
 
 FEATURES = tuple(_columns(np.zeros((1, len(SCORE_COLUMNS)))))
+HELD_BACK = slice(FEATURES.index("held_back"), FEATURES.index("last_tempo_change") + 1)

@@ -25,6 +25,7 @@ from engine.performers.keys import UNISON_S
 from engine.performers.lookahead_hop import HopsAhead
 from engine.performers.lookahead_stream import MOST_SHIFT_S
 from engine.sources import FileSource
+from models.dexter.features import FEATURES, HELD_BACK
 from models.dexter.representation import PERFORMANCE_COLUMNS
 
 LOOKAHEAD_S = 2.0
@@ -295,6 +296,15 @@ def test_velocities_that_vary_are_read(performer, monkeypatch):
     sampler = HopSampler(performer._networks, performer._scales, performer._window, 0)
     with_touch, without = (sampler.answer(replace(requests[-1], touch=touch)).columns for touch in (True, False))
     assert np.abs(with_touch - without).max() > 0.01
+
+
+def test_a_tempo_that_wavers_is_not_taken_for_one_that_is_held_back(performer, monkeypatch):
+    seen, mean = [], performer._networks.mean
+    monkeypatch.setattr(performer._networks, "mean", lambda features, *rest: seen.append(features) or mean(features, *rest))
+    events = clocked(flat_take(10))
+    run(performer, [event._replace(time_ns=round(event.time_ns + 2e7 * math.sin(event.time_ns / 1e9))) for event in events])
+    features = np.concatenate(seen)
+    assert np.ptp(features[:, FEATURES.index("beat_period_of_piece")]) > 0 and not features[:, HELD_BACK].any()
 
 
 def test_the_sender_s_pedal_takes_over(performer):
