@@ -167,7 +167,12 @@ def read_reader(config: ScorePerformerTrainingConfig, runs: Path) -> dict[str, T
     if not checkpoint.is_file():
         what = f"scores are to be read with the networks of reader_run {config.reader_run!r}, and there is no {str(checkpoint)!r}"
         raise PerfLiveError(f"{what}; train configs/dexter/mean*.yaml and join them there with python -m training.dexter_average")
-    return load_mean(checkpoint).network.state_dict()
+    mean = load_mean(checkpoint)
+    joined = (mean.config.network, *mean.config.beside)
+    if joined != tuple(config.network.reader):
+        what = f"{checkpoint} joins {len(joined)} networks; the configuration's reader has {len(config.network.reader)}, or others"
+        raise PerfLiveError(f"{what}; join those of its sizes, in its order, with python -m training.dexter_average")
+    return mean.network.state_dict()
 
 
 def train(config: ScorePerformerTrainingConfig, data_root: Path, run_folder: Path, resume: bool) -> None:

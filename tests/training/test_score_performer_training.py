@@ -261,6 +261,10 @@ def test_scores_are_read_with_what_was_learnt_before(tmp_path, pieces, monkeypat
     train(settings, tmp_path, tmp_path / "run", resume=False)
     kept = load_task(tmp_path / "run" / "last.ckpt").network.score_encoder.reader.average.state_dict()
     torch.testing.assert_close(kept, mean.network.state_dict(), rtol=0, atol=0)
+    for others in ([reader] * 3, [reader, reader | {"kernel": 5}]):
+        settings = config(network=network | {"reader": others}, reader_run="mean")
+        with pytest.raises(PerfLiveError, match=f"joins 2 networks; the configuration's reader has {len(others)}, or others; join those"):
+            train(settings, tmp_path, tmp_path / "other", resume=False)
 
 
 def losses_of(task, batch):
