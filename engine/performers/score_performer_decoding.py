@@ -102,7 +102,8 @@ class OnsetDecoder:
             zip(onsets.tolist(), notes["onset_quarter"].tolist(), notes["is_grace"].tolist(), strict=True)
         )
         self._quarters: list[float] = notes["onset_quarter"].tolist()
-        self._written_tempos: list[float] = to_values(TEMPO, reading.tokens[reading.before, TEMPO]).tolist()  # since the onset before
+        self._written_tempos: list[float] = to_values(TEMPO, reading.tokens[:, TEMPO]).tolist()
+        self._notes_before: list[int] = reading.before.tolist()
         self._ends: list[int] = np.searchsorted(onsets, onsets, side="right").tolist()
         self.begin(0, len(notes))
 
@@ -155,10 +156,12 @@ class OnsetDecoder:
         context, style, pace = self._as_asked(note)
         fields = OF_A_NOTE if done else OF_AN_ONSET if place.continuation.begun else PERFORMED_FIELDS
         chosen = self.notes.decode(place.previous, self._tokens[note], context, style, note, fields)
+        written_at = self._notes_before[note]  # the time since the onset before goes by in its tempo
         if not place.continuation.begun:
             asked, pace = self._of_the_beginning(note)
             chosen[TEMPO] = to_token(TEMPO, to_value(TEMPO, chosen[TEMPO]) * asked)
-        written = self._written_tempos[note] * pace
+            written_at = note
+        written = self._written_tempos[written_at] * pace
         place.previous = place.continuation.take(*self._places[note], chosen, written, self.notes.at_once)
         place.played.append(place.previous)
         if not self.complete:

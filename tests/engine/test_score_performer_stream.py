@@ -1,5 +1,6 @@
 """A score's performance by ScorePerformer in progress: the same as its tokens decoded, and controls soon heard; see test_score_stream."""
 
+import dataclasses
 import threading
 from types import SimpleNamespace
 
@@ -11,14 +12,17 @@ from synthetic_score_performer import LATENTS, STYLE, WINDOW, write_models
 from engine.errors import PerfLiveError, UsageError
 from engine.events import is_control_change, is_note_on
 from engine.performers.score_performer import STYLE_SPACE_FILE, load_performer
-from engine.performers.score_performer_decoding import decode_piece
+from engine.performers.score_performer_decoding import OnsetDecoder, decode_piece
 from engine.performers.score_performer_directions import parse_direction
 from engine.performers.score_performer_networks import Networks
 from engine.performers.score_performer_score import ScoreReading
 from engine.performers.score_performer_style import StyleWishes
+from engine.score import TEMPO_DTYPE
 from models.dexter.representation import Pedal, Performed
 from models.score_performer.representation import decode_performance
+from models.score_performer.sampling import Boldness
 from models.score_performer.style_space import StyleSpace
+from models.score_performer.vocabulary import TEMPO, to_value
 
 SOON_S = 0.3
 
@@ -201,3 +205,21 @@ def test_playing_begins_when_the_first_notes_are_read(performer, monkeypatch):
     begun_ns = START_NS + 10**9
     sent = [event for later in range(0, 10**9, 10**7) for event in stream.advance(begun_ns + later)]
     assert any(is_note_on(event.message) for event in sent) and begun_ns <= sent[0].time_ns <= begun_ns + 10**8
+
+
+def test_a_performance_that_begins_where_the_notated_tempo_changes_keeps_its_own(performer):
+    score, first = melody().score, 50
+    changed_at = score.notes["onset_quarter"][first]
+    score = dataclasses.replace(score, tempos=np.array([(0, 40), (changed_at, 160)], TEMPO_DTYPE))
+    decoder = OnsetDecoder(performer.networks, ScoreReading(performer.networks, score), lambda rows, expected: expected, 0)
+    decoder.notes.boldness = Boldness(temperature=0)
+    decoder.begin(first, len(score.notes))
+    times_s, tempo = [], 0.0
+    for _ in range(8):
+        while not decoder.complete:
+            decoder.work()
+        tempo = tempo or to_value(TEMPO, decoder.played[0][TEMPO])
+        times_s.append(decoder.onset_s)
+        decoder.next_onset()
+    assert np.diff(times_s).mean() * tempo / 60 == pytest.approx(1, rel=0.5)
+
