@@ -3,7 +3,7 @@ matters (timing) on pieces that no training has seen.
 
 A mean of many performers is flatter than each of them, and its pedal is half down. Run, to write gains into the checkpoint:
 
-    python -m training.dexter_calibration RUN_FOLDER/best.ckpt --data DIR
+    python -m training.dexter_calibration RUN_FOLDER/best.ckpt --trees dexter_trees.onnx --data DIR
 """
 
 import functools
@@ -18,12 +18,24 @@ import typer
 from rich.progress import track
 
 from engine.commands.errors import run
+from engine.model import Model
+from engine.performers.dexter_trees import Trees
 from models.dexter.features import denormalise
-from models.dexter.representation import ARTICULATION, BEAT_PERIOD, PEDAL, PEDAL_BETWEEN, TIMING, VELOCITY, decode_performance
+from models.dexter.representation import (
+    ARTICULATION,
+    BEAT_PERIOD,
+    PEDAL,
+    PEDAL_BETWEEN,
+    REPRESENTATION_VERSION,
+    TIMING,
+    VELOCITY,
+    decode_performance,
+)
 from training.datasets.expression_pieces import Presentation, load_pieces, load_unseen_pieces
 from training.datasets.expression_windows import show
 from training.dexter import DexterTask, load_task
 from training.dexter_figures import beat_intervals, predict_piece
+from training.dexter_trees import SYSTEM
 
 PEDAL_DOWN = 64
 PEDAL_GAIN = 3.0  # so that little of it stays half down
@@ -90,11 +102,15 @@ class Measured(NamedTuple):
     humans: dict[int, float]
 
 
-def measure(task: DexterTask, pieces: list[Presentation]) -> Measured:
+def measure(task: DexterTask, trees: Trees | None, pieces: list[Presentation]) -> Measured:
+    """``trees``: what is performed beside the networks, None for the networks alone."""
     means, humans = [], []
     for shown in track(pieces, "measuring"):
         ready = show(shown)
-        means.append(predict_piece(task.network, ready.features, task.config.windows.notes)[0].numpy())
+        mean = predict_piece(task.network, ready.features, task.config.windows.notes)[0].numpy()
+        if trees is not None:
+            mean += trees.read(shown.score_columns, ready.features).add(slice(None), mean, mean.mean(0))
+        means.append(mean)
         humans.append([np.mean([amount(shown, t) for t in ready.targets[:MOST_PERFORMERS]]) for amount in AMOUNTS.values()])
     return Measured(pieces, means, dict(zip(AMOUNTS, np.nanmean(humans, axis=0).tolist(), strict=True)))
 
@@ -142,13 +158,14 @@ def store(checkpoint: Path, buffers: dict[str, torch.Tensor]) -> None:
 @app.command()
 def main(
     checkpoint: Annotated[Path, typer.Argument(help="checkpoint of perf-train; gains are written into it")],
+    trees: Annotated[Path, typer.Option("--trees", help="ONNX file of the trees that read beside it")],
     data: Annotated[Path, typer.Option("--data", help="folder of the unpacked corpus")],
 ) -> None:
     """Fit the gains of a mean predictor."""
-    task = load_task(checkpoint)
+    task, beside = load_task(checkpoint), Trees(Model(trees, SYSTEM, REPRESENTATION_VERSION))
     cache = checkpoint.parent.parent
     seen, unseen = load_pieces(data, "train", cache)[::EVERY], load_unseen_pieces(data, cache, MOST_PERFORMERS)
-    calibrate(task, *(measure(task, [piece.presentations[0] for piece in pieces]) for pieces in (seen, unseen)))
+    calibrate(task, *(measure(task, beside, [piece.presentations[0] for piece in pieces]) for pieces in (seen, unseen)))
     store(checkpoint, {"gains": task.gains, "offsets": task.offsets})
 
 

@@ -15,6 +15,7 @@ from engine.performers.dexter_controls import CONTROLS, written_columns
 from engine.performers.dexter_hop import DexterLookaheadPerformer
 from engine.performers.dexter_interpretation import DexterInterpretation
 from engine.performers.dexter_supply import Supply
+from engine.performers.dexter_trees import Trees
 from engine.performers.features_read import columns_read
 from engine.performers.score_stream import ScoreStream
 from engine.performers.scores_only import ScoresOnly
@@ -28,8 +29,7 @@ from models.dexter.score_representation import SCORE_COLUMNS, encode_score
 from models.dexter.windows import Branch, Passage, Scales, WindowSampler
 from models.pretrained import pretrained
 
-MEAN_SYSTEM, DENOISE_SYSTEM = "dexter-mean", "dexter-denoise"
-MEAN_FILE, DENOISE_FILE = "dexter_mean.onnx", "dexter_denoise.onnx"
+FILES = {"dexter_mean.onnx": "dexter-mean", "dexter_denoise.onnx": "dexter-denoise", "dexter_trees.onnx": "dexter-trees"}  # and systems
 
 
 @overload
@@ -37,13 +37,13 @@ def load_performer(model: Path | None, lookahead_s: None) -> "DexterPerformer": 
 @overload
 def load_performer(model: Path | None, lookahead_s: float | None) -> "DexterPerformer | DexterLookaheadPerformer": ...
 def load_performer(model: Path | None, lookahead_s: float | None) -> "DexterPerformer | DexterLookaheadPerformer":
-    """Return the performer, of scores or, with look-ahead, of live notes; ``model`` is a folder with both graphs, in place of those that
+    """Return the performer, of scores or, with look-ahead, of live notes; ``model`` is a folder with all graphs, in place of those that
     ship. Raises PerfLiveError, UsageError.
     """
     if model is not None and not model.is_dir():
-        raise UsageError(f"--model {str(model)!r}: the performer 'dexter' has two files; give the folder of {MEAN_FILE} and {DENOISE_FILE}")
-    mean, denoise = (model / name if model else pretrained(name) for name in (MEAN_FILE, DENOISE_FILE))
-    performer = DexterPerformer(Model(mean, MEAN_SYSTEM, REPRESENTATION_VERSION), Model(denoise, DENOISE_SYSTEM, REPRESENTATION_VERSION))
+        raise UsageError(f"--model {str(model)!r}: the performer 'dexter' has {len(FILES)} files; give the folder of {', '.join(FILES)}")
+    paths = {model / name if model else pretrained(name): system for name, system in FILES.items()}
+    performer = DexterPerformer(*(Model(path, system, REPRESENTATION_VERSION) for path, system in paths.items()))
     return performer.looking_ahead(lookahead_s) if lookahead_s else performer
 
 
@@ -82,9 +82,9 @@ class DexterPerformer(ScoresOnly):
     name = "dexter"
     controls = CONTROLS
 
-    def __init__(self, mean: Model, denoise: Model):
+    def __init__(self, mean: Model, denoise: Model, trees: Model):
         constants = mean.contract.constants | denoise.contract.constants
-        self._networks = OnnxNetworks(mean, denoise)
+        self._networks, self._trees = OnnxNetworks(mean, denoise), Trees(trees)
         self._window = min(model.contract.constants["window_notes"] for model in (mean, denoise))
         offsets = np.array([np.nan if offset is None else offset for offset in constants["offsets"]])
         deviation, gains = np.array(constants["residual_deviation"]), np.array(constants["gains"])
@@ -108,7 +108,8 @@ class DexterPerformer(ScoresOnly):
         """
         columns = score_columns(with_playback_velocities(score)) if columns is None else columns
         known = None if reference is None else normalise(encode_performance(score.notes, reference)[0], columns)
-        passage = Passage(note_features(columns), minor_lean(score.notes), known, descriptors)
+        features = note_features(columns)
+        passage = Passage(features, minor_lean(score.notes), known, descriptors, second=self._trees.read(columns, features))
         return WindowSampler(self._networks, self._scales, self._window, passage, seed, thousand_steps)
 
     def perform(

@@ -6,6 +6,7 @@ other's, and the residual continues what is fixed: there is no seam. The state b
 settings give the same window on any day, in any thread, however far ahead.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple, Protocol
@@ -101,12 +102,26 @@ class Window:
 
 
 @dataclass(frozen=True)
+class SecondReading:
+    """What others than the networks make of a piece's notes: ``read(rows)`` (n, 8), normalised, about the piece's average, and by column
+    ``shares`` (8,), 0 to 1, of the way that the mean goes to it.
+    """
+
+    shares: np.ndarray
+    read: Callable[[slice], np.ndarray]
+
+    def add(self, rows: slice, mean: np.ndarray, average: np.ndarray) -> np.ndarray:
+        """Return what is to be added to ``mean`` (n, 8), which the networks expect of the notes ``rows``; ``average`` (8,) is the piece's."""
+        return (self.shares * (self.read(rows) - (mean - average))).astype(np.float32)
+
+
+@dataclass(frozen=True)
 class Passage:
     """What is known of a piece's notes: ``features`` (N, F) and ``lean`` (N,), their minor_lean.
 
     ``reference`` (N, 8): normalised columns to transfer from, NaN unknown. ``descriptors`` (N, 7), in standard deviations: those of the
     settings are added to them. Of a piece that is still growing only a part may be there: from the note ``first_note`` on, and ``average``
-    (8,) stands for the piece's.
+    (8,) stands for the piece's. ``second``: where the whole piece is known.
     """
 
     features: np.ndarray
@@ -115,6 +130,7 @@ class Passage:
     descriptors: np.ndarray | None = None
     first_note: int = 0
     average: np.ndarray | None = None
+    second: SecondReading | None = None
 
     def rows(self, notes: range) -> slice:
         """Return where notes, counted from the beginning of the piece, are."""
@@ -190,7 +206,10 @@ class WindowSampler:
         return replace(settings, temperature=1 + settings.depth * (settings.temperature - 1))
 
     def _read(self, state: State, settings: Settings, notes: range) -> list[Branch]:
-        """Run the mean network: with the descriptors, and for guidance with the null token as well."""
+        """Run the mean network, with the descriptors and for guidance with the null token as well, and add what the second reading does.
+
+        That is the same whatever the descriptors are, which move the mean from where it is without them.
+        """
         passage = self._passage
         following = settings.descriptors is not None or passage.descriptors is not None
         new = len(notes) - len(state.columns)
@@ -205,7 +224,17 @@ class WindowSampler:
         if following and settings.guidance != 1:
             readings.append((np.zeros_like(descriptors), np.zeros_like(known)))
         features = passage.features[passage.rows(notes)]
-        return [Branch(*self._networks.mean(features, *reading), *reading) for reading in readings]
+        branches = [Branch(*self._networks.mean(features, *reading), *reading) for reading in readings]
+        if passage.second is None:
+            return branches
+        plain = self._plain_mean(features) if branches[-1].known.any() else branches[-1].mean
+        added = passage.second.add(passage.rows(notes), plain, self.average)
+        return [branch._replace(mean=branch.mean + added) for branch in branches]
+
+    def _plain_mean(self, features: np.ndarray) -> np.ndarray:
+        """Return the mean (n, 8) of the networks without descriptors."""
+        known = np.zeros((len(features), 1), np.float32)
+        return self._networks.mean(features, np.zeros((len(features), self._networks.descriptors), np.float32), known)[0]
 
     def _blend(self, state: State, settings: Settings, branches: list[Branch]) -> np.ndarray:
         """Return the mean (T, 8) of a window: what is committed stays, then it goes over from the last window's to this one's."""
@@ -289,12 +318,7 @@ class WindowSampler:
         features = self._passage.features
         length, size = len(features), 2 * self._overlap + self._hop
         starts = np.unique(np.linspace(0, max(length - size, 0), min(CENTRE_WINDOWS, -(-length // size)), dtype=int))
-        means = []
-        for start in starts.tolist():
-            part = features[start : start + size]
-            null = np.zeros((len(part), self._networks.descriptors), np.float32), np.zeros((len(part), 1), np.float32)
-            means.append(self._networks.mean(part, *null)[0])
-        return np.concatenate(means).mean(axis=0)
+        return np.concatenate([self._plain_mean(features[start : start + size]) for start in starts.tolist()]).mean(axis=0)
 
 
 def perform(sampler: WindowSampler, settings: Settings, notes: int) -> np.ndarray:

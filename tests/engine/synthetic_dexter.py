@@ -1,7 +1,7 @@
-"""DExter's two graphs in a few kilobytes, with the real interface, so that runtime tests need no weights.
+"""DExter's graphs in a few kilobytes, with the real interface, so that runtime tests need no weights.
 
-The mean is a fixed mixture of the features, moved by the first descriptor; the denoiser takes its input for noise and signal in a fixed
-proportion, so that samples differ by seed.
+The mean is a fixed mixture of the features, moved by the first descriptor, and what is to be trees another one; the denoiser takes its
+input for noise and signal in a fixed proportion, so that samples differ by seed.
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from engine.contract import Contract, TensorSpec
 from models.dexter.descriptors import DESCRIPTORS
 from models.dexter.features import FEATURES
 from models.dexter.representation import PERFORMANCE_COLUMNS, REPRESENTATION_VERSION
+from models.dexter.surroundings import WIDE_FEATURES
 
 COLUMNS, CONTEXT, WINDOW = len(PERFORMANCE_COLUMNS), 4, 64
 BY_NOTE = {"descriptors": len(DESCRIPTORS), "descriptors_known": 1}
@@ -22,7 +23,7 @@ DENOISE_INPUTS = {"noisy": COLUMNS, "context": CONTEXT, "mean": COLUMNS, **BY_NO
 
 
 def write_models(folder: Path, features: Sequence[str] = FEATURES) -> Path:
-    """Write both graphs into ``folder``; return it."""
+    """Write all graphs into ``folder``; return it."""
     folder.mkdir(exist_ok=True)
     random = np.random.default_rng(0)
     mean_weights = {
@@ -50,7 +51,24 @@ def write_models(folder: Path, features: Sequence[str] = FEATURES) -> Path:
     denoise_nodes = [helper.make_node("Mul", ["noisy", "share"], ["v"])]
     share = {"share": np.array([0.1])}
     _write(folder / "dexter_denoise.onnx", "dexter-denoise", DENOISE_INPUTS, {"v": COLUMNS}, denoise_nodes, share, constants)
+    _write_trees(folder / "dexter_trees.onnx", random)
     return folder
+
+
+def _write_trees(path: Path, random: np.random.Generator) -> None:
+    contract = Contract(
+        system="dexter-trees",
+        representation_version=REPRESENTATION_VERSION,
+        inputs=(TensorSpec(name="features", shape=("notes", len(WIDE_FEATURES)), type="float32"),),
+        outputs=(TensorSpec(name="mean", shape=("notes", COLUMNS), type="float32"),),
+        constants={"features": list(WIDE_FEATURES), "shares": [0.5] * COLUMNS},
+        training_data="none",
+        licence="CC0-1.0",
+        configuration_hash="0",
+    )
+    weights = np.zeros((len(WIDE_FEATURES), COLUMNS))
+    weights[: len(FEATURES)] = random.normal(0, 0.06, (len(FEATURES), COLUMNS))
+    _save(path, contract, [helper.make_node("MatMul", ["features", "weights"], ["mean"])], {"weights": weights})
 
 
 def _write(path, system, inputs, outputs, nodes, weights, constants):
@@ -65,9 +83,13 @@ def _write(path, system, inputs, outputs, nodes, weights, constants):
         licence="CC0-1.0",
         configuration_hash="0",
     )
+    _save(path, contract, nodes, weights)
+
+
+def _save(path, contract, nodes, weights):
     graph = helper.make_graph(
         nodes,
-        system,
+        contract.system,
         [helper.make_tensor_value_info(spec.name, TensorProto.FLOAT, list(spec.shape)) for spec in contract.inputs],
         [helper.make_tensor_value_info(spec.name, TensorProto.FLOAT, list(spec.shape)) for spec in contract.outputs],
         [numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()],

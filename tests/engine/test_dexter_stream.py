@@ -16,7 +16,7 @@ from synthetic_dexter import write_models
 from engine.errors import PerfLiveError
 from engine.events import is_control_change, is_note_off
 from engine.model import Model
-from engine.performers.dexter import MEAN_SYSTEM, OnnxNetworks, load_performer
+from engine.performers.dexter import FILES, OnnxNetworks, load_performer
 from engine.performers.dexter_supply import Route, Supply
 from engine.performers.features_read import columns_read
 from engine.score_ornaments import ROLL_STEP_S
@@ -245,7 +245,7 @@ def test_a_model_of_other_features_is_refused(tmp_path):
 def test_a_model_reads_the_features_that_it_knows(tmp_path):
     """One that was exported before there were more, or with them in another order."""
     names = [*FEATURES[:40], *FEATURES[:50:-1]]
-    model = Model(write_models(tmp_path / "models", features=names) / "dexter_mean.onnx", MEAN_SYSTEM, REPRESENTATION_VERSION)
+    model = Model(write_models(tmp_path / "models", features=names) / "dexter_mean.onnx", FILES["dexter_mean.onnx"], REPRESENTATION_VERSION)
     assert [FEATURES[column] for column in columns_read(model)] == names
     features = np.random.default_rng(0).normal(size=(5, len(FEATURES))).astype(np.float32)
     nothing = np.zeros((5, len(DESCRIPTORS)), np.float32)

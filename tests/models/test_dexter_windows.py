@@ -9,7 +9,7 @@ import pytest
 from models.dexter.descriptors import DESCRIPTORS
 from models.dexter.representation import BEAT_PERIOD, TIMING, VELOCITY
 from models.dexter.sampling import signal_and_noise
-from models.dexter.windows import COLUMNS, COMPLEX_OCTAVES, MINOR_VELOCITY, Passage, Scales, Settings, WindowSampler, perform
+from models.dexter.windows import COLUMNS, COMPLEX_OCTAVES, MINOR_VELOCITY, Passage, Scales, SecondReading, Settings, WindowSampler, perform
 
 WINDOW, NOTES = 64, 700
 HOP = WINDOW // 2
@@ -108,6 +108,24 @@ def test_a_mean_rendering_is_widened_and_deviates_as_samples_do(features):
     gained = np.std(mean, axis=0) / np.std(Exact().mean(features, np.zeros((NOTES, 7)), np.zeros((NOTES, 1)))[0], axis=0)
     np.testing.assert_allclose(gained, GAIN, rtol=0.1)
     assert perform(sampler(features), Settings(temperature=0.001), NOTES) == pytest.approx(mean, abs=0.05)
+
+
+def test_the_mean_goes_its_share_of_the_way_to_a_second_reading(features):
+    plain = Scales(DEVIATION, np.ones(COLUMNS), np.zeros(COLUMNS), SAMPLED)
+    shares = np.where(np.arange(COLUMNS) < 3, [0.0, 0.5, 1.0, 0, 0, 0, 0, 0], 0.25)
+    told = np.random.default_rng(2).normal(size=(NOTES, COLUMNS)).cumsum(0) / 20
+    second = SecondReading(shares, lambda rows: told[rows])
+    for settings in (Settings(temperature=0), Settings(temperature=0, descriptors=FIRST), Settings(temperature=0, descriptors=FIRST, guidance=2)):
+        windows = sampler(features, scales=plain, second=second)
+        alone = perform(sampler(features, scales=plain), settings, NOTES)
+        undescribed = perform(sampler(features, scales=plain), Settings(temperature=0), NOTES)
+        expected = alone + shares * (told - (undescribed - windows.average))
+        np.testing.assert_allclose(perform(windows, settings, NOTES), expected, atol=0.12)
+        np.testing.assert_allclose(perform(windows, settings, NOTES)[:, 0], alone[:, 0], atol=1e-5)
+    sampled = perform(sampler(features, scales=plain, second=second), Settings(), NOTES)
+    residual = perform(sampler(features, scales=plain), Settings(), NOTES) - perform(sampler(features, scales=plain), Settings(temperature=0), NOTES)
+    mean = perform(sampler(features, scales=plain, second=second), Settings(temperature=0), NOTES)
+    np.testing.assert_allclose(sampled - mean, residual, atol=0.02)
 
 
 def test_at_most_the_evaluations_that_were_asked_for(features):

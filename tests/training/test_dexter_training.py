@@ -152,7 +152,7 @@ def test_calibration_gives_the_mean_the_humans_amounts():
     unseen = [made_up_presentation("notation", 120, 3, seed) for seed in range(3, 6)]
     task = dexter.DexterTask(config()).eval()
     task.network.head.weight.data *= 0.5 / task.network.head.weight.data.std()
-    calibrate(task, measure(task, presentations), measure(task, unseen))
+    calibrate(task, measure(task, None, presentations), measure(task, None, unseen))
     gains, offsets = task.gains.numpy(), task.offsets.numpy()
     for column, fitted in ((VELOCITY, presentations), (TIMING, unseen)):
         amount = AMOUNTS[column]

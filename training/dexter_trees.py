@@ -1,0 +1,129 @@
+"""Gradient-boosted trees that read a score beside DExter's networks, a note at a time.
+
+The networks learn the few pieces there are by heart before they have learnt all that is common to them, above all what lies over phrases.
+Trees that see a note, what is around it and nothing else err differently, and the mean of both is nearer to the humans' than either. Run:
+
+    python -m training.dexter_trees --data DIR -o models/pretrained/dexter_trees.onnx
+"""
+
+import hashlib
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import lightgbm
+import numpy as np
+import typer
+from rich.progress import track
+
+from engine.commands.errors import run
+from engine.contract import Contract, TensorSpec
+from engine.errors import PerfLiveError
+from engine.model import Model
+from engine.output_file import whole_file
+from export.trees import write_trees
+from models.dexter.representation import BEAT_PERIOD, PEDAL, PERFORMANCE_COLUMNS, REPRESENTATION_VERSION, TIMING, VELOCITY
+from models.dexter.surroundings import WIDE_FEATURES, WideFeatures
+from training.datasets.asap import LICENCE
+from training.datasets.expression_pieces import Piece, load_pieces
+from training.datasets.expression_windows import Shown, show
+
+SYSTEM = "dexter-trees"
+# Of the way from the networks' mean to the trees'. Articulation is left to the networks, which hear it from the notes in a row.
+SHARES = {BEAT_PERIOD: 0.6, VELOCITY: 0.6, TIMING: 0.6, PEDAL: 0.5}
+MOST_NOTES = 1500  # of a piece in one of its formats
+MOST_PERFORMERS = 6  # that count, by the root of their number: the more there are, the better is their mean known
+PARAMETERS = {
+    "objective": "regression",
+    "learning_rate": 0.04,
+    "num_leaves": 31,
+    "min_child_samples": 200,
+    "colsample_bytree": 0.1,
+    "subsample": 0.4,
+    "subsample_freq": 1,
+    "reg_lambda": 30,
+    "use_missing": False,
+    "deterministic": True,
+    "force_col_wise": True,
+    "verbose": -1,
+}
+ROUNDS = 500
+TOLERANCE = 1e-4  # of the graph against LightGBM, normalised
+
+Examples = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+app = typer.Typer(add_completion=False)
+
+
+def collect(pieces: list[Piece], random: np.random.Generator) -> Examples:
+    """Return features (M, F), targets (M, 8), normalised, about their piece's average, 0 where unknown, and weights (M, 8) of notes."""
+    parts = []
+    for piece in track(pieces, "reading pieces"):
+        for presentation in piece.presentations:
+            shown = show(presentation)
+            rows = np.sort(random.permutation(len(shown.mean))[:MOST_NOTES])
+            census = min(len(shown.targets), MOST_PERFORMERS) ** 0.5 / len(piece.presentations)
+            target = (shown.mean - np.nanmean(shown.mean, 0))[rows]
+            weights = census * shown.weights[rows] * np.isfinite(target)
+            parts.append((wide_features(shown).rows(rows), np.nan_to_num(target), weights))
+    features, targets, weights = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return features, targets, weights
+
+
+def wide_features(shown: Shown) -> WideFeatures:
+    return WideFeatures(shown.score_columns, shown.features)
+
+
+def boost(examples: Examples, column: int, rounds: int, threads: int, seed: int) -> lightgbm.Booster:
+    """Return trees for a column of the targets."""
+    features, targets, weights = examples
+    data = lightgbm.Dataset(features, targets[:, column], weight=weights[:, column])
+    return lightgbm.train(PARAMETERS | {"num_threads": threads, "seed": seed}, data, rounds)
+
+
+def contract() -> Contract:
+    shares = np.zeros(len(PERFORMANCE_COLUMNS))
+    shares[list(SHARES)] = list(SHARES.values())
+    return Contract(
+        system=SYSTEM,
+        representation_version=REPRESENTATION_VERSION,
+        inputs=(TensorSpec(name="features", shape=("notes", len(WIDE_FEATURES)), type="float32"),),
+        outputs=(TensorSpec(name="mean", shape=("notes", len(PERFORMANCE_COLUMNS)), type="float32"),),
+        constants={"features": list(WIDE_FEATURES), "shares": shares.tolist()},
+        training_data="(n)ASAP, train split of splits.json",
+        licence=LICENCE,
+        configuration_hash=hashlib.sha256(repr((sorted(PARAMETERS.items()), ROUNDS, MOST_NOTES, MOST_PERFORMERS)).encode()).hexdigest()[:16],
+    )
+
+
+def export(boosted: dict[int, lightgbm.Booster], features: np.ndarray, path: Path) -> float:
+    """Write the trees to ``path``; return how far the graph is from them at most, of ``features`` (M, F). Raises PerfLiveError, and
+    leaves no file, when that is more than TOLERANCE.
+    """
+    dumps: dict[int, dict[str, Any]] = {column: booster.dump_model() for column, booster in boosted.items()}
+    with whole_file(path) as partial:
+        write_trees(dumps, contract(), partial)
+        answer = Model(partial, SYSTEM, REPRESENTATION_VERSION).run({"features": features}, {})[0]["mean"]
+        distance = max(float(np.abs(booster.predict(features) - answer[:, column]).max()) for column, booster in boosted.items())
+        if distance > TOLERANCE:
+            raise PerfLiveError(f"{path}: the graph is {distance:.2g} from the trees, {TOLERANCE} is allowed; report this as a defect")
+    return distance
+
+
+@app.command()
+def main(
+    data: Annotated[Path, typer.Option("--data", help="folder of the unpacked corpus")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="the ONNX file to write")],
+    cache: Annotated[Path, typer.Option("--cache", help="folder to keep encoded performances in")] = Path("runs"),
+    threads: Annotated[int, typer.Option("--threads", min=1, help="processor threads")] = 1,
+    seed: Annotated[int, typer.Option("--seed")] = 0,
+) -> None:
+    """Learn the trees from the train split and write them as a verified ONNX file."""
+    examples = collect(load_pieces(data, "train", cache), np.random.default_rng(seed))
+    boosted = {column: boost(examples, column, ROUNDS, threads, seed) for column in track(SHARES, "boosting columns")}
+    distance = export(boosted, examples[0][:: max(len(examples[0]) // 5000, 1)], out)
+    print(f"{out}: {out.stat().st_size / 1e6:.2f} MB of {ROUNDS} trees a column from {len(examples[0])} notes, {distance:.2g} from LightGBM's")
+
+
+if __name__ == "__main__":
+    sys.exit(run(app, "training.dexter_trees"))
