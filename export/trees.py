@@ -29,9 +29,8 @@ def write_trees(boosted: Mapping[int, dict[str, Any]], contract: Contract, path:
     trees = [(column, tree["tree_structure"]) for column, dump in boosted.items() for tree in dump["tree_info"]]
     for number, (column, root) in enumerate(trees):
         _add(attributes, number, column, root)
-    node = helper.make_node(
-        "TreeEnsembleRegressor", [given.name], [answer.name], domain=ML_DOMAIN, n_targets=answer.shape[-1], aggregate_function="SUM", **attributes
-    )
+    node = helper.make_node("TreeEnsembleRegressor", [given.name], [answer.name], domain=ML_DOMAIN, n_targets=answer.shape[-1])
+    node.attribute.extend(helper.make_attribute(name, values) for name, values in attributes.items())
     values = [helper.make_tensor_value_info(spec.name, TensorProto.FLOAT, list(spec.shape)) for spec in (given, answer)]
     graph = helper.make_graph([node], contract.system, values[:1], values[1:])
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(ML_DOMAIN, ML_OPSET)]
@@ -42,7 +41,7 @@ def write_trees(boosted: Mapping[int, dict[str, Any]], contract: Contract, path:
 
 def _add(attributes: Attributes, tree: int, column: int, root: dict[str, Any]) -> None:
     """Append a tree's nodes, numbered as they come, each before what follows from it."""
-    numbers = {}
+    numbers: dict[int, int] = {}
     waiting = [root]
     while waiting:  # the numbers first, since a node names those that follow from it
         node = waiting.pop()
@@ -54,7 +53,7 @@ def _add(attributes: Attributes, tree: int, column: int, root: dict[str, Any]) -
         number, leaf = numbers[id(node)], "leaf_value" in node
         if not leaf:
             if node["decision_type"] != "<=" or node["missing_type"] != "None":
-                raise ValueError(f"a decision {node['decision_type']!r} with missing values {node['missing_type']!r}: only '<=' and 'None' are")
+                raise ValueError(f"a decision {node['decision_type']!r}, missing values {node['missing_type']!r}: allowed: '<=' and 'None'")
             waiting += [node["right_child"], node["left_child"]]
         else:
             for name, value in (("treeids", tree), ("nodeids", number), ("ids", column), ("weights", float(node["leaf_value"]))):
@@ -70,4 +69,4 @@ def _add(attributes: Attributes, tree: int, column: int, root: dict[str, Any]) -
 
 def _rounded_down(threshold: float) -> float:
     near = np.float32(threshold)
-    return float(near if near <= threshold else np.nextafter(near, np.float32(-np.inf)))
+    return float(near if float(near) <= threshold else np.nextafter(near, np.float32(-np.inf)))

@@ -77,7 +77,7 @@ def wide_features(shown: Shown) -> WideFeatures:
 def boost(examples: Examples, column: int, rounds: int, threads: int, seed: int) -> lightgbm.Booster:
     """Return trees for a column of the targets."""
     features, targets, weights = examples
-    data = lightgbm.Dataset(features, targets[:, column], weight=weights[:, column])
+    data = lightgbm.Dataset(features, targets[:, column].copy(), weight=weights[:, column].copy())  # in one piece, as it wants them
     return lightgbm.train(PARAMETERS | {"num_threads": threads, "seed": seed}, data, rounds)
 
 
@@ -92,7 +92,7 @@ def contract() -> Contract:
         constants={"features": list(WIDE_FEATURES), "shares": shares.tolist()},
         training_data="(n)ASAP, train split of splits.json",
         licence=LICENCE,
-        configuration_hash=hashlib.sha256(repr((sorted(PARAMETERS.items()), ROUNDS, MOST_NOTES, MOST_PERFORMERS)).encode()).hexdigest()[:16],
+        configuration_hash=hashlib.sha256(repr((PARAMETERS, ROUNDS, MOST_NOTES, MOST_PERFORMERS)).encode()).hexdigest()[:16],
     )
 
 
@@ -122,7 +122,7 @@ def main(
     examples = collect(load_pieces(data, "train", cache), np.random.default_rng(seed))
     boosted = {column: boost(examples, column, ROUNDS, threads, seed) for column in track(SHARES, "boosting columns")}
     distance = export(boosted, examples[0][:: max(len(examples[0]) // 5000, 1)], out)
-    print(f"{out}: {out.stat().st_size / 1e6:.2f} MB of {ROUNDS} trees a column from {len(examples[0])} notes, {distance:.2g} from LightGBM's")
+    print(f"{out}: {out.stat().st_size / 1e6:.2f} MB, {ROUNDS} trees a column, of {len(examples[0])} notes; {distance:.2g} from LightGBM's")
 
 
 if __name__ == "__main__":

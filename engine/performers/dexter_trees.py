@@ -20,6 +20,6 @@ class Trees:
         self._shares = np.array(model.contract.constants["shares"])
 
     def read(self, score_columns: np.ndarray, features: np.ndarray) -> SecondReading:
-        """Return what the trees make of a piece: its score columns (N, 37) and ``note_features`` (N, F). It is read where it is asked for."""
+        """Return what the trees make of a piece of these score columns (N, 37) and ``note_features`` (N, F), read where it is asked for."""
         wide = WideFeatures(score_columns, features)
         return SecondReading(self._shares, lambda rows: self._model.run({"features": wide.rows(rows)}, {})[0]["mean"])

@@ -26,7 +26,7 @@ def onset_groups(score_columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def mean_around(quarters: np.ndarray, values: np.ndarray, begin: float, end: float) -> np.ndarray:
-    """Return the means of ``values`` (K, ...) over the onsets from ``begin`` to before ``end`` quarters after each; 0 where there is none."""
+    """Return the means of ``values`` (K, ...) over the onsets from ``begin`` to before ``end`` quarters after each; 0 where none is."""
     first, last = (np.searchsorted(quarters, quarters + edge - 1e-9) for edge in (begin, end))
     sums = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, 0, dtype=np.float64)])
     counts = np.maximum(last - first, 1).reshape(-1, *[1] * (values.ndim - 1))

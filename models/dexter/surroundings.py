@@ -7,7 +7,7 @@ from models.dexter.harmony import HARMONY, harmony, mean_around, onset_groups
 
 AVERAGED_QUARTERS = (4, 16, 64, 200)
 COMPARED_QUARTERS = (4, 16)  # what follows with what was before
-WITHIN_A_MEASURE = ("pitch_near", "metre_", "beat_cos", "beat_sin", "measure_cos", "measure_sin")  # how features begin that are not averaged
+WITHIN_A_MEASURE = ("pitch_near", "metre_", "beat_cos", "beat_sin", "measure_cos", "measure_sin")  # what is not averaged begins so
 _AVERAGED = [index for index, name in enumerate(FEATURES) if not name.startswith(WITHIN_A_MEASURE)]
 _OF_AN_ONSET = (*(FEATURES[index] for index in _AVERAGED), *HARMONY)
 WIDE_FEATURES = (

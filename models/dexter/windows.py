@@ -111,7 +111,7 @@ class SecondReading:
     read: Callable[[slice], np.ndarray]
 
     def add(self, rows: slice, mean: np.ndarray, average: np.ndarray) -> np.ndarray:
-        """Return what is to be added to ``mean`` (n, 8), which the networks expect of the notes ``rows``; ``average`` (8,) is the piece's."""
+        """Return what is to be added to the networks' ``mean`` (n, 8) of the notes ``rows``; ``average`` (8,) is that of the piece."""
         return (self.shares * (self.read(rows) - (mean - average))).astype(np.float32)
 
 

@@ -115,17 +115,16 @@ def test_the_mean_goes_its_share_of_the_way_to_a_second_reading(features):
     shares = np.where(np.arange(COLUMNS) < 3, [0.0, 0.5, 1.0, 0, 0, 0, 0, 0], 0.25)
     told = np.random.default_rng(2).normal(size=(NOTES, COLUMNS)).cumsum(0) / 20
     second = SecondReading(shares, lambda rows: told[rows])
-    for settings in (Settings(temperature=0), Settings(temperature=0, descriptors=FIRST), Settings(temperature=0, descriptors=FIRST, guidance=2)):
-        windows = sampler(features, scales=plain, second=second)
-        alone = perform(sampler(features, scales=plain), settings, NOTES)
-        undescribed = perform(sampler(features, scales=plain), Settings(temperature=0), NOTES)
-        expected = alone + shares * (told - (undescribed - windows.average))
+    alone, windows = sampler(features, scales=plain), sampler(features, scales=plain, second=second)
+    mean = Settings(temperature=0)
+    undescribed = perform(alone, mean, NOTES)
+    for settings in (mean, replace(mean, descriptors=FIRST), replace(mean, descriptors=FIRST, guidance=2)):
+        networks = perform(alone, settings, NOTES)
+        expected = networks + shares * (told - (undescribed - windows.average))
         np.testing.assert_allclose(perform(windows, settings, NOTES), expected, atol=0.12)
-        np.testing.assert_allclose(perform(windows, settings, NOTES)[:, 0], alone[:, 0], atol=1e-5)
-    sampled = perform(sampler(features, scales=plain, second=second), Settings(), NOTES)
-    residual = perform(sampler(features, scales=plain), Settings(), NOTES) - perform(sampler(features, scales=plain), Settings(temperature=0), NOTES)
-    mean = perform(sampler(features, scales=plain, second=second), Settings(temperature=0), NOTES)
-    np.testing.assert_allclose(sampled - mean, residual, atol=0.02)
+        np.testing.assert_allclose(perform(windows, settings, NOTES)[:, 0], networks[:, 0], atol=1e-5)
+    residuals = [perform(each, Settings(), NOTES) - perform(each, mean, NOTES) for each in (alone, windows)]
+    np.testing.assert_allclose(residuals[1], residuals[0], atol=0.02)
 
 
 def test_at_most_the_evaluations_that_were_asked_for(features):
