@@ -1,0 +1,84 @@
+"""Trees beside DExter's networks: from made-up pieces to a graph that the performer reads."""
+
+import numpy as np
+import pytest
+from dexter_pieces import made_up_pieces
+
+from engine.errors import PerfLiveError
+from engine.model import Model
+from engine.performers.dexter_trees import Trees
+from export.trees import write_trees
+from models.dexter.representation import ARTICULATION, BEAT_PERIOD, REPRESENTATION_VERSION, VELOCITY
+from models.dexter.surroundings import WIDE_FEATURES
+from training import dexter_trees
+from training.datasets.expression_windows import show
+from training.dexter_trees import SHARES, SYSTEM, boost, collect, contract, export, wide_features
+
+SMALL = {"min_child_samples": 2, "colsample_bytree": 1.0, "subsample": 1.0, "reg_lambda": 0}
+
+
+@pytest.fixture
+def small(monkeypatch):
+    monkeypatch.setattr(dexter_trees, "PARAMETERS", dexter_trees.PARAMETERS | SMALL)
+
+
+@pytest.fixture
+def examples():
+    return collect(made_up_pieces(), np.random.default_rng(0))
+
+
+def test_examples_are_about_their_pieces_average_and_weigh_only_what_is_known(examples):
+    features, targets, weights = examples
+    assert features.shape == (70 + 70 + 50 + 6, len(WIDE_FEATURES)) and targets.shape == weights.shape == (196, 8)
+    assert (targets[weights == 0] == 0).all() and (weights[:, BEAT_PERIOD] > 0).all() and not weights[1, VELOCITY]
+    first = weights[:70, VELOCITY] > 0
+    assert targets[:70, VELOCITY][first].mean() == pytest.approx(0, abs=1e-6)
+    assert weights[140:190, VELOCITY].max() == pytest.approx(1)  # one performer, one format
+    assert weights[:140, VELOCITY].max() == pytest.approx(3**0.5 / 2)  # three, and two formats
+
+
+def test_a_graph_answers_as_the_trees_and_is_read_as_what_it_is(small, examples, tmp_path):
+    boosted = {column: boost(examples, column, 20, 1, 0) for column in SHARES}
+    assert export(boosted, examples[0], tmp_path / "trees.onnx") < 1e-5
+    trees = Trees(Model(tmp_path / "trees.onnx", SYSTEM, REPRESENTATION_VERSION))
+    shown = show(made_up_pieces()[0].presentations[0])
+    reading = trees.read(shown.score_columns, shown.features)
+    told = reading.read(slice(10, 30))
+    assert told.shape == (20, 8) and told.dtype == np.float32 and not told[:, ARTICULATION].any()
+    expected = boosted[VELOCITY].predict(wide_features(shown).rows(slice(10, 30)))
+    np.testing.assert_allclose(told[:, VELOCITY], expected, atol=1e-5)
+    known = np.isfinite(shown.mean[:, VELOCITY])
+    assert np.corrcoef(reading.read(slice(None))[known, VELOCITY], shown.mean[known, VELOCITY])[0, 1] > 0.8  # it has learnt them by heart
+    assert reading.shares[ARTICULATION] == 0 and reading.shares[VELOCITY] == SHARES[VELOCITY]
+
+
+def test_values_at_a_threshold_go_the_same_way(small, tmp_path):
+    """Thresholds lie between values in float64; rounded to the nearest float32 some would lie on or beyond one of them."""
+    values = np.cumsum(np.full(400, np.nextafter(np.float32(1), np.float32(2)) - 1), dtype=np.float32) + np.float32(1)
+    features = np.zeros((400, len(WIDE_FEATURES)), np.float32)
+    features[:, 3] = values
+    targets = np.tile(np.arange(400)[:, None] % 2 * 2.0 - 1, (1, 8))
+    booster = boost((features, targets, np.ones((400, 8))), VELOCITY, 30, 1, 0)
+    assert np.ptp(booster.predict(features)) > 0
+    assert export({VELOCITY: booster}, features, tmp_path / "trees.onnx") < 1e-5
+
+
+def test_a_graph_that_differs_leaves_no_file(small, examples, tmp_path, monkeypatch):
+    boosted = {VELOCITY: boost(examples, VELOCITY, 5, 1, 0)}
+    monkeypatch.setattr(dexter_trees, "TOLERANCE", -1.0)
+    with pytest.raises(PerfLiveError, match="from the trees, -1.0 is allowed"):
+        export(boosted, examples[0], tmp_path / "trees.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_decisions_of_another_kind_are_not_translated(tmp_path):
+    root = {"decision_type": "==", "missing_type": "None", "left_child": {"leaf_value": 0}, "right_child": {"leaf_value": 1}}
+    with pytest.raises(ValueError, match="'=='"):
+        write_trees({0: {"tree_info": [{"tree_structure": root}]}}, contract(), tmp_path / "trees.onnx")
+
+
+def test_trees_of_other_features_are_refused_in_one_line(small, examples, tmp_path, monkeypatch):
+    export({VELOCITY: boost(examples, VELOCITY, 2, 1, 0)}, examples[0], tmp_path / "trees.onnx")
+    monkeypatch.setattr("engine.performers.dexter_trees.WIDE_FEATURES", (*WIDE_FEATURES[1:], "pitch"))
+    with pytest.raises(PerfLiveError, match="trees.onnx: contract constant 'features'.*use a model exported for this version"):
+        Trees(Model(tmp_path / "trees.onnx", SYSTEM, REPRESENTATION_VERSION))
