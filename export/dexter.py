@@ -33,8 +33,8 @@ def _mean_spec(config: dict[str, Any], weights: dict[str, torch.Tensor] | None) 
         task.load_state_dict(weights)
     constants = {
         "window_notes": task.config.windows.notes,
-        "gains": _rounded(task.gains),
-        "offsets": [offset if np.isfinite(offset) else None for offset in _rounded(task.offsets)],
+        "gains": [1.0] * COLUMNS,  # until training.dexter_calibration has fitted them
+        "offsets": [0.0] * COLUMNS,
         "descriptors": list(DESCRIPTORS),
         "descriptor_deviations": list(DEVIATIONS),
         "features": list(FEATURES),
@@ -47,11 +47,11 @@ def _mean_spec(config: dict[str, Any], weights: dict[str, torch.Tensor] | None) 
 def _denoise_spec(config: dict[str, Any], weights: dict[str, torch.Tensor] | None) -> ExportSpec:
     task = DexterDenoiserTask(DexterDenoiserTrainingConfig.model_validate(config))
     if weights is not None:
-        task.load_state_dict({"sample_gains": task.sample_gains} | weights)
+        task.load_state_dict(weights)
     constants = {
         "window_notes": task.config.windows.notes,
         "residual_deviation": _rounded(task.residual_deviation),
-        "sample_gains": _rounded(task.sample_gains),
+        "sample_gains": [1.0] * COLUMNS,  # until training.dexter_calibration has fitted them
         "lowest_log_snr": LOWEST_LOG_SNR,
         "highest_log_snr": HIGHEST_LOG_SNR,
     }

@@ -48,8 +48,6 @@ class DexterTask(lightning.LightningModule):
     """Trains the network. ``validation``: the kind of each presentation that is followed, and what the network meets of it."""
 
     column_weights: Tensor
-    gains: Tensor
-    offsets: Tensor
 
     def __init__(self, config: DexterTrainingConfig, validation: Sequence[tuple[str, Shown]] = ()):
         super().__init__()
@@ -57,10 +55,6 @@ class DexterTask(lightning.LightningModule):
         self.config, self.validation = config, validation
         self.network = AveragedNetwork([config.network, *config.beside]) if config.beside else ExpressionNetwork(config.network)
         self.register_buffer("column_weights", torch.tensor(COLUMN_WEIGHTS), persistent=False)
-        # What makes a mean as expressive as a human: gain * mean + offset, or about the piece's own average where the offset is NaN.
-        # Fitted after training, by dexter_calibration.
-        self.register_buffer("gains", torch.ones(len(COLUMN_WEIGHTS)))
-        self.register_buffer("offsets", torch.zeros(len(COLUMN_WEIGHTS)))
 
     def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
         predicted, _ = self.network(batch["features"], batch["descriptors"], batch["descriptors_known"])

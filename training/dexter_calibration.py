@@ -1,26 +1,32 @@
-"""How much to exaggerate DExter's mean so that it is as expressive as a human: fitted after training, on train pieces, and where that
-matters (timing) on pieces that no training has seen.
+"""How much to exaggerate DExter's mean, and how much of the denoiser's residual to hear, so that renderings are as expressive as humans and
+differ as they do: fitted after training, on train pieces, and where that matters (timing) on pieces that no training has seen.
 
-A mean of many performers is flatter than each of them, and its pedal is half down. Run, to write gains into the checkpoint:
+A mean of many performers is flatter than each of them, and its pedal is half down. Samples are further apart than humans, where the mean
+explains more of them than the one that the denoiser was trained around. No alignment of the unseen pieces is robust: their tempos and
+lengths are partly errors. Run, to write the gains into the graphs of a folder:
 
-    python -m training.dexter_calibration RUN_FOLDER/best.ckpt --trees dexter_trees.onnx --data DIR
+    python -m training.dexter_calibration models/pretrained --data DIR
 """
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import numpy as np
-import torch
+import onnx
 import typer
 from rich.progress import track
 
 from engine.commands.errors import run
 from engine.model import Model
-from engine.performers.dexter_trees import Trees
-from models.dexter.features import denormalise
+from engine.output_file import whole_file
+from engine.performers.dexter import FILES, DexterPerformer, load_performer
+from export.graph import save
+from models.dexter.features import denormalise, normalise
 from models.dexter.representation import (
     ARTICULATION,
     BEAT_PERIOD,
@@ -31,30 +37,37 @@ from models.dexter.representation import (
     VELOCITY,
     decode_performance,
 )
+from models.dexter.windows import COLUMNS, Settings, perform
 from training.datasets.expression_pieces import Presentation, load_pieces, load_unseen_pieces
-from training.datasets.expression_windows import show
-from training.dexter import DexterTask, load_task
-from training.dexter_figures import beat_intervals, predict_piece
-from training.dexter_trees import SYSTEM
+from training.dexter_figures import beat_intervals
 
 PEDAL_DOWN = 64
-PEDAL_GAIN = 3.0  # so that little of it stays half down
+PEDAL_GAIN = 2.0  # so that less of it stays half down
 EVERY = 6  # of the pieces that were learnt from
 MOST_PERFORMERS = 4
+APART = (BEAT_PERIOD, VELOCITY, ARTICULATION)  # what samples are apart in as humans are; in timing they deviate as much
 
 Amount = Callable[[Presentation, np.ndarray], float]
 
 app = typer.Typer(add_completion=False)
 
 
-def tempo_deviation(shown: Presentation, normalised: np.ndarray) -> float:
-    """Return the standard deviation of log2 of the time between beats."""
-    return float(beat_intervals(normalised, shown.score_columns).std())
+def curve(shown: Presentation, normalised: np.ndarray, column: int) -> np.ndarray:
+    """Return a column in its own unit; of tempo, log2 of the time between beats, which is what is heard."""
+    if column == BEAT_PERIOD:
+        return beat_intervals(normalised, shown.score_columns)
+    return denormalise(normalised, shown.score_columns)[:, column]
 
 
-def column_deviation(column: int) -> Amount:
-    """Return the standard deviation of a column, as an amount."""
-    return lambda shown, normalised: float(np.nanstd(denormalise(normalised, shown.score_columns)[:, column]))
+def deviation(column: int) -> Amount:
+    """Return the standard deviation of a column's curve, as an amount."""
+    return lambda shown, normalised: float(np.nanstd(curve(shown, normalised, column)))
+
+
+def apart(shown: Presentation, pair: Sequence[np.ndarray], column: int) -> float:
+    """Return how far two performances (N, 8) are apart: the deviation of the difference of their curves."""
+    first, second = (curve(shown, normalised, column) for normalised in pair)
+    return float(np.nanstd(first - second))
 
 
 def asynchrony_s(shown: Presentation, normalised: np.ndarray) -> float:
@@ -81,10 +94,10 @@ def pedal_share(shown: Presentation, normalised: np.ndarray) -> float:
 
 
 AMOUNTS: dict[int, Amount] = {
-    BEAT_PERIOD: tempo_deviation,
-    VELOCITY: column_deviation(VELOCITY),
+    BEAT_PERIOD: deviation(BEAT_PERIOD),
+    VELOCITY: deviation(VELOCITY),
     TIMING: asynchrony_s,
-    ARTICULATION: column_deviation(ARTICULATION),
+    ARTICULATION: deviation(ARTICULATION),
     PEDAL: pedal_share,
 }
 
@@ -94,49 +107,79 @@ def express(mean: np.ndarray, gains: np.ndarray, offsets: np.ndarray) -> np.ndar
     return gains * mean + np.where(np.isfinite(offsets), offsets, (1 - gains) * mean.mean(0))
 
 
-class Measured(NamedTuple):
-    """Pieces with the means (N, 8) predicted of them, and the humans' amounts on average, by column."""
+class Rendered(NamedTuple):
+    """Pieces, their mean renderings (N, 8), normalised and as they come, and by column the humans' amounts on average."""
 
     pieces: list[Presentation]
     means: list[np.ndarray]
     humans: dict[int, float]
 
 
-def measure(task: DexterTask, trees: Trees | None, pieces: list[Presentation]) -> Measured:
-    """``trees``: what is performed beside the networks, None for the networks alone."""
+def render(performer: DexterPerformer, pieces: list[Presentation]) -> Rendered:
+    """Return the means that ``performer`` makes of pieces without gains."""
     means, humans = [], []
-    for shown in track(pieces, "measuring"):
-        ready = show(shown)
-        mean = predict_piece(task.network, ready.features, task.config.windows.notes)[0].numpy()
-        if trees is not None:
-            mean += trees.read(shown.score_columns, ready.features).add(slice(None), mean, mean.mean(0))
-        means.append(mean)
-        humans.append([np.mean([amount(shown, t) for t in ready.targets[:MOST_PERFORMERS]]) for amount in AMOUNTS.values()])
-    return Measured(pieces, means, dict(zip(AMOUNTS, np.nanmean(humans, axis=0).tolist(), strict=True)))
+    for piece in track(pieces, "rendering"):
+        means.append(_perform(performer, piece, 0, temperature=0))
+        targets = _normalised(piece)
+        humans.append([np.mean([amount(piece, target) for target in targets]) for amount in AMOUNTS.values()])
+    return Rendered(pieces, means, dict(zip(AMOUNTS, np.nanmean(humans, axis=0).tolist(), strict=True)))
 
 
-def calibrate(task: DexterTask, seen: Measured, unseen: Measured) -> None:
-    """Set the task's gains and offsets so that each amount, on average over pieces, is the humans'; timing's by unseen ones."""
-    gains, offsets = np.ones(seen.means[0].shape[1]), np.zeros(seen.means[0].shape[1])
+def _perform(performer: DexterPerformer, piece: Presentation, seed: int, temperature: float) -> np.ndarray:
+    neutral = replace(performer.scales, gain=np.ones(COLUMNS), offset=np.zeros(COLUMNS), sampled=np.ones(COLUMNS))
+    sampler = performer.sampler(piece.notes, piece.score_columns, seed, scales=neutral)
+    return perform(sampler, Settings(temperature=temperature), len(piece.notes))
+
+
+def _normalised(piece: Presentation) -> list[np.ndarray]:
+    return [normalise(columns, piece.score_columns) for columns in piece.columns[:MOST_PERFORMERS]]
+
+
+def calibrate_means(seen: Rendered, unseen: Rendered) -> tuple[np.ndarray, np.ndarray]:
+    """Return gains and offsets (8,) with which each amount, on average over pieces, is the humans'; timing's by unseen ones."""
+    gains, offsets = np.ones(COLUMNS), np.zeros(COLUMNS)
     offsets[[BEAT_PERIOD, VELOCITY, ARTICULATION]] = np.nan
     gains[[PEDAL, PEDAL_BETWEEN]] = PEDAL_GAIN
-    for column, amount in AMOUNTS.items():
-        pieces, means, humans = unseen if column == TIMING else seen
-        wanted, average = humans[column], functools.partial(_average, amount, pieces, means, gains, offsets)
+    for column in AMOUNTS:
+        rendered = unseen if column == TIMING else seen
+        average = functools.partial(_average, column, rendered, gains, offsets)
         if column == PEDAL:
-            adjust(offsets, [PEDAL, PEDAL_BETWEEN], (-4.0, 4.0), average, wanted)
+            adjust(offsets, [PEDAL, PEDAL_BETWEEN], (-4.0, 4.0), average, rendered.humans[column])
         else:
-            adjust(gains, [column], (0.5, 8.0), average, wanted)
-        print(f"column {column}: humans {wanted:.4f}, found {average():.4f}, gain {gains[column]:.3f}, offset {offsets[column]:.3f}")
-    for column, amount in AMOUNTS.items():
-        ratio = _average(amount, unseen.pieces, unseen.means, gains, offsets) / unseen.humans[column]
-        print(f"column {column}: {ratio:.2f} of the humans' on {len(unseen.pieces)} unseen pieces")
-    task.gains.copy_(torch.from_numpy(gains))
-    task.offsets.copy_(torch.from_numpy(offsets))
+            adjust(gains, [column], (0.5, 8.0), average, rendered.humans[column])
+        heard = f"humans {rendered.humans[column]:.4f}, mean {average():.4f}"
+        print(f"column {column}: {heard}, gain {gains[column]:.3f}, offset {offsets[column]:.3f}")
+    return gains, offsets
 
 
-def _average(amount: Amount, pieces: list[Presentation], means: list[np.ndarray], gains: np.ndarray, offsets: np.ndarray) -> float:
-    return float(np.nanmean([amount(shown, express(mean, gains, offsets)) for shown, mean in zip(pieces, means, strict=True)]))
+def _average(column: int, rendered: Rendered, gains: np.ndarray, offsets: np.ndarray) -> float:
+    pairs = zip(rendered.pieces, rendered.means, strict=True)
+    return float(np.nanmean([AMOUNTS[column](piece, express(mean, gains, offsets)) for piece, mean in pairs]))
+
+
+def calibrate_samples(performer: DexterPerformer, pieces: list[Presentation]) -> np.ndarray:
+    """Return gains of the residual (8,) with which two samples of a piece are as far apart, on average, as two of its humans, and their
+    chords as much out of time.
+    """
+    gains, humans, samples = np.ones(COLUMNS), [], []
+    chords: list[tuple[Presentation, np.ndarray, np.ndarray]] = []
+    for piece in track([piece for piece in pieces if len(piece.columns) > 1], "sampling"):
+        pair, targets = [_perform(performer, piece, seed, temperature=1) for seed in (0, 1)], _normalised(piece)
+        samples.append([apart(piece, pair, column) for column in APART])
+        of_humans = [np.mean([apart(piece, two, column) for two in combinations(targets, 2)]) for column in APART]
+        humans.append([*of_humans, np.mean([asynchrony_s(piece, target) for target in targets])])
+        chords.append((piece, _perform(performer, piece, 0, temperature=0), pair[0]))
+    *wanted, out_of_time = np.nanmean(humans, axis=0).tolist()
+    for column, human, sampled in zip(APART, wanted, np.mean(samples, axis=0).tolist(), strict=True):
+        gains[column] = human / sampled
+        print(f"column {column}: humans {human:.4f} apart, samples {sampled:.4f}, gain {gains[column]:.3f}")
+
+    def average() -> float:
+        return float(np.nanmean([asynchrony_s(piece, mean + gains * (sample - mean)) for piece, mean, sample in chords]))
+
+    adjust(gains, [TIMING], (0.5, 4.0), average, out_of_time)
+    print(f"column {TIMING}: humans {out_of_time:.4f}, samples {average():.4f}, gain {gains[TIMING]:.3f}")
+    return gains
 
 
 def adjust(values: np.ndarray, columns: list[int], reach: tuple[float, float], average: Callable[[], float], wanted: float) -> None:
@@ -148,25 +191,32 @@ def adjust(values: np.ndarray, columns: list[int], reach: tuple[float, float], a
         low, high = (low, middle) if average() > wanted else (middle, high)
 
 
-def store(checkpoint: Path, buffers: dict[str, torch.Tensor]) -> None:
-    """Write ``buffers`` into a checkpoint; all else in it stays."""
-    stored = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    stored["state_dict"] |= buffers
-    torch.save(stored, checkpoint)
+def store(path: Path, system: str, constants: dict[str, list[float | None]]) -> None:
+    """Write ``constants`` into the contract of an exported graph; all else in it stays."""
+    contract = Model(path, system, REPRESENTATION_VERSION).contract
+    with whole_file(path) as partial:
+        save(onnx.load(path), contract.model_copy(update={"constants": contract.constants | constants}), partial)
+
+
+def _rounded(values: np.ndarray) -> list[float | None]:
+    return [round(value, 4) if np.isfinite(value) else None for value in values.tolist()]
 
 
 @app.command()
 def main(
-    checkpoint: Annotated[Path, typer.Argument(help="checkpoint of perf-train; gains are written into it")],
-    trees: Annotated[Path, typer.Option("--trees", help="ONNX file of the trees that read beside it")],
+    model: Annotated[Path, typer.Argument(help="folder of the exported graphs; gains are written into them")],
     data: Annotated[Path, typer.Option("--data", help="folder of the unpacked corpus")],
+    cache: Annotated[Path, typer.Option("--cache", help="folder to keep encoded performances in")] = Path("runs"),
 ) -> None:
-    """Fit the gains of a mean predictor."""
-    task, beside = load_task(checkpoint), Trees(Model(trees, SYSTEM, REPRESENTATION_VERSION))
-    cache = checkpoint.parent.parent
+    """Fit the gains of mean renderings and samples."""
+    performer = load_performer(model, None)
     seen, unseen = load_pieces(data, "train", cache)[::EVERY], load_unseen_pieces(data, cache, MOST_PERFORMERS)
-    calibrate(task, *(measure(task, beside, [piece.presentations[0] for piece in pieces]) for pieces in (seen, unseen)))
-    store(checkpoint, {"gains": task.gains, "offsets": task.offsets})
+    presentations = [[shown for piece in pieces for shown in piece.presentations] for pieces in (seen, unseen)]
+    gains, offsets = calibrate_means(*(render(performer, each) for each in presentations))
+    sample_gains = calibrate_samples(performer, [piece.presentations[0] for piece in seen])
+    mean, denoise, _ = FILES
+    store(model / mean, FILES[mean], {"gains": _rounded(gains), "offsets": _rounded(offsets)})
+    store(model / denoise, FILES[denoise], {"sample_gains": _rounded(sample_gains)})
 
 
 if __name__ == "__main__":

@@ -38,7 +38,6 @@ CONFIG = DexterDenoiserTrainingConfig
 
 class DexterDenoiserTask(lightning.LightningModule):
     residual_deviation: Tensor
-    sample_gains: Tensor
 
     def __init__(self, config: DexterDenoiserTrainingConfig, validation: list[dict[str, Tensor]] | None = None):
         super().__init__()
@@ -47,7 +46,6 @@ class DexterDenoiserTask(lightning.LightningModule):
         self.mean = ExpressionNetwork(config.mean).requires_grad_(False)
         self.denoiser = Denoiser(config.denoiser, config.mean.width)
         self.register_buffer("residual_deviation", torch.ones(COLUMNS))
-        self.register_buffer("sample_gains", torch.ones(COLUMNS))  # of the residual; fitted after training, by dexter_sample_calibration
         self.generator = torch.Generator().manual_seed(config.seed)
 
     def predict_mean(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:

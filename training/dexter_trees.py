@@ -22,22 +22,32 @@ from engine.errors import PerfLiveError
 from engine.model import Model
 from engine.output_file import whole_file
 from export.trees import write_trees
-from models.dexter.representation import BEAT_PERIOD, PEDAL, PERFORMANCE_COLUMNS, REPRESENTATION_VERSION, TIMING, VELOCITY
+from models.dexter.representation import (
+    ARTICULATION,
+    BEAT_PERIOD,
+    PEDAL,
+    PEDAL_BETWEEN,
+    PERFORMANCE_COLUMNS,
+    REPRESENTATION_VERSION,
+    TIMING,
+    VELOCITY,
+)
 from models.dexter.surroundings import WIDE_FEATURES, WideFeatures
 from training.datasets.asap import LICENCE
 from training.datasets.expression_pieces import Piece, load_pieces
 from training.datasets.expression_windows import Shown, show
 
 SYSTEM = "dexter-trees"
-# Of the way from the networks' mean to the trees'. Articulation is left to the networks, which hear it from the notes in a row.
-SHARES = {BEAT_PERIOD: 0.6, VELOCITY: 0.6, TIMING: 0.6, PEDAL: 0.5}
-MOST_NOTES = 1500  # of a piece in one of its formats
+# Of the way from the networks' mean to the trees'. What the pedal does in little is left to the networks.
+SHARES = {BEAT_PERIOD: 0.7, VELOCITY: 0.75, TIMING: 0.6, ARTICULATION: 0.6, PEDAL: 0.6, PEDAL_BETWEEN: 0.6}
+MOST_NOTES = 2500  # of a piece in one of its formats
 MOST_PERFORMERS = 6  # that count, by the root of their number: the more there are, the better is their mean known
 PARAMETERS = {
     "objective": "regression",
-    "learning_rate": 0.04,
-    "num_leaves": 31,
-    "min_child_samples": 200,
+    "learning_rate": 0.035,
+    "num_leaves": 63,
+    "min_child_samples": 500,
+    "max_bin": 63,
     "colsample_bytree": 0.1,
     "subsample": 0.4,
     "subsample_freq": 1,
@@ -47,7 +57,7 @@ PARAMETERS = {
     "force_col_wise": True,
     "verbose": -1,
 }
-ROUNDS = 500
+ROUNDS = 600
 TOLERANCE = 1e-4  # of the graph against LightGBM, normalised
 
 Examples = tuple[np.ndarray, np.ndarray, np.ndarray]

@@ -23,7 +23,7 @@ import numpy as np
 from engine.bench.figures import Distribution, describe
 from engine.bench.machine import KIBIBYTE, MEGABYTE, Machine, describe_machine
 from engine.bench.score_playing import NOTES, Heard, made_up_piece, notes_for, play_in_time, play_offline
-from engine.performers.dexter import DexterPerformer, load_performer
+from engine.performers.dexter import DexterPerformer, load_performer, playback_columns
 from engine.performers.dexter_interpretation import DexterInterpretation
 from engine.performers.score_stream import ScoreStream
 from engine.piece import Piece
@@ -83,7 +83,7 @@ def measure(seconds: float, on_stage: Callable[[str], None] = lambda stage: None
 
 def _time_thousand_steps(performer: DexterPerformer, piece: Piece) -> float:
     """Return the notes a second of one window."""
-    sampler = performer.sampler(piece.score, 0, thousand_steps=True)
+    sampler = performer.sampler(piece.score.notes, playback_columns(piece.score), 0, thousand_steps=True)
     begun_s = time.perf_counter()
     window, _ = sampler.next(sampler.begin(), Settings())
     return len(window.columns) / (time.perf_counter() - begun_s)

@@ -88,29 +88,29 @@ class DexterPerformer(ScoresOnly):
         self._window = min(model.contract.constants["window_notes"] for model in (mean, denoise))
         offsets = np.array([np.nan if offset is None else offset for offset in constants["offsets"]])
         deviation, gains = np.array(constants["residual_deviation"]), np.array(constants["gains"])
-        self._scales = Scales(deviation, gains, offsets, np.array(constants.get("sample_gains", 1.0)))  # earlier exports have none
+        self.scales = Scales(deviation, gains, offsets, np.array(constants.get("sample_gains", 1.0)))  # earlier exports have none
 
     def looking_ahead(self, lookahead_s: float) -> DexterLookaheadPerformer:
         """Return the performer of live notes."""
-        return DexterLookaheadPerformer(self._networks, self._scales, self._window, lookahead_s)
+        return DexterLookaheadPerformer(self._networks, self.scales, self._window, lookahead_s)
 
     def sampler(
         self,
-        score: Score,
+        notes: np.ndarray,
+        columns: np.ndarray,
         seed: int,
         thousand_steps: bool = False,
         reference: Performed | None = None,
         descriptors: np.ndarray | None = None,
-        columns: np.ndarray | None = None,
+        scales: Scales | None = None,
     ) -> WindowSampler:
-        """Return what samples the windows of ``score``; ``thousand_steps`` as the paper does, to compare with. ``columns``: the score's, if
-        they are known already.
+        """Return what samples the windows of a score of these notes and ``score_columns``; ``thousand_steps`` as the paper does, to compare
+        with; ``scales`` in place of the graphs' own.
         """
-        columns = score_columns(with_playback_velocities(score)) if columns is None else columns
-        known = None if reference is None else normalise(encode_performance(score.notes, reference)[0], columns)
+        known = None if reference is None else normalise(encode_performance(notes, reference)[0], columns)
         features = note_features(columns)
-        passage = Passage(features, minor_lean(score.notes), known, descriptors, second=self._trees.read(columns, features))
-        return WindowSampler(self._networks, self._scales, self._window, passage, seed, thousand_steps)
+        passage = Passage(features, minor_lean(notes), known, descriptors, second=self._trees.read(columns, features))
+        return WindowSampler(self._networks, scales or self.scales, self._window, passage, seed, thousand_steps)
 
     def perform(
         self,
@@ -122,12 +122,17 @@ class DexterPerformer(ScoresOnly):
         descriptors: np.ndarray | None = None,
     ) -> ScoreStream:
         """Return a performance of ``piece``, yet to be started; with ``ahead`` it goes on in time whether its windows are ready or not."""
-        columns = score_columns(with_playback_velocities(piece.score))
-        sampler = self.sampler(piece.score, seed, reference=reference, descriptors=descriptors, columns=columns)
+        columns = playback_columns(piece.score)
+        sampler = self.sampler(piece.score.notes, columns, seed, reference=reference, descriptors=descriptors)
         average = denormalise(np.tile(sampler.average, (len(columns), 1)), columns)[:, BEAT_PERIOD]
         written = written_columns(dict(zip(SCORE_COLUMNS, columns.T, strict=True)), average)
         supply = Supply(sampler, normalise(written, columns), waits=not ahead)
         return ScoreStream(piece, DexterInterpretation(piece, columns, written, supply), controls)
+
+
+def playback_columns(score: Score) -> np.ndarray:
+    """Return a score as numbers, with the velocities that its dynamics amount to: as the networks read it."""
+    return score_columns(with_playback_velocities(score))
 
 
 def score_columns(score: Score) -> np.ndarray:

@@ -4,6 +4,7 @@ import numpy as np
 
 from engine.errors import PerfLiveError
 from engine.model import Model
+from models.dexter.representation import PERFORMANCE_COLUMNS
 from models.dexter.surroundings import WIDE_FEATURES, WideFeatures
 from models.dexter.windows import SecondReading
 
@@ -21,5 +22,19 @@ class Trees:
 
     def read(self, score_columns: np.ndarray, features: np.ndarray) -> SecondReading:
         """Return what the trees make of a piece of these score columns (N, 37) and ``note_features`` (N, F), read where it is asked for."""
-        wide = WideFeatures(score_columns, features)
-        return SecondReading(self._shares, lambda rows: self._model.run({"features": wide.rows(rows)}, {})[0]["mean"])
+        return SecondReading(self._shares, _Reading(self._model, WideFeatures(score_columns, features), len(features)).read)
+
+
+class _Reading:
+    """Keeps what was read, as windows overlap."""
+
+    def __init__(self, model: Model, features: WideFeatures, notes: int):
+        self._model, self._features = model, features
+        self._mean = np.full((notes, len(PERFORMANCE_COLUMNS)), np.nan, np.float32)
+
+    def read(self, rows: slice) -> np.ndarray:
+        notes = np.arange(len(self._mean))[rows]
+        unread = notes[np.isnan(self._mean[notes, 0])]
+        if len(unread):
+            self._mean[unread] = self._model.run({"features": self._features.rows(unread)}, {})[0]["mean"]
+        return self._mean[rows]

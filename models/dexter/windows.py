@@ -52,7 +52,8 @@ class Branch(NamedTuple):
 @dataclass(frozen=True)
 class Scales:
     """By column (8,): the residual's deviation, and what makes a mean rendering as wide as a human: ``gain`` times the mean, plus
-    ``offset``; where the offset is NaN, about the piece's average. ``sampled``: what makes a sample so, times the residual.
+    ``offset``; where the offset is NaN, about the piece's average. ``sampled``, times the residual, makes two samples as far apart
+    as two humans.
     """
 
     residual_deviation: np.ndarray
@@ -286,18 +287,19 @@ class WindowSampler:
     def _render(self, state: State, settings: Settings, mean: np.ndarray, residual: np.ndarray) -> tuple[np.ndarray, float]:
         """Return the columns (n, 8), and the temperature reached.
 
-        The mean is widened by as much as the residual, made smaller by the temperature, lacks: the deviation of what comes out is a
-        human's at every temperature up to 1. The less is given up of a reference, the more its residual is heard as it is.
+        The mean is widened by as much as the residual, made smaller by the temperature and by what is too much of it, lacks: the deviation
+        of what comes out is a human's at every temperature up to 1. The less is given up of a reference, the more its residual is heard as
+        it is.
         """
         before = settings.temperature if state.temperature is None else state.temperature
         ramp = np.minimum((np.arange(len(mean)) + 1) / TEMPERATURE_NOTES, 1)[:, None]
         temperature = before + ramp * (settings.temperature - before)
         widest, offset = self._scales.gain, np.nan_to_num(self._scales.offset)
-        remaining = 1 - np.minimum(temperature, 1) ** 2
+        heard = temperature * (1 + settings.depth * (self._scales.sampled - 1))
+        remaining = 1 - np.minimum(heard, 1) ** 2
         gain = np.sqrt(1 + remaining * (widest**2 - 1))
         centre = np.where(np.isnan(self._scales.offset), self.average, 0)
-        deviation = temperature * (1 + settings.depth * (self._scales.sampled - 1)) * self._scales.residual_deviation
-        columns = centre + gain * (mean - centre) + remaining * offset + deviation * residual
+        columns = centre + gain * (mean - centre) + remaining * offset + heard * self._scales.residual_deviation * residual
         return columns.astype(np.float32), float(temperature[-1, 0])
 
     def _describe(self, columns: np.ndarray, descriptors: np.ndarray, first: int) -> None:

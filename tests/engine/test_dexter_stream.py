@@ -16,7 +16,7 @@ from synthetic_dexter import write_models
 from engine.errors import PerfLiveError
 from engine.events import is_control_change, is_note_off
 from engine.model import Model
-from engine.performers.dexter import FILES, OnnxNetworks, load_performer
+from engine.performers.dexter import FILES, OnnxNetworks, load_performer, playback_columns
 from engine.performers.dexter_supply import Route, Supply
 from engine.performers.features_read import columns_read
 from engine.score_ornaments import ROLL_STEP_S
@@ -32,13 +32,17 @@ def performer(tmp_path_factory):
     return load_performer(write_models(tmp_path_factory.mktemp("models")), None)
 
 
+def sampler_of(performer, score):
+    return performer.sampler(score.notes, playback_columns(score), 0)
+
+
 def test_what_is_sent_is_what_the_columns_say(performer):
     piece = melody()
     stream = performer.perform(piece, 3, {"temperature": 1}, ahead=False)
     events = play(stream)
     score = piece.score
     columns = encode_score(score.notes, score.measures, score.time_signatures, score.tempos, None)
-    normalised = perform(performer.sampler(score, 3), Settings(), len(score.notes))
+    normalised = perform(performer.sampler(score.notes, playback_columns(score), 3), Settings(), len(score.notes))
     expected = decode_performance(score.notes, denormalise(normalised, columns))
     begin = min(expected.onset_sec.min(), 0.0)
     order = np.argsort(expected.onset_sec, kind="stable")
@@ -145,7 +149,7 @@ def assert_same_windows(some, others):
 
 @pytest.mark.parametrize("waits", [False, True])
 def test_windows_computed_ahead_are_the_same(performer, waits):
-    sampler = performer.sampler(melody().score, 0)
+    sampler = sampler_of(performer, melody().score)
     supply = Supply(sampler, WRITTEN, waits)
     supply.begin(Route(10, 200), PLAIN)
     ahead = [take_ready(supply) for _ in range(5)]
@@ -156,7 +160,7 @@ def test_windows_computed_ahead_are_the_same(performer, waits):
 
 def test_what_is_waited_for_is_as_if_computed_when_taken(performer):
     """Whatever changes on the way, and however much was computed before that."""
-    sampler, computed = performer.sampler(melody().score, 0), threading.Semaphore(0)
+    sampler, computed = sampler_of(performer, melody().score), threading.Semaphore(0)
     supply = Supply(sampler, WRITTEN, waits=True)
     supply.on_window = lambda window: computed.release()
     supply.begin(Route(0, 96, again=32), PLAIN)
@@ -183,7 +187,7 @@ def test_what_is_waited_for_is_as_if_computed_when_taken(performer):
 
 
 def test_the_next_window_is_kept_if_it_is_there_and_asked_for_in_time(performer):
-    sampler, computed = performer.sampler(melody().score, 0), threading.Semaphore(0)
+    sampler, computed = sampler_of(performer, melody().score), threading.Semaphore(0)
     supply = Supply(sampler, WRITTEN, waits=False)
     supply.on_window = lambda window: computed.release()
     supply.begin(Route(0, 200), PLAIN)
@@ -212,7 +216,7 @@ def test_a_worker_that_fails_says_so(waits):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have no priorities of their own")
 def test_the_worker_gives_way_to_what_is_sent(performer):
-    sampler, asked = performer.sampler(melody().score, 0), []
+    sampler, asked = sampler_of(performer, melody().score), []
 
     def note_priority(*arguments):
         asked.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
@@ -256,7 +260,7 @@ def test_a_model_reads_the_features_that_it_knows(tmp_path):
 
 
 def test_a_window_that_was_under_way_when_the_route_changed_is_dropped(performer):
-    sampler, begun, go_on = performer.sampler(melody().score, 0), threading.Event(), threading.Event()
+    sampler, begun, go_on = sampler_of(performer, melody().score), threading.Event(), threading.Event()
 
     def slow(state, settings):
         begun.set()

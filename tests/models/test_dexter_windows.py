@@ -127,6 +127,13 @@ def test_the_mean_goes_its_share_of_the_way_to_a_second_reading(features):
     np.testing.assert_allclose(residuals[1], residuals[0], atol=0.02)
 
 
+def test_less_of_the_residual_is_as_a_lower_temperature(features):
+    """The mean is widened by what is missing."""
+    halved = sampler(features, scales=replace(SCALES, sampled=np.full(COLUMNS, 0.5)))
+    whole = sampler(features, scales=replace(SCALES, sampled=np.ones(COLUMNS)))
+    np.testing.assert_allclose(perform(halved, Settings(), NOTES), perform(whole, Settings(temperature=0.5), NOTES), atol=1e-5)
+
+
 def test_at_most_the_evaluations_that_were_asked_for(features):
     for settings, expected in (
         (Settings(evaluations=6), 6),
@@ -217,9 +224,10 @@ def test_a_reference_s_residual_is_heard_as_it_is_and_a_sample_s_scaled(features
     reference = np.random.default_rng(2).normal(0, 1, (NOTES, COLUMNS)).astype(np.float32)
     known = sampler(features, reference=reference)
     assert perform(known, Settings(depth=0, temperature=0.3), NOTES) == pytest.approx(reference, abs=1e-4)
-    at_once = sampler(features, scales=replace(SCALES, sampled=np.ones(COLUMNS)))
-    mean = perform(sampler(features, scales=replace(SCALES, gain=np.ones(COLUMNS))), Settings(temperature=0), NOTES)
-    whole, scaled = (perform(each, Settings(), NOTES) - mean for each in (at_once, sampler(features)))
+    plain = replace(SCALES, gain=np.ones(COLUMNS))
+    mean = perform(sampler(features, scales=plain), Settings(temperature=0), NOTES)
+    sampled = (np.ones(COLUMNS), SAMPLED)
+    whole, scaled = (perform(sampler(features, scales=replace(plain, sampled=each)), Settings(), NOTES) - mean for each in sampled)
     assert scaled == pytest.approx(SAMPLED * whole, abs=1e-4)
 
 

@@ -12,17 +12,13 @@ from models.dexter.diffusion import DenoiserConfig
 from models.dexter.features import FEATURES
 from models.dexter.network import ExpressionNetworkConfig
 from models.dexter.representation import ARTICULATION, BEAT_PERIOD, TIMING, VELOCITY
-from models.dexter.windows import Passage, Scales, Settings, perform
-from models.dexter.windows import WindowSampler as PieceSampler
 from training import dexter, dexter_denoiser
 from training.datasets import expression_pieces
 from training.datasets.aligned import AlignedPerformance, Alignment
 from training.datasets.expression_pieces import match_notes
 from training.datasets.expression_windows import MARKING_FEATURES, TEMPO_FEATURES, WindowConfig, WindowSampler, show
 from training.dexter_average import join
-from training.dexter_calibration import AMOUNTS, calibrate, express, measure
 from training.dexter_figures import figures, predict_piece
-from training.dexter_sample_calibration import TorchNetworks, calibrate_samples
 
 NETWORK = ExpressionNetworkConfig(width=8, blocks=2, heads=2, kernel=3, reach=4, dropout=0.0)
 
@@ -146,22 +142,6 @@ def test_joined_networks_average_their_means_and_keep_the_firsts_context():
     torch.testing.assert_close(context, own)
 
 
-def test_calibration_gives_the_mean_the_humans_amounts():
-    torch.manual_seed(0)
-    presentations = [made_up_presentation("notation", 120, 3, seed) for seed in range(3)]
-    unseen = [made_up_presentation("notation", 120, 3, seed) for seed in range(3, 6)]
-    task = dexter.DexterTask(config()).eval()
-    task.network.head.weight.data *= 0.5 / task.network.head.weight.data.std()
-    calibrate(task, measure(task, None, presentations), measure(task, None, unseen))
-    gains, offsets = task.gains.numpy(), task.offsets.numpy()
-    for column, fitted in ((VELOCITY, presentations), (TIMING, unseen)):
-        amount = AMOUNTS[column]
-        humans = np.mean([np.mean([amount(s, target) for target in show(s).targets]) for s in fitted])
-        means = [predict_piece(task.network, show(s).features, 16)[0].numpy() for s in fitted]
-        found = np.mean([amount(s, express(mean, gains, offsets)) for s, mean in zip(fitted, means, strict=True)])
-        assert found == pytest.approx(humans, rel=0.02)
-
-
 def test_the_denoiser_is_trained_around_a_mean_that_stays(corpus, tmp_path):
     dexter.train(config(), tmp_path, tmp_path / "mean", resume=False)
     dexter_denoiser.train(denoiser_config(), tmp_path, tmp_path / "denoiser", resume=False)
@@ -171,18 +151,6 @@ def test_the_denoiser_is_trained_around_a_mean_that_stays(corpus, tmp_path):
         torch.testing.assert_close(task.mean.state_dict()[name], value)
     assert (task.residual_deviation > 0).all() and not torch.allclose(task.residual_deviation, torch.ones(8))
     assert task.denoiser.output.weight.abs().sum() > 0
-
-
-def test_grace_notes_belong_to_no_chord():
-    shown = made_up_presentation("notation", 120, 1)
-    columns = show(shown).targets[0]
-    _, first, counts = np.unique(shown.notes["onset_quarter"], return_index=True, return_counts=True)
-    note = first[counts > 1][1]
-    before = AMOUNTS[TIMING](shown, columns)
-    shown.notes["is_grace"][note] = True
-    without = AMOUNTS[TIMING](shown, columns)
-    columns[note, TIMING] = 5
-    assert AMOUNTS[TIMING](shown, columns) == without != before
 
 
 def test_unseen_pieces_are_those_that_no_network_learns_from(monkeypatch, tmp_path):
@@ -210,25 +178,6 @@ def test_unseen_pieces_are_those_that_no_network_learns_from(monkeypatch, tmp_pa
     monkeypatch.setattr(expression_pieces, "load_aligned", load)
     assert expression_pieces.load_unseen_pieces(tmp_path, tmp_path, 5) == [["d", "f"]]
     assert expression_pieces.load_unseen_pieces(tmp_path, tmp_path, 2) == [["d"]]
-
-
-def test_samples_get_the_humans_deviation_of_tempo():
-    torch.manual_seed(0)
-    presentations = [made_up_presentation("notation", 120, 3, seed) for seed in range(3)]
-    mean, denoiser = dexter.DexterTask(config()).eval(), dexter_denoiser.DexterDenoiserTask(denoiser_config()).eval()
-    mean.network.head.weight.data *= 0.01  # the made-up humans' tempo hardly varies
-    calibrate_samples(mean, denoiser, presentations)
-    gains = denoiser.sample_gains.numpy()
-    assert 0 < gains[BEAT_PERIOD] < 2 and gains[BEAT_PERIOD] != 1 and (np.delete(gains, BEAT_PERIOD) == 1).all()
-    scales = Scales(denoiser.residual_deviation.numpy(), np.ones(8), np.zeros(8), gains)
-    humans, sampled = [], []
-    for seed, shown in enumerate(presentations):
-        ready = show(shown)
-        networks, passage = TorchNetworks(mean, denoiser), Passage(ready.features, np.zeros(120))
-        columns = perform(PieceSampler(networks, scales, 16, passage, seed), Settings(), 120)
-        sampled.append(AMOUNTS[BEAT_PERIOD](shown, columns))
-        humans.append(np.mean([AMOUNTS[BEAT_PERIOD](shown, target) for target in ready.targets]))
-    assert np.mean(sampled) == pytest.approx(np.mean(humans), rel=0.02)
 
 
 @pytest.mark.parametrize("name", ["mean", "mean_place", "denoiser", "paper"])

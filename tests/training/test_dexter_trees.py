@@ -8,7 +8,7 @@ from engine.errors import PerfLiveError
 from engine.model import Model
 from engine.performers.dexter_trees import Trees
 from export.trees import write_trees
-from models.dexter.representation import ARTICULATION, BEAT_PERIOD, REPRESENTATION_VERSION, VELOCITY
+from models.dexter.representation import BEAT_PERIOD, PEDAL_CHANGE, REPRESENTATION_VERSION, VELOCITY
 from models.dexter.surroundings import WIDE_FEATURES
 from training import dexter_trees
 from training.datasets.expression_windows import show
@@ -44,12 +44,12 @@ def test_a_graph_answers_as_the_trees_and_is_read_as_what_it_is(small, examples,
     shown = show(made_up_pieces()[0].presentations[0])
     reading = trees.read(shown.score_columns, shown.features)
     told = reading.read(slice(10, 30))
-    assert told.shape == (20, 8) and told.dtype == np.float32 and not told[:, ARTICULATION].any()
+    assert told.shape == (20, 8) and told.dtype == np.float32 and not told[:, PEDAL_CHANGE].any()
     expected = boosted[VELOCITY].predict(wide_features(shown).rows(slice(10, 30)))
     np.testing.assert_allclose(told[:, VELOCITY], expected, atol=1e-5)
     known = np.isfinite(shown.mean[:, VELOCITY])
     assert np.corrcoef(reading.read(slice(None))[known, VELOCITY], shown.mean[known, VELOCITY])[0, 1] > 0.8  # it has learnt them by heart
-    assert reading.shares[ARTICULATION] == 0 and reading.shares[VELOCITY] == SHARES[VELOCITY]
+    assert reading.shares[PEDAL_CHANGE] == 0 and reading.shares[VELOCITY] == SHARES[VELOCITY]
 
 
 def test_values_at_a_threshold_go_the_same_way(small, tmp_path):

@@ -20,9 +20,8 @@ def load_renderer(performer: str, model: Path | None) -> Renderer:
 
 
 def _dexter(model: Path | None, thousand_steps: bool = False) -> Renderer:
-    from engine.performers.dexter import load_performer, score_columns
+    from engine.performers.dexter import load_performer, playback_columns
     from engine.performers.dexter_controls import CONTROLS, sampling_settings
-    from engine.score_playback import with_playback_velocities
     from models.dexter.features import denormalise
     from models.dexter.windows import perform
 
@@ -31,8 +30,8 @@ def _dexter(model: Path | None, thousand_steps: bool = False) -> Renderer:
     def render(score: Score, seed: int | None, controls: Mapping[str, float]) -> Performed:
         temperature = {"temperature": 0.0 if seed is None else 1.0}
         settings = sampling_settings(with_defaults(CONTROLS, temperature | dict(controls)))
-        columns = score_columns(with_playback_velocities(score))
-        performed = perform(dexter.sampler(score, seed or 0, thousand_steps, columns=columns), settings, len(score.notes))
+        columns = playback_columns(score)
+        performed = perform(dexter.sampler(score.notes, columns, seed or 0, thousand_steps), settings, len(score.notes))
         return decode_performance(score.notes, denormalise(performed, columns))
 
     return render

@@ -43,6 +43,9 @@ def write_models(folder: Path, features: Sequence[str] = FEATURES) -> Path:
         "window_notes": WINDOW,
         "gains": [1.5] * COLUMNS,
         "offsets": [None] * 4 + [0.0] * 4,
+    }
+    denoise_constants = {
+        "window_notes": WINDOW,
         "residual_deviation": [0.3] * COLUMNS,
         "sample_gains": [0.7] + [1.0] * (COLUMNS - 1),
     }
@@ -50,7 +53,7 @@ def write_models(folder: Path, features: Sequence[str] = FEATURES) -> Path:
     _write(folder / "dexter_mean.onnx", "dexter-mean", {"features": len(features), **BY_NOTE}, outputs, mean_nodes, mean_weights, constants)
     denoise_nodes = [helper.make_node("Mul", ["noisy", "share"], ["v"])]
     share = {"share": np.array([0.1])}
-    _write(folder / "dexter_denoise.onnx", "dexter-denoise", DENOISE_INPUTS, {"v": COLUMNS}, denoise_nodes, share, constants)
+    _write(folder / "dexter_denoise.onnx", "dexter-denoise", DENOISE_INPUTS, {"v": COLUMNS}, denoise_nodes, share, denoise_constants)
     _write_trees(folder / "dexter_trees.onnx", random)
     return folder
 

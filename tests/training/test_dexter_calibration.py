@@ -1,0 +1,107 @@
+"""Gains that make DExter's renderings as wide as humans' performances, fitted to made-up pieces and graphs."""
+
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import pytest
+from dexter_pieces import made_up_presentation
+from synthetic_dexter import write_models
+from typer.testing import CliRunner
+
+from engine.performers.dexter import load_performer
+from models.dexter.features import normalise
+from models.dexter.representation import ARTICULATION, BEAT_PERIOD, PEDAL, TIMING, VELOCITY
+from models.dexter.windows import Settings, perform
+from training import dexter_calibration
+from training.dexter_calibration import AMOUNTS, APART, adjust, apart, app, calibrate_samples
+
+
+@pytest.fixture
+def pieces():
+    return [made_up_presentation("notation", 120, 3, seed) for seed in range(3)]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write_models(tmp_path / "models")
+
+
+def heard(performer, pieces, column, temperature):
+    """Return the amount in renderings, and in the humans' performances, on average over pieces."""
+    amount, rendered, humans = AMOUNTS[column], [], []
+    for seed, piece in enumerate(pieces):
+        columns = perform(performer.sampler(piece.notes, piece.score_columns, seed), Settings(temperature=temperature), len(piece.notes))
+        rendered.append(amount(piece, columns))
+        humans.append(np.mean([amount(piece, normalise(human, piece.score_columns)) for human in piece.columns]))
+    return np.nanmean(rendered), np.nanmean(humans)
+
+
+def test_renderings_get_the_humans_amounts(pieces, folder, monkeypatch):
+    unseen = [made_up_presentation("notation", 120, 3, seed) for seed in range(3, 6)]
+    monkeypatch.setattr(dexter_calibration, "load_unseen_pieces", lambda data, cache, most: [_Piece(piece) for piece in unseen])
+    monkeypatch.setattr(dexter_calibration, "load_pieces", lambda data, split, cache: [_Piece(piece) for piece in pieces for _ in range(6)])
+    graphs = {path.name: path.stat().st_size for path in folder.iterdir()}
+    result = CliRunner().invoke(app, [str(folder), "--data", str(folder)])
+    assert result.exit_code == 0, result.output
+    performer = load_performer(folder, None)
+    for column in (VELOCITY, TIMING, ARTICULATION):
+        rendered, human = heard(performer, unseen if column == TIMING else pieces, column, temperature=0)
+        assert rendered == pytest.approx(human, rel=0.1), result.output
+    assert (performer.scales.sampled[list(APART)] != 0.7).all()
+    assert np.isnan(performer.scales.offset[[BEAT_PERIOD, VELOCITY, ARTICULATION]]).all() and performer.scales.gain[PEDAL] == 2
+    assert {path.name for path in folder.iterdir()} == set(graphs)
+
+
+class _Piece:
+    def __init__(self, presentation):
+        self.presentations = (presentation,)
+
+
+def test_samples_are_as_far_apart_as_humans(pieces, folder):
+    performer = load_performer(folder, None)
+    gains = calibrate_samples(performer, [*pieces, made_up_presentation("notation", 60, 1)])
+    assert (gains[[*APART, TIMING]] != 1).all() and (np.delete(gains, [*APART, TIMING]) == 1).all()
+    for column in APART:
+        pairs = [_two_samples(performer, piece, gains) for piece in pieces]
+        found = np.mean([apart(piece, pair, column) for piece, pair in zip(pieces, pairs, strict=True)])
+        humans = [[normalise(columns, piece.score_columns) for columns in piece.columns] for piece in pieces]
+        wanted = np.mean([apart(p, pair, column) for p, three in zip(pieces, humans, strict=True) for pair in combinations(three, 2)])
+        assert found == pytest.approx(wanted, rel=0.35)  # these humans are wild: normalised values bend and end
+    asynchrony = AMOUNTS[TIMING]
+    found = np.mean([asynchrony(piece, _two_samples(performer, piece, gains)[0]) for piece in pieces])
+    wanted = np.mean([asynchrony(p, normalise(columns, p.score_columns)) for p in pieces for columns in p.columns])
+    assert found == pytest.approx(wanted, rel=0.1)
+
+
+def _two_samples(performer, piece, gains):
+    scales = replace(performer.scales, gain=np.ones(8), offset=np.zeros(8), sampled=gains)
+    samplers = [performer.sampler(piece.notes, piece.score_columns, seed, scales=scales) for seed in (0, 1)]
+    return [perform(sampler, Settings(), len(piece.notes)) for sampler in samplers]
+
+
+def test_how_far_apart_performances_are():
+    piece = made_up_presentation("notation", 120, 1)
+    first = normalise(piece.columns[0], piece.score_columns)
+    second = first.copy()
+    second[:, VELOCITY] += 2 * (np.arange(120) % 2)
+    assert apart(piece, (first, first + 0.5), VELOCITY) == pytest.approx(0, abs=1e-6)
+    assert apart(piece, (first, second), VELOCITY) == pytest.approx(0.15, rel=0.02) and apart(piece, (first, second), ARTICULATION) == 0
+
+
+def test_what_is_adjusted_rises_to_what_is_wanted():
+    values = np.zeros(3)
+    adjust(values, [0, 2], (0.0, 8.0), lambda: values[0] ** 2, 9.0)
+    assert values == pytest.approx([3, 0, 3], abs=0.02)
+
+
+def test_grace_notes_belong_to_no_chord():
+    shown = made_up_presentation("notation", 120, 1)
+    columns = normalise(shown.columns[0], shown.score_columns)
+    _, first, counts = np.unique(shown.notes["onset_quarter"], return_index=True, return_counts=True)
+    note = first[counts > 1][1]
+    before = AMOUNTS[TIMING](shown, columns)
+    shown.notes["is_grace"][note] = True
+    without = AMOUNTS[TIMING](shown, columns)
+    columns[note, TIMING] = 5
+    assert AMOUNTS[TIMING](shown, columns) == without != before
