@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import track
 
 from engine.events import SUSTAIN_PEDAL
+from engine.output_file import whole_file
 from engine.performers.dexter import score_columns
 from engine.performers.score_performer_score import score_tokens
 from engine.score import Score
@@ -89,9 +90,8 @@ _TABLES = ("score", "segments", "features", "performances")
 
 def _save(path: Path, pieces: list[TokenPiece]) -> None:
     arrays: dict[str, Any] = {f"{number}/{name}": getattr(piece, name) for number, piece in enumerate(pieces) for name in _TABLES}
-    partial = path.with_suffix(".partial.npz")
-    np.savez(partial, names=np.array([piece.name for piece in pieces]), **arrays)
-    partial.replace(path)
+    with whole_file(path) as partial:
+        np.savez(partial, names=np.array([piece.name for piece in pieces]), **arrays)
 
 
 def _load(path: Path) -> list[TokenPiece]:

@@ -23,6 +23,7 @@ from rich.progress import track
 
 from engine.errors import PerfLiveError
 from engine.events import SOFT_PEDAL, SUSTAIN_PEDAL
+from engine.output_file import whole_file
 from engine.partitura_loader import load_partitura
 from engine.score import MARKING_DTYPE, Score, Word
 from engine.score_file import read_score
@@ -130,9 +131,8 @@ def load_aligned(alignments: Sequence[Alignment], cache: Path) -> tuple[list[Ali
     if not path.exists():
         performances, left_out = read_alignments(track(accepted, "reading alignments", console=Console(stderr=True)))
         cache.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial.npz")
-        _save(partial, performances, left_out)
-        partial.replace(path)
+        with whole_file(path) as partial:
+            _save(partial, performances, left_out)
     performances, left_out = _load(path)
     return performances, _report(performances, left_out + [(item.name, item.refused) for item in alignments if item.refused])
 

@@ -17,6 +17,7 @@ from rich.progress import track
 
 from engine.errors import PerfLiveError
 from engine.events import SUSTAIN_PEDAL
+from engine.output_file import whole_file
 from engine.performers.dexter import score_columns
 from engine.score import Score
 from engine.score_file import read_score
@@ -162,9 +163,8 @@ def _save(path: Path, pieces: list[Piece]) -> None:
             name = f"{number}/{shown.kind}"
             arrays |= {f"{name}/{part.name}": getattr(shown, part.name) for part in fields(shown)[1:]}
     description = [(piece.name, piece.performances, [shown.kind for shown in piece.presentations]) for piece in pieces]
-    partial = path.with_suffix(".partial.npz")
-    np.savez(partial, description=np.array(json.dumps(description)), **arrays)
-    partial.replace(path)
+    with whole_file(path) as partial:
+        np.savez(partial, description=np.array(json.dumps(description)), **arrays)
 
 
 def _load(path: Path) -> list[Piece]:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import track
 
 from engine.events import SUSTAIN_PEDAL
+from engine.output_file import whole_file
 from models.performance_rnn.representation import REPRESENTATION_VERSION, EventCodec, extend_by_sustain
 from training.datasets import asap, maestro
 from training.datasets.performances import NOTE_DTYPE, Performance
@@ -51,10 +52,9 @@ def load_sounding_notes(root: Path, split: Split, cache: Path) -> SoundingNotes:
         shown = track(performances, f"reading {split} performances", len(rows), console=Console(stderr=True))
         tables = [sounding_notes(performance) for performance in shown]
         cache.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial.npz")
         notes = np.concatenate([np.zeros(0, NOTE_DTYPE), *tables])
-        np.savez(partial, notes=notes, starts=np.cumsum([0] + [len(table) for table in tables]))
-        partial.replace(path)
+        with whole_file(path) as partial:
+            np.savez(partial, notes=notes, starts=np.cumsum([0] + [len(table) for table in tables]))
     with np.load(path) as stored:
         return SoundingNotes(stored["notes"], stored["starts"])
 

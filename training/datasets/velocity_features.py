@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import track
 
 from engine.events import SOFT_PEDAL, SUSTAIN_PEDAL
+from engine.output_file import whole_file
 from models.velocity_transformer.representation import REPRESENTATION_VERSION, NoteTracker
 from training.datasets.performances import Performance
 
@@ -73,8 +74,7 @@ def load_velocity_features(performances: list[Performance], cache: Path) -> Velo
         columns: dict[str, Any] = {name: np.concatenate([columns[name] for columns in described]) for name in described[0]}
         starts = np.cumsum([0] + [len(performance.notes) for performance in performances])
         cache.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial.npz")
-        np.savez(partial, starts=starts, **columns)
-        partial.replace(path)
+        with whole_file(path) as partial:
+            np.savez(partial, starts=starts, **columns)
     with np.load(path) as stored:
         return VelocityFeatures([performance.name for performance in performances], **{name: stored[name] for name in stored.files})
