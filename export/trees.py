@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from engine.contract import Contract
 from export.graph import save
 
-OPSET, ML_OPSET, IR_VERSION = 20, 3, 10
+OPSET, ML_OPSET, IR_VERSION = 20, 5, 10
 ML_DOMAIN = "ai.onnx.ml"
+AT_MOST = 0  # of a node's modes: a value that is at most the split goes to the true side
+SUM, AS_IT_IS = 1, 0  # of the targets' trees, and after it
 
 Attributes = dict[str, list[Any]]
 
@@ -21,50 +23,55 @@ Attributes = dict[str, list[Any]]
 def write_trees(boosted: Mapping[int, dict[str, Any]], contract: Contract, path: Path) -> None:
     """Write the trees to ``path``: by column of the contract's only output, what LightGBM's ``Booster.dump_model`` gives of its trees.
 
-    A column without trees is 0. Thresholds are rounded down to float32, so that no float32 value goes another way. Raises ValueError for
-    trees that this does not translate.
+    A column without trees is 0. Splits are rounded down to float32, so that no float32 value goes another way. Raises ValueError for trees
+    that this does not translate.
     """
     (given,), (answer,) = contract.inputs, contract.outputs
     attributes: Attributes = defaultdict(list)
-    trees = [(column, tree["tree_structure"]) for column, dump in boosted.items() for tree in dump["tree_info"]]
-    for number, (column, root) in enumerate(trees):
-        _add(attributes, number, column, root)
-    node = helper.make_node("TreeEnsembleRegressor", [given.name], [answer.name], domain=ML_DOMAIN, n_targets=answer.shape[-1])
-    node.attribute.extend(helper.make_attribute(name, values) for name, values in attributes.items())
-    values = [helper.make_tensor_value_info(spec.name, TensorProto.FLOAT, list(spec.shape)) for spec in (given, answer)]
-    graph = helper.make_graph([node], contract.system, values[:1], values[1:])
+    for column, dump in boosted.items():
+        for tree in dump["tree_info"]:
+            attributes["tree_roots"].append(len(attributes["nodes_featureids"]))
+            _add(attributes, column, tree["tree_structure"])
+    tensors = {name: np.array(attributes.pop(name), np.float32) for name in ("nodes_splits", "leaf_weights")}
+    tensors["nodes_modes"] = np.full(len(attributes["nodes_featureids"]), AT_MOST, np.uint8)
+    numbers = {"n_targets": answer.shape[-1], "aggregate_function": SUM, "post_transform": AS_IT_IS}
+    node = helper.make_node("TreeEnsemble", [given.name], [answer.name], domain=ML_DOMAIN)
+    for name, values in (*attributes.items(), *numbers.items()):
+        node.attribute.append(helper.make_attribute(name, values))
+    for name, array in tensors.items():
+        node.attribute.append(helper.make_attribute(name, numpy_helper.from_array(array, name)))
+    shown = [helper.make_tensor_value_info(spec.name, TensorProto.FLOAT, list(spec.shape)) for spec in (given, answer)]
+    graph = helper.make_graph([node], contract.system, shown[:1], shown[1:])
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(ML_DOMAIN, ML_OPSET)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
     onnx.checker.check_model(model)
     save(model, contract, path)
 
 
-def _add(attributes: Attributes, tree: int, column: int, root: dict[str, Any]) -> None:
-    """Append a tree's nodes, numbered as they come, each before what follows from it."""
-    numbers: dict[int, int] = {}
-    waiting = [root]
-    while waiting:  # the numbers first, since a node names those that follow from it
-        node = waiting.pop()
-        numbers[id(node)] = len(numbers)
-        waiting += [node[side] for side in ("right_child", "left_child") if side in node]
-    waiting = [root]
+def _add(attributes: Attributes, column: int, root: dict[str, Any]) -> None:
+    """Append a tree's nodes and leaves, numbered as they come among those of all trees."""
+    if "leaf_value" in root:  # a tree is at least one decision
+        leaf = root | {"decision_type": "<=", "missing_type": "None", "split_feature": 0, "threshold": 0.0}
+        root = leaf | {"left_child": {"leaf_value": root["leaf_value"]}, "right_child": {"leaf_value": root["leaf_value"]}}
+    waiting: list[tuple[dict[str, Any], str, int]] = [(root, "", -1)]
     while waiting:
-        node = waiting.pop()
-        number, leaf = numbers[id(node)], "leaf_value" in node
-        if not leaf:
-            if node["decision_type"] != "<=" or node["missing_type"] != "None":
-                raise ValueError(f"a decision {node['decision_type']!r}, missing values {node['missing_type']!r}: allowed: '<=' and 'None'")
-            waiting += [node["right_child"], node["left_child"]]
-        else:
-            for name, value in (("treeids", tree), ("nodeids", number), ("ids", column), ("weights", float(node["leaf_value"]))):
-                attributes[f"target_{name}"].append(value)
-        attributes["nodes_treeids"].append(tree)
-        attributes["nodes_nodeids"].append(number)
-        attributes["nodes_modes"].append("LEAF" if leaf else "BRANCH_LEQ")
-        attributes["nodes_featureids"].append(0 if leaf else node["split_feature"])
-        attributes["nodes_values"].append(0.0 if leaf else _rounded_down(node["threshold"]))
-        attributes["nodes_truenodeids"].append(0 if leaf else numbers[id(node["left_child"])])
-        attributes["nodes_falsenodeids"].append(0 if leaf else numbers[id(node["right_child"])])
+        node, side, parent = waiting.pop()
+        is_leaf = "left_child" not in node
+        number = len(attributes["leaf_weights" if is_leaf else "nodes_featureids"])
+        if parent >= 0:
+            attributes[f"nodes_{side}nodeids"][parent] = number
+            attributes[f"nodes_{side}leafs"][parent] = int(is_leaf)
+        if is_leaf:
+            attributes["leaf_weights"].append(node["leaf_value"])
+            attributes["leaf_targetids"].append(column)
+            continue
+        if node["decision_type"] != "<=" or node["missing_type"] != "None":
+            raise ValueError(f"a decision {node['decision_type']!r}, missing values {node['missing_type']!r}: allowed: '<=' and 'None'")
+        attributes["nodes_featureids"].append(node["split_feature"])
+        attributes["nodes_splits"].append(_rounded_down(node["threshold"]))
+        for each in ("nodes_truenodeids", "nodes_falsenodeids", "nodes_trueleafs", "nodes_falseleafs"):
+            attributes[each].append(0)  # until what follows has a number
+        waiting += [(node["right_child"], "false", number), (node["left_child"], "true", number)]
 
 
 def _rounded_down(threshold: float) -> float:

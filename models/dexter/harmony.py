@@ -25,12 +25,25 @@ def onset_groups(score_columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return ticks * SAME_ONSET_QUARTERS, groups
 
 
+class RunningMeans:
+    """Means of values over the onsets around any time."""
+
+    def __init__(self, quarters: np.ndarray, values: np.ndarray):
+        """``quarters`` (K,), when the onsets of ``values`` (K, ...) are, in order."""
+        self._quarters = quarters
+        self._sums = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, 0, dtype=np.float64)])
+
+    def around(self, at: np.ndarray, begin: float, end: float) -> np.ndarray:
+        """Return the means (M, ...) over the onsets from ``begin`` to before ``end`` quarters after each time ``at`` (M,); 0 where none is.
+        """
+        first, last = (np.searchsorted(self._quarters, at + edge - 1e-9) for edge in (begin, end))
+        counts = np.maximum(last - first, 1).reshape(-1, *[1] * (self._sums.ndim - 1))
+        return (self._sums[last] - self._sums[first]) / counts
+
+
 def mean_around(quarters: np.ndarray, values: np.ndarray, begin: float, end: float) -> np.ndarray:
     """Return the means of ``values`` (K, ...) over the onsets from ``begin`` to before ``end`` quarters after each; 0 where none is."""
-    first, last = (np.searchsorted(quarters, quarters + edge - 1e-9) for edge in (begin, end))
-    sums = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, 0, dtype=np.float64)])
-    counts = np.maximum(last - first, 1).reshape(-1, *[1] * (values.ndim - 1))
-    return (sums[last] - sums[first]) / counts
+    return RunningMeans(quarters, values).around(quarters, begin, end)
 
 
 def harmony(score_columns: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from models.dexter.features import FEATURES
-from models.dexter.harmony import HARMONY, harmony, mean_around, onset_groups
+from models.dexter.harmony import HARMONY, RunningMeans, harmony, onset_groups
 
 AVERAGED_QUARTERS = (4, 16, 64, 200)
 COMPARED_QUARTERS = (4, 16)  # what follows with what was before
@@ -19,27 +19,27 @@ WIDE_FEATURES = (
 
 
 class WideFeatures:
-    """The features of a whole piece's notes and of what is around them."""
+    """The features of a whole piece's notes and of what is around them, computed where they are asked for: all at once they are many."""
 
     def __init__(self, score_columns: np.ndarray, features: np.ndarray):
         """``score_columns`` (N, 37) and their ``note_features`` (N, F), N at least 1."""
-        quarters, self._onset = onset_groups(score_columns)
-        notes = np.bincount(self._onset)[:, None]
-        sums = np.zeros((len(quarters), len(_AVERAGED)))
+        self._quarters, self._onset = onset_groups(score_columns)
+        sums = np.zeros((len(self._quarters), len(_AVERAGED)))
         np.add.at(sums, self._onset, features[:, _AVERAGED])
-        values = np.concatenate([sums / notes, harmony(score_columns)], axis=1)
-        values -= values.mean(0)
-        averages = [mean_around(quarters, values, -width / 2, width / 2) for width in AVERAGED_QUARTERS]
-        changes = [mean_around(quarters, values, 0, width) - mean_around(quarters, values, -width, 0) for width in COMPARED_QUARTERS]
-        self._around = np.concatenate([*averages, *changes, _place(quarters)], axis=1).astype(np.float32)
+        values = np.concatenate([sums / np.bincount(self._onset)[:, None], harmony(score_columns)], axis=1)
+        self._means = RunningMeans(self._quarters, values - values.mean(0))
         self._features = features
 
     def rows(self, rows: slice | np.ndarray) -> np.ndarray:
         """Return (n, len(WIDE_FEATURES)) float32 of some of the notes."""
-        return np.concatenate([self._features[rows], self._around[self._onset[rows]]], axis=1)
+        onsets, of_note = np.unique(self._onset[rows], return_inverse=True)
+        at = self._quarters[onsets]
+        averages = [self._means.around(at, -width / 2, width / 2) for width in AVERAGED_QUARTERS]
+        changes = [self._means.around(at, 0, width) - self._means.around(at, -width, 0) for width in COMPARED_QUARTERS]
+        around = np.concatenate([*averages, *changes, self._place(at)], axis=1).astype(np.float32)
+        return np.concatenate([self._features[rows], around[of_note]], axis=1)
 
-
-def _place(quarters: np.ndarray) -> np.ndarray:
-    since, until = quarters - quarters[0], quarters[-1] - quarters
-    length = since + until
-    return np.stack([since / np.maximum(length, 1), np.log2(1 + since), np.log2(1 + until), np.log2(1 + length)], axis=1)
+    def _place(self, at: np.ndarray) -> np.ndarray:
+        since, until = at - self._quarters[0], self._quarters[-1] - at
+        length = since + until
+        return np.stack([since / np.maximum(length, 1), np.log2(1 + since), np.log2(1 + until), np.log2(1 + length)], axis=1)

@@ -63,6 +63,14 @@ def test_values_at_a_threshold_go_the_same_way(small, tmp_path):
     assert export({VELOCITY: booster}, features, tmp_path / "trees.onnx") < 1e-5
 
 
+def test_a_tree_without_decisions_is_its_leaf(tmp_path):
+    leaves = [{"tree_structure": {"leaf_value": value}} for value in (0.5, 0.25)]
+    write_trees({3: {"tree_info": leaves}}, contract(), tmp_path / "trees.onnx")
+    features = np.ones((2, len(WIDE_FEATURES)), np.float32)
+    answer = Model(tmp_path / "trees.onnx", SYSTEM, REPRESENTATION_VERSION).run({"features": features}, {})
+    assert answer[0]["mean"].tolist() == [[0, 0, 0, 0.75, 0, 0, 0, 0]] * 2
+
+
 def test_a_graph_that_differs_leaves_no_file(small, examples, tmp_path, monkeypatch):
     boosted = {VELOCITY: boost(examples, VELOCITY, 5, 1, 0)}
     monkeypatch.setattr(dexter_trees, "TOLERANCE", -1.0)
