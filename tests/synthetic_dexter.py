@@ -22,8 +22,8 @@ BY_NOTE = {"descriptors": len(DESCRIPTORS), "descriptors_known": 1}
 DENOISE_INPUTS = {"noisy": COLUMNS, "context": CONTEXT, "mean": COLUMNS, **BY_NOTE, "fixed": COLUMNS, "fixed_known": 1}
 
 
-def write_models(folder: Path, features: Sequence[str] = FEATURES) -> Path:
-    """Write all graphs into ``folder``; return it."""
+def write_models(folder: Path, features: Sequence[str] = FEATURES, share: float = 0.5) -> Path:
+    """Write all graphs into ``folder``; return it. ``share``: of the way to what stands for trees."""
     folder.mkdir(exist_ok=True)
     random = np.random.default_rng(0)
     mean_weights = {
@@ -52,19 +52,19 @@ def write_models(folder: Path, features: Sequence[str] = FEATURES) -> Path:
     outputs = {"mean": COLUMNS, "context": CONTEXT}
     _write(folder / "dexter_mean.onnx", "dexter-mean", {"features": len(features), **BY_NOTE}, outputs, mean_nodes, mean_weights, constants)
     denoise_nodes = [helper.make_node("Mul", ["noisy", "share"], ["v"])]
-    share = {"share": np.array([0.1])}
-    _write(folder / "dexter_denoise.onnx", "dexter-denoise", DENOISE_INPUTS, {"v": COLUMNS}, denoise_nodes, share, denoise_constants)
-    _write_trees(folder / "dexter_trees.onnx", random)
+    proportion = {"share": np.array([0.1])}
+    _write(folder / "dexter_denoise.onnx", "dexter-denoise", DENOISE_INPUTS, {"v": COLUMNS}, denoise_nodes, proportion, denoise_constants)
+    _write_trees(folder / "dexter_trees.onnx", random, share)
     return folder
 
 
-def _write_trees(path: Path, random: np.random.Generator) -> None:
+def _write_trees(path: Path, random: np.random.Generator, share: float) -> None:
     contract = Contract(
         system="dexter-trees",
         representation_version=REPRESENTATION_VERSION,
         inputs=(TensorSpec(name="features", shape=("notes", len(WIDE_FEATURES)), type="float32"),),
         outputs=(TensorSpec(name="mean", shape=("notes", COLUMNS), type="float32"),),
-        constants={"features": list(WIDE_FEATURES), "shares": [0.5] * COLUMNS},
+        constants={"features": list(WIDE_FEATURES), "shares": [share] * COLUMNS},
         training_data="none",
         licence="CC0-1.0",
         configuration_hash="0",

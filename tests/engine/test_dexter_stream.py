@@ -21,7 +21,7 @@ from engine.performers.dexter_supply import Route, Supply
 from engine.performers.features_read import columns_read
 from engine.score_ornaments import ROLL_STEP_S
 from models.dexter.descriptors import DESCRIPTORS
-from models.dexter.features import FEATURES, denormalise
+from models.dexter.features import FEATURES, denormalise, note_features
 from models.dexter.representation import REPRESENTATION_VERSION, Pedal, Performed, decode_performance
 from models.dexter.score_representation import encode_score
 from models.dexter.windows import Settings, perform
@@ -34,6 +34,16 @@ def performer(tmp_path_factory):
 
 def sampler_of(performer, score):
     return performer.sampler(score.notes, playback_columns(score), 0)
+
+
+def test_a_score_is_read_by_the_trees_too(performer, tmp_path):
+    score, mean = melody().score, Settings(temperature=0)
+    alone = load_performer(write_models(tmp_path, share=0), None)
+    apart, own = (perform(sampler_of(each, score), mean, len(score.notes)) for each in (performer, alone))
+    columns = playback_columns(score)
+    reading = performer._trees.read(columns, note_features(columns))
+    added = 0.5 * (reading.read(slice(None)) - (own - sampler_of(alone, score).average) / 1.5)  # without the gain
+    np.testing.assert_allclose(((apart - own) / 1.5)[:, :4], added[:, :4], atol=1e-4)
 
 
 def test_what_is_sent_is_what_the_columns_say(performer):

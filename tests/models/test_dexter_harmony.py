@@ -6,6 +6,7 @@ from dexter_pieces import made_up_notes, made_up_score_columns
 
 from engine.score import SCORE_NOTE_DTYPE
 from models.dexter.harmony import HARMONY, harmony, mean_around, onset_groups
+from models.dexter.score_representation import SCORE_COLUMNS
 
 PITCHED = ("top", "bass", "middle")
 C_MAJOR, F_SHARP_MAJOR = (48, 64, 67), (54, 70, 73)
@@ -72,6 +73,11 @@ def test_texture():
     assert found["notes"][[3, 4]].tolist() == [0, 2] and found["span"][[3, 4]].tolist() == [0, 2]
     assert found["sounding"].tolist() == [1, 1, 1, 1, 4, 1, 1, 1, 1]
     assert (found["top"][4], found["bass"][4]) == (6, 4) and found["middle"][4] == pytest.approx(61 / 12)
+    even = by_name(chords(*[(60,)] * 12, quarters=2.0))
+    assert even["gap"][:9].tolist() == [1] * 9 and even["boundary"][:9].tolist() == [0] * 9
+    uneven = chords((60, 64), (60,))
+    uneven[:2, SCORE_COLUMNS.index("duration_quarter")] = 0.5, 2
+    assert by_name(uneven)["longest"].tolist() == [1, 0] and by_name(uneven)["mean_length"].tolist() == [0, 0]
     held = chords(*[(60,)] * 12)
     held[6:, 0] += 3  # nothing new for four quarters
     found = by_name(held)
