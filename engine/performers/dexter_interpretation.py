@@ -14,7 +14,7 @@ from engine.performers.interpretation import Counts, Decided
 from engine.piece import Piece
 from engine.score_ornaments import roll_chords
 from models.dexter.features import denormalise
-from models.dexter.representation import BEAT_PERIOD, PEDAL, PERFORMANCE_COLUMNS, TIMING, find_anchors
+from models.dexter.representation import BEAT_PERIOD, PEDAL, PERFORMANCE_COLUMNS, TIMING, find_anchors, settle
 from models.dexter.streaming import PerformanceDecoder, beat_period
 
 HORIZON_S = 1.0  # what is sent is known so long before
@@ -140,7 +140,7 @@ class DexterInterpretation:
         self._rows = self._rows[len(columns) :]
         first = self._first + decoder.next_note
         rows = slice(first, first + len(columns))
-        decoded = decoder.decode(rolled(columns, self._notes[rows], self._arpeggios[rows]))
+        decoded = decoder.decode(rolled(settle(columns, self._notes[rows]), self._notes[rows], self._arpeggios[rows]))
         return [*decoded, decoder.curve[-1]]
 
 

@@ -168,13 +168,31 @@ def _anchor_times(anchors: np.ndarray, groups: np.ndarray, notes: np.ndarray, on
     played = np.isfinite(onset_sec)
     at_anchor = played & (notes["onset_quarter"] - anchors[groups] <= SAME_POSITION_QUARTERS)
     chosen = at_anchor if at_anchor.any() else played
+    return _middles(chosen, groups, notes["is_grace"], onset_sec)
+
+
+def _middles(chosen: np.ndarray, groups: np.ndarray, is_grace: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the indices (M,) of the anchors that ``chosen`` notes have, and the medians of their ``values``, of grace notes' only where
+    there are no others.
+    """
     known = np.unique(groups[chosen])
     order = np.flatnonzero(chosen)[np.argsort(groups[chosen], kind="stable")]
-    targets = []
+    middles = []
     for members in np.split(order, np.searchsorted(groups[order], known[1:])):
-        full = members[~notes["is_grace"][members]]
-        targets.append(np.median(onset_sec[full if len(full) else members]))
-    return known, np.array(targets)
+        full = members[~is_grace[members]]
+        middles.append(np.median(values[full if len(full) else members]))
+    return known, np.array(middles)
+
+
+def settle(columns: np.ndarray, notes: np.ndarray) -> np.ndarray:
+    """Return columns (N, 8) in which the notes of each anchor are on time in the middle, as in those of ``encode_performance`` where no
+    bound has cut off a period. What is predicted note by note strays, and takes the beat along.
+    """
+    anchors, groups = find_anchors(notes["onset_quarter"])
+    at_anchor = notes["onset_quarter"] - anchors[groups] <= SAME_POSITION_QUARTERS
+    settled = columns.copy()
+    settled[:, TIMING] -= _middles(at_anchor, groups, notes["is_grace"], columns[:, TIMING])[1][groups]
+    return settled
 
 
 def _notated_seconds(notes: np.ndarray, curve: TempoCurve) -> np.ndarray:

@@ -22,7 +22,7 @@ from engine.performers.features_read import columns_read
 from engine.score_ornaments import ROLL_STEP_S
 from models.dexter.descriptors import DESCRIPTORS
 from models.dexter.features import FEATURES, denormalise, note_features
-from models.dexter.representation import REPRESENTATION_VERSION, Pedal, Performed, decode_performance
+from models.dexter.representation import REPRESENTATION_VERSION, Pedal, Performed, decode_performance, settle
 from models.dexter.score_representation import encode_score
 from models.dexter.windows import Settings, perform
 
@@ -53,7 +53,7 @@ def test_what_is_sent_is_what_the_columns_say(performer):
     score = piece.score
     columns = encode_score(score.notes, score.measures, score.time_signatures, score.tempos, None)
     normalised = perform(performer.sampler(score.notes, playback_columns(score), 3), Settings(), len(score.notes))
-    expected = decode_performance(score.notes, denormalise(normalised, columns))
+    expected = decode_performance(score.notes, settle(denormalise(normalised, columns), score.notes))
     begin = min(expected.onset_sec.min(), 0.0)
     order = np.argsort(expected.onset_sec, kind="stable")
     sent = notes_of(events)

@@ -22,6 +22,7 @@ from models.dexter.representation import (
     decode_performance,
     encode_performance,
     find_anchors,
+    settle,
 )
 
 NO_PEDAL = Pedal(np.zeros(0), np.zeros(0, dtype=int))
@@ -229,3 +230,18 @@ def test_columns_from_elsewhere_are_averaged_over_a_chord_and_brought_into_range
     assert decoded.velocity.tolist() == [127, 1, 64]
     assert decoded.pedal.value.tolist() == [127, 0]
     assert (np.diff(decoded.pedal.time_sec) > 0).all()
+
+
+def test_settled_notes_are_on_time_in_the_middle_of_their_anchor():
+    score = [(0, 1, False), (0, 1, False), (0, 1, False), (1, 1, False), (2, 0, True), (2, 1, False), (2 + 1 / 16, 1, False)]
+    performance = [(0.02, 0.4, 60), (0.0, 0.4, 61), (0.01, 0.4, 62), (0.5, 0.4, 63), (0.9, 0.1, 64), (1.0, 0.4, 65), (1.05, 0.4, 66)]
+    notes, performed = make(score, performance)
+    columns, _ = encode_performance(notes, performed)
+    np.testing.assert_allclose(settle(columns, notes), columns, atol=1e-9)
+    strayed = columns.copy()
+    strayed[:, TIMING] += [0.03, 0.03, 0.03, -0.02, 0.05, 0.05, 0.05]
+    np.testing.assert_allclose(settle(strayed, notes), columns, atol=1e-9)
+    strayed[:, TIMING] = [0.5, 0.1, 0.2, 0.3, 0.9, 0.4, 0.6]
+    np.testing.assert_allclose(settle(strayed, notes)[:, TIMING], [0.3, -0.1, 0, 0, 0.5, 0, 0.2], atol=1e-9)
+    np.testing.assert_allclose(settle(strayed[3:4], notes[3:4])[:, TIMING], 0)  # an anchor alone, as a stream has it
+    assert strayed[0, TIMING] == 0.5

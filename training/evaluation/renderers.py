@@ -6,7 +6,7 @@ from pathlib import Path
 from engine.controls import with_defaults
 from engine.errors import UsageError
 from engine.score import Score
-from models.dexter.representation import Performed, decode_performance
+from models.dexter.representation import Performed, decode_performance, settle
 
 # (score, seed or None for the mean rendering, controls by name) -> performance
 Renderer = Callable[[Score, int | None, Mapping[str, float]], Performed]
@@ -32,7 +32,7 @@ def _dexter(model: Path | None, thousand_steps: bool = False) -> Renderer:
         settings = sampling_settings(with_defaults(CONTROLS, temperature | dict(controls)))
         columns = playback_columns(score)
         performed = perform(dexter.sampler(score.notes, columns, seed or 0, thousand_steps), settings, len(score.notes))
-        return decode_performance(score.notes, denormalise(performed, columns))
+        return decode_performance(score.notes, settle(denormalise(performed, columns), score.notes))
 
     return render
 
