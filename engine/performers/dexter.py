@@ -43,7 +43,8 @@ def load_performer(model: Path | None, lookahead_s: float | None) -> "DexterPerf
     if model is not None and not model.is_dir():
         raise UsageError(f"--model {str(model)!r}: the performer 'dexter' has {len(FILES)} files; give the folder of {', '.join(FILES)}")
     paths = {model / name if model else pretrained(name): system for name, system in FILES.items()}
-    performer = DexterPerformer(*(Model(path, system, REPRESENTATION_VERSION) for path, system in paths.items()))
+    files = list(paths.items())[: 2 if lookahead_s else None]  # trees read whole scores only
+    performer = DexterPerformer(*(Model(path, system, REPRESENTATION_VERSION) for path, system in files))
     return performer.looking_ahead(lookahead_s) if lookahead_s else performer
 
 
@@ -82,9 +83,10 @@ class DexterPerformer(ScoresOnly):
     name = "dexter"
     controls = CONTROLS
 
-    def __init__(self, mean: Model, denoise: Model, trees: Model):
+    def __init__(self, mean: Model, denoise: Model, trees: Model | None = None):
+        """Without ``trees`` the networks read alone."""
         constants = mean.contract.constants | denoise.contract.constants
-        self._networks, self._trees = OnnxNetworks(mean, denoise), Trees(trees)
+        self._networks, self._trees = OnnxNetworks(mean, denoise), Trees(trees) if trees else None
         self._window = min(model.contract.constants["window_notes"] for model in (mean, denoise))
         offsets = np.array([np.nan if offset is None else offset for offset in constants["offsets"]])
         deviation, gains = np.array(constants["residual_deviation"]), np.array(constants["gains"])
@@ -109,7 +111,8 @@ class DexterPerformer(ScoresOnly):
         """
         known = None if reference is None else normalise(encode_performance(notes, reference)[0], columns)
         features = note_features(columns)
-        passage = Passage(features, minor_lean(notes), known, descriptors, second=self._trees.read(columns, features))
+        second = self._trees.read(columns, features) if self._trees else None
+        passage = Passage(features, minor_lean(notes), known, descriptors, second=second)
         return WindowSampler(self._networks, scales or self.scales, self._window, passage, seed, thousand_steps)
 
     def perform(
