@@ -102,10 +102,14 @@ def time_event(model: Model, calls: int) -> EventCost:
     improvisation, wishes = Improvisation(model, 0), Wishes()
     step = time_calls(model.create_stepper().step, calls)
     event = time_calls(lambda: improvisation.sample(wishes), calls)
-    layers, *_, width = next(iter(model.initial_state().values())).shape
-    sizes = (codec_of(model).steps_per_second, width, layers, calls)
-    eager = time_eager_pytorch(EAGER_PYTORCH, [*map(str, sizes)]) if is_installed() else None
+    eager = time_eager_pytorch(EAGER_PYTORCH, [*map(str, (*network_sizes(model), calls))]) if is_installed() else None
     return EventCost(step, event, eager, times_faster(eager, step), times_faster(eager, event))
+
+
+def network_sizes(model: Model) -> tuple[int, int, int]:
+    """Return steps a second, width and layers: each layer has its hidden values and its cell among the states."""
+    states = model.initial_state()
+    return codec_of(model).steps_per_second, next(iter(states.values())).shape[-1], len(states) // 2
 
 
 def time_take(model: Model, events: int, seed: int) -> TakeCost:

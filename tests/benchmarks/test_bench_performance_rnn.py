@@ -25,6 +25,8 @@ from engine.errors import PerfLiveError  # noqa: E402
 from engine.events import control_change, is_note_on, note_off, note_on  # noqa: E402
 from engine.ledger import NoteLedger  # noqa: E402
 from engine.performers.performance_rnn_improvisation import Improvisation, Wishes, open_model  # noqa: E402
+from models.performance_rnn.network import PerformanceRNNConfig  # noqa: E402
+from models.pretrained import pretrained  # noqa: E402
 
 S = 1_000_000_000
 CLEAN = {"lost": 0, "changed": 0, "extra": 0, "out_of_order": 0, "stuck_notes": 0, "sustain_identical": True}
@@ -166,6 +168,11 @@ def test_a_table_without_pytorch(
     assert error == ""
     for fragment in ("not installed", "take of 200 events", "withdrawn ones sent", "partner's notes", "stopped:"):
         assert fragment in output
+
+
+def test_eager_pytorch_has_the_size_of_the_network_that_ships() -> None:
+    config = PerformanceRNNConfig()
+    assert performance_rnn.network_sizes(open_model(pretrained(performance_rnn.MODEL))) == (config.steps_per_second, config.width, config.layers)
 
 
 def test_a_failing_reference_or_model_is_one_line(
