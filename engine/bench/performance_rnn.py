@@ -109,7 +109,7 @@ def time_event(model: Model, calls: int) -> EventCost:
 def network_sizes(model: Model) -> tuple[int, int, int]:
     """Return steps a second, width and layers: each layer has its hidden values and its cell among the states."""
     states = model.initial_state()
-    return codec_of(model).steps_per_second, next(iter(states.values())).shape[-1], len(states) // 2
+    return codec_of(model).steps_per_second, next(iter(states.values())).shape[-1], -(-len(states) // 2)
 
 
 def time_take(model: Model, events: int, seed: int) -> TakeCost:

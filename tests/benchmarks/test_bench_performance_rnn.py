@@ -172,7 +172,8 @@ def test_a_table_without_pytorch(
 
 def test_eager_pytorch_has_the_size_of_the_network_that_ships() -> None:
     config = PerformanceRNNConfig()
-    assert performance_rnn.network_sizes(open_model(pretrained(performance_rnn.MODEL))) == (config.steps_per_second, config.width, config.layers)
+    sizes = performance_rnn.network_sizes(open_model(pretrained(performance_rnn.MODEL)))
+    assert sizes == (config.steps_per_second, config.width, config.layers)
 
 
 def test_a_failing_reference_or_model_is_one_line(
