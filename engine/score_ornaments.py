@@ -15,7 +15,9 @@ from engine.score_tempo import tempo_at
 TRILL_NOTE_S = 1 / 12
 SHORTEST_NOTE_S = 1 / 18  # faster is a blur: a note too short for its ornament is played plain
 MORDENT_NOTE_S, TURN_NOTE_S = 0.08, 0.1
-ROLL_STEP_S, LONGEST_ROLL_S = 0.08, 0.35  # from one note of a rolled chord to the next, as pianists do; from the first to the last
+# From the first note of a rolled chord to the last, seconds: ROLL * (how long it lasts) ** ROLL_POWER, however many notes it has, of which
+# so much is before the beat. Fitted to the 591 chords under arpeggio signs of (n)ASAP's train pieces: training/rolled_chords.py.
+ROLL, ROLL_POWER, BEFORE_THE_BEAT = 0.40, 0.44, 0.8
 SCALE_REACH_QUARTERS = 8.0  # how far around a note its scale is looked for
 
 MAIN, UPPER, LOWER = 0, 1, -1
@@ -120,12 +122,12 @@ def _is_free(score: Score, row: int, pitch: int) -> bool:
     return not sounding.any()
 
 
-def roll_chords(notes: np.ndarray, signs: np.ndarray, onset_sec: np.ndarray) -> np.ndarray:
+def roll_chords(notes: np.ndarray, signs: np.ndarray, onset_sec: np.ndarray, duration_sec: np.ndarray) -> np.ndarray:
     """Return performed onsets (N,) seconds with the chords under arpeggio signs rolled, in the direction of the sign.
 
-    ``signs`` (N,) are the markings' ``arpeggio``. A chord is rolled around the time that it was performed at (the median of its notes), so
-    that its beat stays where it was. One that is rolled as widely already is left alone, and so is one of which fewer than two notes are
-    performed (NaN).
+    ``signs`` (N,) are the markings' ``arpeggio``; ``duration_sec`` (N,) says how long the keys are held. The beat of a chord is the time
+    that it was performed at (the median of its notes). One that is rolled as widely already is left alone, and so is one of which fewer
+    than two notes are performed (NaN).
     """
     rolled = np.array(onset_sec, dtype=float)
     rows = np.flatnonzero((signs != 0) & np.isfinite(rolled) & ~notes["is_grace"])
@@ -133,9 +135,9 @@ def roll_chords(notes: np.ndarray, signs: np.ndarray, onset_sec: np.ndarray) -> 
     for row in rows.tolist():
         chords.setdefault((int(notes["part"][row]), round(float(notes["onset_quarter"][row]), 6)), []).append(row)
     for members in chords.values():
-        spread = min(ROLL_STEP_S * (len(members) - 1), LONGEST_ROLL_S)
+        spread = ROLL * float(duration_sec[members].mean()) ** ROLL_POWER
         order = sorted(members, key=lambda row: int(signs[row]) * int(notes["pitch"][row]))
         if len(members) < 2 or rolled[order[-1]] - rolled[order[0]] >= spread:
             continue
-        rolled[order] = np.median(rolled[members]) + np.linspace(-spread / 2, spread / 2, len(order))
+        rolled[order] = np.median(rolled[members]) + spread * np.linspace(-BEFORE_THE_BEAT, 1 - BEFORE_THE_BEAT, len(order))
     return rolled

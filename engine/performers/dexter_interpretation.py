@@ -14,7 +14,7 @@ from engine.performers.interpretation import Counts, Decided
 from engine.piece import Piece
 from engine.score_ornaments import roll_chords
 from models.dexter.features import denormalise
-from models.dexter.representation import BEAT_PERIOD, PEDAL, PERFORMANCE_COLUMNS, TIMING, find_anchors, settle
+from models.dexter.representation import ARTICULATION, BEAT_PERIOD, PEDAL, PERFORMANCE_COLUMNS, TIMING, find_anchors, settle
 from models.dexter.streaming import PerformanceDecoder, beat_period
 
 HORIZON_S = 1.0  # what is sent is known so long before
@@ -149,5 +149,6 @@ def rolled(columns: np.ndarray, notes: np.ndarray, arpeggios: np.ndarray) -> np.
     if not arpeggios.any():
         return columns
     columns = columns.copy()
-    columns[:, TIMING] = -roll_chords(notes, arpeggios, -columns[:, TIMING])
+    durations_s = notes["duration_quarter"] * np.exp2(columns[:, BEAT_PERIOD] + columns[:, ARTICULATION])
+    columns[:, TIMING] = -roll_chords(notes, arpeggios, -columns[:, TIMING], durations_s)
     return columns

@@ -211,20 +211,20 @@ class ScorePerformerInterpretation:
             columns = [begun, to_value(VELOCITY, note[VELOCITY]) / 127, onset_s - time_s, length, *pedal]
             played.append(expression.apply_to_note(columns, written))
             timings.append(played[-1][TIMING])
-        if any(self._arpeggios[rows]):
-            timings = self._rolled(rows, timings)
         period = beat_period(expression.apply_to_note([local, 0.0, 0.0, 0.0, *pedal], self._written[rows.start])[BEAT_PERIOD])
         time_sec = self._time_of(quarter, beat_period(played[0][BEAT_PERIOD]))
         velocities = [min(max(round(127 * note[VELOCITY_COLUMN]), 1), 127) for note in played]
         durations = [2.0 ** note[ARTICULATION] * length * period for note, length in zip(played, self._lengths[rows], strict=True)]
+        if any(self._arpeggios[rows]):
+            timings = self._rolled(rows, timings, durations)
         onsets = [time_sec - timing for timing in timings]
         pedal = [min(max(value, 0.0), 1.0) for value in played[0][PEDAL:]]
         steps = self._steps(time_sec, pedal[0])
         return _Heard(Anchor(quarter, time_sec, period), onsets, durations, velocities, pedal, steps, min(onsets))
 
-    def _rolled(self, rows: slice, timings: list[float]) -> list[float]:
+    def _rolled(self, rows: slice, timings: list[float], durations: list[float]) -> list[float]:
         """Return the onset's timings, seconds ahead of the tempo curve, with chords under arpeggio signs rolled."""
-        rolled = roll_chords(self._notes[rows], np.array(self._arpeggios[rows]), -np.array(timings))
+        rolled = roll_chords(self._notes[rows], np.array(self._arpeggios[rows]), -np.array(timings), np.array(durations))
         return (-rolled).tolist()
 
     def _period(self, quarter: float) -> float:

@@ -6,7 +6,7 @@ from score_fixtures import attributes, direction, musicxml, note
 
 from engine.score import ORNAMENTS
 from engine.score_file import read_score
-from engine.score_ornaments import LONGEST_ROLL_S, ROLL_STEP_S, SHORTEST_NOTE_S, roll_chords, write_out_ornaments
+from engine.score_ornaments import ROLL, ROLL_POWER, SHORTEST_NOTE_S, roll_chords, write_out_ornaments
 
 TEMPO_60 = direction("<words>x</words>", '<sound tempo="60"/>')
 
@@ -121,33 +121,35 @@ def chord(tmp_path):
     return read
 
 
-def roll(score, onset_sec):
-    return roll_chords(score.notes, score.markings["arpeggio"], onset_sec)
+def roll(score, onset_sec, held_s=1.0):
+    return roll_chords(score.notes, score.markings["arpeggio"], onset_sec, np.full(len(onset_sec), held_s))
 
 
-@pytest.mark.parametrize(("sign", "step"), [("", ROLL_STEP_S), (' direction="down"', -ROLL_STEP_S)])
-def test_a_chord_is_rolled_around_its_beat(chord, sign, step):
+@pytest.mark.parametrize(("sign", "direction"), [("", 1), (' direction="down"', -1)])
+def test_a_chord_is_rolled_up_to_shortly_after_its_beat(chord, sign, direction):
     score = chord(sign)
     onsets = roll(score, np.where(score.notes["onset_quarter"] > 0, 2.0, 1.0))
-    np.testing.assert_allclose(np.diff(onsets[:4]), step)
-    assert np.median(onsets[:4]) == pytest.approx(1)
+    np.testing.assert_allclose(np.diff(onsets[:4]), direction * ROLL / 3)
+    assert [onsets[:4].min(), onsets[:4].max()] == pytest.approx([1 - 0.8 * ROLL, 1 + 0.2 * ROLL])
     assert onsets[4] == 2
 
 
-def test_a_large_chord_is_rolled_faster(chord):
-    score = chord("", size=10)
-    assert np.ptp(roll(score, np.zeros(11))[:10]) == pytest.approx(LONGEST_ROLL_S)
+@pytest.mark.parametrize("size", [2, 10])
+def test_a_long_chord_is_rolled_more_slowly_however_many_notes_it_has(chord, size):
+    score = chord("", size)
+    short, long = (np.ptp(roll(score, np.zeros(size + 1), held_s)[:size]) for held_s in (0.1, 4.0))
+    assert short == pytest.approx(ROLL * 0.1**ROLL_POWER) and long == pytest.approx(ROLL * 4**ROLL_POWER) and long > 4 * short
 
 
 def test_a_chord_that_is_spread_in_another_order_is_rolled(chord):
     onsets = roll(chord(""), np.array([0.3, 0.2, 0.1, 0.0, 2.0]))
-    np.testing.assert_allclose(np.diff(onsets[:4]), ROLL_STEP_S)
+    np.testing.assert_allclose(np.diff(onsets[:4]), ROLL / 3)
 
 
 def test_what_is_rolled_already_or_not_performed_is_left_alone(chord):
     score = chord("")
-    spread = np.array([0.0, 0.1, 0.2, 0.3, 2.0])
+    spread = np.array([0.0, 0.2, 0.3, 0.5, 2.0])
     np.testing.assert_array_equal(roll(score, spread), spread)
     alone = np.array([0.0, np.nan, np.nan, np.nan, 2.0])
     np.testing.assert_array_equal(roll(score, alone), alone)
-    assert spread.tolist() == [0.0, 0.1, 0.2, 0.3, 2.0]
+    assert spread.tolist() == [0.0, 0.2, 0.3, 0.5, 2.0]

@@ -1,4 +1,6 @@
-"""Performers of scores by name, as functions from a score to a performance of its notes."""
+"""Performers of scores by name, as functions from a score to a performance of its notes: as the engine plays them, but for the notes that
+it adds where ornaments are printed, of which the score has none.
+"""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,6 +24,7 @@ def load_renderer(performer: str, model: Path | None) -> Renderer:
 def _dexter(model: Path | None, thousand_steps: bool = False) -> Renderer:
     from engine.performers.dexter import load_performer, playback_columns
     from engine.performers.dexter_controls import CONTROLS, sampling_settings
+    from engine.performers.dexter_interpretation import rolled
     from models.dexter.features import denormalise
     from models.dexter.windows import perform
 
@@ -32,7 +35,8 @@ def _dexter(model: Path | None, thousand_steps: bool = False) -> Renderer:
         settings = sampling_settings(with_defaults(CONTROLS, temperature | dict(controls)))
         columns = playback_columns(score)
         performed = perform(dexter.sampler(score.notes, columns, seed or 0, thousand_steps), settings, len(score.notes))
-        return decode_performance(score.notes, settle(denormalise(performed, columns), score.notes))
+        settled = settle(denormalise(performed, columns), score.notes)
+        return decode_performance(score.notes, rolled(settled, score.notes, score.markings["arpeggio"]))
 
     return render
 
@@ -43,6 +47,7 @@ def _score_performer(model: Path | None) -> Renderer:
     from engine.performers.score_performer_directions import Places
     from engine.performers.score_performer_score import ScoreReading
     from engine.performers.score_performer_style import StyleWishes, plan_style
+    from engine.score_ornaments import roll_chords
     from models.score_performer.representation import decode_performance
 
     performer = load_performer(model, None)
@@ -53,7 +58,9 @@ def _score_performer(model: Path | None) -> Renderer:
         knobs = {name: values[name] for name in performer.space.knobs}
         plan = plan_style(StyleWishes(), Places(reading.score), performer.space, knobs)
         tokens = decode_piece(performer.networks, reading, plan.styles, seed or 0, values["temperature"], values["top_p"], plan.tempos)
-        return decode_performance(reading.score.notes, reading.segments, tokens)
+        performed = decode_performance(reading.score.notes, reading.segments, tokens)
+        signs = score.markings["arpeggio"]
+        return performed._replace(onset_sec=roll_chords(score.notes, signs, performed.onset_sec, performed.duration_sec))
 
     return render
 
