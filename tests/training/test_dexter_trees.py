@@ -1,5 +1,7 @@
 """Trees beside DExter's networks: from made-up pieces to a graph that the performer reads."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from dexter_pieces import made_up_pieces
@@ -8,11 +10,12 @@ from engine.errors import PerfLiveError
 from engine.model import Model
 from engine.performers.dexter_trees import Trees
 from export.trees import write_trees
-from models.dexter.representation import BEAT_PERIOD, PEDAL_CHANGE, REPRESENTATION_VERSION, VELOCITY
+from models.dexter.features import FEATURES, SCALE
+from models.dexter.representation import BEAT_PERIOD, PEDAL_CHANGE, REPRESENTATION_VERSION, TIMING, VELOCITY
 from models.dexter.surroundings import WIDE_FEATURES
 from training import dexter_trees
 from training.datasets.expression_windows import show
-from training.dexter_trees import SHARES, SYSTEM, boost, collect, contract, export, wide_features
+from training.dexter_trees import ALONE, SHARES, SYSTEM, boost, collect, collect_timing, contract, export, wide_features
 
 SMALL = {"min_child_samples": 2, "colsample_bytree": 1.0, "subsample": 1.0, "reg_lambda": 0}
 
@@ -20,6 +23,9 @@ SMALL = {"min_child_samples": 2, "colsample_bytree": 1.0, "subsample": 1.0, "reg
 @pytest.fixture
 def small(monkeypatch):
     monkeypatch.setattr(dexter_trees, "PARAMETERS", dexter_trees.PARAMETERS | SMALL)
+    monkeypatch.setattr(dexter_trees, "TIMING_PARAMETERS", dexter_trees.TIMING_PARAMETERS | SMALL)
+    monkeypatch.setattr(dexter_trees, "ROUNDS", 20)
+    monkeypatch.setattr(dexter_trees, "TIMING_ROUNDS", 30)
 
 
 @pytest.fixture
@@ -37,8 +43,33 @@ def test_examples_are_about_their_pieces_average_and_weigh_only_what_is_known(ex
     assert weights[:140, VELOCITY].max() == pytest.approx(3**0.5 / 2)  # three, and two formats
 
 
+def test_timing_is_about_the_chord():
+    pieces = made_up_pieces()[:1]
+    features, targets, weights = collect_timing(pieces, np.random.default_rng(0))
+    notes, columns = pieces[0].presentations[0].notes, pieces[0].presentations[0].columns
+    rows = np.delete(np.arange(70), 1)  # which nobody plays
+    assert features.shape == (2 * 69, len(FEATURES)) and targets.shape == weights.shape == (2 * 69,)
+    _, onset, counts = np.unique(notes["onset_quarter"][rows], return_inverse=True, return_counts=True)
+    chords, timing = counts[onset] > 1, columns[:, rows, TIMING].mean(0)
+    expected = (timing - (np.bincount(onset, timing) / counts)[onset]) / SCALE[TIMING]
+    np.testing.assert_allclose(targets[:69], 3 * np.arcsinh(expected / 3), atol=1e-5)
+    assert chords.any() and not targets[:69][~chords].any()
+    np.testing.assert_allclose(weights[:69] / weights[:69][chords][0], np.where(chords, 1, ALONE))
+
+
+def test_a_piece_whose_chords_are_together_counts_as_much():
+    piece = made_up_pieces()[0]
+    wider = [replace(shown, columns=shown.columns * np.where(np.arange(8) == TIMING, 5, 1)) for shown in piece.presentations]
+    _, targets, weights = collect_timing([piece, replace(piece, presentations=tuple(wider))], np.random.default_rng(0))
+    narrow, wide = np.split(weights * targets**2, 2)
+    assert np.square(targets[138:]).sum() > 10 * np.square(targets[:138]).sum()
+    assert wide.sum() < 1.8 * narrow.sum()
+
+
 def test_a_graph_answers_as_the_trees_and_is_read_as_what_it_is(small, examples, tmp_path):
-    boosted = {column: boost(examples, column, 20, 1, 0) for column in SHARES}
+    timing = collect_timing(made_up_pieces(), np.random.default_rng(0))
+    boosted = {column: boost(timing if column == TIMING else examples, column, 1, 0) for column in SHARES}
+    assert boosted[TIMING].num_trees() == 30 and boosted[VELOCITY].num_trees() == 20
     assert export(boosted, examples[0], tmp_path / "trees.onnx") < 1e-5
     trees = Trees(Model(tmp_path / "trees.onnx", SYSTEM, REPRESENTATION_VERSION))
     shown = show(made_up_pieces()[0].presentations[0])
@@ -47,6 +78,8 @@ def test_a_graph_answers_as_the_trees_and_is_read_as_what_it_is(small, examples,
     assert told.shape == (20, 8) and told.dtype == np.float32 and not told[:, PEDAL_CHANGE].any()
     expected = boosted[VELOCITY].predict(wide_features(shown).rows(slice(10, 30)))
     np.testing.assert_allclose(told[:, VELOCITY], expected, atol=1e-5)
+    expected = boosted[TIMING].predict(shown.features[10:30])
+    np.testing.assert_allclose(told[:, TIMING], expected, atol=1e-5)
     known = np.isfinite(shown.mean[:, VELOCITY])
     assert np.corrcoef(reading.read(slice(None))[known, VELOCITY], shown.mean[known, VELOCITY])[0, 1] > 0.8  # it has learnt them by heart
     assert reading.shares[PEDAL_CHANGE] == 0 and reading.shares[VELOCITY] == SHARES[VELOCITY]
@@ -58,7 +91,7 @@ def test_values_at_a_threshold_go_the_same_way(small, tmp_path):
     features = np.zeros((400, len(WIDE_FEATURES)), np.float32)
     features[:, 3] = values
     targets = np.tile(np.arange(400)[:, None] % 2 * 2.0 - 1, (1, 8))
-    booster = boost((features, targets, np.ones((400, 8))), VELOCITY, 30, 1, 0)
+    booster = boost((features, targets, np.ones((400, 8))), VELOCITY, 1, 0)
     assert np.ptp(booster.predict(features)) > 0
     assert export({VELOCITY: booster}, features, tmp_path / "trees.onnx") < 1e-5
 
@@ -72,7 +105,7 @@ def test_a_tree_without_decisions_is_its_leaf(tmp_path):
 
 
 def test_a_graph_that_differs_leaves_no_file(small, examples, tmp_path, monkeypatch):
-    boosted = {VELOCITY: boost(examples, VELOCITY, 5, 1, 0)}
+    boosted = {VELOCITY: boost(examples, VELOCITY, 1, 0)}
     monkeypatch.setattr(dexter_trees, "TOLERANCE", -1.0)
     with pytest.raises(PerfLiveError, match="from the trees, -1.0 is allowed"):
         export(boosted, examples[0], tmp_path / "trees.onnx")
@@ -86,7 +119,7 @@ def test_decisions_of_another_kind_are_not_translated(tmp_path):
 
 
 def test_trees_of_other_features_are_refused_in_one_line(small, examples, tmp_path, monkeypatch):
-    export({VELOCITY: boost(examples, VELOCITY, 2, 1, 0)}, examples[0], tmp_path / "trees.onnx")
+    export({VELOCITY: boost(examples, VELOCITY, 1, 0)}, examples[0], tmp_path / "trees.onnx")
     monkeypatch.setattr("engine.performers.dexter_trees.WIDE_FEATURES", (*WIDE_FEATURES[1:], "pitch"))
     with pytest.raises(PerfLiveError, match="trees.onnx: contract constant 'features'.*use a model exported for this version"):
         Trees(Model(tmp_path / "trees.onnx", SYSTEM, REPRESENTATION_VERSION))
