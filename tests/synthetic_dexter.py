@@ -4,6 +4,7 @@ The mean is a fixed mixture of the features, moved by the first descriptor, and 
 input for noise and signal in a fixed proportion, so that samples differ by seed.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,9 +13,10 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from engine.contract import Contract, TensorSpec
+from models.dexter.amounts import PIECE_FEATURES
 from models.dexter.descriptors import DESCRIPTORS
 from models.dexter.features import FEATURES
-from models.dexter.representation import PERFORMANCE_COLUMNS, REPRESENTATION_VERSION
+from models.dexter.representation import PERFORMANCE_COLUMNS, REPRESENTATION_VERSION, VELOCITY
 from models.dexter.surroundings import WIDE_FEATURES
 
 COLUMNS, CONTEXT, WINDOW = len(PERFORMANCE_COLUMNS), 4, 64
@@ -22,8 +24,12 @@ BY_NOTE = {"descriptors": len(DESCRIPTORS), "descriptors_known": 1}
 DENOISE_INPUTS = {"noisy": COLUMNS, "context": CONTEXT, "mean": COLUMNS, **BY_NOTE, "fixed": COLUMNS, "fixed_known": 1}
 
 
-def write_models(folder: Path, features: Sequence[str] = FEATURES, share: float = 0.5) -> Path:
-    """Write all graphs into ``folder``; return it. ``share``: of the way to what stands for trees."""
+def write_models(
+    folder: Path, features: Sequence[str] = FEATURES, share: float = 0.5, deviation: float = math.nan, apart: float = 1.0
+) -> Path:
+    """Write all graphs into ``folder``; return it. ``share``: of the way to what stands for trees. ``deviation`` and ``apart``: of
+    velocities in every piece; NaN: each piece's own.
+    """
     folder.mkdir(exist_ok=True)
     random = np.random.default_rng(0)
     mean_weights = {
@@ -55,7 +61,25 @@ def write_models(folder: Path, features: Sequence[str] = FEATURES, share: float 
     proportion = {"share": np.array([0.1])}
     _write(folder / "dexter_denoise.onnx", "dexter-denoise", DENOISE_INPUTS, {"v": COLUMNS}, denoise_nodes, proportion, denoise_constants)
     _write_trees(folder / "dexter_trees.onnx", random, share)
+    _write_amounts(folder / "dexter_amounts.onnx", {"deviation": deviation, "apart": apart})
     return folder
+
+
+def _write_amounts(path: Path, amounts: dict[str, float]) -> None:
+    contract = Contract(
+        system="dexter-amounts",
+        representation_version=REPRESENTATION_VERSION,
+        inputs=(TensorSpec(name="features", shape=("pieces", len(PIECE_FEATURES)), type="float32"),),
+        outputs=tuple(TensorSpec(name=name, shape=("pieces", 1), type="float32") for name in amounts),
+        constants={"features": list(PIECE_FEATURES), "columns": [VELOCITY]},
+        training_data="none",
+        licence="CC0-1.0",
+        configuration_hash="0",
+    )
+    nodes = [helper.make_node("MatMul", ["features", "nothing"], ["zero"])]
+    nodes += [helper.make_node("Add", ["zero", f"constant_{name}"], [name]) for name in amounts]
+    weights = {"nothing": np.zeros((len(PIECE_FEATURES), 1))} | {f"constant_{name}": np.array([value]) for name, value in amounts.items()}
+    _save(path, contract, nodes, weights)
 
 
 def _write_trees(path: Path, random: np.random.Generator, share: float) -> None:

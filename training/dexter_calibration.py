@@ -1,9 +1,10 @@
 """How much to exaggerate DExter's mean, and how much of the denoiser's residual to hear, so that renderings are as expressive as humans and
-differ as they do: fitted after training, on train pieces, and where that matters (timing) on pieces that no training has seen.
+differ as they do: fitted after training, on train pieces.
 
 A mean of many performers is flatter than each of them, and its pedal is half down. Samples are further apart than humans, where the mean
-explains more of them than the one that the denoiser was trained around. No alignment of the unseen pieces is robust: their tempos and
-lengths are partly errors. Run, to write the gains into the graphs of a folder:
+explains more of them than the one that the denoiser was trained around. That the networks know these pieces by heart makes no difference,
+as how wide each piece's mean is was brought to what its score says (training/dexter_amounts.py). Run, to write the gains into the graphs of
+a folder:
 
     python -m training.dexter_calibration models/pretrained --data DIR
 """
@@ -37,8 +38,9 @@ from models.dexter.representation import (
     VELOCITY,
     decode_performance,
 )
-from models.dexter.windows import COLUMNS, Settings, perform
-from training.datasets.expression_pieces import Presentation, load_pieces, load_unseen_pieces
+from models.dexter.windows import COLUMNS, Settings, WindowSampler, perform
+from training.chord_timing import about_chords
+from training.datasets.expression_pieces import Presentation, load_pieces
 from training.dexter_figures import beat_intervals
 
 PEDAL_DOWN = 64
@@ -75,12 +77,9 @@ def asynchrony_s(shown: Presentation, normalised: np.ndarray) -> float:
 
     Grace notes are early on purpose, and belong to no chord.
     """
-    timing = denormalise(normalised, shown.score_columns)[:, TIMING]
-    known = np.isfinite(timing) & ~shown.notes["is_grace"]
-    _, group = np.unique(shown.notes["onset_quarter"][known], return_inverse=True)
-    counts = np.bincount(group)
-    distance = np.abs(timing[known] - (np.bincount(group, weights=timing[known]) / counts)[group])
-    return float(distance[counts[group] > 1].mean()) if (counts > 1).any() else float("nan")
+    relative, counts = about_chords(shown.notes, denormalise(normalised, shown.score_columns)[:, TIMING])
+    distance = np.abs(relative[(counts > 1) & ~shown.notes["is_grace"]])
+    return float(np.nanmean(distance)) if np.isfinite(distance).any() else float("nan")
 
 
 def pedal_share(shown: Presentation, normalised: np.ndarray) -> float:
@@ -119,29 +118,33 @@ def render(performer: DexterPerformer, pieces: list[Presentation]) -> Rendered:
     """Return the means that ``performer`` makes of pieces without gains."""
     means, humans = [], []
     for piece in track(pieces, "rendering"):
-        means.append(_perform(performer, piece, 0, temperature=0))
-        targets = _normalised(piece)
+        means.append(perform_neutrally(performer, piece, 0, temperature=0))
+        targets = human_columns(piece)
         humans.append([np.mean([amount(piece, target) for target in targets]) for amount in AMOUNTS.values()])
     return Rendered(pieces, means, dict(zip(AMOUNTS, np.nanmean(humans, axis=0).tolist(), strict=True)))
 
 
-def _perform(performer: DexterPerformer, piece: Presentation, seed: int, temperature: float) -> np.ndarray:
+def perform_neutrally(performer: DexterPerformer, piece: Presentation, seed: int, temperature: float) -> np.ndarray:
+    """Return a performance (N, 8), normalised, without gains."""
+    return perform(neutral_sampler(performer, piece, seed), Settings(temperature=temperature), len(piece.notes))
+
+
+def neutral_sampler(performer: DexterPerformer, piece: Presentation, seed: int) -> WindowSampler:
     neutral = replace(performer.scales, gain=np.ones(COLUMNS), offset=np.zeros(COLUMNS), sampled=np.ones(COLUMNS))
-    sampler = performer.sampler(piece.notes, piece.score_columns, seed, scales=neutral)
-    return perform(sampler, Settings(temperature=temperature), len(piece.notes))
+    return performer.sampler(piece.notes, piece.score_columns, seed, scales=neutral)
 
 
-def _normalised(piece: Presentation) -> list[np.ndarray]:
+def human_columns(piece: Presentation) -> list[np.ndarray]:
+    """Return the first performances, each (N, 8), normalised."""
     return [normalise(columns, piece.score_columns) for columns in piece.columns[:MOST_PERFORMERS]]
 
 
-def calibrate_means(seen: Rendered, unseen: Rendered) -> tuple[np.ndarray, np.ndarray]:
-    """Return gains and offsets (8,) with which each amount, on average over pieces, is the humans'; timing's by unseen ones."""
+def calibrate_means(rendered: Rendered) -> tuple[np.ndarray, np.ndarray]:
+    """Return gains and offsets (8,) with which each amount, on average over pieces, is the humans'."""
     gains, offsets = np.ones(COLUMNS), np.zeros(COLUMNS)
     offsets[[BEAT_PERIOD, VELOCITY, ARTICULATION]] = np.nan
     gains[[PEDAL, PEDAL_BETWEEN]] = PEDAL_GAIN
     for column in AMOUNTS:
-        rendered = unseen if column == TIMING else seen
         average = functools.partial(_average, column, rendered, gains, offsets)
         if column == PEDAL:
             adjust(offsets, [PEDAL, PEDAL_BETWEEN], (-4.0, 4.0), average, rendered.humans[column])
@@ -164,11 +167,11 @@ def calibrate_samples(performer: DexterPerformer, pieces: list[Presentation]) ->
     gains, humans, samples = np.ones(COLUMNS), [], []
     chords: list[tuple[Presentation, np.ndarray, np.ndarray]] = []
     for piece in track([piece for piece in pieces if len(piece.columns) > 1], "sampling"):
-        pair, targets = [_perform(performer, piece, seed, temperature=1) for seed in (0, 1)], _normalised(piece)
+        pair, targets = [perform_neutrally(performer, piece, seed, temperature=1) for seed in (0, 1)], human_columns(piece)
         samples.append([apart(piece, pair, column) for column in APART])
         of_humans = [np.mean([apart(piece, two, column) for two in combinations(targets, 2)]) for column in APART]
         humans.append([*of_humans, np.mean([asynchrony_s(piece, target) for target in targets])])
-        chords.append((piece, _perform(performer, piece, 0, temperature=0), pair[0]))
+        chords.append((piece, perform_neutrally(performer, piece, 0, temperature=0), pair[0]))
     *wanted, out_of_time = np.nanmean(humans, axis=0).tolist()
     for column, human, sampled in zip(APART, wanted, np.mean(samples, axis=0).tolist(), strict=True):
         gains[column] = human / sampled
@@ -210,11 +213,10 @@ def main(
 ) -> None:
     """Fit the gains of mean renderings and samples."""
     performer = load_performer(model, None)
-    seen, unseen = load_pieces(data, "train", cache)[::EVERY], load_unseen_pieces(data, cache, MOST_PERFORMERS)
-    presentations = [[shown for piece in pieces for shown in piece.presentations] for pieces in (seen, unseen)]
-    gains, offsets = calibrate_means(*(render(performer, each) for each in presentations))
-    sample_gains = calibrate_samples(performer, [piece.presentations[0] for piece in seen])
-    mean, denoise, _ = FILES
+    pieces = load_pieces(data, "train", cache)[::EVERY]
+    gains, offsets = calibrate_means(render(performer, [shown for piece in pieces for shown in piece.presentations]))
+    sample_gains = calibrate_samples(performer, [piece.presentations[0] for piece in pieces])
+    mean, denoise, *_ = FILES
     store(model / mean, FILES[mean], {"gains": _rounded(gains), "offsets": _rounded(offsets)})
     store(model / denoise, FILES[denoise], {"sample_gains": _rounded(sample_gains)})
 

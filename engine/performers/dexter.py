@@ -11,6 +11,7 @@ import numpy as np
 
 from engine.errors import UsageError
 from engine.model import Model
+from engine.performers.dexter_amounts import AmountsReader
 from engine.performers.dexter_controls import CONTROLS, written_columns
 from engine.performers.dexter_hop import DexterLookaheadPerformer
 from engine.performers.dexter_interpretation import DexterInterpretation
@@ -23,13 +24,18 @@ from engine.piece import Piece
 from engine.score import Score
 from engine.score_playback import with_playback_velocities
 from models.dexter.descriptors import DESCRIPTORS, minor_lean
-from models.dexter.features import denormalise, normalise, note_features
+from models.dexter.features import denormalise, normalise, notated_octaves, note_features
 from models.dexter.representation import BEAT_PERIOD, REPRESENTATION_VERSION, Performed, encode_performance
 from models.dexter.score_representation import SCORE_COLUMNS, encode_score
 from models.dexter.windows import Branch, Passage, Scales, WindowSampler
 from models.pretrained import pretrained
 
-FILES = {"dexter_mean.onnx": "dexter-mean", "dexter_denoise.onnx": "dexter-denoise", "dexter_trees.onnx": "dexter-trees"}  # and systems
+FILES = {  # and systems
+    "dexter_mean.onnx": "dexter-mean",
+    "dexter_denoise.onnx": "dexter-denoise",
+    "dexter_trees.onnx": "dexter-trees",
+    "dexter_amounts.onnx": "dexter-amounts",
+}
 
 
 @overload
@@ -43,7 +49,7 @@ def load_performer(model: Path | None, lookahead_s: float | None) -> "DexterPerf
     if model is not None and not model.is_dir():
         raise UsageError(f"--model {str(model)!r}: the performer 'dexter' has {len(FILES)} files; give the folder of {', '.join(FILES)}")
     paths = {model / name if model else pretrained(name): system for name, system in FILES.items()}
-    files = list(paths.items())[: 2 if lookahead_s else None]  # trees read whole scores only
+    files = list(paths.items())[: 2 if lookahead_s else None]  # the others read whole scores only
     performer = DexterPerformer(*(Model(path, system, REPRESENTATION_VERSION) for path, system in files))
     return performer.looking_ahead(lookahead_s) if lookahead_s else performer
 
@@ -83,10 +89,11 @@ class DexterPerformer(ScoresOnly):
     name = "dexter"
     controls = CONTROLS
 
-    def __init__(self, mean: Model, denoise: Model, trees: Model | None = None):
-        """Without ``trees`` the networks read alone."""
+    def __init__(self, mean: Model, denoise: Model, trees: Model | None = None, amounts: Model | None = None):
+        """Without ``trees`` the networks read alone; without ``amounts`` every piece gets the same gains."""
         constants = mean.contract.constants | denoise.contract.constants
         self._networks, self._trees = OnnxNetworks(mean, denoise), Trees(trees) if trees else None
+        self._amounts = AmountsReader(amounts) if amounts else None
         self._window = min(model.contract.constants["window_notes"] for model in (mean, denoise))
         offsets = np.array([np.nan if offset is None else offset for offset in constants["offsets"]])
         deviation, gains = np.array(constants["residual_deviation"]), np.array(constants["gains"])
@@ -112,7 +119,9 @@ class DexterPerformer(ScoresOnly):
         known = None if reference is None else normalise(encode_performance(notes, reference)[0], columns)
         features = note_features(columns)
         second = self._trees.read(columns, features) if self._trees else None
-        passage = Passage(features, minor_lean(notes), known, descriptors, second=second)
+        amounts = self._amounts.read(columns, features) if self._amounts else None
+        notated = notated_octaves(columns)
+        passage = Passage(features, minor_lean(notes), known, descriptors, second=second, amounts=amounts, notated=notated)
         return WindowSampler(self._networks, scales or self.scales, self._window, passage, seed, thousand_steps)
 
     def perform(

@@ -11,7 +11,7 @@ from engine.performers.dexter_supply import URGENT_EVALUATIONS
 from engine.performers.lookahead_hop import TO_COME_QUARTERS, Answer, Progress, Request, a_note, know
 from engine.performers.lookahead_stream import SCORE_CONTROLS, LookaheadStream
 from models.dexter.descriptors import minor_lean
-from models.dexter.features import HELD_BACK, denormalise, note_features
+from models.dexter.features import HELD_BACK, denormalise, notated_octaves, note_features
 from models.dexter.windows import Branch, Networks, Passage, Scales, Settings, State, WindowSampler
 
 AVERAGE_NOTES = 512  # what the running average of the mean performance forgets after
@@ -40,6 +40,7 @@ class HopSampler:
             minor_lean(known.table),
             first_note=request.first - request.past,
             average=request.progress.average if request.progress else None,
+            notated=notated_octaves(columns),
         )
         sampler = WindowSampler(_Wanted(self._networks, is_wanted), self._scales, self._window, passage, self._seed)
         state = (request.progress and request.progress.state) or sampler.begin(request.first)

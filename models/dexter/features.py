@@ -6,7 +6,7 @@ moved in time, and little when it is transposed. What is unknown is 0, and its `
 
 import numpy as np
 
-from models.dexter.representation import ARTICULATION, BEAT_PERIOD, PEDAL, PERFORMANCE_COLUMNS, TIMING, VELOCITY
+from models.dexter.representation import ARTICULATION, BEAT_PERIOD, GRACE_NOTE_QUARTERS, PEDAL, PERFORMANCE_COLUMNS, TIMING, VELOCITY
 from models.dexter.score_representation import MARKINGS, SCORE_COLUMNS
 
 Columns = dict[str, np.ndarray]
@@ -31,6 +31,7 @@ CENTRE[PEDAL:], SCALE[PEDAL:] = 0.5, 0.4
 CURVE[[BEAT_PERIOD, TIMING, ARTICULATION]] = 3.0
 AROUND_QUARTERS, NEAR_QUARTERS = 16, 8  # of a tempo map's changes
 SMALL_CHANGE = 0.02  # of a tempo, log2: the smallest that notation programs write
+SHORTEST_HELD_S = 0.021
 MOST_NORMALISED = 8.0  # a sampled value beyond is no performance
 
 
@@ -61,11 +62,37 @@ def denormalise(normalised: np.ndarray, score_columns: np.ndarray) -> np.ndarray
     return columns
 
 
+def notated_octaves(score_columns: np.ndarray) -> np.ndarray:
+    """Return log2 of how many seconds each note (N,) lasts as it is notated; a grace note, an eighth of a quarter."""
+    quarters = _of(score_columns, "duration_quarter")
+    return np.log2(np.where(quarters > 0, quarters, GRACE_NOTE_QUARTERS)) + _notated_period(score_columns)
+
+
+def hold(normalised: np.ndarray, notated: np.ndarray) -> np.ndarray:
+    """Return columns (n, 8) in which no key is held for less than a finger takes; ``notated`` (n,) are the notes' ``notated_octaves``.
+
+    Of pianists' notes one in two hundred is shorter than 24 ms, and what is predicted often is. Longer ones change by little: 40 ms by 2.
+    """
+    period, articulation = (_straight(normalised[:, column], column) for column in (BEAT_PERIOD, ARTICULATION))
+    held_s = np.exp2(notated + period + articulation)
+    longer = np.log2(np.cbrt(1 + (SHORTEST_HELD_S / held_s) ** 3))
+    columns = normalised.copy()
+    columns[:, ARTICULATION] = _curved(articulation + longer, ARTICULATION)
+    return columns
+
+
+def _straight(values: np.ndarray, column: int) -> np.ndarray:
+    return CURVE[column] * np.sinh(values.astype(np.float64) / CURVE[column]) * SCALE[column] + CENTRE[column]
+
+
+def _curved(values: np.ndarray, column: int) -> np.ndarray:
+    return CURVE[column] * np.arcsinh((values - CENTRE[column]) / SCALE[column] / CURVE[column])
+
+
 def relative_to_unknown_tempo(beat_period: np.ndarray, score_columns: np.ndarray) -> np.ndarray:
     """Return the normalised beat period (N,) as it is where the notated tempo is not known."""
-    scale, curve = SCALE[BEAT_PERIOD], CURVE[BEAT_PERIOD]
-    log_period = scale * curve * np.sinh(beat_period / curve) + _notated_period(score_columns)
-    return (curve * np.arcsinh((log_period - UNKNOWN_BEAT_PERIOD) / scale / curve)).astype(np.float32)
+    log_period = _straight(beat_period, BEAT_PERIOD) + _notated_period(score_columns)
+    return _curved(log_period - UNKNOWN_BEAT_PERIOD, BEAT_PERIOD).astype(np.float32)
 
 
 def _of(score_columns: np.ndarray, name: str) -> np.ndarray:

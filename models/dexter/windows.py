@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from models.dexter.descriptors import DESCRIPTORS
+from models.dexter.features import hold
 from models.dexter.representation import ARTICULATION, BEAT_PERIOD, PERFORMANCE_COLUMNS, TIMING, VELOCITY
 from models.dexter.sampling import ANCESTRAL_STEPS, Denoiser, ancestral, dpm_solver, guided, noise_levels, note_noise, signal_and_noise
 
@@ -23,6 +24,7 @@ TEMPERATURE_NOTES = 32  # over so many a changed temperature comes
 CENTRE_WINDOWS = 6  # spread over the piece: what their mean is counts as the piece's
 CARRIED_NOTES = 16  # committed at once when there is no time to sample
 MOST_EVALUATIONS = 8
+MOST_WIDER = 3.0  # or narrower: so much may a piece's gain differ from others'
 COMPLEX_OCTAVES = 0.8  # by how much a deviation of rhythm_complexity widens what lies beside the tempo
 MINOR_VELOCITY = 0.3  # what a deviation of minorness adds, normalised, to the velocity of a note that leans to minor by one
 LEAST_GUIDED_LEVELS = 4  # each of two evaluations: fewer give too little expression
@@ -116,13 +118,23 @@ class SecondReading:
         return (self.shares * (self.read(rows) - (mean - average))).astype(np.float32)
 
 
+class Amounts(NamedTuple):
+    """How much expression suits a piece. By column (8,): ``deviation`` that the mean is to have before ``Scales.gain``, as
+    ``WindowSampler.deviation`` has it; NaN: its own. ``apart``: what ``Scales.sampled`` is multiplied with.
+    """
+
+    deviation: np.ndarray
+    apart: np.ndarray
+
+
 @dataclass(frozen=True)
 class Passage:
     """What is known of a piece's notes: ``features`` (N, F) and ``lean`` (N,), their minor_lean.
 
     ``reference`` (N, 8): normalised columns to transfer from, NaN unknown. ``descriptors`` (N, 7), in standard deviations: those of the
     settings are added to them. Of a piece that is still growing only a part may be there: from the note ``first_note`` on, and ``average``
-    (8,) stands for the piece's. ``second``: where the whole piece is known.
+    (8,) stands for the piece's. ``second`` and ``amounts``: where the whole piece is known. ``notated`` (N,): see ``features.hold``; None:
+    keys are held as briefly as it comes.
     """
 
     features: np.ndarray
@@ -132,6 +144,8 @@ class Passage:
     first_note: int = 0
     average: np.ndarray | None = None
     second: SecondReading | None = None
+    amounts: Amounts | None = None
+    notated: np.ndarray | None = None
 
     def rows(self, notes: range) -> slice:
         """Return where notes, counted from the beginning of the piece, are."""
@@ -170,6 +184,7 @@ class WindowSampler:
         mean = self._blend(state, settings, branches)
         residual, evaluations = self._residual(state, settings, branches, mean)
         columns, temperature = self._render(state, settings, mean[commit], residual[commit])
+        columns = self._hold(columns, first, settings.depth)
         self._describe(columns, branches[0].descriptors[commit] * branches[0].known[commit], first)
         known = np.concatenate([state.residual_known, np.ones((stop - first, 1), np.float32)])
         keep = slice(max(commit.stop - self._overlap, 0), commit.stop)
@@ -294,13 +309,20 @@ class WindowSampler:
         before = settings.temperature if state.temperature is None else state.temperature
         ramp = np.minimum((np.arange(len(mean)) + 1) / TEMPERATURE_NOTES, 1)[:, None]
         temperature = before + ramp * (settings.temperature - before)
-        widest, offset = self._scales.gain, np.nan_to_num(self._scales.offset)
-        heard = temperature * (1 + settings.depth * (self._scales.sampled - 1))
+        scales = self._fitting_scales
+        heard = temperature * (1 + settings.depth * (scales.sampled - 1))
         remaining = 1 - np.minimum(heard, 1) ** 2
-        gain = np.sqrt(1 + remaining * (widest**2 - 1))
-        centre = np.where(np.isnan(self._scales.offset), self.average, 0)
-        columns = centre + gain * (mean - centre) + remaining * offset + heard * self._scales.residual_deviation * residual
+        gain = np.sqrt(1 + remaining * (scales.gain**2 - 1))
+        centre = np.where(np.isnan(scales.offset), self.average, 0)
+        columns = centre + gain * (mean - centre) + remaining * np.nan_to_num(scales.offset) + heard * scales.residual_deviation * residual
         return columns.astype(np.float32), float(temperature[-1, 0])
+
+    def _hold(self, columns: np.ndarray, first: int, depth: float) -> np.ndarray:
+        """Return ``columns`` (n, 8), of the notes from ``first`` on, with keys held as fingers do; what is kept of a reference is not."""
+        if self._passage.notated is None:
+            return columns
+        notated = self._passage.notated[self._passage.rows(range(first, first + len(columns)))]
+        return columns + depth * (hold(columns, notated) - columns)
 
     def _describe(self, columns: np.ndarray, descriptors: np.ndarray, first: int) -> None:
         """Add to ``columns`` (n, 8), of the notes from ``first`` on, what no mean can learn of descriptors (n, 7).
@@ -317,10 +339,39 @@ class WindowSampler:
         """The mean performance's average (8,), normalised, over the piece or as much of it as there is time for before the first note."""
         if self._passage.average is not None:
             return self._passage.average
+        return np.concatenate(list(self._centre.values())).mean(axis=0)
+
+    @cached_property
+    def _centre(self) -> dict[range, np.ndarray]:
+        """The networks' mean (n, 8) of notes that are spread over the piece."""
         features = self._passage.features
         length, size = len(features), 2 * self._overlap + self._hop
         starts = np.unique(np.linspace(0, max(length - size, 0), min(CENTRE_WINDOWS, -(-length // size)), dtype=int))
-        return np.concatenate([self._plain_mean(features[start : start + size]) for start in starts.tolist()]).mean(axis=0)
+        passages = [range(start, min(start + size, length)) for start in starts.tolist()]
+        return {notes: self._plain_mean(features[notes.start : notes.stop]) for notes in passages}
+
+    @cached_property
+    def deviation(self) -> np.ndarray:
+        """The mean performance's deviation (8,), normalised, as far as ``average`` sees it, without any gain: standard deviations, of
+        timing, whose tails are long, the mean absolute one.
+        """
+        means, second = self._centre, self._passage.second
+        if second is not None:
+            means = {notes: mean + second.add(slice(notes.start, notes.stop), mean, self.average) for notes, mean in means.items()}
+        columns = np.concatenate(list(means.values()))
+        deviation = columns.std(axis=0)
+        deviation[TIMING] = np.abs(columns[:, TIMING] - columns[:, TIMING].mean()).mean()
+        return np.asarray(deviation)
+
+    @cached_property
+    def _fitting_scales(self) -> Scales:
+        """The scales for as much expression as suits the piece."""
+        amounts = self._passage.amounts
+        if amounts is None:
+            return self._scales
+        wider = amounts.deviation / np.maximum(self.deviation, 1e-6)
+        wider = np.where(np.isnan(wider), 1, np.clip(wider, 1 / MOST_WIDER, MOST_WIDER))
+        return replace(self._scales, gain=self._scales.gain * wider, sampled=self._scales.sampled * amounts.apart)
 
 
 def perform(sampler: WindowSampler, settings: Settings, notes: int) -> np.ndarray:

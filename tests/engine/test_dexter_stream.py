@@ -19,10 +19,11 @@ from engine.model import Model
 from engine.performers.dexter import FILES, OnnxNetworks, load_performer, playback_columns
 from engine.performers.dexter_supply import Route, Supply
 from engine.performers.features_read import columns_read
-from engine.score_ornaments import ROLL_STEP_S
+from engine.score_ornaments import ROLL, ROLL_POWER
+from models.dexter.amounts import PIECE_FEATURES
 from models.dexter.descriptors import DESCRIPTORS
 from models.dexter.features import FEATURES, denormalise, note_features
-from models.dexter.representation import REPRESENTATION_VERSION, Pedal, Performed, decode_performance, settle
+from models.dexter.representation import REPRESENTATION_VERSION, VELOCITY, Pedal, Performed, decode_performance, settle
 from models.dexter.score_representation import encode_score
 from models.dexter.windows import Settings, perform
 
@@ -44,6 +45,30 @@ def test_a_score_is_read_by_the_trees_too(performer, tmp_path):
     reading = performer._trees.read(columns, note_features(columns))
     added = 0.5 * (reading.read(slice(None)) - (own - sampler_of(alone, score).average) / 1.5)  # without the gain
     np.testing.assert_allclose(((apart - own) / 1.5)[:, :4], added[:, :4], atol=1e-4)
+
+
+def test_a_piece_gets_as_much_expression_as_suits_it(tmp_path):
+    """Velocities deviate by what is said, times the gain; samples are further apart by what is said."""
+    score = melody().score
+    said = (0.1, 1.0), (0.2, 2.0)
+    folders = [write_models(tmp_path / str(apart), deviation=deviation, apart=apart) for deviation, apart in said]
+    performers = [load_performer(folder, None) for folder in folders]
+    means = [perform(sampler_of(each, score), Settings(temperature=0), len(score.notes)) for each in performers]
+    samples = [perform(sampler_of(each, score), Settings(), len(score.notes)) for each in performers]
+    deviation = sampler_of(performers[0], score).deviation[VELOCITY]
+    assert 0.2 / 3 < deviation < 0.3  # within what a gain may do
+    assert [mean[:, VELOCITY].std() for mean in means] == pytest.approx([0.15, 0.3], rel=0.1)
+    others = np.arange(8) != VELOCITY
+    np.testing.assert_allclose(means[1][:, others], means[0][:, others], atol=1e-5)
+    small, large = (np.std((sample - mean)[:, VELOCITY]) for sample, mean in zip(samples, means, strict=True))
+    assert large > 1.5 * small
+
+
+def test_amounts_of_other_features_are_refused_in_one_line(tmp_path, monkeypatch):
+    folder = write_models(tmp_path / "models")
+    monkeypatch.setattr("engine.performers.dexter_amounts.PIECE_FEATURES", (*PIECE_FEATURES[1:], "pitch"))
+    with pytest.raises(PerfLiveError, match="dexter_amounts.onnx: contract constant 'features'.*use a model exported for this version"):
+        load_performer(folder, None)
 
 
 def test_what_is_sent_is_what_the_columns_say(performer):
@@ -306,7 +331,7 @@ def test_an_ornament_is_added_to_what_is_played(performer):
     assert_all_released(events)
 
 
-def test_a_chord_under_a_sign_is_rolled_around_its_beat(performer):
+def test_a_chord_under_a_sign_is_rolled(performer):
     chord = [25, 26]
     even = {"expression_timing": 0}
     plain = performer.perform(melody(bars=8), 0, even, ahead=False)
@@ -314,7 +339,9 @@ def test_a_chord_under_a_sign_is_rolled_around_its_beat(performer):
     for stream in (plain, rolled):
         assert_all_released(play(stream))
     moved_s = (rolled.performed["onset_ns"] - plain.performed["onset_ns"]) / 1e9
-    np.testing.assert_allclose(moved_s[chord], [ROLL_STEP_S / 2, -ROLL_STEP_S / 2], atol=1e-6)
+    held_s = (plain.performed["end_ns"] - plain.performed["onset_ns"])[chord].mean() / 1e9
+    spread_s = ROLL * held_s**ROLL_POWER
+    np.testing.assert_allclose(moved_s[chord], [0.2 * spread_s, -0.8 * spread_s], rtol=0.05)
     np.testing.assert_allclose(np.delete(moved_s, chord), 0, atol=1e-6)
 
 

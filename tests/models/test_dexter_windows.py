@@ -7,9 +7,22 @@ import numpy as np
 import pytest
 
 from models.dexter.descriptors import DESCRIPTORS
-from models.dexter.representation import BEAT_PERIOD, TIMING, VELOCITY
+from models.dexter.features import hold
+from models.dexter.representation import ARTICULATION, BEAT_PERIOD, TIMING, VELOCITY
 from models.dexter.sampling import signal_and_noise
-from models.dexter.windows import COLUMNS, COMPLEX_OCTAVES, MINOR_VELOCITY, Passage, Scales, SecondReading, Settings, WindowSampler, perform
+from models.dexter.windows import (
+    COLUMNS,
+    COMPLEX_OCTAVES,
+    MINOR_VELOCITY,
+    MOST_WIDER,
+    Amounts,
+    Passage,
+    Scales,
+    SecondReading,
+    Settings,
+    WindowSampler,
+    perform,
+)
 
 WINDOW, NOTES = 64, 700
 HOP = WINDOW // 2
@@ -125,6 +138,26 @@ def test_the_mean_goes_its_share_of_the_way_to_a_second_reading(features):
         np.testing.assert_allclose(perform(windows, settings, NOTES)[:, 0], networks[:, 0], atol=1e-5)
     residuals = [perform(each, Settings(), NOTES) - perform(each, mean, NOTES) for each in (alone, windows)]
     np.testing.assert_allclose(residuals[1], residuals[0], atol=0.02)
+
+
+def test_what_is_kept_of_a_reference_is_held_as_it_was(features):
+    """And what is not, as fingers do."""
+    notated = np.full(NOTES, -12.0)
+    reference = np.zeros((NOTES, COLUMNS), np.float32)
+    kept, given_up = (perform(sampler(features, reference=reference, notated=notated), Settings(depth=depth), NOTES) for depth in (0, 1))
+    np.testing.assert_allclose(kept, 0, atol=1e-5)
+    freely = perform(sampler(features), Settings(), NOTES)
+    np.testing.assert_allclose(given_up, hold(freely, notated), atol=1e-5)
+    assert (given_up > freely + 0.5)[:, ARTICULATION].mean() > 0.9
+
+
+def test_a_gain_differs_by_a_limited_factor(features):
+    own = sampler(features).deviation
+    deviation = own * [0.01, 0.5, 1, 100, *[np.nan] * 4]
+    windows = sampler(features, amounts=Amounts(deviation, np.ones(COLUMNS)))
+    mean = Settings(temperature=0)
+    wider = perform(windows, mean, NOTES).std(axis=0) / perform(sampler(features), mean, NOTES).std(axis=0)
+    np.testing.assert_allclose(wider, [1 / MOST_WIDER, 0.5, 1, MOST_WIDER, 1, 1, 1, 1], rtol=0.02)
 
 
 def test_less_of_the_residual_is_as_a_lower_temperature(features):

@@ -1,11 +1,10 @@
 """Training of DExter on made-up pieces: what windows hold, and runs from start to what is exported."""
 
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from dexter_pieces import made_up_notes, made_up_pieces, made_up_presentation
+from dexter_pieces import made_up_pieces, made_up_presentation
 
 from engine.configuration import parse_config
 from models.dexter.diffusion import DenoiserConfig
@@ -13,8 +12,6 @@ from models.dexter.features import FEATURES
 from models.dexter.network import ExpressionNetworkConfig
 from models.dexter.representation import ARTICULATION, BEAT_PERIOD, TIMING, VELOCITY
 from training import dexter, dexter_denoiser
-from training.datasets import expression_pieces
-from training.datasets.aligned import AlignedPerformance, Alignment
 from training.datasets.expression_pieces import match_notes
 from training.datasets.expression_windows import MARKING_FEATURES, TEMPO_FEATURES, WindowConfig, WindowSampler, show
 from training.dexter_average import join
@@ -151,33 +148,6 @@ def test_the_denoiser_is_trained_around_a_mean_that_stays(corpus, tmp_path):
         torch.testing.assert_close(task.mean.state_dict()[name], value)
     assert (task.residual_deviation > 0).all() and not torch.allclose(task.residual_deviation, torch.ones(8))
     assert task.denoiser.output.weight.abs().sum() > 0
-
-
-def test_unseen_pieces_are_those_that_no_network_learns_from(monkeypatch, tmp_path):
-    robust = {"a": "learnt/sonata", "b": "other/robust"}
-    refused = {"c": "learnt/sonata_no_repeat", "d": "learnt/etude", "e": "learnt/etude", "f": "learnt/etude", "g": "learnt/held_out"}
-    files = [tmp_path / name for name in (*robust, *refused)]
-    for path in files:
-        path.touch()
-    train = [Alignment(name, piece, tmp_path / name, tmp_path / "a", "") for name, piece in robust.items()]
-    train += [Alignment(name, piece, tmp_path / name, tmp_path / "a", "not robust") for name, piece in refused.items()]
-    train.append(Alignment("gone", "learnt/prelude", tmp_path / "gone", tmp_path / "a", "not robust"))
-    splits = {"train": train, "validation": [Alignment("v", "learnt/held_out_extra_repeat", tmp_path, tmp_path, "")]}
-    monkeypatch.setattr(expression_pieces, "asap_alignments", lambda root, split: splits[split])
-    monkeypatch.setattr(expression_pieces, "_piece", lambda root, group: [item.name for item in group])
-
-    def load(alignments, cache):
-        assert not any(item.refused for item in alignments)
-        score = SimpleNamespace(notes=made_up_notes(10))
-        tables = [
-            np.array([(np.nan if index < (item.name == "e") * 3 else 1.0,) for index in range(10)], [("onset_sec", "f8")])
-            for item in alignments
-        ]
-        return [AlignedPerformance(i.name, i.piece, score, table, None, 0) for i, table in zip(alignments, tables, strict=True)], None
-
-    monkeypatch.setattr(expression_pieces, "load_aligned", load)
-    assert expression_pieces.load_unseen_pieces(tmp_path, tmp_path, 5) == [["d", "f"]]
-    assert expression_pieces.load_unseen_pieces(tmp_path, tmp_path, 2) == [["d"]]
 
 
 @pytest.mark.parametrize("name", ["mean", "mean_place", "denoiser", "paper"])

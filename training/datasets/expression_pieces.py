@@ -6,7 +6,6 @@ belong to its own durations and tempo, so that a network trained on either serve
 
 import hashlib
 import json
-import re
 from collections import defaultdict
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -24,7 +23,7 @@ from engine.score_file import read_score
 from engine.score_playback import with_playback_velocities
 from models.dexter.descriptors import DESCRIPTORS, describe
 from models.dexter.representation import PERFORMANCE_COLUMNS, REPRESENTATION_VERSION, Pedal, Performed, encode_performance
-from training.datasets.aligned import AlignedPerformance, Alignment, asap_alignments, load_aligned
+from training.datasets.aligned import AlignedPerformance, asap_alignments, load_aligned
 from training.datasets.asap import Split
 
 CACHE_VERSION = 4
@@ -63,28 +62,6 @@ def load_pieces(root: Path, split: Split, cache: Path) -> list[Piece]:
         path.parent.mkdir(parents=True, exist_ok=True)
         _save(path, pieces)
     return _load(path)
-
-
-def load_unseen_pieces(root: Path, cache: Path, most_performances: int) -> list[Piece]:
-    """Return pieces of the (n)ASAP folder ``root`` that no network learns from and that are not validation pieces, to calibrate on.
-
-    They are those of which ``metadata.csv`` calls no alignment robust, in any version of the piece; performances that play LEAST_MATCHED of
-    the notes are of use all the same. Of each piece the first ``most_performances`` are read.
-    """
-    train = asap_alignments(root, "train")
-    learnt_from = {_work(item) for item in (*train, *asap_alignments(root, "validation")) if not item.refused}
-    chosen: dict[str, list[Alignment]] = defaultdict(list)
-    for item in train:
-        if _work(item) not in learnt_from and item.match.is_file() and item.score.is_file() and len(chosen[item.piece]) < most_performances:
-            chosen[item.piece].append(item._replace(refused=""))
-    performances, _ = load_aligned([item for items in chosen.values() for item in items], cache / "aligned")
-    whole = [item for item in performances if np.isfinite(item.performed["onset_sec"]).mean() >= LEAST_MATCHED]
-    return [_piece(root, group) for group in _by_score(whole)]
-
-
-def _work(alignment: Alignment) -> str:
-    """Return the piece whatever repeats of it are played."""
-    return re.sub("_(no|extra)_repeat$", "", alignment.piece)
 
 
 def _by_score(performances: list[AlignedPerformance]) -> list[list[AlignedPerformance]]:

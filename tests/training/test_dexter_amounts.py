@@ -1,0 +1,96 @@
+"""How much expression a piece takes: from made-up pieces to a graph that the performer reads."""
+
+import numpy as np
+import pytest
+from dexter_pieces import made_up_pieces, made_up_presentation
+from synthetic_dexter import write_models
+from typer.testing import CliRunner
+
+from engine.errors import PerfLiveError
+from engine.model import Model
+from engine.performers.dexter import load_performer
+from engine.performers.dexter_amounts import AmountsReader
+from models.dexter.amounts import PIECE_FEATURES
+from models.dexter.representation import BEAT_PERIOD, PEDAL, REPRESENTATION_VERSION, VELOCITY
+from models.dexter.windows import Settings, perform
+from training import dexter_amounts
+from training.datasets.expression_pieces import Piece
+from training.dexter_amounts import COLUMNS, FILE, SYSTEM, Examples, app, collect, cross_validate, export, fit, load_unfitted
+
+WORKS = 40
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = write_models(tmp_path / "models")
+    (folder / FILE).unlink()
+    return folder
+
+
+@pytest.fixture
+def examples():
+    """Targets that three features say, and noise."""
+    random = np.random.default_rng(0)
+    features = random.normal(3, 2, (WORKS, len(PIECE_FEATURES)))
+    features[:, 3:] = 0
+    targets = features[:, :3] @ random.normal(size=(3, 8)) + random.normal(0, 0.01, (WORKS, 8))
+    targets[::4, 5] = np.nan
+    return Examples(features, targets, np.ones(WORKS), np.arange(WORKS))
+
+
+def test_what_a_score_says_of_amounts_is_found(examples, monkeypatch):
+    monkeypatch.setattr(dexter_amounts, "PENALTY", 0.01)
+    known = np.isfinite(examples.targets)
+    predicted = fit(examples, np.ones(WORKS, bool)).predict(examples.features)
+    np.testing.assert_allclose(predicted[known], examples.targets[known], atol=0.2)
+    assert (cross_validate(examples) > 0.95).all()
+    noise = examples._replace(targets=np.random.default_rng(1).normal(size=(WORKS, 8)))
+    assert (cross_validate(noise) < 0.6).all()
+
+
+def test_a_typical_piece_changes_no_gain(folder):
+    performer = load_unfitted(folder)
+    pieces = [*made_up_pieces(), Piece("four", ("a", "b", "c"), (made_up_presentation("notation", 90, 3, 5),))]
+    examples = collect(performer, pieces)
+    assert examples.features.shape == (4, len(PIECE_FEATURES)) and examples.works.tolist() == [1, 1, 2, 0]  # one is too short
+    assert examples.weights == pytest.approx([3**0.5 / 2, 3**0.5 / 2, 1, 3**0.5])
+    assert np.isnan(examples.targets[2, 4:]).all() and np.isfinite(examples.targets[[0, 1, 3]]).all()  # of the second piece there is one
+    further = examples.targets[:, 4:]
+    known = np.isfinite(further)
+    means = (np.where(known, further, 0).T @ examples.weights) / (known.T @ examples.weights)
+    np.testing.assert_allclose(means, 0, atol=1e-9)
+    spreads = [
+        performer.sampler(shown.notes, shown.score_columns, 0).deviation[list(COLUMNS)]
+        for piece in pieces
+        for shown in piece.presentations
+        if len(shown.notes) > 6
+    ]
+    wider = examples.targets[:, :4] - np.log(spreads)
+    np.testing.assert_allclose(np.average(wider, axis=0, weights=examples.weights), 0, atol=1e-5)
+
+
+def test_a_graph_answers_as_the_regression_and_is_read_as_what_it_is(folder, monkeypatch):
+    pieces = [Piece(str(number), ("a", "b", "c"), (made_up_presentation("notation", 60 + number, 3, number),)) for number in range(12)]
+    monkeypatch.setattr(dexter_amounts, "load_pieces", lambda data, split, cache: pieces)
+    result = CliRunner().invoke(app, [str(folder), "--data", str(folder)])
+    assert result.exit_code == 0 and "correlations on works left out" in result.output, result.output
+    examples = collect(load_unfitted(folder), pieces)
+    expected = np.exp(fit(examples, np.ones(len(examples.works), bool)).predict(examples.features))
+    reader = AmountsReader(Model(folder / FILE, SYSTEM, REPRESENTATION_VERSION))
+    shown = pieces[0].presentations[0]
+    amounts = reader.read(shown.score_columns, dexter_amounts.note_features(shown.score_columns))
+    np.testing.assert_allclose(np.concatenate([amounts.deviation[:4], amounts.apart[:4]]), expected[0], rtol=1e-4)
+    assert np.isnan(amounts.deviation[PEDAL:]).all() and (amounts.apart[PEDAL:] == 1).all()
+    performer = load_performer(folder, None)
+    sampler = performer.sampler(shown.notes, shown.score_columns, 0)
+    columns = perform(sampler, Settings(temperature=0), len(shown.notes))
+    for column in (BEAT_PERIOD, VELOCITY):
+        wider = amounts.deviation[column] / sampler.deviation[column]
+        assert columns[:, column].std() == pytest.approx(1.5 * np.clip(wider, 1 / 3, 3) * sampler.deviation[column], rel=0.15)
+
+
+def test_a_graph_that_differs_leaves_no_file(examples, tmp_path, monkeypatch):
+    monkeypatch.setattr(dexter_amounts, "TOLERANCE", -1.0)
+    with pytest.raises(PerfLiveError, match="from the regression, -1.0 is allowed"):
+        export(fit(examples, np.ones(WORKS, bool)), examples.features, tmp_path / FILE)
+    assert not list(tmp_path.iterdir())

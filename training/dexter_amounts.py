@@ -1,0 +1,211 @@
+"""How much expression performers give a piece, and how far they are apart, from what its score is like as a whole: ridge regression.
+
+The networks' mean hardly varies in how wide it is from piece to piece, and their samples even less in how far apart they are; humans'
+deviation of tempo differs sixfold, and the score says by how much. Run, with the other graphs in the folder (a few minutes), and calibrate
+afterwards:
+
+    python -m training.dexter_amounts models/pretrained --data DIR
+"""
+
+import hashlib
+import sys
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import numpy as np
+import typer
+from rich.progress import track
+
+from engine.commands.errors import run
+from engine.contract import Contract, TensorSpec
+from engine.errors import PerfLiveError
+from engine.model import Model
+from engine.output_file import whole_file
+from engine.performers.dexter import FILES, DexterPerformer
+from export.amounts import write_amounts
+from models.dexter.amounts import PIECE_FEATURES, piece_features
+from models.dexter.features import note_features
+from models.dexter.representation import ARTICULATION, BEAT_PERIOD, REPRESENTATION_VERSION, TIMING, VELOCITY
+from training.datasets.asap import LICENCE
+from training.datasets.expression_pieces import Piece, Presentation, load_pieces
+from training.dexter_calibration import AMOUNTS, APART, apart, asynchrony_s, human_columns, neutral_sampler, perform_neutrally
+from training.dexter_figures import beat_intervals
+
+SYSTEM = "dexter-amounts"
+FILE = "dexter_amounts.onnx"
+COLUMNS = (BEAT_PERIOD, VELOCITY, TIMING, ARTICULATION)
+MOST_PERFORMERS = 4
+LEAST_NOTES = 40  # fewer have no deviation to speak of
+PENALTY = 1000.0  # of squared weights, as heavy as so many pieces; of 100, 300, 1000 and 3000 the best on pieces left out
+MOST_DEVIATIONS = 4.0  # of a feature from the pieces' average
+FOLDS = 8
+TOLERANCE = 1e-4
+
+app = typer.Typer(add_completion=False)
+
+
+class Examples(NamedTuple):
+    """``features`` (M, F) of presentations; ``targets`` (M, 8): log of COLUMNS' deviations, then of how much further apart than samples
+    humans are, NaN unknown; ``weights`` (M,); ``works`` (M,) numbers the pieces.
+    """
+
+    features: np.ndarray
+    targets: np.ndarray
+    weights: np.ndarray
+    works: np.ndarray
+
+
+class Ridge(NamedTuple):
+    """``centre`` and ``scale`` (F,) of the features, ``weights`` (F, 8) and ``bias`` (8,)."""
+
+    centre: np.ndarray
+    scale: np.ndarray
+    weights: np.ndarray
+    bias: np.ndarray
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        normalised = np.clip((features - self.centre) / self.scale, -MOST_DEVIATIONS, MOST_DEVIATIONS)
+        return np.asarray(normalised @ self.weights + self.bias)
+
+
+def collect(performer: DexterPerformer, pieces: list[Piece]) -> Examples:
+    """Return what is to be learnt of train pieces; typical pieces' targets are those for which no gain has to change."""
+    pieces = [piece for piece in pieces if len(piece.presentations[0].notes) >= LEAST_NOTES]
+    works = {name: number for number, name in enumerate(sorted({_work(piece) for piece in pieces}))}
+    rows = []
+    for piece in track(pieces, "performing"):
+        weight = min(len(piece.performances), MOST_PERFORMERS) ** 0.5 / len(piece.presentations)
+        rows += [(_features(shown), _targets(performer, shown), weight, _work(piece)) for shown in piece.presentations]
+    features, targets, weights, names = (np.array(part) for part in zip(*rows, strict=True))
+    deviations, spreads, further = np.split(targets, 3, axis=1)
+    deviations -= _weighted_mean(deviations - spreads, weights)
+    further -= _weighted_mean(further, weights)
+    return Examples(features, np.concatenate([deviations, further], axis=1), weights, np.array([works[name] for name in names]))
+
+
+def _work(piece: Piece) -> str:
+    return piece.name.replace("_no_repeat", "").replace("_extra_repeat", "")
+
+
+def _weighted_mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    known = np.isfinite(values)
+    return np.where(known, values, 0).T @ weights / (known.T @ weights)
+
+
+def _features(shown: Presentation) -> np.ndarray:
+    return piece_features(shown.score_columns, note_features(shown.score_columns))
+
+
+def _targets(performer: DexterPerformer, shown: Presentation) -> np.ndarray:
+    """Return logarithms (12,): of COLUMNS' deviations of humans (of tempo, from the notated one), of those of the mean without gains, and
+    of what humans are apart in comparison with two samples; in timing, by how much they are more out of time than a sample.
+    """
+    humans = human_columns(shown)[:MOST_PERFORMERS]
+    amounts = AMOUNTS | {BEAT_PERIOD: _tempo_deviation}
+    deviations = [np.mean([amounts[column](shown, human) for human in humans]) for column in COLUMNS]
+    spreads = neutral_sampler(performer, shown, 0).deviation[list(COLUMNS)]
+    further = np.full(len(COLUMNS), np.nan)
+    if len(humans) > 1:
+        samples = [perform_neutrally(performer, shown, seed, temperature=1) for seed in (0, 1)]
+        for column in APART:
+            of_humans = np.mean([apart(shown, pair, column) for pair in combinations(humans, 2)])
+            further[COLUMNS.index(column)] = of_humans / apart(shown, samples, column)
+        further[COLUMNS.index(TIMING)] = deviations[COLUMNS.index(TIMING)] / np.mean([asynchrony_s(shown, sample) for sample in samples])
+    values = np.log(np.maximum(np.concatenate([deviations, spreads, further]), 1e-6))
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _tempo_deviation(shown: Presentation, normalised: np.ndarray) -> float:
+    notated = beat_intervals(np.zeros_like(normalised), shown.score_columns)
+    return float(np.std(beat_intervals(normalised, shown.score_columns) - notated))
+
+
+def fit(examples: Examples, chosen: np.ndarray) -> Ridge:
+    """Return what is learnt of the ``chosen`` (M,) presentations."""
+    features = examples.features[chosen]
+    centre, scale = features.mean(0), features.std(0) + 1e-3
+    normalised = np.clip((features - centre) / scale, -MOST_DEVIATIONS, MOST_DEVIATIONS)
+    solved = [_solve(normalised, target, examples.weights[chosen]) for target in examples.targets[chosen].T]
+    weights, bias = (np.stack(part, axis=-1) for part in zip(*solved, strict=True))
+    return Ridge(centre, scale, weights, bias)
+
+
+def _solve(features: np.ndarray, target: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return weights (F,) and a bias; as there are more features than pieces, by the products of pieces."""
+    known = np.isfinite(target)
+    features, target, roots = features[known], target[known], np.sqrt(weights[known])
+    centre, middle = np.average(features, axis=0, weights=roots**2), np.average(target, weights=roots**2)
+    rows = roots[:, None] * (features - centre)
+    solution = np.linalg.solve(rows @ rows.T + PENALTY * np.eye(len(rows)), roots * (target - middle)) @ rows
+    return solution, middle - centre @ solution
+
+
+def cross_validate(examples: Examples) -> np.ndarray:
+    """Return the correlations (8,) of targets with what is predicted of works that were left out."""
+    predicted = np.empty_like(examples.targets)
+    for fold in range(FOLDS):
+        left_out = examples.works % FOLDS == fold
+        predicted[left_out] = fit(examples, ~left_out).predict(examples.features[left_out])
+    known = np.isfinite(examples.targets)
+    columns = zip(examples.targets.T, predicted.T, known.T, strict=True)
+    return np.array([np.corrcoef(target[seen], guess[seen])[0, 1] for target, guess, seen in columns])
+
+
+def contract() -> Contract:
+    outputs = tuple(TensorSpec(name=name, shape=("pieces", len(COLUMNS)), type="float32") for name in ("deviation", "apart"))
+    return Contract(
+        system=SYSTEM,
+        representation_version=REPRESENTATION_VERSION,
+        inputs=(TensorSpec(name="features", shape=("pieces", len(PIECE_FEATURES)), type="float32"),),
+        outputs=outputs,
+        constants={"features": list(PIECE_FEATURES), "columns": list(COLUMNS)},
+        training_data="(n)ASAP, train split of splits.json",
+        licence=LICENCE,
+        configuration_hash=hashlib.sha256(repr((PENALTY, MOST_DEVIATIONS, MOST_PERFORMERS)).encode()).hexdigest()[:16],
+    )
+
+
+def export(ridge: Ridge, features: np.ndarray, path: Path) -> float:
+    """Write what was learnt to ``path``; return how far the graph is from it at most, in logarithms, of ``features`` (M, F). Raises
+    PerfLiveError, and leaves no file, when that is more than TOLERANCE.
+    """
+    with whole_file(path) as partial:
+        write_amounts(ridge, MOST_DEVIATIONS, contract(), partial)
+        answer = Model(partial, SYSTEM, REPRESENTATION_VERSION).run({"features": features.astype(np.float32)}, {})[0]
+        told = np.log(np.concatenate([answer["deviation"], answer["apart"]], axis=1))
+        distance = float(np.abs(told - ridge.predict(features)).max())
+        if not distance <= TOLERANCE:
+            raise PerfLiveError(f"{path}: the graph is {distance:.2g} from the regression, {TOLERANCE} is allowed; report this as a defect")
+    return distance
+
+
+def load_unfitted(folder: Path) -> DexterPerformer:
+    """Return the performer whose pieces all have the same gains. Raises PerfLiveError."""
+    files = [(name, system) for name, system in FILES.items() if name != FILE]
+    return DexterPerformer(*(Model(folder / name, system, REPRESENTATION_VERSION) for name, system in files))
+
+
+def describe(correlations: Sequence[float]) -> str:
+    names = ("tempo", "velocity", "timing", "articulation")
+    halves = (correlations[: len(COLUMNS)], correlations[len(COLUMNS) :])
+    amounts, further = (", ".join(f"{name} {value:.2f}" for name, value in zip(names, half, strict=True)) for half in halves)
+    return f"correlations on works left out: deviations {amounts}; further apart {further}"
+
+
+@app.command()
+def main(
+    model: Annotated[Path, typer.Argument(help=f"folder of the exported graphs; {FILE} is written there")],
+    data: Annotated[Path, typer.Option("--data", help="folder of the unpacked corpus")],
+    cache: Annotated[Path, typer.Option("--cache", help="folder to keep encoded performances in")] = Path("runs"),
+) -> None:
+    """Learn from the train split how much expression a piece takes, and write it as a verified ONNX file."""
+    examples = collect(load_unfitted(model), load_pieces(data, "train", cache))
+    print(describe(cross_validate(examples).tolist()))
+    distance = export(fit(examples, np.ones(len(examples.works), bool)), examples.features, model / FILE)
+    print(f"{model / FILE}: of {len(examples.works)} presentations; {distance:.2g} from the regression")
+
+
+if __name__ == "__main__":
+    sys.exit(run(app, "training.dexter_amounts"))
