@@ -30,13 +30,21 @@ from models.dexter.features import note_features
 from models.dexter.representation import ARTICULATION, BEAT_PERIOD, REPRESENTATION_VERSION, TIMING, VELOCITY
 from training.datasets.asap import LICENCE
 from training.datasets.expression_pieces import Piece, Presentation, load_pieces
-from training.dexter_calibration import AMOUNTS, APART, apart, asynchrony_s, human_columns, neutral_sampler, perform_neutrally
+from training.dexter_calibration import (
+    AMOUNTS,
+    APART,
+    MOST_PERFORMERS,
+    apart,
+    asynchrony_s,
+    human_columns,
+    neutral_sampler,
+    perform_neutrally,
+)
 from training.dexter_figures import beat_intervals
 
 SYSTEM = "dexter-amounts"
 FILE = "dexter_amounts.onnx"
 COLUMNS = (BEAT_PERIOD, VELOCITY, TIMING, ARTICULATION)
-MOST_PERFORMERS = 4
 LEAST_NOTES = 40  # fewer have no deviation to speak of
 PENALTY = 1000.0  # of squared weights, as heavy as so many pieces; of 100, 300, 1000 and 3000 the best on pieces left out
 MOST_DEVIATIONS = 4.0  # of a feature from the pieces' average
@@ -102,7 +110,7 @@ def _targets(performer: DexterPerformer, shown: Presentation) -> np.ndarray:
     """Return logarithms (12,): of COLUMNS' deviations of humans (of tempo, from the notated one), of those of the mean without gains, and
     of what humans are apart in comparison with two samples; in timing, by how much they are more out of time than a sample.
     """
-    humans = human_columns(shown)[:MOST_PERFORMERS]
+    humans = human_columns(shown)
     amounts = AMOUNTS | {BEAT_PERIOD: _tempo_deviation}
     deviations = [np.mean([amounts[column](shown, human) for human in humans]) for column in COLUMNS]
     spreads = neutral_sampler(performer, shown, 0).deviation[list(COLUMNS)]

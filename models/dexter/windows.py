@@ -25,6 +25,7 @@ CENTRE_WINDOWS = 6  # spread over the piece: what their mean is counts as the pi
 CARRIED_NOTES = 16  # committed at once when there is no time to sample
 MOST_EVALUATIONS = 8
 MOST_WIDER = 3.0  # or narrower: so much may a piece's gain differ from others'
+TELLING_NOTES = 200  # a shorter piece's gain differs by less: it is too little to tell
 COMPLEX_OCTAVES = 0.8  # by how much a deviation of rhythm_complexity widens what lies beside the tempo
 MINOR_VELOCITY = 0.3  # what a deviation of minorness adds, normalised, to the velocity of a note that leans to minor by one
 LEAST_GUIDED_LEVELS = 4  # each of two evaluations: fewer give too little expression
@@ -371,7 +372,8 @@ class WindowSampler:
             return self._scales
         wider = amounts.deviation / np.maximum(self.deviation, 1e-6)
         wider = np.where(np.isnan(wider), 1, np.clip(wider, 1 / MOST_WIDER, MOST_WIDER))
-        return replace(self._scales, gain=self._scales.gain * wider, sampled=self._scales.sampled * amounts.apart)
+        share = min(len(self._passage.features) / TELLING_NOTES, 1)
+        return replace(self._scales, gain=self._scales.gain * wider**share, sampled=self._scales.sampled * amounts.apart**share)
 
 
 def perform(sampler: WindowSampler, settings: Settings, notes: int) -> np.ndarray:

@@ -22,8 +22,17 @@ from engine.performers.features_read import columns_read
 from engine.score_ornaments import ROLL, ROLL_POWER
 from models.dexter.amounts import PIECE_FEATURES
 from models.dexter.descriptors import DESCRIPTORS
-from models.dexter.features import FEATURES, denormalise, note_features
-from models.dexter.representation import REPRESENTATION_VERSION, VELOCITY, Pedal, Performed, decode_performance, settle
+from models.dexter.features import FEATURES, SHORTEST_HELD_S, denormalise, notated_octaves, note_features
+from models.dexter.representation import (
+    ARTICULATION,
+    BEAT_PERIOD,
+    REPRESENTATION_VERSION,
+    VELOCITY,
+    Pedal,
+    Performed,
+    decode_performance,
+    settle,
+)
 from models.dexter.score_representation import encode_score
 from models.dexter.windows import Settings, perform
 
@@ -49,7 +58,7 @@ def test_a_score_is_read_by_the_trees_too(performer, tmp_path):
 
 def test_a_piece_gets_as_much_expression_as_suits_it(tmp_path):
     """Velocities deviate by what is said, times the gain; samples are further apart by what is said."""
-    score = melody().score
+    score = melody(bars=60).score
     said = (0.1, 1.0), (0.2, 2.0)
     folders = [write_models(tmp_path / str(apart), deviation=deviation, apart=apart) for deviation, apart in said]
     performers = [load_performer(folder, None) for folder in folders]
@@ -62,6 +71,17 @@ def test_a_piece_gets_as_much_expression_as_suits_it(tmp_path):
     np.testing.assert_allclose(means[1][:, others], means[0][:, others], atol=1e-5)
     small, large = (np.std((sample - mean)[:, VELOCITY]) for sample, mean in zip(samples, means, strict=True))
     assert large > 1.5 * small
+
+
+def test_no_key_is_held_for_less_than_a_finger_takes(performer):
+    score = melody().score
+    score.notes["duration_quarter"] = 0.001
+    sampler, columns = sampler_of(performer, score), playback_columns(score)
+    for settings in (Settings(temperature=0), Settings()):
+        normalised = perform(sampler, settings, len(score.notes))
+        held = denormalise(normalised, columns)[:, ARTICULATION] + notated_octaves(columns)
+        period = denormalise(normalised, columns)[:, BEAT_PERIOD] - np.log2(60 / 100)
+        assert (np.exp2(held + period) >= 0.99 * SHORTEST_HELD_S).all()
 
 
 def test_amounts_of_other_features_are_refused_in_one_line(tmp_path, monkeypatch):

@@ -15,6 +15,7 @@ from models.dexter.windows import (
     COMPLEX_OCTAVES,
     MINOR_VELOCITY,
     MOST_WIDER,
+    TELLING_NOTES,
     Amounts,
     Passage,
     Scales,
@@ -158,6 +159,16 @@ def test_a_gain_differs_by_a_limited_factor(features):
     mean = Settings(temperature=0)
     wider = perform(windows, mean, NOTES).std(axis=0) / perform(sampler(features), mean, NOTES).std(axis=0)
     np.testing.assert_allclose(wider, [1 / MOST_WIDER, 0.5, 1, MOST_WIDER, 1, 1, 1, 1], rtol=0.02)
+
+
+def test_of_a_few_notes_no_amount_is_told(features):
+    few, amounts = features[: TELLING_NOTES // 2], Amounts(np.full(COLUMNS, 1e9), np.full(COLUMNS, 4.0))
+    mean, sample = Settings(temperature=0), Settings()
+    alone, told = sampler(few), sampler(few, amounts=amounts)
+    wider = perform(told, mean, len(few)).std(axis=0) / perform(alone, mean, len(few)).std(axis=0)
+    np.testing.assert_allclose(wider, MOST_WIDER**0.5, rtol=0.02)
+    assert told._fitting_scales.sampled == pytest.approx(2 * SAMPLED)
+    assert np.isfinite(perform(told, sample, len(few))).all()
 
 
 def test_less_of_the_residual_is_as_a_lower_temperature(features):

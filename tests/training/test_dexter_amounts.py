@@ -12,10 +12,12 @@ from engine.performers.dexter import load_performer
 from engine.performers.dexter_amounts import AmountsReader
 from models.dexter.amounts import PIECE_FEATURES
 from models.dexter.representation import BEAT_PERIOD, PEDAL, REPRESENTATION_VERSION, VELOCITY
-from models.dexter.windows import Settings, perform
+from models.dexter.score_representation import SCORE_COLUMNS
+from models.dexter.windows import TELLING_NOTES, Settings, perform
 from training import dexter_amounts
 from training.datasets.expression_pieces import Piece
 from training.dexter_amounts import COLUMNS, FILE, SYSTEM, Examples, app, collect, cross_validate, export, fit, load_unfitted
+from training.dexter_calibration import AMOUNTS
 
 WORKS = 40
 
@@ -46,6 +48,24 @@ def test_what_a_score_says_of_amounts_is_found(examples, monkeypatch):
     assert (cross_validate(examples) > 0.95).all()
     noise = examples._replace(targets=np.random.default_rng(1).normal(size=(WORKS, 8)))
     assert (cross_validate(noise) < 0.6).all()
+
+
+def test_a_piece_counts_by_its_weight(examples, monkeypatch):
+    monkeypatch.setattr(dexter_amounts, "PENALTY", 0.001)
+    doubtful = np.arange(WORKS) % 2 == 1
+    targets, weights = np.where(doubtful[:, None], 5.0, examples.targets), np.where(doubtful, 1e-9, 1.0)
+    predicted = fit(examples._replace(targets=targets, weights=weights), np.ones(WORKS, bool)).predict(examples.features)
+    known = np.isfinite(examples.targets) & ~doubtful[:, None]
+    np.testing.assert_allclose(predicted[known], examples.targets[known], atol=0.3)
+
+
+def test_tempo_deviates_from_the_notated_one():
+    shown = made_up_presentation("notation", 90, 1)
+    shown.score_columns[45:, SCORE_COLUMNS.index("beat_period")] += 1
+    straight = np.zeros((90, 8), np.float32)
+    assert AMOUNTS[BEAT_PERIOD](shown, straight) > 0.3 and dexter_amounts._tempo_deviation(shown, straight) == pytest.approx(0)
+    freely = straight + np.sin(np.arange(90) / 5)[:, None].astype(np.float32)
+    assert dexter_amounts._tempo_deviation(shown, freely) > 0.2
 
 
 def test_a_typical_piece_changes_no_gain(folder):
@@ -85,8 +105,8 @@ def test_a_graph_answers_as_the_regression_and_is_read_as_what_it_is(folder, mon
     sampler = performer.sampler(shown.notes, shown.score_columns, 0)
     columns = perform(sampler, Settings(temperature=0), len(shown.notes))
     for column in (BEAT_PERIOD, VELOCITY):
-        wider = amounts.deviation[column] / sampler.deviation[column]
-        assert columns[:, column].std() == pytest.approx(1.5 * np.clip(wider, 1 / 3, 3) * sampler.deviation[column], rel=0.15)
+        wider = np.clip(amounts.deviation[column] / sampler.deviation[column], 1 / 3, 3) ** (len(shown.notes) / TELLING_NOTES)
+        assert columns[:, column].std() == pytest.approx(1.5 * wider * sampler.deviation[column], rel=0.15)
 
 
 def test_a_graph_that_differs_leaves_no_file(examples, tmp_path, monkeypatch):

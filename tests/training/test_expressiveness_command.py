@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import mido
@@ -11,6 +12,7 @@ from test_aligned import MUSICXML, VERSION_5
 
 from engine.commands.errors import run
 from engine.errors import PerfLiveError
+from engine.score_ornaments import ROLL, ROLL_POWER
 from models.dexter.descriptors import DESCRIPTORS
 from training.evaluation.command import app
 from training.evaluation.expressiveness_pieces import load_pieces
@@ -113,6 +115,19 @@ def test_a_rendering_is_the_same_for_the_same_seed(asap, models, tmp_path):
     assert not np.allclose(first.onset_sec, other.onset_sec)
     mean, louder = (render(piece.score, None, controls) for controls in ({}, {"melodiousness": 1.0}))
     assert not np.allclose(mean.velocity, louder.velocity)
+
+
+def test_a_rendering_rolls_chords_as_the_engine_does(asap, models, tmp_path):
+    (piece,) = load_pieces(asap, "validation", tmp_path / "cache")
+    notes, markings = piece.score.notes.copy(), piece.score.markings.copy()
+    notes["onset_quarter"][:2] = 0
+    plain, signed = (replace(piece.score, notes=notes, markings=marks.copy()) for marks in (markings, markings))
+    signed.markings["arpeggio"][:2] = 1
+    render = load_renderer("dexter", models)
+    without, rolled = (render(score, None, {}) for score in (plain, signed))
+    spread = ROLL * without.duration_sec[:2].mean() ** ROLL_POWER
+    assert rolled.onset_sec[1] - rolled.onset_sec[0] == pytest.approx(spread, rel=1e-6)
+    np.testing.assert_allclose(rolled.onset_sec[2:], without.onset_sec[2:])
 
 
 def test_the_published_sampling_is_another(asap, models, tmp_path):
