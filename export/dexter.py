@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from engine.contract import Contract, TensorSpec
+from engine.performers.dexter import FILES
 from export.graph import Arrays, ExportSpec
 from models.dexter.descriptors import DESCRIPTORS, DEVIATIONS
 from models.dexter.diffusion import HIGHEST_LOG_SNR, LOWEST_LOG_SNR
@@ -17,7 +18,7 @@ from training.datasets.asap import LICENCE
 from training.dexter import DexterTask, DexterTrainingConfig
 from training.dexter_denoiser import DexterDenoiserTask, DexterDenoiserTrainingConfig
 
-MEAN_SYSTEM, DENOISE_SYSTEM = "dexter-mean", "dexter-denoise"
+MEAN_SYSTEM, DENOISE_SYSTEM = FILES["dexter_mean.onnx"], FILES["dexter_denoise.onnx"]
 COLUMNS = len(PERFORMANCE_COLUMNS)
 TRAINING_DATA = "(n)ASAP, train split of splits.json"
 

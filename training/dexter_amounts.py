@@ -42,8 +42,8 @@ from training.dexter_calibration import (
 )
 from training.dexter_figures import beat_intervals
 
-SYSTEM = "dexter-amounts"
 FILE = "dexter_amounts.onnx"
+SYSTEM = FILES[FILE]
 COLUMNS = (BEAT_PERIOD, VELOCITY, TIMING, ARTICULATION)
 LEAST_NOTES = 40  # fewer have no deviation to speak of
 PENALTY = 1000.0  # of squared weights, as heavy as so many pieces; of 100, 300, 1000 and 3000 the best on pieces left out

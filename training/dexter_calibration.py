@@ -160,18 +160,19 @@ def _average(column: int, rendered: Rendered, gains: np.ndarray, offsets: np.nda
     return float(np.nanmean([AMOUNTS[column](piece, express(mean, gains, offsets)) for piece, mean in pairs]))
 
 
-def calibrate_samples(performer: DexterPerformer, pieces: list[Presentation]) -> np.ndarray:
+def calibrate_samples(performer: DexterPerformer, rendered: Rendered) -> np.ndarray:
     """Return gains of the residual (8,) with which two samples of a piece are as far apart, on average, as two of its humans, and their
-    chords as much out of time.
+    chords as much out of time; of pieces as notation.
     """
     gains, humans, samples = np.ones(COLUMNS), [], []
     chords: list[tuple[Presentation, np.ndarray, np.ndarray]] = []
-    for piece in track([piece for piece in pieces if len(piece.columns) > 1], "sampling"):
+    played = [each for each in zip(rendered.pieces, rendered.means, strict=True) if each[0].kind == "notation" and len(each[0].columns) > 1]
+    for piece, mean in track(played, "sampling"):
         pair, targets = [perform_neutrally(performer, piece, seed, temperature=1) for seed in (0, 1)], human_columns(piece)
         samples.append([apart(piece, pair, column) for column in APART])
         of_humans = [np.mean([apart(piece, two, column) for two in combinations(targets, 2)]) for column in APART]
         humans.append([*of_humans, np.mean([asynchrony_s(piece, target) for target in targets])])
-        chords.append((piece, perform_neutrally(performer, piece, 0, temperature=0), pair[0]))
+        chords.append((piece, mean, pair[0]))
     *wanted, out_of_time = np.nanmean(humans, axis=0).tolist()
     for column, human, sampled in zip(APART, wanted, np.mean(samples, axis=0).tolist(), strict=True):
         gains[column] = human / sampled
@@ -214,8 +215,9 @@ def main(
     """Fit the gains of mean renderings and samples."""
     performer = load_performer(model, None)
     pieces = load_pieces(data, "train", cache)[::EVERY]
-    gains, offsets = calibrate_means(render(performer, [shown for piece in pieces for shown in piece.presentations]))
-    sample_gains = calibrate_samples(performer, [piece.presentations[0] for piece in pieces])
+    rendered = render(performer, [shown for piece in pieces for shown in piece.presentations])
+    gains, offsets = calibrate_means(rendered)
+    sample_gains = calibrate_samples(performer, rendered)
     mean, denoise, *_ = FILES
     store(model / mean, FILES[mean], {"gains": _rounded(gains), "offsets": _rounded(offsets)})
     store(model / denoise, FILES[denoise], {"sample_gains": _rounded(sample_gains)})

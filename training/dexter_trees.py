@@ -14,7 +14,7 @@ import hashlib
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import lightgbm
 import numpy as np
@@ -26,6 +26,7 @@ from engine.contract import Contract, TensorSpec
 from engine.errors import PerfLiveError
 from engine.model import Model
 from engine.output_file import whole_file
+from engine.performers.dexter import FILES
 from export.trees import write_trees
 from models.dexter.features import normalise, note_features
 from models.dexter.representation import (
@@ -44,12 +45,21 @@ from training.datasets.asap import LICENCE
 from training.datasets.expression_pieces import Piece, Presentation, load_pieces
 from training.datasets.expression_windows import Shown, show
 
-SYSTEM = "dexter-trees"
+SYSTEM = FILES["dexter_trees.onnx"]
 # Of the way from the networks' mean to the trees'. What the pedal does in little is left to the networks.
 SHARES = {BEAT_PERIOD: 0.7, VELOCITY: 0.75, TIMING: 0.85, ARTICULATION: 0.6, PEDAL: 0.6, PEDAL_BETWEEN: 0.6}
 MOST_NOTES = 2500  # of a piece in one of its formats
 MOST_PERFORMERS = 6  # that count, by the root of their number: the more there are, the better is their mean known
-PARAMETERS = {
+
+
+class Recipe(NamedTuple):
+    """LightGBM's parameters, and how many trees there are of a column."""
+
+    parameters: dict[str, Any]
+    rounds: int
+
+
+_PARAMETERS = {
     "objective": "regression",
     "learning_rate": 0.035,
     "num_leaves": 63,
@@ -64,12 +74,11 @@ PARAMETERS = {
     "force_col_wise": True,
     "verbose": -1,
 }
-ROUNDS = 600
-TIMING_PARAMETERS = PARAMETERS | {"learning_rate": 0.04, "min_child_samples": 20, "colsample_bytree": 0.5, "reg_lambda": 10}
-TIMING_ROUNDS = 1200
+AROUND = Recipe(_PARAMETERS, 600)
+IN_CHORDS = Recipe(_PARAMETERS | {"learning_rate": 0.04, "min_child_samples": 20, "colsample_bytree": 0.5, "reg_lambda": 10}, 1200)
 ALONE = 0.3  # what a note counts that is in no chord
 SMALLEST_DEVIATION = 0.1  # of a piece's timing, normalised, that makes it count more
-RECIPE = (PARAMETERS, ROUNDS, TIMING_PARAMETERS, TIMING_ROUNDS, ALONE, SMALLEST_DEVIATION, MOST_NOTES, MOST_PERFORMERS)
+CONFIGURATION = (*AROUND, *IN_CHORDS, ALONE, SMALLEST_DEVIATION, MOST_NOTES, MOST_PERFORMERS)
 TOLERANCE = 1e-4  # of the graph against LightGBM, normalised
 
 Examples = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -125,14 +134,17 @@ def wide_features(shown: Shown) -> WideFeatures:
     return WideFeatures(shown.score_columns, shown.features)
 
 
-def boost(examples: Examples, column: int, threads: int, seed: int) -> lightgbm.Booster:
-    """Return trees for a column of the targets (M, 8), or of timing's own examples."""
+def of_column(examples: Examples, column: int) -> Examples:
+    """Return the examples with one column's targets (M,) and weights (M,)."""
     features, targets, weights = examples
-    parameters, rounds = (PARAMETERS, ROUNDS) if targets.ndim > 1 else (TIMING_PARAMETERS, TIMING_ROUNDS)
-    if targets.ndim > 1:
-        targets, weights = targets[:, column].copy(), weights[:, column].copy()  # in one piece, as LightGBM wants them
+    return features, targets[:, column].copy(), weights[:, column].copy()  # in one piece, as LightGBM wants them
+
+
+def boost(examples: Examples, recipe: Recipe, threads: int, seed: int) -> lightgbm.Booster:
+    """Return trees for the targets (M,) of examples."""
+    features, targets, weights = examples
     data = lightgbm.Dataset(features, targets, weight=weights)
-    return lightgbm.train(parameters | {"num_threads": threads, "seed": seed}, data, rounds)
+    return lightgbm.train(recipe.parameters | {"num_threads": threads, "seed": seed}, data, recipe.rounds)
 
 
 def contract() -> Contract:
@@ -146,7 +158,7 @@ def contract() -> Contract:
         constants={"features": list(WIDE_FEATURES), "shares": shares.tolist()},
         training_data="(n)ASAP, train split of splits.json",
         licence=LICENCE,
-        configuration_hash=hashlib.sha256(repr(RECIPE).encode()).hexdigest()[:16],
+        configuration_hash=hashlib.sha256(repr(CONFIGURATION).encode()).hexdigest()[:16],
     )
 
 
@@ -178,9 +190,10 @@ def main(
     examples, timing = (collecting(pieces, np.random.default_rng(seed)) for collecting in (collect, collect_timing))
     boosted = {}
     for column in track(SHARES, "boosting columns"):
-        boosted[column] = boost(timing if column == TIMING else examples, column, threads, seed)
+        chosen = (timing, IN_CHORDS) if column == TIMING else (of_column(examples, column), AROUND)
+        boosted[column] = boost(*chosen, threads, seed)
     distance = export(boosted, examples[0][:: max(len(examples[0]) // 5000, 1)], out)
-    trees = f"{ROUNDS} trees a column, of {len(examples[0])} notes, {TIMING_ROUNDS} for timing, of {len(timing[0])}"
+    trees = f"{AROUND.rounds} trees a column, of {len(examples[0])} notes, {IN_CHORDS.rounds} for timing, of {len(timing[0])}"
     print(f"{out}: {out.stat().st_size / 1e6:.2f} MB, {trees}; {distance:.2g} from LightGBM's")
 
 

@@ -12,6 +12,7 @@ from engine.performers.lookahead_hop import TO_COME_QUARTERS, Answer, Progress, 
 from engine.performers.lookahead_stream import SCORE_CONTROLS, LookaheadStream
 from models.dexter.descriptors import minor_lean
 from models.dexter.features import HELD_BACK, denormalise, notated_octaves, note_features
+from models.dexter.representation import settle
 from models.dexter.windows import Branch, Networks, Passage, Scales, Settings, State, WindowSampler
 
 AVERAGE_NOTES = 512  # what the running average of the mean performance forgets after
@@ -48,7 +49,7 @@ class HopSampler:
         decided = slice(request.past, request.past + request.deciding)
         return Answer(
             known.order[decided] - request.past,
-            denormalise(window.columns, columns[decided]),
+            settle(denormalise(window.columns, columns[decided]), known.table[decided]),
             known.places[decided],
             _progress(request, sampler, after),
             window.evaluations,

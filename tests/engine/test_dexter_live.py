@@ -22,11 +22,11 @@ from engine.performers.dexter import load_performer
 from engine.performers.dexter_hop import HopSampler
 from engine.performers.dexter_supply import URGENT_EVALUATIONS
 from engine.performers.keys import UNISON_S
-from engine.performers.lookahead_hop import LEAST_DURATION_QUARTERS, HopsAhead
+from engine.performers.lookahead_hop import LEAST_DURATION_QUARTERS, HopsAhead, know
 from engine.performers.lookahead_stream import MOST_SHIFT_S
 from engine.sources import FileSource
 from models.dexter.features import FEATURES, HELD_BACK, SHORTEST_HELD_S
-from models.dexter.representation import ARTICULATION, BEAT_PERIOD, PERFORMANCE_COLUMNS
+from models.dexter.representation import ARTICULATION, BEAT_PERIOD, PERFORMANCE_COLUMNS, settle
 
 LOOKAHEAD_S = 2.0
 LATENCY_NS = 2_000_000_000
@@ -306,6 +306,16 @@ def test_keys_are_held_as_long_as_fingers_take(performer, monkeypatch):
     columns = sampler.answer(request).columns
     held_s = np.exp2(columns[:, BEAT_PERIOD] + columns[:, ARTICULATION]) * LEAST_DURATION_QUARTERS
     assert len(held_s) and (held_s >= 0.99 * SHORTEST_HELD_S).all()
+
+
+def test_beats_are_on_time_in_the_middle(performer, monkeypatch):
+    requests = asked(performer, monkeypatch)
+    run(performer, flat_take(3))
+    sampler = HopSampler(performer._networks, performer._scales, performer._window, 0)
+    answer = sampler.answer(requests[-1])
+    table = know(requests[-1]).table[requests[-1].past :][: requests[-1].deciding]
+    assert len(table) == len(answer.columns)
+    np.testing.assert_allclose(settle(answer.columns, table), answer.columns, atol=1e-9)
 
 
 def test_a_tempo_that_wavers_is_not_taken_for_one_that_is_held_back(performer, monkeypatch):

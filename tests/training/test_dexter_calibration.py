@@ -14,7 +14,7 @@ from models.dexter.features import normalise
 from models.dexter.representation import ARTICULATION, BEAT_PERIOD, PEDAL, TIMING, VELOCITY
 from models.dexter.windows import Settings, perform
 from training import dexter_calibration
-from training.dexter_calibration import AMOUNTS, APART, adjust, apart, app, calibrate_samples
+from training.dexter_calibration import AMOUNTS, APART, adjust, apart, app, calibrate_samples, render
 
 
 @pytest.fixture
@@ -58,7 +58,9 @@ class _Piece:
 
 def test_samples_are_as_far_apart_as_humans(pieces, folder):
     performer = load_performer(folder, None)
-    gains = calibrate_samples(performer, [*pieces, made_up_presentation("notation", 60, 1)])
+    wild = made_up_presentation("midi", 60, 2)
+    wild.columns[:, :, VELOCITY] *= 100
+    gains = calibrate_samples(performer, render(performer, [*pieces, made_up_presentation("notation", 60, 1), wild]))
     assert (gains[[*APART, TIMING]] != 1).all() and (np.delete(gains, [*APART, TIMING]) == 1).all()
     for column in APART:
         pairs = [_two_samples(performer, piece, gains) for piece in pieces]

@@ -15,17 +15,23 @@ from models.dexter.representation import BEAT_PERIOD, PEDAL_CHANGE, REPRESENTATI
 from models.dexter.surroundings import WIDE_FEATURES
 from training import dexter_trees
 from training.datasets.expression_windows import show
-from training.dexter_trees import ALONE, SHARES, SYSTEM, boost, collect, collect_timing, contract, export, wide_features
+from training.dexter_trees import (
+    ALONE,
+    AROUND,
+    SHARES,
+    SYSTEM,
+    Recipe,
+    boost,
+    collect,
+    collect_timing,
+    contract,
+    export,
+    of_column,
+    wide_features,
+)
 
-SMALL = {"min_child_samples": 2, "colsample_bytree": 1.0, "subsample": 1.0, "reg_lambda": 0}
+SMALL = Recipe(AROUND.parameters | {"min_child_samples": 2, "colsample_bytree": 1.0, "subsample": 1.0, "reg_lambda": 0}, 20)
 
-
-@pytest.fixture
-def small(monkeypatch):
-    monkeypatch.setattr(dexter_trees, "PARAMETERS", dexter_trees.PARAMETERS | SMALL)
-    monkeypatch.setattr(dexter_trees, "TIMING_PARAMETERS", dexter_trees.TIMING_PARAMETERS | SMALL)
-    monkeypatch.setattr(dexter_trees, "ROUNDS", 20)
-    monkeypatch.setattr(dexter_trees, "TIMING_ROUNDS", 30)
 
 
 @pytest.fixture
@@ -66,10 +72,9 @@ def test_a_piece_whose_chords_are_together_counts_as_much():
     assert wide.sum() < 1.8 * narrow.sum()
 
 
-def test_a_graph_answers_as_the_trees_and_is_read_as_what_it_is(small, examples, tmp_path):
+def test_a_graph_answers_as_the_trees_and_is_read_as_what_it_is(examples, tmp_path):
     timing = collect_timing(made_up_pieces(), np.random.default_rng(0))
-    boosted = {column: boost(timing if column == TIMING else examples, column, 1, 0) for column in SHARES}
-    assert boosted[TIMING].num_trees() == 30 and boosted[VELOCITY].num_trees() == 20
+    boosted = {column: boost(timing if column == TIMING else of_column(examples, column), SMALL, 1, 0) for column in SHARES}
     assert export(boosted, examples[0], tmp_path / "trees.onnx") < 1e-5
     trees = Trees(Model(tmp_path / "trees.onnx", SYSTEM, REPRESENTATION_VERSION))
     shown = show(made_up_pieces()[0].presentations[0])
@@ -85,13 +90,13 @@ def test_a_graph_answers_as_the_trees_and_is_read_as_what_it_is(small, examples,
     assert reading.shares[PEDAL_CHANGE] == 0 and reading.shares[VELOCITY] == SHARES[VELOCITY]
 
 
-def test_values_at_a_threshold_go_the_same_way(small, tmp_path):
+def test_values_at_a_threshold_go_the_same_way(tmp_path):
     """Thresholds lie between values in float64; rounded to the nearest float32 some would lie on or beyond one of them."""
     values = np.cumsum(np.full(400, np.nextafter(np.float32(1), np.float32(2)) - 1), dtype=np.float32) + np.float32(1)
     features = np.zeros((400, len(WIDE_FEATURES)), np.float32)
     features[:, 3] = values
-    targets = np.tile(np.arange(400)[:, None] % 2 * 2.0 - 1, (1, 8))
-    booster = boost((features, targets, np.ones((400, 8))), VELOCITY, 1, 0)
+    targets = np.arange(400) % 2 * 2.0 - 1
+    booster = boost((features, targets, np.ones(400)), SMALL, 1, 0)
     assert np.ptp(booster.predict(features)) > 0
     assert export({VELOCITY: booster}, features, tmp_path / "trees.onnx") < 1e-5
 
@@ -104,8 +109,8 @@ def test_a_tree_without_decisions_is_its_leaf(tmp_path):
     assert answer[0]["mean"].tolist() == [[0, 0, 0, 0.75, 0, 0, 0, 0]] * 2
 
 
-def test_a_graph_that_differs_leaves_no_file(small, examples, tmp_path, monkeypatch):
-    boosted = {VELOCITY: boost(examples, VELOCITY, 1, 0)}
+def test_a_graph_that_differs_leaves_no_file(examples, tmp_path, monkeypatch):
+    boosted = {VELOCITY: boost(of_column(examples, VELOCITY), SMALL, 1, 0)}
     monkeypatch.setattr(dexter_trees, "TOLERANCE", -1.0)
     with pytest.raises(PerfLiveError, match="from the trees, -1.0 is allowed"):
         export(boosted, examples[0], tmp_path / "trees.onnx")
@@ -118,8 +123,8 @@ def test_decisions_of_another_kind_are_not_translated(tmp_path):
         write_trees({0: {"tree_info": [{"tree_structure": root}]}}, contract(), tmp_path / "trees.onnx")
 
 
-def test_trees_of_other_features_are_refused_in_one_line(small, examples, tmp_path, monkeypatch):
-    export({VELOCITY: boost(examples, VELOCITY, 1, 0)}, examples[0], tmp_path / "trees.onnx")
+def test_trees_of_other_features_are_refused_in_one_line(examples, tmp_path, monkeypatch):
+    export({VELOCITY: boost(of_column(examples, VELOCITY), SMALL, 1, 0)}, examples[0], tmp_path / "trees.onnx")
     monkeypatch.setattr("engine.performers.dexter_trees.WIDE_FEATURES", (*WIDE_FEATURES[1:], "pitch"))
     with pytest.raises(PerfLiveError, match="trees.onnx: contract constant 'features'.*use a model exported for this version"):
         Trees(Model(tmp_path / "trees.onnx", SYSTEM, REPRESENTATION_VERSION))

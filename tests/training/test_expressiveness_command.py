@@ -126,7 +126,7 @@ def test_a_rendering_rolls_chords_as_the_engine_does(asap, models, tmp_path):
     render = load_renderer("dexter", models)
     without, rolled = (render(score, None, {}) for score in (plain, signed))
     spread = ROLL * without.duration_sec[:2].mean() ** ROLL_POWER
-    assert rolled.onset_sec[1] - rolled.onset_sec[0] == pytest.approx(spread, rel=1e-6)
+    assert rolled.onset_sec[1] - rolled.onset_sec[0] == pytest.approx(spread, rel=0.01)
     np.testing.assert_allclose(rolled.onset_sec[2:], without.onset_sec[2:])
 
 
