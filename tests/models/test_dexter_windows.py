@@ -153,7 +153,9 @@ def test_what_is_kept_of_a_reference_is_held_as_it_was(features):
 
 
 def test_a_gain_differs_by_a_limited_factor(features):
-    own = sampler(features).deviation
+    own, raw = sampler(features).deviation, np.concatenate(list(sampler(features)._centre.values()))
+    assert own[VELOCITY] == pytest.approx(raw[:, VELOCITY].std())
+    assert own[TIMING] == pytest.approx(np.abs(raw[:, TIMING] - raw[:, TIMING].mean()).mean())
     deviation = own * [0.01, 0.5, 1, 100, *[np.nan] * 4]
     windows = sampler(features, amounts=Amounts(deviation, np.ones(COLUMNS)))
     mean = Settings(temperature=0)

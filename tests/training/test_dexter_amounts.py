@@ -17,7 +17,7 @@ from models.dexter.windows import TELLING_NOTES, Settings, perform
 from training import dexter_amounts
 from training.datasets.expression_pieces import Piece
 from training.dexter_amounts import COLUMNS, FILE, SYSTEM, Examples, app, collect, cross_validate, export, fit, load_unfitted
-from training.dexter_calibration import AMOUNTS
+from training.dexter_calibration import AMOUNTS, human_columns
 
 WORKS = 40
 
@@ -46,7 +46,8 @@ def test_what_a_score_says_of_amounts_is_found(examples, monkeypatch):
     predicted = fit(examples, np.ones(WORKS, bool)).predict(examples.features)
     np.testing.assert_allclose(predicted[known], examples.targets[known], atol=0.2)
     assert (cross_validate(examples) > 0.95).all()
-    noise = examples._replace(targets=np.random.default_rng(1).normal(size=(WORKS, 8)))
+    random = np.random.default_rng(1)
+    noise = examples._replace(features=random.normal(size=examples.features.shape), targets=random.normal(size=(WORKS, 8)))
     assert (cross_validate(noise) < 0.6).all()
 
 
@@ -59,13 +60,31 @@ def test_a_piece_counts_by_its_weight(examples, monkeypatch):
     np.testing.assert_allclose(predicted[known], examples.targets[known], atol=0.3)
 
 
-def test_tempo_deviates_from_the_notated_one():
+def test_a_piece_of_twice_the_weight_is_as_two():
+    random = np.random.default_rng(2)
+    features, target = random.normal(size=(9, 20)), random.normal(size=9)
+    twice = dexter_amounts._solve(features, target, np.array([2.0, *[1.0] * 8]))
+    two = dexter_amounts._solve(np.concatenate([features, features[:1]]), np.append(target, target[0]), np.ones(10))
+    np.testing.assert_allclose(twice[0], two[0])
+    assert twice[1] == pytest.approx(two[1])
+
+
+def test_features_far_from_the_pieces_count_up_to_a_limit(examples, tmp_path):
+    ridge = fit(examples, np.ones(WORKS, bool))
+    assert export(ridge, 100 * examples.features, tmp_path / FILE) < 1e-4
+    assert export(ridge, -100 * examples.features, tmp_path / FILE) < 1e-4
+
+
+def test_tempo_deviates_from_the_notated_one(folder):
     shown = made_up_presentation("notation", 90, 1)
     shown.score_columns[45:, SCORE_COLUMNS.index("beat_period")] += 1
     straight = np.zeros((90, 8), np.float32)
     assert AMOUNTS[BEAT_PERIOD](shown, straight) > 0.3 and dexter_amounts._tempo_deviation(shown, straight) == pytest.approx(0)
     freely = straight + np.sin(np.arange(90) / 5)[:, None].astype(np.float32)
     assert dexter_amounts._tempo_deviation(shown, freely) > 0.2
+    (human,) = human_columns(shown)
+    told = dexter_amounts._targets(load_unfitted(folder), shown)[COLUMNS.index(BEAT_PERIOD)]
+    assert told == pytest.approx(np.log(dexter_amounts._tempo_deviation(shown, human)))
 
 
 def test_a_typical_piece_changes_no_gain(folder):
