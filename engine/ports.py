@@ -26,7 +26,7 @@ API_NAMES = {
 }
 JACK_LONGEST_MESSAGE = 16_000  # bytes: for one that does not fit its ring buffer of 16,384 rtmidi waits for ever
 JACK_DRAIN_S = 0.1  # a port that closes takes from its receivers what they have not read yet: several periods of any usual length
-JACK_LAST_PERIOD_S = 0.05  # longer than JACK's thread needs to end the period that it is in
+JACK_LAST_PERIOD_S = 0.15  # longer than JACK's thread needs to end the period that it is in, on a core that stands still for a while
 JACK_SETTLE_S = 0.05  # after connecting: what is sent within the server's next cycles may not arrive
 POLL_S = 0.5  # how often a port that may have gone is looked for
 
