@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from engine.errors import PerfLiveError
 from engine.model import Model
+from engine.performers.features_read import check_features
 from models.dexter.amounts import PIECE_FEATURES, piece_features
 from models.dexter.representation import PERFORMANCE_COLUMNS
 from models.dexter.windows import Amounts
@@ -14,9 +14,7 @@ class AmountsReader:
 
     def __init__(self, model: Model):
         """Raises PerfLiveError when the graph reads other features than there are."""
-        if model.contract.constants.get("features") != list(PIECE_FEATURES):
-            found = f"contract constant 'features': it does not name the {len(PIECE_FEATURES)} features of this version in their order"
-            raise PerfLiveError(f"{model.path}: {found}; use a model exported for this version")
+        check_features(model, PIECE_FEATURES)
         self._model = model
         self._columns = list(model.contract.constants["columns"])
 

@@ -1,10 +1,19 @@
 """Which of the features of a score's notes a model reads: it may have been exported before there were others."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from engine.errors import PerfLiveError
 from engine.model import Model
 from models.dexter.features import FEATURES
+
+
+def check_features(model: Model, features: Sequence[str]) -> None:
+    """Raise PerfLiveError when the contract's constant of that name does not name just these ``features`` in their order."""
+    if model.contract.constants.get("features") != list(features):
+        found = f"contract constant 'features': it does not name the {len(features)} features of this version in their order"
+        raise PerfLiveError(f"{model.path}: {found}; use a model exported for this version")
 
 
 def columns_read(model: Model) -> np.ndarray:
