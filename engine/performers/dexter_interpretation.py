@@ -140,15 +140,15 @@ class DexterInterpretation:
         self._rows = self._rows[len(columns) :]
         first = self._first + decoder.next_note
         rows = slice(first, first + len(columns))
-        decoded = decoder.decode(rolled(settle(columns, self._notes[rows]), self._notes[rows], self._arpeggios[rows]))
+        decoded = decoder.decode(as_played(columns, self._notes[rows], self._arpeggios[rows]))
         return [*decoded, decoder.curve[-1]]
 
 
-def rolled(columns: np.ndarray, notes: np.ndarray, arpeggios: np.ndarray) -> np.ndarray:
-    """Return the columns (n, 8) of notes (n,) with chords under arpeggio signs rolled."""
+def as_played(columns: np.ndarray, notes: np.ndarray, arpeggios: np.ndarray) -> np.ndarray:
+    """Return the columns (n, 8) of notes (n,) with beats on time and chords under arpeggio signs rolled."""
+    columns = settle(columns, notes)
     if not arpeggios.any():
         return columns
-    columns = columns.copy()
     durations_s = notes["duration_quarter"] * np.exp2(columns[:, BEAT_PERIOD] + columns[:, ARTICULATION])
     columns[:, TIMING] = -roll_chords(notes, arpeggios, -columns[:, TIMING], durations_s)
     return columns

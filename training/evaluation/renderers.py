@@ -8,7 +8,7 @@ from pathlib import Path
 from engine.controls import with_defaults
 from engine.errors import UsageError
 from engine.score import Score
-from models.dexter.representation import Performed, decode_performance, settle
+from models.dexter.representation import Performed, decode_performance
 
 # (score, seed or None for the mean rendering, controls by name) -> performance
 Renderer = Callable[[Score, int | None, Mapping[str, float]], Performed]
@@ -24,7 +24,7 @@ def load_renderer(performer: str, model: Path | None) -> Renderer:
 def _dexter(model: Path | None, thousand_steps: bool = False) -> Renderer:
     from engine.performers.dexter import load_performer, playback_columns
     from engine.performers.dexter_controls import CONTROLS, sampling_settings
-    from engine.performers.dexter_interpretation import rolled
+    from engine.performers.dexter_interpretation import as_played
     from models.dexter.features import denormalise
     from models.dexter.windows import perform
 
@@ -35,8 +35,7 @@ def _dexter(model: Path | None, thousand_steps: bool = False) -> Renderer:
         settings = sampling_settings(with_defaults(CONTROLS, temperature | dict(controls)))
         columns = playback_columns(score)
         performed = perform(dexter.sampler(score.notes, columns, seed or 0, thousand_steps), settings, len(score.notes))
-        settled = settle(denormalise(performed, columns), score.notes)
-        return decode_performance(score.notes, rolled(settled, score.notes, score.markings["arpeggio"]))
+        return decode_performance(score.notes, as_played(denormalise(performed, columns), score.notes, score.markings["arpeggio"]))
 
     return render
 
