@@ -5,7 +5,7 @@ Trees that see a note, what is around it and nothing else err differently, and t
 
 Timing is learnt apart from the other columns: it is a note's place among those that it is played with, which has little to do with what is
 around, and few notes (ornaments, tenths, rolled chords) have most of it, so that leaves are small. A piece whose chords are together counts
-as much as one in which they are not. Run:
+as much as one in which they are not. What the other columns are learnt from is also pieces without a robust alignment. Run:
 
     python -m training.dexter_trees --data DIR -o models/pretrained/dexter_trees.onnx
 """
@@ -44,6 +44,7 @@ from training.chord_timing import about_chords
 from training.datasets.asap import LICENCE
 from training.datasets.expression_pieces import Piece, Presentation, load_pieces
 from training.datasets.expression_windows import Shown, show
+from training.datasets.unsure_pieces import load_unsure_pieces
 
 SYSTEM = FILES["dexter_trees.onnx"]
 # Of the way from the networks' mean to the trees'. What the pedal does in little is left to the networks.
@@ -74,11 +75,11 @@ _PARAMETERS = {
     "force_col_wise": True,
     "verbose": -1,
 }
-AROUND = Recipe(_PARAMETERS, 600)
+AROUND = Recipe(_PARAMETERS, 1000)
 IN_CHORDS = Recipe(_PARAMETERS | {"learning_rate": 0.04, "min_child_samples": 20, "colsample_bytree": 0.5, "reg_lambda": 10}, 1200)
 ALONE = 0.3  # what a note counts that is in no chord
-SMALLEST_DEVIATION = 0.1  # of a piece's timing, normalised, that makes it count more
-CONFIGURATION = (*AROUND, *IN_CHORDS, ALONE, SMALLEST_DEVIATION, MOST_NOTES, MOST_PERFORMERS)
+SMALLEST_DEVIATION = {BEAT_PERIOD: 0.2, TIMING: 0.1}  # of a piece's column, normalised, that makes it count more
+CONFIGURATION = (*AROUND, *IN_CHORDS, ALONE, *SMALLEST_DEVIATION.values(), MOST_NOTES, MOST_PERFORMERS)
 TOLERANCE = 1e-4  # of the graph against LightGBM, normalised
 
 Examples = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -87,18 +88,37 @@ app = typer.Typer(add_completion=False)
 
 
 def collect(pieces: list[Piece], random: np.random.Generator) -> Examples:
-    """Return features (M, F), targets (M, 8), normalised, about their piece's average, 0 where unknown, and weights (M, 8) of notes."""
+    """Return features (M, F), targets (M, 8), normalised, about their piece's average, 0 where unknown, and weights (M, 8) of notes.
+
+    A piece counts by the root of its notes, and in tempo as much as one that is played with more freedom.
+    """
     parts = []
     for piece in track(pieces, "reading pieces"):
         for presentation in piece.presentations:
             shown = show(presentation)
             rows = np.sort(random.permutation(len(shown.mean))[:MOST_NOTES])
             census = min(len(shown.targets), MOST_PERFORMERS) ** 0.5 / len(piece.presentations)
-            target = (shown.mean - np.nanmean(shown.mean, 0))[rows]
-            weights = census * shown.weights[rows] * np.isfinite(target)
-            parts.append((wide_features(shown).rows(rows), np.nan_to_num(target), weights))
+            target = (shown.mean - _average(shown.mean))[rows]
+            weights = census * shown.weights[rows] * np.isfinite(target) / len(rows) ** 0.5
+            target = np.nan_to_num(target)
+            tempo = target[:, BEAT_PERIOD], weights[:, BEAT_PERIOD]
+            weights[:, BEAT_PERIOD] /= (_deviation(*tempo) + SMALLEST_DEVIATION[BEAT_PERIOD]) ** 2
+            parts.append((wide_features(shown).rows(rows), target, weights))
     features, targets, weights = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return features, targets, weights
+    return features, targets, weights / np.maximum(weights.mean(0), 1e-9)
+
+
+def _average(values: np.ndarray) -> np.ndarray:
+    """Return by column (C,) the mean of values (N, C) where they are known, 0 of a column that is nowhere."""
+    known = np.isfinite(values)
+    return np.asarray(np.where(known, values, 0).sum(0) / np.maximum(known.sum(0), 1))
+
+
+def _deviation(values: np.ndarray, weights: np.ndarray) -> float:
+    """Return the standard deviation of values (n,) with weights (n,), 0 where none has any."""
+    total = max(float(weights.sum()), 1e-9)
+    average = weights @ values / total
+    return float(np.sqrt(weights @ np.square(values - average) / total))
 
 
 def collect_timing(pieces: list[Piece], random: np.random.Generator) -> Examples:
@@ -113,7 +133,7 @@ def collect_timing(pieces: list[Piece], random: np.random.Generator) -> Examples
             rows = np.sort(random.permutation(known)[:MOST_NOTES])
             deviation = np.std(target[known][chords[known]]) if chords[known].any() else np.inf
             census = min(len(presentation.columns), MOST_PERFORMERS) ** 0.5 / len(piece.presentations)
-            weights = census * np.where(chords[rows], 1, ALONE) / len(rows) ** 0.5 / (deviation + SMALLEST_DEVIATION) ** 2
+            weights = census * np.where(chords[rows], 1, ALONE) / len(rows) ** 0.5 / (deviation + SMALLEST_DEVIATION[TIMING]) ** 2
             parts.append((note_features(presentation.score_columns)[rows], target[rows], weights))
     features, targets, weights = (np.concatenate(part) for part in zip(*parts, strict=True))
     return features, targets, weights / weights.mean()
@@ -187,7 +207,8 @@ def main(
 ) -> None:
     """Learn the trees from the train split and write them as a verified ONNX file."""
     pieces = load_pieces(data, "train", cache)
-    examples, timing = (collecting(pieces, np.random.default_rng(seed)) for collecting in (collect, collect_timing))
+    timing = collect_timing(pieces, np.random.default_rng(seed))
+    examples = collect(pieces + load_unsure_pieces(data, cache), np.random.default_rng(seed))
     boosted = {}
     for column in track(SHARES, "boosting columns"):
         chosen = (timing, IN_CHORDS) if column == TIMING else (of_column(examples, column), AROUND)

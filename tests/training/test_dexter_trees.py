@@ -45,8 +45,32 @@ def test_examples_are_about_their_pieces_average_and_weigh_only_what_is_known(ex
     assert (targets[weights == 0] == 0).all() and (weights[:, BEAT_PERIOD] > 0).all() and not weights[1, VELOCITY]
     first = weights[:70, VELOCITY] > 0
     assert targets[:70, VELOCITY][first].mean() == pytest.approx(0, abs=1e-6)
-    assert weights[140:190, VELOCITY].max() == pytest.approx(1)  # one performer, one format
-    assert weights[:140, VELOCITY].max() == pytest.approx(3**0.5 / 2)  # three, and two formats
+    np.testing.assert_allclose(weights[:, [BEAT_PERIOD, VELOCITY]].mean(0), 1, rtol=1e-4)
+    one, three = weights[140:190, VELOCITY].max(), weights[:140, VELOCITY].max()  # one performer, one format; three, and two formats
+    assert three / one == pytest.approx(3**0.5 / 2 * (50 / 70) ** 0.5)
+
+
+def test_a_tempo_that_is_nowhere_believed_weighs_nothing():
+    piece = made_up_pieces()[1]
+    unknown = replace(piece.presentations[0], columns=piece.presentations[0].columns * np.where(np.arange(8) == BEAT_PERIOD, np.nan, 1))
+    _, targets, weights = collect([replace(piece, presentations=(unknown,))], np.random.default_rng(0))
+    assert not weights[:, BEAT_PERIOD].any() and not targets[:, BEAT_PERIOD].any() and weights[:, VELOCITY].any()
+
+
+def test_a_piece_that_is_played_with_little_freedom_counts_as_much_in_tempo():
+    piece = made_up_pieces()[1]
+    (shown,) = piece.presentations
+    period = shown.columns[..., BEAT_PERIOD]
+    pieces = []
+    for freedom in (10, 2):
+        columns = shown.columns.copy()
+        columns[..., BEAT_PERIOD] = np.nanmean(period) + freedom * (period - np.nanmean(period))
+        pieces.append(replace(piece, presentations=(replace(shown, columns=columns),)))
+    _, targets, weights = collect(pieces, np.random.default_rng(0))
+    free, even = np.split(weights[:, BEAT_PERIOD] * targets[:, BEAT_PERIOD] ** 2, 2)
+    assert np.square(targets[:50, BEAT_PERIOD]).sum() > 8 * np.square(targets[50:, BEAT_PERIOD]).sum()
+    assert free.sum() < 3 * even.sum()
+    np.testing.assert_array_equal(*np.split(weights[:, VELOCITY], 2))
 
 
 def test_timing_is_about_the_chord():

@@ -58,13 +58,13 @@ def load_pieces(root: Path, split: Split, cache: Path) -> list[Piece]:
     versions = [CACHE_VERSION, REPRESENTATION_VERSION, *(item.name for item in performances)]
     path = cache / "expression" / f"{split}-{hashlib.sha256(json.dumps(versions).encode()).hexdigest()[:16]}.npz"
     if not path.exists():
-        pieces = [_piece(root, group) for group in track(_by_score(performances), "encoding performances")]
+        pieces = [encode_piece(root, group) for group in track(group_by_score(performances), "encoding performances")]
         path.parent.mkdir(parents=True, exist_ok=True)
         _save(path, pieces)
     return _load(path)
 
 
-def _by_score(performances: list[AlignedPerformance]) -> list[list[AlignedPerformance]]:
+def group_by_score(performances: list[AlignedPerformance]) -> list[list[AlignedPerformance]]:
     """Group the performances that play the same notes of the same piece."""
     groups = defaultdict(list)
     for item in performances:
@@ -72,7 +72,8 @@ def _by_score(performances: list[AlignedPerformance]) -> list[list[AlignedPerfor
     return list(groups.values())
 
 
-def _piece(root: Path, group: list[AlignedPerformance]) -> Piece:
+def encode_piece(root: Path, group: list[AlignedPerformance]) -> Piece:
+    """Return the piece of performances that play the same notes; its MIDI score is looked for in the (n)ASAP folder ``root``."""
     score = group[0].score
     rows = np.arange(len(score.notes))
     presentations = [_present("notation", score, rows, group)]
