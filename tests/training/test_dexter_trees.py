@@ -114,6 +114,16 @@ def test_a_graph_answers_as_the_trees_and_is_read_as_what_it_is(examples, tmp_pa
     assert reading.shares[PEDAL_CHANGE] == 0 and reading.shares[VELOCITY] == SHARES[VELOCITY]
 
 
+def test_the_command_learns_from_unsure_pieces_too_but_not_their_timing(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(dexter_trees, "load_pieces", lambda data, split, cache: made_up_pieces())
+    monkeypatch.setattr(dexter_trees, "load_unsure_pieces", lambda data, cache: made_up_pieces()[1:])
+    for name in ("AROUND", "IN_CHORDS"):
+        monkeypatch.setattr(dexter_trees, name, SMALL)
+    dexter_trees.main(tmp_path, tmp_path / "trees.onnx", tmp_path, threads=1, seed=0)
+    assert "20 trees a column, of 252 notes, 20 for timing, of 192;" in " ".join(capsys.readouterr().out.split())
+    Trees(Model(tmp_path / "trees.onnx", SYSTEM, REPRESENTATION_VERSION))
+
+
 def test_values_at_a_threshold_go_the_same_way(tmp_path):
     """Thresholds lie between values in float64; rounded to the nearest float32 some would lie on or beyond one of them."""
     values = np.cumsum(np.full(400, np.nextafter(np.float32(1), np.float32(2)) - 1), dtype=np.float32) + np.float32(1)
