@@ -61,7 +61,20 @@ def _notes(timeline: MidiTimeline) -> tuple[np.ndarray, int]:
     notes = np.array([tuple(row) for row in rows], dtype=SCORE_NOTE_DTYPE)
     notes["onset_quarter"] /= division
     notes["duration_quarter"] /= division
+    _lengthen_unisons(notes)
     return notes[note_order(notes)], unpitched
+
+
+def _lengthen_unisons(notes: np.ndarray) -> None:
+    """Make notes of no length as long as another that strikes the same key with them.
+
+    Where two voices meet on a key, notation programs write on, off and on again at one tick.
+    """
+    longest: dict[tuple[float, int], float] = {}
+    for onset, pitch, duration in notes[["onset_quarter", "pitch", "duration_quarter"]].tolist():
+        longest[onset, pitch] = max(duration, longest.get((onset, pitch), 0.0))
+    for row in np.flatnonzero(notes["duration_quarter"] == 0).tolist():
+        notes["duration_quarter"][row] = longest[float(notes["onset_quarter"][row]), int(notes["pitch"][row])]
 
 
 def _time_signatures(timeline: MidiTimeline) -> np.ndarray:

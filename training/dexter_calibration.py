@@ -37,6 +37,7 @@ from models.dexter.representation import (
     TIMING,
     VELOCITY,
     decode_performance,
+    nearest_stroke,
 )
 from models.dexter.windows import COLUMNS, Settings, WindowSampler, perform
 from training.chord_timing import about_chords
@@ -77,7 +78,8 @@ def asynchrony_s(shown: Presentation, normalised: np.ndarray) -> float:
 
     Grace notes are early on purpose, and belong to no chord.
     """
-    relative, counts = about_chords(shown.notes, denormalise(normalised, shown.score_columns)[:, TIMING])
+    timing = denormalise(normalised, shown.score_columns)[:, TIMING]
+    relative, counts = about_chords(shown.notes, timing[nearest_stroke(shown.notes, timing)])
     distance = np.abs(relative[(counts > 1) & ~shown.notes["is_grace"]])
     return float(np.nanmean(distance)) if np.isfinite(distance).any() else float("nan")
 

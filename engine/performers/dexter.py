@@ -25,7 +25,7 @@ from engine.score import Score
 from engine.score_playback import with_playback_velocities
 from models.dexter.descriptors import DESCRIPTORS, minor_lean
 from models.dexter.features import denormalise, normalise, notated_octaves, note_features
-from models.dexter.representation import BEAT_PERIOD, REPRESENTATION_VERSION, Performed, encode_performance
+from models.dexter.representation import BEAT_PERIOD, REPRESENTATION_VERSION, Performed, encode_performance, strokes
 from models.dexter.score_representation import SCORE_COLUMNS, encode_score
 from models.dexter.windows import Branch, Passage, Scales, WindowSampler
 from models.pretrained import pretrained
@@ -120,8 +120,11 @@ class DexterPerformer(ScoresOnly):
         features = note_features(columns)
         second = self._trees.read(columns, features) if self._trees else None
         amounts = self._amounts.read(columns, features) if self._amounts else None
-        notated = notated_octaves(columns)
-        passage = Passage(features, minor_lean(notes), known, descriptors, second=second, amounts=amounts, notated=notated)
+        notated, stroke = notated_octaves(columns), strokes(notes)
+        doubled = np.bincount(stroke)[stroke] > 1
+        passage = Passage(
+            features, minor_lean(notes), known, descriptors, second=second, amounts=amounts, notated=notated, doubled=doubled
+        )
         return WindowSampler(self._networks, scales or self.scales, self._window, passage, seed, thousand_steps)
 
     def perform(

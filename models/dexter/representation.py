@@ -53,6 +53,7 @@ SHORTEST_DURATION_S = 0.0005
 LAST_SPAN_QUARTERS = 4.0  # how long the pedal is followed after the last anchor, at least
 SAME_TIME_S = 1e-6
 SAME_POSITION_QUARTERS = 1e-6
+STRUCK = [TIMING, VELOCITY]  # what a stroke of a key has, however many notes it is
 
 
 class Pedal(NamedTuple):
@@ -186,13 +187,29 @@ def _middles(chosen: np.ndarray, groups: np.ndarray, is_grace: np.ndarray, value
 
 def settle(columns: np.ndarray, notes: np.ndarray) -> np.ndarray:
     """Return columns (N, 8) in which the notes of each anchor are on time in the middle, as in those of ``encode_performance`` where no
-    bound has cut off a period. What is predicted note by note strays, and takes the beat along.
+    bound has cut off a period, and notes that share a key and an onset are struck as one, as the one that is nearest to its beat. What is
+    predicted note by note strays, and takes the beat along.
     """
+    columns = columns.copy()
+    columns[:, STRUCK] = columns[nearest_stroke(notes, columns[:, TIMING])][:, STRUCK]
     anchors, groups = find_anchors(notes["onset_quarter"])
     at_anchor = notes["onset_quarter"] - anchors[groups] <= SAME_POSITION_QUARTERS
-    settled = columns.copy()
-    settled[:, TIMING] -= _middles(at_anchor, groups, notes["is_grace"], columns[:, TIMING])[1][groups]
-    return settled
+    columns[:, TIMING] -= _middles(at_anchor, groups, notes["is_grace"], columns[:, TIMING])[1][groups]
+    return columns
+
+
+def strokes(notes: np.ndarray) -> np.ndarray:
+    """Return (N,) which stroke of a key each note is: where two voices meet on a key, both are one. Grace notes are their own."""
+    positions = np.round(notes["onset_quarter"] / SAME_POSITION_QUARTERS)
+    places = np.stack([positions, notes["pitch"], np.where(notes["is_grace"], np.arange(len(notes)), -1)])
+    return np.unique(places, axis=1, return_inverse=True)[1].reshape(-1)
+
+
+def nearest_stroke(notes: np.ndarray, timing: np.ndarray) -> np.ndarray:
+    """Return for each note (N,) the row of its stroke whose ``timing`` (N,) is nearest to 0; NaN is the furthest."""
+    stroke = strokes(notes)
+    order = np.lexsort((np.abs(timing), stroke))
+    return order[np.searchsorted(stroke[order], stroke)]
 
 
 def _notated_seconds(notes: np.ndarray, curve: TempoCurve) -> np.ndarray:

@@ -135,7 +135,7 @@ class Passage:
     ``reference`` (N, 8): normalised columns to transfer from, NaN unknown. ``descriptors`` (N, 7), in standard deviations: those of the
     settings are added to them. Of a piece that is still growing only a part may be there: from the note ``first_note`` on, and ``average``
     (8,) stands for the piece's. ``second`` and ``amounts``: where the whole piece is known. ``notated`` (N,): see ``features.hold``; None:
-    keys are held as briefly as it comes.
+    keys are held as briefly as it comes. ``doubled`` (N,): notes that share a key and an onset with another, whose timing says nothing.
     """
 
     features: np.ndarray
@@ -147,6 +147,7 @@ class Passage:
     second: SecondReading | None = None
     amounts: Amounts | None = None
     notated: np.ndarray | None = None
+    doubled: np.ndarray | None = None
 
     def rows(self, notes: range) -> slice:
         """Return where notes, counted from the beginning of the piece, are."""
@@ -361,7 +362,10 @@ class WindowSampler:
             means = {notes: mean + second.add(slice(notes.start, notes.stop), mean, self.average) for notes, mean in means.items()}
         columns = np.concatenate(list(means.values()))
         deviation = columns.std(axis=0)
-        deviation[TIMING] = np.abs(columns[:, TIMING] - columns[:, TIMING].mean()).mean()
+        timing = columns[:, TIMING]
+        if self._passage.doubled is not None:
+            timing = timing[~np.concatenate([self._passage.doubled[notes.start : notes.stop] for notes in means])]
+        deviation[TIMING] = np.abs(timing - timing.mean()).mean() if len(timing) else np.nan
         return np.asarray(deviation)
 
     @cached_property

@@ -7,6 +7,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import mido
 import numpy as np
 import pytest
 from score_fixtures import HUMDRUM, MEI, attributes, barline, direction, musicxml, note
@@ -215,6 +216,16 @@ def test_a_midi_score_keeps_velocities_gate_lengths_metre_and_tempo(tmp_path):
     assert score.time_signatures.tolist() == [(0, 1, 4), (1, 3, 4)]
     assert score.measures.tolist() == [(0, 1, 1), (1, 3, 2), (4, 3, 3)]
     assert not score.has_markings and not score.markings.view(np.uint8).any()
+
+
+def test_voices_that_meet_on_a_key_are_notes_as_long_as_the_key_is_held(tmp_path):
+    """A notation program writes on, off and on again at one tick."""
+    path = tmp_path / "score.mid"
+    file = mido.MidiFile(ticks_per_beat=480)
+    messages = [("note_on", 60, 0), ("note_off", 60, 0), ("note_on", 60, 0), ("note_on", 67, 0), ("note_off", 67, 0), ("note_off", 60, 240)]
+    file.tracks.append(mido.MidiTrack(mido.Message(kind, note=pitch, velocity=64, time=time) for kind, pitch, time in messages))
+    file.save(path)
+    assert places(read_score(path)) == [(0, 0.5, 60), (0, 0.5, 60), (0, 0, 67)]  # what is alone stays as it is
 
 
 def test_a_midi_file_in_smpte_time_is_refused(tmp_path):

@@ -22,7 +22,9 @@ from models.dexter.representation import (
     decode_performance,
     encode_performance,
     find_anchors,
+    nearest_stroke,
     settle,
+    strokes,
 )
 
 NO_PEDAL = Pedal(np.zeros(0), np.zeros(0, dtype=int))
@@ -236,6 +238,7 @@ def test_settled_notes_are_on_time_in_the_middle_of_their_anchor():
     score = [(0, 1, False), (0, 1, False), (0, 1, False), (1, 1, False), (2, 0, True), (2, 1, False), (2 + 1 / 16, 1, False)]
     performance = [(0.02, 0.4, 60), (0.0, 0.4, 61), (0.01, 0.4, 62), (0.5, 0.4, 63), (0.9, 0.1, 64), (1.0, 0.4, 65), (1.05, 0.4, 66)]
     notes, performed = make(score, performance)
+    notes["pitch"] = 60 + np.arange(len(notes))
     columns, _ = encode_performance(notes, performed)
     np.testing.assert_allclose(settle(columns, notes), columns, atol=1e-9)
     strayed = columns.copy()
@@ -245,3 +248,17 @@ def test_settled_notes_are_on_time_in_the_middle_of_their_anchor():
     np.testing.assert_allclose(settle(strayed, notes)[:, TIMING], [0.3, -0.1, 0, 0, 0.5, 0, 0.2], atol=1e-9)
     np.testing.assert_allclose(settle(strayed[3:4], notes[3:4])[:, TIMING], 0)  # an anchor alone, as a stream has it
     assert strayed[0, TIMING] == 0.5
+
+
+def test_a_key_that_voices_meet_on_is_struck_once():
+    score = [(0, 1, False), (0, 0.5, False), (0, 1, False), (0, 0, True), (1, 1, False), (1 + 1 / 16, 1, False)]
+    notes, _ = make(score, [(0, 0.5, 60)] * 6)
+    notes["pitch"] = [60, 60, 64, 60, 60, 60]
+    np.testing.assert_array_equal(np.unique(strokes(notes), return_counts=True)[1], [2, 1, 1, 1, 1])
+    columns = np.zeros((6, 8))
+    columns[:, TIMING], columns[:, VELOCITY], columns[:, ARTICULATION] = [0.4, -0.01, 0.01, 0.3, 0.05, 0.2], np.arange(6) / 10, np.arange(6)
+    settled = settle(columns, notes)
+    np.testing.assert_allclose(settled[:3, TIMING], [0, 0, 0.02], atol=1e-9)  # the middle of the three is where the key is struck
+    np.testing.assert_allclose(settled[:, VELOCITY], [0.1, 0.1, 0.2, 0.3, 0.4, 0.5])
+    np.testing.assert_array_equal(settled[:, ARTICULATION], columns[:, ARTICULATION])  # each voice is held as long as its own note
+    assert nearest_stroke(notes, np.array([np.nan, 9, 0, 0, 0, 0])).tolist() == [1, 1, 2, 3, 4, 5]

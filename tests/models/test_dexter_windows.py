@@ -156,6 +156,10 @@ def test_a_gain_differs_by_a_limited_factor(features):
     own, raw = sampler(features).deviation, np.concatenate(list(sampler(features)._centre.values()))
     assert own[VELOCITY] == pytest.approx(raw[:, VELOCITY].std())
     assert own[TIMING] == pytest.approx(np.abs(raw[:, TIMING] - raw[:, TIMING].mean()).mean())
+    doubled = np.arange(NOTES) % 3 == 0
+    single = np.concatenate([mean[~doubled[notes.start : notes.stop], TIMING] for notes, mean in sampler(features)._centre.items()])
+    assert sampler(features, doubled=doubled).deviation[TIMING] == pytest.approx(np.abs(single - single.mean()).mean())
+    assert np.isnan(sampler(features, doubled=np.ones(NOTES, bool)).deviation[TIMING])
     deviation = own * [0.01, 0.5, 1, 100, *[np.nan] * 4]
     windows = sampler(features, amounts=Amounts(deviation, np.ones(COLUMNS)))
     mean = Settings(temperature=0)

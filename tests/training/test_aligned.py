@@ -8,8 +8,19 @@ import pytest
 
 from engine.commands.errors import run
 from engine.errors import PerfLiveError
+from engine.score import SCORE_NOTE_DTYPE
 from training.datasets import aligned
-from training.datasets.aligned import NOT_ROBUST, Alignment, asap_alignments, load_aligned, read_alignments, read_match, vienna_alignments
+from training.datasets.aligned import (
+    NOT_ROBUST,
+    PERFORMED_DTYPE,
+    Alignment,
+    asap_alignments,
+    forget_second_strokes,
+    load_aligned,
+    read_alignments,
+    read_match,
+    vienna_alignments,
+)
 from training.evaluation.command import app
 
 NOTE = (
@@ -73,6 +84,26 @@ def asap(tmp_path):
         writer.writerows(rows)
     (root / "splits.json").write_text(json.dumps({"train": ["Bach/Fugue"], "validation": []}))
     return root
+
+
+def test_a_key_that_voices_meet_on_is_performed_once():
+    notes = np.zeros(9, SCORE_NOTE_DTYPE)
+    notes["onset_quarter"], notes["pitch"] = [0, 0, 0, 1, 1, 1, 2, 2, 3], [60, 60, 64, 60, 60, 60, 62, 62, 60]
+    notes["is_grace"][5] = True
+    performed = np.zeros(9, PERFORMED_DTYPE)
+    performed["onset_sec"], performed["velocity"] = [0.6, 0.1, 0.1, 1.4, 1, 0.9, np.nan, 2, 3], 64
+    performed["velocity"][6] = 0
+    forget_second_strokes(notes, performed)
+    # What is struck with it says which; else it is the earlier. A grace note is a stroke of its own, and what was not played stays so.
+    assert np.isfinite(performed["onset_sec"]).tolist() == [False, True, True, False, True, True, False, True, True]
+    assert performed["velocity"].tolist() == [0, 64, 64, 0, 64, 64, 0, 64, 64] and np.isnan(performed["duration_sec"][0])
+
+
+def test_second_strokes_are_forgotten_when_alignments_are_read(asap, tmp_path, monkeypatch):
+    forgotten = []
+    monkeypatch.setattr(aligned, "forget_second_strokes", lambda notes, performed: forgotten.append(len(notes) == len(performed)))
+    performances, _ = load_aligned(asap_alignments(asap, "train"), tmp_path / "cache")
+    assert forgotten == [True] * len(performances) and forgotten
 
 
 def test_version_1_gives_every_score_note_and_what_was_performed(asap):

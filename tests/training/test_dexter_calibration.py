@@ -95,6 +95,19 @@ def test_what_is_adjusted_rises_to_what_is_wanted():
     assert values == pytest.approx([3, 0, 3], abs=0.02)
 
 
+def test_a_key_that_voices_meet_on_is_out_of_time_once():
+    shown = made_up_presentation("notation", 120, 1)
+    columns = normalise(shown.columns[0], shown.score_columns)
+    _, first, counts = np.unique(shown.notes["onset_quarter"], return_index=True, return_counts=True)
+    note = first[counts > 2][1]
+    shown.notes["pitch"][note + 1] = shown.notes["pitch"][note]
+    columns[note, TIMING] = 0.1
+    late, lost = columns.copy(), columns.copy()
+    late[note + 1, TIMING], lost[note + 1, TIMING] = 5, np.nan
+    columns[note + 1, TIMING] = 0.1
+    assert AMOUNTS[TIMING](shown, late) == AMOUNTS[TIMING](shown, lost) == AMOUNTS[TIMING](shown, columns)
+
+
 def test_grace_notes_belong_to_no_chord():
     shown = made_up_presentation("notation", 120, 1)
     columns = normalise(shown.columns[0], shown.score_columns)

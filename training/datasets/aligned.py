@@ -134,7 +134,28 @@ def load_aligned(alignments: Sequence[Alignment], cache: Path) -> tuple[list[Ali
         with whole_file(path) as partial:
             _save(partial, performances, left_out)
     performances, left_out = _load(path)
+    for item in performances:
+        forget_second_strokes(item.score.notes, item.performed)
     return performances, _report(performances, left_out + [(item.name, item.refused) for item in alignments if item.refused])
+
+
+def forget_second_strokes(notes: np.ndarray, performed: np.ndarray) -> None:
+    """Make all but one of the notes that share a key and an onset not performed, in place.
+
+    Where two voices meet on a key, it is struck once. An alignment that finds both notes has taken another stroke for one of them: the one
+    that is further from what is struck with them, or if there is nothing, the later.
+    """
+    onset_sec = performed["onset_sec"]
+    full = np.flatnonzero(np.isfinite(onset_sec) & ~notes["is_grace"])
+    rows_of: dict[tuple[float, int], list[int]] = defaultdict(list)
+    for row, quarter, pitch in zip(full.tolist(), notes["onset_quarter"][full].tolist(), notes["pitch"][full].tolist(), strict=True):
+        rows_of[quarter, pitch].append(row)
+    for (quarter, pitch), rows in rows_of.items():
+        if len(rows) > 1:
+            others = full[(notes["onset_quarter"][full] == quarter) & (notes["pitch"][full] != pitch)]
+            beat = np.median(onset_sec[others]) if len(others) else onset_sec[rows].min()
+            rows.sort(key=lambda row: abs(onset_sec[row] - beat))
+            performed[rows[1:]] = np.nan, np.nan, 0
 
 
 def read_alignments(alignments: Iterable[Alignment]) -> tuple[list[AlignedPerformance], list[tuple[str, str]]]:

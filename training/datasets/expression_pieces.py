@@ -26,7 +26,7 @@ from models.dexter.representation import PERFORMANCE_COLUMNS, REPRESENTATION_VER
 from training.datasets.aligned import AlignedPerformance, asap_alignments, load_aligned
 from training.datasets.asap import Split
 
-CACHE_VERSION = 4
+CACHE_VERSION = 5
 LEAST_MATCHED = 0.9  # of the notes of a MIDI score; others are of another edition
 SAME_POSITION_QUARTERS = 1 / 32
 
