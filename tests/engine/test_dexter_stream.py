@@ -56,6 +56,13 @@ def test_a_score_is_read_by_the_trees_too(performer, tmp_path):
     np.testing.assert_allclose(((apart - own) / 1.5)[:, :4], added[:, :4], atol=1e-4)
 
 
+def test_the_timing_of_keys_that_voices_meet_on_does_not_count_for_how_wide_it_is(tmp_path):
+    score = melody(bars=2).score
+    score.notes["onset_quarter"][1], score.notes["pitch"][1] = score.notes["onset_quarter"][0], score.notes["pitch"][0]
+    passage = sampler_of(load_performer(write_models(tmp_path), None), score)._passage
+    assert np.flatnonzero(passage.doubled).tolist() == [0, 1]
+
+
 def test_a_piece_gets_as_much_expression_as_suits_it(tmp_path):
     """Velocities deviate by what is said, times the gain; samples are further apart by what is said."""
     score = melody(bars=60).score

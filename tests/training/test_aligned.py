@@ -91,7 +91,7 @@ def test_a_key_that_voices_meet_on_is_performed_once():
     notes["onset_quarter"], notes["pitch"] = [0, 0, 0, 1, 1, 1, 2, 2, 3], [60, 60, 64, 60, 60, 60, 62, 62, 60]
     notes["is_grace"][5] = True
     performed = np.zeros(9, PERFORMED_DTYPE)
-    performed["onset_sec"], performed["velocity"] = [0.6, 0.1, 0.1, 1.4, 1, 0.9, np.nan, 2, 3], 64
+    performed["onset_sec"], performed["velocity"] = [0.1, 0.6, 0.58, 1.4, 1, 0.9, np.nan, 2, 3], 64
     performed["velocity"][6] = 0
     forget_second_strokes(notes, performed)
     # What is struck with it says which; else it is the earlier. A grace note is a stroke of its own, and what was not played stays so.
