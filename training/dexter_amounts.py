@@ -28,7 +28,7 @@ from export.amounts import write_amounts
 from models.dexter.amounts import PIECE_FEATURES, piece_features
 from models.dexter.features import note_features
 from models.dexter.representation import ARTICULATION, BEAT_PERIOD, REPRESENTATION_VERSION, TIMING, VELOCITY
-from training.datasets.asap import LICENCE
+from training.datasets.asap import LICENCE, work_of
 from training.datasets.expression_pieces import Piece, Presentation, load_pieces
 from training.dexter_calibration import (
     AMOUNTS,
@@ -81,20 +81,16 @@ class Ridge(NamedTuple):
 def collect(performer: DexterPerformer, pieces: list[Piece]) -> Examples:
     """Return what is to be learnt of train pieces; typical pieces' targets are those for which no gain has to change."""
     pieces = [piece for piece in pieces if len(piece.presentations[0].notes) >= LEAST_NOTES]
-    works = {name: number for number, name in enumerate(sorted({_work(piece) for piece in pieces}))}
+    works = {name: number for number, name in enumerate(sorted({work_of(piece.name) for piece in pieces}))}
     rows = []
     for piece in track(pieces, "performing"):
         weight = min(len(piece.performances), MOST_PERFORMERS) ** 0.5 / len(piece.presentations)
-        rows += [(_features(shown), _targets(performer, shown), weight, _work(piece)) for shown in piece.presentations]
+        rows += [(_features(shown), _targets(performer, shown), weight, work_of(piece.name)) for shown in piece.presentations]
     features, targets, weights, names = (np.array(part) for part in zip(*rows, strict=True))
     deviations, spreads, further = np.split(targets, 3, axis=1)
     deviations -= _weighted_mean(deviations - spreads, weights)
     further -= _weighted_mean(further, weights)
     return Examples(features, np.concatenate([deviations, further], axis=1), weights, np.array([works[name] for name in names]))
-
-
-def _work(piece: Piece) -> str:
-    return piece.name.replace("_no_repeat", "").replace("_extra_repeat", "")
 
 
 def _weighted_mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:

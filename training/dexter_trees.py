@@ -12,7 +12,6 @@ as much as one in which they are not. What the other columns are learnt from is 
 
 import hashlib
 import sys
-import warnings
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -109,9 +108,9 @@ def collect(pieces: list[Piece], random: np.random.Generator) -> Examples:
 
 
 def _average(values: np.ndarray) -> np.ndarray:
-    """Return by column (C,) the mean of values (N, C) where they are known, 0 of a column that is nowhere."""
+    """Return the mean of values (N, ...) over the first axis where they are known, NaN where none is."""
     known = np.isfinite(values)
-    return np.asarray(np.where(known, values, 0).sum(0) / np.maximum(known.sum(0), 1))
+    return np.where(known.any(0), np.where(known, values, 0).sum(0) / np.maximum(known.sum(0), 1), np.nan)
 
 
 def _deviation(values: np.ndarray, weights: np.ndarray) -> float:
@@ -143,9 +142,7 @@ def _relative_timing(presentation: Presentation) -> tuple[np.ndarray, np.ndarray
     """Return the performers' mean timing (N,) about chords, normalised, and which notes are full notes in chords (N,)."""
     notes, columns = presentation.notes, np.zeros((len(presentation.notes), len(PERFORMANCE_COLUMNS)))
     found = [about_chords(notes, performed[:, TIMING]) for performed in presentation.columns]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # of notes that nobody plays
-        columns[:, TIMING] = np.nanmean([relative for relative, _ in found], axis=0)
+    columns[:, TIMING] = _average(np.array([relative for relative, _ in found]))
     chords = (np.max([counts for _, counts in found], axis=0) > 1) & ~notes["is_grace"]
     return normalise(columns, presentation.score_columns)[:, TIMING], chords
 

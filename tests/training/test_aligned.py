@@ -99,6 +99,15 @@ def test_a_key_that_voices_meet_on_is_performed_once():
     assert performed["velocity"].tolist() == [0, 64, 64, 0, 64, 64, 0, 64, 64] and np.isnan(performed["duration_sec"][0])
 
 
+def test_a_chord_of_keys_that_voices_meet_on_keeps_what_is_together():
+    notes = np.zeros(5, SCORE_NOTE_DTYPE)
+    notes["pitch"] = [60, 60, 64, 64, 67]
+    performed = np.zeros(5, PERFORMED_DTYPE)
+    performed["onset_sec"] = [0.1, 0.6, 0.1, 0.62, 0.58]
+    forget_second_strokes(notes, performed)
+    np.testing.assert_array_equal(performed["onset_sec"], [np.nan, 0.6, np.nan, 0.62, 0.58])
+
+
 def test_second_strokes_are_forgotten_when_alignments_are_read(asap, tmp_path, monkeypatch):
     forgotten = []
     monkeypatch.setattr(aligned, "forget_second_strokes", lambda notes, performed: forgotten.append(len(notes) == len(performed)))

@@ -27,6 +27,7 @@ from engine.output_file import whole_file
 from engine.partitura_loader import load_partitura
 from engine.score import MARKING_DTYPE, Score, Word
 from engine.score_file import read_score
+from models.dexter.representation import strokes
 from training.datasets.asap import Split, performance_rows
 from training.datasets.parangonada import midi_of, read_parangonada
 from training.datasets.performances import PEDAL_DTYPE
@@ -145,17 +146,13 @@ def forget_second_strokes(notes: np.ndarray, performed: np.ndarray) -> None:
     Where two voices meet on a key, it is struck once. An alignment that finds both notes has taken another stroke for one of them: the one
     that is further from what is struck with them, or if there is nothing, the later.
     """
-    onset_sec = performed["onset_sec"]
-    full = np.flatnonzero(np.isfinite(onset_sec) & ~notes["is_grace"])
-    rows_of: dict[tuple[float, int], list[int]] = defaultdict(list)
-    for row, quarter, pitch in zip(full.tolist(), notes["onset_quarter"][full].tolist(), notes["pitch"][full].tolist(), strict=True):
-        rows_of[quarter, pitch].append(row)
-    for (quarter, pitch), rows in rows_of.items():
-        if len(rows) > 1:
-            others = full[(notes["onset_quarter"][full] == quarter) & (notes["pitch"][full] != pitch)]
-            beat = np.median(onset_sec[others]) if len(others) else onset_sec[rows].min()
-            rows.sort(key=lambda row: abs(onset_sec[row] - beat))
-            performed[rows[1:]] = np.nan, np.nan, 0
+    onset_sec, stroke = performed["onset_sec"], strokes(notes)
+    for number in np.flatnonzero(np.bincount(stroke[np.isfinite(onset_sec)]) > 1).tolist():
+        played = np.isfinite(onset_sec)
+        rows = np.flatnonzero(played & (stroke == number))
+        beside = played & (stroke != number) & (notes["onset_quarter"] == notes["onset_quarter"][rows[0]]) & ~notes["is_grace"]
+        beat = np.median(onset_sec[beside]) if beside.any() else onset_sec[rows].min()
+        performed[np.delete(rows, np.abs(onset_sec[rows] - beat).argmin())] = np.nan, np.nan, 0
 
 
 def read_alignments(alignments: Iterable[Alignment]) -> tuple[list[AlignedPerformance], list[tuple[str, str]]]:

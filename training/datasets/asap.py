@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -26,6 +27,11 @@ def read_asap(root: Path, split: Split, sustain_extends_notes: bool = False) -> 
 def robustly_aligned(root: Path, split: Split) -> list[bool]:
     """Say of each performance of the split, in the order of ``read_asap``, whether its alignment to the score is marked as robust."""
     return [row["robust_note_alignment"].startswith("1") for row in performance_rows(root, split)]
+
+
+def work_of(folder: str) -> str:
+    """Return the piece that is in a folder, whatever repeats of it are played."""
+    return re.sub("_(no|extra)_repeat$", "", folder)
 
 
 def performance_rows(root: Path, split: Split) -> list[dict[str, str]]:

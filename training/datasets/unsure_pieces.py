@@ -4,7 +4,6 @@ Most of their notes are aligned right, and say of velocity and articulation what
 tempo, which is left out there, and of performances that still jump about, everywhere.
 """
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +12,8 @@ from scipy.ndimage import maximum_filter1d, median_filter
 
 from models.dexter.features import normalise
 from models.dexter.representation import BEAT_PERIOD
-from training.datasets.aligned import Alignment, asap_alignments, load_aligned
+from training.datasets.aligned import asap_alignments, load_aligned
+from training.datasets.asap import work_of
 from training.datasets.expression_pieces import LEAST_MATCHED, Piece, Presentation, encode_piece, group_by_score
 
 AROUND_NOTES = 41
@@ -27,17 +27,12 @@ def load_unsure_pieces(root: Path, cache: Path) -> list[Piece]:
     validation split in any. Performances must play LEAST_MATCHED of the notes. What is slow to read is kept in ``cache``.
     """
     train = asap_alignments(root, "train")
-    others = {_work(item) for item in train if not item.refused} | {_work(item) for item in asap_alignments(root, "validation")}
-    unsure = [item._replace(refused="") for item in train if _work(item) not in others and item.match.is_file() and item.score.is_file()]
-    performances, _ = load_aligned(unsure, cache / "aligned")
+    others = {work_of(item.piece) for item in (*(item for item in train if not item.refused), *asap_alignments(root, "validation"))}
+    unsure = [item for item in train if work_of(item.piece) not in others and item.match.is_file() and item.score.is_file()]
+    performances, _ = load_aligned([item._replace(refused="") for item in unsure], cache / "aligned")
     whole = [item for item in performances if np.isfinite(item.performed["onset_sec"]).mean() >= LEAST_MATCHED]
     pieces = [encode_piece(root, group) for group in group_by_score(whole)]
     return [replace(piece, presentations=tuple(without_astray(shown) for shown in piece.presentations)) for piece in pieces]
-
-
-def _work(alignment: Alignment) -> str:
-    """Return the piece, whatever repeats of it are played."""
-    return re.sub("_(no|extra)_repeat$", "", alignment.piece)
 
 
 def without_astray(shown: Presentation) -> Presentation:
