@@ -52,7 +52,8 @@ def _denoise_spec(config: dict[str, Any], weights: dict[str, torch.Tensor] | Non
     constants = {
         "window_notes": task.config.windows.notes,
         "residual_deviation": _rounded(task.residual_deviation),
-        "sample_gains": [1.0] * COLUMNS,  # until training.dexter_calibration has fitted them
+        "sample_gains": [1.0] * COLUMNS,  # these two until training.dexter_calibration has fitted them
+        "narrowed": [1.0] * COLUMNS,
         "lowest_log_snr": LOWEST_LOG_SNR,
         "highest_log_snr": HIGHEST_LOG_SNR,
     }

@@ -54,6 +54,7 @@ def write_models(
         "window_notes": WINDOW,
         "residual_deviation": [0.3] * COLUMNS,
         "sample_gains": [0.7] + [1.0] * (COLUMNS - 1),
+        "narrowed": [0.5] + [1.0] * (COLUMNS - 1),
     }
     outputs = {"mean": COLUMNS, "context": CONTEXT}
     _write(folder / "dexter_mean.onnx", "dexter-mean", {"features": len(features), **BY_NOTE}, outputs, mean_nodes, mean_weights, constants)

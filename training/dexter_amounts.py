@@ -1,4 +1,5 @@
-"""How much expression performers give a piece, and how far they are apart, from what its score is like as a whole: ridge regression.
+"""How much expression performers give a piece, and how far they are apart, from what its score is like as a whole: ridge regression; and
+how fast pieces are at their fastest.
 
 The networks' mean hardly varies in how wide it is from piece to piece, and their samples even less in how far apart they are; humans'
 deviation of tempo differs sixfold, and the score says by how much. Run, with the other graphs in the folder (a few minutes), and calibrate
@@ -25,17 +26,15 @@ from engine.model import Model
 from engine.output_file import whole_file
 from engine.performers.dexter import FILES, DexterPerformer
 from export.amounts import write_amounts
-from models.dexter.amounts import PIECE_FEATURES, piece_features
-from models.dexter.features import note_features
+from models.dexter.amounts import PIECE_FEATURES, fast_interval, piece_features
+from models.dexter.features import notated_intervals, note_features, played_intervals
 from models.dexter.representation import ARTICULATION, BEAT_PERIOD, REPRESENTATION_VERSION, TIMING, VELOCITY
 from training.datasets.asap import LICENCE, work_of
 from training.datasets.expression_pieces import Piece, Presentation, load_pieces
 from training.dexter_calibration import (
     AMOUNTS,
-    APART,
     MOST_PERFORMERS,
     apart,
-    asynchrony_s,
     human_columns,
     neutral_sampler,
     perform_neutrally,
@@ -113,10 +112,8 @@ def _targets(performer: DexterPerformer, shown: Presentation) -> np.ndarray:
     further = np.full(len(COLUMNS), np.nan)
     if len(humans) > 1:
         samples = [perform_neutrally(performer, shown, seed, temperature=1) for seed in (0, 1)]
-        for column in APART:
-            of_humans = np.mean([apart(shown, pair, column) for pair in combinations(humans, 2)])
-            further[COLUMNS.index(column)] = of_humans / apart(shown, samples, column)
-        further[COLUMNS.index(TIMING)] = deviations[COLUMNS.index(TIMING)] / np.mean([asynchrony_s(shown, sample) for sample in samples])
+        of_humans = [np.mean([apart(shown, pair, column) for pair in combinations(humans, 2)]) for column in COLUMNS]
+        further = np.array(of_humans) / [apart(shown, samples, column) for column in COLUMNS]
     values = np.log(np.maximum(np.concatenate([deviations, spreads, further]), 1e-6))
     return np.where(np.isfinite(values), values, np.nan)
 
@@ -157,26 +154,36 @@ def cross_validate(examples: Examples) -> np.ndarray:
     return np.array([np.corrcoef(target[seen], guess[seen])[0, 1] for target, guess, seen in columns])
 
 
-def contract() -> Contract:
+def fast_intervals(pieces: list[Piece]) -> list[float]:
+    """Return the ``fast_interval`` of each piece as humans play it on average, ascending."""
+    found = []
+    for piece in pieces:
+        shown = piece.presentations[0]
+        notated = notated_intervals(shown.notes, shown.score_columns)
+        found.append(np.mean([fast_interval(played_intervals(human, notated)) for human in human_columns(shown)]))
+    return sorted(float(interval) for interval in found if np.isfinite(interval))
+
+
+def contract(fast: Sequence[float]) -> Contract:
     outputs = tuple(TensorSpec(name=name, shape=("pieces", len(COLUMNS)), type="float32") for name in ("deviation", "apart"))
     return Contract(
         system=SYSTEM,
         representation_version=REPRESENTATION_VERSION,
         inputs=(TensorSpec(name="features", shape=("pieces", len(PIECE_FEATURES)), type="float32"),),
         outputs=outputs,
-        constants={"features": list(PIECE_FEATURES), "columns": list(COLUMNS)},
+        constants={"features": list(PIECE_FEATURES), "columns": list(COLUMNS), "fast_intervals": [round(each, 3) for each in fast]},
         training_data="(n)ASAP, train split of splits.json",
         licence=LICENCE,
         configuration_hash=hashlib.sha256(repr((PENALTY, MOST_DEVIATIONS, MOST_PERFORMERS)).encode()).hexdigest()[:16],
     )
 
 
-def export(ridge: Ridge, features: np.ndarray, path: Path) -> float:
-    """Write what was learnt to ``path``; return how far the graph is from it at most, in logarithms, of ``features`` (M, F). Raises
-    PerfLiveError, and leaves no file, when that is more than TOLERANCE.
+def export(ridge: Ridge, features: np.ndarray, fast: Sequence[float], path: Path) -> float:
+    """Write what was learnt, and ``fast`` intervals, to ``path``; return how far the graph is from the regression at most, in logarithms,
+    of ``features`` (M, F). Raises PerfLiveError, and leaves no file, when that is more than TOLERANCE.
     """
     with whole_file(path) as partial:
-        write_amounts(ridge, MOST_DEVIATIONS, contract(), partial)
+        write_amounts(ridge, MOST_DEVIATIONS, contract(fast), partial)
         answer = Model(partial, SYSTEM, REPRESENTATION_VERSION).run({"features": features.astype(np.float32)}, {})[0]
         told = np.log(np.concatenate([answer["deviation"], answer["apart"]], axis=1))
         distance = float(np.abs(told - ridge.predict(features)).max())
@@ -205,9 +212,10 @@ def main(
     cache: Annotated[Path, typer.Option("--cache", help="folder to keep encoded performances in")] = Path("runs"),
 ) -> None:
     """Learn from the train split how much expression a piece takes, and write it as a verified ONNX file."""
-    examples = collect(load_unfitted(model), load_pieces(data, "train", cache))
+    pieces = load_pieces(data, "train", cache)
+    examples = collect(load_unfitted(model), pieces)
     print(describe(cross_validate(examples).tolist()))
-    distance = export(fit(examples, np.ones(len(examples.works), bool)), examples.features, model / FILE)
+    distance = export(fit(examples, np.ones(len(examples.works), bool)), examples.features, fast_intervals(pieces), model / FILE)
     print(f"{model / FILE}: of {len(examples.works)} presentations; {distance:.2g} from the regression")
 
 

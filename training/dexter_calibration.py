@@ -39,27 +39,39 @@ from models.dexter.representation import (
     decode_performance,
     nearest_stroke,
 )
-from models.dexter.windows import COLUMNS, Settings, WindowSampler, perform
+from models.dexter.windows import COLUMNS, Scales, Settings, WindowSampler, perform
 from training.chord_timing import about_chords
 from training.datasets.expression_pieces import Presentation, load_pieces
 from training.dexter_figures import beat_intervals
+from training.evaluation.expressiveness_metrics import known_mean
 
 PEDAL_DOWN = 64
 PEDAL_GAIN = 2.0  # so that less of it stays half down
 EVERY = 6  # of the pieces that were learnt from
 MOST_PERFORMERS = 4
-APART = (BEAT_PERIOD, VELOCITY, ARTICULATION)  # what samples are apart in as humans are; in timing they deviate as much
+APART = (BEAT_PERIOD, VELOCITY, TIMING, ARTICULATION, PEDAL)
+SAMPLES_APART = 0.9  # of what two humans are: what is further from another performance is further from every human's
+ROUNDS = 2  # how far apart samples are and how wide are not quite independent
 
 Amount = Callable[[Presentation, np.ndarray], float]
+Performances = Sequence[tuple[Presentation, list[np.ndarray]]]  # of each piece, normalised (N, 8)
+Found = Callable[[int, Performances], float]
 
 app = typer.Typer(add_completion=False)
 
 
 def curve(shown: Presentation, normalised: np.ndarray, column: int) -> np.ndarray:
-    """Return a column in its own unit; of tempo, log2 of the time between beats, which is what is heard."""
+    """Return a column as it is heard: of tempo, log2 of the time between beats; of timing, seconds from the mean of the chord, NaN where
+    there is none (grace notes are early on purpose, and belong to none); of the pedal, its depth from note to note; else in its own unit.
+    """
     if column == BEAT_PERIOD:
         return beat_intervals(normalised, shown.score_columns)
-    return denormalise(normalised, shown.score_columns)[:, column]
+    columns = denormalise(normalised, shown.score_columns)
+    if column == TIMING:
+        timing = columns[:, TIMING]
+        relative, counts = about_chords(shown.notes, timing[nearest_stroke(shown.notes, timing)])
+        return np.where((counts > 1) & ~shown.notes["is_grace"], relative, np.nan)
+    return np.clip(columns[:, PEDAL_BETWEEN], 0, 1) if column == PEDAL else columns[:, column]
 
 
 def deviation(column: int) -> Amount:
@@ -68,19 +80,14 @@ def deviation(column: int) -> Amount:
 
 
 def apart(shown: Presentation, pair: Sequence[np.ndarray], column: int) -> float:
-    """Return how far two performances (N, 8) are apart: the deviation of the difference of their curves."""
+    """Return how far two performances (N, 8) are apart: the deviation of the difference of their curves; NaN where there is none."""
     first, second = (curve(shown, normalised, column) for normalised in pair)
-    return float(np.nanstd(first - second))
+    return float(np.nanstd(first - second)) if np.isfinite(first - second).any() else float("nan")
 
 
 def asynchrony_s(shown: Presentation, normalised: np.ndarray) -> float:
-    """Return how far onsets are from the mean of their chord, seconds, on average over the notes of chords; NaN where there are none.
-
-    Grace notes are early on purpose, and belong to no chord.
-    """
-    timing = denormalise(normalised, shown.score_columns)[:, TIMING]
-    relative, counts = about_chords(shown.notes, timing[nearest_stroke(shown.notes, timing)])
-    distance = np.abs(relative[(counts > 1) & ~shown.notes["is_grace"]])
+    """Return how far onsets are from the mean of their chord, seconds, on average over the notes of chords; NaN where there are none."""
+    distance = np.abs(curve(shown, normalised, TIMING))
     return float(np.nanmean(distance)) if np.isfinite(distance).any() else float("nan")
 
 
@@ -162,34 +169,56 @@ def _average(column: int, rendered: Rendered, gains: np.ndarray, offsets: np.nda
     return float(np.nanmean([AMOUNTS[column](piece, express(mean, gains, offsets)) for piece, mean in pairs]))
 
 
-def calibrate_samples(performer: DexterPerformer, rendered: Rendered) -> np.ndarray:
-    """Return gains of the residual (8,) with which two samples of a piece are as far apart, on average, as two of its humans, and their
-    chords as much out of time; of pieces as notation.
+class Sampled(NamedTuple):
+    """A piece, its mean without gains (N, 8), two residuals around it, and its humans' performances, all normalised."""
+
+    shown: Presentation
+    mean: np.ndarray
+    residuals: list[np.ndarray]
+    humans: list[np.ndarray]
+
+    def performances(self, scales: Scales) -> list[np.ndarray]:
+        mean = express(self.mean, *scales.widening(1.0))
+        return [mean + scales.sampled * residual for residual in self.residuals]
+
+
+def calibrate_samples(performer: DexterPerformer, rendered: Rendered, gains: np.ndarray, offsets: np.ndarray) -> Scales:
+    """Return the scales with which two samples of a piece are about as far apart, on average, as two of its humans, and with which their
+    amounts are humans'; of pieces as notation. ``gains`` and ``offsets`` (8,) of the mean.
     """
-    gains, humans, samples = np.ones(COLUMNS), [], []
-    chords: list[tuple[Presentation, np.ndarray, np.ndarray]] = []
     played = [each for each in zip(rendered.pieces, rendered.means, strict=True) if each[0].kind == "notation" and len(each[0].columns) > 1]
-    for piece, mean in track(played, "sampling"):
-        pair, targets = [perform_neutrally(performer, piece, seed, temperature=1) for seed in (0, 1)], human_columns(piece)
-        samples.append([apart(piece, pair, column) for column in APART])
-        of_humans = [np.mean([apart(piece, two, column) for two in combinations(targets, 2)]) for column in APART]
-        humans.append([*of_humans, np.mean([asynchrony_s(piece, target) for target in targets])])
-        chords.append((piece, mean, pair[0]))
-    *wanted, out_of_time = np.nanmean(humans, axis=0).tolist()
-    for column, human, sampled in zip(APART, wanted, np.mean(samples, axis=0).tolist(), strict=True):
-        gains[column] = human / sampled
-        print(f"column {column}: humans {human:.4f} apart, samples {sampled:.4f}, gain {gains[column]:.3f}")
+    pieces = [
+        Sampled(piece, mean, [perform_neutrally(performer, piece, seed, temperature=1) - mean for seed in (0, 1)], human_columns(piece))
+        for piece, mean in track(played, "sampling")
+    ]
+    ones = np.ones(COLUMNS)
+    scales = Scales(ones, gains, offsets, sampled=ones.copy(), narrowed=ones.copy())
+    for column in APART:
+        columns = [PEDAL, PEDAL_BETWEEN] if column == PEDAL else [column]
+        apart_of_humans, amount_of_humans = (found(column, [(each.shown, each.humans) for each in pieces]) for found in (_apart, _amount))
+        distance, amount = (functools.partial(_of_samples, found, column, pieces, scales) for found in (_apart, _amount))
+        for _ in range(ROUNDS):
+            adjust(scales.sampled, columns, (0.1, 4.0), distance, SAMPLES_APART * apart_of_humans)
+            adjust(scales.narrowed, columns, (1.0, 0.0), amount, amount_of_humans)
+        heard = f"humans {apart_of_humans:.4f} apart, samples {distance():.4f}; amounts {amount_of_humans:.4f}, {amount():.4f}"
+        print(f"column {column}: {heard}; gain {scales.sampled[column]:.3f}, narrowed {scales.narrowed[column]:.3f}")
+    return scales
 
-    def average() -> float:
-        return float(np.nanmean([asynchrony_s(piece, mean + gains * (sample - mean)) for piece, mean, sample in chords]))
 
-    adjust(gains, [TIMING], (0.5, 4.0), average, out_of_time)
-    print(f"column {TIMING}: humans {out_of_time:.4f}, samples {average():.4f}, gain {gains[TIMING]:.3f}")
-    return gains
+def _of_samples(found: Found, column: int, pieces: list[Sampled], scales: Scales) -> float:
+    return found(column, [(each.shown, each.performances(scales)) for each in pieces])
+
+
+def _apart(column: int, performed: Performances) -> float:
+    return known_mean([known_mean([apart(shown, pair, column) for pair in combinations(each, 2)]) for shown, each in performed])
+
+
+def _amount(column: int, performed: Performances) -> float:
+    return known_mean([known_mean([AMOUNTS[column](shown, one) for one in each]) for shown, each in performed])
 
 
 def adjust(values: np.ndarray, columns: list[int], reach: tuple[float, float], average: Callable[[], float], wanted: float) -> None:
-    """Set ``values[columns]``, with which ``average`` rises, so that it is as wanted: bisection."""
+    """Set ``values[columns]`` so that ``average``, which rises from one end of ``reach`` to the other, is as wanted: bisection."""
     low, high = reach
     for _ in range(9):
         middle = (low + high) / 2
@@ -219,10 +248,10 @@ def main(
     pieces = load_pieces(data, "train", cache)[::EVERY]
     rendered = render(performer, [shown for piece in pieces for shown in piece.presentations])
     gains, offsets = calibrate_means(rendered)
-    sample_gains = calibrate_samples(performer, rendered)
+    scales = calibrate_samples(performer, rendered, gains, offsets)
     mean, denoise, *_ = FILES
     store(model / mean, FILES[mean], {"gains": _rounded(gains), "offsets": _rounded(offsets)})
-    store(model / denoise, FILES[denoise], {"sample_gains": _rounded(sample_gains)})
+    store(model / denoise, FILES[denoise], {"sample_gains": _rounded(scales.sampled), "narrowed": _rounded(scales.narrowed)})
 
 
 if __name__ == "__main__":

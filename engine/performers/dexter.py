@@ -24,7 +24,7 @@ from engine.piece import Piece
 from engine.score import Score
 from engine.score_playback import with_playback_velocities
 from models.dexter.descriptors import DESCRIPTORS, minor_lean
-from models.dexter.features import denormalise, normalise, notated_octaves, note_features
+from models.dexter.features import denormalise, normalise, notated_intervals, notated_octaves, note_features
 from models.dexter.representation import BEAT_PERIOD, REPRESENTATION_VERSION, Performed, encode_performance, strokes
 from models.dexter.score_representation import SCORE_COLUMNS, encode_score
 from models.dexter.windows import Branch, Passage, Scales, WindowSampler
@@ -97,7 +97,8 @@ class DexterPerformer(ScoresOnly):
         self._window = min(model.contract.constants["window_notes"] for model in (mean, denoise))
         offsets = np.array([np.nan if offset is None else offset for offset in constants["offsets"]])
         deviation, gains = np.array(constants["residual_deviation"]), np.array(constants["gains"])
-        self.scales = Scales(deviation, gains, offsets, np.array(constants.get("sample_gains", 1.0)))  # earlier exports have none
+        sampled, narrowed = (np.array(constants.get(name, 1.0)) for name in ("sample_gains", "narrowed"))  # earlier exports have none
+        self.scales = Scales(deviation, gains, offsets, sampled, narrowed)
 
     def looking_ahead(self, lookahead_s: float) -> DexterLookaheadPerformer:
         """Return the performer of live notes."""
@@ -123,7 +124,15 @@ class DexterPerformer(ScoresOnly):
         notated, stroke = notated_octaves(columns), strokes(notes)
         doubled = np.bincount(stroke)[stroke] > 1
         passage = Passage(
-            features, minor_lean(notes), known, descriptors, second=second, amounts=amounts, notated=notated, doubled=doubled
+            features,
+            minor_lean(notes),
+            reference=known,
+            descriptors=descriptors,
+            second=second,
+            amounts=amounts,
+            notated=notated,
+            doubled=doubled,
+            intervals=notated_intervals(notes, columns),
         )
         return WindowSampler(self._networks, scales or self.scales, self._window, passage, seed, thousand_steps)
 

@@ -17,10 +17,11 @@ class AmountsReader:
         check_features(model, PIECE_FEATURES)
         self._model = model
         self._columns = list(model.contract.constants["columns"])
+        self._fast_intervals = np.array(model.contract.constants.get("fast_intervals", ()))  # earlier exports have none
 
     def read(self, score_columns: np.ndarray, features: np.ndarray) -> Amounts:
         """Return what suits a piece of these score columns (N, 37) and ``note_features`` (N, F)."""
         answer = self._model.run({"features": piece_features(score_columns, features)[None]}, {})[0]
         deviation, apart = np.full(len(PERFORMANCE_COLUMNS), np.nan), np.ones(len(PERFORMANCE_COLUMNS))
         deviation[self._columns], apart[self._columns] = answer["deviation"][0], answer["apart"][0]
-        return Amounts(deviation, apart)
+        return Amounts(deviation, apart, self._fast_intervals)

@@ -6,7 +6,16 @@ moved in time, and little when it is transposed. What is unknown is 0, and its `
 
 import numpy as np
 
-from models.dexter.representation import ARTICULATION, BEAT_PERIOD, GRACE_NOTE_QUARTERS, PEDAL, PERFORMANCE_COLUMNS, TIMING, VELOCITY
+from models.dexter.representation import (
+    ARTICULATION,
+    BEAT_PERIOD,
+    GRACE_NOTE_QUARTERS,
+    PEDAL,
+    PERFORMANCE_COLUMNS,
+    TIMING,
+    VELOCITY,
+    find_anchors,
+)
 from models.dexter.score_representation import MARKINGS, SCORE_COLUMNS
 
 Columns = dict[str, np.ndarray]
@@ -66,6 +75,24 @@ def notated_octaves(score_columns: np.ndarray) -> np.ndarray:
     """Return log2 of how many seconds each note (N,) lasts as it is notated; a grace note, an eighth of a quarter."""
     quarters = _of(score_columns, "duration_quarter")
     return np.log2(np.where(quarters > 0, quarters, GRACE_NOTE_QUARTERS)) + _notated_period(score_columns)
+
+
+def notated_intervals(notes: np.ndarray, score_columns: np.ndarray) -> np.ndarray:
+    """Return log2 of the seconds from each note (N,) to the next onset of the score as it is notated; NaN of the last."""
+    anchors, groups = find_anchors(notes["onset_quarter"])
+    return np.append(np.log2(np.diff(anchors)), np.nan)[groups] + _notated_period(score_columns)
+
+
+def played_intervals(normalised: np.ndarray, notated: np.ndarray) -> np.ndarray:
+    """Return the ``notated_intervals`` (n,) as they are in columns (n, 8)."""
+    return notated + _straight(normalised[:, BEAT_PERIOD], BEAT_PERIOD)
+
+
+def slowed(octaves: float) -> np.ndarray:
+    """Return what is to be added to columns (n, 8) so that they are slower by so many octaves, while keys are held for as long."""
+    added = np.zeros(len(PERFORMANCE_COLUMNS), np.float32)
+    added[BEAT_PERIOD], added[ARTICULATION] = octaves / SCALE[BEAT_PERIOD], -octaves / SCALE[ARTICULATION]
+    return added
 
 
 def hold(normalised: np.ndarray, notated: np.ndarray) -> np.ndarray:

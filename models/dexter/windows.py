@@ -13,8 +13,9 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from models.dexter.amounts import fast_interval, likely_slower
 from models.dexter.descriptors import DESCRIPTORS
-from models.dexter.features import hold
+from models.dexter.features import hold, played_intervals, slowed
 from models.dexter.representation import ARTICULATION, BEAT_PERIOD, PERFORMANCE_COLUMNS, TIMING, VELOCITY
 from models.dexter.sampling import ANCESTRAL_STEPS, Denoiser, ancestral, dpm_solver, guided, noise_levels, note_noise, signal_and_noise
 
@@ -25,7 +26,7 @@ CENTRE_WINDOWS = 6  # spread over the piece: what their mean is counts as the pi
 CARRIED_NOTES = 16  # committed at once when there is no time to sample
 MOST_EVALUATIONS = 8
 MOST_WIDER = 3.0  # or narrower: so much may a piece's gain differ from others'
-TELLING_NOTES = 200  # a shorter piece's gain differs by less: it is too little to tell
+TELLING_NOTES = 200  # of a shorter piece less is made of what is said of it as a whole: it is too little to tell
 COMPLEX_OCTAVES = 0.8  # by how much a deviation of rhythm_complexity widens what lies beside the tempo
 MINOR_VELOCITY = 0.3  # what a deviation of minorness adds, normalised, to the velocity of a note that leans to minor by one
 LEAST_GUIDED_LEVELS = 4  # each of two evaluations: fewer give too little expression
@@ -46,7 +47,7 @@ class Networks(Protocol):
 class Branch(NamedTuple):
     """What one reading of a window, with descriptors or without, tells the denoiser."""
 
-    mean: np.ndarray  # (T, 8), as the network gave it
+    mean: np.ndarray  # (T, 8)
     context: np.ndarray  # (T, C)
     descriptors: np.ndarray  # (T, 7)
     known: np.ndarray  # (T, 1)
@@ -56,13 +57,21 @@ class Branch(NamedTuple):
 class Scales:
     """By column (8,): the residual's deviation, and what makes a mean rendering as wide as a human: ``gain`` times the mean, plus
     ``offset``; where the offset is NaN, about the piece's average. ``sampled``, times the residual, makes two samples as far apart
-    as two humans.
+    as two humans; as wide as a human they are when ``narrowed``, 0 to 1, of the mean's widening is left out. ``wider``: what suits
+    the piece, in renderings of both kinds.
     """
 
     residual_deviation: np.ndarray
     gain: np.ndarray
     offset: np.ndarray
     sampled: np.ndarray
+    narrowed: np.ndarray
+    wider: np.ndarray = field(default_factory=lambda: np.ones(COLUMNS))
+
+    def widening(self, temperature: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the mean's gain and offset, each (8,), in what is rendered at a temperature; of temperatures (n, 1), each (n, 8)."""
+        remaining = 1 - np.minimum(temperature, 1) ** 2 * self.narrowed
+        return self.wider * np.sqrt(1 + remaining * (self.gain**2 - 1)), remaining * self.offset
 
 
 @dataclass(frozen=True)
@@ -121,11 +130,13 @@ class SecondReading:
 
 class Amounts(NamedTuple):
     """How much expression suits a piece. By column (8,): ``deviation`` that the mean is to have before ``Scales.gain``, as
-    ``WindowSampler.deviation`` has it; NaN: its own. ``apart``: what ``Scales.sampled`` is multiplied with.
+    ``WindowSampler.deviation`` has it; NaN: its own. ``apart``: what ``Scales.sampled`` is multiplied with. ``fast_intervals`` (K,) of
+    pieces as they are played: see ``amounts.likely_slower``.
     """
 
     deviation: np.ndarray
     apart: np.ndarray
+    fast_intervals: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -136,6 +147,7 @@ class Passage:
     settings are added to them. Of a piece that is still growing only a part may be there: from the note ``first_note`` on, and ``average``
     (8,) stands for the piece's. ``second`` and ``amounts``: where the whole piece is known. ``notated`` (N,): see ``features.hold``; None:
     keys are held as briefly as it comes. ``doubled`` (N,): notes that share a key and an onset with another, whose timing says nothing.
+    ``intervals`` (N,): ``features.notated_intervals``, with ``amounts``.
     """
 
     features: np.ndarray
@@ -148,6 +160,7 @@ class Passage:
     amounts: Amounts | None = None
     notated: np.ndarray | None = None
     doubled: np.ndarray | None = None
+    intervals: np.ndarray | None = None
 
     def rows(self, notes: range) -> slice:
         """Return where notes, counted from the beginning of the piece, are."""
@@ -242,7 +255,7 @@ class WindowSampler:
         if following and settings.guidance != 1:
             readings.append((np.zeros_like(descriptors), np.zeros_like(known)))
         features = passage.features[passage.rows(notes)]
-        branches = [Branch(*self._networks.mean(features, *reading), *reading) for reading in readings]
+        branches = [self._branch(features, *reading) for reading in readings]
         if passage.second is None:
             return branches
         plain = self._plain_mean(features) if branches[-1].known.any() else branches[-1].mean
@@ -251,8 +264,15 @@ class WindowSampler:
 
     def _plain_mean(self, features: np.ndarray) -> np.ndarray:
         """Return the mean (n, 8) of the networks without descriptors."""
+        return self._unslowed_mean(features) + self._slowed
+
+    def _unslowed_mean(self, features: np.ndarray) -> np.ndarray:
         known = np.zeros((len(features), 1), np.float32)
         return self._networks.mean(features, np.zeros((len(features), self._networks.descriptors), np.float32), known)[0]
+
+    def _branch(self, features: np.ndarray, descriptors: np.ndarray, known: np.ndarray) -> Branch:
+        mean, context = self._networks.mean(features, descriptors, known)
+        return Branch(mean + self._slowed, context, descriptors, known)
 
     def _blend(self, state: State, settings: Settings, branches: list[Branch]) -> np.ndarray:
         """Return the mean (T, 8) of a window: what is committed stays, then it goes over from the last window's to this one's."""
@@ -304,19 +324,18 @@ class WindowSampler:
     def _render(self, state: State, settings: Settings, mean: np.ndarray, residual: np.ndarray) -> tuple[np.ndarray, float]:
         """Return the columns (n, 8), and the temperature reached.
 
-        The mean is widened by as much as the residual, made smaller by the temperature and by what is too much of it, lacks: the deviation
-        of what comes out is a human's at every temperature up to 1. The less is given up of a reference, the more its residual is heard as
-        it is.
+        The lower the temperature makes the residual, the more the mean is widened: the deviation of what comes out is a human's at every
+        temperature up to 1. The less is given up of a reference, the more it is heard as it is.
         """
         before = settings.temperature if state.temperature is None else state.temperature
         ramp = np.minimum((np.arange(len(mean)) + 1) / TEMPERATURE_NOTES, 1)[:, None]
         temperature = before + ramp * (settings.temperature - before)
         scales = self._fitting_scales
         heard = temperature * (1 + settings.depth * (scales.sampled - 1))
-        remaining = 1 - np.minimum(heard, 1) ** 2
-        gain = np.sqrt(1 + remaining * (scales.gain**2 - 1))
+        gain, offset = scales.widening(temperature)
         centre = np.where(np.isnan(scales.offset), self.average, 0)
-        columns = centre + gain * (mean - centre) + remaining * np.nan_to_num(scales.offset) + heard * scales.residual_deviation * residual
+        widened = (gain - 1) * (mean - centre) + np.nan_to_num(offset)
+        columns = mean + settings.depth * widened + heard * scales.residual_deviation * residual
         return columns.astype(np.float32), float(temperature[-1, 0])
 
     def _hold(self, columns: np.ndarray, first: int, depth: float) -> np.ndarray:
@@ -346,11 +365,30 @@ class WindowSampler:
     @cached_property
     def _centre(self) -> dict[range, np.ndarray]:
         """The networks' mean (n, 8) of notes that are spread over the piece."""
+        return {notes: mean + self._slowed for notes, mean in self._unslowed_centre.items()}
+
+    @cached_property
+    def _unslowed_centre(self) -> dict[range, np.ndarray]:
         features = self._passage.features
         length, size = len(features), 2 * self._overlap + self._hop
         starts = np.unique(np.linspace(0, max(length - size, 0), min(CENTRE_WINDOWS, -(-length // size)), dtype=int))
         passages = [range(start, min(start + size, length)) for start in starts.tolist()]
-        return {notes: self._plain_mean(features[notes.start : notes.stop]) for notes in passages}
+        return {notes: self._unslowed_mean(features[notes.start : notes.stop]) for notes in passages}
+
+    @cached_property
+    def _slowed(self) -> np.ndarray:
+        """What makes the networks' mean (n, 8) no faster than is likely of the piece."""
+        passage = self._passage
+        if passage.amounts is None or passage.intervals is None:
+            return np.zeros(COLUMNS, np.float32)
+        intervals = [played_intervals(mean, passage.intervals[notes.start : notes.stop]) for notes, mean in self._unslowed_centre.items()]
+        slower = likely_slower(fast_interval(np.concatenate(intervals)), passage.amounts.fast_intervals)
+        return slowed(slower * self._telling)
+
+    @property
+    def _telling(self) -> float:
+        """How much of what is said of the piece as a whole counts, 0 to 1."""
+        return min(len(self._passage.features) / TELLING_NOTES, 1)
 
     @cached_property
     def deviation(self) -> np.ndarray:
@@ -376,8 +414,9 @@ class WindowSampler:
             return self._scales
         wider = amounts.deviation / np.maximum(self.deviation, 1e-6)
         wider = np.where(np.isnan(wider), 1, np.clip(wider, 1 / MOST_WIDER, MOST_WIDER))
-        share = min(len(self._passage.features) / TELLING_NOTES, 1)
-        return replace(self._scales, gain=self._scales.gain * wider**share, sampled=self._scales.sampled * amounts.apart**share)
+        apart = amounts.apart**self._telling
+        narrowed = np.minimum(self._scales.narrowed * apart**2, 1)
+        return replace(self._scales, sampled=self._scales.sampled * apart, narrowed=narrowed, wider=wider**self._telling)
 
 
 def perform(sampler: WindowSampler, settings: Settings, notes: int) -> np.ndarray:

@@ -10,11 +10,14 @@ from models.dexter.features import (
     denormalise,
     hold,
     normalise,
+    notated_intervals,
     notated_octaves,
     note_features,
+    played_intervals,
     relative_to_unknown_tempo,
+    slowed,
 )
-from models.dexter.representation import ARTICULATION, BEAT_PERIOD, encode_performance
+from models.dexter.representation import ARTICULATION, BEAT_PERIOD, decode_performance, encode_performance, find_anchors
 from models.dexter.score_representation import SCORE_COLUMNS
 
 NOTES = made_up_notes(60)
@@ -115,3 +118,21 @@ def test_a_tempo_that_is_held_back_a_little_is_seen():
     assert next_change[onsets == 12] > 0.3 > next_change[onsets == 0] > 0 and next_change[onsets == 21] < -0.6
     assert not next_change[onsets >= 24].any() and not last_change[onsets < 20].any()
     assert last_change[onsets == 20] > 0.9 and last_change[onsets == 24] < -0.9 and -0.2 < last_change[-1] < 0
+
+
+def test_intervals_as_notated_and_as_played():
+    score = made_up_score_columns(NOTES, tempo=90.0)
+    anchors, groups = find_anchors(NOTES["onset_quarter"])
+    notated = notated_intervals(NOTES, score)
+    spacing = np.append(np.diff(anchors), np.nan)[groups]
+    np.testing.assert_allclose(2**notated, spacing * 60 / 90)
+    columns, _ = encode_performance(NOTES, made_up_performance(NOTES))
+    played = played_intervals(normalise(columns, score), notated)
+    np.testing.assert_allclose(2**played, spacing * 2 ** columns[:, BEAT_PERIOD], rtol=1e-4)
+
+
+def test_slower_columns_hold_keys_as_long():
+    score, flat = made_up_score_columns(NOTES), np.zeros((60, 8), np.float32)
+    before, after = (decode_performance(NOTES, denormalise(columns, score)) for columns in (flat, flat + slowed(0.5)))
+    np.testing.assert_allclose(after.onset_sec, 2**0.5 * before.onset_sec, rtol=0.01)
+    np.testing.assert_allclose(after.duration_sec, before.duration_sec, rtol=0.01)

@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from models.dexter.amounts import fast_interval
 from models.dexter.descriptors import DESCRIPTORS
-from models.dexter.features import hold
+from models.dexter.features import hold, played_intervals, slowed
 from models.dexter.representation import ARTICULATION, BEAT_PERIOD, TIMING, VELOCITY
 from models.dexter.sampling import signal_and_noise
 from models.dexter.windows import (
@@ -29,7 +30,8 @@ WINDOW, NOTES = 64, 700
 HOP = WINDOW // 2
 DEVIATION, GAIN = np.linspace(0.4, 1.2, COLUMNS), np.full(COLUMNS, 1.6)
 SAMPLED = np.where(np.arange(COLUMNS) == BEAT_PERIOD, 0.7, 1.0)
-SCALES = Scales(DEVIATION, GAIN, np.where(np.arange(COLUMNS) < 4, np.nan, 0.0), SAMPLED)
+SCALES = Scales(DEVIATION, GAIN, np.where(np.arange(COLUMNS) < 4, np.nan, 0.0), SAMPLED, narrowed=SAMPLED**2)
+NO_INTERVALS = np.zeros(0)
 FIRST = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)  # of the descriptors, one deviation up
 CORRELATION = 0.97  # of neighbouring notes' residuals: slow, as a tempo curve, so that a seam would show
 
@@ -125,7 +127,7 @@ def test_a_mean_rendering_is_widened_and_deviates_as_samples_do(features):
 
 
 def test_the_mean_goes_its_share_of_the_way_to_a_second_reading(features):
-    plain = Scales(DEVIATION, np.ones(COLUMNS), np.zeros(COLUMNS), SAMPLED)
+    plain = replace(SCALES, gain=np.ones(COLUMNS), offset=np.zeros(COLUMNS))
     shares = np.where(np.arange(COLUMNS) < 3, [0.0, 0.5, 1.0, 0, 0, 0, 0, 0], 0.25)
     told = np.random.default_rng(2).normal(size=(NOTES, COLUMNS)).cumsum(0) / 20
     second = SecondReading(shares, lambda rows: told[rows])
@@ -161,14 +163,14 @@ def test_a_gain_differs_by_a_limited_factor(features):
     assert sampler(features, doubled=doubled).deviation[TIMING] == pytest.approx(np.abs(single - single.mean()).mean())
     assert np.isnan(sampler(features, doubled=np.ones(NOTES, bool)).deviation[TIMING])
     deviation = own * [0.01, 0.5, 1, 100, *[np.nan] * 4]
-    windows = sampler(features, amounts=Amounts(deviation, np.ones(COLUMNS)))
+    windows = sampler(features, amounts=Amounts(deviation, np.ones(COLUMNS), NO_INTERVALS))
     mean = Settings(temperature=0)
     wider = perform(windows, mean, NOTES).std(axis=0) / perform(sampler(features), mean, NOTES).std(axis=0)
     np.testing.assert_allclose(wider, [1 / MOST_WIDER, 0.5, 1, MOST_WIDER, 1, 1, 1, 1], rtol=0.02)
 
 
 def test_of_a_few_notes_no_amount_is_told(features):
-    few, amounts = features[: TELLING_NOTES // 2], Amounts(np.full(COLUMNS, 1e9), np.full(COLUMNS, 4.0))
+    few, amounts = features[: TELLING_NOTES // 2], Amounts(np.full(COLUMNS, 1e9), np.full(COLUMNS, 4.0), NO_INTERVALS)
     mean, sample = Settings(temperature=0), Settings()
     alone, told = sampler(few), sampler(few, amounts=amounts)
     wider = perform(told, mean, len(few)).std(axis=0) / perform(alone, mean, len(few)).std(axis=0)
@@ -177,11 +179,51 @@ def test_of_a_few_notes_no_amount_is_told(features):
     assert np.isfinite(perform(told, sample, len(few))).all()
 
 
-def test_less_of_the_residual_is_as_a_lower_temperature(features):
-    """The mean is widened by what is missing."""
-    halved = sampler(features, scales=replace(SCALES, sampled=np.full(COLUMNS, 0.5)))
-    whole = sampler(features, scales=replace(SCALES, sampled=np.ones(COLUMNS)))
-    np.testing.assert_allclose(perform(halved, Settings(), NOTES), perform(whole, Settings(temperature=0.5), NOTES), atol=1e-5)
+def test_a_sample_s_mean_is_narrower_by_its_share(features):
+    plain = replace(SCALES, gain=np.ones(COLUMNS))
+    sample, mean = (perform(sampler(features, scales=plain), Settings(temperature=each), NOTES) for each in (1, 0))
+    residual, wide = sample - mean, perform(sampler(features), Settings(temperature=0), NOTES)
+    for narrowed, left in ((0.0, GAIN[0]), (0.5, np.sqrt((1 + GAIN[0] ** 2) / 2)), (1.0, 1.0)):
+        scales = replace(SCALES, narrowed=np.full(COLUMNS, narrowed))
+        heard = perform(sampler(features, scales=scales), Settings(), NOTES) - residual
+        np.testing.assert_allclose(heard.std(axis=0), wide.std(axis=0) * left / GAIN[0], rtol=1e-3)
+    half, whole = (replace(SCALES, sampled=np.full(COLUMNS, each), narrowed=np.full(COLUMNS, each**2)) for each in (0.5, 1.0))
+    cooled = perform(sampler(features, scales=whole), Settings(temperature=0.5), NOTES)
+    np.testing.assert_allclose(perform(sampler(features, scales=half), Settings(), NOTES), cooled, atol=1e-5)
+
+
+def test_what_suits_a_piece_suits_its_samples(features):
+    """How wide its mean is, and by how much less where its samples are further apart than others'."""
+    deviation = np.where(np.arange(COLUMNS) == VELOCITY, 2 * sampler(features).deviation, np.nan)
+    apart = np.where(np.arange(COLUMNS) == TIMING, 0.5, 1.0)
+    gain, _ = sampler(features, amounts=Amounts(deviation, apart, NO_INTERVALS))._fitting_scales.widening(1.0)
+    plain, _ = SCALES.widening(1.0)
+    np.testing.assert_allclose(np.delete(gain, TIMING), np.delete(plain * np.where(np.arange(COLUMNS) == VELOCITY, 2, 1), TIMING))
+    assert gain[TIMING] == pytest.approx(np.sqrt(1 + 0.75 * (GAIN[0] ** 2 - 1)))
+
+
+def test_a_piece_that_is_faster_than_fingers_is_slower_and_its_keys_are_held_as_long(features):
+    mean, notated = Settings(temperature=0), np.full(NOTES, -3.0)
+    flat = replace(SCALES, gain=np.ones(COLUMNS))
+    alone = sampler(features, scales=flat)
+    written = perform(alone, mean, NOTES)
+
+    def fastest(windows):
+        return fast_interval(played_intervals(np.concatenate(list(windows._centre.values())), np.array(-3.0)))
+
+    def told(intervals, notes=NOTES, **known):
+        amounts = Amounts(np.full(COLUMNS, np.nan), np.ones(COLUMNS), np.array(intervals))
+        return sampler(features[:notes], scales=flat, amounts=amounts, intervals=notated[:notes], **known)
+
+    slower = told([fastest(alone) + 0.2])
+    np.testing.assert_allclose(perform(slower, mean, NOTES) - written, np.tile(slowed(0.2), (NOTES, 1)), atol=1e-5)
+    np.testing.assert_allclose(slower.average - alone.average, slowed(0.2), atol=1e-5)
+    np.testing.assert_array_equal(perform(told([fastest(alone) - 1]), mean, NOTES), written)
+    reference = np.zeros((NOTES, COLUMNS), np.float32)
+    kept = perform(told([fastest(alone) + 0.2], reference=reference), Settings(depth=0), NOTES)
+    np.testing.assert_allclose(kept, 0, atol=1e-5)
+    few = TELLING_NOTES // 2
+    np.testing.assert_allclose(told([fastest(sampler(features[:few])) + 0.2], few)._slowed, slowed(0.1), atol=1e-5)
 
 
 def test_at_most_the_evaluations_that_were_asked_for(features):

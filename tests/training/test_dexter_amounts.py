@@ -1,5 +1,7 @@
 """How much expression a piece takes: from made-up pieces to a graph that the performer reads."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from dexter_pieces import made_up_pieces, made_up_presentation
@@ -16,7 +18,19 @@ from models.dexter.score_representation import SCORE_COLUMNS
 from models.dexter.windows import TELLING_NOTES, Settings, perform
 from training import dexter_amounts
 from training.datasets.expression_pieces import Piece
-from training.dexter_amounts import COLUMNS, FILE, SYSTEM, Examples, app, collect, cross_validate, export, fit, load_unfitted
+from training.dexter_amounts import (
+    COLUMNS,
+    FILE,
+    SYSTEM,
+    Examples,
+    app,
+    collect,
+    cross_validate,
+    export,
+    fast_intervals,
+    fit,
+    load_unfitted,
+)
 from training.dexter_calibration import AMOUNTS, human_columns
 
 WORKS = 40
@@ -71,8 +85,8 @@ def test_a_piece_of_twice_the_weight_is_as_two():
 
 def test_features_far_from_the_pieces_count_up_to_a_limit(examples, tmp_path):
     ridge = fit(examples, np.ones(WORKS, bool))
-    assert export(ridge, 100 * examples.features, tmp_path / FILE) < 1e-4
-    assert export(ridge, -100 * examples.features, tmp_path / FILE) < 1e-4
+    assert export(ridge, 100 * examples.features, (), tmp_path / FILE) < 1e-4
+    assert export(ridge, -100 * examples.features, (), tmp_path / FILE) < 1e-4
 
 
 def test_tempo_deviates_from_the_notated_one(folder):
@@ -119,6 +133,7 @@ def test_a_graph_answers_as_the_regression_and_is_read_as_what_it_is(folder, mon
     shown = pieces[0].presentations[0]
     amounts = reader.read(shown.score_columns, dexter_amounts.note_features(shown.score_columns))
     np.testing.assert_allclose(np.concatenate([amounts.deviation[:4], amounts.apart[:4]]), expected[0], rtol=1e-4)
+    np.testing.assert_allclose(amounts.fast_intervals, fast_intervals(pieces), atol=6e-4)
     assert np.isnan(amounts.deviation[PEDAL:]).all() and (amounts.apart[PEDAL:] == 1).all()
     performer = load_performer(folder, None)
     sampler = performer.sampler(shown.notes, shown.score_columns, 0)
@@ -131,5 +146,16 @@ def test_a_graph_answers_as_the_regression_and_is_read_as_what_it_is(folder, mon
 def test_a_graph_that_differs_leaves_no_file(examples, tmp_path, monkeypatch):
     monkeypatch.setattr(dexter_amounts, "TOLERANCE", -1.0)
     with pytest.raises(PerfLiveError, match="from the regression, -1.0 is allowed"):
-        export(fit(examples, np.ones(WORKS, bool)), examples.features, tmp_path / FILE)
+        export(fit(examples, np.ones(WORKS, bool)), examples.features, (), tmp_path / FILE)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_fast_intervals_of_pieces():
+    pieces = [Piece(str(number), ("a", "b"), (made_up_presentation("notation", 60, 2, number),)) for number in range(3)]
+    slow = replace(pieces[1].presentations[0], columns=pieces[1].presentations[0].columns + [1, *[0] * 7])
+    chord = made_up_presentation("notation", 60, 2)
+    chord.notes["onset_quarter"] = 0
+    found = fast_intervals([*pieces, Piece("chord", ("a", "b"), (chord,))])
+    assert len(found) == 3 and found == sorted(found) and -4 < found[0] < 0
+    slower = fast_intervals([pieces[0], Piece("slow", ("a", "b"), (slow,))])
+    assert sum(slower) - sum(fast_intervals(pieces[:2])) == pytest.approx(1, abs=1e-3)

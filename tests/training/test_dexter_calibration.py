@@ -11,10 +11,19 @@ from typer.testing import CliRunner
 
 from engine.performers.dexter import load_performer
 from models.dexter.features import normalise
-from models.dexter.representation import ARTICULATION, BEAT_PERIOD, PEDAL, TIMING, VELOCITY
+from models.dexter.representation import (
+    ARTICULATION,
+    BEAT_PERIOD,
+    PEDAL,
+    PEDAL_BETWEEN,
+    PEDAL_CHANGE,
+    PEDAL_RETURN,
+    TIMING,
+    VELOCITY,
+)
 from models.dexter.windows import Settings, perform
 from training import dexter_calibration
-from training.dexter_calibration import AMOUNTS, APART, adjust, apart, app, calibrate_samples, render
+from training.dexter_calibration import AMOUNTS, APART, SAMPLES_APART, adjust, apart, app, calibrate_samples, render
 
 
 @pytest.fixture
@@ -46,7 +55,7 @@ def test_renderings_get_the_humans_amounts(pieces, folder, monkeypatch):
     for column in (VELOCITY, TIMING, ARTICULATION):
         rendered, human = heard(performer, pieces, column, temperature=0)
         assert rendered == pytest.approx(human, rel=0.1), result.output
-    assert (performer.scales.sampled[list(APART)] != 0.7).all()
+    assert (performer.scales.sampled[list(APART)] != 0.7).all() and (performer.scales.narrowed[list(APART)] != 0.5).all()
     assert np.isnan(performer.scales.offset[[BEAT_PERIOD, VELOCITY, ARTICULATION]]).all() and performer.scales.gain[PEDAL] == 2
     assert {path.name for path in folder.iterdir()} == set(graphs)
 
@@ -56,28 +65,61 @@ class _Piece:
         self.presentations = (presentation,)
 
 
-def test_samples_are_as_far_apart_as_humans(pieces, folder):
+def test_samples_are_nearly_as_far_apart_as_humans_and_as_wide(pieces, folder):
     performer = load_performer(folder, None)
     wild = made_up_presentation("midi", 60, 2)
     wild.columns[:, :, VELOCITY] *= 100
-    gains = calibrate_samples(performer, render(performer, [*pieces, made_up_presentation("notation", 60, 1), wild]))
-    assert (gains[[*APART, TIMING]] != 1).all() and (np.delete(gains, [*APART, TIMING]) == 1).all()
-    for column in APART:
-        pairs = [_two_samples(performer, piece, gains) for piece in pieces]
+    gains, offsets = np.full(8, 2.0), np.where(np.isin(np.arange(8), (BEAT_PERIOD, VELOCITY, ARTICULATION)), np.nan, 0.1)
+    scales = calibrate_samples(performer, render(performer, [*pieces, made_up_presentation("notation", 60, 1), wild]), gains, offsets)
+    assert (scales.sampled[[*APART, PEDAL_BETWEEN]] != 1).all() and (scales.sampled[[PEDAL_CHANGE, PEDAL_RETURN]] == 1).all()
+    assert scales.sampled[PEDAL] == scales.sampled[PEDAL_BETWEEN] and scales.narrowed[PEDAL] == scales.narrowed[PEDAL_BETWEEN]
+    fitted = replace(performer.scales, gain=gains, offset=offsets, sampled=scales.sampled, narrowed=scales.narrowed)
+    humans = [[normalise(columns, piece.score_columns) for columns in piece.columns] for piece in pieces]
+    pairs = [_two_samples(performer, piece, fitted) for piece in pieces]
+    for column in (BEAT_PERIOD, VELOCITY, TIMING, ARTICULATION):
         found = np.mean([apart(piece, pair, column) for piece, pair in zip(pieces, pairs, strict=True)])
-        humans = [[normalise(columns, piece.score_columns) for columns in piece.columns] for piece in pieces]
         wanted = np.mean([apart(p, pair, column) for p, three in zip(pieces, humans, strict=True) for pair in combinations(three, 2)])
-        assert found == pytest.approx(wanted, rel=0.35)  # these humans are wild: normalised values bend and end
-    asynchrony = AMOUNTS[TIMING]
-    found = np.mean([asynchrony(piece, _two_samples(performer, piece, gains)[0]) for piece in pieces])
-    wanted = np.mean([asynchrony(p, normalise(columns, p.score_columns)) for p in pieces for columns in p.columns])
-    assert found == pytest.approx(wanted, rel=0.1)
+        assert found == pytest.approx(SAMPLES_APART * wanted, rel=0.35)  # these humans are wild: normalised values bend and end
 
 
-def _two_samples(performer, piece, gains):
-    scales = replace(performer.scales, gain=np.ones(8), offset=np.zeros(8), sampled=gains)
+def test_samples_get_the_humans_amounts_where_the_mean_can_be_that_narrow(pieces, folder):
+    performer = load_performer(folder, None)
+    calm = [_calmer(piece) for piece in pieces]
+    gains, offsets = np.full(8, 5.0), np.where(np.arange(8) == VELOCITY, np.nan, 0.0)
+    scales = calibrate_samples(performer, render(performer, calm), gains, offsets)
+    assert 0.05 < scales.narrowed[VELOCITY] < 0.95
+    fitted = replace(performer.scales, gain=gains, offset=offsets, sampled=scales.sampled, narrowed=scales.narrowed)
+    found = np.mean([AMOUNTS[VELOCITY](piece, sample) for piece in calm for sample in _two_samples(performer, piece, fitted)])
+    wanted = np.mean([AMOUNTS[VELOCITY](p, normalise(columns, p.score_columns)) for p in calm for columns in p.columns])
+    assert found == pytest.approx(wanted, rel=0.05)
+
+
+def _calmer(piece):
+    """Velocities that all performers agree on for the greater part."""
+    columns = piece.columns.copy()
+    wave = 0.5 + 0.12 * np.sin(np.arange(columns.shape[1]) / 3)
+    columns[:, :, VELOCITY] = wave + 0.1 * (columns[:, :, VELOCITY] - 0.5)
+    return replace(piece, columns=columns)
+
+
+def _two_samples(performer, piece, scales):
     samplers = [performer.sampler(piece.notes, piece.score_columns, seed, scales=scales) for seed in (0, 1)]
     return [perform(sampler, Settings(), len(piece.notes)) for sampler in samplers]
+
+
+def test_timing_is_apart_in_chords_alone_and_the_pedal_as_it_is_heard():
+    piece = made_up_presentation("notation", 120, 1)
+    first = normalise(piece.columns[0], piece.score_columns)
+    later = first.copy()
+    _, onset, counts = np.unique(piece.notes["onset_quarter"], return_inverse=True, return_counts=True)
+    later[:, TIMING] += counts[onset] == 1
+    assert apart(piece, (first, later), TIMING) == pytest.approx(0, abs=1e-9)
+    alone = made_up_presentation("notation", 120, 1)
+    alone.notes["onset_quarter"] = np.arange(120)
+    assert np.isnan(apart(alone, (first, later), TIMING))
+    deep = first.copy()
+    first[:, PEDAL_BETWEEN], deep[:, PEDAL_BETWEEN] = 2 + np.arange(120) % 2, 5
+    assert apart(piece, (first, deep), PEDAL) == 0
 
 
 def test_how_far_apart_performances_are():
