@@ -1,5 +1,6 @@
-"""A linear regression of logarithms -> an ONNX graph."""
+"""A linear regression, partly of logarithms -> an ONNX graph."""
 
+from collections.abc import Container
 from pathlib import Path
 from typing import Protocol
 
@@ -26,9 +27,9 @@ class Regression(Protocol):
     def bias(self) -> np.ndarray: ...
 
 
-def write_amounts(regression: Regression, limit: float, contract: Contract, path: Path) -> None:
-    """Write to ``path`` a graph of the powers of e that ``regression`` predicts, shared evenly among the contract's outputs in order;
-    features count up to ``limit`` scales from their centre.
+def write_amounts(regression: Regression, limit: float, logarithms: Container[str], contract: Contract, path: Path) -> None:
+    """Write to ``path`` a graph of what ``regression`` predicts, shared evenly among the contract's outputs in order; of those of which it
+    predicts ``logarithms``, the powers of e. Features count up to ``limit`` scales from their centre.
     """
     (given,), answers = contract.inputs, [spec.name for spec in contract.outputs]
     tensors = {name: np.asarray(getattr(regression, name)) for name in ("centre", "scale", "weights", "bias")}
@@ -37,10 +38,10 @@ def write_amounts(regression: Regression, limit: float, contract: Contract, path
         helper.make_node("Sub", [given.name, "centre"], ["centred"]),
         helper.make_node("Div", ["centred", "scale"], ["scaled"]),
         helper.make_node("Clip", ["scaled", "least", "most"], ["limited"]),
-        helper.make_node("Gemm", ["limited", "weights", "bias"], ["logarithms"]),
-        helper.make_node("Exp", ["logarithms"], ["amounts"]),
-        helper.make_node("Split", ["amounts"], answers, axis=1, num_outputs=len(answers)),
+        helper.make_node("Gemm", ["limited", "weights", "bias"], ["predicted"]),
+        helper.make_node("Split", ["predicted"], [f"predicted_{name}" for name in answers], axis=1, num_outputs=len(answers)),
     ]
+    nodes += [helper.make_node("Exp" if name in logarithms else "Identity", [f"predicted_{name}"], [name]) for name in answers]
     specs = (given, *contract.outputs)
     shown = [helper.make_tensor_value_info(spec.name, TensorProto.FLOAT, list(spec.shape)) for spec in specs]
     weights = [numpy_helper.from_array(array.astype(np.float32), name) for name, array in tensors.items()]

@@ -1,5 +1,5 @@
-"""How much expression performers give a piece, and how far they are apart, from what its score is like as a whole: ridge regression; and
-how fast pieces are at their fastest.
+"""How much expression performers give a piece, and how far they are apart, from what its score is like as a whole: ridge regression;
+how fast, loud and detached it is as a whole, in comparison with what the networks say; and how fast pieces are at their fastest.
 
 The networks' mean hardly varies in how wide it is from piece to piece, and their samples even less in how far apart they are; humans'
 deviation of tempo differs sixfold, and the score says by how much. Run, with the other graphs in the folder (a few minutes), and calibrate
@@ -44,6 +44,8 @@ from training.dexter_figures import beat_intervals
 FILE = "dexter_amounts.onnx"
 SYSTEM = FILES[FILE]
 COLUMNS = (BEAT_PERIOD, VELOCITY, TIMING, ARTICULATION)
+OUTPUTS = ("deviation", "apart", "level")
+LOGARITHMS = OUTPUTS[:2]
 LEAST_NOTES = 40  # fewer have no deviation to speak of
 PENALTY = 1000.0  # of squared weights, as heavy as so many pieces; of 100, 300, 1000 and 3000 the best on pieces left out
 MOST_DEVIATIONS = 4.0  # of a feature from the pieces' average
@@ -54,8 +56,8 @@ app = typer.Typer(add_completion=False)
 
 
 class Examples(NamedTuple):
-    """``features`` (M, F) of presentations; ``targets`` (M, 8): log of COLUMNS' deviations, then of how much further apart than samples
-    humans are, NaN unknown; ``weights`` (M,); ``works`` (M,) numbers the pieces.
+    """``features`` (M, F) of presentations; ``targets`` (M, 12): log of COLUMNS' deviations, then of how much further apart than samples
+    humans are, NaN unknown, then by how much they are above the mean; ``weights`` (M,); ``works`` (M,) numbers the pieces.
     """
 
     features: np.ndarray
@@ -65,7 +67,7 @@ class Examples(NamedTuple):
 
 
 class Ridge(NamedTuple):
-    """``centre`` and ``scale`` (F,) of the features, ``weights`` (F, 8) and ``bias`` (8,)."""
+    """``centre`` and ``scale`` (F,) of the features, ``weights`` (F, 12) and ``bias`` (12,)."""
 
     centre: np.ndarray
     scale: np.ndarray
@@ -86,10 +88,10 @@ def collect(performer: DexterPerformer, pieces: list[Piece]) -> Examples:
         weight = min(len(piece.performances), MOST_PERFORMERS) ** 0.5 / len(piece.presentations)
         rows += [(_features(shown), _targets(performer, shown), weight, work_of(piece.name)) for shown in piece.presentations]
     features, targets, weights, names = (np.array(part) for part in zip(*rows, strict=True))
-    deviations, spreads, further = np.split(targets, 3, axis=1)
+    deviations, spreads, further, above = np.split(targets, 4, axis=1)
     deviations -= _weighted_mean(deviations - spreads, weights)
     further -= _weighted_mean(further, weights)
-    return Examples(features, np.concatenate([deviations, further], axis=1), weights, np.array([works[name] for name in names]))
+    return Examples(features, np.concatenate([deviations, further, above], axis=1), weights, np.array([works[name] for name in names]))
 
 
 def _weighted_mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -115,7 +117,12 @@ def _targets(performer: DexterPerformer, shown: Presentation) -> np.ndarray:
         of_humans = [np.mean([apart(shown, pair, column) for pair in combinations(humans, 2)]) for column in COLUMNS]
         further = np.array(of_humans) / [apart(shown, samples, column) for column in COLUMNS]
     values = np.log(np.maximum(np.concatenate([deviations, spreads, further]), 1e-6))
-    return np.where(np.isfinite(values), values, np.nan)
+    return np.concatenate([np.where(np.isfinite(values), values, np.nan), _above_the_mean(performer, shown, humans)])
+
+
+def _above_the_mean(performer: DexterPerformer, shown: Presentation, humans: list[np.ndarray]) -> np.ndarray:
+    mean = perform_neutrally(performer, shown, 0, temperature=0)
+    return np.mean([np.nanmean(human - mean, axis=0) for human in humans], axis=0)[list(COLUMNS)]
 
 
 def _tempo_deviation(shown: Presentation, normalised: np.ndarray) -> float:
@@ -144,7 +151,7 @@ def _solve(features: np.ndarray, target: np.ndarray, weights: np.ndarray) -> tup
 
 
 def cross_validate(examples: Examples) -> np.ndarray:
-    """Return the correlations (8,) of targets with what is predicted of works that were left out."""
+    """Return the correlations (12,) of targets with what is predicted of works that were left out."""
     predicted = np.empty_like(examples.targets)
     for fold in range(FOLDS):
         left_out = examples.works % FOLDS == fold
@@ -165,7 +172,7 @@ def fast_intervals(pieces: list[Piece]) -> list[float]:
 
 
 def contract(fast: Sequence[float]) -> Contract:
-    outputs = tuple(TensorSpec(name=name, shape=("pieces", len(COLUMNS)), type="float32") for name in ("deviation", "apart"))
+    outputs = tuple(TensorSpec(name=name, shape=("pieces", len(COLUMNS)), type="float32") for name in OUTPUTS)
     return Contract(
         system=SYSTEM,
         representation_version=REPRESENTATION_VERSION,
@@ -179,13 +186,13 @@ def contract(fast: Sequence[float]) -> Contract:
 
 
 def export(ridge: Ridge, features: np.ndarray, fast: Sequence[float], path: Path) -> float:
-    """Write what was learnt, and ``fast`` intervals, to ``path``; return how far the graph is from the regression at most, in logarithms,
-    of ``features`` (M, F). Raises PerfLiveError, and leaves no file, when that is more than TOLERANCE.
+    """Write what was learnt, and ``fast`` intervals, to ``path``; return how far the graph is from the regression at most, of ``features``
+    (M, F). Raises PerfLiveError, and leaves no file, when that is more than TOLERANCE.
     """
     with whole_file(path) as partial:
-        write_amounts(ridge, MOST_DEVIATIONS, contract(fast), partial)
+        write_amounts(ridge, MOST_DEVIATIONS, LOGARITHMS, contract(fast), partial)
         answer = Model(partial, SYSTEM, REPRESENTATION_VERSION).run({"features": features.astype(np.float32)}, {})[0]
-        told = np.log(np.concatenate([answer["deviation"], answer["apart"]], axis=1))
+        told = np.concatenate([np.log(answer[name]) if name in LOGARITHMS else answer[name] for name in OUTPUTS], axis=1)
         distance = float(np.abs(told - ridge.predict(features)).max())
         if not distance <= TOLERANCE:
             raise PerfLiveError(f"{path}: the graph is {distance:.2g} from the regression, {TOLERANCE} is allowed; report this as a defect")
@@ -200,9 +207,9 @@ def load_unfitted(folder: Path) -> DexterPerformer:
 
 def describe(correlations: Sequence[float]) -> str:
     names = ("tempo", "velocity", "timing", "articulation")
-    halves = (correlations[: len(COLUMNS)], correlations[len(COLUMNS) :])
-    amounts, further = (", ".join(f"{name} {value:.2f}" for name, value in zip(names, half, strict=True)) for half in halves)
-    return f"correlations on works left out: deviations {amounts}; further apart {further}"
+    parts = zip(OUTPUTS, np.reshape(correlations, (len(OUTPUTS), -1)).tolist(), strict=True)
+    told = [f"{what} of {', '.join(f'{name} {value:.2f}' for name, value in zip(names, part, strict=True))}" for what, part in parts]
+    return f"correlations on works left out: {'; '.join(told)}"
 
 
 @app.command()

@@ -2,9 +2,10 @@
 differ as they do: fitted after training, on train pieces.
 
 A mean of many performers is flatter than each of them, and its pedal is half down. Samples are further apart than humans, where the mean
-explains more of them than the one that the denoiser was trained around. That the networks know these pieces by heart makes no difference,
-as how wide each piece's mean is was brought to what its score says (training/dexter_amounts.py). Run, to write the gains into the graphs of
-a folder:
+explains more of them than the one that the denoiser was trained around, and nearer where it is flatter. Each column has a gain of the mean,
+one of the residual, and how much of the mean's widening a sample is without; these fit three amounts of humans: how wide a mean rendering
+is, how wide a sample, and how far two samples are apart. That the networks know these pieces by heart makes no difference, as how wide each
+piece's mean is was brought to what its score says (training/dexter_amounts.py). Run, to write the gains into the graphs of a folder:
 
     python -m training.dexter_calibration models/pretrained --data DIR
 """

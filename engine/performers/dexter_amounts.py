@@ -1,4 +1,4 @@
-"""How much expression DExter gives a score, and how far its samples are apart. Source: training/dexter_amounts.py."""
+"""How much expression suits a score, how far samples are apart, how fast it is as a whole. Source: training/dexter_amounts.py."""
 
 import numpy as np
 
@@ -7,6 +7,8 @@ from engine.performers.features_read import check_features
 from models.dexter.amounts import PIECE_FEATURES, piece_features
 from models.dexter.representation import PERFORMANCE_COLUMNS
 from models.dexter.windows import Amounts
+
+UNTOLD = {"deviation": np.nan, "apart": 1.0, "level": 0.0}
 
 
 class AmountsReader:
@@ -22,6 +24,7 @@ class AmountsReader:
     def read(self, score_columns: np.ndarray, features: np.ndarray) -> Amounts:
         """Return what suits a piece of these score columns (N, 37) and ``note_features`` (N, F)."""
         answer = self._model.run({"features": piece_features(score_columns, features)[None]}, {})[0]
-        deviation, apart = np.full(len(PERFORMANCE_COLUMNS), np.nan), np.ones(len(PERFORMANCE_COLUMNS))
-        deviation[self._columns], apart[self._columns] = answer["deviation"][0], answer["apart"][0]
-        return Amounts(deviation, apart, self._fast_intervals)
+        by_column = {name: np.full(len(PERFORMANCE_COLUMNS), untold) for name, untold in UNTOLD.items()}
+        for name in by_column.keys() & answer.keys():  # earlier exports have no level
+            by_column[name][self._columns] = answer[name][0]
+        return Amounts(**by_column, fast_intervals=self._fast_intervals)

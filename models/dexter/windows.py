@@ -130,12 +130,13 @@ class SecondReading:
 
 class Amounts(NamedTuple):
     """How much expression suits a piece. By column (8,): ``deviation`` that the mean is to have before ``Scales.gain``, as
-    ``WindowSampler.deviation`` has it; NaN: its own. ``apart``: what ``Scales.sampled`` is multiplied with. ``fast_intervals`` (K,) of
-    pieces as they are played: see ``amounts.likely_slower``.
+    ``WindowSampler.deviation`` has it; NaN: its own. ``apart``: what ``Scales.sampled`` is multiplied with. ``level``: what is added to
+    the networks' mean, normalised. ``fast_intervals`` (K,) of pieces as they are played: see ``amounts.likely_slower``.
     """
 
     deviation: np.ndarray
     apart: np.ndarray
+    level: np.ndarray
     fast_intervals: np.ndarray
 
 
@@ -264,15 +265,15 @@ class WindowSampler:
 
     def _plain_mean(self, features: np.ndarray) -> np.ndarray:
         """Return the mean (n, 8) of the networks without descriptors."""
-        return self._unslowed_mean(features) + self._slowed
+        return self._raw_mean(features) + self._level
 
-    def _unslowed_mean(self, features: np.ndarray) -> np.ndarray:
+    def _raw_mean(self, features: np.ndarray) -> np.ndarray:
         known = np.zeros((len(features), 1), np.float32)
         return self._networks.mean(features, np.zeros((len(features), self._networks.descriptors), np.float32), known)[0]
 
     def _branch(self, features: np.ndarray, descriptors: np.ndarray, known: np.ndarray) -> Branch:
         mean, context = self._networks.mean(features, descriptors, known)
-        return Branch(mean + self._slowed, context, descriptors, known)
+        return Branch(mean + self._level, context, descriptors, known)
 
     def _blend(self, state: State, settings: Settings, branches: list[Branch]) -> np.ndarray:
         """Return the mean (T, 8) of a window: what is committed stays, then it goes over from the last window's to this one's."""
@@ -365,25 +366,25 @@ class WindowSampler:
     @cached_property
     def _centre(self) -> dict[range, np.ndarray]:
         """The networks' mean (n, 8) of notes that are spread over the piece."""
-        return {notes: mean + self._slowed for notes, mean in self._unslowed_centre.items()}
+        return {notes: mean + self._level for notes, mean in self._raw_centre.items()}
 
     @cached_property
-    def _unslowed_centre(self) -> dict[range, np.ndarray]:
+    def _raw_centre(self) -> dict[range, np.ndarray]:
         features = self._passage.features
         length, size = len(features), 2 * self._overlap + self._hop
         starts = np.unique(np.linspace(0, max(length - size, 0), min(CENTRE_WINDOWS, -(-length // size)), dtype=int))
         passages = [range(start, min(start + size, length)) for start in starts.tolist()]
-        return {notes: self._unslowed_mean(features[notes.start : notes.stop]) for notes in passages}
+        return {notes: self._raw_mean(features[notes.start : notes.stop]) for notes in passages}
 
     @cached_property
-    def _slowed(self) -> np.ndarray:
-        """What makes the networks' mean (n, 8) no faster than is likely of the piece."""
-        passage = self._passage
-        if passage.amounts is None or passage.intervals is None:
+    def _level(self) -> np.ndarray:
+        """What (8,) is added to the networks' mean so that the piece as a whole is as its amounts say, and no faster than is likely."""
+        amounts, notated = self._passage.amounts, self._passage.intervals
+        if amounts is None or notated is None:
             return np.zeros(COLUMNS, np.float32)
-        intervals = [played_intervals(mean, passage.intervals[notes.start : notes.stop]) for notes, mean in self._unslowed_centre.items()]
-        slower = likely_slower(fast_interval(np.concatenate(intervals)), passage.amounts.fast_intervals)
-        return slowed(slower * self._telling)
+        played = [played_intervals(mean + amounts.level, notated[notes.start : notes.stop]) for notes, mean in self._raw_centre.items()]
+        slower = likely_slower(fast_interval(np.concatenate(played)), amounts.fast_intervals)
+        return (self._telling * (amounts.level + slowed(slower))).astype(np.float32)
 
     @property
     def _telling(self) -> float:

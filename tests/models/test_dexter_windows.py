@@ -31,7 +31,7 @@ HOP = WINDOW // 2
 DEVIATION, GAIN = np.linspace(0.4, 1.2, COLUMNS), np.full(COLUMNS, 1.6)
 SAMPLED = np.where(np.arange(COLUMNS) == BEAT_PERIOD, 0.7, 1.0)
 SCALES = Scales(DEVIATION, GAIN, np.where(np.arange(COLUMNS) < 4, np.nan, 0.0), SAMPLED, narrowed=SAMPLED**2)
-NO_INTERVALS = np.zeros(0)
+NOTATED = -3.0  # log2 of seconds from note to note
 FIRST = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)  # of the descriptors, one deviation up
 CORRELATION = 0.97  # of neighbouring notes' residuals: slow, as a tempo curve, so that a seam would show
 
@@ -82,8 +82,12 @@ def features():
 
 
 def sampler(features, seed=0, scales=SCALES, thousand_steps=False, **known):
-    passage = Passage(features, **({"lean": np.zeros(len(features))} | known))
+    passage = Passage(features, **({"lean": np.zeros(len(features)), "intervals": np.full(len(features), NOTATED)} | known))
     return WindowSampler(Exact(), scales, WINDOW, passage, seed, thousand_steps)
+
+
+def amounts_of(deviation=np.nan, apart=1.0, level=0.0, fast_intervals=()):
+    return Amounts(*(np.full(COLUMNS, each) for each in (deviation, apart, level)), np.array(fast_intervals))
 
 
 def second_differences(settings):
@@ -163,14 +167,14 @@ def test_a_gain_differs_by_a_limited_factor(features):
     assert sampler(features, doubled=doubled).deviation[TIMING] == pytest.approx(np.abs(single - single.mean()).mean())
     assert np.isnan(sampler(features, doubled=np.ones(NOTES, bool)).deviation[TIMING])
     deviation = own * [0.01, 0.5, 1, 100, *[np.nan] * 4]
-    windows = sampler(features, amounts=Amounts(deviation, np.ones(COLUMNS), NO_INTERVALS))
+    windows = sampler(features, amounts=amounts_of(deviation))
     mean = Settings(temperature=0)
     wider = perform(windows, mean, NOTES).std(axis=0) / perform(sampler(features), mean, NOTES).std(axis=0)
     np.testing.assert_allclose(wider, [1 / MOST_WIDER, 0.5, 1, MOST_WIDER, 1, 1, 1, 1], rtol=0.02)
 
 
 def test_of_a_few_notes_no_amount_is_told(features):
-    few, amounts = features[: TELLING_NOTES // 2], Amounts(np.full(COLUMNS, 1e9), np.full(COLUMNS, 4.0), NO_INTERVALS)
+    few, amounts = features[: TELLING_NOTES // 2], amounts_of(1e9, 4.0)
     mean, sample = Settings(temperature=0), Settings()
     alone, told = sampler(few), sampler(few, amounts=amounts)
     wider = perform(told, mean, len(few)).std(axis=0) / perform(alone, mean, len(few)).std(axis=0)
@@ -196,34 +200,32 @@ def test_what_suits_a_piece_suits_its_samples(features):
     """How wide its mean is, and by how much less where its samples are further apart than others'."""
     deviation = np.where(np.arange(COLUMNS) == VELOCITY, 2 * sampler(features).deviation, np.nan)
     apart = np.where(np.arange(COLUMNS) == TIMING, 0.5, 1.0)
-    gain, _ = sampler(features, amounts=Amounts(deviation, apart, NO_INTERVALS))._fitting_scales.widening(1.0)
+    gain, _ = sampler(features, amounts=amounts_of(deviation, apart))._fitting_scales.widening(1.0)
     plain, _ = SCALES.widening(1.0)
     np.testing.assert_allclose(np.delete(gain, TIMING), np.delete(plain * np.where(np.arange(COLUMNS) == VELOCITY, 2, 1), TIMING))
     assert gain[TIMING] == pytest.approx(np.sqrt(1 + 0.75 * (GAIN[0] ** 2 - 1)))
 
 
-def test_a_piece_that_is_faster_than_fingers_is_slower_and_its_keys_are_held_as_long(features):
-    mean, notated = Settings(temperature=0), np.full(NOTES, -3.0)
-    flat = replace(SCALES, gain=np.ones(COLUMNS))
-    alone = sampler(features, scales=flat)
-    written = perform(alone, mean, NOTES)
-
-    def fastest(windows):
-        return fast_interval(played_intervals(np.concatenate(list(windows._centre.values())), np.array(-3.0)))
-
-    def told(intervals, notes=NOTES, **known):
-        amounts = Amounts(np.full(COLUMNS, np.nan), np.ones(COLUMNS), np.array(intervals))
-        return sampler(features[:notes], scales=flat, amounts=amounts, intervals=notated[:notes], **known)
-
-    slower = told([fastest(alone) + 0.2])
-    np.testing.assert_allclose(perform(slower, mean, NOTES) - written, np.tile(slowed(0.2), (NOTES, 1)), atol=1e-5)
-    np.testing.assert_allclose(slower.average - alone.average, slowed(0.2), atol=1e-5)
-    np.testing.assert_array_equal(perform(told([fastest(alone) - 1]), mean, NOTES), written)
+def test_a_piece_is_as_a_whole_as_its_amounts_say(features):
+    mean, level = Settings(temperature=0), np.linspace(-0.4, 0.4, COLUMNS)
+    alone, windows = sampler(features), sampler(features, amounts=amounts_of(level=level))
+    moved = perform(windows, mean, NOTES) - perform(alone, mean, NOTES)
+    np.testing.assert_allclose(moved, np.tile(np.where(np.arange(COLUMNS) < 4, 1, GAIN) * level, (NOTES, 1)), atol=1e-4)
+    np.testing.assert_allclose(windows.average - alone.average, level, atol=1e-5)
+    np.testing.assert_allclose(windows.deviation, alone.deviation, atol=1e-5)
+    np.testing.assert_allclose(sampler(features[: TELLING_NOTES // 2], amounts=amounts_of(level=level))._level, level / 2, atol=1e-6)
     reference = np.zeros((NOTES, COLUMNS), np.float32)
-    kept = perform(told([fastest(alone) + 0.2], reference=reference), Settings(depth=0), NOTES)
+    kept = perform(sampler(features, amounts=amounts_of(level=level), reference=reference), Settings(depth=0), NOTES)
     np.testing.assert_allclose(kept, 0, atol=1e-5)
-    few = TELLING_NOTES // 2
-    np.testing.assert_allclose(told([fastest(sampler(features[:few])) + 0.2], few)._slowed, slowed(0.1), atol=1e-5)
+
+
+def test_a_piece_that_is_faster_than_fingers_is_slower_and_its_keys_are_held_as_long(features):
+    columns = np.concatenate(list(sampler(features)._raw_centre.values()))
+    for level in (0.0, np.where(np.arange(COLUMNS) == BEAT_PERIOD, -0.5, 0.0)):
+        fastest = fast_interval(played_intervals(columns + level, np.array(NOTATED)))
+        slower, faster = (sampler(features, amounts=amounts_of(level=level, fast_intervals=[fastest + octaves])) for octaves in (0.2, -1.0))
+        np.testing.assert_allclose(slower._level, level + slowed(0.2), atol=1e-5)
+        np.testing.assert_allclose(faster._level, level, atol=1e-6)
 
 
 def test_at_most_the_evaluations_that_were_asked_for(features):

@@ -13,6 +13,7 @@ from engine.model import Model
 from engine.performers.dexter import load_performer
 from engine.performers.dexter_amounts import AmountsReader
 from models.dexter.amounts import PIECE_FEATURES
+from models.dexter.features import denormalise
 from models.dexter.representation import BEAT_PERIOD, PEDAL, REPRESENTATION_VERSION, VELOCITY
 from models.dexter.score_representation import SCORE_COLUMNS
 from models.dexter.windows import TELLING_NOTES, Settings, perform
@@ -49,7 +50,7 @@ def examples():
     random = np.random.default_rng(0)
     features = random.normal(3, 2, (WORKS, len(PIECE_FEATURES)))
     features[:, 3:] = 0
-    targets = features[:, :3] @ random.normal(size=(3, 8)) + random.normal(0, 0.01, (WORKS, 8))
+    targets = features[:, :3] @ random.normal(size=(3, 12)) + random.normal(0, 0.01, (WORKS, 12))
     targets[::4, 5] = np.nan
     return Examples(features, targets, np.ones(WORKS), np.arange(WORKS))
 
@@ -61,7 +62,7 @@ def test_what_a_score_says_of_amounts_is_found(examples, monkeypatch):
     np.testing.assert_allclose(predicted[known], examples.targets[known], atol=0.2)
     assert (cross_validate(examples) > 0.95).all()
     random = np.random.default_rng(1)
-    noise = examples._replace(features=random.normal(size=examples.features.shape), targets=random.normal(size=(WORKS, 8)))
+    noise = examples._replace(features=random.normal(size=examples.features.shape), targets=random.normal(size=(WORKS, 12)))
     assert (cross_validate(noise) < 0.6).all()
 
 
@@ -101,14 +102,25 @@ def test_tempo_deviates_from_the_notated_one(folder):
     assert told == pytest.approx(np.log(dexter_amounts._tempo_deviation(shown, human)))
 
 
+def test_the_level_is_by_how_much_humans_are_above_the_mean(folder):
+    performer, shown = load_unfitted(folder), made_up_presentation("notation", 90, 2)
+    before = dexter_amounts._targets(performer, shown)
+    louder = replace(shown, columns=shown.columns + np.where(np.arange(8) == VELOCITY, 0.06, 0))  # of 127; not played is still NaN
+    difference = dexter_amounts._targets(performer, louder)[12:] - before[12:]
+    np.testing.assert_allclose(difference, np.where(np.array(COLUMNS) == VELOCITY, 0.06 / 0.15, 0), atol=1e-4)
+    mean = perform(performer.sampler(shown.notes, shown.score_columns, 0), Settings(temperature=0), 90)
+    own = replace(shown, columns=denormalise(mean, shown.score_columns)[None])
+    assert np.abs(dexter_amounts._targets(performer, own)[12:]).max() < 0.3 < np.abs(before[12:]).max()
+
+
 def test_a_typical_piece_changes_no_gain(folder):
     performer = load_unfitted(folder)
     pieces = [*made_up_pieces(), Piece("four", ("a", "b", "c"), (made_up_presentation("notation", 90, 3, 5),))]
     examples = collect(performer, pieces)
     assert examples.features.shape == (4, len(PIECE_FEATURES)) and examples.works.tolist() == [1, 1, 2, 0]  # one is too short
     assert examples.weights == pytest.approx([3**0.5 / 2, 3**0.5 / 2, 1, 3**0.5])
-    assert np.isnan(examples.targets[2, 4:]).all() and np.isfinite(examples.targets[[0, 1, 3]]).all()  # of the second piece there is one
-    further = examples.targets[:, 4:]
+    assert np.isnan(examples.targets[2, 4:8]).all() and np.isfinite(examples.targets[[0, 1, 3]]).all()  # of the second piece there is one
+    further = examples.targets[:, 4:8]
     known = np.isfinite(further)
     means = (np.where(known, further, 0).T @ examples.weights) / (known.T @ examples.weights)
     np.testing.assert_allclose(means, 0, atol=1e-9)
@@ -128,13 +140,14 @@ def test_a_graph_answers_as_the_regression_and_is_read_as_what_it_is(folder, mon
     result = CliRunner().invoke(app, [str(folder), "--data", str(folder)])
     assert result.exit_code == 0 and "correlations on works left out" in result.output, result.output
     examples = collect(load_unfitted(folder), pieces)
-    expected = np.exp(fit(examples, np.ones(len(examples.works), bool)).predict(examples.features))
+    expected = fit(examples, np.ones(len(examples.works), bool)).predict(examples.features)
+    expected[:, :8] = np.exp(expected[:, :8])
     reader = AmountsReader(Model(folder / FILE, SYSTEM, REPRESENTATION_VERSION))
     shown = pieces[0].presentations[0]
     amounts = reader.read(shown.score_columns, dexter_amounts.note_features(shown.score_columns))
-    np.testing.assert_allclose(np.concatenate([amounts.deviation[:4], amounts.apart[:4]]), expected[0], rtol=1e-4)
+    np.testing.assert_allclose(np.concatenate([amounts.deviation[:4], amounts.apart[:4], amounts.level[:4]]), expected[0], rtol=1e-4)
     np.testing.assert_allclose(amounts.fast_intervals, fast_intervals(pieces), atol=6e-4)
-    assert np.isnan(amounts.deviation[PEDAL:]).all() and (amounts.apart[PEDAL:] == 1).all()
+    assert np.isnan(amounts.deviation[PEDAL:]).all() and (amounts.apart[PEDAL:] == 1).all() and (amounts.level[PEDAL:] == 0).all()
     performer = load_performer(folder, None)
     sampler = performer.sampler(shown.notes, shown.score_columns, 0)
     columns = perform(sampler, Settings(temperature=0), len(shown.notes))
