@@ -211,6 +211,11 @@ def test_a_piece_is_as_a_whole_as_its_amounts_say(features):
     alone, windows = sampler(features), sampler(features, amounts=amounts_of(level=level))
     moved = perform(windows, mean, NOTES) - perform(alone, mean, NOTES)
     np.testing.assert_allclose(moved, np.tile(np.where(np.arange(COLUMNS) < 4, 1, GAIN) * level, (NOTES, 1)), atol=1e-4)
+    second = SecondReading(np.full(COLUMNS, 0.5), lambda rows: np.ones((rows.stop - rows.start, COLUMNS)))
+    plain = replace(SCALES, gain=np.ones(COLUMNS))
+    told, untold = (sampler(features, scales=plain, second=second, amounts=each) for each in (amounts_of(level=level), None))
+    for settings in (mean, replace(mean, descriptors=FIRST)):
+        np.testing.assert_allclose(perform(told, settings, NOTES) - perform(untold, settings, NOTES), np.tile(level, (NOTES, 1)), atol=1e-4)
     np.testing.assert_allclose(windows.average - alone.average, level, atol=1e-5)
     np.testing.assert_allclose(windows.deviation, alone.deviation, atol=1e-5)
     np.testing.assert_allclose(sampler(features[: TELLING_NOTES // 2], amounts=amounts_of(level=level))._level, level / 2, atol=1e-6)

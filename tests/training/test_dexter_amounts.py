@@ -32,7 +32,7 @@ from training.dexter_amounts import (
     fit,
     load_unfitted,
 )
-from training.dexter_calibration import AMOUNTS, human_columns
+from training.dexter_calibration import AMOUNTS, human_columns, store
 
 WORKS = 40
 
@@ -154,6 +154,20 @@ def test_a_graph_answers_as_the_regression_and_is_read_as_what_it_is(folder, mon
     for column in (BEAT_PERIOD, VELOCITY):
         wider = np.clip(amounts.deviation[column] / sampler.deviation[column], 1 / 3, 3) ** (len(shown.notes) / TELLING_NOTES)
         assert columns[:, column].std() == pytest.approx(1.5 * wider * sampler.deviation[column], rel=0.15)
+
+
+def test_a_score_that_is_read_as_faster_than_humans_play_is_slower(tmp_path):
+    folder = write_models(tmp_path / "models")
+    shown = made_up_presentation("notation", 2 * TELLING_NOTES, 1)
+
+    def period():
+        return load_performer(folder, None).sampler(shown.notes, shown.score_columns, 0).average[BEAT_PERIOD]
+
+    before = period()  # of a graph that tells no intervals
+    store(folder / FILE, SYSTEM, {"fast_intervals": [-20.0]})
+    assert period() == before
+    store(folder / FILE, SYSTEM, {"fast_intervals": [0.0]})
+    assert period() > before + 1  # from 0.2 s to one
 
 
 def test_a_graph_that_differs_leaves_no_file(examples, tmp_path, monkeypatch):

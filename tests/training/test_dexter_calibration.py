@@ -48,16 +48,19 @@ def heard(performer, pieces, column, temperature):
 
 def test_renderings_get_the_humans_amounts(pieces, folder, monkeypatch):
     monkeypatch.setattr(dexter_calibration, "load_pieces", lambda data, split, cache: [_Piece(piece) for piece in pieces for _ in range(6)])
-    graphs = {path.name: path.stat().st_size for path in folder.iterdir()}
+    graphs, fitted = {path.name for path in folder.iterdir()}, []
+    monkeypatch.setattr(dexter_calibration, "calibrate_samples", lambda *given: fitted.append(calibrate_samples(*given)) or fitted[0])
     result = CliRunner().invoke(app, [str(folder), "--data", str(folder)])
     assert result.exit_code == 0, result.output
     performer = load_performer(folder, None)
     for column in (VELOCITY, TIMING, ARTICULATION):
         rendered, human = heard(performer, pieces, column, temperature=0)
         assert rendered == pytest.approx(human, rel=0.1), result.output
-    assert (performer.scales.sampled[list(APART)] != 0.7).all() and (performer.scales.narrowed[list(APART)] != 0.5).all()
+    np.testing.assert_allclose(performer.scales.sampled, fitted[0].sampled, atol=1e-4)
+    np.testing.assert_allclose(performer.scales.narrowed, fitted[0].narrowed, atol=1e-4)
+    assert (performer.scales.sampled[list(APART)] != performer.scales.narrowed[list(APART)]).all()
     assert np.isnan(performer.scales.offset[[BEAT_PERIOD, VELOCITY, ARTICULATION]]).all() and performer.scales.gain[PEDAL] == 2
-    assert {path.name for path in folder.iterdir()} == set(graphs)
+    assert {path.name for path in folder.iterdir()} == graphs
 
 
 class _Piece:
@@ -89,9 +92,16 @@ def test_samples_get_the_humans_amounts_where_the_mean_can_be_that_narrow(pieces
     scales = calibrate_samples(performer, render(performer, calm), gains, offsets)
     assert 0.05 < scales.narrowed[VELOCITY] < 0.95
     fitted = replace(performer.scales, gain=gains, offset=offsets, sampled=scales.sampled, narrowed=scales.narrowed)
-    found = np.mean([AMOUNTS[VELOCITY](piece, sample) for piece in calm for sample in _two_samples(performer, piece, fitted)])
-    wanted = np.mean([AMOUNTS[VELOCITY](p, normalise(columns, p.score_columns)) for p in calm for columns in p.columns])
-    assert found == pytest.approx(wanted, rel=0.05)
+    samples = [_two_samples(performer, piece, fitted) for piece in calm]
+    humans = [[normalise(columns, piece.score_columns) for columns in piece.columns] for piece in calm]
+    played, wanted = ([(p, each) for p, some in zip(calm, performed, strict=True) for each in some] for performed in (samples, humans))
+    found, amount = (np.mean([AMOUNTS[VELOCITY](*each) for each in performed]) for performed in (played, wanted))
+    assert found == pytest.approx(amount, rel=0.05)
+    found, distance = (
+        np.mean([apart(p, two, VELOCITY) for p, some in zip(calm, performed, strict=True) for two in combinations(some, 2)])
+        for performed in (samples, humans)
+    )
+    assert found == pytest.approx(SAMPLES_APART * distance, rel=0.03)
 
 
 def _calmer(piece):
