@@ -23,7 +23,7 @@ from engine.performers.scores_only import ScoresOnly
 from engine.piece import Piece
 from engine.score import Score
 from engine.score_playback import with_playback_velocities
-from models.dexter.descriptors import DESCRIPTORS, minor_lean
+from models.dexter.descriptors import DESCRIPTORS, tonal_leans
 from models.dexter.features import denormalise, normalise, notated_intervals, notated_octaves, note_features
 from models.dexter.representation import BEAT_PERIOD, REPRESENTATION_VERSION, Performed, encode_performance, strokes
 from models.dexter.score_representation import SCORE_COLUMNS, encode_score
@@ -125,7 +125,7 @@ class DexterPerformer(ScoresOnly):
         doubled = np.bincount(stroke)[stroke] > 1
         passage = Passage(
             features,
-            minor_lean(notes),
+            tonal_leans(notes),
             reference=known,
             descriptors=descriptors,
             second=second,

@@ -10,7 +10,7 @@ from engine.performers.dexter_controls import CONTROLS, sampling_settings
 from engine.performers.dexter_supply import URGENT_EVALUATIONS
 from engine.performers.lookahead_hop import TO_COME_QUARTERS, Answer, Progress, Request, a_note, know
 from engine.performers.lookahead_stream import SCORE_CONTROLS, LookaheadStream
-from models.dexter.descriptors import minor_lean
+from models.dexter.descriptors import tonal_leans
 from models.dexter.features import HELD_BACK, denormalise, notated_octaves, note_features
 from models.dexter.representation import settle
 from models.dexter.windows import Branch, Networks, Passage, Scales, Settings, State, WindowSampler
@@ -38,7 +38,7 @@ class HopSampler:
         columns = known.columns
         passage = Passage(
             _features(columns),
-            minor_lean(known.table),
+            tonal_leans(known.table),
             first_note=request.first - request.past,
             average=request.progress.average if request.progress else None,
             notated=notated_octaves(columns),

@@ -44,6 +44,7 @@ DESCRIPTORS = (
     "tonal_stability",
     "minorness",
 )
+LEANING = DESCRIPTORS[-2:]
 # By how much each differs between performers of the same notes: standard deviation on (n)ASAP. One step of a control.
 DEVIATIONS = (0.09, 0.06, 0.09, 0.08, 0.065, 0.07, 0.1)
 
@@ -302,14 +303,15 @@ def _tonality(notes: np.ndarray, sounding: _Sounding, times: np.ndarray) -> tupl
     return stability, _logistic((correlations[:, 12:].max(axis=1) - correlations[:, :12].max(axis=1)) / 0.15)
 
 
-def minor_lean(notes: np.ndarray) -> np.ndarray:
-    """Return (N,) how much more each note's pitch class is at home in the minor key that fits the notes around best than in the major one,
-    in standard deviations over pitch classes: played louder, such a note raises minorness.
+def tonal_leans(notes: np.ndarray) -> np.ndarray:
+    """Return (N, 2), in standard deviations over pitch classes, how much more than others each note is at home in the key that fits the
+    notes around best, and how much more in the best minor key than in the best major one: such notes, played louder, raise tonal
+    stability and minorness (LEANING).
     """
-    fits = _notated_key_correlations(notes)
-    major, minor = fits[:, :12].argmax(axis=1), fits[:, 12:].argmax(axis=1)
-    leans = MINOR_PROFILE[(notes["pitch"] - minor) % 12] - MAJOR_PROFILE[(notes["pitch"] - major) % 12]
-    return leans / np.std([MINOR_PROFILE, MAJOR_PROFILE])
+    fits, profiles = _notated_key_correlations(notes), _profiles()
+    key, major, minor = fits.argmax(axis=1), fits[:, :12].argmax(axis=1), 12 + fits[:, 12:].argmax(axis=1)
+    pitch_class = notes["pitch"] % 12
+    return np.stack([profiles[key, pitch_class], profiles[minor, pitch_class] - profiles[major, pitch_class]], axis=1)
 
 
 def _notated_key_correlations(notes: np.ndarray) -> np.ndarray:
@@ -320,8 +322,13 @@ def _notated_key_correlations(notes: np.ndarray) -> np.ndarray:
 
 def _key_correlations(weights: np.ndarray) -> np.ndarray:
     """Return the correlation (N, 24) of pitch classes' weights (N, 12) with the profiles of C major to B major and C minor to B minor."""
-    profiles = np.stack([np.roll(profile, tonic) for profile in (MAJOR_PROFILE, MINOR_PROFILE) for tonic in range(12)])
-    profiles = (profiles - profiles.mean(axis=1, keepdims=True)) / profiles.std(axis=1, keepdims=True)
     centred = weights - weights.mean(axis=1, keepdims=True)
     deviation = centred.std(axis=1, keepdims=True)
-    return centred @ profiles.T / (12 * np.maximum(deviation, 1e-9))
+    return centred @ _profiles().T / (12 * np.maximum(deviation, 1e-9))
+
+
+@functools.cache
+def _profiles() -> np.ndarray:
+    """Return how well each pitch class fits the keys C major to B major and C minor to B minor, (24, 12), in standard deviations."""
+    profiles = np.stack([np.roll(profile, tonic) for profile in (MAJOR_PROFILE, MINOR_PROFILE) for tonic in range(12)])
+    return (profiles - profiles.mean(axis=1, keepdims=True)) / profiles.std(axis=1, keepdims=True)

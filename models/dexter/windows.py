@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from models.dexter.amounts import fast_interval, likely_slower
-from models.dexter.descriptors import DESCRIPTORS
+from models.dexter.descriptors import DESCRIPTORS, LEANING
 from models.dexter.features import hold, played_intervals, slowed
 from models.dexter.representation import ARTICULATION, BEAT_PERIOD, PERFORMANCE_COLUMNS, TIMING, VELOCITY
 from models.dexter.sampling import ANCESTRAL_STEPS, Denoiser, ancestral, dpm_solver, guided, noise_levels, note_noise, signal_and_noise
@@ -28,7 +28,8 @@ MOST_EVALUATIONS = 8
 MOST_WIDER = 3.0  # or narrower: so much may a piece's gain differ from others'
 TELLING_NOTES = 200  # of a shorter piece less is made of what is said of it as a whole: it is too little to tell
 COMPLEX_OCTAVES = 0.8  # by how much a deviation of rhythm_complexity widens what lies beside the tempo
-MINOR_VELOCITY = 0.3  # what a deviation of minorness adds, normalised, to the velocity of a note that leans to minor by one
+STABLE_OCTAVES = 0.3  # by how much a deviation of rhythm_stability narrows the tempo
+LEANING_VELOCITY = np.array([0.2, 0.3])  # what a deviation of each that is LEANING adds, normalised, to a note's velocity that leans by one
 LEAST_GUIDED_LEVELS = 4  # each of two evaluations: fewer give too little expression
 
 
@@ -142,7 +143,7 @@ class Amounts(NamedTuple):
 
 @dataclass(frozen=True)
 class Passage:
-    """What is known of a piece's notes: ``features`` (N, F) and ``lean`` (N,), their minor_lean.
+    """What is known of a piece's notes: ``features`` (N, F) and ``leans`` (N, 2), their tonal_leans.
 
     ``reference`` (N, 8): normalised columns to transfer from, NaN unknown. ``descriptors`` (N, 7), in standard deviations: those of the
     settings are added to them. Of a piece that is still growing only a part may be there: from the note ``first_note`` on, and ``average``
@@ -152,7 +153,7 @@ class Passage:
     """
 
     features: np.ndarray
-    lean: np.ndarray
+    leans: np.ndarray
     reference: np.ndarray | None = None
     descriptors: np.ndarray | None = None
     first_note: int = 0
@@ -349,12 +350,16 @@ class WindowSampler:
     def _describe(self, columns: np.ndarray, descriptors: np.ndarray, first: int) -> None:
         """Add to ``columns`` (n, 8), of the notes from ``first`` on, what no mean can learn of descriptors (n, 7).
 
-        Rhythm is complex by how far onsets stray, whichever way, and what strays either way is not in a mean. Minorness hardly differs
-        between performers of the same notes.
+        Rhythm is complex by how far onsets stray, whichever way, and stable by how little the tempo does; what strays either way is in no
+        mean. How tonal the notes are and how minor hardly differs between performers.
         """
+        told = dict(zip(DESCRIPTORS, descriptors.T, strict=True))
         rows = self._passage.rows(range(first, first + len(columns)))
-        columns[:, TIMING] *= np.exp2(COMPLEX_OCTAVES * descriptors[:, DESCRIPTORS.index("rhythm_complexity")])
-        columns[:, VELOCITY] += MINOR_VELOCITY * descriptors[:, DESCRIPTORS.index("minorness")] * self._passage.lean[rows]
+        columns[:, TIMING] *= np.exp2(COMPLEX_OCTAVES * told["rhythm_complexity"])
+        strays = columns[:, BEAT_PERIOD] - self.average[BEAT_PERIOD]
+        columns[:, BEAT_PERIOD] += (np.exp2(-STABLE_OCTAVES * told["rhythm_stability"]) - 1) * strays
+        leaning = np.stack([told[name] for name in LEANING], axis=1)
+        columns[:, VELOCITY] += (LEANING_VELOCITY * leaning * self._passage.leans[rows]).sum(axis=1)
 
     @cached_property
     def average(self) -> np.ndarray:

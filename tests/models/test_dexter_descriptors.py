@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.score import SCORE_NOTE_DTYPE
-from models.dexter.descriptors import DESCRIPTORS, LOCAL_S, describe, minor_lean, read_descriptors, roughness
+from models.dexter.descriptors import DESCRIPTORS, LEANING, LOCAL_S, describe, read_descriptors, roughness, tonal_leans
 from models.dexter.representation import Pedal, Performed
 
 NO_PEDAL = Pedal(np.zeros(0), np.zeros(0, dtype=int))
@@ -195,9 +195,20 @@ def test_missing_descriptors_are_zeros_and_broken_ones_are_refused(tmp_path):
             read_descriptors(path, np.zeros(3))
 
 
-def test_louder_notes_that_lean_to_minor_raise_minorness():
+@pytest.mark.parametrize("name", LEANING)
+def test_louder_notes_that_lean_to_a_descriptor_raise_it(name):
     notes, written = piece()
-    lean = minor_lean(notes)
+    lean = tonal_leans(notes)[:, LEANING.index(name)]
+    assert np.abs(lean).max() < 4
     velocity = np.round(64 + 8 * lean).astype(int)
-    assert moved("minorness", written._replace(velocity=velocity)) > 0.01
-    assert moved("minorness", written._replace(velocity=128 - velocity)) < -0.01
+    assert moved(name, written._replace(velocity=velocity)) > 0.01
+    assert moved(name, written._replace(velocity=128 - velocity)) < -0.01
+
+
+def test_the_notes_of_a_key_are_at_home_in_it():
+    scale = np.tile([60, 62, 64, 65, 67, 69, 71, 72], 8)
+    notes = np.zeros(65, SCORE_NOTE_DTYPE)
+    notes["pitch"] = [*scale[:32], 66, *scale[32:]]
+    notes["onset_quarter"], notes["duration_quarter"] = np.arange(65), 1
+    home, minor = tonal_leans(notes).T
+    assert home[0] == home[7] == home.max() > 1 and home[32] < 0 > minor[0] - minor[5]

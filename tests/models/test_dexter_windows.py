@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 
 from models.dexter.amounts import fast_interval
-from models.dexter.descriptors import DESCRIPTORS
+from models.dexter.descriptors import DESCRIPTORS, LEANING
 from models.dexter.features import hold, played_intervals, slowed
 from models.dexter.representation import ARTICULATION, BEAT_PERIOD, TIMING, VELOCITY
 from models.dexter.sampling import signal_and_noise
 from models.dexter.windows import (
     COLUMNS,
     COMPLEX_OCTAVES,
-    MINOR_VELOCITY,
+    LEANING_VELOCITY,
     MOST_WIDER,
+    STABLE_OCTAVES,
     TELLING_NOTES,
     Amounts,
     Passage,
@@ -82,7 +83,7 @@ def features():
 
 
 def sampler(features, seed=0, scales=SCALES, thousand_steps=False, **known):
-    passage = Passage(features, **({"lean": np.zeros(len(features)), "intervals": np.full(len(features), NOTATED)} | known))
+    passage = Passage(features, **({"leans": np.zeros((len(features), 2)), "intervals": np.full(len(features), NOTATED)} | known))
     return WindowSampler(Exact(), scales, WINDOW, passage, seed, thousand_steps)
 
 
@@ -354,15 +355,21 @@ def test_of_a_growing_piece_a_part_is_enough(features):
     np.testing.assert_array_equal(state.ahead, after.ahead)
 
 
-def test_complex_rhythm_strays_further_and_minorness_is_in_the_notes_that_lean_to_it():
-    lean = np.where(np.arange(NOTES) % 2, 1.0, -1.0)
-    leaning = sampler(piece(), 3, lean=lean)
+def test_complex_rhythm_strays_further_stable_tempo_less_and_keys_are_in_the_notes_that_lean_to_them():
+    leans = np.stack([np.where(np.arange(NOTES) % 2, 1.0, -1.0), np.where(np.arange(NOTES) % 3, 0.5, -1.0)], axis=1)
+    leaning = sampler(piece(), 3, leans=leans)
     plain = perform(leaning, Settings(temperature=0), NOTES)
-    complex_rhythm, minor = (
-        perform(leaning, Settings(temperature=0, descriptors=tuple(2.0 * (name == wanted) for name in DESCRIPTORS)), NOTES)
-        for wanted in ("rhythm_complexity", "minorness")
-    )
-    assert complex_rhythm[:, TIMING] == pytest.approx(plain[:, TIMING] * 2 ** (2 * COMPLEX_OCTAVES), rel=1e-4)
-    assert minor[:, VELOCITY] - plain[:, VELOCITY] == pytest.approx(2 * MINOR_VELOCITY * lean, abs=1e-4)
-    others = np.setdiff1d(np.arange(COLUMNS), [TIMING, VELOCITY])
-    assert complex_rhythm[:, others] == pytest.approx(plain[:, others]) and minor[:, others] == pytest.approx(plain[:, others])
+
+    def changed(wanted, *columns):
+        descriptors = tuple(2.0 * (name == wanted) for name in DESCRIPTORS)
+        found = perform(leaning, Settings(temperature=0, descriptors=descriptors), NOTES)
+        others = np.setdiff1d(np.arange(COLUMNS), columns)
+        assert found[:, others] == pytest.approx(plain[:, others])
+        return found
+
+    assert changed("rhythm_complexity", TIMING)[:, TIMING] == pytest.approx(plain[:, TIMING] * 2 ** (2 * COMPLEX_OCTAVES), rel=1e-4)
+    average = leaning.average[BEAT_PERIOD]
+    narrower = average + (plain[:, BEAT_PERIOD] - average) * 2 ** (-2 * STABLE_OCTAVES)
+    assert changed("rhythm_stability", BEAT_PERIOD)[:, BEAT_PERIOD] == pytest.approx(narrower, abs=1e-4)
+    for name, lean, velocity in zip(LEANING, leans.T, LEANING_VELOCITY, strict=True):
+        assert changed(name, VELOCITY)[:, VELOCITY] - plain[:, VELOCITY] == pytest.approx(2 * velocity * lean, abs=1e-4)
