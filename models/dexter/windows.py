@@ -202,7 +202,7 @@ class WindowSampler:
         residual, evaluations = self._residual(state, settings, branches, mean)
         columns, temperature = self._render(state, settings, mean[commit], residual[commit])
         columns = self._hold(columns, first, settings.depth)
-        self._describe(columns, branches[0].descriptors[commit] * branches[0].known[commit], first)
+        self._describe(columns, branches[0].descriptors[commit] * branches[0].known[commit], first, settings.depth)
         known = np.concatenate([state.residual_known, np.ones((stop - first, 1), np.float32)])
         keep = slice(max(commit.stop - self._overlap, 0), commit.stop)
         after = State(
@@ -347,7 +347,7 @@ class WindowSampler:
         notated = self._passage.notated[self._passage.rows(range(first, first + len(columns)))]
         return columns + depth * (hold(columns, notated) - columns)
 
-    def _describe(self, columns: np.ndarray, descriptors: np.ndarray, first: int) -> None:
+    def _describe(self, columns: np.ndarray, descriptors: np.ndarray, first: int, depth: float) -> None:
         """Add to ``columns`` (n, 8), of the notes from ``first`` on, what no mean can learn of descriptors (n, 7).
 
         Rhythm is complex by how far onsets stray, whichever way, and stable by how little the tempo does; what strays either way is in no
@@ -356,10 +356,17 @@ class WindowSampler:
         told = dict(zip(DESCRIPTORS, descriptors.T, strict=True))
         rows = self._passage.rows(range(first, first + len(columns)))
         columns[:, TIMING] *= np.exp2(COMPLEX_OCTAVES * told["rhythm_complexity"])
-        strays = columns[:, BEAT_PERIOD] - self.average[BEAT_PERIOD]
+        strays = columns[:, BEAT_PERIOD] - self._average_period(depth)
         columns[:, BEAT_PERIOD] += (np.exp2(-STABLE_OCTAVES * told["rhythm_stability"]) - 1) * strays
         leaning = np.stack([told[name] for name in LEANING], axis=1)
         columns[:, VELOCITY] += (LEANING_VELOCITY * leaning * self._passage.leans[rows]).sum(axis=1)
+
+    def _average_period(self, depth: float) -> float:
+        """Return the piece's average beat period, normalised, of which as much is the reference's as is kept of it."""
+        own, reference = float(self.average[BEAT_PERIOD]), self._passage.reference
+        if reference is None or depth == 1:
+            return own
+        return own + (1 - depth) * (float(np.nanmean(reference[:, BEAT_PERIOD])) - own)
 
     @cached_property
     def average(self) -> np.ndarray:

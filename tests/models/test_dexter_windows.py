@@ -371,5 +371,10 @@ def test_complex_rhythm_strays_further_stable_tempo_less_and_keys_are_in_the_not
     average = leaning.average[BEAT_PERIOD]
     narrower = average + (plain[:, BEAT_PERIOD] - average) * 2 ** (-2 * STABLE_OCTAVES)
     assert changed("rhythm_stability", BEAT_PERIOD)[:, BEAT_PERIOD] == pytest.approx(narrower, abs=1e-4)
+    steady = replace(Settings(), depth=0, descriptors=tuple(2.0 * (name == "rhythm_stability") for name in DESCRIPTORS))
+    reference = 3 + perform(leaning, Settings(), NOTES)
+    kept = perform(sampler(piece(), 3, leans=leans, reference=reference), steady, NOTES)[:, BEAT_PERIOD]
+    average = reference[:, BEAT_PERIOD].mean()
+    assert kept == pytest.approx(average + (reference[:, BEAT_PERIOD] - average) * 2 ** (-2 * STABLE_OCTAVES), abs=1e-4)
     for name, lean, velocity in zip(LEANING, leans.T, LEANING_VELOCITY, strict=True):
         assert changed(name, VELOCITY)[:, VELOCITY] - plain[:, VELOCITY] == pytest.approx(2 * velocity * lean, abs=1e-4)

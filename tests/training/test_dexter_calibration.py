@@ -23,7 +23,7 @@ from models.dexter.representation import (
 )
 from models.dexter.windows import Settings, perform
 from training import dexter_calibration
-from training.dexter_calibration import AMOUNTS, APART, SAMPLES_APART, adjust, apart, app, calibrate_samples, render
+from training.dexter_calibration import AMOUNTS, APART, adjust, apart, app, calibrate_samples, render
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_samples_are_nearly_as_far_apart_as_humans_and_as_wide(pieces, folder):
     for column in (BEAT_PERIOD, VELOCITY, TIMING, ARTICULATION):
         found = np.mean([apart(piece, pair, column) for piece, pair in zip(pieces, pairs, strict=True)])
         wanted = np.mean([apart(p, pair, column) for p, three in zip(pieces, humans, strict=True) for pair in combinations(three, 2)])
-        assert found == pytest.approx(SAMPLES_APART * wanted, rel=0.35)  # these humans are wild: normalised values bend and end
+        assert found == pytest.approx(APART[column] * wanted, rel=0.35)  # these humans are wild: normalised values bend and end
 
 
 def test_samples_get_the_humans_amounts_where_the_mean_can_be_that_narrow(pieces, folder):
@@ -101,7 +101,7 @@ def test_samples_get_the_humans_amounts_where_the_mean_can_be_that_narrow(pieces
         np.mean([apart(p, two, VELOCITY) for p, some in zip(calm, performed, strict=True) for two in combinations(some, 2)])
         for performed in (samples, humans)
     )
-    assert found == pytest.approx(SAMPLES_APART * distance, rel=0.03)
+    assert found == pytest.approx(APART[VELOCITY] * distance, rel=0.03)
 
 
 def _calmer(piece):
