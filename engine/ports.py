@@ -26,7 +26,7 @@ API_NAMES = {
 }
 JACK_LONGEST_MESSAGE = 16_000  # bytes: for one that does not fit its ring buffer of 16,384 rtmidi waits for ever
 JACK_DRAIN_S = 0.1  # a port that closes takes from its receivers what they have not read yet: several periods of any usual length
-JACK_LAST_PERIOD_S = 0.15  # longer than JACK's thread needs to end the period that it is in, on a core that stands still for a while
+JACK_PAUSE_S = 0.15  # longer than JACK's threads need to end what they are at, on a core that stands still for a while
 JACK_SETTLE_S = 0.05  # after connecting: what is sent within the server's next cycles may not arrive
 POLL_S = 0.5  # how often a port that may have gone is looked for
 
@@ -181,10 +181,13 @@ def _open(kind: Any, wanted: str, api: str | None, virtual: bool, own_name: str)
 def release(midi: Any) -> None:
     """Close the port of an rtmidi client and end the client.
 
-    rtmidi frees an output's buffer before it ends the client, while JACK's thread may be reading it: the pause lets that end.
+    When connections have changed, as they do when another client ends, a thread of JACK's reads the client's list of ports, which closing a
+    port changes (jack2's issue 216); and rtmidi frees an output's buffer before it ends the client, while another may be reading it. Either
+    ends in a segmentation fault; the pauses let these threads finish.
     """
+    time.sleep(JACK_PAUSE_S)
     midi.close_port()
-    time.sleep(JACK_LAST_PERIOD_S)
+    time.sleep(JACK_PAUSE_S)
     midi.delete()
 
 

@@ -103,7 +103,7 @@ def peer(jack_server):
 
 
 def test_a_client_ends_only_when_the_driver_has_let_go_of_its_port(monkeypatch):
-    """rtmidi frees what JACK's thread may still be reading: seen as a crash of the whole process once in some hundred ends."""
+    """What JACK's threads may still be reading is taken away: seen as a crash of the whole process once in some hundred ends."""
     called = []
 
     class Client:
@@ -115,7 +115,7 @@ def test_a_client_ends_only_when_the_driver_has_let_go_of_its_port(monkeypatch):
 
     monkeypatch.setattr(ports.time, "sleep", lambda seconds: called.append(seconds))
     ports.release(Client())
-    assert called == ["close", ports.JACK_LAST_PERIOD_S, "delete"]
+    assert called == [ports.JACK_PAUSE_S, "close", ports.JACK_PAUSE_S, "delete"]
 
 
 @pytest.mark.jack
