@@ -127,12 +127,9 @@ class Rendered(NamedTuple):
 
 def render(performer: DexterPerformer, pieces: list[Presentation]) -> Rendered:
     """Return the means that ``performer`` makes of pieces without gains."""
-    means, humans = [], []
-    for piece in track(pieces, "rendering"):
-        means.append(perform_neutrally(performer, piece, 0, temperature=0))
-        targets = human_columns(piece)
-        humans.append([np.mean([amount(piece, target) for target in targets]) for amount in AMOUNTS.values()])
-    return Rendered(pieces, means, dict(zip(AMOUNTS, np.nanmean(humans, axis=0).tolist(), strict=True)))
+    means = [perform_neutrally(performer, piece, 0, temperature=0) for piece in track(pieces, "rendering")]
+    humans = [(piece, human_columns(piece)) for piece in pieces]
+    return Rendered(pieces, means, {column: _amount(column, humans) for column in AMOUNTS})
 
 
 def perform_neutrally(performer: DexterPerformer, piece: Presentation, seed: int, temperature: float) -> np.ndarray:
@@ -168,7 +165,7 @@ def calibrate_means(rendered: Rendered) -> tuple[np.ndarray, np.ndarray]:
 
 def _average(column: int, rendered: Rendered, gains: np.ndarray, offsets: np.ndarray) -> float:
     pairs = zip(rendered.pieces, rendered.means, strict=True)
-    return float(np.nanmean([AMOUNTS[column](piece, express(mean, gains, offsets)) for piece, mean in pairs]))
+    return _amount(column, [(piece, [express(mean, gains, offsets)]) for piece, mean in pairs])
 
 
 class Sampled(NamedTuple):

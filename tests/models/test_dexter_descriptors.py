@@ -212,3 +212,6 @@ def test_the_notes_of_a_key_are_at_home_in_it():
     notes["onset_quarter"], notes["duration_quarter"] = np.arange(65), 1
     home, minor = tonal_leans(notes).T
     assert home[0] == home[7] == home.max() > 1 and home[32] < 0 > minor[0] - minor[5]
+    notes["pitch"] = [*np.tile([60, 63, 67, 72, 63, 60, 67, 71], 8), 64]  # c minor
+    home, _ = tonal_leans(notes).T
+    assert home[0] == home.max() and home[1] > 1 > 0 > home[64]
