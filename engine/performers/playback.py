@@ -47,6 +47,7 @@ class Playback:
     clock_ns: int = 0
     now_ns: int = 0
     retry_ns: int = 0  # when to ask again for a window that was not ready
+    head_start_ns: int = 0  # from when its first window is there to a segment's beginning; none until one had to be waited for
     running: bool = False
     waiting: bool = True  # for the first window of a segment
     ended: bool = False

@@ -25,6 +25,7 @@ from engine.score_ornaments import SHORTEST_NOTE_S as SHORTEST_STEP_S
 from models.dexter.streaming import Anchor, DecodedEnd, DecodedNote, DecodedPedal
 
 POLL_NS = 5_000_000
+HEAD_START_NS = 50_000_000  # from when the first window has come to the first note: to decode it takes time that passes on the clock
 TEMPO_STEP_NS, TEMPO_SMOOTHING_S = 20_000_000, 0.25  # a changed tempo is reached in steps, with this time constant
 SAME_TEMPO = 1e-3  # nearer to the control's than this it is that
 
@@ -229,7 +230,7 @@ class ScoreStream:
         if not self._start_deciding(0.0):
             state.retry_ns = now_ns + POLL_NS
             return
-        state.time_sec, state.clock_ns = min([0.0, *(item.time_sec for item in state.items)]), now_ns
+        state.time_sec, state.clock_ns = min([0.0, *(item.time_sec for item in state.items)]), now_ns + state.head_start_ns
         state.speed = self.interpretation.value("tempo")
         self._place_earlier_companions()
 
@@ -239,6 +240,7 @@ class ScoreStream:
         decided = self.interpretation.begin(state.first, state.stop, state.begin_quarter, begin_sec)
         state.waiting = decided is None
         if decided is None:
+            state.head_start_ns = HEAD_START_NS
             return False
         state.companion = 0
         self._place(decided)
