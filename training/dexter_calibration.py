@@ -4,7 +4,8 @@ differ as they do: fitted after training, on train pieces.
 A mean of many performers is flatter than each of them, and its pedal is half down. Samples are further apart than humans, where the mean
 explains more of them than the one that the denoiser was trained around, and nearer where it is flatter. Each column has a gain of the mean,
 one of the residual, and how much of the mean's widening a sample is without; these fit three amounts of humans: how wide a mean rendering
-is, how wide a sample, and how far two samples are apart. That the networks know these pieces by heart makes no difference, as how wide each
+is, how wide a sample, and how far two samples are apart. How long samples hold keys is brought nearer to how long humans do, by quantiles
+(models/dexter/touch.py). That the networks know these pieces by heart makes no difference, as how wide each
 piece's mean is was brought to what its score says (training/dexter_amounts.py). Run, to write the gains into the graphs of a folder:
 
     python -m training.dexter_calibration models/pretrained --data DIR
@@ -16,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -28,7 +29,7 @@ from engine.model import Model
 from engine.output_file import whole_file
 from engine.performers.dexter import FILES, DexterPerformer, load_performer
 from export.graph import save
-from models.dexter.features import denormalise, normalise
+from models.dexter.features import denormalise, normalise, notated_octaves
 from models.dexter.representation import (
     ARTICULATION,
     BEAT_PERIOD,
@@ -40,6 +41,7 @@ from models.dexter.representation import (
     decode_performance,
     nearest_stroke,
 )
+from models.dexter.touch import LEVELS, Touch, held_keys, weights
 from models.dexter.windows import COLUMNS, Scales, Settings, WindowSampler, perform
 from training.chord_timing import about_chords
 from training.datasets.expression_pieces import Presentation, load_pieces
@@ -52,7 +54,7 @@ EVERY = 6  # of the pieces that were learnt from
 MOST_PERFORMERS = 4
 # How far apart samples of these pieces are to be, two humans 1. What is further from another performance is further from every human's, so
 # a little less; of other pieces, tempo comes out further apart than of these, and timing nearer.
-APART = {BEAT_PERIOD: 0.84, VELOCITY: 0.9, TIMING: 1.1, ARTICULATION: 0.9, PEDAL: 0.9}
+APART = {BEAT_PERIOD: 0.77, VELOCITY: 0.9, TIMING: 1.1, ARTICULATION: 0.86, PEDAL: 0.9}
 ROUNDS = 2  # how far apart samples are and how wide are not quite independent
 
 Amount = Callable[[Presentation, np.ndarray], float]
@@ -138,7 +140,7 @@ def perform_neutrally(performer: DexterPerformer, piece: Presentation, seed: int
 
 
 def neutral_sampler(performer: DexterPerformer, piece: Presentation, seed: int) -> WindowSampler:
-    neutral = replace(performer.scales, gain=np.ones(COLUMNS), offset=np.zeros(COLUMNS), sampled=np.ones(COLUMNS))
+    neutral = replace(performer.scales, gain=np.ones(COLUMNS), offset=np.zeros(COLUMNS), sampled=np.ones(COLUMNS), touch=None)
     return performer.sampler(piece.notes, piece.score_columns, seed, scales=neutral)
 
 
@@ -182,16 +184,15 @@ class Sampled(NamedTuple):
 
 
 def calibrate_samples(performer: DexterPerformer, rendered: Rendered, gains: np.ndarray, offsets: np.ndarray) -> Scales:
-    """Return the scales with which two samples of a piece are about as far apart, on average, as two of its humans, and with which their
-    amounts are humans'; of pieces as notation. ``gains`` and ``offsets`` (8,) of the mean.
+    """Return the scales with which two samples of a piece are about as far apart, on average, as two of its humans, with which their
+    amounts are humans', and keys are held more as humans hold them; of pieces as notation. ``gains`` and ``offsets`` (8,) of the mean.
     """
     played = [each for each in zip(rendered.pieces, rendered.means, strict=True) if each[0].kind == "notation" and len(each[0].columns) > 1]
     pieces = [
         Sampled(piece, mean, [perform_neutrally(performer, piece, seed, temperature=1) - mean for seed in (0, 1)], human_columns(piece))
         for piece, mean in track(played, "sampling")
     ]
-    ones = np.ones(COLUMNS)
-    scales = Scales(ones, gains, offsets, sampled=ones.copy(), narrowed=ones.copy())
+    scales = Scales(performer.scales.residual_deviation, gains, offsets, sampled=np.ones(COLUMNS), narrowed=np.ones(COLUMNS))
     for column, share in APART.items():
         columns = [PEDAL, PEDAL_BETWEEN] if column == PEDAL else [column]
         apart_of_humans, amount_of_humans = (found(column, [(each.shown, each.humans) for each in pieces]) for found in (_apart, _amount))
@@ -201,7 +202,39 @@ def calibrate_samples(performer: DexterPerformer, rendered: Rendered, gains: np.
             adjust(scales.narrowed, columns, (1.0, 0.0), amount, amount_of_humans)
         heard = f"humans {apart_of_humans:.4f} apart, samples {distance():.4f}; amounts {amount_of_humans:.4f}, {amount():.4f}"
         print(f"column {column}: {heard}; gain {scales.sampled[column]:.3f}, narrowed {scales.narrowed[column]:.3f}")
-    return scales
+    return replace(scales, touch=find_touch(performer, [each.shown for each in pieces], scales))
+
+
+def find_touch(performer: DexterPerformer, pieces: list[Presentation], scales: Scales) -> Touch:
+    """Return how keys are held in samples of ``pieces`` with ``scales``, and in their humans' performances."""
+    sampled = [(piece, [_sample(performer, piece, seed, scales) for seed in (0, 1)]) for piece in track(pieces, "holding keys")]
+    return Touch(held_quantiles(sampled), held_quantiles([(piece, human_columns(piece)) for piece in pieces]))
+
+
+def _sample(performer: DexterPerformer, piece: Presentation, seed: int, scales: Scales) -> np.ndarray:
+    sampler = performer.sampler(piece.notes, piece.score_columns, seed, scales=scales)
+    return perform(sampler, Settings(), len(piece.notes))
+
+
+def held_quantiles(performed: Performances) -> np.ndarray:
+    """Return quantiles (len(WRITTEN_OCTAVES), len(LEVELS)) of articulation, in which a piece counts by the root of its notes."""
+    rows = [_held_notes(shown, one, len(each)) for shown, each in performed for one in each]
+    written, articulation, count = np.concatenate(rows, axis=1)
+    return np.stack([weighted_quantiles(articulation, near * count) for near in weights(written).T])
+
+
+def _held_notes(shown: Presentation, normalised: np.ndarray, performances: int) -> np.ndarray:
+    """Return of the notes that are played (3, n): how long they last as written, their articulation, and what each counts."""
+    held = held_keys(normalised, notated_octaves(shown.score_columns))
+    rows = np.stack([*held, np.full(len(normalised), len(normalised) ** -0.5 / performances)])
+    return np.asarray(rows[:, np.isfinite(held.articulation) & ~shown.notes["is_grace"]])
+
+
+def weighted_quantiles(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return the quantiles (len(LEVELS),) of values (n,), n at least 1, each of which counts as its ``weight`` (n,) says."""
+    order = np.argsort(values)
+    below = np.cumsum(weight[order]) - weight[order] / 2
+    return np.asarray(np.interp(LEVELS * weight.sum(), below, values[order]))
 
 
 def _of_samples(found: Found, column: int, pieces: list[Sampled], scales: Scales) -> float:
@@ -225,7 +258,7 @@ def adjust(values: np.ndarray, columns: list[int], reach: tuple[float, float], a
         low, high = (low, middle) if average() > wanted else (middle, high)
 
 
-def store(path: Path, system: str, constants: dict[str, list[float | None]]) -> None:
+def store(path: Path, system: str, constants: dict[str, list[Any]]) -> None:
     """Write ``constants`` into the contract of an exported graph; all else in it stays."""
     contract = Model(path, system, REPRESENTATION_VERSION).contract
     with whole_file(path) as partial:
@@ -250,7 +283,8 @@ def main(
     scales = calibrate_samples(performer, rendered, gains, offsets)
     mean, denoise, *_ = FILES
     store(model / mean, FILES[mean], {"gains": _rounded(gains), "offsets": _rounded(offsets)})
-    store(model / denoise, FILES[denoise], {"sample_gains": _rounded(scales.sampled), "narrowed": _rounded(scales.narrowed)})
+    fitted = {"sample_gains": _rounded(scales.sampled), "narrowed": _rounded(scales.narrowed)}
+    store(model / denoise, FILES[denoise], fitted | {"touch": np.array(scales.touch).round(3).tolist()})
 
 
 if __name__ == "__main__":

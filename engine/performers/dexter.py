@@ -13,7 +13,7 @@ from engine.errors import UsageError
 from engine.model import Model
 from engine.performers.dexter_amounts import AmountsReader
 from engine.performers.dexter_controls import CONTROLS, written_columns
-from engine.performers.dexter_hop import DexterLookaheadPerformer
+from engine.performers.dexter_hop import DexterLookaheadPerformer, Readers
 from engine.performers.dexter_interpretation import DexterInterpretation
 from engine.performers.dexter_supply import Supply
 from engine.performers.dexter_trees import Trees
@@ -27,6 +27,7 @@ from models.dexter.descriptors import DESCRIPTORS, tonal_leans
 from models.dexter.features import denormalise, normalise, notated_intervals, notated_octaves, note_features
 from models.dexter.representation import BEAT_PERIOD, REPRESENTATION_VERSION, Performed, encode_performance, strokes
 from models.dexter.score_representation import SCORE_COLUMNS, encode_score
+from models.dexter.touch import Touch
 from models.dexter.windows import Branch, Passage, Scales, WindowSampler
 from models.pretrained import pretrained
 
@@ -49,8 +50,7 @@ def load_performer(model: Path | None, lookahead_s: float | None) -> "DexterPerf
     if model is not None and not model.is_dir():
         raise UsageError(f"--model {str(model)!r}: the performer 'dexter' has {len(FILES)} files; give the folder of {', '.join(FILES)}")
     paths = {model / name if model else pretrained(name): system for name, system in FILES.items()}
-    files = list(paths.items())[: 2 if lookahead_s else None]  # the others read whole scores only
-    performer = DexterPerformer(*(Model(path, system, REPRESENTATION_VERSION) for path, system in files))
+    performer = DexterPerformer(*(Model(path, system, REPRESENTATION_VERSION) for path, system in paths.items()))
     return performer.looking_ahead(lookahead_s) if lookahead_s else performer
 
 
@@ -98,11 +98,12 @@ class DexterPerformer(ScoresOnly):
         offsets = np.array([np.nan if offset is None else offset for offset in constants["offsets"]])
         deviation, gains = np.array(constants["residual_deviation"]), np.array(constants["gains"])
         sampled, narrowed = (np.array(constants.get(name, 1.0)) for name in ("sample_gains", "narrowed"))  # earlier exports have none
-        self.scales = Scales(deviation, gains, offsets, sampled, narrowed)
+        touch = Touch(*np.array(constants["touch"])) if "touch" in constants else None
+        self.scales = Scales(deviation, gains, offsets, sampled, narrowed, touch=touch)
 
     def looking_ahead(self, lookahead_s: float) -> DexterLookaheadPerformer:
         """Return the performer of live notes."""
-        return DexterLookaheadPerformer(self._networks, self.scales, self._window, lookahead_s)
+        return DexterLookaheadPerformer(self._networks, Readers(self._trees, self._amounts), self.scales, self._window, lookahead_s)
 
     def sampler(
         self,

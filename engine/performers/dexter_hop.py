@@ -3,26 +3,54 @@
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
+from engine.performers.dexter_amounts import AmountsReader
 from engine.performers.dexter_controls import CONTROLS, sampling_settings
 from engine.performers.dexter_supply import URGENT_EVALUATIONS
+from engine.performers.dexter_trees import Trees
 from engine.performers.lookahead_hop import TO_COME_QUARTERS, Answer, Progress, Request, a_note, know
 from engine.performers.lookahead_stream import SCORE_CONTROLS, LookaheadStream
 from models.dexter.descriptors import tonal_leans
 from models.dexter.features import HELD_BACK, denormalise, notated_octaves, note_features
-from models.dexter.representation import settle
+from models.dexter.representation import TIMING, settle
 from models.dexter.windows import Branch, Networks, Passage, Scales, Settings, State, WindowSampler
 
-AVERAGE_NOTES = 512  # what the running average of the mean performance forgets after
+HISTORY_NOTES = 1024  # what is read of the piece so far: all, mostly
+AVERAGE_NOTES = 512  # after so many the running average of the mean performance forgets
+
+
+class SoFar(NamedTuple):
+    """Of the mean performance of the last ``notes``: its ``average`` and its ``deviation``, as ``WindowSampler`` has them, each (8,)."""
+
+    average: np.ndarray
+    deviation: np.ndarray
+    notes: int
+
+    def and_then(self, columns: np.ndarray) -> "SoFar":
+        """Return this with more notes (n, 8)."""
+        total = self.notes + len(columns)
+        share = len(columns) / total
+        average = self.average + share * (columns.mean(axis=0) - self.average)
+        power = np.where(np.arange(columns.shape[1]) == TIMING, 1, 2)
+        spread = (1 - share) * self.deviation**power + share * (np.abs(columns - average) ** power).mean(axis=0)
+        return SoFar(average, spread ** (1 / power), min(total, AVERAGE_NOTES))
+
+
+class Readers(NamedTuple):
+    """What reads a score beside the networks, if it is there: see ``engine.performers.dexter.DexterPerformer``."""
+
+    trees: Trees | None = None
+    amounts: AmountsReader | None = None
 
 
 class HopSampler:
     """Follows the protocol ``engine.performers.lookahead_hop.Sampler``."""
 
-    def __init__(self, networks: Networks, scales: Scales, window: int, seed: int):
-        self._networks, self._scales, self._window, self._seed = networks, scales, window, seed
+    def __init__(self, networks: Networks, readers: Readers, scales: Scales, window: int, seed: int):
+        self._networks, self._readers, self._scales, self._window, self._seed = networks, readers, scales, window, seed
 
     def settings(self, controls: Mapping[str, float]) -> Settings:
         return sampling_settings(controls)
@@ -35,12 +63,17 @@ class HopSampler:
 
     def answer(self, request: Request, is_wanted: Callable[[], bool] = lambda: True) -> Answer:
         known = know(request)
-        columns = known.columns
+        columns, (trees, amounts) = known.columns, self._readers
+        features = _features(columns)
+        so_far: SoFar | None = request.progress.so_far if request.progress else None
         passage = Passage(
-            _features(columns),
+            features,
             tonal_leans(known.table),
             first_note=request.first - request.past,
-            average=request.progress.average if request.progress else None,
+            average=so_far and so_far.average,
+            deviation=so_far and so_far.deviation,
+            second=trees.read(columns, features) if trees else None,
+            amounts=amounts.read(columns, features) if amounts else None,
             notated=notated_octaves(columns),
         )
         sampler = WindowSampler(_Wanted(self._networks, is_wanted), self._scales, self._window, passage, self._seed)
@@ -86,12 +119,9 @@ class _Wanted:
 
 
 def _progress(request: Request, sampler: WindowSampler, after: State) -> Progress:
-    """Let what was decided now count in the average as well."""
-    before = request.progress.notes if request.progress else len(request.notes)
-    recent = after.mean[-request.deciding :]
-    total = before + len(recent)
-    average = (sampler.average * before + recent.sum(axis=0)) / total
-    return Progress(after, average, min(total, AVERAGE_NOTES))
+    """Let what was decided now count in what was so far as well."""
+    so_far = request.progress.so_far if request.progress else SoFar(sampler.average, sampler.deviation, len(request.notes))
+    return Progress(after, so_far.and_then(after.mean[-request.deciding :]))
 
 
 class DexterLookaheadPerformer:
@@ -100,11 +130,11 @@ class DexterLookaheadPerformer:
     name = "dexter"
     controls = tuple(control for control in CONTROLS if control.name not in SCORE_CONTROLS)
 
-    def __init__(self, networks: Networks, scales: Scales, window: int, lookahead_s: float):
+    def __init__(self, networks: Networks, readers: Readers, scales: Scales, window: int, lookahead_s: float):
         """``window`` in notes; ``lookahead_s``: the delay of every event, in seconds, more than 0."""
-        self._networks, self._scales, self._window = networks, scales, window
+        self._networks, self._readers, self._scales, self._window = networks, readers, scales, window
         self.latency_ns = round(lookahead_s * 1e9)
 
     def create_stream(self, seed: int, controls: Mapping[str, float]) -> LookaheadStream:
-        sampler = HopSampler(self._networks, self._scales, self._window, seed)
-        return LookaheadStream(sampler, self._window, self.latency_ns, CONTROLS, controls)
+        sampler = HopSampler(self._networks, self._readers, self._scales, self._window, seed)
+        return LookaheadStream(sampler, self._window, HISTORY_NOTES, self.latency_ns, CONTROLS, controls)

@@ -36,11 +36,10 @@ class HeardNote(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """What goes from one hop to the next: the sampler's state, and the mean performance's average (8,) over ``notes`` of them."""
+    """What goes from one hop to the next: the sampler's state, and how the notes so far are performed on average, if it wants to know."""
 
     state: Any  # None: nothing is to be held fixed, as what was decided last was not sampled
-    average: np.ndarray
-    notes: int
+    so_far: Any
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ class LiveState:
 
     clock: MidiClock
     rubato: Rubato
-    decided: deque[LiveNote]  # as many as the next window holds fixed
+    decided: deque[LiveNote]  # as many as the next window is told of
     undecided: deque[LiveNote] = field(default_factory=deque)
     held: dict[tuple[int, int], deque[LiveNote]] = field(default_factory=dict)  # by channel and pitch, the oldest first
     request: Request | None = None
@@ -97,13 +97,23 @@ class LiveState:
 class LookaheadStream:
     """Follows the protocols ``PerformerStream`` and ``WindowedStream`` of ``engine.performer``."""
 
-    def __init__(self, sampler: Sampler, window: int, latency_ns: int, known: tuple[Control, ...], controls: Mapping[str, float]):
-        """``known``: all controls; of ``controls`` the values that are given."""
+    def __init__(
+        self,
+        sampler: Sampler,
+        window: int,
+        past_notes: int,
+        latency_ns: int,
+        known: tuple[Control, ...],
+        controls: Mapping[str, float],
+    ):
+        """``window`` in notes; ``past_notes``: how many decided ones the sampler is told of; ``known``: all controls; of ``controls`` the
+        values that are given.
+        """
         self.counts = Counts()
         self._sampler, self._known = sampler, known
         self._hops: Hops = HopsAtOnce(sampler)
-        self._past_notes = round(window * OVERLAP_SHARE)
-        self._most_known = window - self._past_notes
+        self._past_notes = past_notes
+        self._most_known = window - round(window * OVERLAP_SHARE)
         self._latency_ns = latency_ns
         self._end_ns = round(latency_ns * END_SHARE)
         self._bound_ns = min(round(latency_ns * SHIFT_SHARE), round(MOST_SHIFT_S * 1e9))

@@ -29,6 +29,7 @@ from models.dexter.representation import (
     TIMING,
     VELOCITY,
 )
+from models.dexter.windows import OVERLAP_SHARE
 from models.score_performer import vocabulary
 from models.score_performer.sampling import Boldness, Continuation
 from models.score_performer.score_representation import SAME_POSITION_QUARTERS, encode_score
@@ -87,7 +88,7 @@ class ScorePerformerHopSampler:
         style = (expected[decided] + np.array(request.settings.moved)).astype(np.float32)
         played, memory = self._decode(request, known, tokens[decided], context[decided], style, is_wanted)
         order = known.order[decided] - request.past
-        return Answer(order, _columns(played), known.places[decided], Progress(memory, np.zeros(0), 0), evaluations=1)
+        return Answer(order, _columns(played), known.places[decided], Progress(memory, None), evaluations=1)
 
     def _decode(
         self, request: Request, known: Known, tokens: np.ndarray, context: np.ndarray, style: np.ndarray, is_wanted: Callable[[], bool]
@@ -144,4 +145,5 @@ class ScorePerformerLookaheadPerformer:
 
     def create_stream(self, seed: int, controls: Mapping[str, float]) -> LookaheadStream:
         sampler = ScorePerformerHopSampler(self._networks, self._space, seed)
-        return LookaheadStream(sampler, self._networks.window, self.latency_ns, self._known, controls)
+        past_notes = round(self._networks.window * OVERLAP_SHARE)
+        return LookaheadStream(sampler, self._networks.window, past_notes, self.latency_ns, self._known, controls)

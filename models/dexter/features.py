@@ -40,7 +40,6 @@ CENTRE[PEDAL:], SCALE[PEDAL:] = 0.5, 0.4
 CURVE[[BEAT_PERIOD, TIMING, ARTICULATION]] = 3.0
 AROUND_QUARTERS, NEAR_QUARTERS = 16, 8  # of a tempo map's changes
 SMALL_CHANGE = 0.02  # of a tempo, log2: the smallest that notation programs write
-SHORTEST_HELD_S = 0.021
 MOST_NORMALISED = 8.0  # a sampled value beyond is no performance
 
 
@@ -85,7 +84,7 @@ def notated_intervals(notes: np.ndarray, score_columns: np.ndarray) -> np.ndarra
 
 def played_intervals(normalised: np.ndarray, notated: np.ndarray) -> np.ndarray:
     """Return the ``notated_intervals`` (n,) as they are in columns (n, 8)."""
-    return notated + _straight(normalised[:, BEAT_PERIOD], BEAT_PERIOD)
+    return notated + denormalise_column(normalised[:, BEAT_PERIOD], BEAT_PERIOD)
 
 
 def slowed(octaves: float) -> np.ndarray:
@@ -95,31 +94,20 @@ def slowed(octaves: float) -> np.ndarray:
     return added
 
 
-def hold(normalised: np.ndarray, notated: np.ndarray) -> np.ndarray:
-    """Return columns (n, 8) in which no key is held for less than a finger takes; ``notated`` (n,) are the notes' ``notated_octaves``.
-
-    Of pianists' notes one in two hundred is shorter than 24 ms, and what is predicted often is. Longer ones change by little: 40 ms by 2.
-    """
-    period, articulation = (_straight(normalised[:, column], column) for column in (BEAT_PERIOD, ARTICULATION))
-    held_s = np.exp2(notated + period + articulation)
-    longer = np.log2(np.cbrt(1 + (SHORTEST_HELD_S / held_s) ** 3))
-    columns = normalised.copy()
-    columns[:, ARTICULATION] = _curved(articulation + longer, ARTICULATION)
-    return columns
-
-
-def _straight(values: np.ndarray, column: int) -> np.ndarray:
+def denormalise_column(values: np.ndarray, column: int) -> np.ndarray:
+    """Return values (n,) of one curved column as they were before ``normalise``, float64; a beat period relative to what is notated."""
     return CURVE[column] * np.sinh(values.astype(np.float64) / CURVE[column]) * SCALE[column] + CENTRE[column]
 
 
-def _curved(values: np.ndarray, column: int) -> np.ndarray:
+def normalise_column(values: np.ndarray, column: int) -> np.ndarray:
+    """Return what ``denormalise_column`` makes the values (n,) of."""
     return CURVE[column] * np.arcsinh((values - CENTRE[column]) / SCALE[column] / CURVE[column])
 
 
 def relative_to_unknown_tempo(beat_period: np.ndarray, score_columns: np.ndarray) -> np.ndarray:
     """Return the normalised beat period (N,) as it is where the notated tempo is not known."""
-    log_period = _straight(beat_period, BEAT_PERIOD) + _notated_period(score_columns)
-    return _curved(log_period - UNKNOWN_BEAT_PERIOD, BEAT_PERIOD).astype(np.float32)
+    log_period = denormalise_column(beat_period, BEAT_PERIOD) + _notated_period(score_columns)
+    return normalise_column(log_period - UNKNOWN_BEAT_PERIOD, BEAT_PERIOD).astype(np.float32)
 
 
 def _of(score_columns: np.ndarray, name: str) -> np.ndarray:

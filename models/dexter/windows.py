@@ -15,9 +15,10 @@ import numpy as np
 
 from models.dexter.amounts import fast_interval, likely_slower
 from models.dexter.descriptors import DESCRIPTORS, LEANING
-from models.dexter.features import hold, played_intervals, slowed
+from models.dexter.features import played_intervals, slowed
 from models.dexter.representation import ARTICULATION, BEAT_PERIOD, PERFORMANCE_COLUMNS, TIMING, VELOCITY
 from models.dexter.sampling import ANCESTRAL_STEPS, Denoiser, ancestral, dpm_solver, guided, noise_levels, note_noise, signal_and_noise
+from models.dexter.touch import TOUCH_SHARE, Touch, hold, touched
 
 COLUMNS = len(PERFORMANCE_COLUMNS)
 OVERLAP_SHARE = 0.25  # of a window, on either side of what it commits
@@ -59,7 +60,7 @@ class Scales:
     """By column (8,): the residual's deviation, and what makes a mean rendering as wide as a human: ``gain`` times the mean, plus
     ``offset``; where the offset is NaN, about the piece's average. ``sampled``, times the residual, makes two samples as far apart
     as two humans; as wide as a human they are when ``narrowed``, 0 to 1, of the mean's widening is left out. ``wider``: what suits
-    the piece, in renderings of both kinds.
+    the piece, in renderings of both kinds. ``touch``: how samples hold keys, and how humans do.
     """
 
     residual_deviation: np.ndarray
@@ -68,6 +69,7 @@ class Scales:
     sampled: np.ndarray
     narrowed: np.ndarray
     wider: np.ndarray = field(default_factory=lambda: np.ones(COLUMNS))
+    touch: Touch | None = None
 
     def widening(self, temperature: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the mean's gain and offset, each (8,), in what is rendered at a temperature; of temperatures (n, 1), each (n, 8)."""
@@ -147,7 +149,7 @@ class Passage:
 
     ``reference`` (N, 8): normalised columns to transfer from, NaN unknown. ``descriptors`` (N, 7), in standard deviations: those of the
     settings are added to them. Of a piece that is still growing only a part may be there: from the note ``first_note`` on, and ``average``
-    (8,) stands for the piece's. ``second`` and ``amounts``: where the whole piece is known. ``notated`` (N,): see ``features.hold``; None:
+    and ``deviation`` (8,) stand for the piece's, see ``WindowSampler``. ``notated`` (N,): see ``touch.hold``; None:
     keys are held as briefly as it comes. ``doubled`` (N,): notes that share a key and an onset with another, whose timing says nothing.
     ``intervals`` (N,): ``features.notated_intervals``, with ``amounts``.
     """
@@ -158,6 +160,7 @@ class Passage:
     descriptors: np.ndarray | None = None
     first_note: int = 0
     average: np.ndarray | None = None
+    deviation: np.ndarray | None = None
     second: SecondReading | None = None
     amounts: Amounts | None = None
     notated: np.ndarray | None = None
@@ -200,8 +203,9 @@ class WindowSampler:
         branches = self._read(state, settings, range(first - past, stop))
         mean = self._blend(state, settings, branches)
         residual, evaluations = self._residual(state, settings, branches, mean)
-        columns, temperature = self._render(state, settings, mean[commit], residual[commit])
-        columns = self._hold(columns, first, settings.depth)
+        temperatures = self._temperatures(state, settings, commit_stop - first)
+        columns = self._render(settings, temperatures, mean[commit], residual[commit])
+        columns = self._hold(columns, temperatures, first, settings.depth)
         self._describe(columns, branches[0].descriptors[commit] * branches[0].known[commit], first, settings.depth)
         known = np.concatenate([state.residual_known, np.ones((stop - first, 1), np.float32)])
         keep = slice(max(commit.stop - self._overlap, 0), commit.stop)
@@ -214,7 +218,7 @@ class WindowSampler:
             branches[0].descriptors[keep],
             branches[0].known[keep],
             mean[commit.stop :],
-            temperature,
+            float(temperatures[-1]),
         )
         return Window(first, columns, evaluations), after
 
@@ -323,29 +327,35 @@ class WindowSampler:
 
         return denoise
 
-    def _render(self, state: State, settings: Settings, mean: np.ndarray, residual: np.ndarray) -> tuple[np.ndarray, float]:
-        """Return the columns (n, 8), and the temperature reached.
+    def _temperatures(self, state: State, settings: Settings, count: int) -> np.ndarray:
+        """Return the temperature (count,) of each note that a window commits: a changed one is come to by and by."""
+        before = settings.temperature if state.temperature is None else state.temperature
+        ramp = np.minimum((np.arange(count) + 1) / TEMPERATURE_NOTES, 1)
+        return np.asarray(before + ramp * (settings.temperature - before))
+
+    def _render(self, settings: Settings, temperatures: np.ndarray, mean: np.ndarray, residual: np.ndarray) -> np.ndarray:
+        """Return the columns (n, 8) at ``temperatures`` (n,).
 
         The lower the temperature makes the residual, the more the mean is widened: the deviation of what comes out is a human's at every
         temperature up to 1. The less is given up of a reference, the more it is heard as it is.
         """
-        before = settings.temperature if state.temperature is None else state.temperature
-        ramp = np.minimum((np.arange(len(mean)) + 1) / TEMPERATURE_NOTES, 1)[:, None]
-        temperature = before + ramp * (settings.temperature - before)
-        scales = self._fitting_scales
+        temperature, scales = temperatures[:, None], self._fitting_scales
         heard = temperature * (1 + settings.depth * (scales.sampled - 1))
         gain, offset = scales.widening(temperature)
         centre = np.where(np.isnan(scales.offset), self.average, 0)
         widened = (gain - 1) * (mean - centre) + np.nan_to_num(offset)
         columns = mean + settings.depth * widened + heard * scales.residual_deviation * residual
-        return columns.astype(np.float32), float(temperature[-1, 0])
+        return np.asarray(columns.astype(np.float32))
 
-    def _hold(self, columns: np.ndarray, first: int, depth: float) -> np.ndarray:
+    def _hold(self, columns: np.ndarray, temperatures: np.ndarray, first: int, depth: float) -> np.ndarray:
         """Return ``columns`` (n, 8), of the notes from ``first`` on, with keys held as fingers do; what is kept of a reference is not."""
         if self._passage.notated is None:
             return columns
         notated = self._passage.notated[self._passage.rows(range(first, first + len(columns)))]
-        return columns + depth * (hold(columns, notated) - columns)
+        held = hold(columns, notated)
+        if self._scales.touch is not None:
+            held = touched(held, notated, self._scales.touch, TOUCH_SHARE * np.minimum(temperatures, 1))
+        return columns + depth * (held - columns)
 
     def _describe(self, columns: np.ndarray, descriptors: np.ndarray, first: int, depth: float) -> None:
         """Add to ``columns`` (n, 8), of the notes from ``first`` on, what no mean can learn of descriptors (n, 7).
@@ -408,6 +418,8 @@ class WindowSampler:
         """The mean performance's deviation (8,), normalised, as far as ``average`` sees it, without any gain: standard deviations, of
         timing, whose tails are long, the mean absolute one.
         """
+        if self._passage.deviation is not None:
+            return self._passage.deviation
         means, second = self._centre, self._passage.second
         if second is not None:
             means = {notes: mean + second.add(slice(notes.start, notes.stop), mean, self.average) for notes, mean in means.items()}

@@ -17,16 +17,17 @@ from engine.errors import UsageError
 from engine.events import SUSTAIN_PEDAL, Event, channel_of, control_change, is_control_change, is_note_off, is_note_on, note_off, note_on
 from engine.loop import Engine
 from engine.midi_file import MidiTimeline
-from engine.performers import registry
+from engine.performers import dexter_hop, registry
 from engine.performers.dexter import load_performer
-from engine.performers.dexter_hop import HopSampler
+from engine.performers.dexter_hop import AVERAGE_NOTES, HopSampler, Readers, SoFar
 from engine.performers.dexter_supply import URGENT_EVALUATIONS
 from engine.performers.keys import UNISON_S
 from engine.performers.lookahead_hop import LEAST_DURATION_QUARTERS, HopsAhead, know
 from engine.performers.lookahead_stream import MOST_SHIFT_S
 from engine.sources import FileSource
-from models.dexter.features import FEATURES, HELD_BACK, SHORTEST_HELD_S
-from models.dexter.representation import ARTICULATION, BEAT_PERIOD, PERFORMANCE_COLUMNS, settle
+from models.dexter.features import FEATURES, HELD_BACK
+from models.dexter.representation import ARTICULATION, BEAT_PERIOD, PERFORMANCE_COLUMNS, TIMING, settle
+from models.dexter.touch import SHORTEST_HELD_S
 
 LOOKAHEAD_S = 2.0
 LATENCY_NS = 2_000_000_000
@@ -274,6 +275,53 @@ def asked(performer, monkeypatch):
     return requests
 
 
+def hop_sampler(performer):
+    return HopSampler(performer._networks, performer._readers, performer._scales, performer._window, 0)
+
+
+def test_the_piece_so_far_is_read(performer, monkeypatch):
+    """By the trees as well, as far back as it may be."""
+    monkeypatch.setattr(dexter_hop, "HISTORY_NOTES", 100)
+    requests = asked(performer, monkeypatch)
+    run(performer, flat_take(40), controls={"temperature": 0})
+    pasts = [request.past for request in requests]
+    assert pasts == sorted(pasts) and pasts[0] == 0 and pasts[-1] == 100 and len(requests[-1].notes) > 100
+    last = replace(requests[-1], touch=True)
+    louder = replace(last, notes=tuple(note._replace(velocity=99) if index < 70 else note for index, note in enumerate(last.notes)))
+    plain, others = (hop_sampler(performer).answer(request).columns for request in (last, louder))
+    assert np.abs(plain - others).max() > 1e-3  # though those are beyond what a window holds fixed
+    alone = HopSampler(performer._networks, Readers(), performer._scales, performer._window, 0).answer(last).columns
+    assert np.abs(plain - alone).max() > 1e-3
+
+
+def test_live_notes_get_as_much_expression_as_suits_the_piece(tmp_path):
+    """Velocities deviate by what is said, times the gain, once there is enough to go by."""
+    said = 0.1, 0.2
+    performers = [load_performer(write_models(tmp_path / str(deviation), deviation=deviation), LOOKAHEAD_S) for deviation in said]
+    sent = [run(performer, flat_take(240), {"temperature": 0, "expression_timing": 0})[0] for performer in performers]
+    narrow, wide = (np.std([event.message[2] for event in notes_of(events)][-300:]) for events in sent)
+    assert wide / narrow == pytest.approx(2, rel=0.1)
+    assert wide == pytest.approx(127 * 0.15 * 1.5 * 0.2, rel=0.25)
+
+
+def test_what_was_so_far_is_what_all_notes_say():
+    random = np.random.default_rng(0)
+    columns = random.normal(3, np.linspace(0.5, 2, 8), (480, 8))
+    so_far = SoFar(columns[:40].mean(axis=0), columns[:40].std(axis=0), 40)
+    so_far.deviation[TIMING] = np.abs(columns[:40, TIMING] - columns[:40, TIMING].mean()).mean()
+    for begin in range(40, 480, 8):
+        so_far = so_far.and_then(columns[begin : begin + 8])
+    np.testing.assert_allclose(so_far.average, columns.mean(axis=0), rtol=1e-6)
+    deviation = columns.std(axis=0)
+    deviation[TIMING] = np.abs(columns[:, TIMING] - columns[:, TIMING].mean()).mean()
+    np.testing.assert_allclose(so_far.deviation, deviation, rtol=0.05)
+    assert so_far.notes == 480
+    for _ in range(400):
+        so_far = so_far.and_then(np.zeros((8, 8)))
+    assert so_far.notes == AVERAGE_NOTES
+    np.testing.assert_allclose(so_far.average, 0, atol=0.05)
+
+
 def test_hands_are_told_apart_by_track_or_else_at_middle_c(performer, monkeypatch):
     requests = asked(performer, monkeypatch)
     events = flat_take(3)
@@ -281,7 +329,7 @@ def test_hands_are_told_apart_by_track_or_else_at_middle_c(performer, monkeypatc
     run(performer, [event._replace(track=3 if event.message[1] >= 72 else 5) for event in events])
     one, two = requests[len(requests) // 2 - 1], requests[-1]
     assert (one.tracks, two.tracks) == ((0,), (3, 5))
-    sampler = HopSampler(performer._networks, performer._scales, performer._window, 0)
+    sampler = hop_sampler(performer)
     swapped = replace(two, notes=tuple(note._replace(track=8 - note.track) for note in two.notes))
     columns = [sampler.answer(replace(request, progress=None, past=0, first=0)).columns for request in (one, two, swapped)]
     np.testing.assert_array_equal(columns[0], columns[1])
@@ -293,7 +341,7 @@ def test_velocities_that_vary_are_read(performer, monkeypatch):
     run(performer, flat_take(3) + [Event(2_900_000_000, note_on(0, 30, 90)), Event(2_950_000_000, note_off(0, 30))])
     assert [request.touch for request in requests] == sorted(request.touch for request in requests)
     assert not requests[0].touch and requests[-1].touch
-    sampler = HopSampler(performer._networks, performer._scales, performer._window, 0)
+    sampler = hop_sampler(performer)
     with_touch, without = (sampler.answer(replace(requests[-1], touch=touch)).columns for touch in (True, False))
     assert np.abs(with_touch - without).max() > 0.01
 
@@ -301,7 +349,7 @@ def test_velocities_that_vary_are_read(performer, monkeypatch):
 def test_keys_are_held_as_long_as_fingers_take(performer, monkeypatch):
     requests = asked(performer, monkeypatch)
     run(performer, flat_take(3))
-    sampler = HopSampler(performer._networks, performer._scales, performer._window, 0)
+    sampler = hop_sampler(performer)
     request = replace(requests[0], notes=tuple(note._replace(held_ns=1000) for note in requests[0].notes))
     columns = sampler.answer(request).columns
     held_s = np.exp2(columns[:, BEAT_PERIOD] + columns[:, ARTICULATION]) * LEAST_DURATION_QUARTERS
@@ -311,7 +359,7 @@ def test_keys_are_held_as_long_as_fingers_take(performer, monkeypatch):
 def test_beats_are_on_time_in_the_middle(performer, monkeypatch):
     requests = asked(performer, monkeypatch)
     run(performer, flat_take(3))
-    sampler = HopSampler(performer._networks, performer._scales, performer._window, 0)
+    sampler = hop_sampler(performer)
     answer = sampler.answer(requests[-1])
     table = know(requests[-1]).table[requests[-1].past :][: requests[-1].deciding]
     assert len(table) == len(answer.columns)
@@ -490,7 +538,7 @@ def test_a_window_that_nobody_waits_for_is_not_computed_to_its_end(performer, mo
     requests = asked(performer, monkeypatch)
     run(performer, flat_take(4))
     gate = Gate(performer._networks)
-    hops = HopsAhead(HopSampler(gate, performer._scales, performer._window, 0))
+    hops = HopsAhead(HopSampler(gate, performer._readers, performer._scales, performer._window, 0))
     gate.open.clear()
     hops.begin(requests[0])
     hops.begin(requests[1])

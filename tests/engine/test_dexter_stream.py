@@ -23,7 +23,7 @@ from engine.performers.score_stream import HEAD_START_NS, POLL_NS
 from engine.score_ornaments import ROLL, ROLL_POWER
 from models.dexter.amounts import PIECE_FEATURES
 from models.dexter.descriptors import DESCRIPTORS
-from models.dexter.features import FEATURES, SHORTEST_HELD_S, denormalise, notated_octaves, note_features
+from models.dexter.features import FEATURES, denormalise, notated_octaves, note_features
 from models.dexter.representation import (
     ARTICULATION,
     BEAT_PERIOD,
@@ -35,6 +35,7 @@ from models.dexter.representation import (
     settle,
 )
 from models.dexter.score_representation import encode_score
+from models.dexter.touch import LEVELS, SHORTEST_HELD_S, WRITTEN_OCTAVES, Touch
 from models.dexter.windows import Settings, perform
 
 
@@ -90,6 +91,23 @@ def test_no_key_is_held_for_less_than_a_finger_takes(performer):
         held = denormalise(normalised, columns)[:, ARTICULATION] + notated_octaves(columns)
         period = denormalise(normalised, columns)[:, BEAT_PERIOD] - np.log2(60 / 100)
         assert (np.exp2(held + period) >= 0.99 * SHORTEST_HELD_S).all()
+
+
+def test_samples_hold_keys_as_humans_do_and_the_mean_as_it_does(performer):
+    score = melody().score
+    shape = len(WRITTEN_OCTAVES), len(LEVELS)
+    shorter = replace(performer.scales, touch=Touch(np.zeros(shape) + np.linspace(-9, 9, len(LEVELS)), np.full(shape, -2.0)))
+
+    def articulation(scales, **settings):
+        columns = playback_columns(score)
+        sampler = performer.sampler(score.notes, columns, 0, scales=scales)
+        return denormalise(perform(sampler, Settings(**settings), len(score.notes)), columns)[:, ARTICULATION]
+
+    plain, all_alike = (articulation(scales, temperature=1) for scales in (performer.scales, shorter))
+    np.testing.assert_allclose(all_alike, (plain - 2) / 2, atol=1e-4)
+    half = articulation(shorter, temperature=0.5)
+    np.testing.assert_allclose(half, 0.75 * articulation(performer.scales, temperature=0.5) - 0.5, atol=1e-4)
+    np.testing.assert_array_equal(articulation(shorter, temperature=0), articulation(performer.scales, temperature=0))
 
 
 def test_amounts_of_other_features_are_refused_in_one_line(tmp_path, monkeypatch):
@@ -205,10 +223,9 @@ def test_what_had_to_be_waited_for_begins_a_little_later(performer):
     stream.reset()
     waited = notes_of(play(stream, [(9, lambda now_ns: stream.seek(7, now_ns))]))
     head_start_s = (POLL_NS + HEAD_START_NS) / 1e9
-    before = [note for note in at_once if note[0] + head_start_s < 9]
-    assert [note[1:] for note in waited[: len(before)]] == [note[1:] for note in before]
-    np.testing.assert_allclose([note[0] for note in waited[: len(before)]], np.array([note[0] for note in before]) + head_start_s, atol=2e-9)
-    assert 0 <= waited[len(before)][0] - (9 + head_start_s) < 0.3  # a chord's first note is not the one on its beat
+    expected = [(note[0] + head_start_s, *note[1:]) for note in at_once if note[0] + head_start_s < 9]
+    np.testing.assert_allclose(waited[: len(expected)], expected, atol=2e-9)
+    assert 0 <= waited[len(expected)][0] - (9 + head_start_s) < 0.3  # a chord's first note is not the one on its beat
 
 
 WRITTEN = np.zeros((200, 8), np.float32)

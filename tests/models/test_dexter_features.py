@@ -6,18 +6,15 @@ from dexter_pieces import made_up_notes, made_up_performance, made_up_score_colu
 from models.dexter.features import (
     FEATURES,
     MOST_NORMALISED,
-    SHORTEST_HELD_S,
     denormalise,
-    hold,
     normalise,
     notated_intervals,
-    notated_octaves,
     note_features,
     played_intervals,
     relative_to_unknown_tempo,
     slowed,
 )
-from models.dexter.representation import ARTICULATION, BEAT_PERIOD, decode_performance, encode_performance, find_anchors
+from models.dexter.representation import BEAT_PERIOD, decode_performance, encode_performance, find_anchors
 from models.dexter.score_representation import SCORE_COLUMNS
 
 NOTES = made_up_notes(60)
@@ -46,23 +43,6 @@ def test_the_beat_period_is_relative_to_the_notated_tempo():
     np.testing.assert_allclose(unknown, fast, atol=1e-6)  # 0.5 s a quarter
     forgotten = relative_to_unknown_tempo(slow[:, BEAT_PERIOD], made_up_score_columns(NOTES, 60))
     np.testing.assert_allclose(forgotten, unknown[:, BEAT_PERIOD], atol=1e-5)
-
-
-def test_no_key_is_held_for_less_than_a_finger_takes():
-    columns, _ = encode_performance(NOTES, made_up_performance(NOTES))
-    score = made_up_score_columns(NOTES)
-    seconds = np.repeat([0.002, 0.024, 0.04, 0.2], 15)
-    columns = np.nan_to_num(columns)
-    written = np.log2(np.where(NOTES["duration_quarter"] > 0, NOTES["duration_quarter"], 1 / 8)) + columns[:, BEAT_PERIOD]
-    columns[:, ARTICULATION] = np.log2(seconds) - written
-    normalised = normalise(columns, score).astype(np.float64)
-    held = denormalise(hold(normalised, notated_octaves(score)), score)
-    inside = np.abs(normalised[:, ARTICULATION]) < MOST_NORMALISED
-    assert inside.sum() > 50
-    held_s = np.exp2(held[:, ARTICULATION] + written)[inside]
-    np.testing.assert_allclose(held_s, np.cbrt(seconds[inside] ** 3 + SHORTEST_HELD_S**3), rtol=1e-4)
-    others = np.arange(8) != ARTICULATION
-    np.testing.assert_allclose(held[:, others], denormalise(normalised, score)[:, others])
 
 
 def test_features_are_finite_and_of_about_unit_size():

@@ -8,9 +8,10 @@ import pytest
 
 from models.dexter.amounts import fast_interval
 from models.dexter.descriptors import DESCRIPTORS, LEANING
-from models.dexter.features import hold, played_intervals, slowed
+from models.dexter.features import played_intervals, slowed
 from models.dexter.representation import ARTICULATION, BEAT_PERIOD, TIMING, VELOCITY
 from models.dexter.sampling import signal_and_noise
+from models.dexter.touch import hold
 from models.dexter.windows import (
     COLUMNS,
     COMPLEX_OCTAVES,

@@ -10,7 +10,7 @@ from synthetic_dexter import write_models
 from typer.testing import CliRunner
 
 from engine.performers.dexter import load_performer
-from models.dexter.features import normalise
+from models.dexter.features import normalise, normalise_column, notated_octaves
 from models.dexter.representation import (
     ARTICULATION,
     BEAT_PERIOD,
@@ -21,9 +21,10 @@ from models.dexter.representation import (
     TIMING,
     VELOCITY,
 )
+from models.dexter.touch import LEVELS, WRITTEN_OCTAVES
 from models.dexter.windows import Settings, perform
 from training import dexter_calibration
-from training.dexter_calibration import AMOUNTS, APART, adjust, apart, app, calibrate_samples, render
+from training.dexter_calibration import AMOUNTS, APART, adjust, apart, app, calibrate_samples, held_quantiles, render, weighted_quantiles
 
 
 @pytest.fixture
@@ -58,6 +59,7 @@ def test_renderings_get_the_humans_amounts(pieces, folder, monkeypatch):
         assert rendered == pytest.approx(human, rel=0.1), result.output
     np.testing.assert_allclose(performer.scales.sampled, fitted[0].sampled, atol=1e-4)
     np.testing.assert_allclose(performer.scales.narrowed, fitted[0].narrowed, atol=1e-4)
+    np.testing.assert_allclose(performer.scales.touch, fitted[0].touch, atol=1e-3)
     assert (performer.scales.sampled[list(APART)] != performer.scales.narrowed[list(APART)]).all()
     assert np.isnan(performer.scales.offset[[BEAT_PERIOD, VELOCITY, ARTICULATION]]).all() and performer.scales.gain[PEDAL] == 2
     assert {path.name for path in folder.iterdir()} == graphs
@@ -102,6 +104,45 @@ def test_samples_get_the_humans_amounts_where_the_mean_can_be_that_narrow(pieces
         for performed in (samples, humans)
     )
     assert found == pytest.approx(APART[VELOCITY] * distance, rel=0.03)
+
+
+def test_samples_hold_keys_nearer_to_how_humans_do(pieces, folder):
+    """So that notes of each written length have durations as humans' have, half the way."""
+    performer = load_performer(folder, None)
+    scales = calibrate_samples(performer, render(performer, pieces), np.ones(8), np.full(8, np.nan))
+    fitted = replace(performer.scales, gain=scales.gain, offset=scales.offset, sampled=scales.sampled, narrowed=scales.narrowed)
+    humans = [(piece, [normalise(columns, piece.score_columns) for columns in piece.columns]) for piece in pieces]
+    without, touched = (
+        [(piece, _two_samples(performer, piece, each)) for piece in pieces] for each in (fitted, replace(fitted, touch=scales.touch))
+    )
+    before, after, wanted = (held_quantiles(performed) for performed in (without, touched, humans))
+    inside = slice(8, 20)  # beyond there are few notes, and normalised values end
+    assert np.abs(before - wanted)[:, inside].mean() > 0.2
+    assert np.abs(after - (before + wanted) / 2)[:, inside].mean() < 0.25 * np.abs(before - wanted)[:, inside].mean()
+
+
+def test_quantiles_are_those_of_notes_as_much_as_they_count():
+    random = np.random.default_rng(0)
+    values = random.permutation(np.linspace(0, 1, 5001))
+    np.testing.assert_allclose(weighted_quantiles(values, np.ones(5001)), LEVELS, atol=1e-3)
+    expected = np.where(LEVELS < 0.75, LEVELS / 1.5, 2 * LEVELS - 1)
+    np.testing.assert_allclose(weighted_quantiles(values, np.where(values < 0.5, 3, 1)), expected, atol=1e-3)
+
+
+def test_a_long_piece_counts_by_the_root_of_its_notes_and_each_of_its_performances_less():
+    """What is held longer is of another piece, and of one performance of it alone."""
+    short, long = (made_up_presentation("notation", count, 1) for count in (100, 400))
+    long.notes["is_grace"] = short.notes["is_grace"] = False
+    low, high = (normalise(piece.columns[0], piece.score_columns) for piece in (short, long))
+    for columns, piece, octaves in ((low, short, -1), (high, long, 0)):
+        notated = notated_octaves(piece.score_columns)
+        columns[:, BEAT_PERIOD] = normalise_column(-1 - notated, BEAT_PERIOD)  # each note lasts half a second
+        columns[:, ARTICULATION] = normalise_column(np.full(len(notated), octaves), ARTICULATION)
+    found = held_quantiles([(short, [low]), (long, [high, high])])[list(WRITTEN_OCTAVES).index(-1)]
+    assert found[LEVELS < 0.32] == pytest.approx(-1, abs=1e-3) and found[LEVELS > 0.35] == pytest.approx(0, abs=1e-3)
+    long.notes["is_grace"][:300] = True
+    found = held_quantiles([(short, [low]), (long, [high, high])])[list(WRITTEN_OCTAVES).index(-1)]
+    assert found[LEVELS < 0.65] == pytest.approx(-1, abs=1e-3) and found[LEVELS > 0.68] == pytest.approx(0, abs=1e-3)
 
 
 def _calmer(piece):
