@@ -15,7 +15,8 @@ from engine.errors import PerfLiveError
 from engine.score_ornaments import ROLL, ROLL_POWER
 from models.dexter.descriptors import DESCRIPTORS
 from training.evaluation.command import app
-from training.evaluation.expressiveness_pieces import load_pieces
+from training.evaluation.expressiveness_pieces import as_written, load_pieces
+from training.evaluation.live_renderer import FLAT_VELOCITY, load_live_renderer
 from training.evaluation.renderers import load_renderer
 
 PIECE = "Bach/Fugue"
@@ -135,3 +136,56 @@ def test_the_published_sampling_is_another(asap, models, tmp_path):
     ours, published = (load_renderer(name, models) for name in ("dexter", "dexter-thousand-steps"))
     assert not np.allclose(ours(piece.score, 1, {}).velocity, published(piece.score, 1, {}).velocity)
     np.testing.assert_allclose(ours(piece.score, None, {}).velocity, published(piece.score, None, {}).velocity)  # the mean is not sampled
+
+
+def test_what_a_daw_plays_of_a_score_is_performed_on_its_time(asap, models, tmp_path):
+    """Every note, moved by a quarter of a second at most, with a touch of its own; velocities of the score are not heard."""
+    (piece,) = load_pieces(asap, "validation", tmp_path / "cache")
+    render, written = load_live_renderer("dexter", models, 2.0), as_written(piece.score)
+    first, again, other = (render(piece.score, seed, {}) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first.onset_sec, again.onset_sec)
+    assert not np.allclose(first.onset_sec, other.onset_sec)
+    mean = render(piece.score, None, {})
+    assert 0 < np.abs(mean.onset_sec - written.onset_sec).max() < 0.25
+    assert (mean.velocity > 0).all() and np.ptp(mean.velocity) > 0 and (mean.duration_sec > 0).all()
+    plain = render(piece.score, None, {"expression": 0})
+    np.testing.assert_allclose(plain.onset_sec, written.onset_sec, atol=1e-6)
+    np.testing.assert_allclose(plain.duration_sec, written.duration_sec, atol=1e-6)
+    assert set(plain.velocity) == {FLAT_VELOCITY} and not plain.pedal.value.any()
+    assert render(piece.score, None, {"expression_velocity": 0}).pedal.value.any()
+
+
+def test_notes_of_one_key_keep_their_rows_whatever_part_they_are_of(asap, models, tmp_path):
+    (piece,) = load_pieces(asap, "validation", tmp_path / "cache")
+    notes = piece.score.notes.copy()
+    notes["pitch"], notes["part"] = 60, [0, 1, 0, 20]
+    notes["onset_quarter"], notes["duration_quarter"] = [0, 0.25, 1, 2], [0, 3, 0.5, 1]
+    written = as_written(replace(piece.score, notes=notes))
+    performed = load_live_renderer("dexter", models, 2.0)(replace(piece.score, notes=notes), None, {"expression": 0})
+    np.testing.assert_allclose(performed.onset_sec, written.onset_sec, atol=1e-6)
+    np.testing.assert_allclose(performed.duration_sec, np.maximum(written.duration_sec, 0.05), atol=1e-6)
+
+
+def test_expressiveness_with_look_ahead(asap, models, tmp_path, capsys):
+    arguments = ["expressiveness", "--performer", "dexter", "--model", str(models), "--seeds", "0", "--json"]
+    figures = []
+    for more in ([], ["--lookahead", "2"]):
+        assert call([*arguments, *more], asap, tmp_path) == 0
+        figures.append(json.loads(capsys.readouterr().out)["overall"])
+    assert figures[0]["MIDI, as written"] == figures[1]["MIDI, as written"] and figures[0]["MIDI, mean"] != figures[1]["MIDI, mean"]
+
+
+WANTED = "give more than 0 seconds, and --performer dexter or score-performer"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--lookahead", "2"], f"--lookahead 2: {WANTED}"),
+        (["--performer", "dexter", "--lookahead", "-1"], f"--lookahead -1: {WANTED}"),
+        (["--performer", "liszt", "--lookahead", "2"], "--performer 'liszt' with --lookahead: allowed: dexter, score-performer"),
+    ],
+)
+def test_look_ahead_without_a_performer_that_does_is_a_wrong_call(asap, tmp_path, capsys, arguments, said):
+    assert call(["expressiveness", *arguments], asap, tmp_path) == 2
+    assert capsys.readouterr().err == f"perf-eval: {said}\n"

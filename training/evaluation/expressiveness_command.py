@@ -8,11 +8,14 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
+from engine.errors import UsageError
+from engine.performers.registry import SCORE_PERFORMERS
 from models.dexter.descriptors import DESCRIPTORS
 from training.evaluation.descriptors import descriptor_trials, summarise_trials
 from training.evaluation.expressiveness import evaluate_piece, summarise
 from training.evaluation.expressiveness_pieces import load_pieces
 from training.evaluation.expressiveness_tables import as_plain, print_pieces, print_rows, print_summary
+from training.evaluation.live_renderer import load_live_renderer
 from training.evaluation.renderers import load_renderer
 
 DataOption = Annotated[Path, typer.Option("--data", help="folder of the unpacked (n)ASAP corpus")]
@@ -32,11 +35,19 @@ def expressiveness(
     ] = None,
     model: ModelOption = None,
     seeds: Annotated[int, typer.Option("--seeds", min=0, help="how many sampled renderings of each score")] = 3,
+    lookahead_s: Annotated[
+        float | None,
+        typer.Option("--lookahead", metavar="SECONDS", help="perform what a DAW would play of the scores, flat, looking so far ahead"),
+    ] = None,
     pieces: PiecesOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Performances of the validation scores, beside humans' and beside the score as written."""
-    renderer = load_renderer(performer, model) if performer else None
+    if lookahead_s is not None and (not performer or lookahead_s <= 0):
+        raise UsageError(f"--lookahead {lookahead_s:g}: give more than 0 seconds, and --performer {' or '.join(SCORE_PERFORMERS)}")
+    renderer = None
+    if performer:
+        renderer = load_live_renderer(performer, model, lookahead_s) if lookahead_s else load_renderer(performer, model)
     render = (lambda score, seed: renderer(score, seed, {})) if renderer else None
     chosen = load_pieces(data, "validation", cache, pieces)
     rows = [evaluate_piece(piece, render, range(seeds)) for piece in track(chosen, "performing", console=Console(stderr=True))]
