@@ -43,7 +43,7 @@ def hold(normalised: np.ndarray, notated: np.ndarray) -> np.ndarray:
     """Return columns (n, 8) in which keys are held for as long as fingers take, SHORTEST_HELD_S at least.
 
     Of pianists' notes one in fifty is held for less than 28 ms and one in four for less than 52, and what is predicted is less often near
-    that than beyond: below BRIEF_S half of the octaves are left, as fits 66 train pieces best. 80 ms and more stay what they are.
+    that than beyond: below BRIEF_S half of the octaves are left, as fits 43 train pieces best. 80 ms and more stay what they are.
     """
     held = held_keys(normalised, notated)
     seconds = np.exp2(held.written + held.articulation)

@@ -26,7 +26,7 @@ from engine.performers.lookahead_hop import LEAST_DURATION_QUARTERS, HopsAhead, 
 from engine.performers.lookahead_stream import MOST_SHIFT_S
 from engine.sources import FileSource
 from models.dexter.features import FEATURES, HELD_BACK
-from models.dexter.representation import ARTICULATION, BEAT_PERIOD, PERFORMANCE_COLUMNS, TIMING, settle
+from models.dexter.representation import ARTICULATION, BEAT_PERIOD, PERFORMANCE_COLUMNS, TIMING, VELOCITY, settle
 from models.dexter.touch import SHORTEST_HELD_S
 
 LOOKAHEAD_S = 2.0
@@ -302,6 +302,18 @@ def test_live_notes_get_as_much_expression_as_suits_the_piece(tmp_path):
     narrow, wide = (np.std([event.message[2] for event in notes_of(events)][-300:]) for events in sent)
     assert wide / narrow == pytest.approx(2, rel=0.1)
     assert wide == pytest.approx(127 * 0.15 * 1.5 * 0.2, rel=0.25)
+
+
+def test_the_wider_it_was_so_far_the_less_it_is_widened(tmp_path, monkeypatch):
+    performer = load_performer(write_models(tmp_path, deviation=0.15), LOOKAHEAD_S)
+    requests = asked(performer, monkeypatch)
+    run(performer, flat_take(80), {"temperature": 0})
+    last = requests[-1]
+    so_far = last.progress.so_far
+    twice = replace(last, progress=last.progress._replace(so_far=so_far._replace(deviation=2 * so_far.deviation)))
+    columns, narrower = (hop_sampler(performer).answer(request).columns for request in (last, twice))
+    assert np.ptp(columns[:, VELOCITY]) > 0.001
+    assert np.ptp(narrower[:, VELOCITY]) == pytest.approx(np.ptp(columns[:, VELOCITY]) / 2, rel=0.01)
 
 
 def test_what_was_so_far_is_what_all_notes_say():

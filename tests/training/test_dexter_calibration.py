@@ -50,7 +50,7 @@ def heard(performer, pieces, column, temperature):
 def test_renderings_get_the_humans_amounts(pieces, folder, monkeypatch):
     monkeypatch.setattr(dexter_calibration, "load_pieces", lambda data, split, cache: [_Piece(piece) for piece in pieces for _ in range(6)])
     graphs, fitted = {path.name for path in folder.iterdir()}, []
-    monkeypatch.setattr(dexter_calibration, "calibrate_samples", lambda *given: fitted.append(calibrate_samples(*given)) or fitted[0])
+    monkeypatch.setattr(dexter_calibration, "calibrate_samples", lambda *given: fitted.append(calibrate_samples(*given)) or fitted[-1])
     result = CliRunner().invoke(app, [str(folder), "--data", str(folder)])
     assert result.exit_code == 0, result.output
     performer = load_performer(folder, None)
@@ -63,6 +63,10 @@ def test_renderings_get_the_humans_amounts(pieces, folder, monkeypatch):
     assert (performer.scales.sampled[list(APART)] != performer.scales.narrowed[list(APART)]).all()
     assert np.isnan(performer.scales.offset[[BEAT_PERIOD, VELOCITY, ARTICULATION]]).all() and performer.scales.gain[PEDAL] == 2
     assert {path.name for path in folder.iterdir()} == graphs
+    CliRunner().invoke(app, [str(folder), "--data", str(folder)])  # what was fitted before makes no difference
+    again = load_performer(folder, None).scales
+    for name in ("gain", "sampled", "narrowed", "touch"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(performer.scales, name))
 
 
 class _Piece:
@@ -124,6 +128,7 @@ def test_samples_hold_keys_nearer_to_how_humans_do(pieces, folder):
 def test_quantiles_are_those_of_notes_as_much_as_they_count():
     random = np.random.default_rng(0)
     values = random.permutation(np.linspace(0, 1, 5001))
+    assert weighted_quantiles(np.array([1.0, 0.0]), np.ones(2))[LEVELS == 0.5] == pytest.approx(0.5)
     np.testing.assert_allclose(weighted_quantiles(values, np.ones(5001)), LEVELS, atol=1e-3)
     expected = np.where(LEVELS < 0.75, LEVELS / 1.5, 2 * LEVELS - 1)
     np.testing.assert_allclose(weighted_quantiles(values, np.where(values < 0.5, 3, 1)), expected, atol=1e-3)
