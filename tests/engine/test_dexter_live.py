@@ -314,6 +314,9 @@ def test_the_wider_it_was_so_far_the_less_it_is_widened(tmp_path, monkeypatch):
     columns, narrower = (hop_sampler(performer).answer(request).columns for request in (last, twice))
     assert np.ptp(columns[:, VELOCITY]) > 0.001
     assert np.ptp(narrower[:, VELOCITY]) == pytest.approx(np.ptp(columns[:, VELOCITY]) / 2, rel=0.01)
+    higher = replace(last, progress=last.progress._replace(so_far=so_far._replace(average=so_far.average + 0.1)))
+    moved = hop_sampler(performer).answer(higher).columns[:, VELOCITY] - columns[:, VELOCITY]
+    assert np.abs(moved).min() > 0.001  # it is widened about the average
 
 
 def test_what_was_so_far_is_what_all_notes_say():
