@@ -2,6 +2,8 @@
 
 - ``notes_per_s``: from the start of a performance on the virtual clock to its last event, nothing written, everything loaded; one thread
   samples windows, another decodes them. ``thousand_steps_notes_per_s``: the windows alone, sampled as the paper does, in the same run.
+- ``lookahead_window_ms``: of the same notes played flat by a DAW, with two seconds of look-ahead: what a window takes, with all around it,
+  on the virtual clock, the mean. Half a second is left for it.
 - ``first_note_s``: from when a score that is read is given to the performer to its first note-on, with the worker and the real clock.
 - ``lead_s``: how long before its first note was due each window was ready, while the score is played at about ten notes a second and all
   windows that wait are sampled again every two seconds, as after a change of a control; the least, and the median. Windows that the
@@ -22,12 +24,19 @@ import numpy as np
 
 from engine.bench.figures import Distribution, describe
 from engine.bench.machine import KIBIBYTE, MEGABYTE, Machine, describe_machine
-from engine.bench.score_playing import NOTES, Heard, made_up_piece, notes_for, play_in_time, play_offline
+from engine.bench.score_playing import NOTES, QUARTERS_PER_MINUTE, Heard, made_up_piece, notes_for, play_in_time, play_offline
+from engine.clock import VirtualClock
+from engine.events import Event, note_off, note_on
+from engine.loop import Engine
+from engine.midi_file import MidiTimeline
 from engine.performers.dexter import DexterPerformer, load_performer, playback_columns
 from engine.performers.dexter_interpretation import DexterInterpretation
 from engine.performers.score_stream import ScoreStream
 from engine.piece import Piece
+from engine.sources import FileSource
 from models.dexter.windows import Settings, Window
+
+LOOKAHEAD_S, LOOKAHEAD_NOTES = 2.0, 2_000
 
 
 @dataclass(frozen=True)
@@ -39,11 +48,12 @@ class DexterReport:
     evaluations_per_window: float
     window_ms: float  # mean
     thousand_steps_notes_per_s: float
+    lookahead_window_ms: float  # mean
     first_note_s: float
     played_s: float
     played_notes_per_s: float
-    least_lead_s: float
-    median_lead_s: float
+    least_lead_s: float | None  # None: no window but the first was due
+    median_lead_s: float | None
     reduced_windows: int
     carried: int
     late: int  # events more than 10 ms
@@ -67,6 +77,8 @@ def measure(seconds: float, on_stage: Callable[[str], None] = lambda stage: None
     assert counts is not None  # noqa: S101 (DExter's)
     on_stage("a window in a thousand steps")
     thousand = _time_thousand_steps(performer, piece)
+    on_stage("notes of a DAW, looking ahead")
+    lookahead_window_s = _time_lookahead(performer, made_up_piece(LOOKAHEAD_NOTES))
     on_stage("playing in real time")
     return DexterReport(
         machine=machine,
@@ -76,6 +88,7 @@ def measure(seconds: float, on_stage: Callable[[str], None] = lambda stage: None
         evaluations_per_window=round(counts.evaluations / counts.windows, 2),
         window_ms=round(1e3 * counts.seconds / counts.windows, 1),
         thousand_steps_notes_per_s=round(thousand, 2),
+        lookahead_window_ms=round(1e3 * lookahead_window_s, 1),
         **_play(performer, made_up_piece(notes_for(seconds)), seconds),
         peak_memory_mb=round(_peak_bytes() / MEGABYTE, 1),
     )
@@ -87,6 +100,21 @@ def _time_thousand_steps(performer: DexterPerformer, piece: Piece) -> float:
     begun_s = time.perf_counter()
     window, _ = sampler.next(sampler.begin(), Settings())
     return len(window.columns) / (time.perf_counter() - begun_s)
+
+
+def _time_lookahead(performer: DexterPerformer, piece: Piece) -> float:
+    """Return the seconds a window."""
+    notes, quarter_s = piece.score.notes, 60 / QUARTERS_PER_MINUTE
+    events = []
+    for pitch, begin, length in zip(*(notes[name].tolist() for name in ("pitch", "onset_quarter", "duration_quarter")), strict=True):
+        events.append(Event(round(begin * quarter_s * 1e9), note_on(0, pitch, 64)))
+        events.append(Event(round((begin + length) * quarter_s * 1e9), note_off(0, pitch)))
+    ahead, clock = performer.looking_ahead(LOOKAHEAD_S), VirtualClock()
+    stream = ahead.create_stream(0, {})
+    source = FileSource(MidiTimeline(sorted(events)), clock)
+    begun_s = time.perf_counter()
+    Engine(source, ahead, stream, [Heard()], clock).run()
+    return (time.perf_counter() - begun_s) / stream.counts.windows
 
 
 def _play(performer: DexterPerformer, piece: Piece, seconds: float) -> dict[str, Any]:
@@ -121,8 +149,8 @@ class _WatchedSupply:
         errors_ns = np.array([sent_ns - due_ns for due_ns, sent_ns in heard.sent])
         meanwhile = _during(np.array([due_ns for due_ns, _ in heard.sent]), self._sampling)
         return {
-            "least_lead_s": round(min(leads_s, default=float("nan")), 2),
-            "median_lead_s": round(statistics.median(leads_s), 2) if leads_s else float("nan"),
+            "least_lead_s": round(min(leads_s), 2) if leads_s else None,
+            "median_lead_s": round(statistics.median(leads_s), 2) if leads_s else None,
             "reduced_windows": self._supply.counts.reduced,
             "carried": self._supply.counts.carried,
             "while_sampling": describe(errors_ns[meanwhile]) if meanwhile.any() else None,

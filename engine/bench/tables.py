@@ -84,9 +84,10 @@ def print_dexter(report: "DexterReport") -> None:
         ("the same in a thousand steps, windows alone", f"{report.thousand_steps_notes_per_s:.1f}"),
         ("evaluations a window", f"{report.evaluations_per_window:g}"),
         ("a window, mean", f"{report.window_ms:.0f} ms"),
+        ("a window of live notes, two seconds of look-ahead, mean", f"{report.lookahead_window_ms:.0f} ms"),
         ("first note after", f"{report.first_note_s:.2f} s"),
-        (f"window ready before it is due, at {report.played_notes_per_s:g} notes a second", f"{report.least_lead_s:.1f} s at least"),
-        ("", f"{report.median_lead_s:.1f} s median"),
+        (f"window ready before it is due, at {report.played_notes_per_s:g} notes a second", _seconds(report.least_lead_s, "at least")),
+        ("", _seconds(report.median_lead_s, "median")),
         ("windows in fewer steps, bridged", f"{report.reduced_windows}, {report.carried}"),
         ("events more than 10 ms late", str(report.late)),
         ("of them while the machine ran", "unknown" if report.late_while_running is None else str(report.late_while_running)),
@@ -99,6 +100,10 @@ def print_dexter(report: "DexterReport") -> None:
     if report.while_sampling:
         _add(errors, "while a window was sampled", report.while_sampling)
     console.print(errors)
+
+
+def _seconds(value: float | None, which: str) -> str:
+    return "unknown: none was due" if value is None else f"{value:.1f} s {which}"
 
 
 def print_performance_rnn(report: "PerformanceRNNReport") -> None:
