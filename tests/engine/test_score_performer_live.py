@@ -8,6 +8,8 @@ from test_dexter_live import LOOKAHEAD_S, assert_nothing_is_lost, drive, flat_ta
 from engine.errors import UsageError
 from engine.events import is_note_on
 from engine.performers.score_performer import STYLE_SPACE_FILE, load_performer
+from engine.performers.score_performer_hop import ScorePerformerHopSampler
+from models.dexter.windows import OVERLAP_SHARE
 from models.score_performer.style_space import StyleSpace
 
 
@@ -44,6 +46,20 @@ def test_a_flat_take_comes_out_performed_by_seed(performer):
     assert 0.002 < moved_s.std() < 0.2
     louder = run(performer, events, {"temperature": 1, "loudness": 2}, 1)[0]
     assert velocities(louder).mean() > velocities(plain).mean() + 5
+
+
+def test_it_reads_no_more_than_a_window(performer, monkeypatch):
+    requests, answer = [], ScorePerformerHopSampler.answer
+
+    def ask(sampler, request, *rest):
+        requests.append(request)
+        return answer(sampler, request, *rest)
+
+    monkeypatch.setattr(ScorePerformerHopSampler, "answer", ask)
+    run(performer, random_take(1, seconds=4.0, notes_a_second=100))
+    window = performer._networks.window
+    assert max(request.past for request in requests) == round(window * OVERLAP_SHARE) < 200
+    assert max(len(request.notes) for request in requests) <= window
 
 
 def test_without_expression_it_is_as_played(performer):
