@@ -8,6 +8,7 @@ import numpy as np
 
 from engine.events import DRUM_CHANNEL, SUSTAIN_PEDAL, Event, channel_of, is_channel_message, is_control_change, is_note_off, is_note_on
 from engine.output_file import check_writable, whole_file
+from engine.sinks import CollectingSink
 
 NOTE_FIELDS = [("onset_sec", "f8"), ("duration_sec", "f8"), ("pitch", "i4"), ("velocity", "i4")]
 CURVE_POINTS = 600  # of the smoothed curve, over the whole take
@@ -15,28 +16,18 @@ SMOOTHING_POINTS = 12  # the standard deviation of its Gaussian
 INK, GREY, ACCENT, NIGHT = "#22252a", "#9aa0a8", "#c8442e", "#14161b"
 
 
-class PictureSink:
+class PictureSink(CollectingSink):
     """Collects what is sent (see engine/sinks.py) and draws it when closed, beside ``written``, the events of the input."""
 
     def __init__(self, path: Path, written: Sequence[Event], title: str):
         """Raises PerfLiveError when the file could not be written in the end."""
+        super().__init__()
         self._path = check_writable(path)
         self._written = written
         self._title = title
-        self._performed: list[Event] = []
-        self._origin_ns = 0
-
-    def start(self, origin_ns: int) -> None:
-        self._origin_ns = origin_ns
-
-    def send(self, event: Event) -> None:
-        self._performed.append(event._replace(time_ns=event.time_ns - self._origin_ns))
 
     def close(self) -> None:
-        draw_picture(self._path, self._written, self._performed, self._title)
-
-    def abort(self) -> None:
-        self._performed.clear()
+        draw_picture(self._path, self._written, self.events(), self._title)
 
 
 def note_array(events: Sequence[Event]) -> np.ndarray:

@@ -10,6 +10,7 @@ from engine.events import CONTROL_CHANGE, SUSTAIN_PEDAL, Event
 from engine.midi_file import LIVE_DIVISION, KeptEvent, MidiTimeline, Track, write_midi_file
 from engine.output_file import check_writable
 from engine.piece import TEMPO, Piece, meta
+from engine.sinks import CollectingSink
 from engine.tempo_map import TempoMap
 from models.dexter.representation import Pedal, Performed
 
@@ -29,7 +30,7 @@ class Remembering(Protocol):
     def performed(self) -> np.ndarray: ...
 
 
-class ScoreFileSink:
+class ScoreFileSink(CollectingSink):
     """Collects what is sent (see engine/sinks.py); writes it when closed, with the score's metre, texts and markers."""
 
     def __init__(self, path: Path, piece: Piece, performance: Remembering, on_bars: bool):
@@ -37,28 +38,17 @@ class ScoreFileSink:
 
         Raises PerfLiveError when the file could not be written in the end.
         """
+        super().__init__()
         self._path = check_writable(path)
         self._piece = piece
         self._performance = performance
         self._on_bars = on_bars
-        self._events: list[Event] = []
-        self._origin_ns = 0
-
-    def start(self, origin_ns: int) -> None:
-        self._origin_ns = origin_ns
-
-    def send(self, event: Event) -> None:
-        self._events.append(event)
 
     def close(self) -> None:
         curve = PassedCurve([(quarter, time_ns - self._origin_ns) for quarter, time_ns in self._performance.passed])
         make = tempo_map_timeline if self._on_bars else absolute_timeline
         timeline, shift_ns = make(self._piece.timeline, curve)
-        shifted = [event._replace(time_ns=event.time_ns - self._origin_ns - shift_ns) for event in self._events]
-        write_midi_file(self._path, shifted, timeline)
-
-    def abort(self) -> None:
-        self._events.clear()
+        write_midi_file(self._path, self.events(shift_ns), timeline)
 
 
 class ScorePictureSink:

@@ -44,16 +44,12 @@ class PortSink:
         self._port.close()
 
 
-class MidiFileSink:
-    """Collects events and writes them when closed: over ``timeline``'s tracks, texts and tempos, or as a new file."""
+class CollectingSink:
+    """Keeps what is sent until it is closed; what becomes of it then is for those to say that are made of this."""
 
-    def __init__(self, path: str | Path, timeline: MidiTimeline | None = None):
-        """Raises PerfLiveError when the file could not be written in the end."""
-        self._path = path
-        self._timeline = timeline
+    def __init__(self) -> None:
         self._events: list[Event] = []
         self._origin_ns = 0
-        check_writable(path)
 
     def start(self, origin_ns: int) -> None:
         self._origin_ns = origin_ns
@@ -62,8 +58,25 @@ class MidiFileSink:
         self._events.append(event)
 
     def close(self) -> None:
-        from_start = (event._replace(time_ns=event.time_ns - self._origin_ns) for event in self._events)
-        write_midi_file(self._path, from_start, self._timeline)
+        pass
 
     def abort(self) -> None:
         self._events.clear()
+
+    def events(self, from_ns: int = 0) -> list[Event]:
+        """Return what was sent; times count from ``from_ns`` after the beginning of the music."""
+        return [event._replace(time_ns=event.time_ns - self._origin_ns - from_ns) for event in self._events]
+
+
+class MidiFileSink(CollectingSink):
+    """Collects events and writes them when closed: over ``timeline``'s tracks, texts and tempos, or as a new file."""
+
+    def __init__(self, path: str | Path, timeline: MidiTimeline | None = None):
+        """Raises PerfLiveError when the file could not be written in the end."""
+        super().__init__()
+        self._path = path
+        self._timeline = timeline
+        check_writable(path)
+
+    def close(self) -> None:
+        write_midi_file(self._path, self.events(), self._timeline)

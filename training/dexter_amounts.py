@@ -27,7 +27,7 @@ from engine.output_file import whole_file
 from engine.performers.dexter import FILES, DexterPerformer
 from export.amounts import write_amounts
 from models.dexter.amounts import PIECE_FEATURES, fast_interval, piece_features
-from models.dexter.features import notated_intervals, note_features, played_intervals
+from models.dexter.features import at_played_tempo, notated_intervals, note_features
 from models.dexter.representation import ARTICULATION, BEAT_PERIOD, REPRESENTATION_VERSION, TIMING, VELOCITY
 from training.datasets.asap import LICENCE, work_of
 from training.datasets.expression_pieces import Piece, Presentation, load_pieces
@@ -167,7 +167,7 @@ def fast_intervals(pieces: list[Piece]) -> list[float]:
     for piece in pieces:
         shown = piece.presentations[0]
         notated = notated_intervals(shown.notes, shown.score_columns)
-        found.append(np.mean([fast_interval(played_intervals(human, notated)) for human in human_columns(shown)]))
+        found.append(np.mean([fast_interval(at_played_tempo(human, notated)) for human in human_columns(shown)]))
     return sorted(float(interval) for interval in found if np.isfinite(interval))
 
 

@@ -25,7 +25,16 @@ import numpy as np
 
 from engine.bench.figures import Distribution, describe
 from engine.bench.machine import KIBIBYTE, MEGABYTE, Machine, describe_machine
-from engine.bench.score_playing import NOTES, QUARTERS_PER_MINUTE, Heard, made_up_piece, notes_for, play_in_time, play_offline
+from engine.bench.score_playing import (
+    NOTES,
+    QUARTERS_PER_MINUTE,
+    Heard,
+    made_up_piece,
+    notes_for,
+    play_in_time,
+    play_offline,
+    time_first_note,
+)
 from engine.clock import VirtualClock
 from engine.events import Event, note_off, note_on
 from engine.loop import Engine
@@ -38,7 +47,6 @@ from engine.sources import FileSource
 from models.dexter.windows import Settings, Window
 
 LOOKAHEAD_S, LOOKAHEAD_NOTES = 2.0, 2_000
-FIRST_NOTE_PATIENCE_S = 4.0
 
 
 @dataclass(frozen=True)
@@ -81,8 +89,6 @@ def measure(seconds: float, on_stage: Callable[[str], None] = lambda stage: None
     thousand = _time_thousand_steps(performer, piece)
     on_stage("notes of a DAW, looking ahead")
     lookahead_window_s = _time_lookahead(performer, made_up_piece(LOOKAHEAD_NOTES))
-    on_stage("the first note")
-    first_note_s = _time_first_note(performer, piece)
     on_stage("playing in real time")
     return DexterReport(
         machine=machine,
@@ -93,7 +99,7 @@ def measure(seconds: float, on_stage: Callable[[str], None] = lambda stage: None
         window_ms=round(1e3 * counts.seconds / counts.windows, 1),
         thousand_steps_notes_per_s=round(thousand, 2),
         lookahead_window_ms=round(1e3 * lookahead_window_s, 1),
-        **_play(performer, made_up_piece(notes_for(seconds)), seconds) | {"first_note_s": first_note_s},
+        **_play(performer, made_up_piece(notes_for(seconds)), seconds),
         peak_memory_mb=round(_peak_bytes() / MEGABYTE, 1),
     )
 
@@ -121,19 +127,6 @@ def _time_lookahead(performer: DexterPerformer, piece: Piece) -> float:
     return (time.perf_counter() - begun_s) / stream.counts.windows
 
 
-def _time_first_note(performer: DexterPerformer, piece: Piece) -> float:
-    """Return the seconds; a piece that is played longer may have more notes."""
-    begun: list[ScoreStream] = []
-
-    def begin() -> ScoreStream:
-        begun.append(performer.perform(piece, 0, {}, ahead=True))
-        return begun[0]
-
-    _, figures = play_in_time(performer, begin, FIRST_NOTE_PATIENCE_S)
-    begun[0].close()
-    return float(figures["first_note_s"])
-
-
 def _play(performer: DexterPerformer, piece: Piece, seconds: float) -> dict[str, Any]:
     """Play for a while on the real clock, with a change every two seconds; return that part of the report."""
     watched = _WatchedSupply()
@@ -143,8 +136,9 @@ def _play(performer: DexterPerformer, piece: Piece, seconds: float) -> dict[str,
         watched.watch(stream)
         return stream
 
+    first_note_s = time_first_note(performer, lambda score: performer.perform(score, 0, {}, ahead=True))
     heard, figures = play_in_time(performer, begin, seconds)
-    return figures | watched.figures(heard)
+    return figures | watched.figures(heard) | {"first_note_s": first_note_s}
 
 
 class _WatchedSupply:

@@ -7,8 +7,8 @@
   first tenth's. ``memory_growth_mb`` is what the process occupies at the end more than after the first tenth. Target: constant.
 - ``notes_per_s``: a score of 5,000 notes from the start of its performance on the virtual clock to its last event, with tempo, pedal and
   everything else that is heard, nothing written, on any core. Target: 1,000.
-- ``read_notes_per_s``: reading its windows alone, which the former does beside the rest. ``first_note_s``: from when a score that is read
-  from its file is given to the performer to its first note-on on the real clock. Target: 1 s.
+- ``read_notes_per_s``: reading its windows alone, which the former does beside the rest. ``first_note_s``: from when it, already read
+  from its file, is given to the performer to its first note-on on the real clock. Target: 1 s.
 - played for a while in real time, about ten notes a second, with a changed control every two seconds: ``decided_ahead``, how long before it
   was due each note was decided, after which a control changes nothing of it (target: 0.3 s at most); ``scheduler_error``, how long after it
   was due an event was sent.
@@ -25,7 +25,7 @@ from engine.bench.eager_pytorch import is_installed, time_eager_pytorch, times_f
 from engine.bench.figures import Distribution, describe
 from engine.bench.machine import Machine, describe_machine, one_core
 from engine.bench.parameters import count_parameters
-from engine.bench.score_playing import NOTES, made_up_piece, notes_for, play_in_time, play_offline
+from engine.bench.score_playing import NOTES, made_up_piece, notes_for, play_in_time, play_offline, time_first_note
 from engine.bench.timing import WARM_UP_CALLS, compare_tenths, time_calls
 from engine.performers.interpretation import Decided
 from engine.performers.score_performer import ScorePerformerPerformer, load_performer
@@ -142,8 +142,9 @@ def play(performer: ScorePerformerPerformer, seconds: float) -> dict[str, Any]:
         stream.interpretation.decide = watched  # type: ignore[method-assign]
         return stream
 
+    first_note_s = time_first_note(performer, lambda score: performer.perform(score, 0, {}, ahead=True))
     _, figures = play_in_time(performer, begin, seconds)
-    return figures | {"decided_ahead": describe(ahead_ns)}
+    return figures | {"decided_ahead": describe(ahead_ns), "first_note_s": first_note_s}
 
 
 def _time_eager_pytorch(performer: ScorePerformerPerformer, calls: int) -> Distribution:

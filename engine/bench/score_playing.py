@@ -34,9 +34,10 @@ def notes_for(seconds: float) -> int:
 class Heard:
     """A sink that takes down when events were due and sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_first_note: Callable[[], None] = lambda: None) -> None:
         self.sent: list[tuple[int, int]] = []
         self.first_note_ns: int | None = None
+        self._on_first_note = on_first_note
 
     def start(self, origin_ns: int) -> None:
         pass
@@ -45,6 +46,7 @@ class Heard:
         now_ns = time.monotonic_ns()
         if self.first_note_ns is None and is_note_on(event.message):
             self.first_note_ns = now_ns
+            self._on_first_note()
         self.sent.append((event.time_ns, now_ns))
 
     def close(self) -> None:
@@ -85,19 +87,29 @@ def play_in_time(performer: Performer, begin: Callable[[], ScoreStream], seconds
     """
     clock, heard = MonotonicClock(), Heard()
     with watched_cores() as standstill:
-        given_ns = time.monotonic_ns()
         stream = begin()
         source = ConductedSource(stream, clock)
         threading.Thread(target=_conduct, args=(source, seconds), daemon=True).start()
         report = Engine(source, performer, stream, [heard], clock).run()
     return heard, {
-        "first_note_s": round(((heard.first_note_ns or given_ns) - given_ns) / 1e9, 3),
         "played_s": round(seconds, 1),
         "played_notes_per_s": round(stream.notes / seconds, 1),
         "late": report.late,
         "late_while_running": None if standstill is None else standstill.late(heard.sent, LATE_NS),
         "scheduler_error": describe([sent_ns - due_ns for due_ns, sent_ns in heard.sent]),
     }
+
+
+def time_first_note(performer: Performer, perform: Callable[[Piece], ScoreStream]) -> float:
+    """Return the seconds from when a score of NOTES notes is given to ``perform``, already read, to its first note-on on the real clock."""
+    piece, clock = made_up_piece(NOTES), MonotonicClock()
+    given_ns = time.monotonic_ns()
+    stream = perform(piece)
+    source = ConductedSource(stream, clock)
+    heard = Heard(lambda: source.put_line("quit"))
+    Engine(source, performer, stream, [heard], clock).run()
+    stream.close()
+    return round(((heard.first_note_ns or given_ns) - given_ns) / 1e9, 3)
 
 
 def _conduct(source: ConductedSource, seconds: float) -> None:

@@ -82,8 +82,8 @@ def notated_intervals(notes: np.ndarray, score_columns: np.ndarray) -> np.ndarra
     return np.append(np.log2(np.diff(anchors)), np.nan)[groups] + _notated_period(score_columns)
 
 
-def played_intervals(normalised: np.ndarray, notated: np.ndarray) -> np.ndarray:
-    """Return the ``notated_intervals`` (n,) as they are in columns (n, 8)."""
+def at_played_tempo(normalised: np.ndarray, notated: np.ndarray) -> np.ndarray:
+    """Return what is ``notated`` (n,), ``notated_intervals`` or ``notated_octaves``, as it is at the tempo of columns (n, 8)."""
     return notated + denormalise_column(normalised[:, BEAT_PERIOD], BEAT_PERIOD)
 
 

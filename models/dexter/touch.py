@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.dexter.features import denormalise_column, normalise_column
-from models.dexter.representation import ARTICULATION, BEAT_PERIOD
+from models.dexter.features import at_played_tempo, denormalise_column, normalise_column
+from models.dexter.representation import ARTICULATION
 
 SHORTEST_HELD_S = 0.018
 BRIEF_S = 0.04  # what is held for less is so by half as many octaves only
@@ -35,8 +35,7 @@ class Held(NamedTuple):
 
 def held_keys(normalised: np.ndarray, notated: np.ndarray) -> Held:
     """Return what columns (n, 8) say of how long keys are held; ``notated`` (n,) are the notes' ``features.notated_octaves``."""
-    written = notated + denormalise_column(normalised[:, BEAT_PERIOD], BEAT_PERIOD)
-    return Held(written, denormalise_column(normalised[:, ARTICULATION], ARTICULATION))
+    return Held(at_played_tempo(normalised, notated), denormalise_column(normalised[:, ARTICULATION], ARTICULATION))
 
 
 def hold(normalised: np.ndarray, notated: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 
 from models.dexter.amounts import fast_interval, likely_slower
 from models.dexter.descriptors import DESCRIPTORS, LEANING
-from models.dexter.features import played_intervals, slowed
+from models.dexter.features import at_played_tempo, slowed
 from models.dexter.representation import ARTICULATION, BEAT_PERIOD, PERFORMANCE_COLUMNS, TIMING, VELOCITY
 from models.dexter.sampling import ANCESTRAL_STEPS, Denoiser, ancestral, dpm_solver, guided, noise_levels, note_noise, signal_and_noise
 from models.dexter.touch import TOUCH_SHARE, Touch, hold, touched
@@ -404,7 +404,7 @@ class WindowSampler:
         amounts, notated = self._passage.amounts, self._passage.intervals
         if amounts is None or notated is None:
             return np.zeros(COLUMNS, np.float32)
-        played = [played_intervals(mean + amounts.level, notated[notes.start : notes.stop]) for notes, mean in self._raw_centre.items()]
+        played = [at_played_tempo(mean + amounts.level, notated[notes.start : notes.stop]) for notes, mean in self._raw_centre.items()]
         slower = likely_slower(fast_interval(np.concatenate(played)), amounts.fast_intervals)
         return (self._telling * (amounts.level + slowed(slower))).astype(np.float32)
 

@@ -22,7 +22,7 @@ def test_all_figures_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(dexter, "notes_for", lambda seconds: 300)
     stages: list[str] = []
     report = dexter.measure(5.0, stages.append)
-    assert len(stages) == 5 and report.lookahead_window_ms > 0 and report.notes == 300 and report.evaluations_per_window == 6
+    assert len(stages) == 4 and report.lookahead_window_ms > 0 and report.notes == 300 and report.evaluations_per_window == 6
     assert report.windows > 5 and report.carried == 0 and report.scheduler_error.count > 50
     numbers = [value for value in asdict(report).values() if isinstance(value, float)]
     assert all(math.isfinite(number) for number in numbers) and report.first_note_s > 0

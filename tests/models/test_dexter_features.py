@@ -6,11 +6,11 @@ from dexter_pieces import made_up_notes, made_up_performance, made_up_score_colu
 from models.dexter.features import (
     FEATURES,
     MOST_NORMALISED,
+    at_played_tempo,
     denormalise,
     normalise,
     notated_intervals,
     note_features,
-    played_intervals,
     relative_to_unknown_tempo,
     slowed,
 )
@@ -107,7 +107,7 @@ def test_intervals_as_notated_and_as_played():
     spacing = np.append(np.diff(anchors), np.nan)[groups]
     np.testing.assert_allclose(2**notated, spacing * 60 / 90)
     columns, _ = encode_performance(NOTES, made_up_performance(NOTES))
-    played = played_intervals(normalise(columns, score), notated)
+    played = at_played_tempo(normalise(columns, score), notated)
     np.testing.assert_allclose(2**played, spacing * 2 ** columns[:, BEAT_PERIOD], rtol=1e-4)
 
 

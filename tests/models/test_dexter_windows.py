@@ -8,7 +8,7 @@ import pytest
 
 from models.dexter.amounts import fast_interval
 from models.dexter.descriptors import DESCRIPTORS, LEANING
-from models.dexter.features import played_intervals, slowed
+from models.dexter.features import at_played_tempo, slowed
 from models.dexter.representation import ARTICULATION, BEAT_PERIOD, TIMING, VELOCITY
 from models.dexter.sampling import signal_and_noise
 from models.dexter.touch import hold
@@ -229,7 +229,7 @@ def test_a_piece_is_as_a_whole_as_its_amounts_say(features):
 def test_a_piece_that_is_faster_than_fingers_is_slower_and_its_keys_are_held_as_long(features):
     columns = np.concatenate(list(sampler(features)._raw_centre.values()))
     for level in (0.0, np.where(np.arange(COLUMNS) == BEAT_PERIOD, -0.5, 0.0)):
-        fastest = fast_interval(played_intervals(columns + level, np.array(NOTATED)))
+        fastest = fast_interval(at_played_tempo(columns + level, np.array(NOTATED)))
         slower, faster = (sampler(features, amounts=amounts_of(level=level, fast_intervals=[fastest + octaves])) for octaves in (0.2, -1.0))
         np.testing.assert_allclose(slower._level, level + slowed(0.2), atol=1e-5)
         np.testing.assert_allclose(faster._level, level, atol=1e-6)

@@ -15,6 +15,7 @@ from engine.midi_file import MidiTimeline, Track
 from engine.performer import Performer
 from engine.performers.registry import SCORE_PERFORMERS, load_performer
 from engine.score import Score
+from engine.sinks import CollectingSink
 from engine.sources import FileSource
 from models.dexter.representation import Pedal, Performed
 from training.evaluation.expressiveness_pieces import as_written
@@ -39,28 +40,8 @@ def load_live_renderer(
     return render
 
 
-class _Collector:
-    """A sink that keeps what it is sent."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-        self._origin_ns = 0
-
-    def start(self, origin_ns: int) -> None:
-        self._origin_ns = origin_ns
-
-    def send(self, event: Event) -> None:
-        self.events.append(event._replace(time_ns=event.time_ns - self._origin_ns))
-
-    def close(self) -> None:
-        pass
-
-    def abort(self) -> None:
-        pass
-
-
 def _perform(performer: Performer, score: Score, seed: int, controls: Mapping[str, float]) -> Performed:
-    played, sink, clock = _play_flat(score), _Collector(), VirtualClock()
+    played, sink, clock = _play_flat(score), CollectingSink(), VirtualClock()
     tracks = tuple(Track() for _ in CHANNELS)
     source = FileSource(MidiTimeline([event for event, _ in played], tracks), clock)
     Engine(source, performer, performer.create_stream(seed, controls), [sink], clock).run()
@@ -68,7 +49,7 @@ def _perform(performer: Performer, score: Score, seed: int, controls: Mapping[st
     for event, row in played:
         if is_note_on(event.message):
             rows[_key(event)].append(row)
-    return _read(sink.events, rows, len(score.notes))
+    return _read(sink.events(), rows, len(score.notes))
 
 
 def _play_flat(score: Score) -> list[tuple[Event, int]]:
