@@ -12,10 +12,10 @@ from typing import Annotated, Any
 import torch
 import typer
 
-from engine.commands.errors import run
-from engine.configuration import read_yaml
-from engine.errors import UsageError
-from engine.output_file import whole_file
+from engine.base.command_line import run
+from engine.base.configuration import read_yaml
+from engine.base.errors import UsageError
+from engine.base.files import whole_file
 from export.four_bits import quantise_in_blocks
 from export.graph import ExportSpec, write_graph
 from export.quantise import quantise

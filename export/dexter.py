@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.contract import Contract, TensorSpec
-from engine.performers.dexter import FILES
+from engine.onnx.contract import Contract, TensorSpec
+from engine.performers.dexter.performer import FILES
 from export.graph import Arrays, ExportSpec
-from models.dexter.descriptors import DESCRIPTORS, DEVIATIONS
 from models.dexter.diffusion import HIGHEST_LOG_SNR, LOWEST_LOG_SNR
-from models.dexter.features import FEATURES, SCALE
-from models.dexter.representation import PERFORMANCE_COLUMNS, REPRESENTATION_VERSION, VELOCITY
+from models.performance.descriptors import DESCRIPTORS, DEVIATIONS
+from models.performance.features import FEATURES, SCALE
+from models.performance.representation import PERFORMANCE_COLUMNS, REPRESENTATION_VERSION, VELOCITY
 from training.datasets.asap import LICENCE
-from training.dexter import DexterTask, DexterTrainingConfig
-from training.dexter_denoiser import DexterDenoiserTask, DexterDenoiserTrainingConfig
+from training.dexter.denoiser import DexterDenoiserTask, DexterDenoiserTrainingConfig
+from training.dexter.task import DexterTask, DexterTrainingConfig
 
 MEAN_SYSTEM, DENOISE_SYSTEM = FILES["dexter_mean.onnx"], FILES["dexter_denoise.onnx"]
 COLUMNS = len(PERFORMANCE_COLUMNS)
@@ -34,7 +34,7 @@ def _mean_spec(config: dict[str, Any], weights: dict[str, torch.Tensor] | None) 
         task.load_state_dict(weights)
     constants = {
         "window_notes": task.config.windows.notes,
-        "gains": [1.0] * COLUMNS,  # until training.dexter_calibration has fitted them
+        "gains": [1.0] * COLUMNS,  # until training.dexter.calibration has fitted them
         "offsets": [0.0] * COLUMNS,
         "descriptors": list(DESCRIPTORS),
         "descriptor_deviations": list(DEVIATIONS),
@@ -52,7 +52,7 @@ def _denoise_spec(config: dict[str, Any], weights: dict[str, torch.Tensor] | Non
     constants = {
         "window_notes": task.config.windows.notes,
         "residual_deviation": _rounded(task.residual_deviation),
-        "sample_gains": [1.0] * COLUMNS,  # these two until training.dexter_calibration has fitted them
+        "sample_gains": [1.0] * COLUMNS,  # these two until training.dexter.calibration has fitted them
         "narrowed": [1.0] * COLUMNS,
         "lowest_log_snr": LOWEST_LOG_SNR,
         "highest_log_snr": HIGHEST_LOG_SNR,

@@ -2,7 +2,8 @@
 
 A recurrent network that plays one event a run is as fast as its weights come from memory, so that half the bits take nearly half the
 time. ONNX Runtime's MatMulNBits multiplies them in integers with activations that it quantises row by row. It adds up a single row in
-another order than several, so that streams are to be run one by one (as ``engine.model.Stepper`` does) if each is to be what it is alone.
+another order than several, so that streams are to be run one by one, as ``engine.onnx.model.Stepper`` does, if each is to be what
+it is alone.
 """
 
 from collections.abc import Collection
@@ -12,7 +13,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from engine.contract import Contract
+from engine.onnx.contract import Contract
 from export.graph import save
 
 BLOCK = 128  # weights of one output that share a scale: in smaller ones the scales, and sums over them, take a fifth of the time

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 import torch
 
-from engine.contract import Contract
+from engine.onnx.contract import Contract
 
 OPSET = 20  # the first with Gelu as one operator
 

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.contract import Contract, StateSpec, TensorSpec
-from engine.errors import UsageError
+from engine.base.errors import UsageError
+from engine.onnx.contract import Contract, StateSpec, TensorSpec
 from export.graph import ExportSpec
+from models.performance_net.exported import SYSTEM, ExportedPerformanceNet
 from models.performance_net.instruments import INSTRUMENTS, PIANO
 from models.performance_net.key_spectra import LOOK_AHEAD, STEPS
 from models.performance_net.representation import (
@@ -25,11 +26,10 @@ from models.performance_net.representation import (
     SOUNDING,
 )
 from models.performance_net.solo_network import SoloPerformanceNet
-from models.performance_net.streaming import SYSTEM, ExportedPerformanceNet
 from models.performance_net.streaming_network import StateShape, StreamingPerformanceNet
 from training.datasets.asap import LICENCE
-from training.performance_net import PerformanceNetTask, PerformanceNetTrainingConfig
-from training.performance_net_solo import SoloConfig
+from training.performance_net.solo import SoloConfig
+from training.performance_net.task import PerformanceNetTask, PerformanceNetTrainingConfig
 
 SOUND_FONT_LICENCE = "sound: FluidR3_GM (MIT)"
 SOLO_LICENCE = "MIT"  # the sound font's: nothing else was heard

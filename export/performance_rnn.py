@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.contract import Contract, StateSpec, TensorSpec
+from engine.onnx.contract import Contract, StateSpec, TensorSpec
 from export.graph import Arrays, ExportSpec
+from models.performance_rnn.exported import StreamingPerformanceRNN
 from models.performance_rnn.network import PerformanceRNNConfig
 from models.performance_rnn.representation import CONTROLS, PITCH_CLASSES, PITCHES, REPRESENTATION_VERSION, describe_controls
 from models.performance_rnn.sampling import SYSTEM
-from models.performance_rnn.streaming import StreamingPerformanceRNN
 from training.datasets.asap import LICENCE
-from training.performance_rnn import PerformanceRNNTask, PerformanceRNNTrainingConfig
+from training.performance_rnn.task import PerformanceRNNTask, PerformanceRNNTrainingConfig
 
 
 def build_specs(config: dict[str, Any], weights: dict[str, torch.Tensor] | None) -> dict[str, ExportSpec]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from engine.contract import Contract
+from engine.onnx.contract import Contract
 from export.graph import save
 
 

@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.contract import Contract, StateSpec, TensorSpec
-from engine.performers.score_performer_networks import DECODER_SYSTEM, SCORE_SYSTEM, STYLE_SYSTEM, SUFFIXES
+from engine.onnx.contract import Contract, StateSpec, TensorSpec
+from engine.performers.score_performer.networks import DECODER_SYSTEM, SCORE_SYSTEM, STYLE_SYSTEM, SUFFIXES
 from export.graph import Arrays, ExportSpec
-from models.dexter.features import FEATURES
+from models.performance.features import FEATURES
 from models.score_performer.exported import NoteDecoder, ScoreReader, StyleReader
 from models.score_performer.layers import ScorePerformerConfig
 from models.score_performer.representation import REPRESENTATION_VERSION
 from models.score_performer.sampling import VALUES, split_fields
 from models.score_performer.vocabulary import FIELDS, SPECIALS
 from training.datasets.asap import LICENCE
-from training.score_performer import ScorePerformerTask, ScorePerformerTrainingConfig
+from training.score_performer.task import ScorePerformerTask, ScorePerformerTrainingConfig
 
 RandomInputs = Callable[[np.random.Generator, int], Arrays]
 Decisions = Callable[[Arrays], np.ndarray]

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from engine.contract import Contract
+from engine.onnx.contract import Contract
 from export.graph import save
 
 OPSET, ML_OPSET, IR_VERSION = 20, 5, 10

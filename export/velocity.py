@@ -8,21 +8,21 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.contract import Contract, ControlRange, StateSpec, TensorSpec
-from engine.performers.velocity import LOOKAHEAD_SYSTEM, MEMORY_SYSTEM, SYSTEM
-from engine.performers.velocity_expression import CONTROLS
+from engine.onnx.contract import Contract, ControlRange, StateSpec, TensorSpec
+from engine.performers.velocity.expression import CONTROLS
+from engine.performers.velocity.performer import LOOKAHEAD_SYSTEM, MEMORY_SYSTEM, SYSTEM
 from export.graph import Arrays, ExportSpec
-from models.velocity_transformer.network import MEDIAN, QUANTILE_LEVELS, CausalVelocityTransformer, LookaheadVelocityTransformer
-from models.velocity_transformer.representation import HINTS, KEYS, LOOKAHEAD_SCALARS, PITCHES, REPRESENTATION_VERSION, SCALARS
-from models.velocity_transformer.streaming import (
+from models.velocity.exported import (
     SingleLookaheadVelocityTransformer,
     VelocityAnswer,
     VelocityMemory,
     cache_names,
     row_width,
 )
+from models.velocity.network import MEDIAN, QUANTILE_LEVELS, CausalVelocityTransformer, LookaheadVelocityTransformer
+from models.velocity.representation import HINTS, KEYS, LOOKAHEAD_SCALARS, PITCHES, REPRESENTATION_VERSION, SCALARS
 from training.datasets.asap import LICENCE
-from training.velocity import NOISE_TIME_CONSTANTS_S, VelocityTask, VelocityTrainingConfig
+from training.velocity.task import NOISE_TIME_CONSTANTS_S, VelocityTask, VelocityTrainingConfig
 
 MEDIAN_VELOCITY = 66.0  # of the training performances
 

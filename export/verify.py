@@ -8,9 +8,9 @@ import numpy as np
 import onnx
 import torch
 
-from engine.contract import Contract
-from engine.errors import PerfLiveError
-from engine.model import Model
+from engine.base.errors import PerfLiveError
+from engine.onnx.contract import Contract
+from engine.onnx.model import Model
 from export.graph import Arrays, ExportSpec, side_by_side
 
 STEPS = 5003  # a prime: whatever the chunk sizes, the last chunk is a partial one

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
-from engine import ports
-from engine.errors import PerfLiveError
+from engine.base.errors import PerfLiveError
+from engine.midi import ports
 
 # Hypothesis' own: the same examples each time, and no test fails because the machine is slow.
 hypothesis.settings.load_profile("ci")

@@ -7,20 +7,20 @@ from typing import Annotated
 import torch
 import typer
 
-from engine.commands.errors import run
-from engine.configuration import parse_config, read_yaml
-from engine.errors import UsageError
+from engine.base.command_line import run
+from engine.base.configuration import parse_config, read_yaml
+from engine.base.errors import UsageError
 
 # task -> module with ``CONFIG``, the type of its configuration, and ``train(config, data_root, run_folder, resume)``
 TASKS = {
-    "velocity": "training.velocity",
-    "article-velocity": "training.article_velocity",
-    "dexter": "training.dexter",
-    "dexter-denoiser": "training.dexter_denoiser",
-    "performance-rnn": "training.performance_rnn",
-    "score-performer": "training.score_performer",
-    "performance-net": "training.performance_net",
-    "performance-net-solo": "training.performance_net_solo",
+    "velocity": "training.velocity.task",
+    "article-velocity": "training.velocity.article",
+    "dexter": "training.dexter.task",
+    "dexter-denoiser": "training.dexter.denoiser",
+    "performance-rnn": "training.performance_rnn.task",
+    "score-performer": "training.score_performer.task",
+    "performance-net": "training.performance_net.task",
+    "performance-net-solo": "training.performance_net.solo",
 }
 
 

@@ -23,9 +23,10 @@ from typing import Any
 
 import numpy as np
 
-from engine.bench.figures import Distribution, describe
-from engine.bench.machine import KIBIBYTE, MEGABYTE, Machine, describe_machine
-from engine.bench.score_playing import (
+from engine.base.clock import VirtualClock
+from engine.bench.measuring.figures import Distribution, describe
+from engine.bench.measuring.machine import KIBIBYTE, MEGABYTE, Machine, describe_machine
+from engine.bench.measuring.score_playing import (
     NOTES,
     QUARTERS_PER_MINUTE,
     Heard,
@@ -35,15 +36,14 @@ from engine.bench.score_playing import (
     play_offline,
     time_first_note,
 )
-from engine.clock import VirtualClock
-from engine.events import Event, note_off, note_on
-from engine.loop import Engine
-from engine.midi_file import MidiTimeline
-from engine.performers.dexter import DexterPerformer, load_performer, playback_columns
-from engine.performers.dexter_interpretation import DexterInterpretation
-from engine.performers.score_stream import ScoreStream
-from engine.piece import Piece
-from engine.sources import FileSource
+from engine.midi.events import Event, note_off, note_on
+from engine.midi.file import MidiTimeline
+from engine.performers.dexter.interpretation import DexterInterpretation
+from engine.performers.dexter.performer import DexterPerformer, load_performer, playback_columns
+from engine.performers.score_playing.stream import ScoreStream
+from engine.runtime.loop import Engine
+from engine.runtime.sources import FileSource
+from engine.score.piece import Piece
 from models.dexter.windows import Settings, Window
 
 LOOKAHEAD_S, LOOKAHEAD_NOTES = 2.0, 2_000

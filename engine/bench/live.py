@@ -26,14 +26,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.bench.delivery import LOST, Answers, Delivery
-from engine.bench.figures import DIGITS, Distribution, describe
-from engine.bench.machine import MEGABYTE, Machine, StolenTime, describe_machine, resident_bytes
-from engine.bench.prober import Target, play
-from engine.bench.programs import Program, jack_server, may_schedule_in_real_time
-from engine.bench.takes import BIG_CHORD_NOTES, NS_PER_S, Slot, live_pattern
-from engine.errors import PerfLiveError
-from engine.events import is_note_on
+from engine.base.errors import PerfLiveError
+from engine.bench.measuring.delivery import LOST, Answers, Delivery
+from engine.bench.measuring.figures import DIGITS, Distribution, describe
+from engine.bench.measuring.machine import MEGABYTE, Machine, StolenTime, describe_machine, resident_bytes
+from engine.bench.measuring.prober import Target, play
+from engine.bench.measuring.programs import Program, jack_server, may_schedule_in_real_time
+from engine.bench.measuring.takes import BIG_CHORD_NOTES, NS_PER_S, Slot, live_pattern
+from engine.midi.events import is_note_on
 
 PERF_LIVE = "from engine.commands.live import main; main()"
 
@@ -131,7 +131,7 @@ def _run(slots: Sequence[Slot], performer: str, on_progress: Callable[[float], N
     with ExitStack() as stack:
         stack.enter_context(jack_server())
         for_echo, for_live = stack.enter_context(Target("echo")), stack.enter_context(Target("live"))
-        echo = stack.enter_context(Program("the echo", ["-m", "engine.bench.echo", for_echo.input_name, for_echo.output_name]))
+        echo = stack.enter_context(Program("the echo", ["-m", "engine.bench.measuring.echo", for_echo.input_name, for_echo.output_name]))
         ends = ["--in", for_live.input_name, "--out", for_live.output_name, "--api", "jack"]
         live = stack.enter_context(Program("perf-live", ["-c", PERF_LIVE, *ends, "--performer", performer]))
         memory_ready_mb = _resident_mb(live)

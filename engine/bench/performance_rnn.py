@@ -6,9 +6,9 @@
   Target: an event 0.35 ms median, ten times faster than eager PyTorch.
 - ``take``: 40,000 events one after the other; ``last_to_first`` compares the median cost of the last tenth with the first tenth's.
   ``memory_growth_mb`` is what the process occupies at the end more than after the first tenth. Target: constant.
-- ``agreement``, with ``--float-model``: see ``engine.bench.performance_rnn_agreement``.
-- ``response``: a duet in this process, see ``engine.bench.performance_rnn_response``.
-- ``duet``: through JACK, see ``engine.bench.performance_rnn_duet``.
+- ``agreement``, with ``--float-model``: see ``engine.bench.improviser.agreement``.
+- ``response``: a duet in this process, see ``engine.bench.improviser.response``.
+- ``duet``: through JACK, see ``engine.bench.improviser.duet``.
 
 The first three are measured on one core where the system lets a process choose its cores (``on_one_core``).
 """
@@ -17,20 +17,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.bench.eager_pytorch import is_installed, time_eager_pytorch, times_faster
-from engine.bench.figures import Distribution
-from engine.bench.machine import Machine, describe_machine, one_core
-from engine.bench.parameters import count_parameters
-from engine.bench.performance_rnn_agreement import Agreement, compare
-from engine.bench.performance_rnn_duet import DuetReport, play_duet
-from engine.bench.performance_rnn_response import ResponseReport, measure_response
-from engine.bench.timing import compare_tenths, time_calls
-from engine.model import Model
-from engine.performers.performance_rnn_improvisation import Improvisation, Wishes, codec_of, open_model
+from engine.bench.improviser.agreement import Agreement, compare
+from engine.bench.improviser.duet import DuetReport, play_duet
+from engine.bench.improviser.response import ResponseReport, measure_response
+from engine.bench.measuring.eager_pytorch import is_installed, time_eager_pytorch, times_faster
+from engine.bench.measuring.figures import Distribution
+from engine.bench.measuring.machine import Machine, describe_machine, one_core
+from engine.bench.measuring.parameters import count_parameters
+from engine.bench.measuring.timing import compare_tenths, time_calls
+from engine.onnx.model import Model
+from engine.performers.performance_rnn.improvisation import Improvisation, Wishes, codec_of, open_model
 from models.pretrained import pretrained
 
 MODEL = "performance_rnn.onnx"
-EAGER_PYTORCH = "training.eager_performance_rnn"
+EAGER_PYTORCH = "training.performance_rnn.eager"
 LONGEST_RESPONSE_S = 60  # of the real time in this process; JACK's is as long as asked for
 
 

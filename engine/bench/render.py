@@ -19,14 +19,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.bench.machine import KIBIBYTE, MEGABYTE, Machine, describe_machine
-from engine.bench.takes import piano_take
-from engine.clock import VirtualClock
+from engine.base.clock import VirtualClock
+from engine.base.errors import PerfLiveError
+from engine.bench.measuring.machine import KIBIBYTE, MEGABYTE, Machine, describe_machine
+from engine.bench.measuring.takes import piano_take
 from engine.commands import options
-from engine.errors import PerfLiveError
-from engine.midi_file import read_midi_file, write_midi_file
-from engine.sinks import MidiFileSink
-from engine.sources import FileSource
+from engine.midi.file import read_midi_file, write_midi_file
+from engine.runtime.sinks import MidiFileSink
+from engine.runtime.sources import FileSource
 
 NOTES = 10_000
 NOTES_PER_S = 10

@@ -21,21 +21,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.bench.eager_pytorch import is_installed, time_eager_pytorch, times_faster
-from engine.bench.figures import Distribution, describe
-from engine.bench.machine import Machine, describe_machine, one_core
-from engine.bench.parameters import count_parameters
-from engine.bench.score_playing import NOTES, made_up_piece, notes_for, play_in_time, play_offline, time_first_note
-from engine.bench.timing import WARM_UP_CALLS, compare_tenths, time_calls
-from engine.performers.interpretation import Decided
-from engine.performers.score_performer import ScorePerformerPerformer, load_performer
-from engine.performers.score_performer_decoding import OnsetDecoder
-from engine.performers.score_performer_score import ScoreReading
-from engine.performers.score_stream import ScoreStream
-from models.dexter.streaming import DecodedNote
+from engine.bench.measuring.eager_pytorch import is_installed, time_eager_pytorch, times_faster
+from engine.bench.measuring.figures import Distribution, describe
+from engine.bench.measuring.machine import Machine, describe_machine, one_core
+from engine.bench.measuring.parameters import count_parameters
+from engine.bench.measuring.score_playing import NOTES, made_up_piece, notes_for, play_in_time, play_offline, time_first_note
+from engine.bench.measuring.timing import WARM_UP_CALLS, compare_tenths, time_calls
+from engine.performers.score_performer.decoding import OnsetDecoder
+from engine.performers.score_performer.performer import ScorePerformerPerformer, load_performer
+from engine.performers.score_performer.score import ScoreReading
+from engine.performers.score_playing.interpretation import Decided
+from engine.performers.score_playing.stream import ScoreStream
+from models.performance.decoder import DecodedNote
 
 LONG_PIECE_NOTES, CALLS = 20_000, 3000
-EAGER_PYTORCH = "training.eager_score_performer"
+EAGER_PYTORCH = "training.score_performer.eager"
 
 
 @dataclass(frozen=True)

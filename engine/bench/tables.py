@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from engine.bench.machine import Machine
+from engine.bench.measuring.machine import Machine
 
 if TYPE_CHECKING:  # each command loads only its own benchmark
     from engine.bench.dexter import DexterReport
-    from engine.bench.figures import Distribution
+    from engine.bench.improviser.agreement import Agreement
+    from engine.bench.improviser.duet import DuetReport, WhileRunning
+    from engine.bench.improviser.response import ResponseReport
     from engine.bench.live import Compared, LiveReport
+    from engine.bench.measuring.figures import Distribution
+    from engine.bench.performance_net import SoundReport
     from engine.bench.performance_rnn import PerformanceRNNReport
-    from engine.bench.performance_rnn_agreement import Agreement
-    from engine.bench.performance_rnn_duet import DuetReport, WhileRunning
-    from engine.bench.performance_rnn_response import ResponseReport
     from engine.bench.render import RenderReport
     from engine.bench.score_performer import ScorePerformerReport
-    from engine.bench.sound import SoundReport
     from engine.bench.velocity import Timed, VelocityReport
 
 DISTRIBUTION = ("number", "median", "99th percentile", "largest")

@@ -23,16 +23,16 @@ from itertools import islice, repeat
 
 import numpy as np
 
-from engine.bench.figures import MS_PER_S, Distribution, describe, median_ms
-from engine.bench.machine import MEGABYTE, Machine, describe_machine, resident_bytes
-from engine.bench.parameters import count_parameters
-from engine.bench.takes import NS_PER_S, piano_take
-from engine.clock import VirtualClock
-from engine.events import Event, is_note_on
-from engine.loop import Engine
-from engine.midi_file import MidiTimeline
-from engine.performers.velocity import VelocityModel, VelocityPerformer, VelocityStream
-from engine.sources import FileSource
+from engine.base.clock import VirtualClock
+from engine.bench.measuring.figures import MS_PER_S, Distribution, describe, median_ms
+from engine.bench.measuring.machine import MEGABYTE, Machine, describe_machine, resident_bytes
+from engine.bench.measuring.parameters import count_parameters
+from engine.bench.measuring.takes import NS_PER_S, piano_take
+from engine.midi.events import Event, is_note_on
+from engine.midi.file import MidiTimeline
+from engine.performers.velocity.performer import VelocityModel, VelocityPerformer, VelocityStream
+from engine.runtime.loop import Engine
+from engine.runtime.sources import FileSource
 from models.pretrained import pretrained
 
 MODEL = "velocity.onnx"

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.bench.machine import one_core
-from engine.commands.errors import run
-from engine.errors import UsageError
+from engine.base.command_line import run
+from engine.base.errors import UsageError
+from engine.bench.measuring.machine import one_core
 from engine.performers.registry import DEFAULT_PERFORMER, LOADERS
 
 app = typer.Typer(add_completion=False, help="Speed figures. Measure on a machine that does nothing else.")
@@ -105,7 +105,7 @@ def sound(
     as_json: JsonOption = False,
 ) -> None:
     """What the neural synthesiser costs, how late it sounds, and whether it ever runs dry."""
-    from engine.bench.sound import measure
+    from engine.bench.performance_net import measure
     from engine.bench.tables import print_sound
 
     _print(measure(seconds, hour, paper, model, on_stage=_say), print_sound, as_json)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from engine.errors import UsageError
-from engine.output_file import check_folder, check_writable
+from engine.base.errors import UsageError
+from engine.base.files import check_folder, check_writable
 
 MIDI_SUFFIXES = (".mid", ".midi")
 INPUT_SUFFIXES = (*MIDI_SUFFIXES, ".musicxml", ".mxl", ".xml", ".mei", ".krn", ".kern")

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from engine.commands.ends import load_ports
-from engine.errors import PerfLiveError, UsageError
-from engine.performer import ScorePerformer
+from engine.base.errors import PerfLiveError, UsageError
+from engine.commands.endpoints import load_ports
+from engine.performers.protocol import ScorePerformer
 from engine.performers.registry import LOADERS, load_performer
 
 COLUMNS = ("kind", "name", "range", "default", "what it is")

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.clock import Clock, MonotonicClock, VirtualClock
+from engine.base.clock import Clock, MonotonicClock, VirtualClock
+from engine.base.command_line import run
+from engine.base.errors import UsageError
 from engine.commands import options
-from engine.commands.ends import Ends, Opened, load_ports, open_ends
-from engine.commands.errors import run
+from engine.commands.endpoints import Ends, Opened, load_ports, open_ends
 from engine.commands.grouped import grouped
 from engine.commands.signals import stop_on_signals
 from engine.commands.sound_options import SaidOfSound
 from engine.commands.style_options import StyleOptions
-from engine.errors import UsageError
-from engine.loop import Engine, Report
 from engine.performers.registry import DEFAULT_IMPROVISER, DEFAULT_PERFORMER, DEFAULT_SCORE_PERFORMER, STYLED_PERFORMER
+from engine.runtime.loop import Engine, Report
 
 if TYPE_CHECKING:
-    from engine.performers.interpretation import Counts
+    from engine.performers.score_playing.interpretation import Counts
 
 app = typer.Typer(add_completion=False)
 
@@ -94,7 +94,7 @@ def live(
 
 
 def _play_score(ends: Ends, setup: options.Setup, performance: options.Performance, clock: Clock) -> None:
-    from engine.conductor import ConductedSource
+    from engine.runtime.conductor import ConductedSource
 
     stream = performance.stream
     try:

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.clock import Clock
+from engine.base.clock import Clock
+from engine.base.errors import UsageError
 from engine.commands.style_options import StyleOptions
-from engine.controls import Control, parse_controller_map, parse_settings
-from engine.errors import UsageError
-from engine.loop import Engine
-from engine.performer import MOST_SEED, Performer, ScorePerformer
+from engine.performers.controls import Control, parse_controller_map, parse_settings
+from engine.performers.protocol import MOST_SEED, Performer, ScorePerformer
 from engine.performers.registry import (
     DEFAULT_PERFORMER,
     DEFAULT_SCORE_PERFORMER,
@@ -22,15 +21,16 @@ from engine.performers.registry import (
     STYLED_PERFORMER,
     load_performer,
 )
-from engine.sinks import Sink
-from engine.sources import Source
+from engine.runtime.loop import Engine
+from engine.runtime.sinks import Sink
+from engine.runtime.sources import Source
 
 if TYPE_CHECKING:
-    from engine.performers.score_performer_style import StyleWishes
-    from engine.performers.score_stream import ScoreStream
-    from engine.piece import Piece
-    from engine.score import Score
-    from engine.score_file import Repeats
+    from engine.performers.score_performer.style import StyleWishes
+    from engine.performers.score_playing.stream import ScoreStream
+    from engine.score.files import Repeats
+    from engine.score.piece import Piece
+    from engine.score.tables import Score
 
 _DEFAULTS = f"[default: {DEFAULT_SCORE_PERFORMER} for a score, else {DEFAULT_PERFORMER}]"
 PerformerOption = Annotated[str | None, typer.Option("--performer", help=f"{', '.join(LOADERS)}. {_DEFAULTS}")]
@@ -115,9 +115,9 @@ class Setup:
         self.check_style(style or StyleOptions(), bool(transfer or descriptors))
         if style:
             return self._perform_in_style(path, "play" if repeats else "skip", ahead, style)
-        from engine.piece import read_piece
-        from engine.score_alignment import read_reference
-        from engine.score_descriptors import read_score_descriptors
+        from engine.score.alignment import read_reference
+        from engine.score.descriptors import read_score_descriptors
+        from engine.score.piece import read_piece
 
         piece = read_piece(path, "play" if repeats else "skip")
         reference = read_reference(transfer, piece.score) if transfer else None
@@ -132,16 +132,16 @@ class Setup:
         if self.performer.name == STYLED_PERFORMER and as_dexter:
             raise UsageError(f"--transfer and --descriptors are dexter's; {STYLED_PERFORMER} has --style-from and --direct for them")
         if style:
-            from engine.performers.score_performer import ScorePerformerPerformer
+            from engine.performers.score_performer.performer import ScorePerformerPerformer
 
             assert isinstance(self.performer, ScorePerformerPerformer)  # noqa: S101 (by its name)
             style.wishes(self.performer.space)
 
     def _perform_in_style(self, path: Path, repeats: "Repeats", ahead: bool, style: StyleOptions) -> Performance:
-        from engine.performers.score_performer import ScorePerformerPerformer
-        from engine.piece import read_piece
-        from engine.score_alignment import read_reference
-        from engine.score_file import read_score
+        from engine.performers.score_performer.performer import ScorePerformerPerformer
+        from engine.score.alignment import read_reference
+        from engine.score.files import read_score
+        from engine.score.piece import read_piece
 
         performer = self.performer
         assert isinstance(performer, ScorePerformerPerformer)  # noqa: S101 (check_style)
@@ -182,7 +182,7 @@ def prepare(
     seed, lookahead_s = playing.seed, playing.lookahead_s
     settings, controllers = playing.settings or (), playing.controllers or ()
     if playing.preset:
-        from engine.presets import load_preset  # pydantic takes a tenth of a second to import
+        from engine.commands.presets import load_preset  # pydantic takes a tenth of a second to import
 
         preset = load_preset(playing.preset)
         performer = performer or preset.performer

@@ -9,18 +9,18 @@ from typing import Annotated
 
 import typer
 
+from engine.base.command_line import print_error, run
+from engine.base.errors import PerfLiveError, UsageError
 from engine.commands import options, sound_options
-from engine.commands.errors import print_error, run
 from engine.commands.grouped import grouped
 from engine.commands.jobs import Job, plan_jobs, plan_takes
 from engine.commands.rendering import ScoreOptions, render_score, render_take, render_takes
 from engine.commands.style_options import StyleOptions
-from engine.errors import PerfLiveError, UsageError
-from engine.events import is_note_on
-from engine.loop import Report
-from engine.midi_file import MidiTimeline, read_midi_file
-from engine.performer import ScorePerformer
+from engine.midi.events import is_note_on
+from engine.midi.file import MidiTimeline, read_midi_file
+from engine.performers.protocol import ScorePerformer
 from engine.performers.registry import DEFAULT_IMPROVISER, DEFAULT_PERFORMER, DEFAULT_SCORE_PERFORMER, STYLED_PERFORMER
+from engine.runtime.loop import Report
 from engine.sound.options import FLUIDSYNTH, SoundOptions
 
 app = typer.Typer(add_completion=False)

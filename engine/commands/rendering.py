@@ -5,19 +5,19 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from engine.clock import VirtualClock
+from engine.base.clock import VirtualClock
+from engine.base.errors import UsageError
 from engine.commands import options
 from engine.commands.jobs import MIDI_SUFFIXES, Job
 from engine.commands.signals import stop_on_signals
 from engine.commands.style_options import StyleOptions
-from engine.errors import UsageError
-from engine.loop import Engine, Report
-from engine.midi_file import MidiTimeline, read_midi_file
-from engine.performer import ScorePerformer
+from engine.midi.file import MidiTimeline, read_midi_file
+from engine.performers.protocol import ScorePerformer
 from engine.performers.registry import SCORE_PERFORMERS
-from engine.sinks import MidiFileSink, Sink
+from engine.runtime.loop import Engine, Report
+from engine.runtime.sinks import MidiFileSink, Sink
+from engine.runtime.sources import FileSource
 from engine.sound.options import SoundOptions
-from engine.sources import FileSource
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ def render_takes(
     jobs: Sequence[Job], setup: options.Setup, sound: SoundOptions, primer: MidiTimeline, beams: int, keep_primer: bool
 ) -> None:
     """Improvise a take for each job, of the setup's seed and those after it, all together; the primer is heard once."""
-    from engine.performers.performance_rnn import PerformanceRNNPerformer
-    from engine.performers.performance_rnn_takes import TakePerformer, create_listener, without_primer
+    from engine.performers.performance_rnn.performer import PerformanceRNNPerformer
+    from engine.performers.performance_rnn.takes import TakePerformer, create_listener, without_primer
 
     assert isinstance(setup.performer, PerformanceRNNPerformer)  # noqa: S101 (the command has no other that improvises)
     clock = VirtualClock()
@@ -79,9 +79,9 @@ def render_takes(
 
 def render_score(job: Job, setup: options.Setup, score_options: ScoreOptions, sound: SoundOptions) -> Report:
     """Perform one score to its outputs."""
-    from engine.conductor import ConductedSource
-    from engine.score_alignment import read_reference
-    from engine.score_output import ScoreFileSink, ScorePictureSink
+    from engine.output.score_sinks import ScoreFileSink, ScorePictureSink
+    from engine.runtime.conductor import ConductedSource
+    from engine.score.alignment import read_reference
 
     given = score_options
     performance = setup.perform(job.input, given.repeats, False, given.transfer, given.descriptors, given.style)
@@ -132,7 +132,7 @@ def _open_sink(path: Path, timeline: MidiTimeline, title: str, sound: SoundOptio
 
         return WavSink(path, sound)
     if suffix == ".png":
-        from engine.picture import PictureSink
+        from engine.output.take_picture import PictureSink
 
         return PictureSink(path, timeline.events, title)
     return MidiFileSink(path, timeline)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from engine.errors import UsageError
+from engine.base.errors import UsageError
 from engine.sound.options import FLUIDSYNTH, MOST_GAIN_DB, NEURAL, PIANO, REVERB, SoundOptions
 
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.errors import UsageError
+from engine.base.errors import UsageError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from engine.performers.score_performer_style import StyleWishes
+    from engine.performers.score_performer.style import StyleWishes
     from models.score_performer.style_space import StyleSpace
 
 
@@ -64,8 +64,8 @@ class StyleOptions:
 
     def wishes(self, space: "StyleSpace", reference: "np.ndarray | None" = None, manner: "np.ndarray | None" = None) -> "StyleWishes":
         """Return what is asked for; --style-from is a ``reference`` (N, W), with --style-score a ``manner`` (W,). Raises UsageError."""
-        from engine.performers.score_performer_directions import parse_bars, parse_direction, parse_knob
-        from engine.performers.score_performer_style import StyleWishes
+        from engine.performers.score_performer.directions import parse_bars, parse_direction, parse_knob
+        from engine.performers.score_performer.style import StyleWishes
 
         self.check()
         directions = [parse_direction(text, space) for text in self.direct or ()]

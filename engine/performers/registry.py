@@ -4,8 +4,8 @@ import difflib
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.errors import UsageError
-from engine.performer import Performer
+from engine.base.errors import UsageError
+from engine.performers.protocol import Performer
 
 DEFAULT_PERFORMER, DEFAULT_SCORE_PERFORMER, DEFAULT_IMPROVISER = "velocity", "dexter", "performance-rnn"
 STYLED_PERFORMER = "score-performer"
@@ -15,7 +15,7 @@ Loader = Callable[[Path | None, float | None], Performer]  # (ONNX file or None 
 
 
 def _load_passthrough(model: Path | None, lookahead_s: float | None) -> Performer:
-    from engine.performers.passthrough import PassthroughPerformer
+    from engine.performers.passthrough.performer import PassthroughPerformer
 
     if model is not None:
         raise UsageError(f"--model {str(model)!r}: the performer 'passthrough' has no model; leave --model out or choose another performer")
@@ -25,25 +25,25 @@ def _load_passthrough(model: Path | None, lookahead_s: float | None) -> Performe
 
 
 def _load_velocity(model: Path | None, lookahead_s: float | None) -> Performer:
-    from engine.performers import velocity
+    from engine.performers.velocity import performer as velocity
 
     return velocity.load_performer(model, lookahead_s)
 
 
 def _load_dexter(model: Path | None, lookahead_s: float | None) -> Performer:
-    from engine.performers import dexter
+    from engine.performers.dexter import performer as dexter
 
     return dexter.load_performer(model, lookahead_s)
 
 
 def _load_score_performer(model: Path | None, lookahead_s: float | None) -> Performer:
-    from engine.performers import score_performer
+    from engine.performers.score_performer import performer as score_performer
 
     return score_performer.load_performer(model, lookahead_s)
 
 
 def _load_performance_rnn(model: Path | None, lookahead_s: float | None) -> Performer:
-    from engine.performers import performance_rnn
+    from engine.performers.performance_rnn import performer as performance_rnn
 
     return performance_rnn.load_performer(model, lookahead_s)
 

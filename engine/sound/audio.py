@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import PerfLiveError
-from engine.events import Event
+from engine.base.errors import PerfLiveError
+from engine.midi.events import Event
 from engine.sound.buffered import BufferedSynthesizer
 from engine.sound.limiter import Limiter
 from engine.sound.options import NEURAL, SoundOptions

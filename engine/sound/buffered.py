@@ -5,7 +5,7 @@ from collections import deque
 
 import numpy as np
 
-from engine.errors import PerfLiveError
+from engine.base.errors import PerfLiveError
 from engine.sound.synthesizer import Synthesizer
 
 

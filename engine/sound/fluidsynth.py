@@ -9,8 +9,9 @@ from types import ModuleType
 
 import numpy as np
 
-from engine.errors import PerfLiveError
-from engine.events import (
+from engine.base.errors import PerfLiveError
+from engine.base.quiet import quiet_stderr
+from engine.midi.events import (
     CHANNEL_AFTERTOUCH,
     CONTROL_CHANGE,
     NOTE_OFF,
@@ -20,7 +21,6 @@ from engine.events import (
     PROGRAM_CHANGE,
     is_channel_message,
 )
-from engine.quiet import quiet_stderr
 from engine.sound.options import REVERB
 
 SOUND_FONT_FOLDERS = (

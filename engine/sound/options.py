@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.errors import UsageError
+from engine.base.errors import UsageError
 
 FLUIDSYNTH, NEURAL = "fluidsynth", "neural"
 SAMPLE_RATES = (22050, 44100, 48000, 88200, 96000)

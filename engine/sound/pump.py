@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import PerfLiveError
-from engine.real_time import real_time
+from engine.base.errors import PerfLiveError
+from engine.runtime.real_time import real_time
 
 STREAM_S = 0.04  # that the stream is asked to hold
 WRITTEN_FRAMES = 256  # at a time

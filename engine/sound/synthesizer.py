@@ -27,7 +27,7 @@ def open_synthesizer(options: SoundOptions, sample_rate: int) -> Synthesizer:
     """Raises PerfLiveError when a library, the sound font or the model is missing or broken."""
     reverb = REVERB if options.reverb is None else options.reverb
     if options.kind == NEURAL:
-        from engine.sound.neural import NeuralSynthesizer, shipped_model
+        from engine.sound.performance_net.synthesizer import NeuralSynthesizer, shipped_model
         from engine.sound.resampling import ResampledSynthesizer
         from engine.sound.reverb import ReverberatedSynthesizer
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.errors import PerfLiveError
-from engine.events import Event
-from engine.output_file import check_writable, whole_file
+from engine.base.errors import PerfLiveError
+from engine.base.files import check_writable, whole_file
+from engine.midi.events import Event
 from engine.sound.limiter import Limiter
 from engine.sound.options import FILE_SAMPLE_RATE, SoundOptions
 from engine.sound.synthesizer import open_synthesizer
@@ -25,7 +25,7 @@ class _Abandoned(Exception):
 
 
 class WavSink:
-    """Renders in a thread of its own, so that ``send`` returns at once and a live take is not held up (see engine/sinks.py).
+    """Renders in a thread of its own, so that ``send`` returns at once and a live take is not held up (see engine/runtime/sinks.py).
 
     ``send`` and ``close`` raise PerfLiveError when the rendering has failed (a full disk). A file that is full is kept whole, and the music
     goes on without it: ``close`` then says so.

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.dexter.descriptors import DESCRIPTORS
-from models.dexter.representation import PERFORMANCE_COLUMNS
+from models.performance.descriptors import DESCRIPTORS
+from models.performance.representation import PERFORMANCE_COLUMNS
 
 LOWEST_LOG_SNR, HIGHEST_LOG_SNR = -7.0, 6.0
 COLUMNS = len(PERFORMANCE_COLUMNS)

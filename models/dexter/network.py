@@ -7,9 +7,9 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.dexter.descriptors import DESCRIPTORS
-from models.dexter.features import FEATURES, PLACE_IN_PIECE
-from models.dexter.representation import PERFORMANCE_COLUMNS
+from models.performance.descriptors import DESCRIPTORS
+from models.performance.features import FEATURES, PLACE_IN_PIECE
+from models.performance.representation import PERFORMANCE_COLUMNS
 
 MARKINGS_KNOWN = FEATURES.index("markings_known")
 

@@ -13,12 +13,12 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from models.dexter.amounts import fast_interval, likely_slower
-from models.dexter.descriptors import DESCRIPTORS, LEANING
-from models.dexter.features import at_played_tempo, slowed
-from models.dexter.representation import ARTICULATION, BEAT_PERIOD, PERFORMANCE_COLUMNS, TIMING, VELOCITY
+from models.dexter.expression_profile import fast_interval, likely_slower
+from models.dexter.hold_quantiles import TOUCH_SHARE, Touch, hold, touched
 from models.dexter.sampling import ANCESTRAL_STEPS, Denoiser, ancestral, dpm_solver, guided, noise_levels, note_noise, signal_and_noise
-from models.dexter.touch import TOUCH_SHARE, Touch, hold, touched
+from models.performance.descriptors import DESCRIPTORS, LEANING
+from models.performance.features import at_played_tempo, slowed
+from models.performance.representation import ARTICULATION, BEAT_PERIOD, PERFORMANCE_COLUMNS, TIMING, VELOCITY
 
 COLUMNS = len(PERFORMANCE_COLUMNS)
 OVERLAP_SHARE = 0.25  # of a window, on either side of what it commits

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from models.dexter.network import ExpressionNetworkConfig
 from models.score_performer.vocabulary import FIELDS, SPECIALS
-from models.velocity_transformer.network import Attention, VelocityTransformerConfig
+from models.velocity.network import Attention, VelocityTransformerConfig
 
 LEVEL_NAMES = ("piece", "bar", "beat", "onset")
 STEEPNESS = 8.0  # of the first layer from a value on: its bends lie spread over the field's range

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.dexter.descriptors import DESCRIPTORS
-from models.dexter.features import CURVE, FEATURES, PLACE_IN_PIECE, SCALE
 from models.dexter.network import AveragedNetwork, ExpressionNetworkConfig
-from models.dexter.representation import BEAT_PERIOD, PERFORMANCE_COLUMNS
+from models.performance.descriptors import DESCRIPTORS
+from models.performance.features import CURVE, FEATURES, PLACE_IN_PIECE, SCALE
+from models.performance.representation import BEAT_PERIOD, PERFORMANCE_COLUMNS
 from models.score_performer.layers import AdaptiveNorm, Block, Encoder, FieldValues, ScorePerformerConfig, TupleEmbedding
 from models.score_performer.style import Level, StyleEncoder
 from models.score_performer.vocabulary import FIELDS, MASK, PERFORMED_FIELDS, SCORE_FIELDS, SPECIALS, START
@@ -62,7 +62,7 @@ class ScoreEncoder(nn.Module):
         self.encoder = Encoder(config, config.score_layers)
 
     def forward(self, table: Tensor, tokens: Tensor, features: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-        """tokens [B, T, 16] of the score; features [B, T, F] of models.dexter.features; valid [B, T].
+        """tokens [B, T, 16] of the score; features [B, T, F] of models.performance.features; valid [B, T].
 
         Returns [B, T, width] and, where there is a reader, the tempo [B, T] that it expects from each note on, in octaves above the
         notated one; else zeros.

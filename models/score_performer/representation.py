@@ -15,7 +15,7 @@ this is not the paper's:
   how much, so that the time lost is known.
 - The first onset is expected a quarter after nothing, the paper's a tick after: that leaves a first chord no asynchrony.
 - Grace notes do not say when an onset was played, if it has other notes; their durations are compared with GRACE_NOTE_QUARTERS.
-- The pedal is kept: at each onset its depth, and what it does until the next (see models.dexter.representation).
+- The pedal is kept: at each onset its depth, and what it does until the next (see models.performance.representation).
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from models.dexter.representation import GRACE_NOTE_QUARTERS, LAST_SPAN_QUARTERS, Pedal, Performed, decode_pedal, encode_pedal
+from models.performance.representation import GRACE_NOTE_QUARTERS, LAST_SPAN_QUARTERS, Pedal, Performed, decode_pedal, encode_pedal
 from models.score_performer.local_tempo import LocalTempo, group_tempos, initial_tempo
 from models.score_performer.score_representation import BAR_LEVEL, BEAT_LEVEL, ONSET_LEVEL
 from models.score_performer.vocabulary import (

@@ -34,7 +34,7 @@ MOST_BEATS = 1e6  # in a bar
 def encode_score(
     notes: np.ndarray, measures: np.ndarray, time_signatures: np.ndarray, quarters_per_minute: np.ndarray, velocity: np.ndarray
 ) -> np.ndarray:
-    """Return tokens (N, 16) int64 of a score's tables (see engine.score), N at least 1: the notes as written, in their order.
+    """Return tokens (N, 16) int64 of a score's tables (see engine.score.tables), N at least 1: the notes as written, in their order.
 
     Its performed fields are those of a performance without expression: ``velocity`` and ``quarters_per_minute`` (N,) as given, notes on
     time and held for their length, no pedal. What is beyond a field's values has the nearest one; bars are counted on from 0 after 255.

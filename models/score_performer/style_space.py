@@ -20,7 +20,7 @@ MOVE, MEANING, DEVIATION = "move/", "meaning/", "deviation/"  # what names in th
 class StyleSpace:
     """Of the styles of humans; ``latents`` says how many each level of LEVEL_NAMES has, W in all.
 
-    ``moves``: by quality (see training.score_performer_style_space) the way (W,) that moves it by a deviation, which ``deviations`` has by
+    ``moves``: by quality (see training.score_performer.style_space) the way (W,) that moves it by a deviation, which ``deviations`` has by
     quality, of pace in octaves. ``mean`` (W,), and
     ``components`` (W, W): in each row what one deviation along a principal component adds, each level's by themselves, the largest first.
     ``names`` and ``meanings`` (in words, what it goes with) of the components that are knobs: each level's first ones, as in bar-1.

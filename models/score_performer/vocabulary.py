@@ -68,7 +68,7 @@ FIELDS = (
     Field("position_in_onset", np.arange(12.0)),  # and their last notes as the twelfth
     Field("onset_deviation", _deviations(), performed=True),  # after the expected onset, as a share of the time since the onset before
     Field("performed_duration", _durations(), performed=True),  # as a share of the notated one
-    # What the pedal does from this onset to the next: see models.dexter.representation, whose depths and shares these are.
+    # What the pedal does from this onset to the next: see models.performance.representation, whose depths and shares these are.
     Field("pedal", _PEDAL_SHARES, performed=True),
     Field("pedal_between", _PEDAL_SHARES, performed=True),
     Field("pedal_change", _PEDAL_SHARES, performed=True),

@@ -14,16 +14,16 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from engine.base.command_line import run
 from engine.bench import live, render, velocity
-from engine.bench.delivery import LOST, Answers, Delivery
-from engine.bench.figures import Distribution, describe
-from engine.bench.machine import one_core, resident_bytes
-from engine.bench.parameters import count_parameters
-from engine.bench.takes import BIG_CHORD_NOTES, CLOCK, KEYS, live_pattern, piano_take
+from engine.bench.measuring.delivery import LOST, Answers, Delivery
+from engine.bench.measuring.figures import Distribution, describe
+from engine.bench.measuring.machine import one_core, resident_bytes
+from engine.bench.measuring.parameters import count_parameters
+from engine.bench.measuring.takes import BIG_CHORD_NOTES, CLOCK, KEYS, live_pattern, piano_take
 from engine.commands.bench import app
-from engine.commands.errors import run
-from engine.events import control_change, is_note_off, is_note_on, note_off, note_on
-from engine.ledger import NoteLedger
+from engine.midi.events import control_change, is_note_off, is_note_on, note_off, note_on
+from engine.midi.ledger import NoteLedger
 from models.pretrained import pretrained
 
 MS = 1_000_000
@@ -219,7 +219,7 @@ def test_live_starts_a_server_of_its_own_and_an_interrupt_leaves_none(jack_serve
     )
     wait_for(lambda: any("engine.commands.live" in child for child in children_of(process.pid)))
     children = children_of(process.pid)
-    assert any("jackd" in child for child in children) and any("engine.bench.echo" in child for child in children)
+    assert any("jackd" in child for child in children) and any("engine.bench.measuring.echo" in child for child in children)
     numbers = [child.partition(" ")[0] for child in children]
     process.send_signal(signal.SIGINT)
     output, error = process.communicate(timeout=60)

@@ -1,17 +1,14 @@
 """perf-bench dexter with a small model: every figure is there, whatever it is."""
 
 import math
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+from synthetic_dexter import write_models
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "engine"))
-from synthetic_dexter import write_models  # noqa: E402
-
-from engine.bench import dexter  # noqa: E402
-from engine.bench.tables import print_dexter  # noqa: E402
+from engine.bench import dexter
+from engine.bench.tables import print_dexter
 
 
 def test_all_figures_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,23 +9,24 @@ import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
+from synthetic_improviser import write_model
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "engine"))
-from synthetic_improviser import write_model  # noqa: E402
-
-from engine.bench import eager_pytorch, performance_rnn, performance_rnn_agreement, performance_rnn_response  # noqa: E402
-from engine.bench.delivery import Answers  # noqa: E402
-from engine.bench.performance_rnn_duet import Partner, describe_partner, players_messages  # noqa: E402
-from engine.bench.performance_rnn_response import Note, Record, count_unforeseen  # noqa: E402
-from engine.bench.takes import phrases  # noqa: E402
-from engine.commands.bench import app  # noqa: E402
-from engine.commands.errors import run  # noqa: E402
-from engine.errors import PerfLiveError  # noqa: E402
-from engine.events import control_change, is_note_on, note_off, note_on  # noqa: E402
-from engine.ledger import NoteLedger  # noqa: E402
-from engine.performers.performance_rnn_improvisation import Improvisation, Wishes, open_model  # noqa: E402
-from models.performance_rnn.network import PerformanceRNNConfig  # noqa: E402
-from models.pretrained import pretrained  # noqa: E402
+from engine.base.command_line import run
+from engine.base.errors import PerfLiveError
+from engine.bench import performance_rnn
+from engine.bench.improviser import agreement as performance_rnn_agreement
+from engine.bench.improviser import response as performance_rnn_response
+from engine.bench.improviser.duet import Partner, describe_partner, players_messages
+from engine.bench.improviser.response import Note, Record, count_unforeseen
+from engine.bench.measuring import eager_pytorch
+from engine.bench.measuring.delivery import Answers
+from engine.bench.measuring.takes import phrases
+from engine.commands.bench import app
+from engine.midi.events import control_change, is_note_on, note_off, note_on
+from engine.midi.ledger import NoteLedger
+from engine.performers.performance_rnn.improvisation import Improvisation, Wishes, open_model
+from models.performance_rnn.network import PerformanceRNNConfig
+from models.pretrained import pretrained
 
 S = 1_000_000_000
 CLEAN = {"lost": 0, "changed": 0, "extra": 0, "out_of_order": 0, "stuck_notes": 0, "sustain_identical": True}

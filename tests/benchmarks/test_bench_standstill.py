@@ -6,11 +6,11 @@ import time
 
 import pytest
 
-from engine.bench import lateness, standstill
-from engine.bench.programs import Program, may_schedule_in_real_time
-from engine.bench.standstill import Standstill, united, watched_cores
-from engine.events import Event
-from engine.scheduler import LATE_NS
+from engine.bench.measuring import lateness, standstill
+from engine.bench.measuring.programs import Program, may_schedule_in_real_time
+from engine.bench.measuring.standstill import Standstill, united, watched_cores
+from engine.midi.events import Event
+from engine.runtime.scheduler import LATE_NS
 
 MS = 1_000_000
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.bench import eager_pytorch, timing
-from engine.bench.figures import Distribution
+from engine.bench.measuring import eager_pytorch, timing
+from engine.bench.measuring.figures import Distribution
 
 SAID = "import json, os, sys; print(json.dumps({'said': sys.argv[1:], 'threads': os.environ['OMP_NUM_THREADS']}))"
 

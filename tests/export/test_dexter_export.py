@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import yaml
 
-from engine.model import Model
+from engine.onnx.model import Model
 from export import dexter
 from export.command import export_verified
-from models.dexter.features import FEATURES
+from models.performance.features import FEATURES
 
 
 def small(request, name):

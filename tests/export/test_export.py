@@ -8,8 +8,8 @@ import pytest
 import torch
 from attention_module import PAST, build_spec
 
-from engine.errors import PerfLiveError
-from engine.model import Model
+from engine.base.errors import PerfLiveError
+from engine.onnx.model import Model
 from export import command
 from export.command import export_verified
 from export.graph import write_graph

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from engine.errors import UsageError
-from engine.sound.neural import render_events
-from engine.sound.neural_stream import open_model
+from engine.base.errors import UsageError
+from engine.sound.performance_net.stream import open_model
+from engine.sound.performance_net.synthesizer import render_events
 from export import verify
 from export.command import export_verified
 from export.performance_net import build_specs

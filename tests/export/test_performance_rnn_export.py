@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from engine.performers.performance_rnn_improvisation import open_model
+from engine.performers.performance_rnn.improvisation import open_model
 from export.command import export_verified
 from export.performance_rnn import build_specs
 from models.performance_rnn.representation import MAGENTA, NOTE_DTYPE
-from training.datasets.performance_events import SoundingNotes
-from training.evaluation.performance_rnn import TAKE_S, describe_run, describe_take, foretell, improvise, summarise, takes_of
-from training.event_baselines import count_events
-from training.performance_rnn import PerformanceRNNTask, PerformanceRNNTrainingConfig
+from training.evaluation.performance_rnn.figures import TAKE_S, describe_run, describe_take, foretell, improvise, summarise, takes_of
+from training.performance_rnn.data import SoundingNotes
+from training.performance_rnn.figures import count_events
+from training.performance_rnn.task import PerformanceRNNTask, PerformanceRNNTrainingConfig
 
 CONFIG = {
     "task": "performance-rnn",

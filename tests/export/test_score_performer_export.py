@@ -8,23 +8,23 @@ import pytest
 import torch
 from score_performer_pieces import config, made_up_score, randomised
 
-from engine.commands.errors import run
+from engine.base.command_line import run
 from engine.commands.render import app
-from engine.events import is_note_on
-from engine.midi_file import read_midi_file
-from engine.performers.dexter import score_columns
-from engine.performers.score_performer_decoding import decode_piece
-from engine.performers.score_performer_networks import STEM, open_networks
-from engine.performers.score_performer_score import ScoreReading, score_tokens
+from engine.midi.events import is_note_on
+from engine.midi.file import read_midi_file
+from engine.performers.dexter.performer import score_columns
+from engine.performers.score_performer.decoding import decode_piece
+from engine.performers.score_performer.networks import STEM, open_networks
+from engine.performers.score_performer.score import ScoreReading, score_tokens
 from export import verify
 from export.command import export_verified
 from export.score_performer import build_specs
-from models.dexter.features import FEATURES, note_features
+from models.performance.features import FEATURES, note_features
 from models.score_performer import tempo_hold
 from models.score_performer.sampling import Boldness
 from models.score_performer.score_representation import ONSET_LEVEL
-from training.score_performer import ScorePerformerTask
-from training.score_performer_rendering import render
+from training.score_performer.rendering import render
+from training.score_performer.task import ScorePerformerTask
 
 NOTES = 32  # a window
 

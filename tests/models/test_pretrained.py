@@ -4,20 +4,20 @@ import re
 
 import pytest
 
-from engine.contract import Contract
-from engine.model import Model
-from engine.performers.score_performer import STYLE_SPACE_FILE
-from engine.performers.score_performer_networks import DECODER_SYSTEM, SCORE_SYSTEM, STYLE_SYSTEM
-from engine.performers.velocity import LOOKAHEAD_SYSTEM, MEMORY_SYSTEM, SYSTEM
-from engine.sound import neural_stream
-from models.dexter import representation as dexter
-from models.dexter.features import FEATURES
+from engine.onnx.contract import Contract
+from engine.onnx.model import Model
+from engine.performers.score_performer.networks import DECODER_SYSTEM, SCORE_SYSTEM, STYLE_SYSTEM
+from engine.performers.score_performer.performer import STYLE_SPACE_FILE
+from engine.performers.velocity.performer import LOOKAHEAD_SYSTEM, MEMORY_SYSTEM, SYSTEM
+from engine.sound.performance_net import stream as neural_stream
+from models.performance import representation as dexter
+from models.performance.features import FEATURES
 from models.performance_net import representation as performance_net
 from models.performance_rnn import representation as performance_rnn
 from models.performance_rnn import sampling
 from models.pretrained import pretrained
 from models.score_performer import representation as score_performer
-from models.velocity_transformer import representation as velocity
+from models.velocity import representation as velocity
 
 VELOCITY = ("velocity.onnx", "velocity_lookahead.onnx")
 SHIPPED = {

@@ -8,11 +8,11 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from engine.commands.errors import run
-from engine.errors import PerfLiveError, UsageError
-from engine.output_file import check_writable
-from engine.score import Score
-from engine.score_file import MIDI, read_score
+from engine.base.command_line import run
+from engine.base.errors import PerfLiveError, UsageError
+from engine.base.files import check_writable
+from engine.score.files import MIDI, read_score
+from engine.score.tables import Score
 from training.alignment.match_file import write_match
 from training.alignment.matching import match_notes
 from training.alignment.quality import AlignmentQuality, alignment_quality

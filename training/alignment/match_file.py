@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from engine.events import SOFT_PEDAL, SUSTAIN_PEDAL
-from engine.output_file import whole_file
-from engine.partitura_loader import load_partitura
-from engine.score import Score
+from engine.base.files import whole_file
+from engine.base.partitura_loader import load_partitura
+from engine.midi.events import SOFT_PEDAL, SUSTAIN_PEDAL
+from engine.score.tables import Score
 from training.datasets.performances import Performance
 
 TICKS_A_QUARTER, QUARTER_US = 5000, 500_000  # of the performance: a tick is a tenth of a millisecond

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import PerfLiveError
-from engine.partitura_loader import load_partitura
-from engine.pitch_warping import warp_pitches
-from engine.score import Score
+from engine.base.errors import PerfLiveError
+from engine.base.partitura_loader import load_partitura
+from engine.score.pitch_warping import warp_pitches
+from engine.score.tables import Score
 from training.datasets.performances import Performance
 
 MOST_CELLS = 400_000_000  # notes of the performance times onsets of the score, a byte each; a whole sonata has a tenth

@@ -5,7 +5,7 @@ from itertools import groupby
 
 import numpy as np
 
-from engine.score import Score
+from engine.score.tables import Score
 from training.datasets.aligned import LEAST_COVERAGE
 from training.datasets.performances import Performance
 

@@ -21,13 +21,13 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from engine.errors import PerfLiveError
-from engine.events import SOFT_PEDAL, SUSTAIN_PEDAL
-from engine.output_file import whole_file
-from engine.partitura_loader import load_partitura
-from engine.score import MARKING_DTYPE, Score, Word
-from engine.score_file import read_score
-from models.dexter.representation import strokes
+from engine.base.errors import PerfLiveError
+from engine.base.files import whole_file
+from engine.base.partitura_loader import load_partitura
+from engine.midi.events import SOFT_PEDAL, SUSTAIN_PEDAL
+from engine.score.files import read_score
+from engine.score.tables import MARKING_DTYPE, Score, Word
+from models.performance.representation import strokes
 from training.datasets.asap import Split, performance_rows
 from training.datasets.parangonada import midi_of, read_parangonada
 from training.datasets.performances import PEDAL_DTYPE

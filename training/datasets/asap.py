@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from engine.errors import PerfLiveError
+from engine.base.errors import PerfLiveError
 from training.datasets.performances import Performance, extend_with_pedal, read_performance
 
 Split = Literal["train", "validation"]

@@ -12,7 +12,7 @@ import json
 import unicodedata
 from pathlib import Path
 
-from engine.errors import PerfLiveError
+from engine.base.errors import PerfLiveError
 from training.datasets.aligned import Alignment
 from training.datasets.asap import Split
 

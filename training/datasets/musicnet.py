@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import scipy.io.wavfile
 
-from engine.errors import PerfLiveError
+from engine.base.errors import PerfLiveError
 from models.performance_net.representation import SAMPLE_RATE
 from training.datasets.performances import NOTE_DTYPE, PEDAL_DTYPE
 from training.datasets.sound_takes import SoundTake, to_integers

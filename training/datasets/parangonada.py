@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.errors import PerfLiveError
-from engine.events import SOFT_PEDAL, SUSTAIN_PEDAL
+from engine.base.errors import PerfLiveError
+from engine.midi.events import SOFT_PEDAL, SUSTAIN_PEDAL
 from training.datasets.performances import read_performance
 
 MATCH, INSERTION = "0", "2"

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import symusic
 
-from engine.errors import PerfLiveError
-from engine.events import SOFT_PEDAL, SOSTENUTO_PEDAL, SUSTAIN_PEDAL
+from engine.base.errors import PerfLiveError
+from engine.midi.events import SOFT_PEDAL, SOSTENUTO_PEDAL, SUSTAIN_PEDAL
 
 # partitura's field names
 NOTE_DTYPE = np.dtype([("onset_sec", "f8"), ("duration_sec", "f8"), ("pitch", "i4"), ("velocity", "i4")])

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from engine.score import Score, note_order
+from engine.score.tables import Score, note_order
 
 LEAST_KNOWN = 0.5  # share of the notes of a match file that its score must have
 MOST_OUT_OF_ORDER = 0.01  # share of notes; more are a sign that a repeat begins within a measure

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.errors import PerfLiveError
-from engine.output_file import whole_file
+from engine.base.errors import PerfLiveError
+from engine.base.files import whole_file
 from models.performance_net.representation import SoundEvent, sound_events
 
 FULL_SCALE = 16384  # the stored integer of a sample of 1; what is louder, up to 2, is kept

@@ -11,23 +11,23 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from engine.commands.errors import run
-from engine.model import Model
-from engine.performers.velocity import LOOKAHEAD_SYSTEM, VelocityModel
+from engine.base.command_line import run
+from engine.onnx.model import Model
+from engine.performers.velocity.performer import LOOKAHEAD_SYSTEM, VelocityModel
 from models.pretrained import pretrained
-from models.velocity_transformer.representation import REPRESENTATION_VERSION
+from models.velocity.representation import REPRESENTATION_VERSION
 from training.datasets.asap import read_asap, robustly_aligned
-from training.datasets.velocity_features import load_velocity_features
-from training.evaluation import velocity as velocity_evaluation
 from training.evaluation.data_command import data
-from training.evaluation.describe_command import describe_performance
-from training.evaluation.expressiveness_command import descriptors, expressiveness
-from training.evaluation.performance_rnn_command import performance_rnn
-from training.evaluation.sound_command import sound
-from training.evaluation.sound_data_command import sound_data
-from training.evaluation.styles_command import styles
-from training.evaluation.velocity import Take
-from training.evaluation.velocity_metrics import VelocityMetrics, velocity_metrics
+from training.evaluation.expressiveness.command import descriptors, expressiveness
+from training.evaluation.expressiveness.describe_command import describe_performance
+from training.evaluation.performance_rnn.command import performance_rnn
+from training.evaluation.sound.command import sound
+from training.evaluation.sound.data_command import sound_data
+from training.evaluation.styles.command import styles
+from training.evaluation.velocity import figures as velocity_evaluation
+from training.evaluation.velocity.figures import Take
+from training.metrics.velocity import VelocityMetrics, velocity_metrics
+from training.velocity.data import load_velocity_features
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Quality figures on held-out performances, beside simple baselines.")
 app.command("data")(data)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from engine.errors import UsageError
+from engine.base.errors import UsageError
 from training.datasets.aligned import Alignment, asap_alignments, load_aligned, vienna_alignments
 from training.datasets.asap import Split
 from training.datasets.atepp import atepp_alignments

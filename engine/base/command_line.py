@@ -1,0 +1,45 @@
+"""How every command ends: an exit status, and at most one line on standard error."""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from engine.base.errors import PerfLiveError
+
+STOPPED = "stopped before the end; what was not finished was not written"
+TYPERS_INTERRUPTED = 130  # what typer makes of a KeyboardInterrupt
+
+
+def run(app: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> int:
+    """Run a command line, by default the process's own, and return its exit status: 0, 1 for a failed run, 2 for a wrong call.
+
+    Nothing leaves a traceback. A command may return its own status. SIGTERM ends a command as Ctrl-C does: no temporary file is left.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        status = typer.main.get_command(app).main(args=arguments, prog_name=name, standalone_mode=False) or 0
+        return _fail(name, STOPPED, 1) if status == TYPERS_INTERRUPTED else status
+    except PerfLiveError as error:
+        return error.exit_status if error.reported else _fail(name, error, error.exit_status)
+    except typer.TyperException as error:
+        return _fail(name, error.format_message(), error.exit_code)
+    except KeyboardInterrupt:
+        return _fail(name, STOPPED, 1)
+    except BrokenPipeError:  # the reader of our output has gone; the interpreter must not try to flush it again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        return _fail(name, f"unexpected {type(error).__name__}: {error}; this is a defect, please report it", 1)
+
+
+def print_error(name: str, message: object) -> None:
+    """Print one line on standard error, whatever ``message`` contains."""
+    print(f"{name}: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
+
+
+def _fail(name: str, message: object, status: int) -> int:
+    print_error(name, message)
+    return status

@@ -1,0 +1,57 @@
+"""YAML files loaded into frozen strict types: a wrong file is one line that says which entry and, for a typo, what was meant."""
+
+import difflib
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from engine.base.errors import UsageError
+
+Config = TypeVar("Config", bound=BaseModel)
+
+
+def read_yaml(path: Path) -> dict[str, object]:
+    """Return the mapping in a YAML file. Raises UsageError when there is none."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{str(path)!r}: {getattr(error, 'strerror', None) or 'not a text file'}; expected a YAML file") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" in line {mark.line + 1}" if mark else ""
+        raise UsageError(f"{str(path)!r}: not YAML{where}: {getattr(error, 'problem', None) or 'unreadable'}") from None
+    if not isinstance(content, dict):
+        raise UsageError(f"{str(path)!r}: expected 'name: value' lines, as in the files of configs")
+    return content
+
+
+def parse_config(path: Path, kind: type[Config]) -> Config:
+    """Load ``path`` into ``kind``. Raises UsageError that names the file, the entry, what was given and what is allowed."""
+    content = read_yaml(path)
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        raise UsageError(f"{str(path)!r}: {_describe(error, kind)}") from None
+
+
+def _describe(error: ValidationError, kind: type[BaseModel]) -> str:
+    first = error.errors()[0]
+    entry = ".".join(str(part) for part in first["loc"]) or "the file"
+    if first["type"] != "extra_forbidden":
+        return f"{entry}: got {first['input']!r}: {first['msg'].lower()}"
+    known = _fields(kind, first["loc"][:-1])
+    near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"nothing is called {entry!r}; allowed: {', '.join(known)}{hint}"
+
+
+def _fields(kind: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """Return the names allowed at ``path``, an entry's place in the file."""
+    for part in path:
+        annotation = kind.model_fields[str(part)].annotation if str(part) in kind.model_fields else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        kind = annotation
+    return list(kind.model_fields)

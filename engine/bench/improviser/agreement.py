@@ -1,0 +1,57 @@
+"""How far an int8 improviser is from the float32 one that it was made of.
+
+``equal_events``: with the same seed, how many events of the two are the same before the first that differs. Then the float model plays and
+both hear what it plays. ``equal_share``: of the events that both would choose by the same numbers, how many are the same. ``variation``:
+of each event, the total variation of the two distributions that it would be drawn from, 0 to 1.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.onnx.model import Model
+from engine.performers.performance_rnn.improvisation import Ensemble, Improvisation, Voice, Wishes, codec_of
+from models.performance_rnn.sampling import Hands, Race, probabilities
+
+DIGITS = 5
+
+
+@dataclass(frozen=True)
+class Agreement:
+    events: int
+    equal_events: int
+    equal_share: float
+    variation_mean: float
+    variation_p99: float
+    variation_maximum: float
+
+
+def compare(model: Model, float_model: Model, events: int, seed: int) -> Agreement:
+    """Compare over ``events`` events. Both models have the same vocabulary."""
+    played, chosen, variations = _play(model, float_model, events, seed)
+    improvisation, wishes = Improvisation(model, seed), Wishes()
+    equal = 0
+    while equal < events and improvisation.sample(wishes) == played[equal]:
+        equal += 1
+    share = np.mean(np.equal(played, chosen))
+    figures = (share, variations.mean(), *np.percentile(variations, (99, 100)))
+    return Agreement(events, equal, *(round(float(value), DIGITS) for value in figures))
+
+
+def _play(model: Model, float_model: Model, events: int, seed: int) -> tuple[list[int], list[int], np.ndarray]:
+    """Return what the float model plays, as ``Improvisation`` samples it; what the other would have played instead of each event; and how
+    far its distribution was.
+    """
+    codec, wishes = codec_of(float_model), Wishes()
+    voice = Voice(Race(seed), Hands(codec), codec.first_velocity - 1)
+    ensembles = [Ensemble(each.create_stepper()) for each in (model, float_model)]
+    played: list[int] = []
+    chosen: list[int] = []
+    variations = np.zeros(events)
+    for index in range(events):
+        bars, other = voice.hands.bars(wishes.limits).copy(), voice.copy()
+        chosen += ensembles[0].sample((other,), wishes)
+        played += ensembles[1].sample((voice,), wishes)
+        distributions = [probabilities(each.logits[0], bars, wishes.temperature, wishes.top_p) for each in ensembles]
+        variations[index] = np.abs(np.subtract(*distributions)).sum() / 2
+    return played, chosen, variations

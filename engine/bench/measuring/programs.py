@@ -1,0 +1,145 @@
+"""What runs beside the prober, each in a process of its own: the JACK server and the programs under test."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from engine.base.errors import PerfLiveError
+from engine.midi.ports import list_ports
+
+SERVER = "JACK_DEFAULT_SERVER"
+RATE_HZ, PERIOD_FRAMES = 48_000, 64
+# A program that a busy machine stops for longer than ten times this misses what comes meanwhile; JACK's own choice is two periods, 3 ms.
+CLIENT_TIMEOUT_MS = 500
+PRIORITY = 10  # of the server and its clients' driver threads, in real time: JACK's own default
+PATIENCE_S = 20  # for a program to begin or to end
+POLL_S = 0.05
+
+
+@contextmanager
+def jack_server() -> Iterator[None]:
+    """The server that JACK_DEFAULT_SERVER names, or one of our own for the time of the block.
+
+    Ours runs on the dummy driver, without sound card, synchronously (-S) and patiently (-t), so that it loses nothing under load, and,
+    where this process may ask for that, with the real-time scheduling that musicians run JACK with. Raises PerfLiveError.
+    """
+    if SERVER in os.environ:
+        list_ports("jack")
+        yield
+        return
+    if not shutil.which("jackd"):
+        raise PerfLiveError("jackd is not installed, and perf-bench live plays through a JACK server; install jackd2 with apt")
+    os.environ[SERVER] = f"perf-bench-{os.getpid()}"
+    scheduling = ["-R", "-P", str(PRIORITY)] if may_schedule_in_real_time() else ["-r"]
+    ours = ["-S", "-t", str(CLIENT_TIMEOUT_MS), *scheduling, "-n", os.environ[SERVER]]
+    options = [*ours, "-d", "dummy", "-r", str(RATE_HZ), "-p", str(PERIOD_FRAMES)]
+    server = subprocess.Popen(  # noqa: S603
+        ["jackd", *options],  # noqa: S607
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is for us: the server must outlive its clients
+    )
+    try:
+        _await(server)
+        yield
+    finally:
+        server.terminate()  # not killed: it would keep one of the eight places that JACK has for servers
+        server.wait(PATIENCE_S)
+        del os.environ[SERVER]
+
+
+def may_schedule_in_real_time() -> bool:
+    """Return whether the system lets this process, and so a JACK server that it starts, run before all others."""
+    if not hasattr(os, "sched_setscheduler"):
+        return False
+    usual, priority = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
+    except PermissionError:
+        return False
+    os.sched_setscheduler(0, usual, priority)
+    return True
+
+
+def _await(server: "subprocess.Popen[bytes]") -> None:
+    deadline_s = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            list_ports("jack")
+            return
+        except PerfLiveError:
+            if server.poll() is not None or time.monotonic() > deadline_s:
+                raise PerfLiveError("the JACK server does not start; run jackd -S -r -d dummy to see why") from None
+            time.sleep(POLL_S)
+
+
+class Program:
+    """A Python program that prints a line that begins with "ready"; a context that ends it. ``ready_s`` is how long that took."""
+
+    def __init__(self, name: str, arguments: Sequence[str]):
+        """Start ``python ARGUMENTS`` and wait until it is ready. Raises PerfLiveError with the program's own last line."""
+        self._name = name
+        started_s = time.monotonic()
+        self._process = subprocess.Popen(  # noqa: S603
+            [sys.executable, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            if not self._process.stdout.readline().startswith("ready"):  # type: ignore[union-attr]
+                self._process.wait(PATIENCE_S)
+                self.check()
+        except BaseException:
+            self._kill()
+            raise
+        self.ready_s = time.monotonic() - started_s
+
+    def __enter__(self) -> "Program":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.communicate(timeout=PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                self._kill()
+
+    @property
+    def process_id(self) -> int:
+        return self._process.pid
+
+    def check(self) -> None:
+        """Raise PerfLiveError when the program has ended by itself."""
+        if self._process.poll() is not None:
+            _, errors = self._process.communicate()
+            last = errors.strip().splitlines()[-1:] or ["it said nothing"]
+            raise PerfLiveError(f"{self._name} has ended with status {self._process.returncode}: {last[0]}")
+
+    def stop(self) -> list[str]:
+        """Ask the program to end; return the lines that it printed since it was ready. Raises PerfLiveError when it has failed.
+
+        By SIGTERM: a program that a shell runs in the background may ignore Ctrl-C.
+        """
+        self.check()
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            output, errors = self._process.communicate(timeout=PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            raise PerfLiveError(f"{self._name} does not stop") from None
+        if self._process.returncode:
+            raise PerfLiveError(f"{self._name} has failed with status {self._process.returncode}: {' '.join(errors.split())}")
+        return output.strip().splitlines() or [""]
+
+    def _kill(self) -> None:
+        self._process.kill()
+        self._process.communicate()

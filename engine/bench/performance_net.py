@@ -1,0 +1,230 @@
+"""``perf-bench sound``: what the neural synthesiser costs, how late it sounds, and whether it ever runs dry.
+
+- ``real_time_factor``: made-up playing of ten notes a second with pedal, all on one thread: seconds it takes for a second of sound, and
+  the shares of the network and of adding up the waves of its spectra. ``block``: one block's; it must not take longer than it lasts,
+  ``block_ms``.
+- ``stated_latency_s``: the synthesiser's, before what waits in the device's stream (``engine.sound.pump``: 43 ms through JACK) and the
+  sound card's own. ``latency``: from a message to the first sample of its note, in real time, the sound pulled by a thread in blocks of
+  PULLED_FRAMES at 48 kHz as a sound card does.
+- ``device``: the same playing in real time by ``perf-live --out neural`` through PortAudio and a JACK server on the dummy driver.
+- ``hour``: an hour of it, offline: memory after the first minute and at the end.
+- ``paper``: the paper's network on its clip of five seconds, random weights, eager PyTorch on all cores: its cost alone, without phases. It
+  is a gigabyte.
+"""
+
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from engine.bench.measuring.eager_pytorch import run_eager_pytorch
+from engine.bench.measuring.figures import Distribution, describe
+from engine.bench.measuring.machine import MEGABYTE, Machine, StolenTime, describe_machine, resident_bytes
+from engine.bench.measuring.programs import Program, jack_server
+from engine.midi.events import Event, control_change, note_off, note_on
+from engine.midi.file import write_midi_file
+from engine.sound.audio import NEURAL_AHEAD_FRAMES, NEURAL_BLOCK_FRAMES
+from engine.sound.buffered import BufferedSynthesizer
+from engine.sound.performance_net.stream import BLOCK_SAMPLES, NeuralStream, spectra_of
+from engine.sound.performance_net.synthesizer import NeuralSynthesizer, load_sound_model
+from engine.sound.resampling import ResampledSynthesizer
+from models.performance_net.inversion import OverlapAdd
+from models.performance_net.representation import NOTE_BEGIN, NOTE_END, SAMPLE_RATE, SUSTAIN_CHANGE, SoundEvent
+
+OFFLINE_S = 60.0
+NOTES_A_SECOND, HELD_S, PEDAL_EVERY_S = 10, (0.05, 1.5), 2.0
+DEVICE_RATE, PULLED_FRAMES = 48_000, 256
+LATENCY_NOTES, LATENCY_EVERY_S = 30, 0.9
+HEARD = 1e-4  # of full scale: a note has begun
+EAGER_PYTORCH = "training.performance_net.eager"
+PERF_LIVE = "from engine.commands.live import main; main()"
+
+
+@dataclass(frozen=True)
+class Device:
+    """``says``: the last line of perf-live; ``stolen``: share of the machine's time that its host took meanwhile."""
+
+    seconds: float
+    underruns: int
+    says: str
+    stolen: float | None
+
+
+@dataclass(frozen=True)
+class Hour:
+    seconds: float  # that it took
+    after_a_minute_mb: float
+    end_mb: float
+
+
+@dataclass(frozen=True)
+class Paper:
+    parameters: int
+    seconds: float  # of sound
+    real_time_factor: float
+
+
+@dataclass(frozen=True)
+class SoundReport:
+    machine: Machine
+    seconds: float
+    real_time_factor: float
+    network_real_time_factor: float
+    waves_real_time_factor: float
+    block: Distribution
+    block_ms: float
+    stated_latency_s: float
+    latency: Distribution
+    latency_underruns: int
+    device: Device | None  # None: not asked for
+    hour: Hour | None
+    paper: Paper | None
+
+
+def measure(
+    device_s: float, hour: bool, paper: bool, model: Path | None = None, on_stage: Callable[[str], None] = lambda stage: None
+) -> SoundReport:
+    """Raises PerfLiveError when the model, JACK or (for the paper's network) PyTorch is missing."""
+    machine = describe_machine()
+    on_stage("a minute of sound, offline")
+    offline = _offline(model)
+    on_stage("latency, in real time")
+    stated_s, latencies_ns, underruns = _latency(model)
+    if device_s:
+        on_stage("perf-live through JACK")
+    device = _through_jack(device_s) if device_s else None
+    if hour:
+        on_stage("an hour of sound, offline")
+    return SoundReport(
+        machine=machine,
+        **offline,
+        block_ms=round(1e3 * BLOCK_SAMPLES / SAMPLE_RATE, 1),
+        stated_latency_s=round(stated_s, 3),
+        latency=describe(latencies_ns),
+        latency_underruns=underruns,
+        device=device,
+        hour=_hour(model) if hour else None,
+        paper=_paper() if paper else None,
+    )
+
+
+def made_up_events(seconds: float, seed: int = 0) -> list[SoundEvent]:
+    """Return playing over the whole keyboard, mostly its middle, in order of time."""
+    random = np.random.default_rng(seed)
+    count = int(seconds * NOTES_A_SECOND)
+    begins, held = np.sort(random.uniform(0, seconds, count)), random.uniform(*HELD_S, count)
+    pitches = np.clip(random.normal(62, 14, count), 21, 108).astype(int)
+    velocities = random.integers(20, 110, count)
+    events = []
+    for begin, length, pitch, velocity in zip(begins.tolist(), held.tolist(), pitches.tolist(), velocities.tolist(), strict=True):
+        events += [SoundEvent(begin, NOTE_BEGIN, pitch, velocity), SoundEvent(begin + length, NOTE_END, pitch, 0)]
+    moves = np.arange(0, seconds, PEDAL_EVERY_S).tolist()
+    events += [SoundEvent(move, SUSTAIN_CHANGE, 0, 127 * (index % 2)) for index, move in enumerate(moves)]
+    return sorted(events)
+
+
+def _offline(model: Path | None) -> dict:
+    """Return the figures of a minute, block by block, network and waves timed apart."""
+    loaded = load_sound_model(model)
+    stream, overlap_add = NeuralStream(loaded), OverlapAdd()
+    stream.warm_up()
+    for event in made_up_events(OFFLINE_S):
+        stream.add(event)
+    state, costs_ns = loaded.initial_state(), []
+    for _ in range(int(OFFLINE_S * SAMPLE_RATE) // BLOCK_SAMPLES):
+        begun_ns = time.perf_counter_ns()
+        roll = stream.gather()
+        outputs, state = loaded.run({"roll": roll}, state)
+        between_ns = time.perf_counter_ns()
+        overlap_add.push(spectra_of(outputs))
+        costs_ns.append((between_ns - begun_ns, time.perf_counter_ns() - between_ns))
+    network_ns, waves_ns = np.array(costs_ns, float).T
+    factors = [round(float(each.sum()) / 1e9 / OFFLINE_S, 4) for each in (network_ns + waves_ns, network_ns, waves_ns)]
+    names = ("real_time_factor", "network_real_time_factor", "waves_real_time_factor")
+    return {"seconds": OFFLINE_S, "block": describe(network_ns + waves_ns)} | dict(zip(names, factors, strict=True))
+
+
+def _latency(model: Path | None) -> tuple[float, list[int], int]:
+    """Return the stated latency in seconds, those measured, and how often the sound was not ready."""
+    resampled = ResampledSynthesizer(NeuralSynthesizer(model), DEVICE_RATE)
+    synthesizer = BufferedSynthesizer(resampled, NEURAL_BLOCK_FRAMES, NEURAL_AHEAD_FRAMES)
+    heard_ns: list[int] = []
+    ending = threading.Event()
+    puller = threading.Thread(target=_pull, args=(synthesizer, heard_ns, ending), daemon=True)
+    puller.start()
+    random, sent_ns = np.random.default_rng(0), []
+    for note in range(LATENCY_NOTES):
+        time.sleep(LATENCY_EVERY_S + float(random.uniform(0, 0.1)))
+        sent_ns.append(time.monotonic_ns())
+        synthesizer.send(note_on(0, 50 + note % 30, 100))
+        time.sleep(0.05)
+        synthesizer.send(note_off(0, 50 + note % 30))
+    time.sleep(1)
+    ending.set()
+    puller.join()
+    synthesizer.close()
+    pairs = [next((heard - sent for heard in heard_ns if heard > sent), None) for sent in sent_ns]
+    return synthesizer.latency_frames / DEVICE_RATE, [pair for pair in pairs if pair is not None], synthesizer.underruns
+
+
+def _pull(synthesizer: BufferedSynthesizer, heard_ns: list[int], ending: threading.Event) -> None:
+    """Take blocks when a sound card would; note when sound begins after silence: the first sample's time."""
+    begun_ns, blocks, silent = time.monotonic_ns(), 0, True
+    while not ending.is_set():
+        due_ns = begun_ns + blocks * PULLED_FRAMES * 1_000_000_000 // DEVICE_RATE
+        time.sleep(max(due_ns - time.monotonic_ns(), 0) / 1e9)
+        loud = np.abs(synthesizer.render(PULLED_FRAMES)[:, 0]) > HEARD
+        if silent and loud.any():
+            heard_ns.append(due_ns + int(loud.argmax()) * 1_000_000_000 // DEVICE_RATE)
+        silent = not loud.any()
+        blocks += 1
+
+
+def _through_jack(seconds: float) -> Device:
+    with jack_server(), tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "playing.mid"
+        write_midi_file(path, _to_midi(made_up_events(seconds + 5)))
+        stolen = StolenTime()
+        ends = ["--in", str(path), "--out", "neural", "--performer", "passthrough"]
+        with Program("perf-live", ["-c", PERF_LIVE, *ends]) as live:
+            ends_s = time.monotonic() + seconds
+            while time.monotonic() < ends_s:
+                time.sleep(0.5)
+                live.check()
+            share = stolen.share()
+            says = live.stop()[-1]
+    found = [part for part in says.split(", ") if part.endswith("audio underruns")]
+    return Device(seconds, int(found[0].split()[0]) if found else 0, says, share)
+
+
+def _to_midi(events: list[SoundEvent]) -> list[Event]:
+    messages = {
+        NOTE_BEGIN: lambda event: note_on(0, event.pitch, event.value),
+        NOTE_END: lambda event: note_off(0, event.pitch),
+        SUSTAIN_CHANGE: lambda event: control_change(0, 64, event.value),
+    }
+    return [Event(int(event.time_sec * 1e9), messages[event.kind](event)) for event in events]
+
+
+def _hour(model: Path | None) -> Hour:
+    stream, begun_s, after_a_minute = NeuralStream(load_sound_model(model)), time.perf_counter(), 0.0
+    for minute in range(60):
+        for event in made_up_events(60.0, seed=minute):
+            stream.add(event._replace(time_sec=event.time_sec + 60 * minute))
+        while stream.played_samples < 60 * (minute + 1) * SAMPLE_RATE:
+            stream.block()
+        if minute == 0:
+            after_a_minute = resident_bytes(os.getpid()) / MEGABYTE
+    end = resident_bytes(os.getpid()) / MEGABYTE
+    return Hour(round(time.perf_counter() - begun_s, 1), round(after_a_minute, 1), round(end, 1))
+
+
+def _paper() -> Paper:
+    """Raises PerfLiveError without PyTorch."""
+    config = Path(__file__).parents[2] / "configs" / "performance_net" / "paper.yaml"
+    return Paper(**run_eager_pytorch(EAGER_PYTORCH, [str(config)], threads=os.cpu_count() or 1))

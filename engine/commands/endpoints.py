@@ -1,0 +1,214 @@
+"""The two ends of ``perf-live``: what ``--in`` and ``--out`` name, checked and opened."""
+
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from engine.base.clock import Clock
+from engine.base.errors import PerfLiveError, UsageError
+from engine.commands.sound_options import check_used
+from engine.midi.file import MidiTimeline, read_midi_file
+from engine.runtime.recorder import Recorder
+from engine.runtime.sinks import MidiFileSink, PortSink, Sink
+from engine.runtime.sources import FileSource, PortSource, Source
+from engine.sound.options import FLUIDSYNTH, NEURAL, SoundOptions
+
+if TYPE_CHECKING:  # the driver and the sound libraries are loaded only by who uses them
+    from engine.commands.options import Performance
+    from engine.midi.ports import InputPort, OutputPort
+    from engine.sound.audio import AudioSink
+
+AUDIO = "audio"
+MIDI_SUFFIXES = (".mid", ".midi")
+
+
+@dataclass(frozen=True)
+class Ends:
+    """What the command line says about where events come from and go to. A name is a file by its suffix, else a port."""
+
+    input: str | None
+    outputs: tuple[str, ...]
+    record: Path | None
+    virtual: str | None
+    api: str | None
+    sound: SoundOptions | None
+    score: Path | None = None
+
+    @property
+    def input_is_file(self) -> bool:
+        return self.input is not None and _suffix(self.input) in MIDI_SUFFIXES
+
+    @property
+    def all_files(self) -> bool:
+        """Whether nothing here lives in real time."""
+        from_file = self.input_is_file or (self.score is not None and self.input is None)
+        return from_file and all(_is_output_file(name) for name in self.outputs) and not self.virtual
+
+    @property
+    def sounds(self) -> list[tuple[str, Path | None]]:
+        """What makes sound: which kind, and into which file, None for the sound card."""
+        return [found for name in self.outputs if (found := _sound(name))]
+
+    def check(self) -> None:
+        """Catch what contradicts itself. Raises UsageError."""
+        if self.score is not None and self.input_is_file:
+            raise UsageError(f"--in {self.input!r} and --score: one file is played at a time; leave one of them out, or give --in a port")
+        if self.input is None and self.virtual is None and self.score is None:
+            raise UsageError("nothing to play from: give --in PORT, --in FILE.mid or --score FILE (see --list), or --virtual NAME")
+        if not self.outputs and self.virtual is None:
+            raise UsageError("nowhere to play to: give --out PORT, FILE.mid, FILE.wav or audio (see --list), or --virtual NAME")
+        if self.virtual is not None and self.input is not None and self.outputs:
+            raise UsageError("--virtual opens the end that is not given, and both --in and --out are; leave one of them out")
+        if self.input == AUDIO or (self.input and _suffix(self.input) == ".wav"):
+            raise UsageError(f"--in {self.input!r}: sound cannot be played from; give a port or a .mid file")
+        check_used(self.sound, [kind for kind, _ in self.sounds], "add --out audio or --out FILE.wav, or neural or neural:FILE.wav")
+        if self.sound and self.sounds and all(kind == NEURAL for kind, _ in self.sounds):
+            replace(self.sound, kind=NEURAL).check()
+        if self.record and _suffix(self.record.name) not in MIDI_SUFFIXES:
+            raise UsageError(f"--record {str(self.record)!r}: a recording is a MIDI file; give a name that ends in .mid")
+        if self.all_files and self.record:
+            raise UsageError("--record keeps a live take, and both ends are files here; give --out a second time instead")
+        if self.all_files and self.api:
+            raise UsageError("--api chooses a MIDI driver, and no port is used here; leave it out")
+        self._check_collisions()
+
+    def _check_collisions(self) -> None:
+        files = [name for name in (self.input or "", *self.outputs, str(self.record or ""), str(self.score or "")) if _is_output_file(name)]
+        seen: set[Path] = set()
+        for name in files:
+            path = Path(name.removeprefix(f"{NEURAL}:")).resolve()
+            if path in seen:
+                raise UsageError(f"{name!r} is named twice; every input and output needs a file of its own")
+            seen.add(path)
+        if sum(path is None for _, path in self.sounds) > 1:
+            raise UsageError("--out audio and --out neural play on one sound card, which is given twice; leave one out")
+
+
+def _sound(name: str) -> tuple[str, Path | None] | None:
+    """Return the kind of sound that an output is and the file it goes to; None for the sound card, and for no sound at all."""
+    if name in (AUDIO, NEURAL):
+        return (NEURAL if name == NEURAL else FLUIDSYNTH), None
+    if _suffix(name) != ".wav":
+        return None
+    return (NEURAL, Path(name.removeprefix(f"{NEURAL}:"))) if name.startswith(f"{NEURAL}:") else (FLUIDSYNTH, Path(name))
+
+
+def _suffix(name: str) -> str:
+    return Path(name).suffix.lower()
+
+
+def _is_output_file(name: str) -> bool:
+    return _suffix(name) in (*MIDI_SUFFIXES, ".wav")
+
+
+@dataclass
+class Opened:
+    """Both ends, open, and what is to be known of them while they are."""
+
+    source: Source
+    source_name: str
+    sinks: list[Sink] = field(default_factory=list)
+    sink_names: list[str] = field(default_factory=list)
+    ports: "list[InputPort | OutputPort]" = field(default_factory=list)
+    audio: "AudioSink | None" = None
+
+    def add(self, sink: Sink, name: str) -> None:
+        self.sinks.append(sink)
+        self.sink_names.append(name)
+
+    def abort(self) -> None:
+        """Close everything without completing a file."""
+        self.source.close()
+        for sink in self.sinks:
+            sink.abort()
+
+
+def open_ends(ends: Ends, clock: Clock, performance: "Performance | None" = None) -> Opened:
+    """Open everything that ``ends`` names; ``performance`` is of its score.
+
+    Raises UsageError or PerfLiveError, and then nothing stays open.
+    """
+    timeline = read_midi_file(ends.input) if ends.input and ends.input_is_file else None
+    with ExitStack() as undo:
+        opened = _open_score(ends, clock, performance) if performance else _open_input(ends, timeline, clock)
+        undo.callback(opened.abort)
+        _open_outputs(ends, timeline, opened, performance)
+        if ends.record:
+            opened.add(Recorder(ends.record), str(ends.record))
+        undo.pop_all()
+    return opened
+
+
+def load_ports() -> ModuleType:
+    """Return ``engine.midi.ports``. Raises PerfLiveError where the system's MIDI libraries are missing."""
+    try:
+        from engine.midi import ports
+    except ImportError as error:
+        raise PerfLiveError(f"MIDI ports cannot be used here: {error}; on Linux install libasound2 with apt") from error
+    return ports
+
+
+def _open_input(ends: Ends, timeline: MidiTimeline | None, clock: Clock) -> Opened:
+    if timeline is not None:
+        return Opened(FileSource(timeline, clock), str(ends.input))
+    open_input = load_ports().open_input
+    name, virtual = (ends.virtual, True) if ends.input is None else (ends.input, False)
+    port = open_input(str(name), clock, ends.api, virtual)
+    return Opened(PortSource(port, clock), port.name, ports=[port])
+
+
+def _open_score(ends: Ends, clock: Clock, performance: "Performance") -> Opened:
+    """Open what conducts a score: the port, if there is one."""
+    from engine.runtime.conductor import ConductedSource
+
+    port = None
+    if ends.input is not None or (ends.virtual is not None and ends.outputs):
+        name, virtual = (ends.virtual, True) if ends.input is None else (ends.input, False)
+        port = load_ports().open_input(str(name), clock, ends.api, virtual)
+    source = ConductedSource(performance.stream, clock, port, _say)
+    return Opened(source, str(ends.score), ports=[port] if port else [])
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _open_outputs(ends: Ends, timeline: MidiTimeline | None, opened: Opened, performance: "Performance | None") -> None:
+    """Open the outputs, ports first: what is played live must not wait for a file."""
+    for name in ends.outputs:
+        if name not in (AUDIO, NEURAL) and not _is_output_file(name):
+            _open_port(opened, name, ends.api, virtual=False)
+    if ends.virtual is not None and not ends.outputs:
+        _open_port(opened, ends.virtual, ends.api, virtual=True)
+    for name in ends.outputs:
+        if sound := _sound(name):
+            _open_sound(ends, opened, name, *sound)
+        elif _is_output_file(name) and performance and ends.all_files:
+            from engine.output.score_sinks import ScoreFileSink
+
+            opened.add(ScoreFileSink(Path(name), performance.piece, performance.stream, on_bars=False), name)
+        elif _is_output_file(name):
+            opened.add(MidiFileSink(name, timeline), name)
+
+
+def _open_sound(ends: Ends, opened: Opened, name: str, kind: str, path: Path | None) -> None:
+    said = ends.sound or SoundOptions()
+    options = replace(said, kind=kind) if kind == FLUIDSYNTH else replace(said, kind=kind, font=None)
+    if path is not None:
+        from engine.sound.wav import WavSink
+
+        return opened.add(WavSink(path, options), name)
+    from engine.sound.audio import AudioSink
+
+    opened.audio = AudioSink(options)
+    late = f" ({NEURAL}, {opened.audio.latency_s:.2f} s late)" if kind == NEURAL else ""
+    opened.add(opened.audio, opened.audio.device_name + late)
+
+
+def _open_port(opened: Opened, name: str, api: str | None, virtual: bool) -> None:
+    port = load_ports().open_output(name, api, virtual)
+    opened.ports.append(port)
+    opened.add(PortSink(port), port.name)

@@ -1,0 +1,154 @@
+"""A score played as DExter's windows say, which a worker computes ahead."""
+
+import copy
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from engine.performers.dexter.controls import CONTROLS, SAMPLING, sampling_settings
+from engine.performers.dexter.window_worker import Route, Supply
+from engine.performers.score_playing.expression import Expression
+from engine.performers.score_playing.interpretation import Counts, Decided
+from engine.score.ornaments import roll_chords
+from engine.score.piece import Piece
+from models.performance.decoder import PerformanceDecoder, beat_period
+from models.performance.features import denormalise
+from models.performance.representation import ARTICULATION, BEAT_PERIOD, PEDAL, PERFORMANCE_COLUMNS, TIMING, find_anchors, settle
+
+HORIZON_S = 1.0  # what is sent is known so long before
+MARGIN_S = 0.05  # so long before a window is needed it is too late to wait for it
+KEPT_ROWS = 24  # with fewer notes left, the next window is not sampled again for a changed control
+
+
+class DexterInterpretation:
+    """Follows the protocol of ``engine.performers.score_playing.interpretation``."""
+
+    controls = CONTROLS
+
+    def __init__(self, piece: Piece, score_columns: np.ndarray, written: np.ndarray, supply: Supply):
+        """``score_columns`` (N, 37); ``written`` (N, 8): the columns of the notes as they are in the score."""
+        self.supply = supply
+        self._notes, self._arpeggios = piece.score.notes, piece.score.markings["arpeggio"]
+        self._score_columns, self._written = score_columns, written
+        self._expression = Expression({}, CONTROLS)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._first = 0
+        self._rows = np.zeros((0, len(PERFORMANCE_COLUMNS)))  # that are to be decoded next
+        self._decoder: PerformanceDecoder | None = None
+
+    def reset(self, controls: Mapping[str, float]) -> None:
+        self._expression = Expression(controls, CONTROLS)
+        self._forget()
+        self.supply.begin(Route(0, len(self._notes)), self._settings())
+
+    @property
+    def counts(self) -> Counts:
+        return self.supply.counts
+
+    def value(self, control: str) -> float:
+        return self._expression.controls[control]
+
+    def set_control(self, name: str, value: float) -> None:
+        self._expression.controls[name] = value
+        if name in SAMPLING:
+            self.supply.change(self._settings(), keep=len(self._rows) < KEPT_ROWS)
+
+    def go(self, first: int, stop: int, loops: bool) -> None:
+        self._forget()
+        self.supply.begin(Route(first, stop, first if loops else None), self._settings())
+
+    def leave_loop(self, stop: int) -> None:
+        self.supply.leave_loop(stop)
+
+    def begin(self, first: int, stop: int, begin_quarter: float, begin_sec: float) -> list[Decided] | None:
+        if self._decoder is not None and first < self._first + self._decoder.next_note:  # again from the loop's beginning
+            self._rows, self._decoder = self._rows[:0], None
+        notes = self._notes[first:stop]
+        size = int(np.searchsorted(find_anchors(notes["onset_quarter"])[1], 1))
+        if not self._fill(size):
+            return None
+        columns = self._expression.apply(self._rows[:size], self._written[first : first + size])
+        before = (float(notes["onset_quarter"][0]) - begin_quarter) * beat_period(columns[:, BEAT_PERIOD].mean())
+        self._first, self._decoder = first, PerformanceDecoder(notes, begin_sec + before)
+        return self._decode(self._decoder, columns)
+
+    @property
+    def next_note(self) -> int:
+        return self._decoder.next_note if self._decoder else 0
+
+    @property
+    def finished(self) -> bool:
+        return self._decoder is not None and self._decoder.finished
+
+    def time_at(self, quarter: float) -> float:
+        return self._decoder.time_at(quarter) if self._decoder else 0.0
+
+    def due_sec(self, speed: float) -> float:
+        return self._decoder.complete_until_sec - HORIZON_S if self._decoder else math.inf
+
+    def decide(self, now_sec: float, speed: float) -> list[Decided] | None:
+        decoder = self._decoder
+        if decoder is None:
+            return None
+        group = decoder.next_group
+        size = group.stop - group.start
+        while not self._fill(size):
+            if decoder.complete_until_sec - MARGIN_S > now_sec:
+                return None
+            window = self.supply.carry()
+            self._add_rows(window.first_note, window.columns)
+        first, anchor = self._first + group.start, decoder.curve[-1]
+        self._expression.pass_time(anchor.period * (float(self._notes["onset_quarter"][first]) - anchor.quarter))
+        return self._decode(decoder, self._expression.apply(self._rows[:size], self._written[first : first + size]))
+
+    def style_curve(self) -> None:
+        return None
+
+    def close(self) -> None:
+        self.supply.close()
+
+    def snapshot(self) -> Any:
+        return copy.deepcopy((self._first, self._rows, self._decoder, self._expression)), self.supply.snapshot()
+
+    def restore(self, snapshot: Any) -> None:
+        own, supply = snapshot
+        self._first, self._rows, self._decoder, self._expression = copy.deepcopy(own)
+        self.supply.restore(supply)
+
+    def _settings(self) -> Any:
+        return sampling_settings(self._expression.controls)
+
+    def _fill(self, count: int) -> bool:
+        """Have the columns of ``count`` more notes, if they are ready."""
+        while len(self._rows) < count:
+            window = self.supply.take()
+            if window is None:
+                return False
+            self._add_rows(window.first_note, window.columns)
+        return True
+
+    def _add_rows(self, first: int, columns: np.ndarray) -> None:
+        rows = denormalise(columns, self._score_columns[first : first + len(columns)])
+        np.clip(rows[:, PEDAL:], 0, 1, out=rows[:, PEDAL:])  # so that half the expression is half the depth
+        self._rows = np.concatenate([self._rows, rows])
+
+    def _decode(self, decoder: PerformanceDecoder, columns: np.ndarray) -> list[Decided]:
+        self._rows = self._rows[len(columns) :]
+        first = self._first + decoder.next_note
+        rows = slice(first, first + len(columns))
+        decoded = decoder.decode(as_played(columns, self._notes[rows], self._arpeggios[rows]))
+        return [*decoded, decoder.curve[-1]]
+
+
+def as_played(columns: np.ndarray, notes: np.ndarray, arpeggios: np.ndarray) -> np.ndarray:
+    """Return the columns (n, 8) of notes (n,) with beats on time and chords under arpeggio signs rolled."""
+    columns = settle(columns, notes)
+    if not arpeggios.any():
+        return columns
+    durations_s = notes["duration_quarter"] * np.exp2(columns[:, BEAT_PERIOD] + columns[:, ARTICULATION])
+    columns[:, TIMING] = -roll_chords(notes, arpeggios, -columns[:, TIMING], durations_s)
+    return columns

@@ -1,0 +1,140 @@
+"""DExter with look-ahead: the windows of what is played live, each with the end of what was decided held fixed."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from engine.performers.dexter.controls import CONTROLS, sampling_settings
+from engine.performers.dexter.expression_profile import AmountsReader
+from engine.performers.dexter.trees import Trees
+from engine.performers.dexter.window_worker import URGENT_EVALUATIONS
+from engine.performers.lookahead.stream import SCORE_CONTROLS, LookaheadStream
+from engine.performers.lookahead.window import TO_COME_QUARTERS, Answer, Progress, Request, a_note, know
+from models.dexter.windows import Branch, Networks, Passage, Scales, Settings, State, WindowSampler
+from models.performance.descriptors import tonal_leans
+from models.performance.features import HELD_BACK, denormalise, notated_octaves, note_features
+from models.performance.representation import TIMING, settle
+
+HISTORY_NOTES = 1024  # what is read of the piece so far: all, mostly
+AVERAGE_NOTES = 512  # after so many the running average of the mean performance forgets
+
+
+class SoFar(NamedTuple):
+    """Of the mean performance of the last ``notes``: its ``average`` and its ``deviation``, as ``WindowSampler`` has them, each (8,)."""
+
+    average: np.ndarray
+    deviation: np.ndarray
+    notes: int
+
+    def and_then(self, columns: np.ndarray) -> "SoFar":
+        """Return this with more notes (n, 8)."""
+        total = self.notes + len(columns)
+        share = len(columns) / total
+        average = self.average + share * (columns.mean(axis=0) - self.average)
+        power = np.where(np.arange(columns.shape[1]) == TIMING, 1, 2)
+        spread = (1 - share) * self.deviation**power + share * (np.abs(columns - average) ** power).mean(axis=0)
+        return SoFar(average, spread ** (1 / power), min(total, AVERAGE_NOTES))
+
+
+class Readers(NamedTuple):
+    """What reads a score beside the networks, if it is there: see ``engine.performers.dexter.performer.DexterPerformer``."""
+
+    trees: Trees | None = None
+    amounts: AmountsReader | None = None
+
+
+class HopSampler:
+    """Follows the protocol ``engine.performers.lookahead.window.Sampler``."""
+
+    def __init__(self, networks: Networks, readers: Readers, scales: Scales, window: int, seed: int):
+        self._networks, self._readers, self._scales, self._window, self._seed = networks, readers, scales, window, seed
+
+    def settings(self, controls: Mapping[str, float]) -> Settings:
+        return sampling_settings(controls)
+
+    def quicker(self, settings: Settings) -> Settings:
+        return replace(settings, evaluations=min(settings.evaluations, URGENT_EVALUATIONS))
+
+    def warm_up(self) -> None:
+        self.answer(a_note(Settings()))
+
+    def answer(self, request: Request, is_wanted: Callable[[], bool] = lambda: True) -> Answer:
+        known = know(request)
+        columns, (trees, amounts) = known.columns, self._readers
+        features = _features(columns)
+        so_far: SoFar | None = request.progress.so_far if request.progress else None
+        passage = Passage(
+            features,
+            tonal_leans(known.table),
+            first_note=request.first - request.past,
+            average=so_far and so_far.average,
+            deviation=so_far and so_far.deviation,
+            second=trees.read(columns, features) if trees else None,
+            amounts=amounts.read(columns, features) if amounts else None,
+            notated=notated_octaves(columns),
+        )
+        sampler = WindowSampler(_Wanted(self._networks, is_wanted), self._scales, self._window, passage, self._seed)
+        state = (request.progress and request.progress.state) or sampler.begin(request.first)
+        window, after = sampler.next(state, request.settings, request.deciding)
+        decided = slice(request.past, request.past + request.deciding)
+        return Answer(
+            known.order[decided] - request.past,
+            settle(denormalise(window.columns, columns[decided]), known.table[decided]),
+            known.places[decided],
+            _progress(request, sampler, after),
+            window.evaluations,
+        )
+
+
+def _features(columns: np.ndarray) -> np.ndarray:
+    """Return what the network reads of notes with these score columns. Their tempo is measured and never quite steady, so that a hundredth
+    more or less does not say what it says in a score.
+    """
+    features = note_features(columns, columns[0, 0], TO_COME_QUARTERS)
+    features[:, HELD_BACK] = 0
+    return features
+
+
+class _Wanted:
+    """Networks that stop when nobody waits for them any more."""
+
+    def __init__(self, networks: Networks, is_wanted: Callable[[], bool]):
+        self.descriptors = networks.descriptors
+        self._networks, self._is_wanted = networks, is_wanted
+
+    def mean(self, features: np.ndarray, descriptors: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        self._check()
+        return self._networks.mean(features, descriptors, known)
+
+    def denoise(self, noisy: np.ndarray, log_snr: float, branch: Branch, fixed: np.ndarray, fixed_known: np.ndarray) -> np.ndarray:
+        self._check()
+        return self._networks.denoise(noisy, log_snr, branch, fixed, fixed_known)
+
+    def _check(self) -> None:
+        if not self._is_wanted():
+            raise CancelledError
+
+
+def _progress(request: Request, sampler: WindowSampler, after: State) -> Progress:
+    """Let what was decided now count in what was so far as well."""
+    so_far = request.progress.so_far if request.progress else SoFar(sampler.average, sampler.deviation, len(request.notes))
+    return Progress(after, so_far.and_then(after.mean[-request.deciding :]))
+
+
+class DexterLookaheadPerformer:
+    """Performs live notes; everything is delayed by a stated time."""
+
+    name = "dexter"
+    controls = tuple(control for control in CONTROLS if control.name not in SCORE_CONTROLS)
+
+    def __init__(self, networks: Networks, readers: Readers, scales: Scales, window: int, lookahead_s: float):
+        """``window`` in notes; ``lookahead_s``: the delay of every event, in seconds, more than 0."""
+        self._networks, self._readers, self._scales, self._window = networks, readers, scales, window
+        self.latency_ns = round(lookahead_s * 1e9)
+
+    def create_stream(self, seed: int, controls: Mapping[str, float]) -> LookaheadStream:
+        sampler = HopSampler(self._networks, self._readers, self._scales, self._window, seed)
+        return LookaheadStream(sampler, self._window, HISTORY_NOTES, self.latency_ns, CONTROLS, controls)

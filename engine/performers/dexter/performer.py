@@ -1,0 +1,166 @@
+"""DExter: a score performed by diffusion over windows of notes. Sources: models/dexter.
+
+Offline and live alike a performance is a ``ScoreStream`` whose windows a worker computes ahead; what differs is whether it waits for them.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+
+from engine.base.errors import UsageError
+from engine.onnx.model import Model
+from engine.performers.dexter.controls import CONTROLS, written_columns
+from engine.performers.dexter.expression_profile import AmountsReader
+from engine.performers.dexter.interpretation import DexterInterpretation
+from engine.performers.dexter.lookahead import DexterLookaheadPerformer, Readers
+from engine.performers.dexter.trees import Trees
+from engine.performers.dexter.window_worker import Supply
+from engine.performers.score_playing.feature_check import columns_read
+from engine.performers.score_playing.scores_only import ScoresOnly
+from engine.performers.score_playing.stream import ScoreStream
+from engine.score.dynamics import with_playback_velocities
+from engine.score.piece import Piece
+from engine.score.tables import Score
+from models.dexter.hold_quantiles import Touch
+from models.dexter.windows import Branch, Passage, Scales, WindowSampler
+from models.performance.descriptors import DESCRIPTORS, tonal_leans
+from models.performance.features import denormalise, normalise, notated_intervals, notated_octaves, note_features
+from models.performance.representation import BEAT_PERIOD, REPRESENTATION_VERSION, Performed, encode_performance, strokes
+from models.performance.score_representation import SCORE_COLUMNS, encode_score
+from models.pretrained import pretrained
+
+FILES = {  # and systems
+    "dexter_mean.onnx": "dexter-mean",
+    "dexter_denoise.onnx": "dexter-denoise",
+    "dexter_trees.onnx": "dexter-trees",
+    "dexter_amounts.onnx": "dexter-amounts",
+}
+
+
+@overload
+def load_performer(model: Path | None, lookahead_s: None) -> "DexterPerformer": ...
+@overload
+def load_performer(model: Path | None, lookahead_s: float | None) -> "DexterPerformer | DexterLookaheadPerformer": ...
+def load_performer(model: Path | None, lookahead_s: float | None) -> "DexterPerformer | DexterLookaheadPerformer":
+    """Return the performer, of scores or, with look-ahead, of live notes; ``model`` is a folder with all graphs, in place of those that
+    ship. Raises PerfLiveError, UsageError.
+    """
+    if model is not None and not model.is_dir():
+        raise UsageError(f"--model {str(model)!r}: the performer 'dexter' has {len(FILES)} files; give the folder of {', '.join(FILES)}")
+    paths = {model / name if model else pretrained(name): system for name, system in FILES.items()}
+    performer = DexterPerformer(*(Model(path, system, REPRESENTATION_VERSION) for path, system in paths.items()))
+    return performer.looking_ahead(lookahead_s) if lookahead_s else performer
+
+
+class OnnxNetworks:
+    """The two graphs, as ``models.dexter.windows`` calls them."""
+
+    descriptors = len(DESCRIPTORS)
+
+    def __init__(self, mean: Model, denoise: Model):
+        self._mean, self._denoise = mean, denoise
+        self._columns = columns_read(mean)
+
+    def mean(self, features: np.ndarray, descriptors: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        inputs = {"features": features[None, :, self._columns], "descriptors": descriptors[None], "descriptors_known": known[None]}
+        outputs, _ = self._mean.run(inputs, {})
+        return outputs["mean"][0], outputs["context"][0]
+
+    def denoise(self, noisy: np.ndarray, log_snr: float, branch: Branch, fixed: np.ndarray, fixed_known: np.ndarray) -> np.ndarray:
+        inputs = {
+            "noisy": noisy[None],
+            "context": branch.context[None],
+            "mean": branch.mean[None],
+            "descriptors": branch.descriptors[None],
+            "descriptors_known": branch.known[None],
+            "fixed": fixed[None],
+            "fixed_known": fixed_known[None],
+            "log_snr": np.full((1, 1), log_snr, np.float32),
+        }
+        outputs, _ = self._denoise.run(inputs, {})
+        return outputs["v"][0]
+
+
+class DexterPerformer(ScoresOnly):
+    """Performs scores: see ``perform``."""
+
+    name = "dexter"
+    controls = CONTROLS
+
+    def __init__(self, mean: Model, denoise: Model, trees: Model | None = None, amounts: Model | None = None):
+        """Without ``trees`` the networks read alone; without ``amounts`` every piece gets the same gains."""
+        constants = mean.contract.constants | denoise.contract.constants
+        self._networks, self._trees = OnnxNetworks(mean, denoise), Trees(trees) if trees else None
+        self._amounts = AmountsReader(amounts) if amounts else None
+        self._window = min(model.contract.constants["window_notes"] for model in (mean, denoise))
+        offsets = np.array([np.nan if offset is None else offset for offset in constants["offsets"]])
+        deviation, gains = np.array(constants["residual_deviation"]), np.array(constants["gains"])
+        sampled, narrowed = (np.array(constants.get(name, 1.0)) for name in ("sample_gains", "narrowed"))  # earlier exports have none
+        touch = Touch(*np.array(constants["touch"])) if "touch" in constants else None
+        self.scales = Scales(deviation, gains, offsets, sampled, narrowed, touch=touch)
+
+    def looking_ahead(self, lookahead_s: float) -> DexterLookaheadPerformer:
+        """Return the performer of live notes."""
+        return DexterLookaheadPerformer(self._networks, Readers(self._trees, self._amounts), self.scales, self._window, lookahead_s)
+
+    def sampler(
+        self,
+        notes: np.ndarray,
+        columns: np.ndarray,
+        seed: int,
+        thousand_steps: bool = False,
+        reference: Performed | None = None,
+        descriptors: np.ndarray | None = None,
+        scales: Scales | None = None,
+    ) -> WindowSampler:
+        """Return what samples the windows of a score of these notes and ``score_columns``; ``thousand_steps`` as the paper does, to compare
+        with; ``scales`` in place of the graphs' own.
+        """
+        known = None if reference is None else normalise(encode_performance(notes, reference)[0], columns)
+        features = note_features(columns)
+        second = self._trees.read(columns, features) if self._trees else None
+        amounts = self._amounts.read(columns, features) if self._amounts else None
+        notated, stroke = notated_octaves(columns), strokes(notes)
+        doubled = np.bincount(stroke)[stroke] > 1
+        passage = Passage(
+            features,
+            tonal_leans(notes),
+            reference=known,
+            descriptors=descriptors,
+            second=second,
+            amounts=amounts,
+            notated=notated,
+            doubled=doubled,
+            intervals=notated_intervals(notes, columns),
+        )
+        return WindowSampler(self._networks, scales or self.scales, self._window, passage, seed, thousand_steps)
+
+    def perform(
+        self,
+        piece: Piece,
+        seed: int,
+        controls: Mapping[str, float],
+        ahead: bool,
+        reference: Performed | None = None,
+        descriptors: np.ndarray | None = None,
+    ) -> ScoreStream:
+        """Return a performance of ``piece``, yet to be started; with ``ahead`` it goes on in time whether its windows are ready or not."""
+        columns = playback_columns(piece.score)
+        sampler = self.sampler(piece.score.notes, columns, seed, reference=reference, descriptors=descriptors)
+        average = denormalise(np.tile(sampler.average, (len(columns), 1)), columns)[:, BEAT_PERIOD]
+        written = written_columns(dict(zip(SCORE_COLUMNS, columns.T, strict=True)), average)
+        supply = Supply(sampler, normalise(written, columns), waits=not ahead)
+        return ScoreStream(piece, DexterInterpretation(piece, columns, written, supply), controls)
+
+
+def playback_columns(score: Score) -> np.ndarray:
+    """Return a score as numbers, with the velocities that its dynamics amount to: as the networks read it."""
+    return score_columns(with_playback_velocities(score))
+
+
+def score_columns(score: Score) -> np.ndarray:
+    """Return a score as numbers, (N, len(SCORE_COLUMNS)): for training and playing alike."""
+    markings = score.markings if score.has_markings else None
+    return encode_score(score.notes, score.measures, score.time_signatures, score.tempos, markings)

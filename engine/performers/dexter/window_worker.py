@@ -1,0 +1,154 @@
+"""Windows in the order in which they are played, computed ahead of that in a worker."""
+
+import os
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from engine.performers.score_playing.interpretation import Counts
+from models.dexter.windows import Settings, State, Window, WindowSampler
+
+AHEAD_WINDOWS = 4
+NICENESS = 10  # of the worker: what it computes is due in seconds, what the other threads send is due now
+URGENT_EVALUATIONS = 4  # with fewer the expression is half of what it should be
+
+
+@dataclass(frozen=True)
+class Route:
+    """From ``first`` to before ``stop`` (notes), then from ``again`` on and so forth; None: once."""
+
+    first: int
+    stop: int
+    again: int | None = None
+
+
+class Computed(NamedTuple):
+    """A window and the state after it."""
+
+    window: Window
+    state: State
+    reduced: bool
+
+
+class Supply:
+    """Computes up to AHEAD_WINDOWS ahead in a thread; ONNX Runtime lets go of Python's lock meanwhile. All else is for one thread to call.
+
+    The thread ends with ``close``, or when nobody holds the supply any more.
+    """
+
+    def __init__(self, sampler: WindowSampler, written: np.ndarray, waits: bool):
+        """``written`` (N, 8), normalised: the notes as written, for ``carry``. With ``waits``, for files, ``take`` waits for its window,
+        and windows are as if each was computed when it is taken.
+        """
+        self._sampler = sampler
+        self._written = written
+        self._waits = waits
+        self.counts = Counts()
+        self.on_window: Callable[[Window], None] = lambda window: None  # told of each when it has been computed, by the worker
+        self._settings = Settings()
+        self._route = Route(0, 0)
+        self._last = sampler.begin()  # after the last window that was taken
+        self._urgent = False
+        self._coming: deque[Future[Computed | None]] = deque()  # the windows that follow; None: there is none
+        self._executor = ThreadPoolExecutor(1, "windows", initializer=_give_way)
+
+    def begin(self, route: Route, settings: Settings) -> None:
+        """Forget everything; the next window is the first of ``route``."""
+        self._route, self._settings, self._last = route, settings, self._sampler.begin(route.first)
+        self._compute_anew()
+
+    def change(self, settings: Settings, keep: bool) -> None:
+        """Sample with other settings from now on; ``keep`` the next window if it is there already, and not waited for."""
+        self._settings = settings
+        self._compute_anew(1 if keep and not self._waits and self._coming and self._coming[0].done() else 0)
+
+    def leave_loop(self, stop: int) -> None:
+        """Do not begin again after this time, but go on to before the note ``stop``."""
+        self._route = Route(self._route.first, stop)
+        self._compute_anew()
+
+    def take(self) -> Window | None:
+        """Return the next window, or None while it is not ready, unless this waits. There must be one.
+
+        A window that is asked for before it is ready is sampled in fewer evaluations if it is not begun yet. Raises what the worker
+        failed with.
+        """
+        coming = self._coming[0]
+        self._urgent = not (self._waits or coming.done())
+        if self._urgent:
+            return None
+        computed = coming.result()
+        if computed is None:
+            raise ValueError("no window is left")
+        self._coming.popleft()
+        self._last = computed.state
+        self._compute_more()
+        self.counts.windows += 1
+        self.counts.evaluations += computed.window.evaluations
+        self.counts.reduced += computed.reduced
+        return computed.window
+
+    def carry(self) -> Window:
+        """Return a few notes at once, without sampling; what was on its way is dropped."""
+        window, self._last = self._sampler.carry(self._following(self._last, self._route), self._written)
+        self._compute_anew()
+        self.counts.carried += 1
+        return window
+
+    def close(self) -> None:
+        """End the worker."""
+        self._executor.shutdown(cancel_futures=True)
+
+    def snapshot(self) -> tuple[Route, Settings, State]:
+        return self._route, self._settings, self._last
+
+    def restore(self, snapshot: tuple[Route, Settings, State]) -> None:
+        self._route, self._settings, self._last = snapshot
+        self._compute_anew()
+
+    def _compute_anew(self, kept: int = 0) -> None:
+        """Drop what is coming but for the first ``kept`` windows."""
+        while len(self._coming) > kept:
+            self._coming.pop().cancel()
+        self._compute_more()
+
+    def _compute_more(self) -> None:
+        while len(self._coming) < AHEAD_WINDOWS:
+            before = self._coming[-1] if self._coming else self._last
+            self._coming.append(self._executor.submit(self._compute, before, self._route, self._settings))
+
+    def _compute(self, before: Future[Computed | None] | State, route: Route, settings: Settings) -> Computed | None:
+        """Return the window after another one, or after a state. The worker computes in order, so that the other one is there."""
+        if isinstance(before, Future):
+            computed = before.result()
+            if computed is None:
+                return None
+            before = computed.state
+        if route.again is None and before.next_note >= route.stop:
+            return None
+        begun_s = time.perf_counter()
+        state = self._following(before, route)
+        reduced = self._urgent and len(state.columns) > 0 and settings.evaluations > URGENT_EVALUATIONS
+        window, after = self._sampler.next(state, replace(settings, evaluations=URGENT_EVALUATIONS) if reduced else settings)
+        self.counts.seconds += time.perf_counter() - begun_s
+        self.on_window(window)
+        return Computed(window, after, reduced)
+
+    def _following(self, state: State, route: Route) -> State:
+        if state.next_note < route.stop or route.again is None:
+            return state
+        return self._sampler.begin(route.again)
+
+
+def _give_way() -> None:
+    """Let the calling thread come after the process's others, where threads have priorities of their own."""
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICENESS)

@@ -1,0 +1,98 @@
+"""What is decided and not yet sent, of a performance of live notes: in order of time, and equal keys apart."""
+
+import heapq
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from engine.midi.events import SUSTAIN_PEDAL, Event, channel_of, control_change, note_on
+from engine.performers.lookahead.rubato import PedalStep
+from engine.performers.score_playing.keys import Keys
+
+PEDAL, PEDAL_TAKEN, MESSAGE, BEGIN, END = range(5)
+
+
+class Item(NamedTuple):
+    """Due at one time, events leave in the order in which those that they come from came in (``number``)."""
+
+    time_ns: int
+    number: int
+    kind: int
+    serial: int
+    content: Any
+
+
+@dataclass
+class Outgoing:
+    """``channels``: those that have notes, with the file track of the first. The model's pedal goes to all of them, until
+    ``pedal_taken``.
+    """
+
+    channels: dict[int, int] = field(default_factory=dict)
+    pedal_taken: bool = False
+    _items: list[Item] = field(default_factory=list)  # a heap
+    _put: int = 0
+    _keys: Keys = field(default_factory=Keys)
+    _pedal: int = 0
+    _anchor: int = 0  # whose pedal it is
+
+    def put_message(self, number: int, event: Event) -> None:
+        """Take what is sent as it is; ``event`` has its due time."""
+        self._add(event.time_ns, number, MESSAGE, event)
+
+    def put_note(self, number: int, event: Event, velocity: int) -> None:
+        """Take a note-on, to be sent with another velocity. ``number`` is the note's from now on."""
+        self.channels.setdefault(channel_of(event.message), event.track)
+        message = note_on(channel_of(event.message), event.message[1], velocity)
+        self._add(event.time_ns, number, BEGIN, event._replace(message=message))
+
+    def put_end(self, number: int, note: int, event: Event) -> None:
+        """Take the note-off of ``note``, not before its note-on."""
+        self._add(event.time_ns, number, END, (note, event))
+
+    def put_pedal(self, number: int, step: PedalStep) -> None:
+        self._add(step.time_ns, number, PEDAL, step)
+
+    def take_pedal(self, number: int, time_ns: int) -> None:
+        """From now on the sustain pedal is somebody else's: at ``time_ns`` the model's is lifted, and means nothing more."""
+        self._add(time_ns, number, PEDAL_TAKEN, None)
+
+    def next_ns(self) -> int | None:
+        return self._items[0].time_ns if self._items else None
+
+    def pop(self, until_ns: int) -> list[Event]:
+        """Return, each with its due time, what is due by ``until_ns``. Nothing that is due earlier may be put afterwards."""
+        sent = []
+        while self._items and self._items[0].time_ns <= until_ns:
+            sent += self._send(heapq.heappop(self._items))
+        return sent
+
+    def _add(self, time_ns: int, number: int, kind: int, content: Any) -> None:
+        heapq.heappush(self._items, Item(time_ns, number, kind, self._put, content))
+        self._put += 1
+
+    def _send(self, item: Item) -> list[Event]:
+        if item.kind == MESSAGE:
+            return [item.content]
+        if item.kind == BEGIN:
+            return self._keys.begin(item.number, item.time_ns / 1e9, item.time_ns, item.content.message, item.content.track)
+        if item.kind == END:
+            return self._end(*item.content)
+        if item.kind == PEDAL_TAKEN:
+            self.pedal_taken = True
+            return self._move_pedal(item.time_ns, 0)
+        step: PedalStep = item.content
+        if self.pedal_taken or step.anchor < self._anchor:
+            return []
+        self._anchor = step.anchor
+        return self._move_pedal(step.time_ns, step.value)
+
+    def _end(self, note: int, event: Event) -> list[Event]:
+        channel, pitch = channel_of(event.message), event.message[1]
+        sent = self._keys.end(note, event.time_ns, channel, pitch, event.track)
+        return [event] if len(sent) == 1 else sent  # with the velocity of the release that it came with
+
+    def _move_pedal(self, time_ns: int, value: int) -> list[Event]:
+        if value == self._pedal:
+            return []
+        self._pedal = value
+        return [Event(time_ns, control_change(channel, SUSTAIN_PEDAL, value), track) for channel, track in sorted(self.channels.items())]

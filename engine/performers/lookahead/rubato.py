@@ -1,0 +1,121 @@
+"""A performance's columns laid over a time that goes on by itself: a DAW's, which waits for nobody.
+
+A score's performer makes the time; here the time is given, so that tempo can only be local: what the notes of a phrase gain or lose against
+the beat is given back within about RETURN_S, and never more than the bound of the stream.
+"""
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from engine.performers.lookahead.beats import Place
+from engine.performers.score_playing.expression import Expression
+from models.dexter.windows import COLUMNS
+from models.performance.representation import ARTICULATION, BEAT_PERIOD, LAST_SPAN_QUARTERS, PEDAL, TIMING, VELOCITY
+
+RETURN_S = 1.0  # the time constant with which the performance comes back to the beat
+TEMPO_QUARTERS = 8.0  # over so many the performer's own tempo is averaged: faster or slower than it is expression
+
+
+class PerformedNote(NamedTuple):
+    """``shift_s``: how much later than played; ``stretch``: of its duration."""
+
+    shift_s: float
+    velocity: int
+    stretch: float
+
+
+class PedalStep(NamedTuple):
+    """``value`` 0 to 127 from ``time_ns`` on; ``anchor``: the number of the chord that it goes with, which a later one's make void."""
+
+    time_ns: int
+    anchor: int
+    value: int
+
+
+@dataclass
+class Rubato:
+    """How far the performance is from the beat. ``bound_s``: the most that a note is moved."""
+
+    bound_s: float
+    anchor: int = 0
+    drift_s: float = 0.0  # positive: late
+    tempo: float = math.nan  # the performer's, in log2 of seconds a quarter
+    last: Place | None = None  # of the chord before
+    slower: float = 0.0  # from there on, in log2
+
+    def perform(
+        self, columns: np.ndarray, places: list[Place], played: list[int], expression: Expression, until_ns: int | None
+    ) -> tuple[list[PerformedNote], list[PedalStep]]:
+        """Return what becomes of notes in the order of a score: ``columns`` (n, 8), ``played`` velocities.
+
+        ``until_ns``: when the next note after them begins, None unknown. Times are those at which notes came in.
+        """
+        if math.isnan(self.tempo):
+            self.tempo = float(columns[:, BEAT_PERIOD].mean())
+        notes: list[PerformedNote] = []
+        chords: list[tuple[int, np.ndarray]] = []  # when each is due, and its pedal's columns
+        begins = [index for index in range(len(places)) if index == 0 or places[index].quarter > places[index - 1].quarter]
+        for first, stop in pairwise([*begins, len(places)]):
+            self._reach(places[first], float(columns[first:stop, BEAT_PERIOD].mean()), expression)
+            rows = self._heard(columns[first:stop], played[first:stop], expression)
+            self.slower = float(np.nan_to_num(rows[:, BEAT_PERIOD].mean() - self.tempo))
+            notes += [self._note(row) for row in rows]
+            chords.append((places[first].time_ns + round(self._bounded(self.drift_s) * 1e9), rows[:, PEDAL:].mean(axis=0)))
+        return notes, self._pedal(chords, places[-1].beat_ns, until_ns)
+
+    def as_played(self, velocities: list[int]) -> np.ndarray:
+        """Return the columns (n, 8) of notes without any expression; their tempo is NaN as long as none is known."""
+        columns = np.zeros((len(velocities), COLUMNS))
+        columns[:, BEAT_PERIOD] = self.tempo
+        columns[:, VELOCITY] = np.array(velocities) / 127
+        return columns
+
+    def _reach(self, place: Place, period: float, expression: Expression) -> None:
+        """Go on to the next chord."""
+        if self.last is None:
+            self.last = place
+            return
+        elapsed_s = max(place.time_ns - self.last.time_ns, 0) / 1e9
+        quarters = max(place.quarter - self.last.quarter, 0.0)
+        expression.pass_time(elapsed_s)
+        gained_s = elapsed_s * (2.0**self.slower - 1)
+        self.drift_s = min(max((self.drift_s + gained_s) * math.exp(-elapsed_s / RETURN_S), -self.bound_s), self.bound_s)
+        self.tempo += -math.expm1(-quarters / TEMPO_QUARTERS) * (period - self.tempo)
+        self.last = place
+
+    def _heard(self, columns: np.ndarray, played: list[int], expression: Expression) -> np.ndarray:
+        """Return the columns with as much expression as is wanted; without any they are what was played."""
+        bounded = columns.copy()
+        np.clip(bounded[:, PEDAL:], 0, 1, out=bounded[:, PEDAL:])
+        return expression.apply(bounded, self.as_played(played))
+
+    def _note(self, row: np.ndarray) -> PerformedNote:
+        velocity = min(max(round(127 * float(row[VELOCITY])), 1), 127)
+        return PerformedNote(self._bounded(self.drift_s - float(row[TIMING])), velocity, 2.0 ** float(row[ARTICULATION]))
+
+    def _bounded(self, shift_s: float) -> float:
+        return self.bound_s * math.tanh(shift_s / self.bound_s)
+
+    def _pedal(self, chords: list[tuple[int, np.ndarray]], beat_ns: float, until_ns: int | None) -> list[PedalStep]:
+        """Return the steps from each chord to the next (see models.performance.representation), which come to 0 a bar after the last.
+
+        The depth of the chord that follows the last is not known yet: until then the pedal stays as it is between.
+        """
+        longest_ns = round(LAST_SPAN_QUARTERS * beat_ns)
+        last_ns = chords[-1][0]
+        ends = [time_ns for time_ns, _ in chords[1:]] + [last_ns + longest_ns if until_ns is None else max(until_ns, last_ns)]
+        steps = []
+        for (time_ns, pedal), end_ns, following in zip(chords, ends, [*(row for _, row in chords[1:]), None], strict=True):
+            self.anchor += 1
+            depth, between, change, back = np.clip(pedal, 0, 1).tolist()
+            span_ns = min(max(end_ns - time_ns, 0), longest_ns)
+            placed = [(0.0, depth), (change, between)]
+            if following is not None and back < 1:
+                placed.append((max(back, change), float(np.clip(following[0], 0, 1))))
+            steps += [PedalStep(time_ns + round(share * span_ns), self.anchor, round(127 * value)) for share, value in placed]
+            steps.append(PedalStep(time_ns + longest_ns, self.anchor, 0))
+        return steps

@@ -1,0 +1,207 @@
+"""The notes of a hop through a window: what is played live as a score that is still growing, for a performer of scores.
+
+Metre is four quarters from the beginning on, as of a MIDI file without a time signature; the tempo is the sender's, or estimated; after the
+notes that are known it is assumed that as much is to come as in a short piece.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from engine.midi.clock_messages import Heard
+from engine.performers.lookahead.beats import BAR_QUARTERS, Place, estimate_beat_ns, place_notes
+from engine.score.tables import MEASURE_DTYPE, SCORE_NOTE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE
+from models.performance.score_representation import SCORE_COLUMNS, encode_score
+
+MIDDLE_C = 60
+LEAST_DURATION_QUARTERS = 1 / 32
+TO_COME_QUARTERS = 64.0  # assumed of the piece
+VELOCITY_KNOWN, VELOCITY = SCORE_COLUMNS.index("velocity_known"), SCORE_COLUMNS.index("velocity")
+
+
+class HeardNote(NamedTuple):
+    """A note as far as it is known: ``held_ns`` its duration up to now; ``track`` a file's; ``place`` None until its hop is decided."""
+
+    heard: Heard
+    held_ns: int
+    pitch: int
+    channel: int
+    track: int
+    velocity: int
+    place: Place | None
+
+
+class Progress(NamedTuple):
+    """What goes from one hop to the next: the sampler's state, and how the notes so far are performed on average, if it wants to know."""
+
+    state: Any  # None: nothing is to be held fixed, as what was decided last was not sampled
+    so_far: Any
+
+
+@dataclass(frozen=True)
+class Request:
+    """``past`` of the ``notes`` are decided; the next ``deciding`` are to be, and the others are known. ``first`` is the number of the
+    first that is not decided. ``touch``: whether the sender's velocities vary, and so say something. ``tracks`` that have notes, in order.
+    """
+
+    notes: tuple[HeardNote, ...]
+    past: int
+    deciding: int
+    first: int
+    touch: bool
+    tracks: tuple[int, ...]
+    settings: Any  # of the sampler
+    progress: Progress | None
+
+
+class Answer(NamedTuple):
+    """``order`` (n,): the decided notes in the order of the score, counted from the first; ``columns`` (n, 8) and ``places`` go with it."""
+
+    order: np.ndarray
+    columns: np.ndarray
+    places: list[Place]
+    progress: Progress
+    evaluations: int
+
+
+class Sampler(Protocol):
+    """A stream's windows. ``answer`` is a function: the same request gives the same answer on any thread."""
+
+    def settings(self, controls: Mapping[str, float]) -> Any:
+        """Return what the controls say of sampling."""
+
+    def quicker(self, settings: Any) -> Any:
+        """Return the settings for when there is less time, the same ones if it makes no difference."""
+
+    def warm_up(self) -> None:
+        """Answer to a single note, so that the first window pays for no loading."""
+
+    def answer(self, request: Request, is_wanted: Callable[[], bool] = lambda: True) -> Answer:
+        """Return what the request asks for. Raises CancelledError, soon, when it is not wanted any more."""
+
+
+class Known(NamedTuple):
+    """The notes of a request as a score: ``order`` (n,) of its rows among the request's notes, ``places`` and ``velocities`` by row;
+    ``table`` (SCORE_NOTE_DTYPE), ``measures`` and ``time_signatures`` of engine.score.tables, ``columns`` (n, 37).
+    """
+
+    order: np.ndarray
+    places: list[Place]
+    velocities: np.ndarray
+    table: np.ndarray
+    measures: np.ndarray
+    time_signatures: np.ndarray
+    columns: np.ndarray
+
+
+def know(request: Request) -> Known:
+    places = _places(request)
+    order = _score_order(request, places)
+    ordered, ordered_places = [request.notes[index] for index in order], [places[index] for index in order]
+    table = _score_notes(request, ordered, ordered_places)
+    first, last = (int(end // BAR_QUARTERS) for end in (table["onset_quarter"].min(), table["onset_quarter"].max()))
+    measures = np.array([(BAR_QUARTERS * bar, BAR_QUARTERS, bar + 1) for bar in range(first, last + 1)], MEASURE_DTYPE)
+    time_signatures = np.array([(0, BAR_QUARTERS, 4)], TIME_SIGNATURE_DTYPE)
+    tempos = sorted({place.quarter: (place.quarter, 60e9 / place.beat_ns) for place in ordered_places}.values())
+    columns = encode_score(table, measures, time_signatures, np.array(tempos, TEMPO_DTYPE), markings=None)
+    velocities = np.array([note.velocity for note in ordered])
+    columns[:, VELOCITY_KNOWN] = request.touch
+    columns[:, VELOCITY] = request.touch * velocities / 127
+    return Known(order, ordered_places, velocities, table, measures, time_signatures, columns)
+
+
+def a_note(settings: Any) -> Request:
+    """Return a request for a single note."""
+    return Request((HeardNote(Heard(0, 0.0, math.nan, 0), 0, 60, 0, 0, 64, None),), 0, 1, 0, False, (0,), settings, None)
+
+
+def _places(request: Request) -> list[Place]:
+    """Return the place of every note: past ones keep theirs."""
+    past = [note.place for note in request.notes[: request.past] if note.place is not None]
+    heard = [note.heard for note in request.notes]
+    new = heard[request.past :]
+    previous = max(past, key=lambda place: place.time_ns, default=None)
+    beat_ns = previous.beat_ns if previous else 0.0
+    if not all(moment.beat_ns for moment in new):
+        beat_ns = estimate_beat_ns(sorted(moment.time_ns for moment in heard), beat_ns)
+    return past + place_notes(previous, new, beat_ns)
+
+
+def _score_order(request: Request, places: list[Place]) -> np.ndarray:
+    """Return the indices of the notes as rows: past ones as they were, then in a score's order what is to be decided, then the rest."""
+    new = range(request.past, len(request.notes))
+    keys = [(index >= request.past + request.deciding, places[index].quarter, request.notes[index].pitch, index) for index in new]
+    return np.array([*range(request.past), *(key[-1] for key in sorted(keys))])
+
+
+def _score_notes(request: Request, notes: list[HeardNote], places: list[Place]) -> np.ndarray:
+    """Return a score's table of notes (SCORE_NOTE_DTYPE)."""
+    table = np.zeros(len(notes), SCORE_NOTE_DTYPE)
+    table["onset_quarter"] = [place.quarter for place in places]
+    table["duration_quarter"] = [
+        max(note.held_ns / place.beat_ns, LEAST_DURATION_QUARTERS) for note, place in zip(notes, places, strict=True)
+    ]
+    table["pitch"] = [note.pitch for note in notes]
+    table["voice"] = [note.channel + 1 for note in notes]
+    table["part"] = [_part(note, request.tracks) for note in notes]
+    return table
+
+
+def _part(note: HeardNote, tracks: tuple[int, ...]) -> int:
+    """Return the hand, which the network makes much of: a track each, or from one track the right down to middle C."""
+    return tracks.index(note.track) if len(tracks) > 1 else int(note.pitch < MIDDLE_C)
+
+
+class Hops(Protocol):
+    """Computes one request at a time."""
+
+    def begin(self, request: Request) -> None:
+        """Take a request; one that was begun before is given up."""
+
+    def take(self, request: Request) -> Answer | None:
+        """Return the answer to the request that was begun last, or None while it is not ready."""
+
+    def close(self) -> None:
+        """Compute nothing more."""
+
+
+class HopsAtOnce:
+    """For files and tests: computes when it is asked for the answer, so that there always is one."""
+
+    def __init__(self, sampler: Sampler):
+        self._sampler = sampler
+
+    def begin(self, request: Request) -> None:
+        pass
+
+    def take(self, request: Request) -> Answer | None:
+        return self._sampler.answer(request)
+
+    def close(self) -> None:
+        pass
+
+
+class HopsAhead:
+    """For what cannot wait: computes in a thread; ONNX Runtime lets go of Python's lock meanwhile."""
+
+    def __init__(self, sampler: Sampler):
+        self._sampler = sampler
+        self._executor = ThreadPoolExecutor(1, "windows")
+        self._wanted: Request | None = None
+        self._answer: Future[Answer] | None = None
+
+    def begin(self, request: Request) -> None:
+        self._wanted = request
+        self._answer = self._executor.submit(self._sampler.answer, request, lambda: self._wanted is request)
+
+    def take(self, request: Request) -> Answer | None:
+        """As the protocol says. Raises what the thread failed with."""
+        return self._answer.result() if self._answer and self._answer.done() else None
+
+    def close(self) -> None:
+        self._wanted = None
+        self._executor.shutdown(cancel_futures=True)

@@ -1,0 +1,162 @@
+"""Takes of an improvisation made together, offline: of several seeds, or the likeliest of many, all in one network's streams side by side.
+
+Each goes on from the same primer, which is heard once, and is played as the partner plays it.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from engine.base.errors import UsageError
+from engine.midi.events import PITCH_BEND, PROGRAM_CHANGE, Event, channel_of, is_channel_message, is_control_change
+from engine.midi.file import MidiTimeline
+from engine.onnx.model import Model
+from engine.performers.passthrough.performer import PassthroughPerformer, PassthroughStream
+from engine.performers.performance_rnn.improvisation import Ensemble, Improvisation, Voice, Wishes
+from engine.performers.performance_rnn.performer import PerformanceRNNPerformer, PerformanceRNNStream
+from models.performance_rnn.representation import EventCodec
+from models.performance_rnn.sampling import Race
+
+BRANCHES = 4  # continuations of each beam
+STRETCH_EVENTS = 64  # after which they are compared
+FIRST_CHANNEL_MODE = 120  # controllers from here on are commands, not a state
+
+
+class Listener(PerformanceRNNStream):
+    """Hears a primer to its end. From there takes go on."""
+
+    def __init__(self, model: Model, seed: int, controls: Mapping[str, float]):
+        super().__init__(model, seed, controls)
+        self.begin_ns = 0  # where takes begin
+
+    def finish(self) -> list[Event]:
+        """Raises UsageError when it has played: what follows would belong to its own seed only."""
+        _, voice = self._improvisation.snapshot()
+        if self._place.playing or voice.index:
+            named = "--takes, --beam and --without-primer"
+            raise UsageError(f"{named}: it must not play before its primer ends; leave the controls mode and pause alone")
+        self._place.finished = True
+        return []
+
+    def improvise(self, seeds: Sequence[int], beams: int = 0) -> list[list[Event]]:
+        """Return the take of each seed, until the control ``seconds`` has passed and all its notes have ended.
+
+        With ``beams`` it is the likeliest that a search finds (see ``search``).
+        """
+        self.begin_ns = self._place.now_ns
+        self._take_turn(self.begin_ns)
+        heard, improvisation = self.snapshot(), self._improvisation
+        network, voice = improvisation.snapshot()
+        end_ns = self.begin_ns + round(self._controls["seconds"] * 1e9)
+        last_step = (end_ns - self._place.origin_ns) // self._step_ns
+        ensemble = Ensemble(self._model.create_stepper(beams * BRANCHES or len(seeds)))
+        voices = [voice.copy(race=Race(seed)) for seed in seeds]
+        if beams:
+            futures = []
+            for each in voices:
+                ensemble.stepper.restore(network)
+                futures.append(search(ensemble, each, beams, self._wishes, last_step))
+        else:
+            ensemble.stepper.restore(network)
+            futures = sample_takes(ensemble, voices, self._wishes, last_step)
+        takes = []
+        for future in futures:
+            self._improvisation = improvisation
+            self.restore(heard)
+            self._improvisation = _Retold(improvisation.codec, voice.copy(), future)
+            takes.append(super().finish())
+        return takes
+
+
+class _Retold(Improvisation):
+    """An improvisation whose events are known."""
+
+    def __init__(self, codec: EventCodec, voice: Voice, events: Sequence[int]):
+        self.codec, self._voice, self._events = codec, voice, iter(events)
+
+    def sample(self, wishes: Wishes) -> int:
+        event = next(self._events)
+        self._voice.follow(event)
+        return event
+
+    def snapshot(self) -> None:
+        """It is never taken back."""
+
+
+def sample_takes(ensemble: Ensemble, voices: Sequence[Voice], wishes: Wishes, last_step: int) -> list[list[int]]:
+    """Return the events of each voice until all are past ``last_step``."""
+    takes: list[list[int]] = [[] for _ in voices]
+    while any(voice.hands.step <= last_step for voice in voices):
+        _sample(ensemble, voices, takes, wishes)
+    return takes
+
+
+def search(ensemble: Ensemble, voice: Voice, beams: int, wishes: Wishes, last_step: int) -> list[int]:
+    """Return the likeliest events found by a beam search that samples its branches, as the generator of Magenta's Performance RNN does.
+
+    Of ``beams`` sequences (at first all are ``voice``) each goes on ``BRANCHES`` times for ``STRETCH_EVENTS`` events, sampled with the
+    wishes; of all these the ``beams`` of the greatest sum of log(chance an event was sampled with) are kept, and so on until all those
+    are past ``last_step``. The likeliest of them is returned. ``ensemble`` has ``beams * BRANCHES`` streams, each where ``voice`` is.
+    """
+    streams = [0] * (beams * BRANCHES)
+    races = [voice.race.lane(lane) for lane in range(len(streams))]
+    voices, takes = [voice.copy(judges=True)], [list[int]()]
+    while True:
+        ensemble.stepper.select(streams)
+        voices = [voices[stream].copy(race=race) for race, stream in zip(races, streams, strict=True)]
+        takes = [list(takes[stream]) for stream in streams]
+        for _ in range(STRETCH_EVENTS):
+            _sample(ensemble, voices, takes, wishes)
+        kept = sorted(range(len(streams)), key=lambda stream: -voices[stream].log_likelihood)[:beams]
+        if all(voices[stream].hands.step > last_step for stream in kept):
+            return takes[kept[0]]
+        streams = [stream for stream in kept for _ in range(BRANCHES)]
+
+
+def _sample(ensemble: Ensemble, voices: Sequence[Voice], takes: Sequence[list[int]], wishes: Wishes) -> None:
+    for take, event in zip(takes, ensemble.sample(voices, wishes), strict=True):
+        take.append(event)
+
+
+class TakePerformer(PassthroughPerformer):
+    """Plays a primer as it is, then a take that goes on from it."""
+
+    name = PerformanceRNNPerformer.name
+
+    def __init__(self, take: list[Event]):
+        self._take = take
+
+    def create_stream(self, seed: int, controls: Mapping[str, float]) -> "TakeStream":
+        return TakeStream(self._take)
+
+
+class TakeStream(PassthroughStream):
+    def __init__(self, take: list[Event]):
+        self._take = take
+
+    def finish(self) -> list[Event]:
+        return self._take
+
+
+def create_listener(performer: PerformanceRNNPerformer, controls: Mapping[str, float]) -> Listener:
+    """Return a stream of ``performer`` that only listens."""
+    return Listener(performer.model, 0, controls)
+
+
+def without_primer(primer: MidiTimeline, take: Sequence[Event], begin_ns: int) -> tuple[MidiTimeline, list[Event]]:
+    """Return what stands for the primer when a take that begins at ``begin_ns`` is to begin at 0, and the take from there.
+
+    That is the state that the primer leaves the instruments in: of each channel the last program, pitch bend and value of each controller.
+    """
+    state: dict[bytes, bytes] = {}
+    for _, message, _ in primer.events:
+        if is_channel_message(message) and (key := _state_key(message)):
+            state.pop(key, None)
+            state[key] = message  # in order of the last: a program stays after its bank
+    timeline = MidiTimeline([Event(0, message) for message in state.values()])
+    return timeline, [event._replace(time_ns=event.time_ns - begin_ns) for event in take]
+
+
+def _state_key(message: bytes) -> bytes | None:
+    """Return what a message sets, or None if nothing that lasts."""
+    if is_control_change(message):
+        return message[:2] if message[1] < FIRST_CHANNEL_MODE else None
+    return message[:1] if message[0] - channel_of(message) in (PROGRAM_CHANGE, PITCH_BEND) else None

@@ -1,0 +1,111 @@
+"""What a performer is: a deterministic function of (time-stamped events, control changes, seed).
+
+A performer is heavy, immutable and shared; a stream is light and holds everything that changes. A stream reads no clock and opens
+no device, so the same events give the same performance live, in a test and offline.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from engine.midi.events import Event
+from engine.performers.controls import Control
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from engine.performers.score_playing.interpretation import Counts
+    from engine.performers.score_playing.stream import ScoreStream
+    from engine.score.piece import Piece
+    from models.performance.representation import Performed
+
+MOST_SEED = 2**63 - 1  # so that those of many takes after it are still 64 bits
+
+
+class PerformerStream(Protocol):
+    """One performance in progress."""
+
+    def feed(self, event: Event, late: bool = False) -> list[Event]:
+        """Take one input event; return what to send, each with its due time, in order.
+
+        Events come in order of ``time_ns``. ``late`` says that the event has waited past its deadline: the stream then answers
+        at once in its degraded way (it carries the last expression forward) and catches up later, in ``rest``.
+        """
+
+    def foresee(self, events: Sequence[Event]) -> None:
+        """Hear of events that will be fed next, one by one: a chord's, or those of a file. A stream may think of all of them at once.
+
+        What it then sends may differ from what it would have sent otherwise by rounding at most.
+        """
+
+    def advance(self, now_ns: int) -> list[Event]:
+        """Return what has become certain by ``now_ns`` without a further event (performers that look ahead)."""
+
+    def next_due_ns(self) -> int | None:
+        """Return when ``advance`` next has something to give, or None."""
+
+    def finish(self) -> list[Event]:
+        """The input has ended: return everything that is still held back."""
+
+    def rest(self) -> bool:
+        """Do one piece of deferred work, if any; return whether more is left. Called while nothing is due."""
+
+    def set_control(self, name: str, value: float) -> None:
+        """Change a control from the next event on. The value is already checked against the control's range."""
+
+    def snapshot(self) -> Any:
+        """Return the whole state, detached from the stream."""
+
+    def restore(self, snapshot: Any) -> None:
+        """Go back to a state that ``snapshot`` returned."""
+
+    def reset(self) -> None:
+        """Go back to the state of a new stream with the same seed and controls."""
+
+
+class Performer(Protocol):
+    name: str
+    controls: tuple[Control, ...]
+    latency_ns: int  # how long after its arrival every event leaves: the performer's look-ahead
+
+    def create_stream(self, seed: int, controls: Mapping[str, float]) -> PerformerStream:
+        """Return a new stream; ``controls`` holds a checked value for some or all of the controls."""
+
+
+@runtime_checkable
+class ClockFollower(Protocol):
+    """A stream that follows the sender's beat."""
+
+    def follow_clock(self, event: Event) -> None:
+        """Hear of a system message (MIDI clock, start, stop, song position), which goes past the performer."""
+
+
+@runtime_checkable
+class WindowedStream(Protocol):
+    """A stream that looks ahead in windows which take time to compute."""
+
+    counts: "Counts"  # what became of the windows
+
+    def work_ahead(self) -> None:
+        """From now on let a worker compute, and do without what is not ready in time: live, where time waits for nobody."""
+
+    def close(self) -> None:
+        """End the worker."""
+
+
+@runtime_checkable
+class ScorePerformer(Protocol):
+    """A performer that plays scores."""
+
+    def perform(
+        self,
+        piece: "Piece",
+        seed: int,
+        controls: Mapping[str, float],
+        ahead: bool,
+        reference: "Performed | None" = None,
+        descriptors: "np.ndarray | None" = None,
+    ) -> "ScoreStream":
+        """Return a performance, yet to be started; with ``ahead`` a worker begins at once to compute what is played later.
+
+        Both by note of ``piece.score``: ``reference`` is a performance to begin from, ``descriptors`` (N, 7) say how it is to sound.
+        """

@@ -1,0 +1,92 @@
+"""ScorePerformer: a score performed note by note, in a style that can be said for the piece, a bar, a beat and an onset.
+
+Sources: models/score_performer. Offline and live alike a performance is a ``ScoreStream`` that decides one onset ahead of what is sent.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+
+from engine.performers.score_performer.controls import CONTROLS
+from engine.performers.score_performer.decoding import OnsetDecoder
+from engine.performers.score_performer.directions import Places
+from engine.performers.score_performer.interpretation import ScorePerformerInterpretation
+from engine.performers.score_performer.lookahead import ScorePerformerLookaheadPerformer
+from engine.performers.score_performer.networks import Networks, open_networks
+from engine.performers.score_performer.reference import manner, performed_styles
+from engine.performers.score_performer.score import ScoreReading, score_tokens
+from engine.performers.score_performer.style import StyleWishes, knob_controls, open_style_space, plan_style
+from engine.performers.score_playing.scores_only import ScoresOnly
+from engine.performers.score_playing.stream import ScoreStream
+from engine.score.dynamics import with_playback_velocities
+from engine.score.piece import Piece
+from engine.score.tables import Score
+from models.performance.representation import Performed
+from models.pretrained import pretrained
+from models.score_performer.style_space import StyleSpace
+
+NAME = "score-performer"
+STYLE_SPACE_FILE = "score_performer_styles.safetensors"
+
+Wishes = Callable[["ScorePerformerPerformer", Score], StyleWishes]
+
+
+@overload
+def load_performer(model: Path | None, lookahead_s: None) -> "ScorePerformerPerformer": ...
+@overload
+def load_performer(model: Path | None, lookahead_s: float | None) -> "ScorePerformerPerformer | ScorePerformerLookaheadPerformer": ...
+def load_performer(model: Path | None, lookahead_s: float | None) -> "ScorePerformerPerformer | ScorePerformerLookaheadPerformer":
+    """Return the performer, of scores or, with look-ahead, of live notes; ``model`` is a folder of its graphs, in place of those that ship.
+    Raises PerfLiveError, UsageError.
+    """
+    networks = open_networks(model)
+    space_file = model / STYLE_SPACE_FILE if model else pretrained(STYLE_SPACE_FILE)
+    space = open_style_space(space_file, networks.latents) if space_file.exists() else _plain_space(networks.latents)
+    performer = ScorePerformerPerformer(networks, space)
+    return ScorePerformerLookaheadPerformer(networks, space, performer.controls, lookahead_s) if lookahead_s else performer
+
+
+def _plain_space(latents: tuple[int, ...]) -> StyleSpace:
+    """Return the space of a model of which nothing is known but what training pulls its styles to."""
+    width = sum(latents)
+    return StyleSpace(latents, np.zeros(width), np.eye(width), {}, {})
+
+
+class ScorePerformerPerformer(ScoresOnly):
+    """Performs scores: see ``perform``."""
+
+    name = NAME
+
+    def __init__(self, networks: Networks, space: StyleSpace):
+        self.networks, self.space = networks, space
+        self.controls = CONTROLS + knob_controls(space)
+
+    def perform(
+        self,
+        piece: Piece,
+        seed: int,
+        controls: Mapping[str, float],
+        ahead: bool,
+        reference: Performed | None = None,
+        descriptors: np.ndarray | None = None,
+        wishes: Wishes | None = None,
+    ) -> ScoreStream:
+        """Return a performance of ``piece``, yet to be started. ``wishes``: what is asked of its style; none is asked for by default.
+
+        The other two are DExter's ways to ask, and are not heard.
+        """
+        reading = ScoreReading(self.networks, piece.score)
+        plan = plan_style(wishes(self, reading.score) if wishes else StyleWishes(), Places(reading.score), self.space)
+        decoder = OnsetDecoder(self.networks, reading, plan.styles, seed, plan.tempos)
+        return ScoreStream(piece, ScorePerformerInterpretation(decoder, reading, plan, self.controls, waits=not ahead), controls)
+
+    def read_styles(self, score: Score, performed: Performed) -> np.ndarray:
+        """Return the styles (N, style_width) of a performance by note of its score."""
+        tokens, segments = score_tokens(with_playback_velocities(score))
+        return performed_styles(self.networks.read_style, score, tokens, segments, performed)
+
+    def read_manner(self, score: Score, performed: Performed) -> np.ndarray:
+        """Return what of a performance another piece can have (style_width,)."""
+        return manner(self.read_styles(score, performed), ScoreReading(self.networks, score).expected)

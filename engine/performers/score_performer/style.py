@@ -1,0 +1,126 @@
+"""The style of a piece, note by note: where it comes from, and what is added to it.
+
+It begins as what humans do on average, as the network expects from the score; as nothing, which is deadpan; or as drawn from the prior by
+seed. A reference performance's is blended over it, as far as an amount says, in whole or for a range of bars; of another piece's
+performance the manner is added, what is different in it from what its score lets expect. Directions and knobs are added at last. All of
+this is known for the whole piece beforehand, but for the expected style, which comes window by window: the notes ahead can be restyled at
+any time, while a piece plays too.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from engine.base.errors import PerfLiveError
+from engine.performers.controls import Control
+from engine.performers.score_performer.directions import (
+    MOST_AMOUNT,
+    PACE,
+    Bars,
+    Directed,
+    Places,
+    arpeggios,
+    octaves,
+    offsets,
+    tempo_octaves,
+)
+from models.score_performer.style_space import StyleSpace, load_style_space
+
+Base = Literal["expected", "deadpan", "drawn"]
+
+
+@dataclass(frozen=True)
+class StyleWishes:
+    """What is asked of a performance's style. ``reference`` (N, W) are a performance's styles by note, ``manner`` (W,) is that of another
+    piece's; ``amount``, 0 to 1, and ``bars`` are of both. ``seed`` is of the drawn base.
+    """
+
+    base: Base = "expected"
+    seed: int = 0
+    reference: np.ndarray | None = None
+    manner: np.ndarray | None = None
+    amount: float = 1.0
+    bars: Bars | None = None
+    directed: tuple[Directed, ...] = ()
+
+
+@dataclass(frozen=True)
+class StylePlan:
+    """Makes the styles of a piece's notes. ``kept`` (N, 1), the share of the expected style and tempo; ``given`` (N, W), all that is not
+    expected; ``faster`` (N,), by how many octaves directions change the tempo; ``arpeggios`` (N,), which chords they roll.
+
+    ``knobs``: what controls add to all notes from now on, by name of the space's knobs, in deviations.
+    """
+
+    space: StyleSpace
+    kept: np.ndarray
+    given: np.ndarray
+    faster: np.ndarray
+    arpeggios: np.ndarray
+    knobs: Mapping[str, float] = field(default_factory=dict)
+
+    def styles(self, rows: slice, expected: np.ndarray) -> np.ndarray:
+        """Return the styles (T, W) float32 of the notes ``rows``, ``expected`` (T, W) being theirs to be expected."""
+        moved = sum((value * self.space.knobs[name] for name, value in self.knobs.items()), np.zeros(self.space.width))
+        return (self.kept[rows] * expected + self.given[rows] + moved).astype(np.float32)
+
+    def tempos(self, rows: slice, expected: np.ndarray) -> np.ndarray:
+        """Return how many times as fast as notated the notes ``rows`` (T,) are to be; of the ``expected`` octaves (T,) they have as much as
+        of the expected style.
+        """
+        return 2.0 ** (self.kept[rows, 0] * expected + self.faster[rows] + octaves(PACE, self.knobs.get(PACE, 0.0), self.space))
+
+    def turned(self, name: str, value: float) -> "StylePlan":
+        """Return the plan with a knob at another place, one of ``knob_controls``: for the notes that are yet to be performed."""
+        return replace(self, knobs={**self.knobs, name: value})
+
+
+def plan_style(wishes: StyleWishes, places: Places, space: StyleSpace, knobs: Mapping[str, float] | None = None) -> StylePlan:
+    """Return the plan for a piece. Raises UsageError for bars that the piece does not have."""
+    notes = len(places.positions)
+    kept = np.full((notes, 1), float(wishes.base == "expected"))
+    given = np.zeros((notes, space.width))
+    if wishes.base == "drawn":
+        given = drawn_styles(places.segments, space, wishes.seed)
+    share = (wishes.amount * places.inside(wishes.bars))[:, None]
+    if wishes.reference is not None:
+        kept, given = (1 - share) * kept, (1 - share) * given + share * wishes.reference
+    if wishes.manner is not None:
+        given = given + share * wishes.manner
+    given = given + offsets(wishes.directed, places, space)
+    faster, rolled = tempo_octaves(wishes.directed, places), arpeggios(wishes.directed, places)
+    return StylePlan(space, kept.astype(np.float32), given.astype(np.float32), faster, rolled, dict(knobs or {}))
+
+
+def drawn_styles(segments: np.ndarray, space: StyleSpace, seed: int) -> np.ndarray:
+    """Return styles (N, W) drawn for the whole piece, for each bar, beat and onset, normally distributed, as wide as those of humans.
+
+    Training pulls latents towards a standard normal distribution, but not all the way.
+    """
+    random = np.random.default_rng(seed)
+    whole = np.zeros((len(segments), 1), dtype=int)
+    drawn = [
+        random.standard_normal((int(of_note.max()) + 1, count))[of_note]
+        for of_note, count in zip(np.hstack([whole, segments]).T, space.latents, strict=True)
+    ]
+    return space.mean + np.concatenate(drawn, axis=1) @ space.components
+
+
+def knob_controls(space: StyleSpace) -> tuple[Control, ...]:
+    """Return the knobs as controls that ``--set`` and MIDI controllers turn while a piece plays."""
+    return tuple(Control(name, -MOST_AMOUNT, MOST_AMOUNT, 0.0, "deviations", space.meanings[name]) for name in space.knobs)
+
+
+def open_style_space(path: Path, latents: tuple[int, ...]) -> StyleSpace:
+    """Return the style space of a network whose levels have so many latents. Raises PerfLiveError."""
+    try:
+        space = load_style_space(path)
+    except (OSError, ValueError, KeyError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise PerfLiveError(f"cannot read {str(path)!r} as a style space: {reason}; make one for the model, or use what ships") from None
+    if space.latents != latents:
+        raise PerfLiveError(f"{path}: found latents {space.latents}, the model has {latents}; make a style space of the model's checkpoint")
+    return space

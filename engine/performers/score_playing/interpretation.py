@@ -1,0 +1,88 @@
+"""What a player of scores asks of whoever decides how the notes are played: the next group of them, shortly before it is heard."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from engine.performers.controls import Control
+from models.performance.decoder import Anchor, Decoded
+
+if TYPE_CHECKING:
+    from engine.output.style_picture import StyleCurve
+
+Decided = Decoded | Anchor  # an anchor: from there on the tempo is known as well
+
+
+@dataclass
+class Counts:
+    """What became of the windows that were played. ``reduced``: with fewer evaluations than asked for; ``carried``: not sampled at all, as
+    time was up.
+    """
+
+    windows: int = 0
+    evaluations: int = 0
+    reduced: int = 0
+    carried: int = 0
+    seconds: float = 0.0  # of computing
+
+
+class Interpretation(Protocol):
+    """A performance in segments, each from any note of the score on: a beginning, a seek, each time round a loop.
+
+    Times are seconds of the performance, as if the ``tempo`` control were 1; notes are counted from the segment's first.
+    """
+
+    controls: tuple[Control, ...]
+
+    @property
+    def counts(self) -> Counts | None:
+        """What became of windows that took time to compute, if there are any."""
+
+    def value(self, control: str) -> float:
+        """Return the value that a control was set to."""
+
+    def set_control(self, name: str, value: float) -> None:
+        """Change a control for what is not decided yet."""
+
+    def go(self, first: int, stop: int, loops: bool) -> None:
+        """The next segment is of the notes from ``first`` on to before ``stop``, and then, if it ``loops``, again and again."""
+
+    def leave_loop(self, stop: int) -> None:
+        """After this segment there is one more, from its end on to before the note ``stop``."""
+
+    def begin(self, first: int, stop: int, begin_quarter: float, begin_sec: float) -> list[Decided] | None:
+        """Begin a segment and decide its first group of notes; ``begin_quarter`` is at ``begin_sec``. None: ask again a little later."""
+
+    @property
+    def next_note(self) -> int:
+        """The first note that is not decided."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether all notes of the segment are decided."""
+
+    def time_at(self, quarter: float) -> float:
+        """Return the time of a position at or after the last anchor, or before the first."""
+
+    def due_sec(self, speed: float) -> float:
+        """Return when ``decide`` is next to be called; ``speed``: seconds of the performance in one of the clock. Minus infinity: when
+        there is time for work of a millisecond, but soon.
+        """
+
+    def decide(self, now_sec: float, speed: float) -> list[Decided] | None:
+        """Return what has become certain, in no particular order, not earlier than now. None: ask again a little later."""
+
+    def style_curve(self) -> "StyleCurve | None":
+        """Return the style of the whole score over its bars, if there is one."""
+
+    def close(self) -> None:
+        """Compute nothing more."""
+
+    def snapshot(self) -> Any:
+        """Return the whole state, detached."""
+
+    def restore(self, snapshot: Any) -> None:
+        """Go back to a state that ``snapshot`` returned."""
+
+    def reset(self, controls: Mapping[str, float]) -> None:
+        """Begin anew, with these controls and the others at their defaults."""

@@ -1,0 +1,63 @@
+"""Decoded notes as messages: a MIDI key sounds once, whatever the score has written on it."""
+
+from dataclasses import dataclass, field
+
+from engine.midi.events import Event, channel_of, note_off
+from engine.midi.ledger import NoteLedger
+
+UNISON_S = 0.03  # two notes of one key that begin within it are one sound, which ends with the longer one
+SHORTEST_NOTE_S = 0.01
+
+
+@dataclass
+class _Key:
+    begun_sec: float
+    ended: dict[int, bool] = field(default_factory=dict)  # note -> whether it has
+
+
+class Keys:
+    """What is down. Notes are known by any number of their own; times are the performance's, events get the clock's."""
+
+    def __init__(self) -> None:
+        self.ledger = NoteLedger()
+        self._keys: dict[tuple[int, int], _Key] = {}
+
+    def begin(self, note: int, time_sec: float, time_ns: int, message: bytes, track: int) -> list[Event]:
+        """A note begins with ``message``. An earlier one on the same key ends at once, and its own end will mean nothing."""
+        key = channel_of(message), message[1]
+        down = self._keys.get(key)
+        sent = []
+        if down is not None and time_sec - down.begun_sec > UNISON_S:
+            sent = self._lift(key, time_ns, track)
+            down = None
+        if down is None:
+            down = self._keys[key] = _Key(time_sec)
+        down.ended[note] = False
+        return [*sent, *self.send(Event(time_ns, message, track))]
+
+    def least_end_sec(self, channel: int, pitch: int) -> float:
+        """Return when the key may end at the earliest, seconds."""
+        down = self._keys.get((channel, pitch))
+        return down.begun_sec + SHORTEST_NOTE_S if down else 0.0
+
+    def end(self, note: int, time_ns: int, channel: int, pitch: int, track: int) -> list[Event]:
+        down = self._keys.get((channel, pitch))
+        if down is None or note not in down.ended:
+            return []
+        down.ended[note] = True
+        return self._lift((channel, pitch), time_ns, track) if all(down.ended.values()) else []
+
+    def send(self, event: Event) -> list[Event]:
+        """Take note of an event that is sent."""
+        self.ledger.observe(event.message, event.track)
+        return [event]
+
+    def release(self, time_ns: int) -> list[Event]:
+        """End everything that sounds, and lift the pedals."""
+        self._keys.clear()
+        return self.ledger.release_all(time_ns)
+
+    def _lift(self, key: tuple[int, int], time_ns: int, track: int) -> list[Event]:
+        return [event for _ in self._keys.pop(key).ended for event in self.send(Event(time_ns, note_off(*key), track))]
+
+

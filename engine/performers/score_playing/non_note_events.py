@@ -1,0 +1,27 @@
+"""The messages that stand beside a score's notes: which of them a performance that begins anywhere needs."""
+
+from collections.abc import Sequence
+
+from engine.midi.events import is_channel_message, is_control_change, is_note_off, is_note_on
+from engine.score.piece import Companion
+
+
+def is_note(message: bytes) -> bool:
+    """Whether a note begins or ends."""
+    return is_channel_message(message) and (is_note_on(message) or is_note_off(message))
+
+
+def set_up(companions: Sequence[Companion], quarter: float) -> list[Companion]:
+    """Return what sets an instrument up at ``quarter``: what stands there, and the last of each kind before it."""
+    chosen: dict[object, Companion] = {}
+    for companion in companions:
+        message = companion.message
+        if companion.quarter > quarter:
+            break
+        if is_note(message):
+            continue
+        if companion.quarter == quarter:
+            chosen[len(chosen)] = companion
+        elif is_channel_message(message):
+            chosen[message[:2] if is_control_change(message) else message[:1]] = companion
+    return list(chosen.values())

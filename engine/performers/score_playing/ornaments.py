@@ -1,0 +1,60 @@
+"""Ornaments while they are played: a note of the printed score, which is what the network performs, sounds as several.
+
+All of them have the printed note's touch and its distance from the tempo curve, and each has its place on that curve, so that a trill
+slows down with the beat.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from engine.score.piece import Piece
+
+NEIGHBOUR_LOUDNESS = 0.85  # of the notes beside the printed one, as a share of its velocity
+
+
+class Step(NamedTuple):
+    """A note of an ornament but the first, yet to be placed."""
+
+    quarter: float
+    row: int  # of the score as it is played; the note before it ends when it begins
+    before: int
+    note: int  # of the printed score
+    shift_sec: float  # behind the tempo curve
+    velocity: int
+
+
+class PlayedNotes:
+    """Which rows of the score as it is played the notes of the printed score are."""
+
+    def __init__(self, piece: Piece):
+        played, source = piece.played
+        notes = played.notes
+        self.count = len(notes)
+        self.keys: list[tuple[int, int, int]] = list(  # channel, pitch and track of each row
+            zip(piece.channels[source].tolist(), notes["pitch"].tolist(), piece.tracks[source].tolist(), strict=True)
+        )
+        self._quarters: list[float] = notes["onset_quarter"].tolist()
+        self._pitches: list[int] = piece.score.notes["pitch"].tolist()
+        order = np.argsort(source, kind="stable")
+        bounds = np.searchsorted(source[order], np.arange(len(piece.score.notes) + 1)).tolist()
+        rows = order.tolist()
+        self._rows = [rows[begin:end] for begin, end in zip(bounds[:-1], bounds[1:], strict=True)]
+
+    def first(self, note: int) -> int:
+        return self._rows[note][0]
+
+    def last(self, note: int) -> int:
+        return self._rows[note][-1]
+
+    def velocity(self, note: int, row: int, velocity: int) -> int:
+        """Return that of a row when its printed note has ``velocity``."""
+        return velocity if self.keys[row][1] == self._pitches[note] else max(round(NEIGHBOUR_LOUDNESS * velocity), 1)
+
+    def steps(self, note: int, shift_sec: float, velocity: int) -> list[Step]:
+        """Return what is to follow the first row, in order; nothing for most notes."""
+        rows = self._rows[note]
+        return [
+            Step(self._quarters[row], row, before, note, shift_sec, self.velocity(note, row, velocity))
+            for before, row in zip(rows[:-1], rows[1:], strict=True)
+        ]

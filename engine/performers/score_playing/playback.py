@@ -1,0 +1,79 @@
+"""Where a performance of a score is, and what of it is to come: all of a ``ScoreStream`` that changes."""
+
+import heapq
+import math
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from engine.midi.events import Event
+from engine.performers.score_playing.keys import Keys
+from engine.performers.score_playing.ornaments import Step
+
+PERFORMED_DTYPE = np.dtype([("onset_ns", "i8"), ("end_ns", "i8"), ("velocity", "i4")])  # velocity 0: not yet
+ENDS, PEDALS, JOINS, COMPANIONS, ANCHORS, BEGINS = range(6)  # of what is due at one time, in this order
+
+
+class Item(NamedTuple):
+    """Something to come; ``number`` keeps what is otherwise equal in order."""
+
+    time_sec: float
+    kind: int
+    number: int
+    content: Any
+
+
+@dataclass
+class Playback:
+    """All that changes while a piece is played. A segment: the notes from a beginning, a seek or a loop's beginning on to ``stop``."""
+
+    stop: int
+    speed: float  # seconds of the performance in one of the clock
+    first: int = 0
+    begin_quarter: float = 0.0
+    items: list[Item] = field(default_factory=list)  # a heap
+    numbered: int = 0
+    companion: int = 0  # the next to be placed
+    earliest_end: dict[int, float] = field(default_factory=dict)  # note -> when it may end, until its end is placed
+    steps: list[Step] = field(default_factory=list)  # of ornaments
+    ends: dict[int, float] = field(default_factory=dict)  # note -> when it ends, where its ornament's last note is not placed yet
+    curve_sec: float = 0.0  # the time of the last anchor
+    keys: Keys = field(default_factory=Keys)
+    pedal: int = 0
+    outgoing: list[Event] = field(default_factory=list)
+    passed: list[tuple[float, int]] = field(default_factory=list)
+    time_sec: float = 0.0  # of the performance at ``clock_ns``
+    clock_ns: int = 0
+    now_ns: int = 0
+    retry_ns: int = 0  # when to ask again for a window that was not ready
+    head_start_ns: int = 0  # from when its first window is there to a segment's beginning; none until one had to be waited for
+    running: bool = False
+    waiting: bool = True  # for the first window of a segment
+    ended: bool = False
+    loop: tuple[float, float] | None = None  # quarters
+    notes: int = 0
+    performed: np.ndarray = field(default_factory=lambda: np.zeros(0, PERFORMED_DTYPE))  # by row of the score as it is played
+
+    def clock_at(self, time_sec: float) -> int:
+        return self.clock_ns + math.ceil((time_sec - self.time_sec) / self.speed * 1e9)
+
+    def time_at(self, clock_ns: int) -> float:
+        """Return the performance's time at a time of the clock, while it runs."""
+        return self.time_sec + (clock_ns - self.clock_ns) * self.speed / 1e9
+
+    def set_speed(self, now_ns: int, speed: float) -> None:
+        """From now on at ``speed``."""
+        self.time_sec = self.time_at(now_ns)
+        self.clock_ns, self.speed = now_ns, speed
+
+    def put(self, time_sec: float, kind: int, content: Any) -> None:
+        heapq.heappush(self.items, Item(time_sec, kind, self.numbered, content))
+        self.numbered += 1
+
+    def forget(self) -> None:
+        """Nothing that was to come is."""
+        self.items.clear()
+        self.steps.clear()
+        self.ends.clear()
+        self.earliest_end.clear()

@@ -1,0 +1,401 @@
+"""One performance of a score in progress: what is to be played is decided a little ahead of where it is, and sent as its time comes.
+
+Two times are told apart. The performance's own, in seconds, is that of its tempo curve; the clock's, in nanoseconds, passes the faster
+beside it the slower the ``tempo`` control is, and alone during a pause. All that is heard keeps its place in the first.
+"""
+
+import copy
+import heapq
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from engine.base.errors import UsageError
+from engine.midi.events import SUSTAIN_PEDAL, Event, control_change, note_on
+from engine.performers.controls import Control
+from engine.performers.score_playing.interpretation import Counts, Decided, Interpretation
+from engine.performers.score_playing.keys import SHORTEST_NOTE_S
+from engine.performers.score_playing.non_note_events import is_note, set_up
+from engine.performers.score_playing.ornaments import PlayedNotes
+from engine.performers.score_playing.playback import ANCHORS, BEGINS, COMPANIONS, ENDS, JOINS, PEDALS, PERFORMED_DTYPE, Item, Playback
+from engine.score.ornaments import SHORTEST_NOTE_S as SHORTEST_STEP_S
+from engine.score.piece import Piece
+from models.performance.decoder import Anchor, DecodedEnd, DecodedNote, DecodedPedal
+
+POLL_NS = 5_000_000
+HEAD_START_NS = 50_000_000  # from when the first window has come to the first note: to decode it takes time that passes on the clock
+TEMPO_STEP_NS, TEMPO_SMOOTHING_S = 20_000_000, 0.25  # a changed tempo is reached in steps, with this time constant
+SAME_TEMPO = 1e-3  # nearer to the control's than this it is that
+
+
+class ScoreStream:
+    """Follows the protocol of ``engine.performers.protocol``; it can be started, paused and sent elsewhere as well. Bars have
+    the numbers of the score; where repeats are played, those of the first time.
+    """
+
+    def __init__(self, piece: Piece, interpretation: Interpretation, controls: Mapping[str, float]):
+        self.interpretation = interpretation
+        self._piece = piece
+        self._onsets: list[float] = piece.score.notes["onset_quarter"].tolist()
+        self._played = PlayedNotes(piece)
+        channels, firsts = np.unique(piece.channels, return_index=True)
+        self._pedals = list(zip(channels.tolist(), piece.tracks[firsts].tolist(), strict=True))
+        self._given = dict(controls)
+        self._due_ns: int | None = None
+        self._due_known = False
+        self.reset()
+
+    def start(self, now_ns: int) -> None:
+        """Begin to play, or go on after a pause."""
+        state = self._changing()
+        if not state.running:
+            state.now_ns = state.clock_ns = state.retry_ns = now_ns
+            state.running = True
+            self._send_pedal(state.pedal, now_ns)
+
+    def restart(self, now_ns: int) -> None:
+        """Play from the beginning."""
+        self._state.loop = None
+        self._go(0.0, now_ns)
+        self.start(now_ns)
+
+    def pause(self, now_ns: int) -> None:
+        """Stop where it is; what sounds is released."""
+        state = self._changing()
+        if state.running:
+            if not state.waiting:
+                state.set_speed(now_ns, state.speed)
+            state.running, state.now_ns = False, now_ns
+            state.outgoing += state.keys.release(now_ns)
+
+    def seek(self, bar: int, now_ns: int) -> None:
+        """Go on from the beginning of a bar. Raises UsageError when there is none of that number."""
+        begin = self._bar(bar)[0]
+        self._state.loop = None
+        self._go(begin, now_ns)
+
+    def loop(self, first_bar: int, last_bar: int, now_ns: int) -> None:
+        """Play these bars, the last included, again and again, from their beginning. Raises UsageError when they are not in order."""
+        begin, end = self._bar(first_bar)[0], self._bar(last_bar)[1]
+        if self._first_note(begin) >= self._first_note(end):
+            raise UsageError(f"bars {first_bar} to {last_bar}: no notes to play; give a first and a last bar, in order, with notes in them")
+        self._state.loop = begin, end
+        self._go(begin, now_ns)
+
+    def leave_loop(self) -> None:
+        """Go on after the last bar of the loop when it is reached."""
+        self._changing().loop = None
+        self.interpretation.leave_loop(len(self._onsets))
+
+    def close(self) -> None:
+        """Compute nothing more."""
+        self.interpretation.close()
+
+    @property
+    def controls(self) -> tuple[Control, ...]:
+        return self.interpretation.controls
+
+    @property
+    def counts(self) -> Counts | None:
+        """What became of windows that took time to compute, if there are any."""
+        return self.interpretation.counts
+
+    @property
+    def running(self) -> bool:
+        return self._state.running
+
+    @property
+    def ended(self) -> bool:
+        return self._state.ended
+
+    @property
+    def notes(self) -> int:
+        """How many notes have begun."""
+        return self._state.notes
+
+    @property
+    def passed(self) -> list[tuple[float, int]]:
+        """The tempo curve so far: positions in quarters, and when they were passed on the clock."""
+        return self._state.passed
+
+    @property
+    def performed(self) -> np.ndarray:
+        """What became of the notes of the score as it is played, ornaments written out (PERFORMED_DTYPE, M), on the clock."""
+        return self._state.performed
+
+    def feed(self, event: Event, late: bool = False) -> list[Event]:
+        """What is played along goes through."""
+        return [event]
+
+    def foresee(self, events: Sequence[Event]) -> None:
+        pass
+
+    def set_control(self, name: str, value: float) -> None:
+        self._changing()
+        self.interpretation.set_control(name, value)
+
+    def next_due_ns(self) -> int | None:
+        if not self._due_known:  # it is asked for several times between two changes
+            self._due_ns, self._due_known = self._find_due_ns(), True
+        return self._due_ns
+
+    def _find_due_ns(self) -> int | None:
+        state = self._state
+        if state.outgoing:
+            return state.now_ns
+        if not state.running or state.ended:
+            return None
+        if state.waiting:
+            return state.retry_ns
+        due = [state.clock_at(state.items[0].time_sec)] if state.items else []
+        if not self.interpretation.finished:
+            due.append(max(self._decision_ns(), state.retry_ns))
+        if state.speed != self.interpretation.value("tempo"):
+            due.append(max(state.clock_ns, state.now_ns) + TEMPO_STEP_NS)
+        return min(due)
+
+    def advance(self, now_ns: int) -> list[Event]:
+        state = self._changing()
+        state.now_ns = max(now_ns, state.now_ns)
+        sent, state.outgoing = state.outgoing, []
+        if not state.running or state.ended:
+            return sent
+        if state.waiting:
+            self._begin_segment(now_ns)
+        if not state.waiting:
+            self._follow_tempo(now_ns)
+            self._decide_ahead(now_ns)
+            while state.items and not state.waiting and (due_ns := state.clock_at(state.items[0].time_sec)) <= now_ns:
+                sent += self._emit(heapq.heappop(state.items), max(due_ns, state.clock_ns))
+            state.ended = not (state.items or state.waiting) and self.interpretation.finished
+        return sent
+
+    def finish(self) -> list[Event]:
+        return []
+
+    def rest(self) -> bool:
+        return False
+
+    def snapshot(self) -> Any:
+        return copy.deepcopy(self._state), self.interpretation.snapshot()
+
+    def restore(self, snapshot: Any) -> None:
+        own, interpretation = snapshot
+        self._due_known = False
+        self._state = copy.deepcopy(own)
+        self.interpretation.restore(interpretation)
+
+    def reset(self) -> None:
+        self._due_known = False
+        self.interpretation.reset(self._given)
+        performed = np.zeros(self._played.count, PERFORMED_DTYPE)
+        self._state = Playback(len(self._onsets), self.interpretation.value("tempo"), performed=performed)
+
+    def _changing(self) -> Playback:
+        """Return the state, of which something changes now."""
+        self._due_known = False
+        return self._state
+
+    def _bar(self, number: int) -> tuple[float, float]:
+        """Return where a bar begins and ends, in quarters."""
+        measures = self._piece.score.measures
+        found = measures[measures["number"] == number]
+        if not len(found):
+            known = f"{measures['number'].min()} to {measures['number'].max()}" if len(measures) else "none"
+            raise UsageError(f"bar {number}: the score has no such bar; allowed: {known}")
+        begin = float(found[0]["onset_quarter"])
+        return begin, begin + float(found[0]["duration_quarter"])
+
+    def _first_note(self, quarter: float) -> int:
+        return int(np.searchsorted(self._onsets, quarter - 1e-6))
+
+    def _go(self, quarter: float, now_ns: int) -> None:
+        """Begin a segment elsewhere, as soon as its first window is there."""
+        state = self._changing()
+        state.outgoing += state.keys.release(now_ns)
+        state.first = self._first_note(quarter)
+        state.stop = self._first_note(state.loop[1]) if state.loop else len(self._onsets)
+        state.begin_quarter, state.waiting, state.retry_ns, state.now_ns = quarter, True, now_ns, now_ns
+        state.pedal = 0
+        state.forget()
+        state.ended = state.first == len(self._onsets)  # nothing but rests
+        if not state.ended:
+            self.interpretation.go(state.first, state.stop, loops=state.loop is not None)
+
+    def _begin_segment(self, now_ns: int) -> None:
+        """Decide the first notes of a segment, if they are ready, and let the performance's time begin with the first of them."""
+        state = self._state
+        if not self._start_deciding(0.0):
+            state.retry_ns = now_ns + POLL_NS
+            return
+        state.time_sec, state.clock_ns = min([0.0, *(item.time_sec for item in state.items)]), now_ns + state.head_start_ns
+        state.speed = self.interpretation.value("tempo")
+        self._place_earlier_companions()
+
+    def _start_deciding(self, begin_sec: float) -> bool:
+        """Decide the first group of notes of a segment that begins at ``begin_sec``, if it is ready."""
+        state = self._state
+        decided = self.interpretation.begin(state.first, state.stop, state.begin_quarter, begin_sec)
+        state.waiting = decided is None
+        if decided is None:
+            state.head_start_ns = HEAD_START_NS
+            return False
+        state.companion = 0
+        self._place(decided)
+        return True
+
+    def _decision_ns(self) -> int:
+        """Return when something is next to be decided."""
+        state = self._state
+        due_sec = self.interpretation.due_sec(state.speed)
+        return state.now_ns + 1 if due_sec == -math.inf else state.clock_at(due_sec)
+
+    def _decide_ahead(self, now_ns: int) -> None:
+        state = self._state
+        while not self.interpretation.finished:
+            works = self.interpretation.due_sec(state.speed) == -math.inf
+            if not works and self._decision_ns() > now_ns:
+                return
+            decided = self.interpretation.decide(state.time_at(now_ns), state.speed)
+            if decided is None:
+                state.retry_ns = now_ns + POLL_NS
+                return
+            if decided:
+                self._place(decided)
+            if works:
+                return  # so that what is due is sent between
+
+    def _place(self, decided: list[Decided]) -> None:
+        """Place what has been decided among what is to come."""
+        state, interpretation = self._state, self.interpretation
+        for each in decided:
+            if isinstance(each, DecodedNote):
+                self._place_note(each)
+        self._place_steps()
+        for each in decided:
+            if isinstance(each, DecodedEnd):
+                self._place_end(state.first + each.note, each.time_sec)
+            elif isinstance(each, DecodedPedal):
+                state.put(each.time_sec, PEDALS, each.value)
+            elif isinstance(each, Anchor):
+                state.put(each.time_sec, ANCHORS, each.quarter)
+                state.curve_sec = each.time_sec
+        self._place_companions()
+        if interpretation.finished:
+            end = self._end_quarter()
+            kind = ANCHORS if state.stop == len(self._onsets) and state.loop is None else JOINS
+            state.put(max(interpretation.time_at(end), state.curve_sec), kind, end)
+
+    def _place_note(self, decoded: DecodedNote) -> None:
+        state, played, note = self._state, self._played, self._state.first + decoded.note
+        row = played.first(note)
+        state.earliest_end[note] = decoded.time_sec + SHORTEST_NOTE_S
+        state.put(decoded.time_sec, BEGINS, (row, played.velocity(note, row, decoded.velocity)))
+        state.steps += played.steps(note, decoded.time_sec - self.interpretation.time_at(self._onsets[note]), decoded.velocity)
+
+    def _place_steps(self) -> None:
+        """Place the later notes of ornaments, as far as the tempo is known."""
+        state, waiting = self._state, []
+        known = self._known_quarter()
+        for step in state.steps:
+            if step.quarter < known:
+                time_sec = self.interpretation.time_at(step.quarter) + step.shift_sec
+                state.put(time_sec, ENDS, step.before)
+                state.put(time_sec, BEGINS, (step.row, step.velocity))
+                state.earliest_end[step.note] = time_sec + SHORTEST_STEP_S
+            else:
+                waiting.append(step)
+        state.steps = waiting
+        unfinished = {step.note for step in waiting}
+        for note in [note for note in state.ends if note not in unfinished]:
+            self._place_end(note, state.ends.pop(note))
+
+    def _place_end(self, note: int, time_sec: float) -> None:
+        """Place the end of a note, or of the last of its ornament's, as soon as that is placed."""
+        state = self._state
+        if any(step.note == note for step in state.steps):
+            state.ends[note] = time_sec
+        else:
+            state.put(max(time_sec, state.earliest_end.pop(note)), ENDS, self._played.last(note))
+
+    def _known_quarter(self) -> float:
+        """Return up to where the tempo is known."""
+        return math.inf if self.interpretation.finished else self._onsets[self._state.first + self.interpretation.next_note]
+
+    def _end_quarter(self) -> float:
+        """Return where the segment ends."""
+        state = self._state
+        if state.loop:
+            return state.loop[1]
+        return self._piece.score.end_quarter if state.stop == len(self._onsets) else self._onsets[state.stop]
+
+    def _place_companions(self) -> None:
+        """Place the messages that stand beside the notes, as far as the tempo is known."""
+        state = self._state
+        companions = self._piece.companions
+        last = math.inf if state.stop == len(self._onsets) and not state.loop else self._end_quarter()
+        known = min(self._known_quarter(), last)
+        while state.companion < len(companions) and companions[state.companion].quarter < known:
+            companion = companions[state.companion]
+            if companion.quarter > state.begin_quarter or (companion.quarter == state.begin_quarter and is_note(companion.message)):
+                state.put(self.interpretation.time_at(companion.quarter), COMPANIONS, companion)
+            state.companion += 1
+
+    def _place_earlier_companions(self) -> None:
+        """Send first what sets an instrument up for the segment."""
+        state = self._state
+        for companion in set_up(self._piece.companions, state.begin_quarter):
+            state.put(state.time_sec, COMPANIONS, companion)
+
+    def _follow_tempo(self, now_ns: int) -> None:
+        state, wanted = self._state, self.interpretation.value("tempo")
+        if state.speed != wanted and now_ns >= state.clock_ns + TEMPO_STEP_NS:
+            share = -math.expm1(-TEMPO_STEP_NS / 1e9 / TEMPO_SMOOTHING_S)
+            speed = state.speed * (wanted / state.speed) ** share
+            state.set_speed(now_ns, wanted if abs(speed / wanted - 1) < SAME_TEMPO else speed)
+
+    def _emit(self, item: Item, time_ns: int) -> list[Event]:
+        state = self._state
+        if item.kind == BEGINS:
+            row, velocity = item.content
+            channel, pitch, track = self._played.keys[row]
+            state.notes += 1
+            state.performed[row] = time_ns, time_ns, velocity
+            return state.keys.begin(row, item.time_sec, time_ns, note_on(channel, pitch, velocity), track)
+        if item.kind == ENDS:
+            state.performed["end_ns"][item.content] = time_ns
+            return state.keys.end(item.content, time_ns, *self._played.keys[item.content])
+        if item.kind == PEDALS:
+            state.pedal = item.content
+            return self._pedal_events(item.content, time_ns)
+        if item.kind == COMPANIONS:
+            return state.keys.send(Event(time_ns, item.content.message, item.content.track))
+        state.passed.append((item.content, time_ns))
+        return self._join(item, time_ns) if item.kind == JOINS else []
+
+    def _join(self, item: Item, time_ns: int) -> list[Event]:
+        """A segment that is not the last has come to its end: begin the loop again, or what follows one that was left."""
+        state = self._state
+        sent = state.keys.release(time_ns)
+        state.forget()
+        state.pedal = 0
+        if state.loop:
+            state.first, state.begin_quarter = self._first_note(state.loop[0]), state.loop[0]
+        else:
+            state.first, state.begin_quarter, state.stop = state.stop, item.content, len(self._onsets)
+        if not self._start_deciding(item.time_sec):
+            state.retry_ns = time_ns + POLL_NS
+        return sent
+
+    def _send_pedal(self, value: int, now_ns: int) -> None:
+        if value:
+            self._state.outgoing += self._pedal_events(value, now_ns)
+
+    def _pedal_events(self, value: int, time_ns: int) -> list[Event]:
+        return [
+            event
+            for channel, track in self._pedals
+            for event in self._state.keys.send(Event(time_ns, control_change(channel, SUSTAIN_PEDAL, value), track))
+        ]

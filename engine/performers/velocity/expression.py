@@ -1,0 +1,115 @@
+"""From the predicted quantiles of a note's velocity to the velocity that is sent: hints, sampling and the user's controls."""
+
+import math
+from bisect import bisect_left
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from operator import mul
+
+import numpy as np
+
+from engine.performers.controls import Control, with_defaults
+from models.velocity.representation import velocity_hint
+
+CENTRE = 64.0  # what `range` spreads around: mezzo, the middle of the MIDI scale
+HINT_AUTO, HINT_ON = 0, 1
+DRAWN_NOTES = 64
+CONTROLS: tuple[Control, ...] = (
+    Control("dynamics", -40, 40, 0, "velocity steps", "louder or softer than the model plays"),
+    Control("range", 0, 2, 1, "x", f"spread of the velocities around {CENTRE:.0f}: 0 is flat, 2 is twice the model's"),
+    Control("strength", 0, 1, 1, "", "0 leaves the played velocity, 1 takes the model's"),
+    Control("hint", 0, 2, HINT_AUTO, "", "whether the model hears how hard a note was played, in three bins", ("auto", "on", "off")),
+    Control("temperature", 0, 2, 0.5, "", "0 plays the likeliest dynamics every time, 1 strays as far as a human does"),
+)
+
+
+class HintGate:
+    """Decides, for `hint` auto, whether the keyboard has touch: its recent velocities must differ, and not only by a little."""
+
+    def __init__(self, memory_notes: int = 64, least_velocities: int = 4, least_bins: int = 2):
+        self._recent: deque[int] = deque()
+        self._memory_notes, self._least_velocities, self._least_bins = memory_notes, least_velocities, least_bins
+        self._of_velocity = Counter[int]()  # how many of the recent notes have each velocity, and each hint
+        self._of_hint = Counter[int]()
+
+    def hear(self, velocity: int) -> None:
+        self._recent.append(velocity)
+        self._of_velocity[velocity] += 1
+        self._of_hint[velocity_hint(velocity)] += 1
+        if len(self._recent) > self._memory_notes:
+            oldest = self._recent.popleft()
+            _discard(self._of_velocity, oldest)
+            _discard(self._of_hint, velocity_hint(oldest))
+
+    def is_open(self) -> bool:
+        return len(self._of_velocity) >= self._least_velocities and len(self._of_hint) >= self._least_bins
+
+
+def _discard(counter: Counter[int], item: int) -> None:
+    counter[item] -= 1
+    if not counter[item]:
+        del counter[item]
+
+
+class ExpressionNoise:
+    """Standard normal numbers that wander as a performer's deviations do: neighbours in time are alike.
+
+    Slow parts (Ornstein-Uhlenbeck processes, one a time constant) and one that is new with each note, in the stated shares of variance.
+    """
+
+    def __init__(self, seed: int, time_constants_s: Sequence[float], shares: Sequence[float]):
+        self._random = np.random.Generator(np.random.PCG64(seed))
+        self._time_constants_s = tuple(time_constants_s)
+        self._amounts = [math.sqrt(share) for share in shares] + [math.sqrt(max(0.0, 1 - sum(shares)))]
+        self._fresh: list[list[float]] = []
+        self._slow: list[float] | None = None
+        self._time_s = 0.0
+
+    def draw(self, time_s: float) -> float:
+        """Return the number for a note at ``time_s``; times must not fall."""
+        if not self._fresh:  # drawn for many notes at once: it takes longer to ask for a number than to draw it
+            self._fresh = self._random.standard_normal((DRAWN_NOTES, len(self._time_constants_s) + 1))[::-1].tolist()
+        *fresh, own = self._fresh.pop()
+        if self._slow is None:
+            self._slow = fresh
+        else:
+            elapsed_s = time_s - self._time_s
+            for index, time_constant_s in enumerate(self._time_constants_s):
+                kept = math.exp(-elapsed_s / time_constant_s)
+                self._slow[index] = kept * self._slow[index] + math.sqrt(1 - kept * kept) * fresh[index]
+        self._time_s = time_s
+        return sum(map(mul, self._amounts, (*self._slow, own)))
+
+
+class Expression:
+    """The part of a stream that turns quantiles into velocities; holds the controls, the noise and what the hand has played."""
+
+    def __init__(self, seed: int, controls: Mapping[str, float], constants: Mapping[str, Sequence[float]]):
+        """``constants`` are those of the model's contract: ``quantile_levels``, ``noise_time_constants_s``, ``noise_shares``."""
+        self.controls = with_defaults(CONTROLS, controls)
+        self._levels = list(constants["quantile_levels"])
+        self._gate = HintGate()
+        self._noise = ExpressionNoise(seed, constants["noise_time_constants_s"], constants["noise_shares"])
+
+    def hint(self, played: int) -> int:
+        """Take a played velocity; return the hint that the model may hear, 0 for none."""
+        self._gate.hear(played)
+        setting = self.controls["hint"]
+        given = setting == HINT_ON or (setting == HINT_AUTO and self._gate.is_open())
+        return velocity_hint(played) if given else 0
+
+    def choose(self, quantiles: np.ndarray, time_s: float) -> float:
+        """Return the model's velocity for a note: its median, or as far from it as noise and temperature say."""
+        straying = self.controls["temperature"] * self._noise.draw(time_s)
+        share = 0.5 * (1 + math.erf(straying / math.sqrt(2)))
+        above = min(max(bisect_left(self._levels, share), 1), len(self._levels) - 1)
+        level, next_level = self._levels[above - 1], self._levels[above]
+        step = min(max((share - level) / (next_level - level), 0.0), 1.0)
+        return float(quantiles[above - 1] + step * (quantiles[above] - quantiles[above - 1]))
+
+    def apply(self, model_velocity: float, played: int) -> int:
+        """Put the controls on the model's velocity; return what is sent, 1 to 127."""
+        controls = self.controls
+        performed = CENTRE + controls["range"] * (model_velocity - CENTRE) + controls["dynamics"]
+        blended = played + controls["strength"] * (performed - played)
+        return min(max(math.floor(blended + 0.5), 1), 127)

@@ -1,0 +1,298 @@
+"""The engine: events from a source through a performer's stream to sinks, live, in tests and offline alike."""
+
+import gc
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from engine.base.clock import Clock, VirtualClock
+from engine.base.errors import PerfLiveError
+from engine.midi.events import DRUM_CHANNEL, Event, channel_of, is_channel_message, is_control_change, is_note_on
+from engine.performers.controls import Control
+from engine.performers.protocol import ClockFollower, Performer, PerformerStream, WindowedStream
+from engine.runtime.real_time import real_time
+from engine.runtime.sender import Sender, ThreadSender
+from engine.runtime.sinks import Sink
+from engine.runtime.sources import Source
+
+if TYPE_CHECKING:
+    from engine.performers.score_playing.interpretation import Counts
+
+SWITCH_INTERVAL_S = 0.0005
+CHORD_NS = 10_000_000  # a note that follows another within this belongs to its chord
+REST_NS = 2_000_000  # what a stream does meanwhile may take as long: when something is due sooner, the engine waits for that
+DEADLINE_NS = 10_000_000  # an event that has waited longer is performed in the performer's degraded way
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run did."""
+
+    events_in: int
+    events_out: int
+    notes: int  # note-ons that the performer was given
+    degraded: int  # of the events, how many came to the performer past their deadline
+    late: int  # of what was sent, how many more than 10 ms after they were due
+    most_lateness_ns: int
+    stopped: bool  # by stop(), before the input ended
+    real_time: bool  # whether the system let the thread that sends run before all others
+    windows: "Counts | None" = None  # of a performer that looks ahead in windows
+
+
+class Engine:
+    """One run. Everything that is not a note-on goes through untouched and in order.
+
+    Channel 10 (drums), ``excluded_channels`` (0 to 15) and system messages bypass the performer, delayed by its look-ahead. A control
+    change in ``controller_map`` sets the control and goes through as well.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        performer: Performer,
+        stream: PerformerStream,
+        sinks: Sequence[Sink],
+        clock: Clock,
+        controller_map: Mapping[int, Control] | None = None,
+        excluded_channels: Iterable[int] = (),
+        deadline_ns: int = DEADLINE_NS,
+        keep_incomplete: bool = True,
+    ):
+        """``keep_incomplete``: whether a run that is stopped or fails completes its outputs (live) or abandons them (offline)."""
+        self._source = source
+        self._performer = performer
+        self._stream = stream
+        self._sinks = list(sinks)
+        self._clock = clock
+        self._controller_map = controller_map or {}
+        self._bypassed = frozenset(excluded_channels) | {DRUM_CHANNEL}
+        self._deadline_ns = deadline_ns
+        self._keep_incomplete = keep_incomplete
+        self._latency_ns = performer.latency_ns
+        self._windowed = stream if isinstance(stream, WindowedStream) else None
+        self._clock_follower = stream if isinstance(stream, ClockFollower) else None
+        self._live = live = not isinstance(clock, VirtualClock)
+        self._answers_at_once = live and performer.latency_ns == 0
+        self._sender = ThreadSender(self._sinks, clock, self.fail) if live and performer.latency_ns else Sender(self._sinks, clock)
+        self._failure: BaseException | None = None
+        self._stopping = False
+        self._events_in = self._notes = self._degraded = 0
+        self._last_note_ns = -CHORD_NS
+
+    def run(self) -> Report:
+        """Play until the input has ended and everything is sent, or until ``stop``.
+
+        However it ends, what sounds is released and every sink is closed. Raises the first failure: PerfLiveError, one line.
+        """
+        with _prompt_threads():
+            return self._run()
+
+    def _run(self) -> Report:
+        started = False
+        try:
+            self._start()
+            started = True
+            with ExitStack() as stack:
+                if self._answers_at_once:
+                    self._sender.real_time = stack.enter_context(real_time())
+                    stack.enter_context(_one_core())
+                self._play()
+        except BaseException as error:  # even a keyboard interrupt must not leave a note sounding
+            self._failure = self._failure or error
+            self._sender.abandon()
+        self._attempt(self._sender.finish)
+        complete = started and (self._keep_incomplete or not (self._failure or self._stopping))
+        self._release()
+        self._close(complete)
+        if self._failure:
+            raise self._failure
+        return self.report()
+
+    def stop(self) -> None:
+        """End the run now. Safe from any thread and from a signal handler."""
+        self._stopping = True
+        self._sender.abandon()
+        self._source.wake()
+
+    def fail(self, failure: BaseException) -> None:
+        """End the run now and let ``run`` raise ``failure``. Safe from any thread."""
+        self._failure = self._failure or failure
+        self.stop()
+
+    def report(self) -> Report:
+        scheduler = self._sender.scheduler
+        return Report(
+            self._events_in,
+            scheduler.sent,
+            self._notes,
+            self._degraded,
+            scheduler.late,
+            scheduler.most_lateness_ns,
+            self._stopping,
+            self._sender.real_time,
+            self._windowed.counts if self._windowed else None,
+        )
+
+    def _start(self) -> None:
+        if self._windowed and self._live:
+            self._call(self._windowed.work_ahead)
+        start_ns = self._clock.now_ns()
+        for sink in self._sinks:
+            sink.start(start_ns + self._latency_ns)
+        self._sender.start()
+        self._source.start(start_ns)
+
+    def _play(self) -> None:
+        finished = False  # whether the stream was told that the input has ended
+        resting = True  # whether the stream may have deferred work
+        while not self._stopping:
+            self._foresee(self._source.upcoming())
+            due_ns, now_ns = self._next_due_ns(), self._clock.now_ns()
+            if finished and due_ns is None and not resting:
+                return
+            rests = resting and (due_ns is None or due_ns - now_ns > REST_NS)
+            until_ns = now_ns if rests else due_ns
+            event = self._source.receive(until_ns)
+            if event is not None:
+                self._take_together([event, *self._source.receive_waiting()])
+                resting = True
+            elif self._source.exhausted and not finished:
+                self._sender.put(self._call(self._stream.finish))
+                finished, resting = True, False
+            elif not self._stopping and until_ns is not None:
+                advanced = self._advance(min(until_ns, self._clock.now_ns()))
+                resting = advanced or (self._call(self._stream.rest) if rests else resting)
+            self._sender.send_due()
+
+    def _next_due_ns(self) -> int | None:
+        ours, streams = self._sender.next_due_ns(), self._call(self._stream.next_due_ns)
+        if ours is None or streams is None:
+            return streams if ours is None else ours
+        return min(ours, streams)
+
+    def _take_together(self, events: list[Event]) -> None:
+        """Put events that have come together through the performer, or past it.
+
+        Those up to a chord's first note at once; the others, the rest of the chord, are thought of together.
+        """
+        if len(events) == 1:  # by far the most frequent, and the one that is waited for
+            return self._take(events[0])
+        begun = 0
+        if events[0].time_ns - self._last_note_ns > CHORD_NS:
+            begun = next((index for index, event in enumerate(events, 1) if is_note_on(event.message)), len(events))
+        for index, event in enumerate(events):
+            if index == begun:
+                self._foresee(events[begun:])
+            if not self._stopping:
+                self._take(event)
+
+    def _foresee(self, events: list[Event]) -> None:
+        """Let the stream think of two notes or more together, unless a control between them would change how they are performed."""
+        performed = [event for event in events if self._is_performed(event.message)]
+        notes = sum(is_note_on(event.message) for event in performed)
+        if notes > 1 and not any(self._mapped_control(event.message) for event in performed):
+            self._call(self._stream.foresee, performed)
+
+    def _take(self, event: Event) -> None:
+        self._events_in += 1
+        message = event.message
+        self._advance(event.time_ns - 1)
+        if control := self._mapped_control(message):
+            self._call(self._stream.set_control, control.name, control.from_controller(message[2]))
+        if self._is_performed(message):
+            late = self._clock.now_ns() - event.time_ns > self._deadline_ns
+            self._degraded += late
+            if is_note_on(message):
+                self._notes += 1
+                self._last_note_ns = event.time_ns
+            self._sender.put(self._call(self._stream.feed, event, late))
+        else:
+            if self._clock_follower and not is_channel_message(message):
+                self._call(self._clock_follower.follow_clock, event)
+            self._sender.put((event._replace(time_ns=event.time_ns + self._latency_ns) if self._latency_ns else event,))
+
+    def _mapped_control(self, message: bytes) -> Control | None:
+        return self._controller_map.get(message[1]) if is_control_change(message) else None
+
+    def _is_performed(self, message: bytes) -> bool:
+        return is_channel_message(message) and channel_of(message) not in self._bypassed
+
+    def _advance(self, until_ns: int) -> bool:
+        """Take from the stream what became certain up to ``until_ns``: step by step, so that it does not matter when we look.
+
+        Return whether there was anything.
+        """
+        advanced = False
+        while (due_ns := self._call(self._stream.next_due_ns)) is not None and due_ns <= until_ns:
+            self._sender.put(self._call(self._stream.advance, due_ns))
+            advanced = True
+        return advanced
+
+    def _call(self, method: Callable[..., Any], *arguments: Any) -> Any:
+        """Call the stream; what goes wrong inside is a failure of the performer, in one line."""
+        try:
+            return method(*arguments)
+        except PerfLiveError:
+            raise
+        except Exception as error:
+            detail = " ".join(str(error).split())
+            raise PerfLiveError(f"performer {self._performer.name!r} failed: {type(error).__name__}: {detail}") from error
+
+    def _release(self) -> None:
+        """End every sounding note and lift the pedals on every sink that still takes anything. What has not begun never will."""
+        ended_by_itself = not (self._failure or self._stopping)  # then the time is the music's, so that a file comes out the same live
+        time_ns = self._sender.scheduler.last_due_ns if ended_by_itself else self._clock.now_ns()
+        events = self._sender.scheduler.ledger.release_all(time_ns)
+        for sink in self._sinks:
+            for event in events:
+                self._attempt(sink.send, event)
+
+    def _close(self, complete: bool) -> None:
+        """Close the sinks, then the source: letting go of a JACK input first would take the last messages from their receivers."""
+        if self._windowed:
+            self._attempt(self._windowed.close)
+        for sink in self._sinks:
+            self._attempt(sink.close if complete else sink.abort)
+        self._attempt(self._source.close)
+
+    def _attempt(self, action: Callable[..., None], *arguments: Any) -> None:
+        """Do it; a failure is kept (the first one counts) and stops nothing."""
+        try:
+            action(*arguments)
+        except Exception as error:
+            self._failure = self._failure or error
+
+
+@contextmanager
+def _prompt_threads() -> Iterator[None]:
+    """While the block runs, let the thread that brings a message wait for Python half a millisecond at most, not five, and let
+    no collection of garbage stop the music to look through everything that was loaded before it.
+    """
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        sys.setswitchinterval(interval_s)
+
+
+@contextmanager
+def _one_core() -> Iterator[None]:
+    """Keep the calling thread on one of its cores, where the system can: a model that a note waits for is faster where it last ran,
+    in whose caches it may still lie. Not on the first, which serves most interrupts; several engines are spread over the others.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    cores = os.sched_getaffinity(0)
+    others = sorted(cores)[1:] or list(cores)
+    os.sched_setaffinity(0, {others[os.getpid() % len(others)]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)

@@ -1,0 +1,54 @@
+"""When things are sent: a queue by due time, which also keeps the account of what was late and what still sounds."""
+
+import heapq
+
+from engine.midi.events import Event
+from engine.midi.ledger import NoteLedger
+
+LATE_NS = 10_000_000  # later than this is counted: a steady 10 ms is not felt, more is (Jack, Stockman and McPherson 2016)
+
+
+class Scheduler:
+    """Events in order of their due time; those due at the same time leave in the order in which they came."""
+
+    def __init__(self) -> None:
+        self.ledger = NoteLedger()
+        self.sent = 0
+        self.late = 0  # sent more than LATE_NS after they were due
+        self.most_lateness_ns = 0
+        self.last_due_ns = 0  # the latest due time of what was sent
+        self._heap: list[tuple[int, int, Event]] = []
+        self._added = 0
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def add(self, event: Event) -> None:
+        heapq.heappush(self._heap, (event.time_ns, self._added, event))
+        self._added += 1
+
+    def next_due_ns(self) -> int | None:
+        return self._heap[0][0] if self._heap else None
+
+    def goes_first(self, event: Event, now_ns: int) -> bool:
+        """True when ``event`` is due and nothing waits before it, so that it need not be added at all."""
+        return event.time_ns <= now_ns and (not self._heap or self._heap[0][0] > event.time_ns)
+
+    def pop_due(self, now_ns: int) -> list[Event]:
+        """Return what is due by ``now_ns``, in order, and take it off."""
+        due = []
+        while self._heap and self._heap[0][0] <= now_ns:
+            due.append(heapq.heappop(self._heap)[2])
+        return due
+
+    def account(self, event: Event, now_ns: int) -> None:
+        """Count an event that is being sent at ``now_ns``."""
+        self.sent += 1
+        if event.time_ns > self.last_due_ns:
+            self.last_due_ns = event.time_ns
+        lateness_ns = now_ns - event.time_ns
+        if lateness_ns > self.most_lateness_ns:
+            self.most_lateness_ns = lateness_ns
+        if lateness_ns > LATE_NS:
+            self.late += 1
+        self.ledger.observe(event.message, event.track)

@@ -1,0 +1,112 @@
+"""What leaves, when it is due: on the engine's own thread, or on one of its own so that a performer's thinking never delays it."""
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Sequence
+
+from engine.base.clock import Clock
+from engine.midi.events import Event
+from engine.runtime.real_time import real_time
+from engine.runtime.scheduler import Scheduler
+from engine.runtime.sinks import Sink
+
+
+class Sender:
+    """Sends on the caller's thread: what is due at once, the rest when ``send_due`` is called."""
+
+    def __init__(self, sinks: Sequence[Sink], clock: Clock):
+        self.scheduler = Scheduler()
+        self._sinks = sinks
+        self._clock = clock
+        self._abandoned = False
+        self.real_time = False  # whether the thread that sends runs before all others
+
+    def start(self) -> None:
+        """Begin to send."""
+
+    def put(self, events: Iterable[Event]) -> None:
+        """Take events, each with its due time, in the order in which those due at the same time are to leave."""
+        for event in events:
+            self._put(event)
+
+    def send_due(self) -> None:
+        """Send what has become due; the caller looks in when ``next_due_ns`` says."""
+        if len(self.scheduler):
+            now_ns = self._clock.now_ns()
+            for event in self.scheduler.pop_due(now_ns):
+                self._send(event, now_ns)
+
+    def next_due_ns(self) -> int | None:
+        return self.scheduler.next_due_ns()
+
+    def finish(self) -> None:
+        """Return when all that was taken is sent."""
+        while not self._abandoned and (due_ns := self.scheduler.next_due_ns()) is not None:
+            self._clock.sleep_until(due_ns)
+            self.send_due()
+
+    def abandon(self) -> None:
+        """Send nothing more, and end ``finish``. Safe from any thread and from a signal handler."""
+        self._abandoned = True
+
+    def _put(self, event: Event) -> None:
+        if self.scheduler.goes_first(event, now_ns := self._clock.now_ns()):
+            self._send(event, now_ns)
+        else:
+            self.scheduler.add(event)
+
+    def _send(self, event: Event, now_ns: int) -> None:
+        self.scheduler.account(event, now_ns)
+        for sink in self._sinks:
+            sink.send(event)
+
+
+class ThreadSender(Sender):
+    """Sends on a thread of its own; for performers that look ahead, whose network may be thinking when something is due."""
+
+    def __init__(self, sinks: Sequence[Sink], clock: Clock, fail: Callable[[BaseException], None]):
+        """``fail`` is told, on the sender's thread, when a sink fails; nothing more is sent then."""
+        super().__init__(sinks, clock)
+        self._fail = fail
+        self._inbox: queue.SimpleQueue[Event | None] = queue.SimpleQueue()  # None: look at the flags
+        self._finishing = False
+        self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def put(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._inbox.put(event)
+
+    def send_due(self) -> None:
+        """The thread does."""
+
+    def next_due_ns(self) -> int | None:
+        return None
+
+    def finish(self) -> None:
+        self._finishing = True
+        self._inbox.put(None)
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def abandon(self) -> None:
+        super().abandon()
+        self._inbox.put(None)
+
+    def _run(self) -> None:
+        try:
+            with real_time() as self.real_time:
+                self._send_all()
+        except BaseException as error:  # a sink's failure must end the run, not only this thread
+            self._fail(error)
+
+    def _send_all(self) -> None:
+        while not self._abandoned:
+            event = self._clock.wait(self._inbox, self.scheduler.next_due_ns())
+            if event is not None:
+                self._put(event)
+            super().send_due()
+            if self._finishing and self._inbox.empty() and not len(self.scheduler):
+                return

@@ -1,0 +1,82 @@
+"""Where events go: a port or a MIDI file. Sound (``engine/sound``) and the recorder speak the same protocol."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from engine.base.files import check_writable
+from engine.midi.events import Event
+from engine.midi.file import MidiTimeline, write_midi_file
+
+if TYPE_CHECKING:  # a run on files needs no MIDI driver
+    from engine.midi.ports import OutputPort
+
+
+class Sink(Protocol):
+    def start(self, origin_ns: int) -> None:
+        """Begin: an event due at ``origin_ns`` stands at the beginning of the music (look-ahead is already taken off)."""
+
+    def send(self, event: Event) -> None:
+        """Put out one event, now. Never waits. Raises PerfLiveError when the sink can take no more."""
+
+    def close(self) -> None:
+        """Complete the output. Raises PerfLiveError when that fails."""
+
+    def abort(self) -> None:
+        """Give up; leave nothing half-written."""
+
+
+class PortSink:
+    """Sends on at once; when an event is due is the engine's business."""
+
+    def __init__(self, port: "OutputPort"):
+        self._port = port
+
+    def start(self, origin_ns: int) -> None:
+        pass
+
+    def send(self, event: Event) -> None:
+        self._port.send(event.message)
+
+    def close(self) -> None:
+        self._port.close()
+
+    def abort(self) -> None:
+        self._port.close()
+
+
+class CollectingSink:
+    """Keeps what is sent until it is closed; what becomes of it then is for those to say that are made of this."""
+
+    def __init__(self) -> None:
+        self._events: list[Event] = []
+        self._origin_ns = 0
+
+    def start(self, origin_ns: int) -> None:
+        self._origin_ns = origin_ns
+
+    def send(self, event: Event) -> None:
+        self._events.append(event)
+
+    def close(self) -> None:
+        pass
+
+    def abort(self) -> None:
+        self._events.clear()
+
+    def events(self, from_ns: int = 0) -> list[Event]:
+        """Return what was sent; times count from ``from_ns`` after the beginning of the music."""
+        return [event._replace(time_ns=event.time_ns - self._origin_ns - from_ns) for event in self._events]
+
+
+class MidiFileSink(CollectingSink):
+    """Collects events and writes them when closed: over ``timeline``'s tracks, texts and tempos, or as a new file."""
+
+    def __init__(self, path: str | Path, timeline: MidiTimeline | None = None):
+        """Raises PerfLiveError when the file could not be written in the end."""
+        super().__init__()
+        self._path = path
+        self._timeline = timeline
+        check_writable(path)
+
+    def close(self) -> None:
+        write_midi_file(self._path, self.events(), self._timeline)

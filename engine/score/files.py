@@ -1,0 +1,62 @@
+"""Scores from files: MusicXML (.xml, .musicxml, .mxl), MEI and Humdrum through partitura, MIDI by the engine's own reader.
+
+MIDI does not go through partitura, which drops what a notation program wrote into a MIDI score beside the notes: velocities (its
+dynamics), gate lengths (its articulations) and the tempo map.
+"""
+
+import os
+import zipfile
+from pathlib import Path
+from typing import Literal
+
+from engine.base.errors import PerfLiveError
+from engine.score.tables import Score
+
+# "play" follows the repeat signs, "skip" plays everything once (of several endings the last), "printed" is the page from left to right,
+# all endings included: the ids of its notes are the file's own.
+Repeats = Literal["play", "skip", "printed"]
+
+MUSICXML, MEI, HUMDRUM, MIDI = (".xml", ".musicxml", ".mxl"), (".mei",), (".krn", ".kern"), (".mid", ".midi")
+SUFFIXES = (*MUSICXML, *MEI, *HUMDRUM, *MIDI)
+LARGEST_BYTES = 40_000_000  # unpacked; ten times the longest piano sonata
+
+
+def read_score(path: str | os.PathLike[str], repeats: Repeats = "play") -> Score:
+    """Read a score. Raises PerfLiveError, in one line, for a file that is none, that is too large, or that has no notes.
+
+    A MIDI score has its repeats played already; ``repeats`` changes nothing there.
+    """
+    path = Path(os.path.abspath(path))  # a name like "http://..." must not be taken for an address
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise PerfLiveError(f"cannot read {str(path)!r} as a score: its name ends in {suffix!r}; allowed: {', '.join(SUFFIXES)}")
+    _check_size(path)
+    if suffix in MIDI:
+        from engine.score.midi import read_midi_score
+
+        score = read_midi_score(path)
+    else:
+        from engine.score.notation import read_notation
+
+        score = read_notation(path, repeats)
+    if not len(score.notes):
+        found = f"{score.unpitched} unpitched notes and no others" if score.unpitched else "no notes"
+        raise PerfLiveError(f"cannot perform {str(path)!r}: it has {found}; give a score with pitched notes")
+    return score
+
+
+def _check_size(path: Path) -> None:
+    try:
+        size = path.stat().st_size
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                size = max(size, sum(entry.file_size for entry in archive.infolist()))
+        elif path.suffix.lower() == ".mxl":
+            raise PerfLiveError(f"cannot read {str(path)!r}: it is not a compressed MusicXML file; give it the suffix of its format")
+    except (OSError, zipfile.BadZipFile) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise PerfLiveError(f"cannot read {str(path)!r}: {reason}; give the name of a score") from None
+    if size > LARGEST_BYTES:
+        raise PerfLiveError(
+            f"cannot read {str(path)!r}: it has {size / 1e6:.0f} MB; a score may have at most {LARGEST_BYTES / 1e6:.0f}; split it"
+        )

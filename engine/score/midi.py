@@ -1,0 +1,102 @@
+"""A MIDI file as a Score: exact ticks, velocities and gate lengths as they were exported; no markings, voices by track and channel."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from engine.base.errors import PerfLiveError
+from engine.midi.events import DRUM_CHANNEL, channel_of, is_note_off, is_note_on
+from engine.midi.file import MidiTimeline, read_midi_file
+from engine.score.tables import MARKING_DTYPE, MEASURE_DTYPE, SCORE_NOTE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE, Score, note_order
+
+TIME_SIGNATURE = b"\xff\x58\x04"
+MOST_MEASURES = 100_000
+
+
+def read_midi_score(path: Path) -> Score:
+    """Read a type 0 or 1 file whose times are in ticks. Raises PerfLiveError for any other."""
+    timeline = read_midi_file(path)
+    if timeline.division & 0x8000:
+        raise PerfLiveError(f"cannot read {str(path)!r} as a score: its times are in seconds, not in beats; give a file in ticks a quarter")
+    notes, unpitched = _notes(timeline)
+    signatures = _time_signatures(timeline)
+    end = float((notes["onset_quarter"] + notes["duration_quarter"]).max(initial=0.0))
+    tempos = [(tick / timeline.division, 60e6 / microseconds) for tick, microseconds in timeline.tempos if microseconds]
+    return Score(
+        notes,
+        _measures(signatures, end),
+        signatures,
+        np.array(tempos, dtype=TEMPO_DTYPE),
+        np.zeros(len(notes), MARKING_DTYPE),
+        has_markings=False,
+        unpitched=unpitched,
+    )
+
+
+def _notes(timeline: MidiTimeline) -> tuple[np.ndarray, int]:
+    """Return the notes and how many drum notes were left out. Of two equal keys that overlap, the earlier ends first."""
+    to_tick, division = timeline.tempo_map.to_tick, timeline.division
+    sounding: dict[tuple[int, int, int], list[int]] = {}
+    rows: list[list[float | int | str | bool]] = []
+    unpitched = last_tick = 0
+    for event in timeline.events:
+        message, tick = event.message, to_tick(event.time_ns)
+        last_tick = max(last_tick, tick)
+        if is_note_on(message):
+            channel = channel_of(message)
+            if channel == DRUM_CHANNEL:
+                unpitched += 1
+                continue
+            sounding.setdefault((event.track, channel, message[1]), []).append(len(rows))
+            rows.append([tick, -1, message[1], channel + 1, 0, event.track, f"n{len(rows)}", False, message[2]])
+        elif is_note_off(message):
+            started = sounding.get((event.track, channel_of(message), message[1]))
+            if started:
+                row = rows[started.pop(0)]
+                row[1] = tick - int(row[0])
+    for row in rows:
+        if row[1] == -1:  # never ended: it sounds to the end
+            row[1] = last_tick - int(row[0])
+    notes = np.array([tuple(row) for row in rows], dtype=SCORE_NOTE_DTYPE)
+    notes["onset_quarter"] /= division
+    notes["duration_quarter"] /= division
+    _lengthen_unisons(notes)
+    return notes[note_order(notes)], unpitched
+
+
+def _lengthen_unisons(notes: np.ndarray) -> None:
+    """Make notes of no length as long as another that strikes the same key with them.
+
+    Where two voices meet on a key, notation programs write on, off and on again at one tick.
+    """
+    longest: dict[tuple[float, int], float] = {}
+    for onset, pitch, duration in notes[["onset_quarter", "pitch", "duration_quarter"]].tolist():
+        longest[onset, pitch] = max(duration, longest.get((onset, pitch), 0.0))
+    for row in np.flatnonzero(notes["duration_quarter"] == 0).tolist():
+        notes["duration_quarter"][row] = longest[float(notes["onset_quarter"][row]), int(notes["pitch"][row])]
+
+
+def _time_signatures(timeline: MidiTimeline) -> np.ndarray:
+    """Return the time signatures of all tracks; 4/4 from the beginning where none stands there (Standard MIDI Files 1.0)."""
+    found = {0: (4, 4)}
+    for track in timeline.tracks:
+        for event in track.kept:
+            if event.data[:3] == TIME_SIGNATURE and event.data[3] and event.data[4] <= 8:
+                found[event.tick] = (event.data[3], 2 ** event.data[4])
+    rows = [(tick / timeline.division, *found[tick]) for tick in sorted(found)]
+    kept = rows[:1] + [row for previous, row in pairwise(rows) if row[1:] != previous[1:]]
+    return np.array(kept, dtype=TIME_SIGNATURE_DTYPE)
+
+
+def _measures(signatures: np.ndarray, end: float) -> np.ndarray:
+    """Lay measures from each time signature to the next, the last before a change shortened, until ``end``."""
+    rows: list[tuple[float, float, int]] = []
+    ends = [*signatures["onset_quarter"][1:], max(end, signatures["onset_quarter"][-1])]
+    for (onset, beats, beat_type), until in zip(signatures.tolist(), ends, strict=True):
+        length = 4 * beats / beat_type
+        last = until == ends[-1]
+        while onset < until - 1e-9 and len(rows) < MOST_MEASURES:
+            rows.append((onset, length if last else min(length, until - onset), len(rows) + 1))
+            onset += length
+    return np.array(rows, dtype=MEASURE_DTYPE)

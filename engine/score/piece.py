@@ -1,0 +1,149 @@
+"""A score as it is to be played: on which channel and track each note is, what else is to be sent, and the file's texts and markers."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from math import isclose
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from engine.midi.events import (
+    DRUM_CHANNEL,
+    SUSTAIN_PEDAL,
+    channel_of,
+    is_channel_message,
+    is_control_change,
+    is_note_off,
+    is_note_on,
+)
+from engine.midi.file import KeptEvent, MidiTimeline, Track, encode_length, read_midi_file
+from engine.score.files import MIDI, Repeats, read_score
+from engine.score.ornaments import WrittenOut, write_out_ornaments
+from engine.score.tables import DYNAMICS, Score
+
+DIVISION = 960  # ticks a quarter of a file made of a score; a MIDI score's own is multiplied until it is as fine
+TEXT, MARKER, TEMPO, TIME_SIGNATURE = 0x01, 0x06, 0x51, 0x58
+CLOCKS_A_QUARTER, THIRTY_SECONDS_A_QUARTER = 24, 8
+
+
+class Companion(NamedTuple):
+    """A message of a MIDI score that is no note to be performed: drums, programs, controllers."""
+
+    quarter: float
+    message: bytes
+    track: int
+
+
+@dataclass(frozen=True)
+class Piece:
+    """``channels`` (N,) 0 to 15 and ``tracks`` (N,) go with the score's notes. ``timeline`` has the tracks, without messages and tempos,
+    on the score's own ticks.
+    """
+
+    score: Score
+    channels: np.ndarray
+    tracks: np.ndarray
+    companions: tuple[Companion, ...]
+    timeline: MidiTimeline
+
+    @cached_property
+    def played(self) -> WrittenOut:
+        """The score with its ornaments as notes: what sounds, while ``score`` is what is printed and what the networks have learnt from."""
+        return write_out_ornaments(self.score)
+
+
+def read_piece(path: Path, repeats: Repeats = "play") -> Piece:
+    """Read a score to be played. Raises PerfLiveError, as ``read_score`` does."""
+    score = read_score(path, repeats)
+    if path.suffix.lower() in MIDI:
+        timeline = read_midi_file(path)
+        finer = max(1, -(-DIVISION // timeline.division))
+        return Piece(score, score.notes["voice"] - 1, score.notes["part"], _companions(timeline), _without_tempos(timeline, finer))
+    parts = int(score.notes["part"].max()) + 1
+    return Piece(score, np.zeros(len(score.notes), int), score.notes["part"], (), _timeline(score, parts))
+
+
+def _companions(timeline: MidiTimeline) -> tuple[Companion, ...]:
+    """Return everything but the notes that are performed, and the sustain pedal, which the performer has its own mind of."""
+    to_tick = timeline.tempo_map.to_tick
+    return tuple(
+        Companion(to_tick(event.time_ns) / timeline.division, event.message, event.track)
+        for event in timeline.events
+        if not _is_performed(event.message)
+    )
+
+
+def _is_performed(message: bytes) -> bool:
+    if not is_channel_message(message) or channel_of(message) == DRUM_CHANNEL:
+        return False
+    return is_note_on(message) or is_note_off(message) or (is_control_change(message) and message[1] == SUSTAIN_PEDAL)
+
+
+def _without_tempos(timeline: MidiTimeline, finer: int) -> MidiTimeline:
+    """Return the tracks with ``finer`` times as many ticks a quarter."""
+    tracks = []
+    for track in timeline.tracks:
+        kept = tuple(
+            KeptEvent(event.tick * finer, 0, event.data) for event in track.kept if event.data[:2] != bytes((0xFF, TEMPO))
+        )
+        tracks.append(Track(kept, track.end_tick * finer))
+    return MidiTimeline([], tuple(tracks), timeline.kind, timeline.division * finer)
+
+
+def _timeline(score: Score, parts: int) -> MidiTimeline:
+    """Make tracks for a score: one a part; metre, tempo words and dynamics in the first."""
+    metas = _metres(score) + _words(score) + _dynamics(score)
+    kept = tuple(KeptEvent(tick, 0, data) for tick, data in sorted(metas, key=lambda meta: meta[0]))
+    end_tick = round(score.end_quarter * DIVISION)
+    tracks = (Track(kept, end_tick), *(Track((), end_tick) for _ in range(parts - 1)))
+    return MidiTimeline([], tracks, 1 if parts > 1 else 0, DIVISION)
+
+
+def meta(kind: int, data: bytes) -> bytes:
+    """Return a meta event as it stands in a file after its delta time."""
+    return bytes((0xFF, kind)) + encode_length(len(data)) + data
+
+
+def _metres(score: Score) -> list[tuple[int, bytes]]:
+    """Return time signatures such that bar lines fall where the score has them: an upbeat has one of its own."""
+    found: list[tuple[float, int, int]] = []
+    starts = score.time_signatures["onset_quarter"]
+    for onset, duration, _ in score.measures.tolist():
+        index = int(np.searchsorted(starts, onset + 1e-6, side="right")) - 1
+        _, beats, beat_type = score.time_signatures[max(index, 0)].tolist() if len(starts) else (0.0, 4, 4)
+        actual = duration * beat_type / 4
+        if not isclose(actual, beats, abs_tol=1e-6) and actual >= 1 and isclose(actual, round(actual), abs_tol=1e-6):
+            beats = round(actual)
+        found.append((onset, beats, beat_type))
+    changes = found[:1] + [row for before, row in pairwise(found) if row[1:] != before[1:]]
+    return [
+        (
+            round(onset * DIVISION),
+            meta(
+                TIME_SIGNATURE,
+                bytes((min(beats, 255), max(beat_type, 1).bit_length() - 1, CLOCKS_A_QUARTER, THIRTY_SECONDS_A_QUARTER)),
+            ),
+        )
+        for onset, beats, beat_type in changes
+    ]
+
+
+def _words(score: Score) -> list[tuple[int, bytes]]:
+    """Return tempo words as markers, by which one finds one's way, and other words as text; what all parts have once."""
+    rows = dict.fromkeys((word.onset_quarter, word.text, word.kind in ("tempo", "a-tempo")) for word in score.words)
+    return [(round(onset * DIVISION), meta(MARKER if marks else TEXT, text.encode())) for onset, text, marks in rows]
+
+
+def _dynamics(score: Score) -> list[tuple[int, bytes]]:
+    if not score.has_markings:
+        return []
+    rows: list[tuple[int, bytes]] = []
+    for part in np.unique(score.notes["part"]).tolist():
+        own = score.notes["part"] == part
+        levels, onsets = score.markings["dynamic"][own], score.notes["onset_quarter"][own]
+        for index in np.flatnonzero(np.diff(levels, prepend=0)).tolist():
+            if levels[index]:
+                rows.append((round(float(onsets[index]) * DIVISION), meta(TEXT, DYNAMICS[levels[index] - 1].encode())))
+    return list(dict.fromkeys(rows))

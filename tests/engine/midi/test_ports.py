@@ -1,0 +1,249 @@
+import queue
+import sys
+import time
+
+import pytest
+import rtmidi
+
+from engine.base.clock import MonotonicClock, VirtualClock
+from engine.base.errors import PerfLiveError, UsageError
+from engine.midi import ports
+from engine.midi.events import note_on
+from engine.midi.file import MidiTimeline
+from engine.runtime.sources import UPCOMING_EVENTS, FileSource, PortSource
+
+NAMES = ["Piano:left 20:0", "Piano:right 20:1", "piano", "Synth:in"]
+
+
+@pytest.mark.parametrize(("wanted", "name"), [("synth", "Synth:in"), ("RIGHT", "Piano:right 20:1"), ("PIANO", "piano"), ("20:0", NAMES[0])])
+def test_a_port_is_named_by_any_unambiguous_part(wanted, name):
+    assert ports.match_port(wanted, NAMES, "input") == name
+
+
+@pytest.mark.parametrize(
+    ("wanted", "names", "message"),
+    [
+        ("20:", NAMES, "input port '20:' is ambiguous; it may be any of: 'Piano:left 20:0', 'Piano:right 20:1'; give more of the name"),
+        ("organ", NAMES[2:], "no input port has 'organ' in its name; there are: 'piano', 'Synth:in'"),
+        ("organ", [], "no input port has 'organ' in its name; there are: none"),
+        ("a", ["a", "A"], "input port 'a' is ambiguous; it may be any of: 'a', 'A'; give more of the name"),
+    ],
+)
+def test_an_unknown_or_ambiguous_port_lists_the_candidates(wanted, names, message):
+    with pytest.raises(UsageError) as caught:
+        ports.match_port(wanted, names, "input")
+    assert str(caught.value) == message
+
+
+def test_an_unknown_driver_lists_the_drivers():
+    with pytest.raises(UsageError, match="--api 'oss': allowed: jack, alsa, coremidi, winmm"):
+        ports.list_ports("oss")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names a driver of another system")
+def test_a_driver_of_another_system_lists_those_of_this_one():
+    with pytest.raises(UsageError, match="--api 'winmm' is not for this system; allowed here: jack, alsa"):
+        ports.list_ports("winmm")
+
+
+def test_without_a_server_there_is_one_line_and_no_more(monkeypatch, capfd):
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", "there-is-none")
+    with pytest.raises(PerfLiveError, match=r"no MIDI driver works here \(jack: JACK server not running\?\); start") as caught:
+        ports.list_ports("jack")
+    assert "\n" not in str(caught.value)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_port_that_another_program_uses_is_one_line_and_let_go(monkeypatch):
+    """Windows' driver lets one program at a time have a port; neither JACK nor ALSA can be made to."""
+
+    class Client:
+        deleted = False
+
+        def get_ports(self):
+            return NAMES
+
+        def open_port(self, number, name):
+            raise rtmidi.SystemError("MidiOutWinMM::openPort: error creating Windows MM MIDI output port.")
+
+        def close_port(self):
+            pass
+
+        def delete(self):
+            Client.deleted = True
+
+    monkeypatch.setattr(ports, "_open_client", lambda kind, api: ("winmm", Client()))
+    with pytest.raises(PerfLiveError, match=r"cannot open port 'synth': MidiOutWinMM.*; close the program that uses it") as caught:
+        ports.open_output("synth")
+    assert "\n" not in str(caught.value) and Client.deleted
+
+
+def test_windows_is_told_of_loopmidi(monkeypatch):
+    class Client:
+        def close_port(self):
+            pass
+
+        def delete(self):
+            pass
+
+    monkeypatch.setattr(ports, "_open_client", lambda kind, api: ("winmm", Client()))
+    with pytest.raises(PerfLiveError, match="loopMIDI"):
+        ports.open_output("mine", virtual=True)
+
+
+@pytest.fixture
+def peer(jack_server):
+    """Another program's JACK client with an output called keys and an input called synth."""
+    keys, synth = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, "keyboard"), rtmidi.MidiIn(rtmidi.API_UNIX_JACK, "module")
+    keys.open_virtual_port("keys")
+    synth.open_virtual_port("synth")
+    yield keys, synth
+    for port in (keys, synth):
+        ports.release(port)
+
+
+def test_a_client_ends_only_when_the_driver_has_let_go_of_its_port(monkeypatch):
+    """What JACK's threads may still be reading is taken away: seen as a crash of the whole process once in some hundred ends."""
+    called = []
+
+    class Client:
+        def close_port(self):
+            called.append("close")
+
+        def delete(self):
+            called.append("delete")
+
+    monkeypatch.setattr(ports.time, "sleep", lambda seconds: called.append(seconds))
+    ports.release(Client())
+    assert called == [ports.JACK_PAUSE_S, "close", ports.JACK_PAUSE_S, "delete"]
+
+
+@pytest.mark.jack
+def test_ports_are_listed(peer):
+    names = ports.list_ports()
+    assert names.api == "jack"
+    assert "keyboard:keys" in names.inputs
+    assert "module:synth" in names.outputs
+
+
+@pytest.mark.jack
+def test_virtual_ports_are_seen_by_others_and_carry_messages(jack_server):
+    clock = MonotonicClock()
+    ours_in, ours_out = ports.open_input("ours", clock, virtual=True), ports.open_output("ours", virtual=True)
+    try:
+        names = ports.list_ports("jack")
+        assert [name for name in names.inputs if name.endswith(":ours")]
+        theirs = ports.open_output(next(name for name in names.outputs if name.endswith(":ours")))
+        before_ns = clock.now_ns()
+        theirs.send(note_on(0, 60, 64))
+        event = clock.wait(ours_in.inbox, clock.now_ns() + 20_000_000_000)
+        assert event.message == note_on(0, 60, 64)
+        assert before_ns <= event.time_ns <= clock.now_ns()
+        theirs.close()
+        assert ours_in.is_there()
+        assert ours_out.is_there()
+    finally:
+        ours_in.close()
+        ours_out.close()
+
+
+@pytest.mark.jack
+def test_a_message_too_long_for_jack_is_left_out_in_one_line_and_the_next_one_goes(peer, capfd):
+    _, synth = peer
+    synth.ignore_types(sysex=False)
+    port = ports.open_output("synth")
+    port.send(b"\xf0" + bytes(17_000) + b"\xf7")
+    port.send(b"\xf0" + bytes(15_990) + b"\xf7")
+    deadline = time.monotonic() + 30
+    while not (message := synth.get_message()):
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    assert len(message[0]) == 15_992
+    assert capfd.readouterr().err == "left out a message of 17002 bytes: JACK takes 16000 at most\n"
+    port.close()
+
+
+@pytest.mark.jack
+@pytest.mark.parametrize("direction", ["input", "output"])
+def test_a_port_that_vanishes_is_told_once_and_takes_no_more(peer, direction):
+    keys, synth = peer
+    clock = MonotonicClock()
+    port = ports.open_input("keys", clock) if direction == "input" else ports.open_output("synth")
+    told = queue.SimpleQueue()
+    with ports.watch([port], told.put):
+        (keys if direction == "input" else synth).close_port()
+        error = told.get(timeout=30)
+        time.sleep(2 * ports.POLL_S)
+    assert str(error) == f"port {port.name!r} has gone: its device was unplugged or its program ended"
+    assert told.empty()
+    if direction == "output":
+        with pytest.raises(PerfLiveError, match="has gone"):
+            port.send(note_on(0, 60, 64))
+    port.close()
+
+
+@pytest.mark.jack
+@pytest.mark.parametrize("direction", ["input", "output"])
+def test_a_port_that_was_closed_is_not_looked_for(peer, direction):
+    port = ports.open_input("keyboard:keys", MonotonicClock()) if direction == "input" else ports.open_output("module:synth")
+    port.close()
+    assert port.is_there()  # the watcher may look while the engine closes: asking rtmidi then would end the process
+
+
+def test_a_file_is_received_as_the_clock_reaches_it():
+    clock = VirtualClock(1000)
+    source = FileSource(MidiTimeline([ports.Event(5, b"\xf8"), ports.Event(5, b"\xfa"), ports.Event(9, b"\xfc")]), clock)
+    source.start(1000)
+    assert source.receive(1004) is None
+    assert clock.now_ns() == 1004
+    assert source.receive(None) == ports.Event(1005, b"\xf8")
+    assert source.receive(1005) == ports.Event(1005, b"\xfa")
+    assert source.receive(1008) is None
+    assert not source.exhausted
+    assert source.receive(1009) == ports.Event(1009, b"\xfc")
+    assert source.exhausted
+    assert source.receive(1010) is None
+    assert clock.now_ns() == 1010
+
+
+def test_a_file_shows_what_is_coming_once_and_in_blocks():
+    block = UPCOMING_EVENTS
+    events = [ports.Event(time_ns, b"\xf8") for time_ns in range(block + 1)]
+    source = FileSource(MidiTimeline(events), VirtualClock(1000))
+    source.start(1000)
+    assert source.upcoming() == [ports.Event(1000 + time_ns, b"\xf8") for time_ns in range(block)]
+    for _ in range(block):
+        assert source.upcoming() == []
+        source.receive(None)
+    assert source.upcoming() == [ports.Event(1000 + block, b"\xf8")]
+    assert source.receive(None) == ports.Event(1000 + block, b"\xf8")
+    assert source.upcoming() == [] and source.exhausted
+
+
+def test_what_waits_at_a_port_is_received_together_and_a_call_to_wake_is_not_lost():
+    class Port:
+        inbox = queue.SimpleQueue()
+
+    source = PortSource(Port(), MonotonicClock())
+    for item in (ports.Event(1, b"\xf8"), ports.Event(2, b"\xfa"), None, ports.Event(3, b"\xfc")):
+        Port.inbox.put(item)
+    assert source.receive(None) == ports.Event(1, b"\xf8")
+    assert source.receive_waiting() == [ports.Event(2, b"\xfa")]
+    assert source.receive(None) == ports.Event(3, b"\xfc")
+    assert source.receive_waiting() == []
+    assert source.receive(None) is None  # the call to wake
+
+
+def test_a_port_source_waits_until_told_or_woken():
+    class Port:
+        inbox = queue.SimpleQueue()
+
+    clock = MonotonicClock()
+    source = PortSource(Port(), clock)
+    assert source.receive(clock.now_ns() - 1) is None
+    assert source.receive(clock.now_ns() + 1000) is None
+    source.wake()
+    assert source.receive(None) is None
+    Port.inbox.put(ports.Event(3, b"\xf8"))
+    assert source.receive(0) == ports.Event(3, b"\xf8")
+    assert not source.exhausted

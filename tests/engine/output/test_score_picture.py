@@ -1,0 +1,73 @@
+"""What the picture of a performed score shows, and that it comes out for any score."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.base.errors import PerfLiveError
+from engine.output.score_picture import draw_score_picture, show_performance
+from engine.score.tables import MARKING_DTYPE, MEASURE_DTYPE, SCORE_NOTE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE, Score
+from models.performance.representation import Pedal, Performed
+
+
+def make_score(quarters: int, tempos: tuple[tuple[float, float], ...] = ()) -> Score:
+    notes = np.zeros(quarters, SCORE_NOTE_DTYPE)
+    notes["onset_quarter"], notes["duration_quarter"], notes["staff"] = np.arange(quarters), 1, 1
+    notes["pitch"] = 60 + np.arange(quarters) % 13
+    markings = np.zeros(quarters, MARKING_DTYPE)
+    markings["dynamic"] = 1 + np.arange(quarters) // 8 % 8
+    measures = np.array([(4 * number, 4, number + 1) for number in range(-(-quarters // 4))], dtype=MEASURE_DTYPE)
+    metre = np.array([(0, 4, 4)], dtype=TIME_SIGNATURE_DTYPE)
+    return Score(notes, measures, metre, np.array(list(tempos), dtype=TEMPO_DTYPE), markings, has_markings=True)
+
+
+def make_performed(quarters: int, period_s: float = 0.5) -> Performed:
+    """Return notes held for half their time, with the pedal down from the second on."""
+    places = np.arange(quarters) * period_s
+    pedal = Pedal(np.array([period_s]), np.array([127]))
+    return Performed(3 + places, np.full(quarters, period_s / 2), np.full(quarters, 64), pedal._replace(time_sec=3 + pedal.time_sec))
+
+
+def test_a_performance_is_shown_where_the_score_has_it() -> None:
+    shown = show_performance(make_score(8), make_performed(8, 0.75), "red", "performed")
+    np.testing.assert_allclose(shown.left, np.arange(8), atol=0.02)
+    np.testing.assert_allclose(shown.right - shown.left, 0.5, atol=0.02)
+    np.testing.assert_allclose(shown.tempo, 80, rtol=0.01)
+    np.testing.assert_allclose(shown.beats, np.arange(7) + 0.5)
+    np.testing.assert_allclose(shown.pedal, [[1, 127]], atol=0.02)
+
+
+def test_chords_are_shown_spread_as_they_were_played() -> None:
+    score, performed = make_score(8), make_performed(8)
+    score.notes["onset_quarter"] //= 2
+    onset_sec = 3 + 0.5 * score.notes["onset_quarter"] + np.tile([-0.05, 0.05], 4)
+    shown = show_performance(score, performed._replace(onset_sec=onset_sec), "red", "performed")
+    np.testing.assert_allclose(shown.left - score.notes["onset_quarter"], np.tile([-0.1, 0.1], 4), atol=0.02)
+
+
+def test_notes_that_are_not_played_are_not_shown() -> None:
+    performed = make_performed(8)
+    performed.onset_sec[2] = np.nan
+    shown = show_performance(make_score(8), performed, "red", "performed")
+    assert shown.onset_quarter.tolist() == [0, 1, 3, 4, 5, 6, 7]
+    with pytest.raises(ValueError, match="at least one performed note"):
+        show_performance(make_score(8), performed._replace(onset_sec=np.full(8, np.nan)), "red", "performed")
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 40])
+@pytest.mark.parametrize("with_human", [False, True])
+def test_a_picture_of_any_score(tmp_path: Path, quarters: int, with_human: bool) -> None:
+    path = tmp_path / "piece.png"
+    score = make_score(quarters, ((0.0, 100.0),))
+    human = (score, make_performed(quarters, 0.6)) if with_human else None
+    draw_score_picture(path, score, make_performed(quarters), "a title", human)
+    content = path.read_bytes()
+    assert content[:8] == b"\x89PNG\r\n\x1a\n"
+    width, height = (int.from_bytes(content[begin : begin + 4], "big") for begin in (16, 20))
+    assert width == 1650 and height > (1700 if with_human else 1000)
+
+
+def test_a_picture_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(PerfLiveError, match="none"):
+        draw_score_picture(tmp_path / "none" / "piece.png", make_score(4), make_performed(4), "a title")

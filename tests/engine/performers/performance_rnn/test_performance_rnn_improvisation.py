@@ -1,0 +1,88 @@
+"""An improvisation is a function of model, seed, wishes and what it heard; it can be taken back."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from synthetic_improviser import write_model
+
+from engine.performers.performance_rnn.improvisation import Improvisation, Wishes, open_model
+from models.performance_rnn.representation import MAGENTA, NOTE_OFF, NOTE_ON, WISH_VALUES
+from models.performance_rnn.sampling import Limits
+
+WISHES = Wishes()
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return open_model(write_model(tmp_path_factory.mktemp("model") / "improviser.onnx"))
+
+
+def sample(improvisation, count, wishes=WISHES):
+    return [improvisation.sample(wishes) for _ in range(count)]
+
+
+def test_a_seed_is_an_improvisation(model):
+    first = sample(Improvisation(model, 1), 200)
+    assert sample(Improvisation(model, 1), 200) == first
+    assert sample(Improvisation(model, 2), 200) != first
+
+
+def test_it_goes_back_to_a_snapshot(model):
+    improvisation = Improvisation(model, 1)
+    sample(improvisation, 50)
+    snapshot = improvisation.snapshot()
+    step, sounding = improvisation.step, improvisation.sounding
+    future = sample(improvisation, 80)
+    improvisation.restore(snapshot)
+    assert (improvisation.step, improvisation.sounding) == (step, sounding)
+    assert sample(improvisation, 80) == future
+    improvisation.restore(snapshot)
+    improvisation.hear(future[:3], WISHES)
+    assert improvisation.step == step + int(MAGENTA.shift_steps(np.array(future[:3])).sum())
+
+
+def test_hearing_is_as_good_as_having_played(model):
+    played = Improvisation(model, 1)
+    events = sample(played, 700)
+    heard = Improvisation(model, 1)
+    heard.hear(events, WISHES)
+    heard._voice.index = played._voice.index
+    assert heard.step == played.step and heard.sounding == played.sounding
+    assert sample(heard, 100) == sample(played, 100)
+
+
+def test_the_network_is_told_what_sounds(model):
+    improvisation = Improvisation(model, 1)
+    events = sample(improvisation, 301)
+    told = improvisation._ensemble.stepper.inputs["controls"][0, WISH_VALUES:]
+    assert np.count_nonzero(told) > 2
+    np.testing.assert_allclose(told, MAGENTA.sounding(np.array(events))[-1], rtol=1e-6)
+
+
+def test_limits_are_kept(model):
+    wishes = Wishes(temperature=3.0, limits=Limits(lowest=40, highest=70, notes_at_once=3, longest_note_s=1.0))
+    onsets, step, most = {}, 0, 0
+    for event in sample(Improvisation(model, 3), 3000, wishes):
+        kind, value = MAGENTA.describe(event)
+        if kind == NOTE_ON:
+            assert 40 <= value <= 70 and value not in onsets
+            onsets[value] = step
+        elif kind == NOTE_OFF:
+            assert 0 < (step - onsets.pop(value)) * MAGENTA.step_s <= 1.0
+        else:
+            step += int(MAGENTA.shift_steps(np.array([event]))[0])
+        most = max(most, len(onsets))
+    assert most == 3
+
+
+def test_wishes_change_what_comes(model):
+    def notes(wishes):
+        return len(MAGENTA.decode(np.array(sample(Improvisation(model, 1), 600, wishes))))
+
+    assert notes(Wishes(density=70)) > 1.5 * notes(Wishes(density=0.5))
+    described = Wishes(histogram=(1.0,) + (0.0,) * 11).described
+    assert described.shape == (WISH_VALUES,) and described[9:WISH_VALUES].tolist() == [1.0] + [0.0] * 11 + [1.0]
+    bold = sample(Improvisation(model, 1), 100, Wishes(temperature=2.0))
+    cautious = [sample(Improvisation(model, seed), 100, dataclasses.replace(WISHES, top_p=0.01)) for seed in (1, 2)]
+    assert cautious[0] == cautious[1] != bold

@@ -1,0 +1,144 @@
+"""Sending on a thread of its own: due times are kept while the performer thinks, and every end leaves nothing sounding."""
+
+import threading
+import time
+
+import pytest
+
+from engine.base.clock import MonotonicClock
+from engine.base.errors import PerfLiveError
+from engine.midi.events import Event, is_note_on, note_off, note_on
+from engine.performers.passthrough.performer import PassthroughStream
+from engine.runtime.loop import Engine
+from engine.runtime.sources import FileSource
+
+LATENCY_NS = 150_000_000
+
+
+class DelayingPerformer:
+    name, controls, latency_ns = "delaying", (), LATENCY_NS
+
+
+class DelayingStream(PassthroughStream):
+    """Delays everything by its look-ahead; ``thinking`` is called at every event, as a network would be."""
+
+    def __init__(self, thinking=lambda event: None):
+        self._thinking = thinking
+
+    def feed(self, event, late=False):
+        self._thinking(event)
+        return [event._replace(time_ns=event.time_ns + LATENCY_NS)]
+
+
+class ListSink:
+    def __init__(self, refuse=None):
+        self.sent, self.threads, self.ended, self._refuse = [], set(), None, refuse
+
+    def start(self, origin_ns):
+        self.origin_ns = origin_ns
+
+    def send(self, event):
+        if self._refuse and event.message == self._refuse:
+            raise PerfLiveError("the sink is gone")
+        self.sent.append(event)
+        self.threads.add(threading.current_thread().name)
+
+    def close(self):
+        self.ended = "closed"
+
+    def abort(self):
+        self.ended = "aborted"
+
+
+class MadeUpTimeline:
+    def __init__(self, events):
+        self.events = events
+
+
+def timeline(notes=6, spacing_ns=20_000_000):
+    events = []
+    for number in range(notes):
+        onset_ns = number * spacing_ns
+        events += [Event(onset_ns, note_on(0, 60 + number, 64)), Event(onset_ns + 10_000_000, note_off(0, 60 + number))]
+    return events
+
+
+def engine_for(stream, sink, events):
+    clock = MonotonicClock()
+    return Engine(FileSource(MadeUpTimeline(events), clock), DelayingPerformer(), stream, [sink], clock)
+
+
+def sounding(sent):
+    pitches = []
+    for event in sent:
+        (pitches.append if is_note_on(event.message) else pitches.remove)(event.message[1])
+    return pitches
+
+
+def test_everything_arrives_in_order_while_the_performer_thinks():
+    sink = ListSink()
+    report = engine_for(DelayingStream(lambda event: time.sleep(0.005)), sink, timeline()).run()
+    assert [event.message for event in sink.sent] == [event.message for event in timeline()]
+    assert sink.threads == {"sender"}
+    assert (report.events_out, sink.ended) == (12, "closed")
+
+
+def test_what_is_due_is_sent_while_the_performer_is_still_thinking():
+    """The last event's thinking ends only when the first note has been sent: on one thread it never would be."""
+    sink, sent = ListSink(), threading.Event()
+    send = sink.send
+
+    def send_and_tell(event):
+        send(event)
+        sent.set()
+
+    sink.send = send_and_tell
+    waited = []
+    events = timeline(2)
+
+    def think(event):
+        if event.message == events[-1].message:
+            waited.append(sent.wait(timeout=10))
+
+    engine_for(DelayingStream(think), sink, events).run()
+    assert waited == [True]
+
+
+def test_stop_ends_what_sounds_and_sends_nothing_more():
+    sink = ListSink()
+    events = [Event(0, note_on(0, 60, 64)), Event(60_000_000_000, note_off(0, 60))]
+    engine = engine_for(DelayingStream(), sink, events)
+    started = threading.Event()
+    send = sink.send
+    sink.send = lambda event: (send(event), started.set())
+    runner = threading.Thread(target=engine.run)
+    runner.start()
+    assert started.wait(timeout=10)
+    engine.stop()
+    runner.join(timeout=10)
+    assert not runner.is_alive()
+    assert sounding(sink.sent) == [] and len(sink.sent) == 2
+
+
+def test_a_failing_sink_ends_the_run_with_its_line_and_everything_released():
+    events = timeline()
+    sink, other = ListSink(refuse=events[2].message), ListSink()
+    clock = MonotonicClock()
+    engine = Engine(FileSource(MadeUpTimeline(events), clock), DelayingPerformer(), DelayingStream(), [other, sink], clock)
+    with pytest.raises(PerfLiveError, match="the sink is gone"):
+        engine.run()
+    assert sounding(other.sent) == []
+    assert other.ended == sink.ended == "closed"
+
+
+def test_a_failing_performer_releases_what_sounds():
+    def think(event):
+        if event.time_ns > first + 240_000_000:
+            raise ValueError("broken")
+
+    events = [Event(0, note_on(0, 60, 64)), Event(250_000_000, note_on(0, 61, 64)), Event(260_000_000, note_off(0, 60))]
+    clock, sink = MonotonicClock(), ListSink()
+    first = clock.now_ns()
+    with pytest.raises(PerfLiveError, match="performer 'delaying' failed: ValueError: broken"):
+        Engine(FileSource(MadeUpTimeline(events), clock), DelayingPerformer(), DelayingStream(think), [sink], clock).run()
+    assert sounding(sink.sent) == []

@@ -1,0 +1,108 @@
+"""MusicXML as partitura can take it: timewise scores, and what it leaves out: arpeggio signs, dynamics in words."""
+
+import re
+import zipfile
+
+import numpy as np
+import pytest
+from score_fixtures import attributes, direction, musicxml, note
+
+from engine.base.errors import PerfLiveError
+from engine.score.files import read_score
+
+ARPEGGIATE = "<arpeggiate/>"
+DOWN = '<arpeggiate direction="down"/>'
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read_text(text, name="score.musicxml", repeats="play"):
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return read_score(path, repeats)
+
+    return read_text
+
+
+def to_timewise(partwise):
+    """Return the same score measure by measure, as MusicXML's own stylesheet would."""
+    header, body = partwise.split("</part-list>")
+    parts = re.findall(r'<part id="(\w+)">(.*?)</part>', body)
+    measures = {}
+    for identifier, content in parts:
+        for opening, inside in re.findall(r"(<measure [^>]*>)(.*?)</measure>", content):
+            measures.setdefault(opening, []).append(f'<part id="{identifier}">{inside}</part>')
+    inside = "".join(f"{opening}{''.join(pieces)}</measure>" for opening, pieces in measures.items())
+    return f"{header}</part-list>{inside}</score-timewise>".replace("score-partwise", "score-timewise")
+
+
+TWO_PARTS = musicxml(
+    [attributes(2) + note("C", 4, identifier="a") + note("D", 4, identifier="b"), note("E", 8, identifier="c")],
+    [attributes(2) + note("C", 8, octave=3, identifier="d"), note("G", 8, octave=3, identifier="e")],
+)
+
+
+def test_a_timewise_score_is_read_as_the_same_score_partwise(read):
+    timewise = to_timewise(TWO_PARTS)
+    assert timewise.count("<part ") == 4 and "score-partwise" not in timewise
+    one, other = read(TWO_PARTS), read(timewise, "other.xml")
+    for table in ("notes", "measures", "time_signatures", "markings"):
+        np.testing.assert_array_equal(getattr(one, table), getattr(other, table))
+
+
+def test_a_timewise_score_in_an_archive(tmp_path):
+    with zipfile.ZipFile(tmp_path / "score.mxl", "w") as archive:
+        archive.writestr("META-INF/container.xml", '<container><rootfiles><rootfile full-path="in/a.xml"/></rootfiles></container>')
+        archive.writestr("in/a.xml", to_timewise(TWO_PARTS))
+    assert len(read_score(tmp_path / "score.mxl").notes) == 5
+
+
+@pytest.mark.parametrize("container", ["<container/>", '<container><rootfile full-path="none.xml"/></container>', "<con"])
+def test_an_archive_without_a_score_is_refused_in_one_line(tmp_path, container):
+    with zipfile.ZipFile(tmp_path / "score.mxl", "w") as archive:
+        archive.writestr("META-INF/container.xml", container)
+    with pytest.raises(PerfLiveError, match="damaged or of another format") as caught:
+        read_score(tmp_path / "score.mxl")
+    assert "\n" not in str(caught.value)
+
+
+def test_entities_are_not_followed(read, tmp_path):
+    (tmp_path / "secret").write_text("C")
+    text = TWO_PARTS.replace("?>", f'?><!DOCTYPE x [<!ENTITY secret SYSTEM "{tmp_path}/secret">]>', 1)
+    with pytest.raises(PerfLiveError):
+        read(text.replace("<step>C</step>", "<step>&secret;</step>"))
+
+
+def test_arpeggio_signs_reach_their_notes_in_every_repeat_and_part(read):
+    chord = note("C", 4, notations=ARPEGGIATE) + note("E", 4, before="<chord/>", notations=ARPEGGIATE)
+    rest = "<note><rest/><duration>4</duration><voice>1</voice></note>"
+    last = note("G", 4) + '<barline><repeat direction="backward"/></barline>'
+    second = attributes(3) + rest + rest + note("C", 4, octave=3, notations=DOWN) + '<barline><repeat direction="backward"/></barline>'
+    score = read(musicxml([attributes(3) + rest + chord + last], [second]))
+    signs = {
+        (float(row["onset_quarter"]), int(row["pitch"])): int(sign)
+        for row, sign in zip(score.notes, score.markings["arpeggio"], strict=True)
+    }
+    assert signs == {(1, 60): 1, (1, 64): 1, (2, 67): 0, (2, 48): -1, (4, 60): 1, (4, 64): 1, (5, 67): 0, (5, 48): -1}
+
+
+def written(text):
+    return direction(f"<dynamics><other-dynamics>{text}</other-dynamics></dynamics>")
+
+
+def test_dynamics_in_words_are_dynamics(read):
+    content = attributes() + written("f con fuoco") + note("C", 4) + written("cresc.  -  -  -") + note("D", 4) + note("E", 4)
+    content += written("sempre ff") + note("F", 4)
+    second = written("[sf]") + note("G", 4) + written("più p") + note("A", 4) + written("poco dim.") + note("B", 4)
+    score = read(musicxml([content, second + written("ffp") + note("C", 4)]))
+    marks = score.markings
+    assert marks["dynamic"].tolist() == [6, 6, 6, 7, 7, 3, 3, 3]
+    assert marks["hairpin"].tolist() == [0, 1, 1, 0, 0, 0, -1, 0]
+    assert marks["sudden_accent"].tolist() == [False, False, False, False, True, False, False, True]
+    assert marks["hairpin_position"].tolist() == [0, 0, 0.5, 0, 0, 0, 0, 0]
+    assert [word.text for word in score.words] == ["con fuoco", "sempre", "più"]
+
+
+def test_a_word_for_a_level_is_that_level(read):
+    words = [direction(f"<words>{word}</words>") + note("C", 4) for word in ("piano", "sempre più forte", "sotto voce", "pp")]
+    assert read(musicxml([attributes() + "".join(words)])).markings["dynamic"].tolist() == [3, 6, 6, 2]

@@ -1,0 +1,188 @@
+"""How much expression a piece takes: from made-up pieces to a graph that the performer reads."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from dexter_pieces import made_up_pieces, made_up_presentation
+from synthetic_dexter import write_models
+from typer.testing import CliRunner
+
+from engine.base.errors import PerfLiveError
+from engine.onnx.model import Model
+from engine.performers.dexter.expression_profile import AmountsReader
+from engine.performers.dexter.performer import load_performer
+from models.dexter.expression_profile import PIECE_FEATURES
+from models.dexter.windows import TELLING_NOTES, Settings, perform
+from models.performance.features import denormalise
+from models.performance.representation import BEAT_PERIOD, PEDAL, REPRESENTATION_VERSION, VELOCITY
+from models.performance.score_representation import SCORE_COLUMNS
+from training.dexter import expression_profile as dexter_amounts
+from training.dexter.calibration import AMOUNTS, human_columns, store
+from training.dexter.expression_profile import (
+    COLUMNS,
+    FILE,
+    SYSTEM,
+    Examples,
+    app,
+    collect,
+    cross_validate,
+    export,
+    fast_intervals,
+    fit,
+    load_unfitted,
+)
+from training.performance.pieces import Piece
+
+WORKS = 40
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = write_models(tmp_path / "models")
+    (folder / FILE).unlink()
+    return folder
+
+
+@pytest.fixture
+def examples():
+    """Targets that three features say, and noise."""
+    random = np.random.default_rng(0)
+    features = random.normal(3, 2, (WORKS, len(PIECE_FEATURES)))
+    features[:, 3:] = 0
+    targets = features[:, :3] @ random.normal(size=(3, 12)) + random.normal(0, 0.01, (WORKS, 12))
+    targets[::4, 5] = np.nan
+    return Examples(features, targets, np.ones(WORKS), np.arange(WORKS))
+
+
+def test_what_a_score_says_of_amounts_is_found(examples, monkeypatch):
+    monkeypatch.setattr(dexter_amounts, "PENALTY", 0.01)
+    known = np.isfinite(examples.targets)
+    predicted = fit(examples, np.ones(WORKS, bool)).predict(examples.features)
+    np.testing.assert_allclose(predicted[known], examples.targets[known], atol=0.2)
+    assert (cross_validate(examples) > 0.95).all()
+    random = np.random.default_rng(1)
+    noise = examples._replace(features=random.normal(size=examples.features.shape), targets=random.normal(size=(WORKS, 12)))
+    assert (cross_validate(noise) < 0.6).all()
+
+
+def test_a_piece_counts_by_its_weight(examples, monkeypatch):
+    monkeypatch.setattr(dexter_amounts, "PENALTY", 0.001)
+    doubtful = np.arange(WORKS) % 2 == 1
+    targets, weights = np.where(doubtful[:, None], 5.0, examples.targets), np.where(doubtful, 1e-9, 1.0)
+    predicted = fit(examples._replace(targets=targets, weights=weights), np.ones(WORKS, bool)).predict(examples.features)
+    known = np.isfinite(examples.targets) & ~doubtful[:, None]
+    np.testing.assert_allclose(predicted[known], examples.targets[known], atol=0.3)
+
+
+def test_a_piece_of_twice_the_weight_is_as_two():
+    random = np.random.default_rng(2)
+    features, target = random.normal(size=(9, 20)), random.normal(size=9)
+    twice = dexter_amounts._solve(features, target, np.array([2.0, *[1.0] * 8]))
+    two = dexter_amounts._solve(np.concatenate([features, features[:1]]), np.append(target, target[0]), np.ones(10))
+    np.testing.assert_allclose(twice[0], two[0])
+    assert twice[1] == pytest.approx(two[1])
+
+
+def test_features_far_from_the_pieces_count_up_to_a_limit(examples, tmp_path):
+    ridge = fit(examples, np.ones(WORKS, bool))
+    assert export(ridge, 100 * examples.features, (), tmp_path / FILE) < 1e-4
+    assert export(ridge, -100 * examples.features, (), tmp_path / FILE) < 1e-4
+
+
+def test_tempo_deviates_from_the_notated_one(folder):
+    shown = made_up_presentation("notation", 90, 1)
+    shown.score_columns[45:, SCORE_COLUMNS.index("beat_period")] += 1
+    straight = np.zeros((90, 8), np.float32)
+    assert AMOUNTS[BEAT_PERIOD](shown, straight) > 0.3 and dexter_amounts._tempo_deviation(shown, straight) == pytest.approx(0)
+    freely = straight + np.sin(np.arange(90) / 5)[:, None].astype(np.float32)
+    assert dexter_amounts._tempo_deviation(shown, freely) > 0.2
+    (human,) = human_columns(shown)
+    told = dexter_amounts._targets(load_unfitted(folder), shown)[COLUMNS.index(BEAT_PERIOD)]
+    assert told == pytest.approx(np.log(dexter_amounts._tempo_deviation(shown, human)))
+
+
+def test_the_level_is_by_how_much_humans_are_above_the_mean(folder):
+    performer, shown = load_unfitted(folder), made_up_presentation("notation", 90, 2)
+    before = dexter_amounts._targets(performer, shown)
+    louder = replace(shown, columns=shown.columns + np.where(np.arange(8) == VELOCITY, 0.06, 0))  # of 127; not played is still NaN
+    difference = dexter_amounts._targets(performer, louder)[12:] - before[12:]
+    np.testing.assert_allclose(difference, np.where(np.array(COLUMNS) == VELOCITY, 0.06 / 0.15, 0), atol=1e-4)
+    mean = perform(performer.sampler(shown.notes, shown.score_columns, 0), Settings(temperature=0), 90)
+    own = replace(shown, columns=denormalise(mean, shown.score_columns)[None])
+    assert np.abs(dexter_amounts._targets(performer, own)[12:]).max() < 0.3 < np.abs(before[12:]).max()
+
+
+def test_a_typical_piece_changes_no_gain(folder):
+    performer = load_unfitted(folder)
+    pieces = [*made_up_pieces(), Piece("four", ("a", "b", "c"), (made_up_presentation("notation", 90, 3, 5),))]
+    examples = collect(performer, pieces)
+    assert examples.features.shape == (4, len(PIECE_FEATURES)) and examples.works.tolist() == [1, 1, 2, 0]  # one is too short
+    assert examples.weights == pytest.approx([3**0.5 / 2, 3**0.5 / 2, 1, 3**0.5])
+    assert np.isnan(examples.targets[2, 4:8]).all() and np.isfinite(examples.targets[[0, 1, 3]]).all()  # of the second piece there is one
+    further = examples.targets[:, 4:8]
+    known = np.isfinite(further)
+    means = (np.where(known, further, 0).T @ examples.weights) / (known.T @ examples.weights)
+    np.testing.assert_allclose(means, 0, atol=1e-9)
+    spreads = [
+        performer.sampler(shown.notes, shown.score_columns, 0).deviation[list(COLUMNS)]
+        for piece in pieces
+        for shown in piece.presentations
+        if len(shown.notes) > 6
+    ]
+    wider = examples.targets[:, :4] - np.log(spreads)
+    np.testing.assert_allclose(np.average(wider, axis=0, weights=examples.weights), 0, atol=1e-5)
+
+
+def test_a_graph_answers_as_the_regression_and_is_read_as_what_it_is(folder, monkeypatch):
+    pieces = [Piece(str(number), ("a", "b", "c"), (made_up_presentation("notation", 60 + number, 3, number),)) for number in range(12)]
+    monkeypatch.setattr(dexter_amounts, "load_pieces", lambda data, split, cache: pieces)
+    result = CliRunner().invoke(app, [str(folder), "--data", str(folder)])
+    assert result.exit_code == 0 and "correlations on works left out" in result.output, result.output
+    examples = collect(load_unfitted(folder), pieces)
+    expected = fit(examples, np.ones(len(examples.works), bool)).predict(examples.features)
+    expected[:, :8] = np.exp(expected[:, :8])
+    reader = AmountsReader(Model(folder / FILE, SYSTEM, REPRESENTATION_VERSION))
+    shown = pieces[0].presentations[0]
+    amounts = reader.read(shown.score_columns, dexter_amounts.note_features(shown.score_columns))
+    np.testing.assert_allclose(np.concatenate([amounts.deviation[:4], amounts.apart[:4], amounts.level[:4]]), expected[0], rtol=1e-4)
+    np.testing.assert_allclose(amounts.fast_intervals, fast_intervals(pieces), atol=6e-4)
+    assert np.isnan(amounts.deviation[PEDAL:]).all() and (amounts.apart[PEDAL:] == 1).all() and (amounts.level[PEDAL:] == 0).all()
+    performer = load_performer(folder, None)
+    sampler = performer.sampler(shown.notes, shown.score_columns, 0)
+    columns = perform(sampler, Settings(temperature=0), len(shown.notes))
+    for column in (BEAT_PERIOD, VELOCITY):
+        wider = np.clip(amounts.deviation[column] / sampler.deviation[column], 1 / 3, 3) ** (len(shown.notes) / TELLING_NOTES)
+        assert columns[:, column].std() == pytest.approx(1.5 * wider * sampler.deviation[column], rel=0.15)
+
+
+def test_a_score_that_is_read_as_faster_than_humans_play_is_slower(tmp_path):
+    folder = write_models(tmp_path / "models")
+    shown = made_up_presentation("notation", 2 * TELLING_NOTES, 1)
+
+    def period():
+        return load_performer(folder, None).sampler(shown.notes, shown.score_columns, 0).average[BEAT_PERIOD]
+
+    before = period()  # of a graph that tells no intervals
+    store(folder / FILE, SYSTEM, {"fast_intervals": [-20.0]})
+    assert period() == before
+    store(folder / FILE, SYSTEM, {"fast_intervals": [0.0]})
+    assert period() > before + 1  # from 0.2 s to one
+
+
+def test_a_graph_that_differs_leaves_no_file(examples, tmp_path, monkeypatch):
+    monkeypatch.setattr(dexter_amounts, "TOLERANCE", -1.0)
+    with pytest.raises(PerfLiveError, match="from the regression, -1.0 is allowed"):
+        export(fit(examples, np.ones(WORKS, bool)), examples.features, (), tmp_path / FILE)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_fast_intervals_of_pieces():
+    pieces = [Piece(str(number), ("a", "b"), (made_up_presentation("notation", 60, 2, number),)) for number in range(3)]
+    slow = replace(pieces[1].presentations[0], columns=pieces[1].presentations[0].columns + [1, *[0] * 7])
+    chord = made_up_presentation("notation", 60, 2)
+    chord.notes["onset_quarter"] = 0
+    found = fast_intervals([*pieces, Piece("chord", ("a", "b"), (chord,))])
+    assert len(found) == 3 and found == sorted(found) and -4 < found[0] < 0
+    slower = fast_intervals([pieces[0], Piece("slow", ("a", "b"), (slow,))])
+    assert sum(slower) - sum(fast_intervals(pieces[:2])) == pytest.approx(1, abs=1e-3)

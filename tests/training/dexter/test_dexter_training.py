@@ -1,0 +1,157 @@
+"""Training of DExter on made-up pieces: what windows hold, and runs from start to what is exported."""
+
+
+import numpy as np
+import pytest
+import torch
+from dexter_pieces import made_up_pieces, made_up_presentation
+
+from engine.base.configuration import parse_config
+from models.dexter.diffusion import DenoiserConfig
+from models.dexter.network import ExpressionNetworkConfig
+from models.performance.features import FEATURES
+from models.performance.representation import ARTICULATION, BEAT_PERIOD, TIMING, VELOCITY
+from training.dexter import denoiser as dexter_denoiser
+from training.dexter import task as dexter
+from training.dexter.average import join
+from training.dexter.figures import figures, predict_piece
+from training.performance.pieces import match_notes
+from training.performance.windows import MARKING_FEATURES, TEMPO_FEATURES, WindowConfig, WindowSampler, show
+
+NETWORK = ExpressionNetworkConfig(width=8, blocks=2, heads=2, kernel=3, reach=4, dropout=0.0)
+
+
+def windows(**changes):
+    settings = {"notes": 16, "per_batch": 3, "midi": 0.5, "single": 0.5, "mixup": 0.5, "transpose_semitones": 5, "tempo_octaves": 0.3}
+    settings |= {"forget_descriptors": 0.3, "forget_markings": 0.2, "forget_velocity": 0.2, "forget_tempo": 0.2}
+    return WindowConfig(**(settings | changes))
+
+
+UNCHANGED = {"forget_markings": 0.0, "forget_velocity": 0.0, "forget_tempo": 0.0, "transpose_semitones": 0, "tempo_octaves": 0.0}
+
+
+def config(**changes):
+    settings = {"task": "dexter", "network": NETWORK, "windows": windows(), "shared_error": 0.3, "steps": 2, "learning_rate": 1e-2}
+    return dexter.CONFIG(**(settings | {"warm_up_steps": 1, "weight_decay": 0.1, "average": 0.5, "seed": 0} | changes))
+
+
+def denoiser_config(**changes):
+    settings = {"task": "dexter-denoiser", "mean_run": "mean", "mean": NETWORK, "denoiser": DenoiserConfig(width=8, blocks=2, kernel=3)}
+    settings |= {"windows": windows(), "prefix": 0.5, "levels": 2, "steps": 2, "learning_rate": 1e-3}
+    return dexter_denoiser.CONFIG(**(settings | {"warm_up_steps": 1, "weight_decay": 0.1, "average": 0.5, "seed": 0} | changes))
+
+
+# Lightning's own, of its calls to PyTorch and of a mean that is in evaluation mode
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:lightning", "ignore::FutureWarning:lightning", "ignore::DeprecationWarning")
+
+
+@pytest.fixture
+def pieces():
+    return [[show(shown) for shown in piece.presentations] for piece in made_up_pieces()]
+
+
+@pytest.fixture
+def corpus(monkeypatch):
+    for module in (dexter, dexter_denoiser):
+        monkeypatch.setattr(module, "load_pieces", lambda root, split, cache: made_up_pieces())
+
+
+def test_batches_hold_whole_windows_and_weigh_only_what_is_known(pieces):
+    batches = iter(WindowSampler(pieces, windows(), seed=0))
+    for _ in range(20):
+        batch = next(batches)
+        assert batch["features"].shape == (3, 16, len(FEATURES)) and batch["target"].shape == batch["weight"].shape == (3, 16, 8)
+        assert batch["descriptors"].shape == (3, 16, 7) and batch["descriptors_known"].shape == (3, 16, 1)
+        assert all(torch.isfinite(values).all() and values.dtype == torch.float32 for values in batch.values())
+        padded = batch["features"].abs().sum(-1) == 0
+        assert not batch["weight"][padded].any()
+    mean = pieces[1][0].mean
+    assert np.isnan(mean[1, [VELOCITY, TIMING, ARTICULATION]]).all() and np.isfinite(mean[1, BEAT_PERIOD])
+
+
+def test_every_note_is_met_about_as_often(pieces):
+    sampler = WindowSampler(pieces[1:2], windows(), seed=0)
+    starts = np.array([start for _ in range(300) for _, start in sampler._shuffled_starts()])
+    met = np.array([((starts <= note) & (note < starts + 16)).sum() for note in range(50)])
+    assert met[25] / 2 < met.min() and met[[0, -1]].min() > met[25] * 0.8
+
+
+def test_what_is_forgotten_is_zero_and_the_target_follows(pieces):
+    kept = WindowSampler(pieces[1:2], windows(**UNCHANGED, single=0.0), seed=0)
+    gone = WindowSampler(pieces[1:2], windows(**(UNCHANGED | {"forget_markings": 1.0, "forget_tempo": 1.0}), single=0.0), seed=0)
+    for seen, forgot in (next(zip(iter(kept), iter(gone), strict=False)),):
+        assert seen["features"][..., TEMPO_FEATURES].any() and not forgot["features"][..., TEMPO_FEATURES].any()
+        assert not forgot["features"][..., MARKING_FEATURES].any()
+        assert (forgot["target"][..., BEAT_PERIOD] > seen["target"][..., BEAT_PERIOD]).all()  # 90 a minute is slower than 120
+        torch.testing.assert_close(forgot["target"][..., 1:], seen["target"][..., 1:])
+
+
+def test_a_mixture_is_as_far_from_the_mean_as_a_performance():
+    shown = show(made_up_presentation("notation", 40, 12))
+    sampler = WindowSampler([[shown]], windows(mixup=1.0), seed=0)
+    mixed = np.array([sampler._single(shown, slice(2, 40))[0] - shown.mean[2:] for _ in range(200)])
+    humans = shown.targets[:, 2:] - shown.mean[2:]
+    np.testing.assert_allclose(mixed.std(), humans.std(), rtol=0.1)
+
+
+def test_descriptors_are_relative_to_the_performers_of_a_piece(pieces):
+    assert pieces[1][0].descriptors is None
+    relative = pieces[0][0].descriptors
+    assert np.median(np.abs(relative.mean(0))) < 1e-5 and 0.3 < relative.std() < 4  # extremes are cut off
+
+
+def test_notes_of_two_formats_are_matched_by_pitch_and_place():
+    shown = made_up_presentation("notation", 40, 1)
+    shown.notes["pitch"] = 30 + np.arange(40) % 35  # no two notes are the same
+    others = shown.notes[[*range(10), *range(12, 40)]].copy()
+    others["onset_quarter"] += 0.01
+    rows = match_notes(shown.notes, others)
+    assert rows[[10, 11]].tolist() == [-1, -1] and len(set(rows.tolist())) == 39
+    np.testing.assert_array_equal(others["pitch"][rows[:10]], shown.notes["pitch"][:10])
+
+
+def test_an_error_that_a_window_has_in_common_weighs_less():
+    target, weight = torch.zeros(1, 6, 8), torch.ones(1, 6, 8)
+    shape = torch.tensor([1.0, -1, 1, -1, 1, -1]).view(1, 6, 1).expand(1, 6, 8)
+    torch.testing.assert_close(dexter.expression_loss(target + 1, target, weight, 0.3), torch.full((8,), 0.3))
+    torch.testing.assert_close(dexter.expression_loss(shape, target, weight, 0.3), torch.ones(8))
+
+
+def test_a_run_is_resumed_and_leaves_what_predicts(corpus, tmp_path):
+    dexter.train(config(steps=2), tmp_path, tmp_path / "mean", resume=False)
+    dexter.train(config(steps=4), tmp_path, tmp_path / "mean", resume=True)
+    task = dexter.load_task(tmp_path / "mean" / "best.ckpt")
+    assert torch.load(tmp_path / "mean" / "last.ckpt", weights_only=True)["global_step"] == 4
+    shown = show(made_up_pieces()[0].presentations[0])
+    mean, context = predict_piece(task.network, shown.features, 16)
+    assert mean.shape == (70, 8) and context.shape == (70, 8)
+    assert figures(shown, shown.mean)["velocity"] == pytest.approx(1) and figures(shown, shown.mean)["tempo"] > 0.99
+
+
+def test_joined_networks_average_their_means_and_keep_the_firsts_context():
+    torch.manual_seed(0)
+    tasks = [dexter.DexterTask(config()).eval(), dexter.DexterTask(config(network=NETWORK.model_copy(update={"kernel": 5}))).eval()]
+    joined = join(tasks, [(1, "timing")]).eval()
+    features = show(made_up_presentation("notation", 20, 1)).features
+    (mean, context), (first, own), (second, _) = (predict_piece(task.network, features, 16) for task in (joined, *tasks))
+    expected = (first + second) / 2
+    expected[:, TIMING] = first[:, TIMING]
+    torch.testing.assert_close(mean, expected)
+    torch.testing.assert_close(context, own)
+
+
+def test_the_denoiser_is_trained_around_a_mean_that_stays(corpus, tmp_path):
+    dexter.train(config(), tmp_path, tmp_path / "mean", resume=False)
+    dexter_denoiser.train(denoiser_config(), tmp_path, tmp_path / "denoiser", resume=False)
+    task = dexter_denoiser.load_denoiser(tmp_path / "denoiser" / "best.ckpt")
+    mean = dexter.load_task(tmp_path / "mean" / "best.ckpt").network
+    for name, value in mean.state_dict().items():
+        torch.testing.assert_close(task.mean.state_dict()[name], value)
+    assert (task.residual_deviation > 0).all() and not torch.allclose(task.residual_deviation, torch.ones(8))
+    assert task.denoiser.output.weight.abs().sum() > 0
+
+
+@pytest.mark.parametrize("name", ["mean", "mean_place", "denoiser", "paper"])
+def test_the_configurations_are_valid(name, request):
+    module = dexter if name.startswith("mean") else dexter_denoiser
+    parse_config(request.config.rootpath / "configs" / "dexter" / f"{name}.yaml", module.CONFIG)

@@ -1,0 +1,164 @@
+"""Trees beside DExter's networks: from made-up pieces to a graph that the performer reads."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from dexter_pieces import made_up_pieces
+
+from engine.base.errors import PerfLiveError
+from engine.onnx.model import Model
+from engine.performers.dexter.trees import Trees
+from export.trees import write_trees
+from models.performance.features import FEATURES, SCALE
+from models.performance.representation import BEAT_PERIOD, PEDAL_CHANGE, REPRESENTATION_VERSION, TIMING, VELOCITY
+from models.performance.surroundings import WIDE_FEATURES
+from training.dexter import trees as dexter_trees
+from training.dexter.trees import (
+    ALONE,
+    AROUND,
+    SHARES,
+    SYSTEM,
+    Recipe,
+    boost,
+    collect,
+    collect_timing,
+    contract,
+    export,
+    of_column,
+    wide_features,
+)
+from training.performance.windows import show
+
+SMALL = Recipe(AROUND.parameters | {"min_child_samples": 2, "colsample_bytree": 1.0, "subsample": 1.0, "reg_lambda": 0}, 20)
+
+
+
+@pytest.fixture
+def examples():
+    return collect(made_up_pieces(), np.random.default_rng(0))
+
+
+def test_examples_are_about_their_pieces_average_and_weigh_only_what_is_known(examples):
+    features, targets, weights = examples
+    assert features.shape == (70 + 70 + 50 + 6, len(WIDE_FEATURES)) and targets.shape == weights.shape == (196, 8)
+    assert (targets[weights == 0] == 0).all() and (weights[:, BEAT_PERIOD] > 0).all() and not weights[1, VELOCITY]
+    first = weights[:70, VELOCITY] > 0
+    assert targets[:70, VELOCITY][first].mean() == pytest.approx(0, abs=1e-6)
+    np.testing.assert_allclose(weights[:, [BEAT_PERIOD, VELOCITY]].mean(0), 1, rtol=1e-4)
+    one, three = weights[140:190, VELOCITY].max(), weights[:140, VELOCITY].max()  # one performer, one format; three, and two formats
+    assert three / one == pytest.approx(3**0.5 / 2 * (50 / 70) ** 0.5)
+
+
+def test_a_tempo_that_is_nowhere_believed_weighs_nothing():
+    piece = made_up_pieces()[1]
+    unknown = replace(piece.presentations[0], columns=piece.presentations[0].columns * np.where(np.arange(8) == BEAT_PERIOD, np.nan, 1))
+    _, targets, weights = collect([replace(piece, presentations=(unknown,))], np.random.default_rng(0))
+    assert not weights[:, BEAT_PERIOD].any() and not targets[:, BEAT_PERIOD].any() and weights[:, VELOCITY].any()
+
+
+def test_a_piece_that_is_played_with_little_freedom_counts_as_much_in_tempo():
+    piece = made_up_pieces()[1]
+    (shown,) = piece.presentations
+    period = shown.columns[..., BEAT_PERIOD]
+    pieces = []
+    for freedom in (10, 2):
+        columns = shown.columns.copy()
+        columns[..., BEAT_PERIOD] = np.nanmean(period) + freedom * (period - np.nanmean(period))
+        pieces.append(replace(piece, presentations=(replace(shown, columns=columns),)))
+    _, targets, weights = collect(pieces, np.random.default_rng(0))
+    free, even = np.split(weights[:, BEAT_PERIOD] * targets[:, BEAT_PERIOD] ** 2, 2)
+    assert np.square(targets[:50, BEAT_PERIOD]).sum() > 8 * np.square(targets[50:, BEAT_PERIOD]).sum()
+    assert free.sum() < 3 * even.sum()
+    np.testing.assert_array_equal(*np.split(weights[:, VELOCITY], 2))
+
+
+def test_timing_is_about_the_chord():
+    pieces = made_up_pieces()[:1]
+    features, targets, weights = collect_timing(pieces, np.random.default_rng(0))
+    notes, columns = pieces[0].presentations[0].notes, pieces[0].presentations[0].columns
+    rows = np.delete(np.arange(70), 1)  # which nobody plays
+    assert features.shape == (2 * 69, len(FEATURES)) and targets.shape == weights.shape == (2 * 69,)
+    _, onset, counts = np.unique(notes["onset_quarter"][rows], return_inverse=True, return_counts=True)
+    chords, timing = counts[onset] > 1, columns[:, rows, TIMING].mean(0)
+    expected = (timing - (np.bincount(onset, timing) / counts)[onset]) / SCALE[TIMING]
+    np.testing.assert_allclose(targets[:69], 3 * np.arcsinh(expected / 3), atol=1e-5)
+    assert chords.any() and not targets[:69][~chords].any()
+    np.testing.assert_allclose(weights[:69] / weights[:69][chords][0], np.where(chords, 1, ALONE))
+
+
+def test_a_piece_whose_chords_are_together_counts_as_much():
+    piece = made_up_pieces()[0]
+    wider = [replace(shown, columns=shown.columns * np.where(np.arange(8) == TIMING, 5, 1)) for shown in piece.presentations]
+    _, targets, weights = collect_timing([piece, replace(piece, presentations=tuple(wider))], np.random.default_rng(0))
+    narrow, wide = np.split(weights * targets**2, 2)
+    assert np.square(targets[138:]).sum() > 10 * np.square(targets[:138]).sum()
+    assert wide.sum() < 1.8 * narrow.sum()
+
+
+def test_a_graph_answers_as_the_trees_and_is_read_as_what_it_is(examples, tmp_path):
+    timing = collect_timing(made_up_pieces(), np.random.default_rng(0))
+    boosted = {column: boost(timing if column == TIMING else of_column(examples, column), SMALL, 1, 0) for column in SHARES}
+    assert export(boosted, examples[0], tmp_path / "trees.onnx") < 1e-5
+    trees = Trees(Model(tmp_path / "trees.onnx", SYSTEM, REPRESENTATION_VERSION))
+    shown = show(made_up_pieces()[0].presentations[0])
+    reading = trees.read(shown.score_columns, shown.features)
+    told = reading.read(slice(10, 30))
+    assert told.shape == (20, 8) and told.dtype == np.float32 and not told[:, PEDAL_CHANGE].any()
+    expected = boosted[VELOCITY].predict(wide_features(shown).rows(slice(10, 30)))
+    np.testing.assert_allclose(told[:, VELOCITY], expected, atol=1e-5)
+    expected = boosted[TIMING].predict(shown.features[10:30])
+    np.testing.assert_allclose(told[:, TIMING], expected, atol=1e-5)
+    known = np.isfinite(shown.mean[:, VELOCITY])
+    assert np.corrcoef(reading.read(slice(None))[known, VELOCITY], shown.mean[known, VELOCITY])[0, 1] > 0.8  # it has learnt them by heart
+    assert reading.shares[PEDAL_CHANGE] == 0 and reading.shares[VELOCITY] == SHARES[VELOCITY]
+
+
+def test_the_command_learns_from_unsure_pieces_too_but_not_their_timing(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(dexter_trees, "load_pieces", lambda data, split, cache: made_up_pieces())
+    monkeypatch.setattr(dexter_trees, "load_unsure_pieces", lambda data, cache: made_up_pieces()[1:])
+    for name in ("AROUND", "IN_CHORDS"):
+        monkeypatch.setattr(dexter_trees, name, SMALL)
+    dexter_trees.main(tmp_path, tmp_path / "trees.onnx", tmp_path, threads=1, seed=0)
+    assert "20 trees a column, of 252 notes, 20 for timing, of 192;" in " ".join(capsys.readouterr().out.split())
+    Trees(Model(tmp_path / "trees.onnx", SYSTEM, REPRESENTATION_VERSION))
+
+
+def test_values_at_a_threshold_go_the_same_way(tmp_path):
+    """Thresholds lie between values in float64; rounded to the nearest float32 some would lie on or beyond one of them."""
+    values = np.cumsum(np.full(400, np.nextafter(np.float32(1), np.float32(2)) - 1), dtype=np.float32) + np.float32(1)
+    features = np.zeros((400, len(WIDE_FEATURES)), np.float32)
+    features[:, 3] = values
+    targets = np.arange(400) % 2 * 2.0 - 1
+    booster = boost((features, targets, np.ones(400)), SMALL, 1, 0)
+    assert np.ptp(booster.predict(features)) > 0
+    assert export({VELOCITY: booster}, features, tmp_path / "trees.onnx") < 1e-5
+
+
+def test_a_tree_without_decisions_is_its_leaf(tmp_path):
+    leaves = [{"tree_structure": {"leaf_value": value}} for value in (0.5, 0.25)]
+    write_trees({3: {"tree_info": leaves}}, contract(), tmp_path / "trees.onnx")
+    features = np.ones((2, len(WIDE_FEATURES)), np.float32)
+    answer = Model(tmp_path / "trees.onnx", SYSTEM, REPRESENTATION_VERSION).run({"features": features}, {})
+    assert answer[0]["mean"].tolist() == [[0, 0, 0, 0.75, 0, 0, 0, 0]] * 2
+
+
+def test_a_graph_that_differs_leaves_no_file(examples, tmp_path, monkeypatch):
+    boosted = {VELOCITY: boost(of_column(examples, VELOCITY), SMALL, 1, 0)}
+    monkeypatch.setattr(dexter_trees, "TOLERANCE", -1.0)
+    with pytest.raises(PerfLiveError, match="from the trees, -1.0 is allowed"):
+        export(boosted, examples[0], tmp_path / "trees.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_decisions_of_another_kind_are_not_translated(tmp_path):
+    root = {"decision_type": "==", "missing_type": "None", "left_child": {"leaf_value": 0}, "right_child": {"leaf_value": 1}}
+    with pytest.raises(ValueError, match="'=='"):
+        write_trees({0: {"tree_info": [{"tree_structure": root}]}}, contract(), tmp_path / "trees.onnx")
+
+
+def test_trees_of_other_features_are_refused_in_one_line(examples, tmp_path, monkeypatch):
+    export({VELOCITY: boost(of_column(examples, VELOCITY), SMALL, 1, 0)}, examples[0], tmp_path / "trees.onnx")
+    monkeypatch.setattr("engine.performers.dexter.trees.WIDE_FEATURES", (*WIDE_FEATURES[1:], "pitch"))
+    with pytest.raises(PerfLiveError, match="trees.onnx: contract constant 'features'.*use a model exported for this version"):
+        Trees(Model(tmp_path / "trees.onnx", SYSTEM, REPRESENTATION_VERSION))

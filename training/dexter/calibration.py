@@ -1,0 +1,292 @@
+"""How much to exaggerate DExter's mean, and how much of the denoiser's residual to hear, so that renderings are as expressive as humans and
+differ as they do: fitted after training, on train pieces.
+
+A mean of many performers is flatter than each of them, and its pedal is half down. Samples are further apart than humans, where the mean
+explains more of them than the one that the denoiser was trained around, and nearer where it is flatter. Each column has a gain of the mean,
+one of the residual, and how much of the mean's widening a sample is without; these fit three amounts of humans: how wide a mean rendering
+is, how wide a sample, and how far two samples are apart. How long samples hold keys is brought nearer to how long humans do, by quantiles
+(models/dexter/hold_quantiles.py). That the networks know these pieces by heart makes no difference, as how wide each
+piece's mean is was brought to what its score says (training/dexter/expression_profile.py).
+Run, to write the gains into the graphs of a folder:
+
+    python -m training.dexter.calibration models/pretrained --data DIR
+"""
+
+import functools
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+import onnx
+import typer
+from rich.progress import track
+
+from engine.base.command_line import run
+from engine.base.files import whole_file
+from engine.onnx.model import Model
+from engine.performers.dexter.performer import FILES, DexterPerformer, load_performer
+from export.graph import save
+from models.dexter.hold_quantiles import LEVELS, Touch, held_keys, weights
+from models.dexter.windows import COLUMNS, Scales, Settings, WindowSampler, perform
+from models.performance.features import denormalise, normalise, notated_octaves
+from models.performance.representation import (
+    ARTICULATION,
+    BEAT_PERIOD,
+    PEDAL,
+    PEDAL_BETWEEN,
+    REPRESENTATION_VERSION,
+    TIMING,
+    VELOCITY,
+    decode_performance,
+    nearest_stroke,
+)
+from training.dexter.figures import beat_intervals
+from training.metrics.chord_timing import about_chords
+from training.metrics.expressiveness import known_mean
+from training.performance.pieces import Presentation, load_pieces
+
+PEDAL_DOWN = 64
+PEDAL_GAIN = 2.0  # so that less of it stays half down
+EVERY = 6  # of the pieces that were learnt from
+MOST_PERFORMERS = 4
+# How far apart samples of these pieces are to be, two humans 1. What is further from another performance is further from every human's, so
+# a little less; of other pieces, tempo comes out further apart than of these, and timing nearer.
+APART = {BEAT_PERIOD: 0.77, VELOCITY: 0.9, TIMING: 1.1, ARTICULATION: 0.86, PEDAL: 0.9}
+ROUNDS = 2  # how far apart samples are and how wide are not quite independent
+
+Amount = Callable[[Presentation, np.ndarray], float]
+Performances = Sequence[tuple[Presentation, list[np.ndarray]]]  # of each piece, normalised (N, 8)
+Found = Callable[[int, Performances], float]
+
+app = typer.Typer(add_completion=False)
+
+
+def curve(shown: Presentation, normalised: np.ndarray, column: int) -> np.ndarray:
+    """Return a column as it is heard: of tempo, log2 of the time between beats; of timing, seconds from the mean of the chord, NaN where
+    there is none (grace notes are early on purpose, and belong to none); of the pedal, its depth from note to note; else in its own unit.
+    """
+    if column == BEAT_PERIOD:
+        return beat_intervals(normalised, shown.score_columns)
+    columns = denormalise(normalised, shown.score_columns)
+    if column == TIMING:
+        timing = columns[:, TIMING]
+        relative, counts = about_chords(shown.notes, timing[nearest_stroke(shown.notes, timing)])
+        return np.where((counts > 1) & ~shown.notes["is_grace"], relative, np.nan)
+    return np.clip(columns[:, PEDAL_BETWEEN], 0, 1) if column == PEDAL else columns[:, column]
+
+
+def deviation(column: int) -> Amount:
+    """Return the standard deviation of a column's curve, as an amount."""
+    return lambda shown, normalised: float(np.nanstd(curve(shown, normalised, column)))
+
+
+def apart(shown: Presentation, pair: Sequence[np.ndarray], column: int) -> float:
+    """Return how far two performances (N, 8) are apart: the deviation of the difference of their curves; NaN where there is none."""
+    first, second = (curve(shown, normalised, column) for normalised in pair)
+    return float(np.nanstd(first - second)) if np.isfinite(first - second).any() else float("nan")
+
+
+def asynchrony_s(shown: Presentation, normalised: np.ndarray) -> float:
+    """Return how far onsets are from the mean of their chord, seconds, on average over the notes of chords; NaN where there are none."""
+    distance = np.abs(curve(shown, normalised, TIMING))
+    return float(np.nanmean(distance)) if np.isfinite(distance).any() else float("nan")
+
+
+def pedal_share(shown: Presentation, normalised: np.ndarray) -> float:
+    """Return the share of the time from the first onset to the last in which the pedal is down."""
+    performed = decode_performance(shown.notes, denormalise(normalised, shown.score_columns))
+    times, values = performed.pedal
+    begin, end = np.nanmin(performed.onset_sec), np.nanmax(performed.onset_sec)
+    edges = np.clip(np.concatenate([[begin], times, [end]]), begin, end)
+    down = np.concatenate([[0], values]) >= PEDAL_DOWN
+    return float((np.diff(edges) * down).sum() / max(end - begin, 1e-9))
+
+
+AMOUNTS: dict[int, Amount] = {
+    BEAT_PERIOD: deviation(BEAT_PERIOD),
+    VELOCITY: deviation(VELOCITY),
+    TIMING: asynchrony_s,
+    ARTICULATION: deviation(ARTICULATION),
+    PEDAL: pedal_share,
+}
+
+
+def express(mean: np.ndarray, gains: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Return ``mean`` (N, 8) exaggerated: gain * mean + offset, or about the piece's own average where an offset is NaN."""
+    return gains * mean + np.where(np.isfinite(offsets), offsets, (1 - gains) * mean.mean(0))
+
+
+class Rendered(NamedTuple):
+    """Pieces, their mean renderings (N, 8), normalised and as they come, and by column the humans' amounts on average."""
+
+    pieces: list[Presentation]
+    means: list[np.ndarray]
+    humans: dict[int, float]
+
+
+def render(performer: DexterPerformer, pieces: list[Presentation]) -> Rendered:
+    """Return the means that ``performer`` makes of pieces without gains."""
+    means = [perform_neutrally(performer, piece, 0, temperature=0) for piece in track(pieces, "rendering")]
+    humans = [(piece, human_columns(piece)) for piece in pieces]
+    return Rendered(pieces, means, {column: _amount(column, humans) for column in AMOUNTS})
+
+
+def perform_neutrally(performer: DexterPerformer, piece: Presentation, seed: int, temperature: float) -> np.ndarray:
+    """Return a performance (N, 8), normalised, without gains."""
+    return perform(neutral_sampler(performer, piece, seed), Settings(temperature=temperature), len(piece.notes))
+
+
+def neutral_sampler(performer: DexterPerformer, piece: Presentation, seed: int) -> WindowSampler:
+    neutral = replace(performer.scales, gain=np.ones(COLUMNS), offset=np.zeros(COLUMNS), sampled=np.ones(COLUMNS), touch=None)
+    return performer.sampler(piece.notes, piece.score_columns, seed, scales=neutral)
+
+
+def human_columns(piece: Presentation) -> list[np.ndarray]:
+    """Return the first performances, each (N, 8), normalised."""
+    return [normalise(columns, piece.score_columns) for columns in piece.columns[:MOST_PERFORMERS]]
+
+
+def calibrate_means(rendered: Rendered) -> tuple[np.ndarray, np.ndarray]:
+    """Return gains and offsets (8,) with which each amount, on average over pieces, is the humans'."""
+    gains, offsets = np.ones(COLUMNS), np.zeros(COLUMNS)
+    offsets[[BEAT_PERIOD, VELOCITY, ARTICULATION]] = np.nan
+    gains[[PEDAL, PEDAL_BETWEEN]] = PEDAL_GAIN
+    for column in AMOUNTS:
+        average = functools.partial(_average, column, rendered, gains, offsets)
+        if column == PEDAL:
+            adjust(offsets, [PEDAL, PEDAL_BETWEEN], (-4.0, 4.0), average, rendered.humans[column])
+        else:
+            adjust(gains, [column], (0.5, 8.0), average, rendered.humans[column])
+        heard = f"humans {rendered.humans[column]:.4f}, mean {average():.4f}"
+        print(f"column {column}: {heard}, gain {gains[column]:.3f}, offset {offsets[column]:.3f}")
+    return gains, offsets
+
+
+def _average(column: int, rendered: Rendered, gains: np.ndarray, offsets: np.ndarray) -> float:
+    pairs = zip(rendered.pieces, rendered.means, strict=True)
+    return _amount(column, [(piece, [express(mean, gains, offsets)]) for piece, mean in pairs])
+
+
+class Sampled(NamedTuple):
+    """A piece, its mean without gains (N, 8), two residuals around it, and its humans' performances, all normalised."""
+
+    shown: Presentation
+    mean: np.ndarray
+    residuals: list[np.ndarray]
+    humans: list[np.ndarray]
+
+    def performances(self, scales: Scales) -> list[np.ndarray]:
+        mean = express(self.mean, *scales.widening(1.0))
+        return [mean + scales.sampled * residual for residual in self.residuals]
+
+
+def calibrate_samples(performer: DexterPerformer, rendered: Rendered, gains: np.ndarray, offsets: np.ndarray) -> Scales:
+    """Return the scales with which two samples of a piece are about as far apart, on average, as two of its humans, with which their
+    amounts are humans', and keys are held more as humans hold them; of pieces as notation. ``gains`` and ``offsets`` (8,) of the mean.
+    """
+    played = [each for each in zip(rendered.pieces, rendered.means, strict=True) if each[0].kind == "notation" and len(each[0].columns) > 1]
+    pieces = [
+        Sampled(piece, mean, [perform_neutrally(performer, piece, seed, temperature=1) - mean for seed in (0, 1)], human_columns(piece))
+        for piece, mean in track(played, "sampling")
+    ]
+    scales = Scales(performer.scales.residual_deviation, gains, offsets, sampled=np.ones(COLUMNS), narrowed=np.ones(COLUMNS))
+    for column, share in APART.items():
+        columns = [PEDAL, PEDAL_BETWEEN] if column == PEDAL else [column]
+        apart_of_humans, amount_of_humans = (found(column, [(each.shown, each.humans) for each in pieces]) for found in (_apart, _amount))
+        distance, amount = (functools.partial(_of_samples, found, column, pieces, scales) for found in (_apart, _amount))
+        for _ in range(ROUNDS):
+            adjust(scales.sampled, columns, (0.1, 4.0), distance, share * apart_of_humans)
+            adjust(scales.narrowed, columns, (1.0, 0.0), amount, amount_of_humans)
+        heard = f"humans {apart_of_humans:.4f} apart, samples {distance():.4f}; amounts {amount_of_humans:.4f}, {amount():.4f}"
+        print(f"column {column}: {heard}; gain {scales.sampled[column]:.3f}, narrowed {scales.narrowed[column]:.3f}")
+    return replace(scales, touch=find_touch(performer, [each.shown for each in pieces], scales))
+
+
+def find_touch(performer: DexterPerformer, pieces: list[Presentation], scales: Scales) -> Touch:
+    """Return how keys are held in samples of ``pieces`` with ``scales``, and in their humans' performances."""
+    sampled = [(piece, [_sample(performer, piece, seed, scales) for seed in (0, 1)]) for piece in track(pieces, "holding keys")]
+    return Touch(held_quantiles(sampled), held_quantiles([(piece, human_columns(piece)) for piece in pieces]))
+
+
+def _sample(performer: DexterPerformer, piece: Presentation, seed: int, scales: Scales) -> np.ndarray:
+    sampler = performer.sampler(piece.notes, piece.score_columns, seed, scales=scales)
+    return perform(sampler, Settings(), len(piece.notes))
+
+
+def held_quantiles(performed: Performances) -> np.ndarray:
+    """Return quantiles (len(WRITTEN_OCTAVES), len(LEVELS)) of articulation, in which a piece counts by the root of its notes."""
+    rows = [_held_notes(shown, one, len(each)) for shown, each in performed for one in each]
+    written, articulation, count = np.concatenate(rows, axis=1)
+    return np.stack([weighted_quantiles(articulation, near * count) for near in weights(written).T])
+
+
+def _held_notes(shown: Presentation, normalised: np.ndarray, performances: int) -> np.ndarray:
+    """Return of the notes that are played (3, n): how long they last as written, their articulation, and what each counts."""
+    held = held_keys(normalised, notated_octaves(shown.score_columns))
+    rows = np.stack([*held, np.full(len(normalised), len(normalised) ** -0.5 / performances)])
+    return np.asarray(rows[:, np.isfinite(held.articulation) & ~shown.notes["is_grace"]])
+
+
+def weighted_quantiles(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return the quantiles (len(LEVELS),) of values (n,), n at least 1, each of which counts as its ``weight`` (n,) says."""
+    order = np.argsort(values)
+    below = np.cumsum(weight[order]) - weight[order] / 2
+    return np.asarray(np.interp(LEVELS * weight.sum(), below, values[order]))
+
+
+def _of_samples(found: Found, column: int, pieces: list[Sampled], scales: Scales) -> float:
+    return found(column, [(each.shown, each.performances(scales)) for each in pieces])
+
+
+def _apart(column: int, performed: Performances) -> float:
+    return known_mean([known_mean([apart(shown, pair, column) for pair in combinations(each, 2)]) for shown, each in performed])
+
+
+def _amount(column: int, performed: Performances) -> float:
+    return known_mean([known_mean([AMOUNTS[column](shown, one) for one in each]) for shown, each in performed])
+
+
+def adjust(values: np.ndarray, columns: list[int], reach: tuple[float, float], average: Callable[[], float], wanted: float) -> None:
+    """Set ``values[columns]`` so that ``average``, which rises from one end of ``reach`` to the other, is as wanted: bisection."""
+    low, high = reach
+    for _ in range(9):
+        middle = (low + high) / 2
+        values[columns] = middle
+        low, high = (low, middle) if average() > wanted else (middle, high)
+
+
+def store(path: Path, system: str, constants: dict[str, list[Any]]) -> None:
+    """Write ``constants`` into the contract of an exported graph; all else in it stays."""
+    contract = Model(path, system, REPRESENTATION_VERSION).contract
+    with whole_file(path) as partial:
+        save(onnx.load(path), contract.model_copy(update={"constants": contract.constants | constants}), partial)
+
+
+def _rounded(values: np.ndarray) -> list[float | None]:
+    return [round(value, 4) if np.isfinite(value) else None for value in values.tolist()]
+
+
+@app.command()
+def main(
+    model: Annotated[Path, typer.Argument(help="folder of the exported graphs; gains are written into them")],
+    data: Annotated[Path, typer.Option("--data", help="folder of the unpacked corpus")],
+    cache: Annotated[Path, typer.Option("--cache", help="folder to keep encoded performances in")] = Path("runs"),
+) -> None:
+    """Fit the gains of mean renderings and samples."""
+    performer = load_performer(model, None)
+    pieces = load_pieces(data, "train", cache)[::EVERY]
+    rendered = render(performer, [shown for piece in pieces for shown in piece.presentations])
+    gains, offsets = calibrate_means(rendered)
+    scales = calibrate_samples(performer, rendered, gains, offsets)
+    mean, denoise, *_ = FILES
+    store(model / mean, FILES[mean], {"gains": _rounded(gains), "offsets": _rounded(offsets)})
+    fitted = {"sample_gains": _rounded(scales.sampled), "narrowed": _rounded(scales.narrowed)}
+    store(model / denoise, FILES[denoise], fitted | {"touch": np.array(scales.touch).round(3).tolist()})
+
+
+if __name__ == "__main__":
+    sys.exit(run(app, "training.dexter.calibration"))

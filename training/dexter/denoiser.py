@@ -1,0 +1,119 @@
+"""Training of DExter's denoiser around a mean predictor that is trained already."""
+
+from pathlib import Path
+from typing import Literal
+
+import lightning
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from models.dexter.diffusion import COLUMNS, Denoiser, DenoiserConfig, add_noise, random_levels, random_prefixes
+from models.dexter.network import ExpressionNetwork, ExpressionNetworkConfig
+from training.dexter.task import load_task
+from training.performance.pieces import load_pieces
+from training.performance.windows import WindowConfig, WindowSampler, show
+from training.runs import Best, RunConfig, fit, optimizer, read_task, steps_done
+
+DEVIATION_BATCHES = 40
+VALIDATION_BATCHES = 12
+
+
+class DexterDenoiserTrainingConfig(RunConfig):
+    """``mean_run`` names the run beside this one whose mean is kept; ``mean`` are its sizes, to be the same. ``prefix`` is the share of
+    windows whose first notes are fixed; each window's performance is noised ``levels`` times.
+    """
+
+    task: Literal["dexter-denoiser"]
+    mean_run: str
+    mean: ExpressionNetworkConfig
+    denoiser: DenoiserConfig
+    windows: WindowConfig
+    prefix: float = Field(ge=0, le=1)
+    levels: int = Field(gt=0)
+
+
+CONFIG = DexterDenoiserTrainingConfig
+
+
+class DexterDenoiserTask(lightning.LightningModule):
+    residual_deviation: Tensor
+
+    def __init__(self, config: DexterDenoiserTrainingConfig, validation: list[dict[str, Tensor]] | None = None):
+        super().__init__()
+        self.save_hyperparameters({"config": config.model_dump()})
+        self.config, self.validation = config, validation or []
+        self.mean = ExpressionNetwork(config.mean).requires_grad_(False)
+        self.denoiser = Denoiser(config.denoiser, config.mean.width)
+        self.register_buffer("residual_deviation", torch.ones(COLUMNS))
+        self.generator = torch.Generator().manual_seed(config.seed)
+
+    def predict_mean(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """The frozen mean and context, without dropout whatever mode the trainer sets."""
+        self.mean.eval()
+        with torch.no_grad():
+            return self.mean(batch["features"], batch["descriptors"], batch["descriptors_known"])
+
+    def loss(self, batch: dict[str, Tensor], generator: torch.Generator) -> Tensor:
+        """The squared error of v by known value of notes that are not fixed."""
+        mean, context = self.predict_mean(batch)
+        known = (batch["weight"] > 0).float()
+        residual = (batch["target"] - mean) / self.residual_deviation * known
+        times = self.config.levels
+
+        def repeated(tensor: Tensor) -> Tensor:
+            return tensor.repeat(times, *(1 for _ in tensor.shape[1:]))
+
+        residual, known = repeated(residual), repeated(known)
+        log_snr = random_levels(len(residual), generator).to(residual)
+        fixed_known = random_prefixes(len(residual), residual.shape[1], self.config.prefix, generator).to(residual)
+        noise = torch.randn(residual.shape, generator=generator).to(residual)
+        noisy, v = add_noise(residual, log_snr, noise)
+        conditions = (repeated(context), repeated(mean), repeated(batch["descriptors"]), repeated(batch["descriptors_known"]))
+        predicted = self.denoiser(noisy, *conditions, residual, fixed_known, log_snr)
+        weight = known * (1 - fixed_known)
+        return (weight * (predicted - v).square()).sum() / weight.sum().clamp(min=1)
+
+    def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
+        loss = self.loss(batch, self.generator)
+        self.log("loss", loss, prog_bar=True)
+        return loss
+
+    def validation_step(self, number: int, index: int) -> None:
+        """The loss of a batch of validation windows, with the same noise every time."""
+        self.log("validation_loss", self.loss(self.validation[number], torch.Generator().manual_seed(number)), prog_bar=True, batch_size=1)
+
+    def configure_optimizers(self):
+        return optimizer(self, self.config)
+
+
+def measure_deviation(task: DexterDenoiserTask, batches: list[dict[str, Tensor]]) -> Tensor:
+    """Return (8,) the deviation of performances from the predicted mean, by column."""
+    squares, counts = torch.zeros(COLUMNS), torch.zeros(COLUMNS)
+    for batch in batches:
+        known = (batch["weight"] > 0).float()
+        mean, _ = task.predict_mean(batch)
+        squares += (known * (batch["target"] - mean).square()).sum((0, 1))
+        counts += known.sum((0, 1))
+    return (squares / counts.clamp(min=1)).sqrt()
+
+
+def load_denoiser(checkpoint: Path) -> DexterDenoiserTask:
+    """Return mean and denoiser, ready to sample, of a checkpoint that ``train`` wrote."""
+    return read_task(checkpoint, DexterDenoiserTask, DexterDenoiserTrainingConfig)
+
+
+def train(config: DexterDenoiserTrainingConfig, data_root: Path, run_folder: Path, resume: bool) -> None:
+    """Train on the train split of the (n)ASAP folder ``data_root``; checkpoints and the curve go to ``run_folder``."""
+    lightning.seed_everything(config.seed)
+    splits = {
+        split: [[show(shown) for shown in piece.presentations] for piece in load_pieces(data_root, split, run_folder.parent)]
+        for split in ("train", "validation")
+    }
+    followed = WindowSampler(splits["validation"], config.windows, seed=0)
+    task = DexterDenoiserTask(config, [batch for batch, _ in zip(followed, range(VALIDATION_BATCHES), strict=False)])
+    task.mean.load_state_dict(load_task(run_folder.parent / config.mean_run / "best.ckpt").network.state_dict())
+    done = steps_done(run_folder, resume)
+    sampler = WindowSampler(splits["train"], config.windows, config.seed + done)
+    task.residual_deviation.copy_(measure_deviation(task, [batch for batch, _ in zip(sampler, range(DEVIATION_BATCHES), strict=False)]))
+    fit(task, sampler, range(VALIDATION_BATCHES), run_folder, done, Best("validation_loss"))

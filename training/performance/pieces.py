@@ -1,0 +1,154 @@
+"""Pieces with their human performances as DExter's columns, to train on and to compare with.
+
+A piece is presented as notation, as a MIDI score, or both ways, each with the columns that the engine would see and with targets that
+belong to its own durations and tempo, so that a network trained on either serves both.
+"""
+
+import hashlib
+import json
+from collections import defaultdict
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.progress import track
+
+from engine.base.errors import PerfLiveError
+from engine.base.files import whole_file
+from engine.midi.events import SUSTAIN_PEDAL
+from engine.performers.dexter.performer import score_columns
+from engine.score.dynamics import with_playback_velocities
+from engine.score.files import read_score
+from engine.score.tables import Score
+from models.performance.descriptors import DESCRIPTORS, describe
+from models.performance.representation import PERFORMANCE_COLUMNS, REPRESENTATION_VERSION, Pedal, Performed, encode_performance
+from training.datasets.aligned import AlignedPerformance, asap_alignments, load_aligned
+from training.datasets.asap import Split
+
+CACHE_VERSION = 5
+LEAST_MATCHED = 0.9  # of the notes of a MIDI score; others are of another edition
+SAME_POSITION_QUARTERS = 1 / 32
+
+
+@dataclass(frozen=True)
+class Presentation:
+    """A piece in one format: ``columns`` (P, N, 8) float32 are the performances, not normalised; NaN where a note is not played.
+
+    ``descriptors`` (P, N, 7) float32 are those of the same performances.
+    """
+
+    kind: str  # "notation" or "midi"
+    notes: np.ndarray
+    score_columns: np.ndarray  # (N, 37)
+    columns: np.ndarray
+    descriptors: np.ndarray
+
+
+@dataclass(frozen=True)
+class Piece:
+    name: str
+    performances: tuple[str, ...]
+    presentations: tuple[Presentation, ...]
+
+
+def load_pieces(root: Path, split: Split, cache: Path) -> list[Piece]:
+    """Return the pieces of a split of the (n)ASAP folder ``root``; what is slow to compute is kept in ``cache``."""
+    performances, _ = load_aligned(asap_alignments(root, split), cache / "aligned")
+    versions = [CACHE_VERSION, REPRESENTATION_VERSION, *(item.name for item in performances)]
+    path = cache / "expression" / f"{split}-{hashlib.sha256(json.dumps(versions).encode()).hexdigest()[:16]}.npz"
+    if not path.exists():
+        pieces = [encode_piece(root, group) for group in track(group_by_score(performances), "encoding performances")]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _save(path, pieces)
+    return _load(path)
+
+
+def group_by_score(performances: list[AlignedPerformance]) -> list[list[AlignedPerformance]]:
+    """Group the performances that play the same notes of the same piece."""
+    groups = defaultdict(list)
+    for item in performances:
+        groups[item.piece, item.score.notes["id"].tobytes()].append(item)
+    return list(groups.values())
+
+
+def encode_piece(root: Path, group: list[AlignedPerformance]) -> Piece:
+    """Return the piece of performances that play the same notes; its MIDI score is looked for in the (n)ASAP folder ``root``."""
+    score = group[0].score
+    rows = np.arange(len(score.notes))
+    presentations = [_present("notation", score, rows, group)]
+    midi = _read_midi_score(root / group[0].piece / "midi_score.mid")
+    if midi is not None:
+        rows = match_notes(midi.notes, score.notes)
+        if (rows >= 0).mean() >= LEAST_MATCHED:
+            presentations.append(_present("midi", midi, rows, group))
+    return Piece(group[0].piece, tuple(item.name for item in group), tuple(presentations))
+
+
+def _read_midi_score(path: Path) -> Score | None:
+    try:
+        return read_score(path)
+    except PerfLiveError:
+        return None  # the notation alone serves
+
+
+def match_notes(notes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return for each note the row among ``others`` of the same pitch and position (the nearest, each once), or -1."""
+    rows = np.full(len(notes), -1)
+    for pitch in np.unique(notes["pitch"]):
+        mine, theirs = np.flatnonzero(notes["pitch"] == pitch), np.flatnonzero(others["pitch"] == pitch)
+        if not len(theirs):
+            continue
+        positions = others["onset_quarter"][theirs]
+        after = np.searchsorted(positions, notes["onset_quarter"][mine]).clip(1, max(len(theirs) - 1, 1)).clip(max=len(theirs) - 1)
+        before = np.maximum(after - 1, 0)
+        onsets = notes["onset_quarter"][mine]
+        nearest = np.where(np.abs(positions[after] - onsets) < np.abs(onsets - positions[before]), after, before)
+        near = np.abs(positions[nearest] - onsets) <= SAME_POSITION_QUARTERS
+        _, first = np.unique(np.where(near, nearest, -1 - np.arange(len(near))), return_index=True)
+        first = first[near[first]]
+        rows[mine[first]] = theirs[nearest[first]]
+    return rows
+
+
+def _present(kind: str, score: Score, rows: np.ndarray, group: list[AlignedPerformance]) -> Presentation:
+    """``rows`` (N,) says which of a performance's rows each of the score's notes is, or -1."""
+    columns = np.empty((len(group), len(rows), len(PERFORMANCE_COLUMNS)), dtype=np.float32)
+    descriptors = np.empty((len(group), len(rows), len(DESCRIPTORS)), dtype=np.float32)
+    for index, item in enumerate(group):
+        performed = performed_notes(item, rows)
+        columns[index], _ = encode_performance(score.notes, performed)
+        descriptors[index] = describe(score.notes, performed)
+    return Presentation(kind, score.notes, score_columns(with_playback_velocities(score)), columns, descriptors)
+
+
+def performed_notes(item: AlignedPerformance, rows: np.ndarray) -> Performed:
+    """Return the performance by note of a presentation; ``rows`` (N,) index the performance's own, -1 is not performed."""
+    table, known = item.performed[rows], rows >= 0
+    pedal = item.pedals[item.pedals["number"] == SUSTAIN_PEDAL]
+    return Performed(
+        np.where(known, table["onset_sec"], np.nan),
+        np.where(known, table["duration_sec"], np.nan),
+        np.where(known, table["velocity"], 0),
+        Pedal(pedal["time_sec"], pedal["value"]),
+    )
+
+
+def _save(path: Path, pieces: list[Piece]) -> None:
+    arrays: dict[str, Any] = {}
+    for number, piece in enumerate(pieces):
+        for shown in piece.presentations:
+            name = f"{number}/{shown.kind}"
+            arrays |= {f"{name}/{part.name}": getattr(shown, part.name) for part in fields(shown)[1:]}
+    description = [(piece.name, piece.performances, [shown.kind for shown in piece.presentations]) for piece in pieces]
+    with whole_file(path) as partial:
+        np.savez(partial, description=np.array(json.dumps(description)), **arrays)
+
+
+def _load(path: Path) -> list[Piece]:
+    pieces = []
+    with np.load(path) as stored:
+        for number, (name, performances, kinds) in enumerate(json.loads(str(stored["description"]))):
+            shown = [Presentation(kind, *(stored[f"{number}/{kind}/{part.name}"] for part in fields(Presentation)[1:])) for kind in kinds]
+            pieces.append(Piece(name, tuple(performances), tuple(shown)))
+    return pieces
