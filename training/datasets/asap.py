@@ -7,17 +7,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+import configs
 from engine.base.errors import PerfLiveError
 from training.datasets.performances import Performance, extend_with_pedal, read_performance
 
 Split = Literal["train", "validation"]
 LICENCE = "CC BY-NC-SA 4.0"
+TRAINING_DATA = "(n)ASAP, train split of splits.json"  # as the contracts of the graphs say it
+SPLITS_FILE = "splits.json"
 
 
 def read_asap(root: Path, split: Split, sustain_extends_notes: bool = False) -> Iterator[Performance]:
     """Yield every performance of the split's pieces, in the order of ``metadata.csv``.
 
-    ``root`` holds ``metadata.csv``, ``splits.json`` and the composers' folders. Raises PerfLiveError when it does not.
+    ``root`` holds ``metadata.csv``, the composers' folders, and ``splits.json`` if it is divided otherwise than here. Raises
+    PerfLiveError when it does not.
     """
     for row in performance_rows(root, split):
         performance = read_performance(root / row["midi_performance"], row["midi_performance"], row["folder"])
@@ -35,11 +39,14 @@ def work_of(folder: str) -> str:
 
 
 def performance_rows(root: Path, split: Split) -> list[dict[str, str]]:
-    """Return the rows of ``metadata.csv`` whose folder is in the split."""
+    """Return the rows of ``metadata.csv`` whose folder is in the split: of ``root/splits.json``, or where there is none, of the one that
+    ships in ``configs``. Raises PerfLiveError when the folder is no (n)ASAP folder.
+    """
+    own = root / SPLITS_FILE
     try:
-        pieces = set(json.loads((root / "splits.json").read_text(encoding="utf-8"))[split])
+        pieces = set(json.loads((own if own.exists() else configs.FOLDER / SPLITS_FILE).read_text(encoding="utf-8"))[split])
         with (root / "metadata.csv").open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
     except (OSError, ValueError, KeyError) as error:
-        raise PerfLiveError(f"{root}: not an (n)ASAP folder with metadata.csv and splits.json ({error})") from error
+        raise PerfLiveError(f"{root}: not an (n)ASAP folder with metadata.csv, and a whole splits.json if any ({error})") from error
     return [row for row in rows if row["folder"] in pieces]

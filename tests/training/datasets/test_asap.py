@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import symusic
 
+import configs
 from engine.base.errors import PerfLiveError
-from training.datasets.asap import read_asap
+from training.datasets.asap import read_asap, work_of
 from training.datasets.performances import NOTE_DTYPE, PEDAL_DTYPE, Performance, extend_with_pedal, read_performance
 
 
@@ -45,6 +46,20 @@ def test_each_split_has_the_performances_of_its_pieces(corpus):
     assert [performance.piece for performance in read_asap(corpus, "validation")] == ["Liszt/Etude"]
 
 
+def test_a_folder_without_splits_is_divided_as_what_ships(corpus):
+    (corpus / "splits.json").unlink()
+    table = (corpus / "metadata.csv").read_text().replace("Bach/Fugue,", "Bach/Fugue/bwv_848,")
+    (corpus / "metadata.csv").write_text(table.replace("Liszt/Etude,", "Bach/Fugue/bwv_846,"))
+    assert [performance.piece for performance in read_asap(corpus, "train")] == ["Bach/Fugue/bwv_846"]
+    assert {performance.piece for performance in read_asap(corpus, "validation")} == {"Bach/Fugue/bwv_848"}
+
+
+def test_no_work_is_in_both_splits_that_ship():
+    splits = json.loads((configs.FOLDER / "splits.json").read_text())
+    works = {split: {work_of(folder).removesuffix("_repeat") for folder in folders} for split, folders in splits.items()}
+    assert len(works["train"]) > 150 and len(works["validation"]) == 19 and not works["train"] & works["validation"]
+
+
 def test_notes_are_sorted_and_pedals_kept(corpus):
     (performance,) = read_asap(corpus, "validation")
     assert performance.notes["pitch"].tolist() == [60, 64]
@@ -72,7 +87,7 @@ def test_a_pedal_that_never_lifts_holds_to_the_end():
 
 
 def test_a_folder_that_is_no_corpus_is_refused_in_one_line(tmp_path):
-    with pytest.raises(PerfLiveError, match="metadata.csv and splits.json") as caught:
+    with pytest.raises(PerfLiveError, match="not an .n.ASAP folder with metadata.csv") as caught:
         list(read_asap(tmp_path, "train"))
     assert "\n" not in str(caught.value)
 
