@@ -39,7 +39,8 @@ from engine.bench.measuring.score_playing import (
 from engine.midi.events import Event, note_off, note_on
 from engine.midi.file import MidiTimeline
 from engine.performers.dexter.interpretation import DexterInterpretation
-from engine.performers.dexter.performer import DexterPerformer, load_performer, playback_columns
+from engine.performers.dexter.performer import DexterPerformer, load_performer
+from engine.performers.score_playing.columns import playback_columns
 from engine.performers.score_playing.stream import ScoreStream
 from engine.runtime.loop import Engine
 from engine.runtime.sources import FileSource

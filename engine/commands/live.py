@@ -22,7 +22,7 @@ from engine.performers.registry import DEFAULT_IMPROVISER, DEFAULT_PERFORMER, DE
 from engine.runtime.loop import Engine, Report
 
 if TYPE_CHECKING:
-    from engine.performers.score_playing.interpretation import Counts
+    from engine.performers.counts import WindowCounts
 
 app = typer.Typer(add_completion=False)
 
@@ -112,7 +112,7 @@ def _play_score(ends: Ends, setup: options.Setup, performance: options.Performan
     _print_report(replace(report, notes=stream.notes), opened.audio.underruns if opened.audio else 0, stream.counts)
 
 
-def _print_report(report: Report, underruns: int, counts: "Counts | None") -> None:
+def _print_report(report: Report, underruns: int, counts: "WindowCounts | None") -> None:
     windows = f", {counts.windows} windows ({counts.reduced} with fewer steps, {counts.carried} bridged)" if counts else ""
     late = f"{report.late} late (at most {report.most_lateness_ns / 1e6:.1f} ms)" if report.late else "0 late"
     ending = "stopped" if report.stopped else "finished"

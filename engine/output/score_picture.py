@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from engine.base.files import whole_file
-from engine.output.style_picture import StyleCurve
+from engine.output.style_picture import draw_style
 from engine.output.take_picture import ACCENT, GREY, INK, NIGHT
+from engine.performers.score_playing.style_curve import StyleCurve
 from engine.score.tables import DYNAMICS, Score
 from models.performance.representation import Performed
 
@@ -71,7 +72,7 @@ def draw_score_picture(
     _draw_tempo(rows[len(shown)], shown, score)
     _draw_dynamics(rows[len(shown) + 1], shown, score)
     if style is not None:
-        style.draw(rows[len(shown) + 2])
+        draw_style(rows[len(shown) + 2], style)
     for axes, each in zip(rows[-len(shown) :], shown, strict=True):
         _draw_pedal(axes, each, score.end_quarter)
     rows[0].set_title(title, loc="left", fontsize=15, color=INK, pad=12)

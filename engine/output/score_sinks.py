@@ -15,7 +15,7 @@ from engine.score.piece import TEMPO, Piece, meta
 from models.performance.representation import Pedal, Performed
 
 if TYPE_CHECKING:  # it comes with a performer, which not every file has
-    from engine.output.style_picture import StyleCurve
+    from engine.performers.score_playing.style_curve import StyleCurve
 
 SHORTEST_TEMPO_US, LONGEST_TEMPO_US = 1, 0xFFFFFF  # a quarter, in a file
 

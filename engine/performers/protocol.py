@@ -13,7 +13,7 @@ from engine.performers.controls import Control
 if TYPE_CHECKING:
     import numpy as np
 
-    from engine.performers.score_playing.interpretation import Counts
+    from engine.performers.counts import WindowCounts
     from engine.performers.score_playing.stream import ScoreStream
     from engine.score.piece import Piece
     from models.performance.representation import Performed
@@ -83,7 +83,7 @@ class ClockFollower(Protocol):
 class WindowedStream(Protocol):
     """A stream that looks ahead in windows which take time to compute."""
 
-    counts: "Counts"  # what became of the windows
+    counts: "WindowCounts"  # what became of the windows
 
     def work_ahead(self) -> None:
         """From now on let a worker compute, and do without what is not ready in time: live, where time waits for nobody."""

@@ -19,7 +19,7 @@ from engine.runtime.sinks import Sink
 from engine.runtime.sources import Source
 
 if TYPE_CHECKING:
-    from engine.performers.score_playing.interpretation import Counts
+    from engine.performers.counts import WindowCounts
 
 SWITCH_INTERVAL_S = 0.0005
 CHORD_NS = 10_000_000  # a note that follows another within this belongs to its chord
@@ -39,7 +39,7 @@ class Report:
     most_lateness_ns: int
     stopped: bool  # by stop(), before the input ended
     real_time: bool  # whether the system let the thread that sends run before all others
-    windows: "Counts | None" = None  # of a performer that looks ahead in windows
+    windows: "WindowCounts | None" = None  # of a performer that looks ahead in windows
 
 
 class Engine:

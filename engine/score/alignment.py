@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.base.errors import PerfLiveError
 from engine.midi.file import read_midi_file
-from engine.output.take_picture import note_array, pedal_array
+from engine.midi.note_table import note_array, pedal_array
 from engine.score.pitch_warping import warp_pitches
 from engine.score.tables import Score
 from models.performance.representation import Pedal, Performed

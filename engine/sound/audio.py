@@ -9,10 +9,11 @@ import numpy as np
 from engine.base.errors import PerfLiveError
 from engine.midi.events import Event
 from engine.sound.buffered import BufferedSynthesizer
+from engine.sound.choice import open_synthesizer
 from engine.sound.limiter import Limiter
 from engine.sound.options import NEURAL, SoundOptions
 from engine.sound.pump import STREAM_S, Pump
-from engine.sound.synthesizer import Synthesizer, open_synthesizer
+from engine.sound.synthesizer import Synthesizer
 
 NEURAL_BLOCK_FRAMES = 2048  # that are computed at a time
 NEURAL_AHEAD_FRAMES = 8192  # 186 ms at 44.1 kHz: blocks that take twice as long as they last are made up for

@@ -9,9 +9,9 @@ import numpy as np
 from engine.base.errors import PerfLiveError
 from engine.base.files import check_writable, whole_file
 from engine.midi.events import Event
+from engine.sound.choice import open_synthesizer
 from engine.sound.limiter import Limiter
 from engine.sound.options import FILE_SAMPLE_RATE, SoundOptions
-from engine.sound.synthesizer import open_synthesizer
 from engine.sound.wav_file import WavFile
 
 CHUNK_FRAMES = 32768  # 0.7 s: what is in memory at a time

@@ -12,10 +12,10 @@ from engine.base.command_line import run
 from engine.commands.render import app
 from engine.midi.events import is_note_on
 from engine.midi.file import read_midi_file
-from engine.performers.dexter.performer import score_columns
 from engine.performers.score_performer.decoding import decode_piece
 from engine.performers.score_performer.networks import STEM, open_networks
 from engine.performers.score_performer.score import ScoreReading, score_tokens
+from engine.performers.score_playing.columns import score_columns
 from export import verify
 from export.command import export_verified
 from export.score_performer import build_specs

@@ -12,7 +12,7 @@ from engine import examples
 from engine.base.command_line import run
 from engine.midi.events import Event, channel_of, is_note_on, note_on
 from engine.performers.controls import Control, with_defaults
-from engine.performers.passthrough.performer import PassthroughStream
+from engine.performers.passthrough.stream import PassthroughStream
 
 EXAMPLES = Path(examples.__file__).parent
 PRELUDE, ELISE, GYMNOPEDIE = sorted(EXAMPLES.glob("*.mid"))

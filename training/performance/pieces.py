@@ -17,7 +17,7 @@ from rich.progress import track
 from engine.base.errors import PerfLiveError
 from engine.base.files import whole_file
 from engine.midi.events import SUSTAIN_PEDAL
-from engine.performers.dexter.performer import score_columns
+from engine.performers.score_playing.columns import score_columns
 from engine.score.dynamics import with_playback_velocities
 from engine.score.files import read_score
 from engine.score.tables import Score

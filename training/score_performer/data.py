@@ -14,8 +14,8 @@ from rich.progress import track
 
 from engine.base.files import whole_file
 from engine.midi.events import SUSTAIN_PEDAL
-from engine.performers.dexter.performer import score_columns
 from engine.performers.score_performer.score import score_tokens
+from engine.performers.score_playing.columns import score_columns
 from engine.score.dynamics import with_playback_velocities
 from engine.score.tables import Score
 from models.performance.features import FEATURES, note_features

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from engine.performers.counts import WindowCounts
 from engine.performers.dexter.controls import CONTROLS, SAMPLING, sampling_settings
 from engine.performers.dexter.window_worker import Route, Supply
 from engine.performers.score_playing.expression import Expression
-from engine.performers.score_playing.interpretation import Counts, Decided
+from engine.performers.score_playing.interpretation import Decided
 from engine.score.ornaments import roll_chords
 from engine.score.piece import Piece
 from models.performance.decoder import PerformanceDecoder, beat_period
@@ -46,7 +47,7 @@ class DexterInterpretation:
         self.supply.begin(Route(0, len(self._notes)), self._settings())
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> WindowCounts:
         return self.supply.counts
 
     def value(self, control: str) -> float:

@@ -11,24 +11,23 @@ import numpy as np
 
 from engine.base.errors import UsageError
 from engine.onnx.model import Model
-from engine.performers.dexter.controls import CONTROLS, written_columns
+from engine.performers.dexter.controls import CONTROLS
 from engine.performers.dexter.expression_profile import AmountsReader
 from engine.performers.dexter.interpretation import DexterInterpretation
 from engine.performers.dexter.lookahead import DexterLookaheadPerformer, Readers
 from engine.performers.dexter.trees import Trees
 from engine.performers.dexter.window_worker import Supply
+from engine.performers.score_playing.columns import playback_columns, written_columns
 from engine.performers.score_playing.feature_check import columns_read
 from engine.performers.score_playing.scores_only import ScoresOnly
 from engine.performers.score_playing.stream import ScoreStream
-from engine.score.dynamics import with_playback_velocities
 from engine.score.piece import Piece
-from engine.score.tables import Score
 from models.dexter.hold_quantiles import Touch
 from models.dexter.windows import Branch, Passage, Scales, WindowSampler
 from models.performance.descriptors import DESCRIPTORS, tonal_leans
 from models.performance.features import denormalise, normalise, notated_intervals, notated_octaves, note_features
 from models.performance.representation import BEAT_PERIOD, REPRESENTATION_VERSION, Performed, encode_performance, strokes
-from models.performance.score_representation import SCORE_COLUMNS, encode_score
+from models.performance.score_representation import SCORE_COLUMNS
 from models.pretrained import pretrained
 
 FILES = {  # and systems
@@ -153,14 +152,3 @@ class DexterPerformer(ScoresOnly):
         written = written_columns(dict(zip(SCORE_COLUMNS, columns.T, strict=True)), average)
         supply = Supply(sampler, normalise(written, columns), waits=not ahead)
         return ScoreStream(piece, DexterInterpretation(piece, columns, written, supply), controls)
-
-
-def playback_columns(score: Score) -> np.ndarray:
-    """Return a score as numbers, with the velocities that its dynamics amount to: as the networks read it."""
-    return score_columns(with_playback_velocities(score))
-
-
-def score_columns(score: Score) -> np.ndarray:
-    """Return a score as numbers, (N, len(SCORE_COLUMNS)): for training and playing alike."""
-    markings = score.markings if score.has_markings else None
-    return encode_score(score.notes, score.measures, score.time_signatures, score.tempos, markings)

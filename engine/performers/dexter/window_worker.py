@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.performers.score_playing.interpretation import Counts
+from engine.performers.counts import WindowCounts
 from models.dexter.windows import Settings, State, Window, WindowSampler
 
 AHEAD_WINDOWS = 4
@@ -50,7 +50,7 @@ class Supply:
         self._sampler = sampler
         self._written = written
         self._waits = waits
-        self.counts = Counts()
+        self.counts = WindowCounts()
         self.on_window: Callable[[Window], None] = lambda window: None  # told of each when it has been computed, by the worker
         self._settings = Settings()
         self._route = Route(0, 0)

@@ -32,12 +32,12 @@ from engine.midi.events import (
 )
 from engine.midi.ledger import MOST_OVERLAPS
 from engine.performers.controls import Control
+from engine.performers.counts import WindowCounts
 from engine.performers.lookahead.beats import DEFAULT_BEAT_NS, Place, place_notes
 from engine.performers.lookahead.outgoing import Outgoing
 from engine.performers.lookahead.rubato import Rubato
 from engine.performers.lookahead.window import Answer, HeardNote, Hops, HopsAhead, HopsAtOnce, Progress, Request, Sampler
 from engine.performers.score_playing.expression import Expression
-from engine.performers.score_playing.interpretation import Counts
 from models.dexter.windows import OVERLAP_SHARE
 from models.performance.representation import ARTICULATION, VELOCITY
 
@@ -109,7 +109,7 @@ class LookaheadStream:
         """``window`` in notes; ``past_notes``: how many decided ones the sampler is told of; ``known``: all controls; of ``controls`` the
         values that are given.
         """
-        self.counts = Counts()
+        self.counts = WindowCounts()
         self._sampler, self._known = sampler, known
         self._hops: Hops = HopsAtOnce(sampler)
         self._past_notes = past_notes

@@ -9,9 +9,10 @@ from engine.base.errors import UsageError
 from engine.midi.events import PITCH_BEND, PROGRAM_CHANGE, Event, channel_of, is_channel_message, is_control_change
 from engine.midi.file import MidiTimeline
 from engine.onnx.model import Model
-from engine.performers.passthrough.performer import PassthroughPerformer, PassthroughStream
+from engine.performers.controls import Control
 from engine.performers.performance_rnn.improvisation import Ensemble, Improvisation, Voice, Wishes
 from engine.performers.performance_rnn.performer import PerformanceRNNPerformer, PerformanceRNNStream
+from engine.performers.stateless import StatelessStream
 from models.performance_rnn.representation import EventCodec
 from models.performance_rnn.sampling import Race
 
@@ -116,10 +117,12 @@ def _sample(ensemble: Ensemble, voices: Sequence[Voice], takes: Sequence[list[in
         take.append(event)
 
 
-class TakePerformer(PassthroughPerformer):
+class TakePerformer:
     """Plays a primer as it is, then a take that goes on from it."""
 
     name = PerformanceRNNPerformer.name
+    controls: tuple[Control, ...] = ()
+    latency_ns = 0
 
     def __init__(self, take: list[Event]):
         self._take = take
@@ -128,7 +131,9 @@ class TakePerformer(PassthroughPerformer):
         return TakeStream(self._take)
 
 
-class TakeStream(PassthroughStream):
+class TakeStream(StatelessStream):
+    """Every event of the primer goes out as it came; the take follows when it has ended."""
+
     def __init__(self, take: list[Event]):
         self._take = take
 

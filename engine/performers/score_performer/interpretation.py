@@ -9,7 +9,7 @@ import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,8 +18,10 @@ from engine.performers.score_performer.controls import DECIDING
 from engine.performers.score_performer.decoding import OnsetDecoder
 from engine.performers.score_performer.score import ScoreReading
 from engine.performers.score_performer.style import StylePlan
+from engine.performers.score_performer.style_curve import style_curve
 from engine.performers.score_playing.expression import Expression
 from engine.performers.score_playing.interpretation import Decided
+from engine.performers.score_playing.style_curve import StyleCurve
 from engine.score.ornaments import roll_chords
 from models.performance.decoder import Anchor, DecodedEnd, DecodedNote, DecodedPedal, beat_period
 from models.performance.representation import (
@@ -35,9 +37,6 @@ from models.performance.representation import (
 from models.performance.representation import VELOCITY as VELOCITY_COLUMN
 from models.score_performer.sampling import Boldness
 from models.score_performer.vocabulary import PEDAL_FIELDS, PERFORMED_DURATION, TEMPO, VELOCITY, to_value
-
-if TYPE_CHECKING:  # pictures are for files
-    from engine.output.style_picture import StyleCurve
 
 LEAD_S = 0.2  # of the clock
 
@@ -164,9 +163,7 @@ class ScorePerformerInterpretation:
             return self._move_pedal(*heard.steps[pedal.sent - 1])
         return self._settle(heard, now_sec)
 
-    def style_curve(self) -> "StyleCurve | None":
-        from engine.output.style_picture import style_curve
-
+    def style_curve(self) -> StyleCurve | None:
         score, expected = self._reading.score, self._reading.expected
         return style_curve(score, self._plan.styles(slice(0, len(expected)), expected), self._plan.space)
 

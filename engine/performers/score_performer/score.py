@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.performers.dexter.performer import score_columns
 from engine.performers.score_performer.networks import Networks, Window, windows_of
+from engine.performers.score_playing.columns import score_columns
 from engine.score.dynamics import with_playback_velocities
 from engine.score.tables import Score
 from engine.score.tempo import tempo_at

@@ -1,29 +1,14 @@
 """What a player of scores asks of whoever decides how the notes are played: the next group of them, shortly before it is heard."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from engine.performers.controls import Control
+from engine.performers.counts import WindowCounts
+from engine.performers.score_playing.style_curve import StyleCurve
 from models.performance.decoder import Anchor, Decoded
 
-if TYPE_CHECKING:
-    from engine.output.style_picture import StyleCurve
-
 Decided = Decoded | Anchor  # an anchor: from there on the tempo is known as well
-
-
-@dataclass
-class Counts:
-    """What became of the windows that were played. ``reduced``: with fewer evaluations than asked for; ``carried``: not sampled at all, as
-    time was up.
-    """
-
-    windows: int = 0
-    evaluations: int = 0
-    reduced: int = 0
-    carried: int = 0
-    seconds: float = 0.0  # of computing
 
 
 class Interpretation(Protocol):
@@ -35,7 +20,7 @@ class Interpretation(Protocol):
     controls: tuple[Control, ...]
 
     @property
-    def counts(self) -> Counts | None:
+    def counts(self) -> WindowCounts | None:
         """What became of windows that took time to compute, if there are any."""
 
     def value(self, control: str) -> float:
@@ -72,7 +57,7 @@ class Interpretation(Protocol):
     def decide(self, now_sec: float, speed: float) -> list[Decided] | None:
         """Return what has become certain, in no particular order, not earlier than now. None: ask again a little later."""
 
-    def style_curve(self) -> "StyleCurve | None":
+    def style_curve(self) -> StyleCurve | None:
         """Return the style of the whole score over its bars, if there is one."""
 
     def close(self) -> None:

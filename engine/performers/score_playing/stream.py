@@ -15,7 +15,8 @@ import numpy as np
 from engine.base.errors import UsageError
 from engine.midi.events import SUSTAIN_PEDAL, Event, control_change, note_on
 from engine.performers.controls import Control
-from engine.performers.score_playing.interpretation import Counts, Decided, Interpretation
+from engine.performers.counts import WindowCounts
+from engine.performers.score_playing.interpretation import Decided, Interpretation
 from engine.performers.score_playing.keys import SHORTEST_NOTE_S
 from engine.performers.score_playing.non_note_events import is_note, set_up
 from engine.performers.score_playing.ornaments import PlayedNotes
@@ -98,7 +99,7 @@ class ScoreStream:
         return self.interpretation.controls
 
     @property
-    def counts(self) -> Counts | None:
+    def counts(self) -> WindowCounts | None:
         """What became of windows that took time to compute, if there are any."""
         return self.interpretation.counts
 

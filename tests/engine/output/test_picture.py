@@ -7,7 +7,8 @@ import pytest
 
 from engine.base.errors import PerfLiveError
 from engine.midi.events import Event, control_change, note_off, note_on
-from engine.output.take_picture import PictureSink, note_array, pedal_array, smooth_velocity
+from engine.midi.note_table import note_array, pedal_array
+from engine.output.take_picture import PictureSink, smooth_velocity
 
 SECOND_NS = 1_000_000_000
 

@@ -7,7 +7,7 @@ import pytest
 from test_score_picture import make_performed, make_score
 
 from engine.output.score_picture import draw_score_picture
-from engine.output.style_picture import opposites, style_curve
+from engine.performers.score_performer.style_curve import opposites, style_curve
 from models.score_performer.style_space import StyleSpace
 
 

@@ -11,7 +11,8 @@ from engine.base.errors import PerfLiveError
 from engine.midi.events import Event, control_change, is_note_on, note_off, note_on
 from engine.midi.file import MidiTimeline, read_midi_file, write_midi_file
 from engine.performers.controls import Control
-from engine.performers.passthrough.performer import PassthroughPerformer, PassthroughStream
+from engine.performers.passthrough.performer import PassthroughPerformer
+from engine.performers.passthrough.stream import PassthroughStream
 from engine.runtime.loop import DEADLINE_NS, Engine
 from engine.runtime.recorder import Recorder
 from engine.runtime.sinks import MidiFileSink

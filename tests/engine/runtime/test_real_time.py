@@ -7,7 +7,8 @@ import pytest
 from test_sender import DelayingPerformer, DelayingStream, ListSink, MadeUpTimeline, timeline
 
 from engine.base.clock import MonotonicClock
-from engine.performers.passthrough.performer import PassthroughPerformer, PassthroughStream
+from engine.performers.passthrough.performer import PassthroughPerformer
+from engine.performers.passthrough.stream import PassthroughStream
 from engine.runtime.loop import Engine
 from engine.runtime.real_time import PRIORITY, real_time
 from engine.runtime.sources import FileSource

@@ -8,7 +8,7 @@ import pytest
 from engine.base.clock import MonotonicClock
 from engine.base.errors import PerfLiveError
 from engine.midi.events import Event, is_note_on, note_off, note_on
-from engine.performers.passthrough.performer import PassthroughStream
+from engine.performers.passthrough.stream import PassthroughStream
 from engine.runtime.loop import Engine
 from engine.runtime.sources import FileSource
 

@@ -24,7 +24,8 @@ def load_renderer(performer: str, model: Path | None) -> Renderer:
 def _dexter(model: Path | None, thousand_steps: bool = False) -> Renderer:
     from engine.performers.dexter.controls import CONTROLS, sampling_settings
     from engine.performers.dexter.interpretation import as_played
-    from engine.performers.dexter.performer import load_performer, playback_columns
+    from engine.performers.dexter.performer import load_performer
+    from engine.performers.score_playing.columns import playback_columns
     from models.dexter.windows import perform
     from models.performance.features import denormalise
 

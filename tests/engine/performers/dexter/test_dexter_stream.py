@@ -16,8 +16,9 @@ from synthetic_dexter import write_models
 from engine.base.errors import PerfLiveError
 from engine.midi.events import is_control_change, is_note_off
 from engine.onnx.model import Model
-from engine.performers.dexter.performer import FILES, OnnxNetworks, load_performer, playback_columns
+from engine.performers.dexter.performer import FILES, OnnxNetworks, load_performer
 from engine.performers.dexter.window_worker import Route, Supply
+from engine.performers.score_playing.columns import playback_columns
 from engine.performers.score_playing.feature_check import columns_read
 from engine.performers.score_playing.stream import HEAD_START_NS, POLL_NS
 from engine.score.ornaments import ROLL, ROLL_POWER

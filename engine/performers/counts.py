@@ -1,0 +1,16 @@
+"""What became of the windows of a performance that is computed window by window."""
+
+from dataclasses import dataclass
+
+
+@dataclass
+class WindowCounts:
+    """``windows`` that were played, the ``evaluations`` of the network and the ``seconds`` of computing that they took. ``reduced``: windows
+    with fewer evaluations than asked for, as time was short; ``carried``: those that were not sampled at all, as time was up.
+    """
+
+    windows: int = 0
+    evaluations: int = 0
+    reduced: int = 0
+    carried: int = 0
+    seconds: float = 0.0

@@ -1,0 +1,7 @@
+"""A stream that changes nothing."""
+
+from engine.performers.stateless import StatelessStream
+
+
+class PassthroughStream(StatelessStream):
+    """Every event goes out as it came."""

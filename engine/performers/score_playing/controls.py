@@ -1,0 +1,14 @@
+"""The controls that all performers of scores share: how fast, how loud, and how much of the expression is heard."""
+
+from engine.performers.controls import Control
+
+HEARD_CONTROLS: tuple[Control, ...] = (
+    Control("tempo", 0.25, 4, 1, "x", "faster or slower than the performance; half is half as fast"),
+    Control("dynamics", -40, 40, 0, "velocity steps", "louder or softer than the performance"),
+    Control("expression", 0, 2, 1, "x", "0 plays as written, 1 as the model, 2 exaggerates"),
+    Control("expression_tempo", 0, 2, 1, "x", "the same for the tempo alone, times the overall expression"),
+    Control("expression_timing", 0, 2, 1, "x", "the same for the notes of a chord and other deviations from the tempo"),
+    Control("expression_velocity", 0, 2, 1, "x", "the same for the velocities"),
+    Control("expression_articulation", 0, 2, 1, "x", "the same for the lengths"),
+    Control("expression_pedal", 0, 2, 1, "x", "the same for the sustain pedal's depth"),
+)

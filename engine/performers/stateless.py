@@ -1,0 +1,39 @@
+"""A stream without a state: every event goes out as it came. What sends something of its own besides is made of it."""
+
+from collections.abc import Sequence
+
+from engine.midi.events import Event
+
+
+class StatelessStream:
+    """Follows the protocol ``PerformerStream``; its snapshots are empty."""
+
+    def feed(self, event: Event, late: bool = False) -> list[Event]:
+        return [event]
+
+    def foresee(self, events: Sequence[Event]) -> None:
+        pass
+
+    def advance(self, now_ns: int) -> list[Event]:
+        return []
+
+    def next_due_ns(self) -> int | None:
+        return None
+
+    def finish(self) -> list[Event]:
+        return []
+
+    def rest(self) -> bool:
+        return False
+
+    def set_control(self, name: str, value: float) -> None:
+        pass
+
+    def snapshot(self) -> None:
+        return None
+
+    def restore(self, snapshot: None) -> None:
+        pass
+
+    def reset(self) -> None:
+        pass
