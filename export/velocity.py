@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from engine.onnx.contract import Contract, ControlRange, StateSpec, TensorSpec
-from engine.performers.velocity.expression import CONTROLS
-from engine.performers.velocity.performer import LOOKAHEAD_SYSTEM, MEMORY_SYSTEM, SYSTEM
+from engine.performers.velocity.controls import CONTROLS
+from engine.performers.velocity.networks import LOOKAHEAD_SYSTEM, MEMORY_SYSTEM, SYSTEM
 from export.graph import Arrays, ExportSpec
 from models.velocity.exported import (
     SingleLookaheadVelocityTransformer,

@@ -26,7 +26,9 @@ from engine.bench.measuring.machine import Machine, describe_machine, one_core
 from engine.bench.measuring.parameters import count_parameters
 from engine.bench.measuring.timing import compare_tenths, time_calls
 from engine.onnx.model import Model
-from engine.performers.performance_rnn.improvisation import Improvisation, Wishes, codec_of, open_model
+from engine.performers.performance_rnn.improvisation import Improvisation
+from engine.performers.performance_rnn.networks import codec_of, open_model
+from engine.performers.performance_rnn.voice import Wishes
 from models.pretrained import pretrained
 
 MODEL = "performance_rnn.onnx"

@@ -30,7 +30,9 @@ from engine.bench.measuring.parameters import count_parameters
 from engine.bench.measuring.takes import NS_PER_S, piano_take
 from engine.midi.events import Event, is_note_on
 from engine.midi.file import MidiTimeline
-from engine.performers.velocity.performer import VelocityModel, VelocityPerformer, VelocityStream
+from engine.performers.velocity.networks import VelocityModel
+from engine.performers.velocity.performer import VelocityPerformer
+from engine.performers.velocity.stream import VelocityStream
 from engine.runtime.loop import Engine
 from engine.runtime.sources import FileSource
 from models.pretrained import pretrained

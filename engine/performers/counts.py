@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 @dataclass
 class WindowCounts:
-    """``windows`` that were played, the ``evaluations`` of the network and the ``seconds`` of computing that they took. ``reduced``: windows
-    with fewer evaluations than asked for, as time was short; ``carried``: those that were not sampled at all, as time was up.
+    """``windows`` that were played, and the ``evaluations`` of the network and ``seconds`` of computing that they took.
+
+    ``reduced`` windows had fewer evaluations than asked for, as time was short; ``carried`` ones were not sampled at all, as time was up.
     """
 
     windows: int = 0

@@ -143,7 +143,7 @@ class _Bars:
 
 
 @dataclass
-class Hands:
+class SoundingKeys:
     """What sounds, by pitch the step of its onset, the oldest first, and what of it a partner plays; the time in steps; velocity (0
     before the first) and kind of the last event. Follows one event after another.
     """
@@ -155,9 +155,9 @@ class Hands:
     partners: set[int] = field(default_factory=set)
     last_kind: int = TIME_SHIFT
     silent_since: int = 0
-    sharing: InitVar["Hands | None"] = None  # whose arrays to write
+    sharing: InitVar["SoundingKeys | None"] = None  # whose arrays to write
 
-    def __post_init__(self, sharing: "Hands | None") -> None:
+    def __post_init__(self, sharing: "SoundingKeys | None") -> None:
         self._bars: _Bars = sharing._bars if sharing else _Bars(self.codec.events)
 
     def follow(self, event: int, partners: bool = False) -> None:
@@ -206,7 +206,7 @@ class Hands:
 
     def bars(self, limits: Limits) -> np.ndarray:
         """Return (events,) float32, 0 for each event that may come next, -inf for the others: an array that is written anew each time, for
-        the copies of these hands too.
+        the copies of these keys too.
 
         No key is pressed that is down, or released that is up or a partner's, or pressed and released at once; a velocity is followed by
         a note; keys are pressed within the limits' range, classes and number; time goes by no further than notes and silences may last.
@@ -237,6 +237,6 @@ class Hands:
             longest = min(longest, self._left(self.silent_since, limits.longest_silence_s))
         return longest
 
-    def copy(self) -> "Hands":
+    def copy(self) -> "SoundingKeys":
         sounding, partners = dict(self.sounding), set(self.partners)
-        return Hands(self.codec, self.step, self.velocity, sounding, partners, self.last_kind, self.silent_since, self)
+        return SoundingKeys(self.codec, self.step, self.velocity, sounding, partners, self.last_kind, self.silent_since, self)

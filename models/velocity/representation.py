@@ -6,7 +6,7 @@ Time stays in seconds here; the network compresses it. (The published article's 
 
 import math
 from collections import deque
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
 
@@ -64,10 +64,26 @@ def pitch_index(pitch: int) -> int:
     return min(max(pitch, LOWEST_PITCH), HIGHEST_PITCH) - LOWEST_PITCH
 
 
-def velocity_hint(velocity: int) -> int:
-    """Return the three-bin hint of a played velocity: 1 below 57, 2 below 74, 3 from there on (the article's edges)."""
+@overload
+def velocity_hint(velocity: int) -> int: ...
+@overload
+def velocity_hint(velocity: np.ndarray) -> np.ndarray: ...
+def velocity_hint(velocity: int | np.ndarray) -> int | np.ndarray:
+    """Return the three-bin hint of a played velocity, or of each of an array of any shape: 1 below 57, 2 below 74, 3 from there on (the
+    article's edges).
+    """
     low, high = HINT_EDGES
     return 1 + (velocity >= low) + (velocity >= high)
+
+
+def known_durations(onset_s: np.ndarray, duration_s: np.ndarray) -> np.ndarray:
+    """Return what is known of durations at the last onset of each window, float32 [..., T, 2]: the seconds so far, and whether the key is
+    still down. ``onset_s`` and ``duration_s`` are [..., T]; the duration of a key that is held is infinite.
+    """
+    elapsed_s = onset_s[..., -1:] - onset_s
+    still_held = elapsed_s <= duration_s
+    known_s = np.where(still_held, elapsed_s, duration_s).clip(max=LONGEST_S)
+    return np.stack((known_s, still_held), -1).astype(np.float32)
 
 
 class NoteTracker:

@@ -24,7 +24,9 @@ from engine.bench.measuring.takes import phrases
 from engine.commands.bench import app
 from engine.midi.events import control_change, is_note_on, note_off, note_on
 from engine.midi.ledger import NoteLedger
-from engine.performers.performance_rnn.improvisation import Improvisation, Wishes, open_model
+from engine.performers.performance_rnn.improvisation import Improvisation
+from engine.performers.performance_rnn.networks import open_model
+from engine.performers.performance_rnn.voice import Wishes
 from models.performance_rnn.network import PerformanceRNNConfig
 from models.pretrained import pretrained
 

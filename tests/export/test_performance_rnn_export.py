@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.performers.performance_rnn.improvisation import open_model
+from engine.performers.performance_rnn.networks import open_model
 from export.command import export_verified
 from export.performance_rnn import build_specs
 from models.performance_rnn.representation import MAGENTA, NOTE_DTYPE

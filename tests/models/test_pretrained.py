@@ -8,7 +8,7 @@ from engine.onnx.contract import Contract
 from engine.onnx.model import Model
 from engine.performers.score_performer.networks import DECODER_SYSTEM, SCORE_SYSTEM, STYLE_SYSTEM
 from engine.performers.score_performer.performer import STYLE_SPACE_FILE
-from engine.performers.velocity.performer import LOOKAHEAD_SYSTEM, MEMORY_SYSTEM, SYSTEM
+from engine.performers.velocity.networks import LOOKAHEAD_SYSTEM, MEMORY_SYSTEM, SYSTEM
 from engine.sound.performance_net import stream as neural_stream
 from models.performance import representation as dexter
 from models.performance.features import FEATURES

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from engine.base.command_line import run
 from engine.onnx.model import Model
-from engine.performers.velocity.performer import LOOKAHEAD_SYSTEM, VelocityModel
+from engine.performers.velocity.networks import LOOKAHEAD_SYSTEM, VelocityModel
 from models.pretrained import pretrained
 from models.velocity.representation import REPRESENTATION_VERSION
 from training.datasets.asap import read_asap, robustly_aligned

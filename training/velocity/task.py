@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from models.velocity.network import MEDIAN, CausalVelocityTransformer, VelocityTransformerConfig, build_network, pinball_loss
-from models.velocity.representation import HINT_EDGES, LONGEST_S, PITCHES, RELEASED_LIMIT_S, SCALARS
+from models.velocity.representation import PITCHES, RELEASED_LIMIT_S, SCALARS, known_durations, velocity_hint
 from training.datasets.asap import read_asap
 from training.runs import Best, RunConfig, fit, optimizer, read_task, steps_done
 from training.velocity.data import VelocityFeatures, load_velocity_features
@@ -77,7 +77,7 @@ class WindowSampler(torch.utils.data.IterableDataset):
 
     def _hints(self, velocity: np.ndarray) -> np.ndarray:
         """The hint of whole windows, of none, and of some from a note in the middle on: a player who starts to vary the touch."""
-        hint = 1 + np.searchsorted(HINT_EDGES, velocity, side="right")
+        hint = velocity_hint(velocity)
         given_from = np.where(self.random.random((len(velocity), 1)) < self.config.hint_share, 0, velocity.shape[1])
         late = self.random.random((len(velocity), 1)) < 0.1
         given_from = np.where(late, self.random.integers(0, velocity.shape[1], (len(velocity), 1)), given_from)
@@ -96,14 +96,6 @@ def describe_windows(features: VelocityFeatures, rows: np.ndarray, looks_ahead: 
         "onset_s": (features.onset_s[rows] - features.onset_s[rows[:, :1]]).astype(np.float32),
         "velocity": features.velocity[rows].astype(np.float32),
     }
-
-
-def known_durations(onset_s: np.ndarray, duration_s: np.ndarray) -> np.ndarray:
-    """Return what is known of durations at the last onset of each window: [..., T, 2], seconds so far, and if the key is still down."""
-    elapsed_s = onset_s[..., -1:] - onset_s
-    still_held = elapsed_s <= duration_s
-    known_s = np.where(still_held, elapsed_s, duration_s).clip(max=LONGEST_S)
-    return np.stack((known_s, still_held), -1).astype(np.float32)
 
 
 def stretch_time(scalars: np.ndarray, keys: np.ndarray, factors: np.ndarray) -> None:
@@ -168,7 +160,7 @@ def validation_batches(features: VelocityFeatures, config: VelocityTrainingConfi
     sampler = WindowSampler(features, config, seed=0, augment=False)
     chosen = [batch for batch, _ in zip(sampler, range(batches), strict=False)]
     for index, batch in enumerate(chosen):
-        hint = 1 + torch.searchsorted(torch.tensor(HINT_EDGES), batch["velocity"], right=True)
+        hint = torch.from_numpy(velocity_hint(batch["velocity"].numpy()))
         batch["hint"] = hint if index % 2 else torch.zeros_like(hint)
     return chosen
 

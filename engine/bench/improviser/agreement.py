@@ -10,8 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.onnx.model import Model
-from engine.performers.performance_rnn.improvisation import Ensemble, Improvisation, Voice, Wishes, codec_of
-from models.performance_rnn.sampling import Hands, Race, probabilities
+from engine.performers.performance_rnn.improvisation import Improvisation
+from engine.performers.performance_rnn.networks import Ensemble, codec_of
+from engine.performers.performance_rnn.voice import Voice, Wishes
+from models.performance_rnn.sampling import Race, SoundingKeys, probabilities
 
 DIGITS = 5
 
@@ -43,13 +45,13 @@ def _play(model: Model, float_model: Model, events: int, seed: int) -> tuple[lis
     far its distribution was.
     """
     codec, wishes = codec_of(float_model), Wishes()
-    voice = Voice(Race(seed), Hands(codec), codec.first_velocity - 1)
+    voice = Voice(Race(seed), SoundingKeys(codec), codec.first_velocity - 1)
     ensembles = [Ensemble(each.create_stepper()) for each in (model, float_model)]
     played: list[int] = []
     chosen: list[int] = []
     variations = np.zeros(events)
     for index in range(events):
-        bars, other = voice.hands.bars(wishes.limits).copy(), voice.copy()
+        bars, other = voice.keys.bars(wishes.limits).copy(), voice.copy()
         chosen += ensembles[0].sample((other,), wishes)
         played += ensembles[1].sample((voice,), wishes)
         distributions = [probabilities(each.logits[0], bars, wishes.temperature, wishes.top_p) for each in ensembles]

@@ -27,7 +27,8 @@ from engine.midi.events import Event, channel_of, is_note_on
 from engine.midi.ledger import NoteLedger
 from engine.onnx.model import Model
 from engine.performers.performance_rnn.controls import DUET
-from engine.performers.performance_rnn.performer import PerformanceRNNPerformer, PerformanceRNNStream, Planned
+from engine.performers.performance_rnn.performer import PerformanceRNNPerformer
+from engine.performers.performance_rnn.stream import PerformanceRNNStream, Planned
 from engine.runtime.loop import Engine
 from engine.runtime.sources import PortSource
 

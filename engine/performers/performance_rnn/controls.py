@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from engine.performers.controls import Control
-from engine.performers.performance_rnn.improvisation import Wishes
+from engine.performers.performance_rnn.voice import Wishes
 from models.performance_rnn.sampling import Limits
 
 CONTINUE, DUET = 0, 1

@@ -18,7 +18,7 @@ class Note(NamedTuple):
 
 
 @dataclass
-class OwnNotes:
+class PartnerNotes:
     """``grid_quarters``: what onsets are moved to multiples of, where MIDI clock and a song position are sent; 0: nothing."""
 
     clock: MidiClock = field(default_factory=MidiClock)

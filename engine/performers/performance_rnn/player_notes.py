@@ -6,7 +6,7 @@ from engine.midi.events import SUSTAIN_PEDAL, is_control_change, is_note_off, is
 
 
 @dataclass
-class Ears:
+class PlayerNotes:
     """The keys that are down, and those that the pedal keeps sounding."""
 
     held: set[int] = field(default_factory=set)

@@ -11,7 +11,7 @@ Changes = list[tuple[int, int]]  # pitches and velocities of notes that begin, v
 
 
 @dataclass
-class Attention:
+class ReactionDelay:
     """``reacts_ns``: when it reacts to the last of what came; ``reacting``: whether that is not planned yet; ``thought_ns``: when it can
     have thought of the last event planned.
     """

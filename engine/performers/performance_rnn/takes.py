@@ -10,8 +10,11 @@ from engine.midi.events import PITCH_BEND, PROGRAM_CHANGE, Event, channel_of, is
 from engine.midi.file import MidiTimeline
 from engine.onnx.model import Model
 from engine.performers.controls import Control
-from engine.performers.performance_rnn.improvisation import Ensemble, Improvisation, Voice, Wishes
-from engine.performers.performance_rnn.performer import PerformanceRNNPerformer, PerformanceRNNStream
+from engine.performers.performance_rnn.improvisation import Improvisation
+from engine.performers.performance_rnn.networks import Ensemble
+from engine.performers.performance_rnn.performer import PerformanceRNNPerformer
+from engine.performers.performance_rnn.stream import PerformanceRNNStream
+from engine.performers.performance_rnn.voice import Voice, Wishes
 from engine.performers.stateless import StatelessStream
 from models.performance_rnn.representation import EventCodec
 from models.performance_rnn.sampling import Race
@@ -85,7 +88,7 @@ class _Retold(Improvisation):
 def sample_takes(ensemble: Ensemble, voices: Sequence[Voice], wishes: Wishes, last_step: int) -> list[list[int]]:
     """Return the events of each voice until all are past ``last_step``."""
     takes: list[list[int]] = [[] for _ in voices]
-    while any(voice.hands.step <= last_step for voice in voices):
+    while any(voice.keys.step <= last_step for voice in voices):
         _sample(ensemble, voices, takes, wishes)
     return takes
 
@@ -107,7 +110,7 @@ def search(ensemble: Ensemble, voice: Voice, beams: int, wishes: Wishes, last_st
         for _ in range(STRETCH_EVENTS):
             _sample(ensemble, voices, takes, wishes)
         kept = sorted(range(len(streams)), key=lambda stream: -voices[stream].log_likelihood)[:beams]
-        if all(voices[stream].hands.step > last_step for stream in kept):
+        if all(voices[stream].keys.step > last_step for stream in kept):
             return takes[kept[0]]
         streams = [stream for stream in kept for _ in range(BRANCHES)]
 

@@ -8,19 +8,12 @@ from operator import mul
 
 import numpy as np
 
-from engine.performers.controls import Control, with_defaults
+from engine.performers.controls import with_defaults
+from engine.performers.velocity.controls import CENTRE, CONTROLS, HINT_AUTO, HINT_ON
 from models.velocity.representation import velocity_hint
 
-CENTRE = 64.0  # what `range` spreads around: mezzo, the middle of the MIDI scale
-HINT_AUTO, HINT_ON = 0, 1
 DRAWN_NOTES = 64
-CONTROLS: tuple[Control, ...] = (
-    Control("dynamics", -40, 40, 0, "velocity steps", "louder or softer than the model plays"),
-    Control("range", 0, 2, 1, "x", f"spread of the velocities around {CENTRE:.0f}: 0 is flat, 2 is twice the model's"),
-    Control("strength", 0, 1, 1, "", "0 leaves the played velocity, 1 takes the model's"),
-    Control("hint", 0, 2, HINT_AUTO, "", "whether the model hears how hard a note was played, in three bins", ("auto", "on", "off")),
-    Control("temperature", 0, 2, 0.5, "", "0 plays the likeliest dynamics every time, 1 strays as far as a human does"),
-)
+
 
 
 class HintGate:
@@ -81,7 +74,7 @@ class ExpressionNoise:
         return sum(map(mul, self._amounts, (*self._slow, own)))
 
 
-class Expression:
+class VelocityExpression:
     """The part of a stream that turns quantiles into velocities; holds the controls, the noise and what the hand has played."""
 
     def __init__(self, seed: int, controls: Mapping[str, float], constants: Mapping[str, Sequence[float]]):

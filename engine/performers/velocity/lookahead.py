@@ -5,9 +5,10 @@ known notes, and the notes of half a look-ahead are decided, so that each has he
 """
 
 import copy
+import math
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -15,9 +16,11 @@ import numpy as np
 
 from engine.midi.events import Event, channel_of, is_note_off, is_note_on, note_on
 from engine.onnx.model import Model
-from engine.performers.velocity.expression import CONTROLS, Expression
-from engine.performers.velocity.performer import chunk_inputs, follow
-from models.velocity.representation import LONGEST_S, NoteFeatures, NoteTracker
+from engine.performers.velocity.controls import CONTROLS
+from engine.performers.velocity.expression import VelocityExpression
+from engine.performers.velocity.networks import chunk_inputs
+from engine.performers.velocity.stream import follow
+from models.velocity.representation import NoteFeatures, NoteTracker, known_durations
 
 WINDOW_NOTES = 256
 LEAST_PAST_NOTES = 64  # of the window, kept for what was already decided
@@ -25,7 +28,7 @@ COMPUTING_SHARE = 0.25  # of the look-ahead, left for the network to answer in
 
 
 @dataclass
-class HeardNote:
+class WindowNote:
     """A note-on as the window keeps it; ``release_s`` is None while its key is held, ``velocity`` None until it is decided."""
 
     features: NoteFeatures
@@ -35,6 +38,19 @@ class HeardNote:
     onset_s: float
     release_s: float | None = None
     velocity: int | None = None
+
+
+@dataclass
+class LookaheadState:
+    """All of a stream that changes. ``waiting`` is the input from the first undecided note on, ``held`` the notes by pitch."""
+
+    expression: VelocityExpression
+    tracker: NoteTracker = field(default_factory=NoteTracker)
+    decided: deque[WindowNote] = field(default_factory=lambda: deque(maxlen=WINDOW_NOTES))
+    undecided: deque[WindowNote] = field(default_factory=deque)
+    waiting: deque[tuple[Event, WindowNote | None]] = field(default_factory=deque)
+    held: dict[int, WindowNote] = field(default_factory=dict)
+    origin_ns: int | None = None
 
 
 class VelocityLookaheadPerformer:
@@ -58,42 +74,36 @@ class VelocityLookaheadStream:
         self._begin(controls)
 
     def _begin(self, controls: Mapping[str, float]) -> None:
-        self._expression = Expression(self._seed, controls, self._model.contract.constants)
-        self._tracker = NoteTracker()
-        self._decided: deque[HeardNote] = deque(maxlen=WINDOW_NOTES)
-        self._undecided: deque[HeardNote] = deque()
-        self._waiting: deque[tuple[Event, HeardNote | None]] = deque()  # input, from the first undecided note on
-        self._held: dict[int, HeardNote] = {}  # by pitch
-        self._origin_ns: int | None = None
+        self._state = LookaheadState(VelocityExpression(self._seed, controls, self._model.contract.constants))
 
     def feed(self, event: Event, late: bool = False) -> list[Event]:
         """``late`` changes nothing: the look-ahead is there to take it up."""
-        self._waiting.append((event, self._hear(event)))
+        self._state.waiting.append((event, self._hear(event)))
         return self._release()
 
     def foresee(self, events: Sequence[Event]) -> None:
         pass
 
-    def _hear(self, event: Event) -> HeardNote | None:
-        if self._origin_ns is None:
-            self._origin_ns = event.time_ns
-        time_s = (event.time_ns - self._origin_ns) / 1e9
+    def _hear(self, event: Event) -> WindowNote | None:
+        if self._state.origin_ns is None:
+            self._state.origin_ns = event.time_ns
+        time_s = (event.time_ns - self._state.origin_ns) / 1e9
         message = event.message
         if is_note_on(message):
-            features, hint = self._tracker.note_on(time_s, message[1]), self._expression.hint(message[2])
-            note = HeardNote(features, hint, message[2], event.time_ns, time_s)
-            self._undecided.append(note)
-            self._held[message[1]] = note
+            features, hint = self._state.tracker.note_on(time_s, message[1]), self._state.expression.hint(message[2])
+            note = WindowNote(features, hint, message[2], event.time_ns, time_s)
+            self._state.undecided.append(note)
+            self._state.held[message[1]] = note
             return note
-        follow(self._tracker, time_s, message)
-        if is_note_off(message) and (released := self._held.pop(message[1], None)):
+        follow(self._state.tracker, time_s, message)
+        if is_note_off(message) and (released := self._state.held.pop(message[1], None)):
             released.release_s = time_s
         return None
 
     def next_due_ns(self) -> int | None:
-        if not self._undecided:
+        if not self._state.undecided:
             return None
-        return self._undecided[0].onset_ns + self._latency_ns - round(self._latency_ns * COMPUTING_SHARE)
+        return self._state.undecided[0].onset_ns + self._latency_ns - round(self._latency_ns * COMPUTING_SHARE)
 
     def advance(self, now_ns: int) -> list[Event]:
         due_ns = self.next_due_ns()
@@ -103,7 +113,7 @@ class VelocityLookaheadStream:
         return self._release()
 
     def finish(self) -> list[Event]:
-        while self._undecided:
+        while self._state.undecided:
             self._decide()
         return self._release()
 
@@ -112,31 +122,32 @@ class VelocityLookaheadStream:
 
     def _decide(self) -> None:
         """Decide the notes of the next half look-ahead, or as many as the window has room for."""
-        known = list(islice(self._undecided, WINDOW_NOTES - LEAST_PAST_NOTES))
+        known = list(islice(self._state.undecided, WINDOW_NOTES - LEAST_PAST_NOTES))
         until_ns = known[0].onset_ns + self._latency_ns // 2
         deciding = sum(note.onset_ns <= until_ns for note in known)
-        if len(known) < len(self._undecided):
+        if len(known) < len(self._state.undecided):
             deciding = min(deciding, WINDOW_NOTES // 2)  # the window is full: what is decided must still have heard what follows
-        past = list(self._decided)[-(WINDOW_NOTES - len(known)) :]
+        past = list(self._state.decided)[-(WINDOW_NOTES - len(known)) :]
         quantiles = self._predict(past + known)[len(past) :]
         for index in range(deciding):
-            note = self._undecided.popleft()
-            note.velocity = self._expression.apply(self._expression.choose(quantiles[index], note.onset_s), note.played)
-            self._decided.append(note)
+            note = self._state.undecided.popleft()
+            note.velocity = self._state.expression.apply(self._state.expression.choose(quantiles[index], note.onset_s), note.played)
+            self._state.decided.append(note)
 
-    def _predict(self, notes: list[HeardNote]) -> np.ndarray:
+    def _predict(self, notes: list[WindowNote]) -> np.ndarray:
         """Return the quantiles of all notes of a window, [notes, 17]."""
-        known = np.array([known_duration(note, notes[-1].onset_s) for note in notes], dtype=np.float32)
+        onset_s = np.array([note.onset_s for note in notes])
+        release_s = np.array([math.inf if note.release_s is None else note.release_s for note in notes])
         inputs = chunk_inputs([(note.features, note.hint) for note in notes])
-        inputs["scalars"] = np.concatenate((inputs["scalars"], known), -1)
+        inputs["scalars"] = np.concatenate((inputs["scalars"], known_durations(onset_s, release_s - onset_s)), -1)
         outputs, _ = self._model.run(inputs, {})
         return outputs["quantiles"]
 
     def _release(self) -> list[Event]:
         """Return, delayed, what waits up to the first undecided note."""
         sent = []
-        while self._waiting and ((note := self._waiting[0][1]) is None or note.velocity is not None):
-            event, _ = self._waiting.popleft()
+        while self._state.waiting and ((note := self._state.waiting[0][1]) is None or note.velocity is not None):
+            event, _ = self._state.waiting.popleft()
             message = event.message
             if note is not None and note.velocity is not None:
                 message = note_on(channel_of(message), message[1], note.velocity)
@@ -144,23 +155,13 @@ class VelocityLookaheadStream:
         return sent
 
     def set_control(self, name: str, value: float) -> None:
-        self._expression.controls[name] = value
+        self._state.expression.controls[name] = value
 
     def snapshot(self) -> Any:
-        return copy.deepcopy(
-            (self._expression, self._tracker, self._decided, self._undecided, self._waiting, self._held, self._origin_ns)
-        )
+        return copy.deepcopy(self._state)
 
     def restore(self, snapshot: Any) -> None:
-        state = copy.deepcopy(snapshot)
-        self._expression, self._tracker, self._decided, self._undecided, self._waiting, self._held, self._origin_ns = state
+        self._state = copy.deepcopy(snapshot)
 
     def reset(self) -> None:
-        self._begin(self._expression.controls)
-
-
-def known_duration(note: HeardNote, now_s: float) -> tuple[float, bool]:
-    """Return how long a note has been held by ``now_s``, in seconds, and whether its key is then still down."""
-    held = note.release_s is None or note.release_s >= now_s
-    end_s = now_s if note.release_s is None or held else note.release_s
-    return min(end_s - note.onset_s, LONGEST_S), held
+        self._begin(self._state.expression.controls)

@@ -231,7 +231,7 @@ def test_a_sound_module_that_vanishes_ends_the_run_with_one_line_and_a_whole_rec
 SERVER_ENDS = """
 import os, sys
 from tests.conftest import start_jack, stop_jack
-from tests.engine.test_live import HELD, PATIENCE_S, Peer, program
+from tests.engine.runtime.test_live import HELD, PATIENCE_S, Peer, program
 
 server = start_jack(f"perf-live-{os.getpid()}")
 peer = Peer()

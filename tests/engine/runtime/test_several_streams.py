@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from synthetic_improviser import MEMORY, write_model
 
-from engine.performers.performance_rnn.improvisation import open_model
+from engine.performers.performance_rnn.networks import open_model
 
 
 @pytest.fixture(scope="module")

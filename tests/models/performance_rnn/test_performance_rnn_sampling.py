@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.performance_rnn.representation import MAGENTA, NOTE_OFF, NOTE_ON, VELOCITY
-from models.performance_rnn.sampling import DRAWN_AT_ONCE, Hands, Limits, Race, choose, probabilities, weigh
+from models.performance_rnn.sampling import DRAWN_AT_ONCE, Limits, Race, SoundingKeys, choose, probabilities, weigh
 
 ALL = np.zeros(4, np.float32)
 LOGITS = np.log(np.array([0.1, 0.2, 0.3, 0.4], np.float32))
@@ -65,7 +65,7 @@ def test_what_is_not_allowed_has_no_chance():
 
 
 def hands(*events):
-    played = Hands(MAGENTA)
+    played = SoundingKeys(MAGENTA)
     for event in events:
         played.follow(event)
     return played
@@ -165,7 +165,7 @@ def plain_choice(played, logits, limits, temperature, top_p, leads):
 @pytest.mark.parametrize(("temperature", "top_p"), [(1.0, 0.9), (1.7, 0.6), (0.8, 1 - 1e-12)])
 def test_a_seed_chooses_what_the_plain_definition_does(temperature, top_p):
     limits = Limits(40, 80, tuple(index in (0, 2, 4, 5, 7, 9, 11) for index in range(12)), 4, 1.0)
-    random, played, race = np.random.default_rng(0), Hands(MAGENTA), Race(7)
+    random, played, race = np.random.default_rng(0), SoundingKeys(MAGENTA), Race(7)
     for index in range(600):
         logits = (random.normal(size=MAGENTA.events) * 2).astype(np.float32)
         event = played.due_release(limits)

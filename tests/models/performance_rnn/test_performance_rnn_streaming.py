@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.performers.performance_rnn.improvisation import open_model
+from engine.performers.performance_rnn.networks import open_model
 from export.four_bits import BLOCK, quantise_blocks, quantise_in_blocks
 from export.graph import write_graph
 from export.performance_rnn import build_specs

@@ -3,7 +3,8 @@
 import numpy as np
 
 from engine.midi.events import Event, is_note_on, note_off, note_on
-from engine.performers.velocity.performer import VelocityModel, VelocityPerformer
+from engine.performers.velocity.networks import VelocityModel
+from engine.performers.velocity.performer import VelocityPerformer
 from models.pretrained import pretrained
 from training.datasets.performances import NOTE_DTYPE, PEDAL_DTYPE, Performance
 from training.evaluation.velocity.figures import CHUNK_NOTES, causal_quantiles, sample, split_takes

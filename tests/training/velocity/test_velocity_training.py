@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from models.velocity.network import VelocityTransformerConfig
-from models.velocity.representation import KEY_REACH, LOOKAHEAD_SCALARS, SCALARS
+from models.velocity.representation import KEY_REACH, LOOKAHEAD_SCALARS, SCALARS, known_durations
 from training.datasets.performances import NOTE_DTYPE, PEDAL_DTYPE, Performance
 from training.velocity.data import describe_performance, load_velocity_features
 from training.velocity.noise import fit_noise
-from training.velocity.task import VelocityTask, VelocityTrainingConfig, WindowSampler, known_durations, load_task, stretch_time
+from training.velocity.task import VelocityTask, VelocityTrainingConfig, WindowSampler, load_task, stretch_time
 
 
 def made_up_performance(name, notes, seed=0):

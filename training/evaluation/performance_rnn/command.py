@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Column, Table
 
-from engine.performers.performance_rnn.improvisation import open_model
+from engine.performers.performance_rnn.networks import open_model
 from models.performance_rnn.representation import EventCodec
 from training.evaluation.performance_rnn.figures import (
     TAKE_S,

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.progress import track
 
 from engine.onnx.model import Model
-from engine.performers.performance_rnn.improvisation import Improvisation, Wishes
+from engine.performers.performance_rnn.improvisation import Improvisation
+from engine.performers.performance_rnn.voice import Wishes
 from models.performance_rnn.network import impossible
 from models.performance_rnn.representation import PITCH_CLASSES, EventCodec, describe_controls
 from training.performance_rnn.data import SoundingNotes, encode_performance

@@ -13,11 +13,10 @@ from rich.console import Console
 from rich.progress import track
 
 from engine.onnx.model import Model
-from engine.performers.velocity.expression import Expression
-from engine.performers.velocity.performer import VelocityModel
-from models.velocity.representation import HINT_EDGES, MEMORY_DELAY_S
+from engine.performers.velocity.expression import VelocityExpression
+from engine.performers.velocity.networks import VelocityModel
+from models.velocity.representation import HINT_EDGES, MEMORY_DELAY_S, known_durations
 from training.velocity.data import VelocityFeatures
-from training.velocity.task import known_durations
 
 CHUNK_NOTES = 64  # the causal model goes through a performance in chunks; what it knows of each note is the same as one by one
 LOOKAHEAD_PAST_NOTES, LOOKAHEAD_DECIDED_NOTES, LOOKAHEAD_NOTES = 64, 96, 256
@@ -90,7 +89,7 @@ def lookahead_quantiles(model: Model, take: Take, hints: np.ndarray) -> Quantile
 
 def sample(constants: Mapping[str, Any], quantiles: Quantiles, onset_s: np.ndarray, temperature: float, seed: int) -> np.ndarray:
     """Return velocities drawn as the performer draws them."""
-    expression = Expression(seed, {"temperature": temperature}, constants)
+    expression = VelocityExpression(seed, {"temperature": temperature}, constants)
     model_velocities = [expression.choose(q, t) for q, t in zip(quantiles, onset_s, strict=True)]
     return np.array([expression.apply(velocity, 64) for velocity in model_velocities])
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from synthetic_improviser import write_model
 
-from engine.performers.performance_rnn.improvisation import Improvisation, Wishes, open_model
+from engine.performers.performance_rnn.improvisation import Improvisation
+from engine.performers.performance_rnn.networks import open_model
+from engine.performers.performance_rnn.voice import Wishes
 from models.performance_rnn.representation import MAGENTA, NOTE_OFF, NOTE_ON, WISH_VALUES
 from models.performance_rnn.sampling import Limits
 

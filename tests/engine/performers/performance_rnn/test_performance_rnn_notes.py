@@ -1,7 +1,7 @@
 """A partner's own notes on their way to a grid: in order, with their lengths, no key pressed while it is down."""
 
 from engine.midi.events import Event
-from engine.performers.performance_rnn.partner_notes import OwnNotes
+from engine.performers.performance_rnn.partner_notes import PartnerNotes
 
 MS = 1_000_000
 CLOCK_NS = 20 * MS
@@ -9,7 +9,7 @@ CLOCK_NS = 20 * MS
 
 def notes_on_a_grid(grid_quarters=0.25):
     """A sixteenth is 120 ms; the song and its first clock begin at 0; it is 480 ms now."""
-    own = OwnNotes(grid_quarters=grid_quarters)
+    own = PartnerNotes(grid_quarters=grid_quarters)
     own.clock.follow(Event(0, b"\xfa"))
     for clock in range(25):
         own.clock.follow(Event(clock * CLOCK_NS, b"\xf8"))

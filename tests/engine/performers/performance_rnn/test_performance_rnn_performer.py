@@ -8,8 +8,9 @@ from engine.midi.events import Event, channel_of, control_change, is_note_on, no
 from engine.midi.ledger import NoteLedger
 from engine.performers.controls import defaults
 from engine.performers.performance_rnn.controls import CONTROLS, wishes_of
-from engine.performers.performance_rnn.performer import HORIZON_NS, load_performer
+from engine.performers.performance_rnn.performer import load_performer
 from engine.performers.performance_rnn.reaction_delay import REACTION_NS, THOUGHT_NS
+from engine.performers.performance_rnn.stream import HORIZON_NS
 
 MS = 1_000_000
 

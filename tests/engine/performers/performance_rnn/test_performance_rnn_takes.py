@@ -8,9 +8,10 @@ from synthetic_improviser import write_model
 
 from engine.midi.events import Event, control_change, note_off, note_on
 from engine.midi.file import MidiTimeline
-from engine.performers.performance_rnn.improvisation import Ensemble, Voice, Wishes, codec_of, open_model
+from engine.performers.performance_rnn.networks import Ensemble, codec_of, open_model
 from engine.performers.performance_rnn.takes import BRANCHES, STRETCH_EVENTS, sample_takes, search, without_primer
-from models.performance_rnn.sampling import Hands, Race, probabilities
+from engine.performers.performance_rnn.voice import Voice, Wishes
+from models.performance_rnn.sampling import Race, SoundingKeys, probabilities
 
 WISHES = Wishes()
 
@@ -22,7 +23,7 @@ def model(tmp_path_factory):
 
 def voice(model, seed):
     codec = codec_of(model)
-    return Voice(Race(seed), Hands(codec), codec.first_velocity - 1, judges=True)
+    return Voice(Race(seed), SoundingKeys(codec), codec.first_velocity - 1, judges=True)
 
 
 def alone(model):
@@ -34,18 +35,18 @@ def log_likelihood(model, events):
     follower, ensemble, nats = voice(model, 0), alone(model), 0.0
     for event in events:
         ensemble.sample([follower.copy()], WISHES)  # only for what the network says
-        chances = probabilities(ensemble.logits[0], follower.hands.bars(WISHES.limits), 1.0, 1.0)
-        if follower.hands.due_release(WISHES.limits) is None:
+        chances = probabilities(ensemble.logits[0], follower.keys.bars(WISHES.limits), 1.0, 1.0)
+        if follower.keys.due_release(WISHES.limits) is None:
             nats += math.log(chances[event])
         follower.follow(event)
-    return nats, follower.hands.step
+    return nats, follower.keys.step
 
 
 def test_a_voice_knows_how_likely_it_was(model):
     one, ensemble = voice(model, 5), alone(model)
     events = [ensemble.sample([one], WISHES)[0] for _ in range(300)]
     expected, step = log_likelihood(model, events)
-    assert one.log_likelihood == pytest.approx(expected, rel=1e-4) and step == one.hands.step
+    assert one.log_likelihood == pytest.approx(expected, rel=1e-4) and step == one.keys.step
 
 
 def test_takes_are_those_of_single_voices(model):

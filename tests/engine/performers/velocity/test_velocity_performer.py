@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from engine.midi.events import Event, channel_of, control_change, is_note_on, note_off, note_on
-from engine.performers.velocity.expression import CENTRE, Expression, ExpressionNoise, HintGate
+from engine.performers.velocity.controls import CENTRE
+from engine.performers.velocity.expression import ExpressionNoise, HintGate, VelocityExpression
 from engine.performers.velocity.performer import load_performer
 
 SECOND_NS = 1_000_000_000
@@ -207,7 +208,7 @@ def test_noise_is_standard_normal_and_alike_in_time():
 
 
 def test_sampling_at_temperature_1_follows_the_quantiles():
-    expression = Expression(0, {"temperature": 1}, CONSTANTS)
+    expression = VelocityExpression(0, {"temperature": 1}, CONSTANTS)
     drawn = np.array([expression.choose(np.array([40.0, 60.0, 90.0]), number * 10.0) for number in range(4000)])
     assert (drawn < 60).mean() == pytest.approx(0.5, abs=0.04)
     assert ((drawn > 40) & (drawn < 90)).mean() == pytest.approx(0.8, abs=0.04)

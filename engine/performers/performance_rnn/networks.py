@@ -1,0 +1,49 @@
+"""Performance RNN's graph, opened; and the network of several voices side by side, an event of each at a time."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from engine.onnx.model import Model, Stepper
+from engine.performers.performance_rnn.voice import Voice, Wishes
+from models.performance_rnn.representation import REPRESENTATION_VERSION, WISH_VALUES, EventCodec
+from models.performance_rnn.sampling import SYSTEM
+
+_WISHES, _SOUNDS = slice(WISH_VALUES), slice(WISH_VALUES, None)  # of what the network is told
+
+
+def open_model(path: Path) -> Model:
+    """Return the graph. Raises PerfLiveError when it is not one of Performance RNN."""
+    return Model(path, SYSTEM, REPRESENTATION_VERSION)
+
+
+def codec_of(model: Model) -> EventCodec:
+    """Return the codec between the model's events and notes in time."""
+    return EventCodec(model.contract.constants["steps_per_second"])
+
+
+class Ensemble:
+    """The network of voices that are its streams side by side, its arrays taken apart once for all events."""
+
+    def __init__(self, stepper: Stepper):
+        self.stepper = stepper
+        self._events = stepper.inputs["event"].data
+        self._wished: list[Any] = [row[_WISHES].data for row in stepper.inputs["controls"]]
+        self._sounding: list[Any] = [row[_SOUNDS].data for row in stepper.inputs["controls"]]
+        self.logits = list(stepper.outputs["logits"])
+
+    def sample(self, voices: Sequence[Voice], wishes: Wishes) -> list[int]:
+        """Return the next event of each voice.
+
+        The network has heard all but the last event of each, so that it is asked with the wishes of the moment.
+        """
+        self.listen(voices, wishes)
+        return [voice.choose(logits, wishes) for voice, logits in zip(voices, self.logits, strict=True)]
+
+    def listen(self, voices: Sequence[Voice], wishes: Wishes) -> None:
+        """Let the network hear the last event of each voice."""
+        for stream, voice in enumerate(voices):
+            self._events[stream] = voice.last
+            self._wished[stream][:] = wishes.described
+            voice.keys.write_loudness(self._sounding[stream])
+        self.stepper.step()

@@ -1,0 +1,63 @@
+"""One voice of an improvisation: what is asked of it, what sounds, and which event comes next."""
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from models.performance_rnn.representation import WISH_VALUES, describe_controls
+from models.performance_rnn.sampling import Limits, Race, SoundingKeys, choose, softmax, weigh
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What is asked of the events to come. ``density``, in notes a second, and ``histogram``, the pitch classes' shares, may be open."""
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    density: float | None = None
+    histogram: tuple[float, ...] | None = None
+    limits: Limits = Limits()
+
+    @cached_property
+    def described(self) -> memoryview:
+        """(22,) what the network is told beside what sounds."""
+        density = None if self.density is None else np.array([self.density])
+        histogram = None if self.histogram is None else np.array([self.histogram])
+        return describe_controls(density, histogram, 1)[0, :WISH_VALUES].data
+
+
+@dataclass
+class Voice:
+    """One improvisation but for the network's state: what was last played, what sounds, and the chance that decides what comes.
+
+    ``log_likelihood`` is of what it chose, in nats, where ``judges`` says that it is asked for.
+    """
+
+    race: Race
+    keys: SoundingKeys
+    last: int
+    index: int = 0  # of the next event to be chosen
+    judges: bool = False
+    log_likelihood: float = 0.0
+
+    def choose(self, logits: np.ndarray, wishes: Wishes) -> int:
+        """Play and return the next event; a note that has lasted for too long ends without being asked for."""
+        event = self.keys.due_release(wishes.limits)
+        if event is None:
+            weights = weigh(logits, self.keys.bars(wishes.limits), wishes.temperature, wishes.top_p)
+            event = choose(weights, self.race.leads(self.index, len(weights)))
+            if self.judges:
+                self.log_likelihood += math.log(softmax(weights)[event])
+        self.index += 1
+        self.follow(event)
+        return event
+
+    def follow(self, event: int, partners: bool = False) -> None:
+        self.last = event
+        self.keys.follow(event, partners)
+
+    def copy(self, **changes: Any) -> "Voice":
+        return replace(self, keys=self.keys.copy(), **changes)

@@ -1,0 +1,204 @@
+"""One performance by the causal velocity transformer: each note is answered as it comes, from what it knows of those before."""
+
+import copy
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from engine.midi.events import SOFT_PEDAL, SUSTAIN_PEDAL, Event, channel_of, is_control_change, is_note_off, is_note_on, note_on
+from engine.performers.velocity.expression import VelocityExpression
+from engine.performers.velocity.networks import HintedNote, VelocityModel, chunk_inputs, describe_note
+from models.velocity.representation import MEMORY_DELAY_S, NoteTracker
+
+
+@dataclass
+class UnrememberedNote:
+    """A note that was answered and is not in the memory yet; ``row`` is what is to be remembered of it, None until it is computed."""
+
+    time_s: float
+    note: HintedNote
+    row: np.ndarray | None = None
+
+
+@dataclass
+class VelocityState:
+    """All of a stream that changes, but for the memory that notes are answered from."""
+
+    expression: VelocityExpression
+    last_model_velocity: float  # carried forward to a late note
+    tracker: NoteTracker = field(default_factory=NoteTracker)
+    unremembered: list[UnrememberedNote] = field(default_factory=list)
+    without_row: int = 0  # how many of them, from the last on, have no place in the rows yet
+    foreseen: deque[tuple[float, np.ndarray | None]] = field(default_factory=deque)  # times and quantiles of what is about to be fed
+    origin_ns: int | None = None
+
+
+class VelocityStream:
+    """One performance. A note is answered from the memory of those before it, and itself remembered MEMORY_DELAY_S later.
+
+    What is to be remembered of it is computed while the stream rests. A late note is sent with the last expression carried forward, and
+    only remembered.
+    """
+
+    def __init__(self, model: VelocityModel, seed: int, controls: Mapping[str, float]):
+        self._constants = model.answer.contract.constants
+        self._seed = seed
+        self._answer, self._memory = model.answer.create_stepper(), model.memory.create_stepper()
+        self._rows = self._answer.inputs["memory"][0]  # one a note, the latest last; zeros for those that are not remembered
+        self._memories = np.empty((10, *self._rows.shape), np.float32)  # of a chord's notes; kept, as memory that is new is slow
+        self._begin(controls)
+
+    def _begin(self, controls: Mapping[str, float]) -> None:
+        self._memory.reset()
+        self._rows.fill(0)
+        self._state = VelocityState(VelocityExpression(self._seed, controls, self._constants), self._constants["median_velocity"])
+
+    def feed(self, event: Event, late: bool = False) -> list[Event]:
+        message = event.message
+        if self._state.foreseen:
+            time_s, quantiles = self._state.foreseen.popleft()
+        else:
+            time_s = self._time_s(event)
+            heard = self._hear(time_s, message)
+            quantiles = self._think(time_s, heard, late) if heard else None
+        if not is_note_on(message):
+            return [event]
+        if quantiles is not None:
+            self._state.last_model_velocity = self._state.expression.choose(quantiles, time_s)
+        velocity = self._state.expression.apply(self._state.last_model_velocity, message[2])
+        return [event._replace(message=note_on(channel_of(message), message[1], velocity))]
+
+    def foresee(self, events: Sequence[Event]) -> None:
+        """Think of many notes in one run of each model, in which the weights are read once."""
+        times_s = [self._time_s(event) for event in events]
+        heard = [self._hear(time_s, event.message) for time_s, event in zip(times_s, events, strict=True)]
+        notes = [UnrememberedNote(time_s, note) for time_s, note in zip(times_s, heard, strict=True) if note]
+        answers = iter(self._think_together(notes) if notes else ())
+        self._state.foreseen.extend((time_s, next(answers) if note else None) for time_s, note in zip(times_s, heard, strict=True))
+
+    def _time_s(self, event: Event) -> float:
+        """Seconds since the take's first event, so that a take is the same take at any time of day."""
+        if self._state.origin_ns is None:
+            self._state.origin_ns = event.time_ns
+        return (event.time_ns - self._state.origin_ns) / 1e9
+
+    def _hear(self, time_s: float, message: bytes) -> HintedNote | None:
+        """Follow a message; return what the model is to hear of it if it is a note-on."""
+        if is_note_on(message):
+            return self._state.tracker.note_on(time_s, message[1]), self._state.expression.hint(message[2])
+        follow(self._state.tracker, time_s, message)
+        return None
+
+    def _think(self, time_s: float, note: HintedNote, late: bool) -> np.ndarray | None:
+        """Return the quantiles of a note's velocity, [17]; None if there is no time for it."""
+        quantiles = None
+        if not late:
+            self._recall(time_s)
+            describe_note(note, self._answer.inputs)
+            quantiles = self._answer.step()["quantiles"][0]
+        self._keep(UnrememberedNote(time_s, note))
+        return quantiles
+
+    def _think_together(self, notes: list[UnrememberedNote]) -> np.ndarray:
+        """Return the quantiles of several notes, [notes, 17], each from the memory that it is to know."""
+        self._recall(notes[0].time_s)
+        pending = self._state.unremembered + notes
+        if _is_due(pending[0], notes[-1].time_s):
+            self._remember(pending)
+        length, count = len(self._rows), len(notes)
+        if count > len(self._memories):
+            self._memories = np.empty((count, *self._rows.shape), np.float32)
+        memory = self._memories[:count]
+        rows = np.zeros((length + count, self._rows.shape[1]), np.float32)
+        rows[:length] = self._rows
+        first, known = length + count - len(pending), 0
+        for index, note in enumerate(notes):
+            while _is_due(pending[known], note.time_s):
+                rows[first + known] = pending[known].row
+                known += 1
+            memory[index] = rows[index : index + length]
+        for note in notes:
+            self._keep(note)
+        return self._answer.step_chunk({**chunk_inputs([each.note for each in notes]), "memory": memory})["quantiles"]
+
+    def _remember(self, pending: list[UnrememberedNote]) -> None:
+        """Compute what is to be remembered of all these notes."""
+        waiting = [each for each in pending if each.row is None]
+        if waiting:
+            rows = self._memory.step_chunk(chunk_inputs([each.note for each in waiting]))["rows"]
+            for each, row in zip(waiting, rows, strict=True):
+                each.row = row
+
+    def _keep(self, note: UnrememberedNote) -> None:
+        self._state.unremembered.append(note)
+        if len(self._state.unremembered) > len(self._rows):
+            del self._state.unremembered[0]  # no later note looks that far back
+        self._state.without_row = min(self._state.without_row + 1, len(self._rows))
+
+    def _recall(self, time_s: float) -> None:
+        """Bring the memory to what a note at ``time_s`` is to know."""
+        if self._state.without_row:
+            self._make_room()
+        while self._state.unremembered and _is_due(self._state.unremembered[0], time_s):
+            if self._state.unremembered[0].row is None:
+                self.rest()
+            self._rows[-len(self._state.unremembered)] = self._state.unremembered[0].row
+            del self._state.unremembered[0]
+
+    def _make_room(self) -> None:
+        self._rows[: -self._state.without_row] = self._rows[self._state.without_row :]
+        self._rows[-self._state.without_row :] = 0
+        self._state.without_row = 0
+
+    def rest(self) -> bool:
+        """Compute what is to be remembered of one note, the first of which it is not yet; return whether there are more."""
+        if self._state.without_row:
+            self._make_room()
+        waiting = [each for each in self._state.unremembered if each.row is None]
+        if waiting:
+            describe_note(waiting[0].note, self._memory.inputs)
+            waiting[0].row = self._memory.step()["rows"][0].copy()
+        return len(waiting) > 1
+
+    def advance(self, now_ns: int) -> list[Event]:
+        return []
+
+    def next_due_ns(self) -> int | None:
+        return None
+
+    def finish(self) -> list[Event]:
+        return []
+
+    def set_control(self, name: str, value: float) -> None:
+        self._state.expression.controls[name] = value
+
+    def snapshot(self) -> Any:
+        return copy.deepcopy(self._state), self._memory.snapshot(), self._rows.copy()
+
+    def restore(self, snapshot: Any) -> None:
+        state, memory, rows = snapshot
+        self._state = copy.deepcopy(state)
+        self._memory.restore(memory)
+        self._rows[...] = rows
+
+    def reset(self) -> None:
+        self._begin(self._state.expression.controls)
+
+
+def _is_due(note: UnrememberedNote, time_s: float) -> bool:
+    """Return whether a note at ``time_s`` is to know of ``note``."""
+    return note.time_s <= time_s - MEMORY_DELAY_S
+
+
+def follow(tracker: NoteTracker, time_s: float, message: bytes) -> None:
+    """Tell the tracker of a message that is not a note-on."""
+    if is_note_off(message):
+        tracker.note_off(time_s, message[1])
+    elif is_control_change(message):
+        if message[1] == SUSTAIN_PEDAL:
+            tracker.sustain_pedal(time_s, message[2])
+        elif message[1] == SOFT_PEDAL:
+            tracker.soft_pedal(message[2])
