@@ -4,7 +4,6 @@ import logging
 from pathlib import Path
 
 import onnx
-from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from engine.onnx.contract import Contract
 from export.graph import save
@@ -16,6 +15,8 @@ def quantise(source: Path, target: Path, contract: Contract) -> None:
     Processors that have AVX2 or AVX-512 but no VNNI add pairs of products with signed weights in 16 bits and saturate, so the weights
     are unsigned.
     """
+    from onnxruntime.quantization import QuantType, quantize_dynamic  # after engine.onnx, which turns its telemetry off
+
     logger = logging.getLogger()
     level = logger.level
     logger.setLevel(logging.ERROR)  # one line for each tensor that stays as it is

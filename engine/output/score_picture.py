@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from engine.base.files import whole_file
+from engine.base.matplotlib_loader import load_matplotlib
 from engine.output.style_picture import draw_style
 from engine.output.take_picture import ACCENT, GREY, INK, NIGHT
 from engine.performers.score_playing.style_curve import StyleCurve
@@ -55,6 +56,7 @@ def draw_score_picture(
 
     Raises PerfLiveError when the file cannot be written, ValueError when no note is performed.
     """
+    load_matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

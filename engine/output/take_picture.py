@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from engine.base.files import check_writable, whole_file
+from engine.base.matplotlib_loader import load_matplotlib
 from engine.midi.events import Event
 from engine.midi.note_table import note_array, pedal_array
 from engine.runtime.sinks import CollectingSink
@@ -43,6 +44,7 @@ def smooth_velocity(notes: np.ndarray, end_s: float) -> tuple[np.ndarray, np.nda
 
 def draw_picture(path: Path, written: Sequence[Event], performed: Sequence[Event], title: str) -> None:
     """Write a PNG of ``performed`` with the velocities of ``written``, the input, beside it. Raises PerfLiveError if it cannot."""
+    load_matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -14,7 +14,7 @@ import numpy as np
 from engine.onnx.model import Arrays
 from engine.performers.controls import Control
 from engine.performers.lookahead.stream import SCORE_CONTROLS, LookaheadStream
-from engine.performers.lookahead.window import TO_COME_QUARTERS, Answer, Progress, Request, WindowScore, as_score, single_note_request
+from engine.performers.lookahead.window import TO_COME_QUARTERS, Answer, Known, Progress, Request, a_note, know
 from engine.performers.score_performer.decoding import OF_A_NOTE, OF_AN_ONSET, NoteDecoder
 from engine.performers.score_performer.networks import Networks
 from engine.performers.score_performer.score import PLAIN_VELOCITY
@@ -38,7 +38,7 @@ from models.score_performer.vocabulary import FIELDS, PEDAL_FIELDS, PERFORMED_DU
 
 
 @dataclass(frozen=True)
-class LookaheadSettings:
+class HopSettings:
     """``moved`` (style_width,): what is added to the style to be expected."""
 
     boldness: Boldness
@@ -61,43 +61,37 @@ class _Played(NamedTuple):
     quarter: float
 
 
-class ScorePerformerLookaheadSampler:
+class ScorePerformerHopSampler:
     """Follows the protocol ``engine.performers.lookahead.window.Sampler``."""
 
     def __init__(self, networks: Networks, space: StyleSpace, seed: int):
         self._networks, self._space, self._seed = networks, space, seed
 
-    def settings(self, controls: Mapping[str, float]) -> LookaheadSettings:
+    def settings(self, controls: Mapping[str, float]) -> HopSettings:
         moved = sum((controls[name] * knob for name, knob in self._space.knobs.items()), np.zeros(self._space.width))
-        return LookaheadSettings(Boldness(controls["temperature"], controls["top_p"]), tuple(moved.tolist()))
+        return HopSettings(Boldness(controls["temperature"], controls["top_p"]), tuple(moved.tolist()))
 
-    def quicker(self, settings: LookaheadSettings) -> LookaheadSettings:
+    def quicker(self, settings: HopSettings) -> HopSettings:
         return settings
 
     def warm_up(self) -> None:
-        self.answer(single_note_request(LookaheadSettings(Boldness(), (0.0,) * self._space.width)))
+        self.answer(a_note(HopSettings(Boldness(), (0.0,) * self._space.width)))
 
     def answer(self, request: Request, is_wanted: Callable[[], bool] = lambda: True) -> Answer:
-        score = as_score(request)
-        velocities = score.velocities if request.touch else np.full(len(score.places), PLAIN_VELOCITY)
-        tempos = np.array([60e9 / place.beat_ns for place in score.places])
-        tokens = encode_score(score.table, score.measures, score.time_signatures, tempos, velocities)
-        features = note_features(score.columns, float(score.columns[0, 0]), TO_COME_QUARTERS)
+        known = know(request)
+        velocities = known.velocities if request.touch else np.full(len(known.places), PLAIN_VELOCITY)
+        tempos = np.array([60e9 / place.beat_ns for place in known.places])
+        tokens = encode_score(known.table, known.measures, known.time_signatures, tempos, velocities)
+        features = note_features(known.columns, float(known.columns[0, 0]), TO_COME_QUARTERS)
         context, expected, _ = self._networks.read_score(tokens, features)
         decided = slice(request.past, request.past + request.deciding)
         style = (expected[decided] + np.array(request.settings.moved)).astype(np.float32)
-        played, memory = self._decode(request, score, tokens[decided], context[decided], style, is_wanted)
-        order = score.order[decided] - request.past
-        return Answer(order, _columns(played), score.places[decided], Progress(memory, None), evaluations=1)
+        played, memory = self._decode(request, known, tokens[decided], context[decided], style, is_wanted)
+        order = known.order[decided] - request.past
+        return Answer(order, _columns(played), known.places[decided], Progress(memory, None), evaluations=1)
 
     def _decode(
-        self,
-        request: Request,
-        score: WindowScore,
-        tokens: np.ndarray,
-        context: np.ndarray,
-        style: np.ndarray,
-        is_wanted: Callable[[], bool],
+        self, request: Request, known: Known, tokens: np.ndarray, context: np.ndarray, style: np.ndarray, is_wanted: Callable[[], bool]
     ) -> tuple[list[_Played], Memory]:
         decoder = NoteDecoder(self._networks, self._seed)
         decoder.boldness = request.settings.boldness
@@ -107,7 +101,7 @@ class ScorePerformerLookaheadSampler:
             decoder.stepper.restore(memory.decoder)
             previous, continuation = memory.previous, copy.deepcopy(memory.continuation)
         played, written, tempos = [], tokens.tolist(), _values(tokens, TEMPO)
-        for index, quarter in enumerate(score.table["onset_quarter"][request.past : request.past + request.deciding].tolist()):
+        for index, quarter in enumerate(known.table["onset_quarter"][request.past : request.past + request.deciding].tolist()):
             if not is_wanted():
                 raise CancelledError
             onset = round(quarter / SAME_POSITION_QUARTERS)
@@ -150,6 +144,6 @@ class ScorePerformerLookaheadPerformer:
         self.latency_ns = round(lookahead_s * 1e9)
 
     def create_stream(self, seed: int, controls: Mapping[str, float]) -> LookaheadStream:
-        sampler = ScorePerformerLookaheadSampler(self._networks, self._space, seed)
+        sampler = ScorePerformerHopSampler(self._networks, self._space, seed)
         past_notes = round(self._networks.window * OVERLAP_SHARE)
         return LookaheadStream(sampler, self._networks.window, past_notes, self.latency_ns, self._known, controls)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.base.files import whole_file
+from engine.base.matplotlib_loader import load_matplotlib
 from models.performance_net.representation import FFT_SAMPLES, FRAME_RATE, SAMPLE_RATE, transform
 
 QUIETEST_DB = -90.0
@@ -13,6 +14,7 @@ HIGHEST_HZ = 8000.0
 
 def draw_spectrograms(path: Path, sounds: dict[str, np.ndarray], seconds: float, title: str) -> None:
     """Write a picture of the beginning of each sound (samples,). Raises PerfLiveError when it cannot be written."""
+    load_matplotlib()
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 1.0 + 2.0 * len(sounds)), layout="constrained")

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from engine.base.files import whole_file
+from engine.base.matplotlib_loader import load_matplotlib
 from engine.output.take_picture import ACCENT, INK
 from engine.performers.score_performer.networks import Networks
 from engine.performers.score_performer.reference import reference_styles
@@ -57,6 +58,7 @@ def draw_spaces(path: Path, notes: StyledNotes, space: StyleSpace, title: str) -
     """Write a PNG: of each level of several latents the first two principal components of its segments', coloured by what they go with
     most; where notes under each direction of the scores lie on average; and which way louder, faster and longer is.
     """
+    load_matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
