@@ -10,7 +10,7 @@ DEMO := demo-output
 
 help:
 	@echo "make demo   perform the bundled music: writes .mid, .wav and .png to $(DEMO)/"
-	@echo "make test   install what the tests need, then linter, type checker and tests"
+	@echo "make test   install what the tests need, then linter, type checker, layers and tests"
 	@echo "make bench  measure speed, for a quarter of an hour; leave the machine alone meanwhile"
 	@echo "make clean  remove the environment and what was built"
 
@@ -47,9 +47,10 @@ demo: $(VENV)/.runtime
 	@echo "Listen to and look at:" && ls -1 $(DEMO)/*
 
 test: $(VENV)/.development
-	@.ci/system-packages sound jack || test "$$CI" != true
+	@.ci/system-packages sound jack trace || test "$$CI" != true
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/pytest -q -m "$$(.ci/system-packages --marks)"
 
 bench: $(VENV)/.runtime
