@@ -12,7 +12,8 @@ from engine.midi.file import LIVE_DIVISION, KeptEvent, MidiTimeline, Track, writ
 from engine.midi.tempo_map import TempoMap
 from engine.runtime.sinks import CollectingSink
 from engine.score.piece import TEMPO, Piece, meta
-from models.performance.representation import Pedal, Performed
+from models.performance.pedal import Pedal
+from models.performance.representation import Performed
 
 if TYPE_CHECKING:  # it comes with a performer, which not every file has
     from engine.performers.score_playing.style_curve import StyleCurve

@@ -15,7 +15,8 @@ from engine.midi.file import read_midi_file
 from engine.midi.note_table import note_array, pedal_array
 from engine.score.pitch_warping import warp_pitches
 from engine.score.tables import Score
-from models.performance.representation import Pedal, Performed
+from models.performance.pedal import Pedal
+from models.performance.representation import Performed
 
 LEAST_FOUND = 0.6  # of the score's notes; of another piece a third may be
 MOST_CELLS = 400_000_000  # notes of the performance times onsets of the score, a byte each; a whole sonata has a tenth

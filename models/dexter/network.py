@@ -1,6 +1,10 @@
-"""DExter's network in PyTorch: what performers have in common, predicted from the score; diffusion.py adds in what they differ."""
+"""DExter's denoiser: it predicts how a performance differs from the mean performance. PyTorch.
 
-from collections.abc import Sequence
+DExter (source: models.performance.representation) diffuses the performance itself. Here diffusion works on the residual
+r = (performance - mean) / deviation, which is easier to learn and keeps the mean available by itself; models.layers.expression_network
+predicts the mean. Notes that were already played are given as ``fixed``, so that the next window continues them. diffusion.py adds noise in
+training; sampling.py removes it.
+"""
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -8,145 +12,85 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.performance.descriptors import DESCRIPTORS
-from models.performance.features import FEATURES, PLACE_IN_PIECE
-from models.performance.representation import PERFORMANCE_COLUMNS
+from models.performance.representation import COLUMNS
 
-MARKINGS_KNOWN = FEATURES.index("markings_known")
+LEVEL_WAVES = 16
 
 
-class ExpressionNetworkConfig(BaseModel):
-    """Sizes. Every ``attend_every``-th block attends; ``reach``: how many notes away a distance is told from others; ``kernel``: notes
-    under a convolution. ``feature_dropout`` takes features from whole windows;
-    ``knows_place``: whether the network reads where in the piece a note is, and how long that is; ``knows_playback``: whether it reads the
-    velocities that a score's markings amount to, or those of MIDI scores only, as networks did that were trained before there were others.
-    """
+class DenoiserConfig(BaseModel):
+    """Sizes. The convolution of block k covers ``kernel`` notes with dilation 2 ** (k modulo ``cycle``)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    width: int = 128
-    blocks: int = 6
-    attend_every: int = 2
-    heads: int = 4
-    kernel: int = 9
-    reach: int = 128
-    dropout: float = 0.1
-    feature_dropout: float = 0.0
-    knows_place: bool = True
-    knows_playback: bool = False
+    width: int = 96
+    blocks: int = 8
+    kernel: int = 7
+    cycle: int = 4
+    expansion: int = 2
 
 
-class Attention(nn.Module):
-    """Attention over all notes of a window, with a learnt bias by distance in notes."""
+class DenoiserBlock(nn.Module):
+    """A gated, dilated depthwise convolution and a feed-forward layer; the noise level scales and shifts the input of both."""
 
-    def __init__(self, config: ExpressionNetworkConfig):
+    def __init__(self, config: DenoiserConfig, dilation: int):
         super().__init__()
-        self.heads, self.reach = config.heads, config.reach
-        self.norm = nn.LayerNorm(config.width)
-        self.bias = nn.Parameter(torch.zeros(config.heads, 2 * config.reach + 1))
-        self.query_key_value = nn.Linear(config.width, 3 * config.width, bias=False)
-        self.output = nn.Linear(config.width, config.width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x [B, T, width]."""
-        batch, length, width = x.shape
-        parts = self.query_key_value(self.norm(x)).view(batch, length, 3, self.heads, width // self.heads)
-        query, key, value = parts.permute(2, 0, 3, 1, 4).unbind(0)  # [B, H, T, D]
-        position = torch.arange(length, device=x.device)
-        distance = (position.unsqueeze(1) - position.unsqueeze(0)).clamp(-self.reach, self.reach) + self.reach  # [T, T]
-        scores = query @ key.transpose(-1, -2) * (width // self.heads) ** -0.5 + self.bias[:, distance]
-        mixed = (scores.softmax(-1) @ value).transpose(1, 2).flatten(2)  # [B, T, width]
-        return self.output(mixed)
-
-
-class Convolution(nn.Module):
-    """A gated convolution over neighbouring notes, each channel for itself."""
-
-    def __init__(self, config: ExpressionNetworkConfig):
-        super().__init__()
-        self.norm = nn.LayerNorm(config.width)
-        self.gated = nn.Linear(config.width, 2 * config.width)
-        self.depthwise = nn.Conv1d(config.width, config.width, config.kernel, padding=config.kernel // 2, groups=config.width)
-        self.output = nn.Linear(config.width, config.width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        value, gate = self.gated(self.norm(x)).chunk(2, -1)
-        mixed = self.depthwise((value * gate.sigmoid()).transpose(1, 2)).transpose(1, 2)
-        return self.output(functional.silu(mixed))
-
-
-class Block(nn.Module):
-    """Convolution, attention in some blocks, and feed-forward, each added to what it reads."""
-
-    def __init__(self, config: ExpressionNetworkConfig, attends: bool):
-        super().__init__()
-        self.convolution = Convolution(config)
-        self.attention = Attention(config) if attends else None
+        width = config.width
+        self.norms = nn.ModuleList(nn.LayerNorm(width, elementwise_affine=False) for _ in range(2))
+        self.gated = nn.Linear(width, 2 * width)
+        self.depthwise = nn.Conv1d(width, width, config.kernel, padding=config.kernel // 2 * dilation, dilation=dilation, groups=width)
+        self.mixed = nn.Linear(width, width)
         self.feed_forward = nn.Sequential(
-            nn.LayerNorm(config.width),
-            nn.Linear(config.width, 4 * config.width),
-            nn.GELU(approximate="tanh"),
-            nn.Linear(4 * config.width, config.width),
+            nn.Linear(width, config.expansion * width), nn.GELU(approximate="tanh"), nn.Linear(config.expansion * width, width)
         )
-        self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.convolution(x)
-        if self.attention is not None:
-            x = x + self.attention(x)
-        return x + self.dropout(self.feed_forward(x))
+    def forward(self, x: Tensor, modulation: Tensor) -> Tensor:
+        """x [B, T, width], modulation [B, 1, 4 * width]."""
+        scale, shift, feed_scale, feed_shift = modulation.chunk(4, -1)
+        value, gate = self.gated(self.norms[0](x) * (1 + scale) + shift).chunk(2, -1)
+        near = self.depthwise((value * gate.sigmoid()).transpose(1, 2)).transpose(1, 2)
+        x = x + self.mixed(functional.silu(near))
+        return x + self.feed_forward(self.norms[1](x) * (1 + feed_scale) + feed_shift)
 
 
-class ExpressionNetwork(nn.Module):
-    """The mean performance of a window of notes, normalised (see features.py), and what was understood of each note on the way."""
+class Denoiser(nn.Module):
+    """Predicts v of noisy residuals, given the context and mean of the expression network, descriptors and fixed notes."""
 
-    read: Tensor
-    unread_beside_markings: Tensor
+    waves: Tensor
 
-    def __init__(self, config: ExpressionNetworkConfig):
+    def __init__(self, config: DenoiserConfig, context_width: int):
         super().__init__()
-        self.feature_dropout = config.feature_dropout
-        read = [config.knows_place or name not in PLACE_IN_PIECE for name in FEATURES]
-        self.register_buffer("read", torch.tensor(read).float(), persistent=False)
-        unread = [name.startswith("velocity") and not config.knows_playback for name in FEATURES]
-        self.register_buffer("unread_beside_markings", torch.tensor(unread).float(), persistent=False)
-        self.features = nn.Sequential(
-            nn.Linear(len(FEATURES), 2 * config.width), nn.GELU(approximate="tanh"), nn.Linear(2 * config.width, config.width)
-        )
-        # One null token: descriptors 0, known 0. It is the same in training and sampling.
-        self.descriptors = nn.Linear(len(DESCRIPTORS) + 1, config.width, bias=False)
-        self.dropout = nn.Dropout(config.dropout)
-        self.blocks = nn.ModuleList(Block(config, index % config.attend_every == config.attend_every - 1) for index in range(config.blocks))
-        self.norm = nn.LayerNorm(config.width)
-        self.head = nn.Linear(config.width, len(PERFORMANCE_COLUMNS))
+        width = config.width
+        self.input = nn.Linear(3 * COLUMNS + 1 + len(DESCRIPTORS) + 1, width)
+        self.context = nn.Linear(context_width, width)
+        self.level = nn.Sequential(nn.Linear(2 * LEVEL_WAVES, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
+        self.modulation = nn.Linear(width, 4 * width * config.blocks)
+        self.blocks = nn.ModuleList(DenoiserBlock(config, 2 ** (index % config.cycle)) for index in range(config.blocks))
+        self.norm = nn.LayerNorm(width)
+        self.output = nn.Linear(width, COLUMNS)
+        for layer in (self.modulation, self.output):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+        self.register_buffer("waves", torch.exp2(torch.linspace(-3, 2, LEVEL_WAVES)), persistent=False)
 
-    def forward(self, features: Tensor, descriptors: Tensor, descriptors_known: Tensor) -> tuple[Tensor, Tensor]:
-        """features [B, T, F], descriptors [B, T, 7], descriptors_known [B, T, 1] 0 or 1: mean [B, T, 8], context [B, T, width].
+    def forward(
+        self,
+        noisy: Tensor,
+        context: Tensor,
+        mean: Tensor,
+        descriptors: Tensor,
+        descriptors_known: Tensor,
+        fixed: Tensor,
+        fixed_known: Tensor,
+        log_snr: Tensor,
+    ) -> Tensor:
+        """noisy, mean, fixed [B, T, 8]; context [B, T, C]; descriptors [B, T, 7]; ..._known [B, T, 1]; log_snr [B, 1]. Returns v.
 
-        Descriptors are how far from the typical performance of these notes, in standard deviations between performers.
+        Where notes are fixed, the values of ``noisy`` are ignored and those returned have no meaning.
         """
-        markings_known = features[..., MARKINGS_KNOWN : MARKINGS_KNOWN + 1]
-        features = features * self.read * (1 - self.unread_beside_markings * markings_known)
-        if self.training:
-            features = features * functional.dropout(features.new_ones(len(features), 1, features.shape[-1]), self.feature_dropout)
-        described = self.descriptors(torch.cat((descriptors * descriptors_known, descriptors_known), -1))
-        x = self.dropout(self.features(features) + described)
-        for block in self.blocks:
-            x = block(x)
-        context = self.norm(x)
-        return self.head(context), context
-
-
-class AveragedNetwork(nn.Module):
-    """Several networks as one: the average of their means, by column with ``weights`` (networks, 8), and the context of the first."""
-
-    weights: Tensor
-
-    def __init__(self, configs: Sequence[ExpressionNetworkConfig]):
-        super().__init__()
-        self.networks = nn.ModuleList(ExpressionNetwork(config) for config in configs)
-        self.register_buffer("weights", torch.full((len(configs), len(PERFORMANCE_COLUMNS)), 1 / len(configs)))
-
-    def forward(self, features: Tensor, descriptors: Tensor, descriptors_known: Tensor) -> tuple[Tensor, Tensor]:
-        """As ExpressionNetwork."""
-        means, contexts = zip(*(network(features, descriptors, descriptors_known) for network in self.networks), strict=True)
-        return sum(weight * mean for weight, mean in zip(self.weights, means, strict=True)), contexts[0]
+        known = (noisy * (1 - fixed_known), fixed * fixed_known, fixed_known, mean, descriptors * descriptors_known, descriptors_known)
+        x = self.input(torch.cat(known, -1)) + self.context(context)
+        angles = log_snr * self.waves  # [B, LEVEL_WAVES]
+        level = self.level(torch.cat((angles.sin(), angles.cos()), -1)).unsqueeze(1)  # [B, 1, width]
+        for block, modulation in zip(self.blocks, self.modulation(level).chunk(len(self.blocks), -1), strict=True):
+            x = block(x, modulation)
+        return self.output(self.norm(x))

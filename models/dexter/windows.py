@@ -18,10 +18,9 @@ from models.dexter.hold_quantiles import TOUCH_SHARE, Touch, hold, touched
 from models.dexter.sampling import ANCESTRAL_STEPS, Denoiser, ancestral, dpm_solver, guided, noise_levels, note_noise, signal_and_noise
 from models.performance.descriptors import DESCRIPTORS, LEANING
 from models.performance.features import at_played_tempo, slowed
-from models.performance.representation import ARTICULATION, BEAT_PERIOD, PERFORMANCE_COLUMNS, TIMING, VELOCITY
+from models.performance.representation import ARTICULATION, BEAT_PERIOD, COLUMNS, TIMING, VELOCITY
+from models.performance.windows import overlap_notes
 
-COLUMNS = len(PERFORMANCE_COLUMNS)
-OVERLAP_SHARE = 0.25  # of a window, on either side of what it commits
 TEMPERATURE_NOTES = 32  # over so many a changed temperature comes
 CENTRE_WINDOWS = 6  # spread over the piece: what their mean is counts as the piece's
 CARRIED_NOTES = 16  # committed at once when there is no time to sample
@@ -179,7 +178,7 @@ class WindowSampler:
         """``window`` in notes. ``thousand_steps``: sample as the paper does, whatever the settings say, to compare with."""
         self._networks = networks
         self._scales = scales
-        self._overlap = round(window * OVERLAP_SHARE)
+        self._overlap = overlap_notes(window)
         self._hop = window - 2 * self._overlap
         self._passage = passage
         self._seed = seed

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from models.performance.pedal import span_steps
 from models.performance.representation import (
     ARTICULATION,
     BEAT_PERIOD,
@@ -172,14 +173,14 @@ class PerformanceDecoder:
         depth, between, change, back = (min(max(value, 0.0), 1.0) for value in pedal)
         time_sec = self.curve[-1].time_sec
         found = self._span_to(time_sec, depth) if self._group else []
-        self._span = between, change, max(back, change)
+        self._span = between, change, back
         return found + self._put_step(time_sec, depth)
 
     def _span_to(self, end_sec: float, after: float) -> list[DecodedPedal]:
         between, change, back = self._span
         begin_sec = self.curve[-1 if self.finished else -2].time_sec
         length = end_sec - begin_sec
-        steps = ((change, between), (back, after if back < 1 else between))
+        steps = span_steps(between, change, back, after)
         return [step for share, value in steps for step in self._put_step(begin_sec + share * length, value)]
 
     def _last_span(self) -> list[DecodedPedal]:

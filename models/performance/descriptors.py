@@ -33,6 +33,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from models.performance.keys import KEY_PROFILES
 from models.performance.representation import DEFAULT_BEAT_PERIOD_S, Performed
 
 DESCRIPTORS = (
@@ -58,10 +59,6 @@ LONGEST_NOTATED_QUARTERS = 4.0  # a pedal point is not all of a key
 LOOK_BACK_NOTES = 48  # what sounds with a note began at most so many notes before it
 PEDAL_DOWN = 64
 SAME_POSITION_QUARTERS = 1e-6
-
-# How well each pitch class above the tonic fits a key (Krumhansl & Kessler, Psychological Review 89, 1982).
-MAJOR_PROFILE = np.array([6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88])
-MINOR_PROFILE = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17])
 
 
 class _Sounding(NamedTuple):
@@ -330,5 +327,4 @@ def _key_correlations(weights: np.ndarray) -> np.ndarray:
 @functools.cache
 def _profiles() -> np.ndarray:
     """Return how well each pitch class fits the keys C major to B major and C minor to B minor, (24, 12), in standard deviations."""
-    profiles = np.stack([np.roll(profile, tonic) for profile in (MAJOR_PROFILE, MINOR_PROFILE) for tonic in range(12)])
-    return (profiles - profiles.mean(axis=1, keepdims=True)) / profiles.std(axis=1, keepdims=True)
+    return (KEY_PROFILES - KEY_PROFILES.mean(axis=1, keepdims=True)) / KEY_PROFILES.std(axis=1, keepdims=True)

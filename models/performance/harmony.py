@@ -6,11 +6,9 @@ by how an interval between onsets differs from those around it, after Cambouropo
 
 import numpy as np
 
+from models.performance.keys import KEY_PROFILES, MAJOR_PROFILE, MINOR_PROFILE, PITCH_CLASSES
 from models.performance.score_representation import SCORE_COLUMNS
 
-PITCH_CLASSES = 12
-MAJOR = np.array([6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88])
-MINOR = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17])
 MAJOR_SCALE, MINOR_SCALE = (np.isin(np.arange(PITCH_CLASSES), degrees) for degrees in ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10, 11)))
 TONAL_WEIGHTS = np.array([3.0, 8.0, 11.5, 15.0, 14.5, 7.5])  # of the first to sixth harmonic of a distribution of pitch classes
 CHORD_QUARTERS, KEY_QUARTERS, SECTION_QUARTERS = 2.0, 8.0, 32.0
@@ -34,8 +32,7 @@ class RunningMeans:
         self._sums = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, 0, dtype=np.float64)])
 
     def around(self, at: np.ndarray, begin: float, end: float) -> np.ndarray:
-        """Return the means (M, ...) over the onsets from ``begin`` to before ``end`` quarters after each time ``at`` (M,); 0 where none is.
-        """
+        """Return the means (M, ...) of the onsets from ``begin`` to before ``end`` quarters after each of ``at`` (M,); 0 if none."""
         first, last = (np.searchsorted(self._quarters, at + edge - 1e-9) for edge in (begin, end))
         counts = np.maximum(last - first, 1).reshape(-1, *[1] * (self._sums.ndim - 1))
         return (self._sums[last] - self._sums[first]) / counts
@@ -96,7 +93,7 @@ def _keys(quarters: np.ndarray, chroma: np.ndarray, top: np.ndarray, bass: np.nd
         features[f"key_{reach:.0f}"] = likeness.max(1)
         features[f"minor_{reach:.0f}"] = likeness[:, PITCH_CLASSES:].max(1) - likeness[:, :PITCH_CLASSES].max(1)
     minor, tonic = np.divmod(likeness.argmax(1), PITCH_CLASSES)
-    profile = np.where(minor[:, None], MINOR, MAJOR)
+    profile = np.where(minor[:, None], MINOR_PROFILE, MAJOR_PROFILE)
     foreign = ~np.where(minor[:, None], MINOR_SCALE, MAJOR_SCALE)
     degrees = chroma[rows[:, None], (tonic[:, None] + np.arange(PITCH_CLASSES)) % PITCH_CLASSES] / chroma.sum(1, keepdims=True)
     bass_degree = (bass - tonic) % PITCH_CLASSES
@@ -112,8 +109,7 @@ def _keys(quarters: np.ndarray, chroma: np.ndarray, top: np.ndarray, bass: np.nd
 
 def _key_likeness(chroma: np.ndarray) -> np.ndarray:
     """Return how distributions of pitch classes (K, 12) go with the major keys' from C on, then the minor ones': correlations (K, 24)."""
-    profiles = np.array([np.roll(profile, tonic) for profile in (MAJOR, MINOR) for tonic in range(PITCH_CLASSES)])
-    return _unit(chroma) @ _unit(profiles).T
+    return _unit(chroma) @ _unit(KEY_PROFILES).T
 
 
 def _unit(values: np.ndarray) -> np.ndarray:

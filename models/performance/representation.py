@@ -31,6 +31,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from models.performance.pedal import Pedal, decode_pedal, encode_pedal
+
 REPRESENTATION_VERSION = 1
 
 PERFORMANCE_COLUMNS = (
@@ -43,7 +45,8 @@ PERFORMANCE_COLUMNS = (
     "pedal_change",
     "pedal_return",
 )
-BEAT_PERIOD, VELOCITY, TIMING, ARTICULATION, PEDAL, PEDAL_BETWEEN, PEDAL_CHANGE, PEDAL_RETURN = range(len(PERFORMANCE_COLUMNS))
+COLUMNS = len(PERFORMANCE_COLUMNS)
+BEAT_PERIOD, VELOCITY, TIMING, ARTICULATION, PEDAL, PEDAL_BETWEEN, PEDAL_CHANGE, PEDAL_RETURN = range(COLUMNS)
 
 ANCHOR_SPACING_QUARTERS = 1 / 8
 SHORTEST_BEAT_PERIOD_S, LONGEST_BEAT_PERIOD_S = 1 / 16, 16.0
@@ -51,16 +54,8 @@ DEFAULT_BEAT_PERIOD_S = 0.5  # of a piece with a single onset
 GRACE_NOTE_QUARTERS = 1 / 8  # what the duration of a note without a notated one is compared with
 SHORTEST_DURATION_S = 0.0005
 LAST_SPAN_QUARTERS = 4.0  # how long the pedal is followed after the last anchor, at least
-SAME_TIME_S = 1e-6
 SAME_POSITION_QUARTERS = 1e-6
 STRUCK = [TIMING, VELOCITY]  # what a stroke of a key has, however many notes it is
-
-
-class Pedal(NamedTuple):
-    """The sustain pedal: ``time_sec`` ascending, ``value`` 0 to 127 from then on. It is up before the first."""
-
-    time_sec: np.ndarray
-    value: np.ndarray
 
 
 class Performed(NamedTuple):
@@ -222,50 +217,3 @@ def _span_edges(notes: np.ndarray, curve: TempoCurve) -> np.ndarray:
     """Return the times (K + 1,) at which the pedal's spans begin: the anchors', and the end of the last."""
     end = float(np.max(notes["onset_quarter"] + notes["duration_quarter"]))
     return np.append(curve.times, curve.at(np.array(max(end, curve.anchors[-1] + LAST_SPAN_QUARTERS))))
-
-
-def encode_pedal(pedal: Pedal, edges: np.ndarray) -> np.ndarray:
-    """Return the pedal columns (K, 4) of the spans between ``edges`` (K + 1,)."""
-    times, depths = np.asarray(pedal.time_sec, dtype=float), np.asarray(pedal.value) / 127
-    at_edges = np.append(0.0, depths)[np.searchsorted(times, edges + SAME_TIME_S, side="right")]
-    at_edges[-1] = 0.0  # the pedal is up after the end
-    begin = np.searchsorted(times, edges[:-1] + SAME_TIME_S, side="right")
-    end = np.maximum(np.searchsorted(times, edges[1:] - SAME_TIME_S, side="left"), begin)
-    encoded = np.empty((len(edges) - 1, 4))
-    for span, (first, last) in enumerate(zip(begin, end, strict=True)):
-        before, after = at_edges[span], at_edges[span + 1]
-        values = np.concatenate([[before], depths[first:last]])
-        shares = np.concatenate([[0.0], (times[first:last] - edges[span]) / (edges[span + 1] - edges[span])])
-        lift = max(min(before, after) - values.min(), 0.0)
-        if values.max() - max(before, after) > lift:  # a press is a lift upside down
-            low, change, back = _encode_lift(1 - values, shares, 1 - after)
-            encoded[span] = before, 1 - low, change, back
-        else:
-            encoded[span] = before, *_encode_lift(values, shares, after)
-    return encoded
-
-
-def _encode_lift(depths: np.ndarray, shares: np.ndarray, after: float) -> tuple[float, float, float]:
-    """Return the lowest of the ``depths`` that are in force from ``shares`` of a span on, when it is reached, and when it is left."""
-    low = depths.min()
-    lifted = np.flatnonzero(depths <= (depths[0] + low) / 2)
-    middle = (low + after) / 2
-    risen = np.flatnonzero((depths[:-1] <= middle) & (depths[1:] > middle)) + 1
-    return low, shares[lifted[0]] if low < depths[0] else 0.0, shares[risen[-1]] if after > low and len(risen) else 1.0
-
-
-def decode_pedal(encoded: np.ndarray, edges: np.ndarray) -> Pedal:
-    """Return the steps that ``encoded`` (K, 4) describes, without those that change nothing; up from the last edge on."""
-    encoded = np.clip(encoded, 0, 1)
-    depth, between, change, back = encoded.T
-    back = np.maximum(back, change)
-    lengths = np.diff(edges)
-    steps = np.stack([edges[:-1], edges[:-1] + change * lengths, edges[:-1] + back * lengths], axis=1)
-    values = np.stack([depth, between, np.where(back < 1, np.append(depth[1:], 0.0), between)], axis=1)
-    times = np.append(steps.ravel(), edges[-1])
-    # Of several steps at one time the last stands.
-    rounded = np.append(np.round(127 * values.ravel()), 0.0).astype(np.int64)
-    stands = np.append(np.diff(times) > 0, True)
-    times, rounded = times[stands], rounded[stands]
-    changes = np.diff(rounded, prepend=0) != 0
-    return Pedal(times[changes], rounded[changes])

@@ -1,7 +1,7 @@
-"""From logits to the next event: what may come next, how bold the choice is, and a seed that says which it is.
+"""From logits to the next event: which events are allowed, temperature and top-p, and the choice. NumPy only.
 
-After a step of a network the processor's caches hold its weights, and whatever runs then waits for memory: so what is done once an event
-makes few calls of NumPy, all of the same few kinds, and writes single values into plain arrays.
+After a step of the network the processor's caches hold its weights, so that all other code waits for memory. The code for one event
+therefore makes few calls of NumPy, always of the same kinds, and writes single values into plain arrays.
 """
 
 from array import array
@@ -24,52 +24,15 @@ from models.performance_rnn.representation import (
 
 SYSTEM = "performance-rnn"
 
-LONGEST_SILENCE_S = 3.0  # the music that it learned from has no longer ones
-DRAWN_AT_ONCE = 16  # events whose times are drawn together
+LONGEST_SILENCE_S = 3.0  # training music has no longer silences
 _OPEN, _BARRED = 0.0, -np.inf
 _SILENCE = array("f", [0.0]) * PITCHES
 
 
-class Race:
-    """How long each class takes to arrive, exponentially distributed, for every event of a seed: the same whatever was decided before,
-    or withdrawn.
-
-    Philox (Salmon et al. 2011), whose numbers are a function of a key, here the seed (0 to 2^64 - 1), and a counter of four words, here the
-    place within an event's numbers, the event, the ``lane`` (one of several continuations, each with times of its own) and 0.
-    """
-
-    def __init__(self, seed: int, lane: int = 0):
-        self._seed, self._lane = seed, lane
-        self._numbers = np.random.Philox(key=seed)
-        self._place: Any = self._numbers.state  # putting it back takes a third of the time that a new generator takes
-        self._drawn: tuple[int, int] | None = None
-        self._leads: list[np.ndarray] = []
-
-    def lane(self, lane: int) -> "Race":
-        return Race(self._seed, lane)
-
-    def times(self, index: int, count: int) -> np.ndarray:
-        """Return (count,) the times of the event ``index``."""
-        self._place["state"]["counter"][:] = 0, index, self._lane, 0
-        self._numbers.state = self._place
-        return -np.log(((self._numbers.random_raw(count) >> 11) + 0.5) * 2.0**-53)
-
-    def leads(self, index: int, count: int) -> np.ndarray:
-        """Return (count,) by how much each class leads in the choice of the event ``index``: -log(time), a standard Gumbel number.
-
-        Those of several events that follow each other are drawn together, in a fraction of the time, out of the times of one of them.
-        """
-        drawn, place = divmod(index, DRAWN_AT_ONCE)
-        if (drawn, count) != self._drawn:
-            leads = -np.log(self.times(drawn, DRAWN_AT_ONCE * count))
-            self._drawn, self._leads = (drawn, count), list(leads.astype(np.float32).reshape(DRAWN_AT_ONCE, count))
-        return self._leads[place]
-
-
 def weigh(logits: np.ndarray, bars: np.ndarray, temperature: float, top_p: float) -> np.ndarray:
-    """Return the log of each event's chance, but for a constant: -inf for none, and at temperature 0 for all but the likeliest.
+    """Return unnormalised log probabilities (events,): -inf for excluded events, at temperature 0 for all but the likeliest.
 
-    ``bars`` (events,) are 0 or, for what may not come, -inf. ``top_p`` keeps the fewest events whose chances together are at least that.
+    ``bars`` (events,) are 0, or -inf for events that are not allowed. ``top_p`` keeps the fewest events whose probabilities sum to it.
     """
     weights = logits + bars
     if temperature == 0:
@@ -84,12 +47,12 @@ def weigh(logits: np.ndarray, bars: np.ndarray, temperature: float, top_p: float
 
 
 def probabilities(logits: np.ndarray, bars: np.ndarray, temperature: float, top_p: float) -> np.ndarray:
-    """Return the chances of each event, as ``weigh`` weighs them."""
+    """Return each event's probability (events,) float64 after ``weigh``."""
     return softmax(weigh(logits, bars, temperature, top_p))
 
 
 def softmax(weights: np.ndarray) -> np.ndarray:
-    """Return the chances that ``weights`` are the logs of, but for a constant."""
+    """Return the probabilities, float64, of unnormalised log probabilities."""
     chances = weights.astype(np.float64)
     chances -= chances.max()
     np.exp(chances, out=chances)
@@ -97,13 +60,9 @@ def softmax(weights: np.ndarray) -> np.ndarray:
     return chances
 
 
-def choose(weights: np.ndarray, leads: np.ndarray) -> int:
-    """Return the event that arrives first: in its time of a ``Race``, the sooner the likelier it is. ``weights`` are ``weigh``'s.
-
-    Each is chosen by its chance, and where chances hardly differ (as those of a network in 8 bits do from the same in floats) the choice
-    hardly ever does: an event's time does not depend on the chances of others.
-    """
-    return int((weights + leads).argmax())
+def choose(weights: np.ndarray, noise: np.ndarray) -> int:
+    """Return the event drawn from ``weights`` (see ``weigh``) by the Gumbel-max trick; ``noise`` (events,) is of ``GumbelNoise``."""
+    return int((weights + noise).argmax())
 
 
 @dataclass(frozen=True)
@@ -205,8 +164,9 @@ class SoundingKeys:
         return round(longest_s * self.codec.steps_per_second) - (self.step - since)
 
     def bars(self, limits: Limits) -> np.ndarray:
-        """Return (events,) float32, 0 for each event that may come next, -inf for the others: an array that is written anew each time, for
-        the copies of these keys too.
+        """Return (events,) float32, 0 for each event that may come next, -inf for the others.
+
+        The array is written anew at each call, and copies of this object share it.
 
         No key is pressed that is down, or released that is up or a partner's, or pressed and released at once; a velocity is followed by
         a note; keys are pressed within the limits' range, classes and number; time goes by no further than notes and silences may last.

@@ -1,7 +1,7 @@
 """What ScorePerformer's three transformers are built of: its sizes, continuous token embeddings, and blocks with adaptive layer norms.
 
-Attention is the velocity transformer's: one key and value for all heads, a learnt bias by distance in notes (the paper's is linear in the
-distance, a learnt slope a head), reach limited to a window, so that a decoder's memory is bounded.
+Attention is models.layers.attention's: one key and value for all heads and a learnt bias by distance in notes (the paper's is linear in the
+distance, with a learnt slope for each head), limited to a window, so that the decoder's memory is bounded.
 """
 
 from collections.abc import Iterable
@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.dexter.network import ExpressionNetworkConfig
+from models.layers.attention import MultiQueryAttention
+from models.layers.expression_network import ExpressionNetworkConfig
 from models.score_performer.vocabulary import FIELDS, SPECIALS
-from models.velocity.network import Attention, VelocityTransformerConfig
 
 LEVEL_NAMES = ("piece", "bar", "beat", "onset")
 STEEPNESS = 8.0  # of the first layer from a value on: its bends lie spread over the field's range
@@ -25,7 +25,7 @@ class ScorePerformerConfig(BaseModel):
 
     ``latents`` and ``latent_dropout``: width, and the share of segments that training leaves out, by level of LEVEL_NAMES.
     ``reads_features``: whether the score encoder reads DExter's features of the score (metre, markings, ...) beside the tokens; then it may
-    also know how a ``reader`` understands them: networks that have learnt what performers have in common (models.dexter.network).
+    also read the output of expression networks (``reader``) that were trained before (models.layers.expression_network).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -113,17 +113,14 @@ class Block(nn.Module):
 
     def __init__(self, config: ScorePerformerConfig, looks_ahead: bool, style_width: int):
         super().__init__()
-        sizes = VelocityTransformerConfig(
-            looks_ahead=looks_ahead, width=config.width, heads=config.heads, head_width=config.head_width, window=config.window
-        )
         hidden = config.expansion * config.width
         self.attention_norm, self.feed_forward_norm = (AdaptiveNorm(config.width, style_width) for _ in range(2))
-        self.attention = Attention(sizes)
+        self.attention = MultiQueryAttention(config.width, config.heads, config.head_width, config.window, looks_ahead=looks_ahead)
         self.expand, self.contract = nn.Linear(config.width, 2 * hidden), nn.Linear(hidden, config.width)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, style: Tensor | None, past: Tensor | None, distance: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """x [B, T, width], style [B, T, style_width]; the others and what is returned beside x as of Attention."""
+        """x [B, T, width], style [B, T, style_width]; the others and what is returned beside x as of MultiQueryAttention."""
         normed = self.attention_norm(x, style)
         mixed, key_value = self.attention(normed, normed, past, distance, mask)
         x = x + self.dropout(mixed)

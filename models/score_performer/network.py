@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.dexter.network import AveragedNetwork, ExpressionNetworkConfig
+from models.layers.expression_network import AveragedNetwork, ExpressionNetworkConfig
 from models.performance.descriptors import DESCRIPTORS
 from models.performance.features import CURVE, FEATURES, PLACE_IN_PIECE, SCALE
 from models.performance.representation import BEAT_PERIOD, PERFORMANCE_COLUMNS
@@ -192,6 +192,29 @@ class ScorePerformer(nn.Module):
         cache, written = (state.to(context.device) for state in self.initial_state(len(tokens), notes=0))
         logits, _, _ = self.decoder(self.values(), shifted(before), tokens, context, style, cache, written)
         return logits
+
+
+class StreamingDecoder(nn.Module):
+    """``PerformanceDecoder`` without a batch axis, the table of all tokens' vectors made once."""
+
+    table: Tensor
+
+    def __init__(self, network: ScorePerformer):
+        super().__init__()
+        self.decoder = network.decoder
+        with torch.no_grad():
+            self.register_buffer("table", network.values(), persistent=False)
+
+    def forward(
+        self, previous: Tensor, current: Tensor, context: Tensor, style: Tensor, cache: Tensor, written: Tensor
+    ) -> tuple[Tensor, ...]:
+        """previous, current [T, 16] int64; context [T, width]; style [T, style_width]; cache [L, P, 2*D]; written [P] bool.
+
+        Returns logits [T, values] of each performed field, next cache, next written.
+        """
+        inputs = (tensor.unsqueeze(0) for tensor in (previous, current, context, style))
+        logits, next_cache, next_written = self.decoder(self.table, *inputs, cache.unsqueeze(1), written.unsqueeze(0))
+        return *(each.squeeze(0) for each in logits), next_cache.squeeze(1), next_written.squeeze(0)
 
 
 def masked(tokens: Tensor) -> Tensor:

@@ -23,7 +23,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from models.performance.representation import GRACE_NOTE_QUARTERS, LAST_SPAN_QUARTERS, Pedal, Performed, decode_pedal, encode_pedal
+from models.performance.pedal import Pedal, decode_pedal, encode_pedal
+from models.performance.representation import GRACE_NOTE_QUARTERS, LAST_SPAN_QUARTERS, Performed
 from models.score_performer.local_tempo import LocalTempo, group_tempos, initial_tempo
 from models.score_performer.score_representation import BAR_LEVEL, BEAT_LEVEL, ONSET_LEVEL
 from models.score_performer.vocabulary import (

@@ -1,12 +1,11 @@
-"""From the logits of a note's performed fields to its tokens: how bold the choice is, and a seed that says which it is. NumPy only."""
+"""From the logits of a note's performed fields to its tokens, and from tokens chosen note by note to one performance. NumPy only."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
-from models.performance_rnn.sampling import Race
+from models.layers.sampling import GumbelNoise, SamplingOptions
 from models.score_performer.representation import ExpectedOnsets
 from models.score_performer.tempo_hold import AT_ONCE, TempoHold
 from models.score_performer.vocabulary import (
@@ -47,36 +46,30 @@ def _places(fields: tuple[int, ...]) -> np.ndarray:
 _NEVER = np.array([-np.inf], np.float32)
 
 
-@dataclass(frozen=True)
-class Boldness:
-    """``temperature`` 0 is the likeliest of each field; ``top_p`` the share of likeliest values that are chosen from."""
-
-    temperature: float = 1.0
-    top_p: float = 0.95
-
-
 def split_fields(logits: np.ndarray) -> list[np.ndarray]:
     """Return the logits of each of PERFORMED_FIELDS, of those of all (..., VALUES)."""
     return [logits[..., end - size : end] for size, end in zip(_SIZES, _ENDS, strict=True)]
 
 
-def choose_fields(logits: np.ndarray, race: Race, note: int, boldness: Boldness, fields: tuple[int, ...] = PERFORMED_FIELDS) -> np.ndarray:
-    """Return the tokens of ``fields`` for the float32 logits (VALUES,) of the note with that index in the piece: of the likeliest values
-    that together have the share ``top_p`` of the chances the one that arrives first, see models.performance_rnn.sampling.
+def choose_fields(
+    logits: np.ndarray, noise: GumbelNoise, note: int, options: SamplingOptions, fields: tuple[int, ...] = PERFORMED_FIELDS
+) -> np.ndarray:
+    """Return the tokens (fields,) drawn for the note with index ``note`` in the piece, from its float32 logits (VALUES,).
 
-    No note is silent. The choice does not depend on what was chosen before.
+    Each field is drawn by the Gumbel-max trick from its nucleus (``options``). Velocity 0 is never chosen. The choice does not depend on
+    earlier choices.
     """
     places = _places(fields)
     weights = _weights(logits, places)
-    if boldness.temperature == 0:
+    if options.temperature == 0:
         return SPECIALS + weights.argmax(1)
-    if boldness.temperature != 1:
-        weights /= boldness.temperature
-    arrivals = weights + race.leads(note, VALUES).take(places, mode="clip")
+    if options.temperature != 1:
+        weights /= options.temperature
+    arrivals = weights + noise.values(note, VALUES).take(places, mode="clip")
     chosen = arrivals.argmax(1)
-    if boldness.top_p < 1:
+    if options.top_p < 1:
         chances = np.exp(weights - weights.max(1, keepdims=True))
-        enough = boldness.top_p * chances.sum(1)
+        enough = options.top_p * chances.sum(1)
         while True:  # what arrives first may be none of the likeliest, hardly ever twice in succession: nothing has to be sorted
             least = chances[np.arange(len(chosen)), chosen][:, None]
             unlikely = (chances * (chances > least)).sum(1) >= enough

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.layers.attention import MultiQueryAttention
 from models.velocity.network import (
     BUMPS,
     MEDIAN,
     QUANTILE_LEVELS,
-    Attention,
     Block,
     CausalVelocityTransformer,
     LookaheadVelocityTransformer,
@@ -176,7 +176,7 @@ def _ramps(encoder: NoteEncoder) -> tuple[nn.Linear, nn.Parameter, Tensor]:
     return layer, nn.Parameter(bends.flatten(1)), encoder.scalars.bias.detach() + weights[..., 0].sum(-1)
 
 
-def _query(attention: Attention) -> nn.Linear:
+def _query(attention: MultiQueryAttention) -> nn.Linear:
     """Queries, scaled, each with the weight of the written column."""
     heads, head_width = attention.heads, attention.head_width
     queries = attention.query.weight.detach().view(heads, head_width, -1) * head_width**-0.5
@@ -187,7 +187,7 @@ def _query(attention: Attention) -> nn.Linear:
     return layer
 
 
-def _row(attention: Attention) -> nn.Linear:
+def _row(attention: MultiQueryAttention) -> nn.Linear:
     """Key, one, value."""
     key, value = attention.key_value.weight.detach().chunk(2)
     weight = torch.cat((functional.pad(key, (0, 0, 0, 1)), value))
@@ -198,7 +198,7 @@ def _row(attention: Attention) -> nn.Linear:
     return layer
 
 
-def _projection(attention: Attention) -> nn.Linear:
+def _projection(attention: MultiQueryAttention) -> nn.Linear:
     """Queries, which ask nothing of the value, and row as one layer."""
     query, row, heads = _query(attention), _row(attention), attention.heads
     layer = nn.Linear(row.in_features, (heads + 1) * row.out_features)
@@ -210,7 +210,7 @@ def _projection(attention: Attention) -> nn.Linear:
     return layer
 
 
-def _output(attention: Attention) -> nn.Parameter:
+def _output(attention: MultiQueryAttention) -> nn.Parameter:
     """The output layer for mixed rows: nothing of the keys, its bias by the first head's one, the values."""
     heads, head_width = attention.heads, attention.head_width
     values = attention.output.weight.detach().view(-1, heads, head_width)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.layers.attention import MultiQueryAttention
 from models.velocity.representation import HINTS, KEYS, LONGEST_S, LOOKAHEAD_SCALARS, MEMORY_DELAY_S, PITCHES, SCALARS
 
 QUANTILE_LEVELS = (0.01, 0.03, 0.07, 0.12, 0.19, 0.27, 0.35, 0.43, 0.5, 0.57, 0.65, 0.73, 0.81, 0.88, 0.93, 0.97, 0.99)
@@ -83,43 +84,13 @@ def _logarithmic_range(scalar: str) -> tuple[float, float]:
     return 4e-3, LONGEST_S
 
 
-class Attention(nn.Module):
-    """Attention with one key and value for all heads (Shazeer 2019), for a small cache, and a learnt bias by distance in notes."""
-
-    def __init__(self, config: VelocityTransformerConfig):
-        super().__init__()
-        self.heads, self.head_width, self.window = config.heads, config.head_width, config.window
-        distances = 2 * config.window - 1 if config.looks_ahead else config.window
-        self.bias = nn.Parameter(torch.zeros(config.heads, distances))
-        self.query = nn.Linear(config.width, config.heads * config.head_width, bias=False)
-        self.key_value = nn.Linear(config.width, 2 * config.head_width, bias=False)
-        self.output = nn.Linear(config.heads * config.head_width, config.width)
-
-    def forward(self, x: Tensor, memory: Tensor, past: Tensor | None, distance: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """x, which asks, and memory, which is asked (the same in self-attention) [B, T, width]; past [B, P, 2*D] or None.
-
-        distance [T, P+T], index into the bias; mask [B or 1, T, P+T], True where attended. Where nothing is, the answer is 0.
-        """
-        batch, length, _ = x.shape
-        query = self.query(x).view(batch, length, self.heads, self.head_width).transpose(1, 2)  # [B, H, T, D]
-        key_value = self.key_value(memory)  # [B, T, 2*D]
-        if past is not None:
-            key_value = torch.cat((past, key_value), 1)  # [B, P+T, 2*D]
-        key, value = key_value.unsqueeze(1).chunk(2, -1)  # [B, 1, P+T, D]
-        bias = self.bias[:, distance].masked_fill(~mask.unsqueeze(1), -1e4)  # [B or 1, H, T, P+T]
-        scores = query @ key.transpose(-1, -2) * self.head_width**-0.5 + bias
-        weights = scores.softmax(-1) * mask.any(-1)[:, None, :, None]
-        mixed = (weights @ value).transpose(1, 2).flatten(2)  # [B, T, H*D]
-        return self.output(mixed), key_value
-
-
 class Block(nn.Module):
     """Pre-norm attention and feed-forward."""
 
     def __init__(self, config: VelocityTransformerConfig):
         super().__init__()
         self.attention_norm = nn.LayerNorm(config.width)
-        self.attention = Attention(config)
+        self.attention = MultiQueryAttention(config.width, config.heads, config.head_width, config.window, looks_ahead=config.looks_ahead)
         self.feed_forward = nn.Sequential(
             nn.LayerNorm(config.width),
             nn.Linear(config.width, config.feed_forward),

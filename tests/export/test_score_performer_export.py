@@ -19,9 +19,9 @@ from engine.performers.score_playing.columns import score_columns
 from export import verify
 from export.command import export_verified
 from export.score_performer import build_specs
+from models.layers.sampling import SamplingOptions
 from models.performance.features import FEATURES, note_features
 from models.score_performer import tempo_hold
-from models.score_performer.sampling import Boldness
 from models.score_performer.score_representation import ONSET_LEVEL
 from training.score_performer.rendering import render
 from training.score_performer.task import ScorePerformerTask
@@ -100,7 +100,7 @@ def test_notes_are_decoded_as_in_training(exported, monkeypatch):
     places = list(
         zip(reading.segments[:, ONSET_LEVEL].tolist(), notes["onset_quarter"].tolist(), notes["is_grace"].tolist(), strict=True)
     )
-    expected = render(network, reading.tokens, places, read(network, reading)[0], torch.from_numpy(style), 5, Boldness())
+    expected = render(network, reading.tokens, places, read(network, reading)[0], torch.from_numpy(style), 5, SamplingOptions())
     np.testing.assert_array_equal(played, expected)
 
 

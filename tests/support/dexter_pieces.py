@@ -4,7 +4,8 @@ import numpy as np
 
 from engine.score.tables import MARKING_DTYPE, MEASURE_DTYPE, SCORE_NOTE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE
 from models.performance.descriptors import describe
-from models.performance.representation import Pedal, Performed, encode_performance
+from models.performance.pedal import Pedal
+from models.performance.representation import Performed, encode_performance
 from models.performance.score_representation import encode_score
 from training.performance.pieces import Piece, Presentation
 

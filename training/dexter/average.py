@@ -15,7 +15,7 @@ import typer
 
 from engine.base.command_line import run
 from engine.base.errors import UsageError
-from models.dexter.network import AveragedNetwork
+from models.layers.expression_network import AveragedNetwork
 from models.performance.representation import PERFORMANCE_COLUMNS
 from training.dexter.task import DexterTask, DexterTrainingConfig, load_task
 

@@ -31,11 +31,12 @@ from engine.onnx.model import Model
 from engine.performers.dexter.performer import FILES, DexterPerformer, load_performer
 from export.graph import save
 from models.dexter.hold_quantiles import LEVELS, Touch, held_keys, weights
-from models.dexter.windows import COLUMNS, Scales, Settings, WindowSampler, perform
+from models.dexter.windows import Scales, Settings, WindowSampler, perform
 from models.performance.features import denormalise, normalise, notated_octaves
 from models.performance.representation import (
     ARTICULATION,
     BEAT_PERIOD,
+    COLUMNS,
     PEDAL,
     PEDAL_BETWEEN,
     REPRESENTATION_VERSION,

@@ -8,8 +8,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from models.dexter.diffusion import COLUMNS, Denoiser, DenoiserConfig, add_noise, random_levels, random_prefixes
-from models.dexter.network import ExpressionNetwork, ExpressionNetworkConfig
+from models.dexter.diffusion import add_noise, random_levels, random_prefixes
+from models.dexter.network import Denoiser, DenoiserConfig
+from models.layers.expression_network import ExpressionNetwork, ExpressionNetworkConfig
+from models.performance.representation import COLUMNS
 from training.dexter.task import load_task
 from training.performance.pieces import load_pieces
 from training.performance.windows import WindowConfig, WindowSampler, show

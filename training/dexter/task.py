@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from models.dexter.network import AveragedNetwork, ExpressionNetwork, ExpressionNetworkConfig
+from models.layers.expression_network import AveragedNetwork, ExpressionNetwork, ExpressionNetworkConfig
 from training.dexter.figures import figures, predict_piece
 from training.performance.pieces import load_pieces
 from training.performance.windows import Shown, WindowConfig, WindowSampler, show

@@ -20,7 +20,8 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.score.tables import Score
-from models.performance.representation import Pedal, Performed
+from models.performance.pedal import Pedal
+from models.performance.representation import Performed
 
 CURVES = ("velocity", "tempo", "tempo_body", "tempo_relative", "articulation", "chord_timing", "pedal")
 AMOUNTS = ("velocity_deviation", "tempo_deviation", "chord_asynchrony_s", "pedal_share")

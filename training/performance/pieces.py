@@ -22,7 +22,8 @@ from engine.score.dynamics import with_playback_velocities
 from engine.score.files import read_score
 from engine.score.tables import Score
 from models.performance.descriptors import DESCRIPTORS, describe
-from models.performance.representation import PERFORMANCE_COLUMNS, REPRESENTATION_VERSION, Pedal, Performed, encode_performance
+from models.performance.pedal import Pedal
+from models.performance.representation import PERFORMANCE_COLUMNS, REPRESENTATION_VERSION, Performed, encode_performance
 from training.datasets.aligned import AlignedPerformance, asap_alignments, load_aligned
 from training.datasets.asap import Split
 

@@ -19,7 +19,8 @@ from engine.performers.score_playing.columns import score_columns
 from engine.score.dynamics import with_playback_velocities
 from engine.score.tables import Score
 from models.performance.features import FEATURES, note_features
-from models.performance.representation import Pedal, Performed
+from models.performance.pedal import Pedal
+from models.performance.representation import Performed
 from models.score_performer.representation import REPRESENTATION_VERSION, encode_performance
 from training.datasets import aligned
 from training.datasets.aligned import AlignedPerformance, Alignment, asap_alignments, load_aligned

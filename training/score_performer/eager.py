@@ -12,8 +12,7 @@ import torch
 from engine.bench.measuring.figures import Distribution
 from engine.bench.measuring.timing import time_calls
 from models.score_performer.layers import ScorePerformerConfig
-from models.score_performer.network import ScorePerformer
-from models.score_performer.streaming import StreamingDecoder
+from models.score_performer.network import ScorePerformer, StreamingDecoder
 from models.score_performer.vocabulary import FIELDS, SPECIALS
 
 

@@ -13,11 +13,10 @@ import typer
 from torch import Tensor
 
 from engine.base.command_line import run
-from models.performance_rnn.sampling import Race
-from models.score_performer.network import ScorePerformer
-from models.score_performer.sampling import Boldness, Continuation, choose_fields
+from models.layers.sampling import GumbelNoise, SamplingOptions
+from models.score_performer.network import ScorePerformer, StreamingDecoder
+from models.score_performer.sampling import Continuation, choose_fields
 from models.score_performer.score_representation import ONSET_LEVEL
-from models.score_performer.streaming import StreamingDecoder
 from models.score_performer.style import style_of
 from models.score_performer.vocabulary import (
     ONSET_DEVIATION,
@@ -41,13 +40,13 @@ Place = tuple[int, float, bool]  # of a note: the index of its onset, where that
 
 
 def render(
-    network: ScorePerformer, score: np.ndarray, places: Sequence[Place], context: Tensor, style: Tensor, seed: int, boldness: Boldness
+    network: ScorePerformer, score: np.ndarray, places: Sequence[Place], context: Tensor, style: Tensor, seed: int, options: SamplingOptions
 ) -> np.ndarray:
     """Return the tokens (N, 16) of a performance of ``score`` (N, 16), each note from those before it as they came out.
 
     ``context`` [N, width] is the score encoder's; ``style`` [N, style_width].
     """
-    decoder, race, continuation = StreamingDecoder(network).eval(), Race(seed), Continuation()
+    decoder, noise, continuation = StreamingDecoder(network).eval(), GumbelNoise(seed), Continuation()
     cache, written = (state.squeeze(axis) for state, axis in zip(network.initial_state(1), (1, 0), strict=True))
     previous, played = np.full(score.shape[1], START), np.empty_like(score)
     with torch.inference_mode():
@@ -56,7 +55,7 @@ def render(
             tokens = torch.from_numpy(np.stack([previous, score[index]])).split(1)
             *logits, cache, written = decoder(*tokens, context[row], style[row], cache, written)
             chosen = score[index].copy()
-            chosen[list(PERFORMED_FIELDS)] = choose_fields(torch.cat(logits, -1)[0].numpy(), race, index, boldness)
+            chosen[list(PERFORMED_FIELDS)] = choose_fields(torch.cat(logits, -1)[0].numpy(), noise, index, options)
             previous = played[index] = np.array(continuation.take(*place, chosen.tolist()))
     return played
 
@@ -82,7 +81,7 @@ def main(
 ) -> None:
     """Perform windows of validation scores in the style of a human and without any; print how these correlate with the human's."""
     task, cache = load_task(checkpoint), checkpoint.parent.parent
-    length, boldness, random = task.config.windows.notes, Boldness(temperature, top_p), np.random.default_rng(0)
+    length, options, random = task.config.windows.notes, SamplingOptions(temperature, top_p), np.random.default_rng(0)
     pieces = list(zip(load_pieces(data, "validation", cache), load_scores(data, "validation", cache), strict=True))
     found: dict[str, list[dict[str, float]]] = {"in the human's style": [], "in the style to be expected": [], "without style": []}
     for index in np.linspace(0, len(pieces) - 1, windows).astype(int):
@@ -97,7 +96,7 @@ def main(
         notes, onsets = score.notes[window_rows(tokens, start, length)], window["segments"][0, :, ONSET_LEVEL].tolist()
         places = list(zip(onsets, notes["onset_quarter"].tolist(), notes["is_grace"].tolist(), strict=True))
         for rows, chosen in zip(found.values(), (style, expected, torch.zeros_like(style)), strict=True):
-            rows.append(likeness(render(task.network, written, places, context, chosen, int(index), boldness), human))
+            rows.append(likeness(render(task.network, written, places, context, chosen, int(index), options), human))
     print(f"{'correlation':30}" + "".join(f"{name:>17}" for name in FOLLOWED))
     for name, rows in found.items():
         print(f"{name:30}" + "".join(f"{np.nanmean([row[field] for row in rows]):17.3f}" for field in FOLLOWED))

@@ -10,7 +10,8 @@ import typer
 
 from engine.base.command_line import run
 from engine.performers.score_performer.score import score_tokens
-from models.performance.representation import Pedal, Performed
+from models.performance.pedal import Pedal
+from models.performance.representation import Performed
 from models.score_performer.representation import Tempos, decode_performance, encode_performance
 from training.datasets.aligned import AlignedPerformance, asap_alignments, load_aligned
 from training.score_performer.data import performed_notes

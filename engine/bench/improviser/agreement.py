@@ -13,7 +13,8 @@ from engine.onnx.model import Model
 from engine.performers.performance_rnn.improvisation import Improvisation
 from engine.performers.performance_rnn.networks import Ensemble, codec_of
 from engine.performers.performance_rnn.voice import Voice, Wishes
-from models.performance_rnn.sampling import Race, SoundingKeys, probabilities
+from models.layers.sampling import GumbelNoise
+from models.performance_rnn.sampling import SoundingKeys, probabilities
 
 DIGITS = 5
 
@@ -45,7 +46,7 @@ def _play(model: Model, float_model: Model, events: int, seed: int) -> tuple[lis
     far its distribution was.
     """
     codec, wishes = codec_of(float_model), Wishes()
-    voice = Voice(Race(seed), SoundingKeys(codec), codec.first_velocity - 1)
+    voice = Voice(GumbelNoise(seed), SoundingKeys(codec), codec.first_velocity - 1)
     ensembles = [Ensemble(each.create_stepper()) for each in (model, float_model)]
     played: list[int] = []
     chosen: list[int] = []

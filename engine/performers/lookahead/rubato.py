@@ -13,8 +13,8 @@ import numpy as np
 
 from engine.performers.lookahead.beats import Place
 from engine.performers.score_playing.expression import Expression
-from models.dexter.windows import COLUMNS
-from models.performance.representation import ARTICULATION, BEAT_PERIOD, LAST_SPAN_QUARTERS, PEDAL, TIMING, VELOCITY
+from models.performance.pedal import span_steps
+from models.performance.representation import ARTICULATION, BEAT_PERIOD, COLUMNS, LAST_SPAN_QUARTERS, PEDAL, TIMING, VELOCITY
 
 RETURN_S = 1.0  # the time constant with which the performance comes back to the beat
 TEMPO_QUARTERS = 8.0  # over so many the performer's own tempo is averaged: faster or slower than it is expression
@@ -113,9 +113,12 @@ class Rubato:
             self.anchor += 1
             depth, between, change, back = np.clip(pedal, 0, 1).tolist()
             span_ns = min(max(end_ns - time_ns, 0), longest_ns)
-            placed = [(0.0, depth), (change, between)]
-            if following is not None and back < 1:
-                placed.append((max(back, change), float(np.clip(following[0], 0, 1))))
+            after = 0.0
+            if following is None:
+                back = 1.0
+            else:
+                after = float(np.clip(following[0], 0, 1))
+            placed = [(0.0, depth), *span_steps(between, change, back, after)]
             steps += [PedalStep(time_ns + round(share * span_ns), self.anchor, round(127 * value)) for share, value in placed]
             steps.append(PedalStep(time_ns + longest_ns, self.anchor, 0))
         return steps

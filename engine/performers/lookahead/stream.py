@@ -38,8 +38,8 @@ from engine.performers.lookahead.outgoing import Outgoing
 from engine.performers.lookahead.rubato import Rubato
 from engine.performers.lookahead.window import Answer, HeardNote, Hops, HopsAhead, HopsAtOnce, Progress, Request, Sampler
 from engine.performers.score_playing.expression import Expression
-from models.dexter.windows import OVERLAP_SHARE
 from models.performance.representation import ARTICULATION, VELOCITY
+from models.performance.windows import overlap_notes
 
 SCORE_CONTROLS = ("tempo", "depth")  # mean nothing here: time is the sender's, and there is no reference
 MOST_SHIFT_S, SHIFT_SHARE = 0.25, 1 / 8  # what a note is moved at most: this, and this share of the look-ahead
@@ -113,7 +113,7 @@ class LookaheadStream:
         self._sampler, self._known = sampler, known
         self._hops: Hops = HopsAtOnce(sampler)
         self._past_notes = past_notes
-        self._most_known = window - round(window * OVERLAP_SHARE)
+        self._most_known = window - overlap_notes(window)
         self._latency_ns = latency_ns
         self._end_ns = round(latency_ns * END_SHARE)
         self._bound_ns = min(round(latency_ns * SHIFT_SHARE), round(MOST_SHIFT_S * 1e9))

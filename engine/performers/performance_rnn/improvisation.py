@@ -6,7 +6,8 @@ from typing import Any
 from engine.onnx.model import Model
 from engine.performers.performance_rnn.networks import Ensemble, codec_of
 from engine.performers.performance_rnn.voice import Voice, Wishes
-from models.performance_rnn.sampling import Race, SoundingKeys
+from models.layers.sampling import GumbelNoise
+from models.performance_rnn.sampling import SoundingKeys
 
 
 class Improvisation:
@@ -16,7 +17,7 @@ class Improvisation:
         self.codec = codec_of(model)
         self._ensemble = Ensemble(model.create_stepper())
         longest_shift = self.codec.first_velocity - 1  # the event that a performance begins after
-        self._voice = Voice(Race(seed), SoundingKeys(self.codec), longest_shift)
+        self._voice = Voice(GumbelNoise(seed), SoundingKeys(self.codec), longest_shift)
 
     @property
     def step(self) -> int:

@@ -16,8 +16,8 @@ from engine.performers.performance_rnn.performer import PerformanceRNNPerformer
 from engine.performers.performance_rnn.stream import PerformanceRNNStream
 from engine.performers.performance_rnn.voice import Voice, Wishes
 from engine.performers.stateless import StatelessStream
+from models.layers.sampling import GumbelNoise
 from models.performance_rnn.representation import EventCodec
-from models.performance_rnn.sampling import Race
 
 BRANCHES = 4  # continuations of each beam
 STRETCH_EVENTS = 64  # after which they are compared
@@ -52,7 +52,7 @@ class Listener(PerformanceRNNStream):
         end_ns = self.begin_ns + round(self._controls["seconds"] * 1e9)
         last_step = (end_ns - self._place.origin_ns) // self._step_ns
         ensemble = Ensemble(self._model.create_stepper(beams * BRANCHES or len(seeds)))
-        voices = [voice.copy(race=Race(seed)) for seed in seeds]
+        voices = [voice.copy(noise=GumbelNoise(seed)) for seed in seeds]
         if beams:
             futures = []
             for each in voices:
@@ -101,11 +101,11 @@ def search(ensemble: Ensemble, voice: Voice, beams: int, wishes: Wishes, last_st
     are past ``last_step``. The likeliest of them is returned. ``ensemble`` has ``beams * BRANCHES`` streams, each where ``voice`` is.
     """
     streams = [0] * (beams * BRANCHES)
-    races = [voice.race.lane(lane) for lane in range(len(streams))]
+    noises = [voice.noise.with_lane(lane) for lane in range(len(streams))]
     voices, takes = [voice.copy(judges=True)], [list[int]()]
     while True:
         ensemble.stepper.select(streams)
-        voices = [voices[stream].copy(race=race) for race, stream in zip(races, streams, strict=True)]
+        voices = [voices[stream].copy(noise=noise) for noise, stream in zip(noises, streams, strict=True)]
         takes = [list(takes[stream]) for stream in streams]
         for _ in range(STRETCH_EVENTS):
             _sample(ensemble, voices, takes, wishes)

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from models.layers.sampling import GumbelNoise
 from models.performance_rnn.representation import WISH_VALUES, describe_controls
-from models.performance_rnn.sampling import Limits, Race, SoundingKeys, choose, softmax, weigh
+from models.performance_rnn.sampling import Limits, SoundingKeys, choose, softmax, weigh
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Voice:
     ``log_likelihood`` is of what it chose, in nats, where ``judges`` says that it is asked for.
     """
 
-    race: Race
+    noise: GumbelNoise
     keys: SoundingKeys
     last: int
     index: int = 0  # of the next event to be chosen
@@ -48,7 +49,7 @@ class Voice:
         event = self.keys.due_release(wishes.limits)
         if event is None:
             weights = weigh(logits, self.keys.bars(wishes.limits), wishes.temperature, wishes.top_p)
-            event = choose(weights, self.race.leads(self.index, len(weights)))
+            event = choose(weights, self.noise.values(self.index, len(weights)))
             if self.judges:
                 self.log_likelihood += math.log(softmax(weights)[event])
         self.index += 1

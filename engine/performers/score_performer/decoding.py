@@ -11,9 +11,9 @@ import numpy as np
 from engine.onnx.model import Arrays
 from engine.performers.score_performer.networks import Networks
 from engine.performers.score_performer.score import ScoreReading
-from models.performance_rnn.sampling import Race
+from models.layers.sampling import GumbelNoise, SamplingOptions
 from models.score_performer.local_tempo import REACH_S
-from models.score_performer.sampling import Boldness, Continuation, central_fields, choose_fields, forget
+from models.score_performer.sampling import Continuation, central_fields, choose_fields, forget
 from models.score_performer.score_representation import ONSET_LEVEL
 from models.score_performer.tempo_hold import AT_ONCE
 from models.score_performer.vocabulary import (
@@ -40,20 +40,20 @@ CENTRAL = 0.0  # the temperature that plays what performers have in common
 
 
 class NoteDecoder:
-    """The decoder of one performance, which remembers the notes before. ``boldness`` may be changed between two notes.
+    """The decoder of one performance, which remembers the notes before. ``sampling`` may be changed between two notes.
 
     What performers have in common does not follow from how the notes before were played: at CENTRAL temperature those are remembered
     as they are written, and small errors do not add up.
     """
 
     def __init__(self, networks: Networks, seed: int):
-        self.boldness = Boldness()
+        self.sampling = SamplingOptions()
         self.stepper = networks.create_stepper()
-        self._race = Race(seed)
+        self._noise = GumbelNoise(seed)
 
     @property
     def is_central(self) -> bool:
-        return self.boldness.temperature == CENTRAL
+        return self.sampling.temperature == CENTRAL
 
     @property
     def at_once(self) -> float:
@@ -71,7 +71,7 @@ class NoteDecoder:
         inputs["context"][0], inputs["style"][0] = context, style
         logits = self.stepper.step()["logits"][0]
         tokens = list(written)
-        chosen = central_fields(logits, fields) if self.is_central else choose_fields(logits, self._race, note, self.boldness, fields)
+        chosen = central_fields(logits, fields) if self.is_central else choose_fields(logits, self._noise, note, self.sampling, fields)
         for index, token in zip(fields, chosen.tolist(), strict=True):
             tokens[index] = token
         return tokens
@@ -249,7 +249,7 @@ def decode_piece(
 ) -> np.ndarray:
     """Return the tokens (N, 16) of a performance of a whole score."""
     decoder = OnsetDecoder(networks, reading, styles, seed, tempos)
-    decoder.notes.boldness = Boldness(temperature, top_p)
+    decoder.notes.sampling = SamplingOptions(temperature, top_p)
     played = []
     while decoder.rows.start < len(reading.tokens):
         while not decoder.complete:

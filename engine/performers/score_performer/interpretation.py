@@ -23,7 +23,9 @@ from engine.performers.score_playing.expression import Expression
 from engine.performers.score_playing.interpretation import Decided
 from engine.performers.score_playing.style_curve import StyleCurve
 from engine.score.ornaments import roll_chords
+from models.layers.sampling import SamplingOptions
 from models.performance.decoder import Anchor, DecodedEnd, DecodedNote, DecodedPedal, beat_period
+from models.performance.pedal import span_steps
 from models.performance.representation import (
     ARTICULATION,
     BEAT_PERIOD,
@@ -35,7 +37,6 @@ from models.performance.representation import (
     TIMING,
 )
 from models.performance.representation import VELOCITY as VELOCITY_COLUMN
-from models.score_performer.sampling import Boldness
 from models.score_performer.vocabulary import PEDAL_FIELDS, PERFORMED_DURATION, TEMPO, VELOCITY, to_value
 
 LEAD_S = 0.2  # of the clock
@@ -188,7 +189,7 @@ class ScorePerformerInterpretation:
 
     def _follow_controls(self) -> None:
         self._decoder.ask(self._plan.styles, self._plan.tempos)
-        self._decoder.notes.boldness = Boldness(self.value("temperature"), self.value("top_p"))
+        self._decoder.notes.sampling = SamplingOptions(self.value("temperature"), self.value("top_p"))
 
     def _work(self) -> None:
         """Decode a note of the next onset; find out how it would be heard when it is complete."""
@@ -263,9 +264,7 @@ class ScorePerformerInterpretation:
             return []
         between, change, back = span
         length = max(end_sec - anchor.time_sec, 0.0)
-        placed = [(change, between)] if back > change else []
-        if back < 1:
-            placed.append((max(back, change), after))
+        placed = span_steps(between, change, back, after)[0 if back > change else 1 :]  # of two moves at one time the last stands
         return [(anchor.time_sec + share * length, depth) for share, depth in placed if share < 1]
 
     def _finish_span(self, steps: list[tuple[float, float]], end_sec: float, after: float) -> list[Decided]:

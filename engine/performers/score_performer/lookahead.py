@@ -18,7 +18,7 @@ from engine.performers.lookahead.window import TO_COME_QUARTERS, Answer, Known, 
 from engine.performers.score_performer.decoding import OF_A_NOTE, OF_AN_ONSET, NoteDecoder
 from engine.performers.score_performer.networks import Networks
 from engine.performers.score_performer.score import PLAIN_VELOCITY
-from models.dexter.windows import OVERLAP_SHARE
+from models.layers.sampling import SamplingOptions
 from models.performance.features import note_features
 from models.performance.representation import (
     ARTICULATION,
@@ -30,8 +30,9 @@ from models.performance.representation import (
     TIMING,
     VELOCITY,
 )
+from models.performance.windows import overlap_notes
 from models.score_performer import vocabulary
-from models.score_performer.sampling import Boldness, Continuation
+from models.score_performer.sampling import Continuation
 from models.score_performer.score_representation import SAME_POSITION_QUARTERS, encode_score
 from models.score_performer.style_space import StyleSpace
 from models.score_performer.vocabulary import FIELDS, PEDAL_FIELDS, PERFORMED_DURATION, PERFORMED_FIELDS, SPECIALS, START, TEMPO
@@ -41,7 +42,7 @@ from models.score_performer.vocabulary import FIELDS, PEDAL_FIELDS, PERFORMED_DU
 class HopSettings:
     """``moved`` (style_width,): what is added to the style to be expected."""
 
-    boldness: Boldness
+    sampling: SamplingOptions
     moved: tuple[float, ...]
 
 
@@ -69,13 +70,13 @@ class ScorePerformerHopSampler:
 
     def settings(self, controls: Mapping[str, float]) -> HopSettings:
         moved = sum((controls[name] * knob for name, knob in self._space.knobs.items()), np.zeros(self._space.width))
-        return HopSettings(Boldness(controls["temperature"], controls["top_p"]), tuple(moved.tolist()))
+        return HopSettings(SamplingOptions(controls["temperature"], controls["top_p"]), tuple(moved.tolist()))
 
     def quicker(self, settings: HopSettings) -> HopSettings:
         return settings
 
     def warm_up(self) -> None:
-        self.answer(a_note(HopSettings(Boldness(), (0.0,) * self._space.width)))
+        self.answer(a_note(HopSettings(SamplingOptions(), (0.0,) * self._space.width)))
 
     def answer(self, request: Request, is_wanted: Callable[[], bool] = lambda: True) -> Answer:
         known = know(request)
@@ -94,7 +95,7 @@ class ScorePerformerHopSampler:
         self, request: Request, known: Known, tokens: np.ndarray, context: np.ndarray, style: np.ndarray, is_wanted: Callable[[], bool]
     ) -> tuple[list[_Played], Memory]:
         decoder = NoteDecoder(self._networks, self._seed)
-        decoder.boldness = request.settings.boldness
+        decoder.sampling = request.settings.sampling
         memory: Memory | None = request.progress.state if request.progress else None
         previous, continuation = [START] * len(FIELDS), Continuation()
         if memory:
@@ -145,5 +146,5 @@ class ScorePerformerLookaheadPerformer:
 
     def create_stream(self, seed: int, controls: Mapping[str, float]) -> LookaheadStream:
         sampler = ScorePerformerHopSampler(self._networks, self._space, seed)
-        past_notes = round(self._networks.window * OVERLAP_SHARE)
+        past_notes = overlap_notes(self._networks.window)
         return LookaheadStream(sampler, self._networks.window, past_notes, self.latency_ns, self._known, controls)

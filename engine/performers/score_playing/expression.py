@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from engine.performers.controls import Control, with_defaults
-from models.dexter.windows import COLUMNS
-from models.performance.representation import ARTICULATION, BEAT_PERIOD, PEDAL, PEDAL_BETWEEN, TIMING, VELOCITY
+from models.performance.representation import ARTICULATION, BEAT_PERIOD, COLUMNS, PEDAL, PEDAL_BETWEEN, TIMING, VELOCITY
 
 PARAMETERS: dict[str, list[int]] = {
     "tempo": [BEAT_PERIOD],

@@ -8,7 +8,8 @@ import pytest
 from engine.base.errors import PerfLiveError
 from engine.output.score_picture import draw_score_picture, show_performance
 from engine.score.tables import MARKING_DTYPE, MEASURE_DTYPE, SCORE_NOTE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE, Score
-from models.performance.representation import Pedal, Performed
+from models.performance.pedal import Pedal
+from models.performance.representation import Performed
 
 
 def make_score(quarters: int, tempos: tuple[tuple[float, float], ...] = ()) -> Score:

@@ -3,9 +3,10 @@
 import numpy as np
 import torch
 
-from models.dexter.diffusion import Denoiser, DenoiserConfig, add_noise, random_levels, random_prefixes
-from models.dexter.network import ExpressionNetwork, ExpressionNetworkConfig
+from models.dexter.diffusion import add_noise, random_levels, random_prefixes
+from models.dexter.network import Denoiser, DenoiserConfig
 from models.dexter.sampling import signal_and_noise
+from models.layers.expression_network import ExpressionNetwork, ExpressionNetworkConfig
 from models.performance.features import FEATURES, PLACE_IN_PIECE
 
 CONFIG = ExpressionNetworkConfig(width=16, blocks=2, heads=2, kernel=3, reach=4)

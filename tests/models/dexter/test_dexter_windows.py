@@ -10,7 +10,6 @@ from models.dexter.expression_profile import fast_interval
 from models.dexter.hold_quantiles import hold
 from models.dexter.sampling import signal_and_noise
 from models.dexter.windows import (
-    COLUMNS,
     COMPLEX_OCTAVES,
     LEANING_VELOCITY,
     MOST_WIDER,
@@ -26,7 +25,7 @@ from models.dexter.windows import (
 )
 from models.performance.descriptors import DESCRIPTORS, LEANING
 from models.performance.features import at_played_tempo, slowed
-from models.performance.representation import ARTICULATION, BEAT_PERIOD, TIMING, VELOCITY
+from models.performance.representation import ARTICULATION, BEAT_PERIOD, COLUMNS, TIMING, VELOCITY
 
 WINDOW, NOTES = 64, 700
 HOP = WINDOW // 2

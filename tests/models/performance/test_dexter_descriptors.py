@@ -5,7 +5,8 @@ import pytest
 
 from engine.score.tables import SCORE_NOTE_DTYPE
 from models.performance.descriptors import DESCRIPTORS, LEANING, LOCAL_S, describe, read_descriptors, roughness, tonal_leans
-from models.performance.representation import Pedal, Performed
+from models.performance.pedal import Pedal
+from models.performance.representation import Performed
 
 NO_PEDAL = Pedal(np.zeros(0), np.zeros(0, dtype=int))
 MELODY = (72, 74, 76, 77, 79, 77, 76, 74, 75, 73, 72, 71)  # mostly C major, with a minor third and other chromatic notes

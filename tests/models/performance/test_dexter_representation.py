@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.score.tables import SCORE_NOTE_DTYPE
+from models.performance.pedal import Pedal
 from models.performance.representation import (
     ARTICULATION,
     BEAT_PERIOD,
@@ -17,7 +18,6 @@ from models.performance.representation import (
     SHORTEST_BEAT_PERIOD_S,
     TIMING,
     VELOCITY,
-    Pedal,
     Performed,
     decode_performance,
     encode_performance,

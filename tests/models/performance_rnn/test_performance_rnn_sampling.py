@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from models.layers.sampling import DRAWN_AT_ONCE, GumbelNoise
 from models.performance_rnn.representation import MAGENTA, NOTE_OFF, NOTE_ON, VELOCITY
-from models.performance_rnn.sampling import DRAWN_AT_ONCE, Limits, Race, SoundingKeys, choose, probabilities, weigh
+from models.performance_rnn.sampling import Limits, SoundingKeys, choose, probabilities, weigh
 
 ALL = np.zeros(4, np.float32)
 LOGITS = np.log(np.array([0.1, 0.2, 0.3, 0.4], np.float32))
@@ -12,32 +13,32 @@ REST, LOUD = MAGENTA.first_shift + 99, MAGENTA.first_velocity + 30
 
 
 def test_each_event_of_each_seed_has_its_own_times():
-    times = np.stack([[Race(seed).times(index, 40) for index in range(100)] for seed in range(5)])
+    times = np.stack([[GumbelNoise(seed).exponential(index, 40) for index in range(100)] for seed in range(5)])
     numbers = np.exp(-times)
     assert numbers.min() > 0 and numbers.max() < 1 and len(np.unique(numbers)) == numbers.size
     np.testing.assert_allclose(np.histogram(numbers, 10, (0, 1))[0], 2000, atol=180)
     for one, other in ((numbers[0], numbers[1]), (numbers[:, 1:], numbers[:, :-1]), (numbers[..., 1:], numbers[..., :-1])):
         assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.05
-    np.testing.assert_array_equal(Race(3).times(17, 40), times[3, 17])
+    np.testing.assert_array_equal(GumbelNoise(3).exponential(17, 40), times[3, 17])
 
 
 def test_leads_are_the_same_in_whatever_order_they_are_asked_for():
-    in_order = [Race(3).leads(index, 40) for index in range(3 * DRAWN_AT_ONCE)]
-    race = Race(3)
+    in_order = [GumbelNoise(3).values(index, 40) for index in range(3 * DRAWN_AT_ONCE)]
+    noise = GumbelNoise(3)
     for index in (40, 3, 17, 16, 15, 3, 47):
-        np.testing.assert_array_equal(race.leads(index, 40), in_order[index])
+        np.testing.assert_array_equal(noise.values(index, 40), in_order[index])
     numbers = np.exp(-np.exp(-np.array(in_order)))
     assert len(np.unique(numbers)) > 0.99 * numbers.size and abs(numbers.mean() - 0.5) < 0.02
-    assert not np.isin(race.lane(1).leads(0, 40), in_order).any()
+    assert not np.isin(noise.with_lane(1).values(0, 40), in_order).any()
 
 
 def test_events_are_chosen_by_their_chances_and_small_differences_change_little():
     chances = np.array([0.0, 0.1, 0.6, 0.3])
     nearly = np.array([0.0, 0.101, 0.598, 0.301])
-    race = Race(1)
+    noise = GumbelNoise(1)
     with np.errstate(divide="ignore"):
         weights = [np.log(each) + 5 for each in (chances, nearly)]
-    chosen = np.array([[choose(each, race.leads(index, 4)) for each in weights] for index in range(4000)])
+    chosen = np.array([[choose(each, noise.values(index, 4)) for each in weights] for index in range(4000)])
     np.testing.assert_allclose(np.bincount(chosen[:, 0], minlength=4) / 4000, chances, atol=0.02)
     assert (chosen[:, 0] != chosen[:, 1]).mean() < 0.006
     assert choose(weights[0] - np.array([0, np.inf, 0, np.inf]), np.array([40.0, 40.0, -4.0, 40.0])) == 2
@@ -64,7 +65,7 @@ def test_what_is_not_allowed_has_no_chance():
     assert probabilities(LOGITS, bars, 0.0, 1.0).argmax() == 1
 
 
-def hands(*events):
+def keys_after(*events):
     played = SoundingKeys(MAGENTA)
     for event in events:
         played.follow(event)
@@ -86,22 +87,22 @@ LIMITS = Limits(lowest=60, highest=64, notes_at_once=2)
 
 
 def test_keys_go_down_when_they_are_up_and_up_when_they_are_down():
-    assert kinds(hands().bars(LIMITS)) == {"on": {60, 61, 62, 63, 64}, "off": set(), "shifts": 100, "velocity": True}
-    assert kinds(hands(62).bars(LIMITS)) == {"on": {60, 61, 63, 64}, "off": set(), "shifts": 100, "velocity": True}
-    assert kinds(hands(62, REST).bars(LIMITS))["off"] == {62}
-    assert kinds(hands(62, REST, 128 + 62).bars(LIMITS)) == kinds(hands(REST).bars(LIMITS)) | {"shifts": 100}
+    assert kinds(keys_after().bars(LIMITS)) == {"on": {60, 61, 62, 63, 64}, "off": set(), "shifts": 100, "velocity": True}
+    assert kinds(keys_after(62).bars(LIMITS)) == {"on": {60, 61, 63, 64}, "off": set(), "shifts": 100, "velocity": True}
+    assert kinds(keys_after(62, REST).bars(LIMITS))["off"] == {62}
+    assert kinds(keys_after(62, REST, 128 + 62).bars(LIMITS)) == kinds(keys_after(REST).bars(LIMITS)) | {"shifts": 100}
 
 
 def test_a_velocity_is_followed_by_a_note():
-    assert kinds(hands(62, REST, LOUD).bars(LIMITS)) == {"on": {60, 61, 63, 64}, "off": set(), "shifts": 0, "velocity": False}
+    assert kinds(keys_after(62, REST, LOUD).bars(LIMITS)) == {"on": {60, 61, 63, 64}, "off": set(), "shifts": 0, "velocity": False}
 
 
 def test_no_more_notes_than_allowed():
-    assert kinds(hands(60, 61, REST).bars(LIMITS)) == {"on": set(), "off": {60, 61}, "shifts": 100, "velocity": False}
+    assert kinds(keys_after(60, 61, REST).bars(LIMITS)) == {"on": set(), "off": {60, 61}, "shifts": 100, "velocity": False}
 
 
 def test_time_goes_by_no_further_than_a_note_may_last():
-    played = hands(62, *[REST] * 4)
+    played = keys_after(62, *[REST] * 4)
     played.step += 70
     assert kinds(played.bars(LIMITS))["shifts"] == 30 and played.due_release(LIMITS) is None
     played.step += 30
@@ -111,7 +112,7 @@ def test_time_goes_by_no_further_than_a_note_may_last():
 
 
 def test_a_partners_notes_are_the_partners():
-    played = hands()
+    played = keys_after()
     for event in (60, 61, REST):
         played.follow(event, partners=True)
     assert kinds(played.bars(LIMITS)) == {"on": {62, 63, 64}, "off": set(), "shifts": 100, "velocity": True}
@@ -121,24 +122,24 @@ def test_a_partners_notes_are_the_partners():
 
 
 def test_silence_ends():
-    assert [kinds(hands(*[REST] * rests).bars(LIMITS))["shifts"] for rests in (0, 2, 3)] == [100, 100, 0]
-    assert kinds(hands(REST, REST, MAGENTA.first_shift + 49).bars(LIMITS))["shifts"] == 50
-    assert kinds(hands(60, *[REST] * 5, 128 + 60).bars(LIMITS))["shifts"] == 100  # it begins when the last note ends
+    assert [kinds(keys_after(*[REST] * rests).bars(LIMITS))["shifts"] for rests in (0, 2, 3)] == [100, 100, 0]
+    assert kinds(keys_after(REST, REST, MAGENTA.first_shift + 49).bars(LIMITS))["shifts"] == 50
+    assert kinds(keys_after(60, *[REST] * 5, 128 + 60).bars(LIMITS))["shifts"] == 100  # it begins when the last note ends
 
 
 def test_long_notes_end():
-    assert hands(60, *[REST] * 4, 62, REST).due_release(LIMITS) == 128 + 60
-    assert hands(60, *[REST] * 4).due_release(LIMITS) is None
+    assert keys_after(60, *[REST] * 4, 62, REST).due_release(LIMITS) == 128 + 60
+    assert keys_after(60, *[REST] * 4).due_release(LIMITS) is None
 
 
 def test_copies_are_apart():
-    first = hands(60)
+    first = keys_after(60)
     second = first.copy()
     second.follow(62)
     assert list(first.sounding) == [60] and list(second.sounding) == [60, 62]
 
 
-def plain_choice(played, logits, limits, temperature, top_p, leads):
+def plain_choice(played, logits, limits, temperature, top_p, values):
     """What sampling means, written out plainly and slowly."""
     pressable = {p for p in range(limits.lowest, limits.highest + 1) if limits.classes[p % 12] and p not in played.sounding}
     pressable = pressable if len(played.sounding) < limits.notes_at_once else set()
@@ -159,18 +160,18 @@ def plain_choice(played, logits, limits, temperature, top_p, leads):
         if total < least:
             kept[event] = chances[event]
             total += chances[event]
-    return min(kept, key=lambda event: np.exp(-leads[event]) / kept[event])
+    return min(kept, key=lambda event: np.exp(-values[event]) / kept[event])
 
 
 @pytest.mark.parametrize(("temperature", "top_p"), [(1.0, 0.9), (1.7, 0.6), (0.8, 1 - 1e-12)])
 def test_a_seed_chooses_what_the_plain_definition_does(temperature, top_p):
     limits = Limits(40, 80, tuple(index in (0, 2, 4, 5, 7, 9, 11) for index in range(12)), 4, 1.0)
-    random, played, race = np.random.default_rng(0), SoundingKeys(MAGENTA), Race(7)
+    random, played, noise = np.random.default_rng(0), SoundingKeys(MAGENTA), GumbelNoise(7)
     for index in range(600):
         logits = (random.normal(size=MAGENTA.events) * 2).astype(np.float32)
         event = played.due_release(limits)
         if event is None:
-            leads = race.leads(index, MAGENTA.events)
-            event = choose(weigh(logits, played.bars(limits), temperature, top_p), leads)
-            assert event == plain_choice(played, logits, limits, temperature, top_p, leads)
+            values = noise.values(index, MAGENTA.events)
+            event = choose(weigh(logits, played.bars(limits), temperature, top_p), values)
+            assert event == plain_choice(played, logits, limits, temperature, top_p, values)
         played.follow(event)

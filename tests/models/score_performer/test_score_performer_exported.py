@@ -4,7 +4,7 @@ import pytest
 import torch
 from score_performer_pieces import CONFIG, randomised
 
-from models.dexter.network import ExpressionNetworkConfig
+from models.layers.expression_network import ExpressionNetworkConfig
 from models.performance.features import FEATURES
 from models.score_performer.exported import NoteDecoder, ScoreReader, StyleReader
 from models.score_performer.network import ScorePerformer, shifted

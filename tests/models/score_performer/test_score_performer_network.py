@@ -9,11 +9,10 @@ import pytest
 import torch
 from score_performer_pieces import CONFIG, randomised
 
-from models.dexter.network import ExpressionNetworkConfig
+from models.layers.expression_network import ExpressionNetworkConfig
 from models.performance.features import FEATURES, PLACE_IN_PIECE
 from models.score_performer.layers import FieldValues, ScorePerformerConfig
-from models.score_performer.network import ScorePerformer, shifted
-from models.score_performer.streaming import StreamingDecoder
+from models.score_performer.network import ScorePerformer, StreamingDecoder, shifted
 from models.score_performer.style import draw_kept, mean_discrepancy, segment_means, style_of
 from models.score_performer.vocabulary import FIELDS, MASK, PERFORMED_FIELDS, PITCH, SPECIALS, START, VELOCITY
 

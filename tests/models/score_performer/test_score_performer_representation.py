@@ -6,7 +6,8 @@ from dexter_pieces import made_up_notes
 from score_performer_pieces import encoded_score
 
 from engine.score.tables import MEASURE_DTYPE, SCORE_NOTE_DTYPE, TIME_SIGNATURE_DTYPE
-from models.performance.representation import Pedal, Performed
+from models.performance.pedal import Pedal
+from models.performance.representation import Performed
 from models.score_performer.local_tempo import LocalTempo, group_tempos, initial_tempo, nearest_tempo
 from models.score_performer.representation import decode_performance, encode_performance, notated_seconds
 from models.score_performer.score_representation import BAR_LEVEL, BEAT_LEVEL, ONSET_LEVEL, encode_score, note_segments

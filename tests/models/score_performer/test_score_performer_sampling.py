@@ -5,9 +5,9 @@ import pytest
 from dexter_pieces import made_up_notes
 from score_performer_pieces import encoded_score
 
-from models.performance_rnn.sampling import Race
+from models.layers.sampling import GumbelNoise, SamplingOptions
 from models.score_performer.representation import decode_performance
-from models.score_performer.sampling import OF_THE_ONSET, Boldness, Continuation, central_fields, choose_fields
+from models.score_performer.sampling import OF_THE_ONSET, Continuation, central_fields, choose_fields
 from models.score_performer.score_representation import ONSET_LEVEL
 from models.score_performer.vocabulary import (
     FIELDS,
@@ -32,18 +32,18 @@ def flat(**likely):
 
 
 def test_the_likeliest_at_temperature_0():
-    chosen = choose_fields(flat(velocity=[70], tempo=[5], pedal=[3]), Race(1), 0, Boldness(temperature=0))
+    chosen = choose_fields(flat(velocity=[70], tempo=[5], pedal=[3]), GumbelNoise(1), 0, SamplingOptions(temperature=0))
     assert chosen[[0, 1, 4]].tolist() == [SPECIALS + 70, SPECIALS + 5, SPECIALS + 3]
 
 
 def test_no_note_is_silent():
-    chosen = [choose_fields(flat(velocity=[0]), Race(1), note, Boldness())[0] for note in range(50)]
+    chosen = [choose_fields(flat(velocity=[0]), GumbelNoise(1), note, SamplingOptions())[0] for note in range(50)]
     assert min(chosen) > SPECIALS and len(set(chosen)) > 20
 
 
 def test_fields_are_chosen_by_their_chances_and_apart():
     logits = flat(velocity=[7, 8], tempo=[7, 8])
-    chosen = np.array([choose_fields(logits, Race(3), note, Boldness(top_p=1.0)) for note in range(400)]) - SPECIALS
+    chosen = np.array([choose_fields(logits, GumbelNoise(3), note, SamplingOptions(top_p=1.0)) for note in range(400)]) - SPECIALS
     assert set(chosen[:, 0]) == {7, 8} and set(chosen[:, 1]) == {7, 8}
     both = (chosen[:, 0] == 7) & (chosen[:, 1] == 7)
     assert both.mean() == pytest.approx(0.25, abs=0.07) and (chosen[:, 0] == 7).mean() == pytest.approx(0.5, abs=0.08)
@@ -52,34 +52,34 @@ def test_fields_are_chosen_by_their_chances_and_apart():
 def test_only_the_likeliest_share_is_chosen_from():
     logits = flat()
     logits[[60, 61, 62]] = np.log([6e3, 3e3, 1e3])
-    found = {choose_fields(logits, Race(3), note, Boldness(top_p=0.85))[0] - SPECIALS for note in range(300)}
+    found = {choose_fields(logits, GumbelNoise(3), note, SamplingOptions(top_p=0.85))[0] - SPECIALS for note in range(300)}
     assert found == {60, 61}
 
 
-@pytest.mark.parametrize("boldness", [Boldness(1.0, 0.9), Boldness(0.6, 0.5), Boldness(1.7, 0.05)])
+@pytest.mark.parametrize("options", [SamplingOptions(1.0, 0.9), SamplingOptions(0.6, 0.5), SamplingOptions(1.7, 0.05)])
 @pytest.mark.parametrize("fields", [PERFORMED_FIELDS, (VELOCITY, ONSET_DEVIATION)])
-def test_the_first_to_arrive_of_the_likeliest_is_chosen(boldness, fields):
+def test_the_first_to_arrive_of_the_likeliest_is_chosen(options, fields):
     """As if all values were put in order."""
     random = np.random.default_rng(0)
     ends = np.cumsum(SIZES)
     for note in range(50):
         logits = random.normal(0, 3, ends[-1]).astype(np.float32)
-        chosen = choose_fields(logits, Race(3), note, boldness, fields)
+        chosen = choose_fields(logits, GumbelNoise(3), note, options, fields)
         for field, token in zip(fields, chosen, strict=True):
             end = ends[PERFORMED_FIELDS.index(field)]
             values = np.arange(end - SIZES[PERFORMED_FIELDS.index(field)] + (field == VELOCITY), end)
-            chances = np.exp(logits[values].astype(float) / boldness.temperature)
+            chances = np.exp(logits[values].astype(float) / options.temperature)
             order = values[np.argsort(-chances)]
             few = np.cumsum(np.sort(chances)[::-1]) / chances.sum()
-            kept = order[: np.searchsorted(few, boldness.top_p) + 1]
-            first = kept[np.argmax(logits[kept] / boldness.temperature + Race(3).leads(note, ends[-1])[kept])]
+            kept = order[: np.searchsorted(few, options.top_p) + 1]
+            first = kept[np.argmax(logits[kept] / options.temperature + GumbelNoise(3).values(note, ends[-1])[kept])]
             assert token == SPECIALS + first - values[0] + (field == VELOCITY)
 
 
 def test_a_seed_and_a_note_say_what_is_chosen():
-    first, again, other = (choose_fields(flat(), Race(seed), 17, Boldness()) for seed in (5, 5, 6))
+    first, again, other = (choose_fields(flat(), GumbelNoise(seed), 17, SamplingOptions()) for seed in (5, 5, 6))
     assert (first == again).all() and (first != other).any()
-    assert (first != choose_fields(flat(), Race(5), 18, Boldness())).any()
+    assert (first != choose_fields(flat(), GumbelNoise(5), 18, SamplingOptions())).any()
 
 
 def chosen_at_random(notes, seed=0):

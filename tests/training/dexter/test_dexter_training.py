@@ -7,8 +7,8 @@ import torch
 from dexter_pieces import made_up_pieces, made_up_presentation
 
 from engine.base.configuration import parse_config
-from models.dexter.diffusion import DenoiserConfig
-from models.dexter.network import ExpressionNetworkConfig
+from models.dexter.network import DenoiserConfig
+from models.layers.expression_network import ExpressionNetworkConfig
 from models.performance.features import FEATURES
 from models.performance.representation import ARTICULATION, BEAT_PERIOD, TIMING, VELOCITY
 from training.dexter import denoiser as dexter_denoiser

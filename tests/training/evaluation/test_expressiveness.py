@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from engine.score.tables import MARKING_DTYPE, MEASURE_DTYPE, SCORE_NOTE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE, Score
-from models.performance.representation import Pedal, Performed
+from models.performance.pedal import Pedal
+from models.performance.representation import Performed
 from training.evaluation.expressiveness.classic_attributes import compare_attributes, measure_attributes
 from training.evaluation.expressiveness.descriptors import descriptor_trials, summarise_trials
 from training.evaluation.expressiveness.figures import HUMANS, evaluate_piece, summarise

@@ -14,7 +14,8 @@ from engine.performers.score_performer.directions import DIRECTIONS, Bars, Direc
 from engine.performers.score_performer.performer import STYLE_SPACE_FILE, load_performer
 from engine.performers.score_performer.style import StyleWishes, plan_style
 from engine.score.tables import MEASURE_DTYPE
-from models.performance.representation import Pedal, Performed
+from models.performance.pedal import Pedal
+from models.performance.representation import Performed
 from models.score_performer.representation import encode_performance
 from models.score_performer.style_space import StyleSpace
 from models.score_performer.vocabulary import SPECIALS, VELOCITY

@@ -7,7 +7,7 @@ from score_performer_pieces import made_up_item, made_up_score
 from engine.performers.score_performer.score import score_tokens
 from engine.score.dynamics import with_playback_velocities
 from models.performance.features import FEATURES
-from models.performance.representation import Pedal
+from models.performance.pedal import Pedal
 from models.score_performer.representation import encode_performance
 from models.score_performer.vocabulary import TEMPO, VELOCITY, to_values
 from training.datasets.aligned import Alignment

@@ -6,9 +6,10 @@ import torch
 from dexter_pieces import made_up_notes
 from score_performer_pieces import CONFIG, encoded_score, randomised
 
+from models.layers.sampling import SamplingOptions
 from models.performance.features import FEATURES
 from models.score_performer.network import ScorePerformer
-from models.score_performer.sampling import OF_THE_ONSET, Boldness
+from models.score_performer.sampling import OF_THE_ONSET
 from models.score_performer.vocabulary import (
     FIELDS,
     ONSET_DEVIATION,
@@ -35,8 +36,8 @@ def rendering():
     with torch.no_grad():
         context = network.read_score(*batch)[0][0]
 
-    def perform(style, seed=0, boldness=None):
-        return render(network, score, places, context, style, seed, boldness or Boldness())
+    def perform(style, seed=0, options=None):
+        return render(network, score, places, context, style, seed, options or SamplingOptions())
 
     return network, score, context, perform
 
@@ -45,7 +46,7 @@ def test_each_note_follows_from_those_before_as_they_were_played(rendering):
     """What is chosen note by note is the likeliest of what the network predicts knowing all of it."""
     network, score, context, perform = rendering
     style = torch.randn(NOTES, CONFIG.style_width)
-    played = perform(style, boldness=Boldness(temperature=0))
+    played = perform(style, options=SamplingOptions(temperature=0))
     with torch.no_grad():
         logits = network.predict(torch.from_numpy(played)[None], context[None], style[None])
     for field, each in zip(PERFORMED_FIELDS, logits, strict=True):
@@ -63,8 +64,8 @@ def test_the_seed_and_the_style_are_heard(rendering):
     first = perform(style, seed=1)
     np.testing.assert_array_equal(first, perform(style, seed=1))
     assert (first != perform(style, seed=2)).any()
-    likeliest = Boldness(temperature=0)
-    assert (perform(style, boldness=likeliest) != perform(style + 1, boldness=likeliest)).any()
+    likeliest = SamplingOptions(temperature=0)
+    assert (perform(style, options=likeliest) != perform(style + 1, options=likeliest)).any()
 
 
 def test_likeness():

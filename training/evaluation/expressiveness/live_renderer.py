@@ -17,7 +17,8 @@ from engine.runtime.loop import Engine
 from engine.runtime.sinks import CollectingSink
 from engine.runtime.sources import FileSource
 from engine.score.tables import Score
-from models.performance.representation import Pedal, Performed
+from models.performance.pedal import Pedal
+from models.performance.representation import Performed
 from training.evaluation.expressiveness.pieces import as_written
 
 FLAT_VELOCITY = 64

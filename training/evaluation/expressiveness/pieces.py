@@ -9,7 +9,8 @@ import numpy as np
 from engine.base.errors import PerfLiveError
 from engine.score.files import read_score
 from engine.score.tables import Score
-from models.performance.representation import Pedal, Performed
+from models.performance.pedal import Pedal
+from models.performance.representation import Performed
 from training.datasets.aligned import AlignedPerformance, asap_alignments, load_aligned
 from training.datasets.asap import Split
 from training.metrics.expressiveness import Beats, find_beats

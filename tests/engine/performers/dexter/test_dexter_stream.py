@@ -27,12 +27,12 @@ from models.dexter.hold_quantiles import LEVELS, SHORTEST_HELD_S, WRITTEN_OCTAVE
 from models.dexter.windows import Settings, perform
 from models.performance.descriptors import DESCRIPTORS
 from models.performance.features import FEATURES, denormalise, notated_octaves, note_features
+from models.performance.pedal import Pedal
 from models.performance.representation import (
     ARTICULATION,
     BEAT_PERIOD,
     REPRESENTATION_VERSION,
     VELOCITY,
-    Pedal,
     Performed,
     decode_performance,
     settle,

@@ -11,7 +11,8 @@ from engine.midi.file import MidiTimeline
 from engine.performers.performance_rnn.networks import Ensemble, codec_of, open_model
 from engine.performers.performance_rnn.takes import BRANCHES, STRETCH_EVENTS, sample_takes, search, without_primer
 from engine.performers.performance_rnn.voice import Voice, Wishes
-from models.performance_rnn.sampling import Race, SoundingKeys, probabilities
+from models.layers.sampling import GumbelNoise
+from models.performance_rnn.sampling import SoundingKeys, probabilities
 
 WISHES = Wishes()
 
@@ -23,7 +24,7 @@ def model(tmp_path_factory):
 
 def voice(model, seed):
     codec = codec_of(model)
-    return Voice(Race(seed), SoundingKeys(codec), codec.first_velocity - 1, judges=True)
+    return Voice(GumbelNoise(seed), SoundingKeys(codec), codec.first_velocity - 1, judges=True)
 
 
 def alone(model):
@@ -73,7 +74,7 @@ def test_one_stretch_keeps_the_likeliest_of_its_branches(model):
     """With the end within reach of the first stretch, the answer can be found by trying all lanes."""
     lanes = []
     for lane in range(2 * BRANCHES):
-        one, ensemble = voice(model, 3).copy(race=Race(3, lane)), alone(model)
+        one, ensemble = voice(model, 3).copy(noise=GumbelNoise(3, lane)), alone(model)
         lanes.append(([ensemble.sample([one], WISHES)[0] for _ in range(STRETCH_EVENTS)], one.log_likelihood))
     assert len({tuple(events) for events, _ in lanes}) == len(lanes)
     assert search(Ensemble(model.create_stepper(2 * BRANCHES)), voice(model, 3), 2, WISHES, -1) == max(lanes, key=lambda lane: lane[1])[0]

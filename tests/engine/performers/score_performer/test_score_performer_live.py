@@ -9,7 +9,7 @@ from engine.base.errors import UsageError
 from engine.midi.events import is_note_on
 from engine.performers.score_performer.lookahead import ScorePerformerHopSampler
 from engine.performers.score_performer.performer import STYLE_SPACE_FILE, load_performer
-from models.dexter.windows import OVERLAP_SHARE
+from models.performance.windows import overlap_notes
 from models.score_performer.style_space import StyleSpace
 
 
@@ -58,7 +58,7 @@ def test_it_reads_no_more_than_a_window(performer, monkeypatch):
     monkeypatch.setattr(ScorePerformerHopSampler, "answer", ask)
     run(performer, random_take(1, seconds=4.0, notes_a_second=100))
     window = performer._networks.window
-    assert max(request.past for request in requests) == round(window * OVERLAP_SHARE) < 200
+    assert max(request.past for request in requests) == overlap_notes(window) < 200
     assert max(len(request.notes) for request in requests) <= window
 
 

@@ -18,9 +18,10 @@ from engine.performers.score_performer.performer import STYLE_SPACE_FILE, load_p
 from engine.performers.score_performer.score import ScoreReading
 from engine.performers.score_performer.style import StyleWishes
 from engine.score.tables import TEMPO_DTYPE
-from models.performance.representation import Pedal, Performed
+from models.layers.sampling import SamplingOptions
+from models.performance.pedal import Pedal
+from models.performance.representation import Performed
 from models.score_performer.representation import decode_performance
-from models.score_performer.sampling import Boldness
 from models.score_performer.style_space import StyleSpace
 from models.score_performer.vocabulary import TEMPO, to_value
 
@@ -212,7 +213,7 @@ def test_a_performance_that_begins_where_the_notated_tempo_changes_keeps_its_own
     changed_at = score.notes["onset_quarter"][first]
     score = dataclasses.replace(score, tempos=np.array([(0, 40), (changed_at, 160)], TEMPO_DTYPE))
     decoder = OnsetDecoder(performer.networks, ScoreReading(performer.networks, score), lambda rows, expected: expected, 0)
-    decoder.notes.boldness = Boldness(temperature=0)
+    decoder.notes.sampling = SamplingOptions(temperature=0)
     decoder.begin(first, len(score.notes))
     times_s, tempo = [], 0.0
     for _ in range(8):

@@ -23,7 +23,8 @@ from engine.performers.score_performer.directions import (
 from engine.performers.score_performer.reference import manner, performed_styles, reference_styles
 from engine.performers.score_performer.style import StyleWishes, drawn_styles, knob_controls, open_style_space, plan_style
 from engine.score.tables import MARKING_DTYPE, MEASURE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE, Score
-from models.performance.representation import Pedal, Performed
+from models.performance.pedal import Pedal
+from models.performance.representation import Performed
 from models.score_performer.score_representation import encode_score
 from models.score_performer.style_space import StyleSpace
 from models.score_performer.vocabulary import FIELDS, SPECIALS, VELOCITY
