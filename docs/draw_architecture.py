@@ -71,7 +71,8 @@ def draw_rooms() -> Figure:
     bottom = 0.4
     box(axes, 0.3, bottom - 0.12, 6.2, step * len(LAYERS) + 0.46, "#f7f9fc")
     axes.text(0.5, bottom + step * len(LAYERS) + 0.13, "engine/", fontsize=11, fontweight="bold", color=GREY, va="center")
-    axes.text(6.3, bottom + step * len(LAYERS) + 0.13, "runs on NumPy and ONNX Runtime alone", fontsize=9, color=GREY, va="center", ha="right")
+    aside = {"fontsize": 9, "color": GREY, "va": "center"}
+    axes.text(6.3, bottom + step * len(LAYERS) + 0.13, "runs on NumPy and ONNX Runtime alone", ha="right", **aside)
     places = {}
     for index, (name, text) in enumerate(reversed(LAYERS)):
         y = bottom + index * step
@@ -102,7 +103,7 @@ def draw_rooms() -> Figure:
     arrow(axes, (10.9, 5.3), (10.9, 4.5))
     arrow(axes, (8.3, 1.3), (6.5, places["onnx"]), "files are read", x=7.25, y=1.42)
 
-    axes.text(10, 0.45, "configs/: what is trained    tests/, docs/: the same rooms", fontsize=9, color=GREY, ha="center", va="center")
+    axes.text(10, 0.45, "configs/: what is trained    tests/, docs/: the same rooms", ha="center", **aside)
     return figure
 
 
@@ -124,15 +125,18 @@ def draw_way() -> Figure:
         axes.text(11.3, 4.4 - 0.5 * index, text, ha="center", va="center", fontsize=8, color=INK)
         arrow(axes, (10.45, y + height / 2), (10.75, 4.4 - 0.5 * index))
 
-    room(axes, 6.45, 0.55, 2.25, 1.3, GREEN, "window worker", "a thread of its own asks\nONNX Runtime for the next\nwindow, ahead of its time")
+    work = "a thread of its own asks\nONNX Runtime for the next\nwindow, ahead of its time"
+    room(axes, 6.45, 0.55, 2.25, 1.3, GREEN, "window worker", work)
     arrow(axes, (7.4, y), (7.4, 1.85))
-    arrow(axes, (7.75, 1.85), (7.75, y), "a late window is not waited for:\nfewer steps, then the last\nexpression, then as written", x=9.15, y=2.42)
+    late = "a late window is not waited for:\nfewer steps, then the last\nexpression, then as written"
+    arrow(axes, (7.75, 1.85), (7.75, y), late, x=9.15, y=2.42)
     room(axes, 0.3, 0.55, 1.55, 1.3, SAND, "score", "MusicXML, MEI,\nHumdrum, MIDI")
     room(axes, 2.35, 0.55, 1.75, 1.3, BLUE, "score tables", "notes, markings,\ntempo, bars in\nquarters; a Piece")
     room(axes, 4.6, 0.55, 1.4, 1.3, BLUE, "features", "what networks\nread of a note")
     for start, end in ((1.85, 2.35), (4.1, 4.6), (6.0, 6.45)):
         arrow(axes, (start, 1.2), (end, 1.2))
-    axes.text(9.15, 0.95, "Offline a virtual clock drives the same code:\nthe file equals what is sent live.", fontsize=9, color=GREY, va="center")
+    offline = "Offline a virtual clock drives the same code:\nthe file equals what is sent live."
+    axes.text(9.15, 0.95, offline, fontsize=9, color=GREY, va="center")
     return figure
 
 
