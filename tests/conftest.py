@@ -3,16 +3,13 @@
 import os
 import shutil
 import signal
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 
 import hypothesis
 import pytest
 
-from engine.base.errors import PerfLiveError
-from engine.midi import ports
+from engine.bench.measuring.programs import start_jack_server, stop_jack_server
 
 # Some tests import ONNX Runtime themselves, perhaps before the engine does, which sets this.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -32,43 +29,15 @@ def missing(what: str) -> None:
     pytest.skip(f"{what} is not installed")
 
 
-def start_jack(name: str) -> subprocess.Popen[bytes]:
-    """Start a server that keeps time without a sound card: synchronous and patient with programs that the machine stops (-t), so that it
-    loses nothing under load.
-
-    Stop it with SIGTERM: a killed server keeps one of the eight places that JACK has for servers.
-    """
-    os.environ["JACK_DEFAULT_SERVER"] = name
-    server = subprocess.Popen(
-        ["jackd", "-S", "-t", "500", "-r", "-n", name, "-d", "dummy", "-r", "48000", "-p", "64"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            ports.list_ports("jack")
-            return server
-        except PerfLiveError:
-            if server.poll() is not None or time.monotonic() > deadline:
-                pytest.fail("the JACK server does not start", pytrace=False)
-            time.sleep(0.05)
-
-
-def stop_jack(server: subprocess.Popen[bytes]) -> None:
-    server.terminate()
-    server.wait(timeout=20)
-
-
 @pytest.fixture(scope="session")
 def jack_server() -> Iterator[str]:
     """The name of a running JACK server, which is the one that this process and its children use."""
     if not shutil.which("jackd"):
         missing("jackd (package jackd2)")
     name = f"perf-live-{os.getpid()}"
-    server = start_jack(name)
+    server = start_jack_server(name)
     yield name
     if sounddevice := sys.modules.get("sounddevice"):  # PortAudio aborts the process when it ends after the server that it knows
         while sounddevice._initialized:
             sounddevice._terminate()
-    stop_jack(server)
+    stop_jack_server(server)

@@ -147,15 +147,15 @@ class _WatchedSupply:
 
     def watch(self, stream: ScoreStream) -> None:
         assert isinstance(stream.interpretation, DexterInterpretation)  # noqa: S101
-        self._stream, self._supply = stream, stream.interpretation.supply
+        self._stream, self._worker = stream, stream.interpretation.worker
         self._ready: dict[int, int] = {}
         self._sampling: list[tuple[int, int]] = []
         self._spent_s = 0.0
-        self._supply.on_window = self._on_window
+        self._worker.on_window = self._on_window
 
     def figures(self, heard: Heard) -> dict[str, Any]:
-        """End the supply; return what became of its windows."""
-        self._supply.close()
+        """End the worker; return what became of its windows."""
+        self._worker.close()
         table = self._stream.performed
         leads_s = [(table["onset_ns"][note] - ready_ns) / 1e9 for note, ready_ns in self._ready.items() if note and table["velocity"][note]]
         errors_ns = np.array([sent_ns - due_ns for due_ns, sent_ns in heard.sent])
@@ -163,14 +163,14 @@ class _WatchedSupply:
         return {
             "least_lead_s": round(min(leads_s), 2) if leads_s else None,
             "median_lead_s": round(statistics.median(leads_s), 2) if leads_s else None,
-            "reduced_windows": self._supply.counts.reduced,
-            "carried": self._supply.counts.carried,
+            "reduced_windows": self._worker.counts.reduced,
+            "carried": self._worker.counts.carried,
             "while_sampling": describe(errors_ns[meanwhile]) if meanwhile.any() else None,
         }
 
     def _on_window(self, window: Window) -> None:
-        now_ns, spent_s = time.monotonic_ns(), self._supply.counts.seconds - self._spent_s
-        self._spent_s = self._supply.counts.seconds
+        now_ns, spent_s = time.monotonic_ns(), self._worker.counts.seconds - self._spent_s
+        self._spent_s = self._worker.counts.seconds
         self._sampling.append((now_ns - round(spent_s * 1e9), now_ns))
         self._ready[window.first_note] = now_ns
 

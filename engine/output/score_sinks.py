@@ -46,7 +46,7 @@ class ScoreFileSink(CollectingSink):
         self._on_bars = on_bars
 
     def close(self) -> None:
-        curve = PassedCurve([(quarter, time_ns - self._origin_ns) for quarter, time_ns in self._performance.passed])
+        curve = PassedCurve([(quarter, time_ns - self.origin_ns) for quarter, time_ns in self._performance.passed])
         make = tempo_map_timeline if self._on_bars else absolute_timeline
         timeline, shift_ns = make(self._piece.timeline, curve)
         write_midi_file(self._path, self.events(shift_ns), timeline)

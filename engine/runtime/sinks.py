@@ -45,27 +45,27 @@ class PortSink:
 
 
 class CollectingSink:
-    """Keeps what is sent until it is closed; what becomes of it then is for those to say that are made of this."""
+    """Keeps what is sent: ``sent``, as it came, and ``origin_ns``, when the music began. Subclasses decide what closing makes of it."""
 
     def __init__(self) -> None:
-        self._events: list[Event] = []
-        self._origin_ns = 0
+        self.sent: list[Event] = []
+        self.origin_ns = 0
 
     def start(self, origin_ns: int) -> None:
-        self._origin_ns = origin_ns
+        self.origin_ns = origin_ns
 
     def send(self, event: Event) -> None:
-        self._events.append(event)
+        self.sent.append(event)
 
     def close(self) -> None:
         pass
 
     def abort(self) -> None:
-        self._events.clear()
+        self.sent.clear()
 
     def events(self, from_ns: int = 0) -> list[Event]:
         """Return what was sent; times count from ``from_ns`` after the beginning of the music."""
-        return [event._replace(time_ns=event.time_ns - self._origin_ns - from_ns) for event in self._events]
+        return [event._replace(time_ns=event.time_ns - self.origin_ns - from_ns) for event in self.sent]
 
 
 class MidiFileSink(CollectingSink):

@@ -28,8 +28,8 @@ TEXT, MARKER, TEMPO, TIME_SIGNATURE = 0x01, 0x06, 0x51, 0x58
 CLOCKS_A_QUARTER, THIRTY_SECONDS_A_QUARTER = 24, 8
 
 
-class Companion(NamedTuple):
-    """A message of a MIDI score that is no note to be performed: drums, programs, controllers."""
+class NonNoteEvent(NamedTuple):
+    """A message of a MIDI score that is no note to be performed: a drum, a program change, a controller."""
 
     quarter: float
     message: bytes
@@ -45,7 +45,7 @@ class Piece:
     score: Score
     channels: np.ndarray
     tracks: np.ndarray
-    companions: tuple[Companion, ...]
+    non_note_events: tuple[NonNoteEvent, ...]
     timeline: MidiTimeline
 
     @cached_property
@@ -60,16 +60,16 @@ def read_piece(path: Path, repeats: Repeats = "play") -> Piece:
     if path.suffix.lower() in MIDI:
         timeline = read_midi_file(path)
         finer = max(1, -(-DIVISION // timeline.division))
-        return Piece(score, score.notes["voice"] - 1, score.notes["part"], _companions(timeline), _without_tempos(timeline, finer))
+        return Piece(score, score.notes["voice"] - 1, score.notes["part"], _non_note_events(timeline), _without_tempos(timeline, finer))
     parts = int(score.notes["part"].max()) + 1
     return Piece(score, np.zeros(len(score.notes), int), score.notes["part"], (), _timeline(score, parts))
 
 
-def _companions(timeline: MidiTimeline) -> tuple[Companion, ...]:
+def _non_note_events(timeline: MidiTimeline) -> tuple[NonNoteEvent, ...]:
     """Return everything but the notes that are performed, and the sustain pedal, which the performer has its own mind of."""
     to_tick = timeline.tempo_map.to_tick
     return tuple(
-        Companion(to_tick(event.time_ns) / timeline.division, event.message, event.track)
+        NonNoteEvent(to_tick(event.time_ns) / timeline.division, event.message, event.track)
         for event in timeline.events
         if not _is_performed(event.message)
     )

@@ -14,7 +14,7 @@ BARS = 40
 START_NS = 5_000_000_000
 
 
-def melody(bars=BARS, pitch_of=lambda index: 40 + index % 48, companions=()):
+def melody(bars=BARS, pitch_of=lambda index: 40 + index % 48, non_note_events=()):
     """Return a piece in 4/4 at 100 quarters a minute: a chord and three quarters in each bar, no key twice in a row."""
     rows = []
     for bar, place in itertools.product(range(bars), (0.0, 0.0, 1.0, 2.0, 3.0)):
@@ -29,7 +29,7 @@ def melody(bars=BARS, pitch_of=lambda index: 40 + index % 48, companions=()):
         np.zeros(len(notes), MARKING_DTYPE),
         has_markings=False,
     )
-    return Piece(score, np.zeros(len(notes), int), np.zeros(len(notes), int), companions, MidiTimeline([], (Track(),), 0, 960))
+    return Piece(score, np.zeros(len(notes), int), np.zeros(len(notes), int), non_note_events, MidiTimeline([], (Track(),), 0, 960))
 
 
 def marked(piece, name, rows, value):

@@ -25,8 +25,7 @@ POLL_S = 0.05
 def jack_server() -> Iterator[None]:
     """The server that JACK_DEFAULT_SERVER names, or one of our own for the time of the block.
 
-    Ours runs on the dummy driver, without sound card, synchronously (-S) and patiently (-t), so that it loses nothing under load, and,
-    where this process may ask for that, with the real-time scheduling that musicians run JACK with. Raises PerfLiveError.
+    Ours runs, where this process may ask for that, with the real-time scheduling that musicians run JACK with. Raises PerfLiveError.
     """
     if SERVER in os.environ:
         list_ports("jack")
@@ -34,10 +33,22 @@ def jack_server() -> Iterator[None]:
         return
     if not shutil.which("jackd"):
         raise PerfLiveError("jackd is not installed, and perf-bench live plays through a JACK server; install jackd2 with apt")
-    os.environ[SERVER] = f"perf-bench-{os.getpid()}"
-    scheduling = ["-R", "-P", str(PRIORITY)] if may_schedule_in_real_time() else ["-r"]
-    ours = ["-S", "-t", str(CLIENT_TIMEOUT_MS), *scheduling, "-n", os.environ[SERVER]]
-    options = [*ours, "-d", "dummy", "-r", str(RATE_HZ), "-p", str(PERIOD_FRAMES)]
+    server = start_jack_server(f"perf-bench-{os.getpid()}", may_schedule_in_real_time())
+    try:
+        yield
+    finally:
+        stop_jack_server(server)
+        del os.environ[SERVER]
+
+
+def start_jack_server(name: str, real_time: bool = False) -> "subprocess.Popen[bytes]":
+    """Start a server on the dummy driver and let JACK_DEFAULT_SERVER name it, for this process and its children.
+
+    It is synchronous (-S) and patient (-t), so that it loses nothing under load. Raises PerfLiveError when it does not start.
+    """
+    os.environ[SERVER] = name
+    scheduling = ["-R", "-P", str(PRIORITY)] if real_time else ["-r"]
+    options = ["-S", "-t", str(CLIENT_TIMEOUT_MS), *scheduling, "-n", name, "-d", "dummy", "-r", str(RATE_HZ), "-p", str(PERIOD_FRAMES)]
     server = subprocess.Popen(  # noqa: S603
         ["jackd", *options],  # noqa: S607
         stdin=subprocess.DEVNULL,
@@ -47,11 +58,17 @@ def jack_server() -> Iterator[None]:
     )
     try:
         _await(server)
-        yield
-    finally:
-        server.terminate()  # not killed: it would keep one of the eight places that JACK has for servers
-        server.wait(PATIENCE_S)
+    except BaseException:
+        stop_jack_server(server)
         del os.environ[SERVER]
+        raise
+    return server
+
+
+def stop_jack_server(server: "subprocess.Popen[bytes]") -> None:
+    """End a server. It is not killed: it would keep one of the eight places that JACK has for servers."""
+    server.terminate()
+    server.wait(PATIENCE_S)
 
 
 def may_schedule_in_real_time() -> bool:

@@ -9,8 +9,8 @@ import numpy as np
 
 from engine.performers.counts import WindowCounts
 from engine.performers.dexter.controls import CONTROLS, SAMPLING, sampling_settings
-from engine.performers.dexter.window_worker import Route, Supply
-from engine.performers.score_playing.expression import Expression
+from engine.performers.dexter.window_worker import Route, WindowWorker
+from engine.performers.score_playing.expression import ColumnExpression
 from engine.performers.score_playing.interpretation import Decided
 from engine.score.ornaments import roll_chords
 from engine.score.piece import Piece
@@ -28,12 +28,12 @@ class DexterInterpretation:
 
     controls = CONTROLS
 
-    def __init__(self, piece: Piece, score_columns: np.ndarray, written: np.ndarray, supply: Supply):
+    def __init__(self, piece: Piece, score_columns: np.ndarray, written: np.ndarray, worker: WindowWorker):
         """``score_columns`` (N, 37); ``written`` (N, 8): the columns of the notes as they are in the score."""
-        self.supply = supply
+        self.worker = worker
         self._notes, self._arpeggios = piece.score.notes, piece.score.markings["arpeggio"]
         self._score_columns, self._written = score_columns, written
-        self._expression = Expression({}, CONTROLS)
+        self._expression = ColumnExpression({}, CONTROLS)
         self._forget()
 
     def _forget(self) -> None:
@@ -42,13 +42,13 @@ class DexterInterpretation:
         self._decoder: PerformanceDecoder | None = None
 
     def reset(self, controls: Mapping[str, float]) -> None:
-        self._expression = Expression(controls, CONTROLS)
+        self._expression = ColumnExpression(controls, CONTROLS)
         self._forget()
-        self.supply.begin(Route(0, len(self._notes)), self._settings())
+        self.worker.begin(Route(0, len(self._notes)), self._settings())
 
     @property
     def counts(self) -> WindowCounts:
-        return self.supply.counts
+        return self.worker.counts
 
     def value(self, control: str) -> float:
         return self._expression.controls[control]
@@ -56,14 +56,14 @@ class DexterInterpretation:
     def set_control(self, name: str, value: float) -> None:
         self._expression.controls[name] = value
         if name in SAMPLING:
-            self.supply.change(self._settings(), keep=len(self._rows) < KEPT_ROWS)
+            self.worker.change(self._settings(), keep=len(self._rows) < KEPT_ROWS)
 
     def go(self, first: int, stop: int, loops: bool) -> None:
         self._forget()
-        self.supply.begin(Route(first, stop, first if loops else None), self._settings())
+        self.worker.begin(Route(first, stop, first if loops else None), self._settings())
 
     def leave_loop(self, stop: int) -> None:
-        self.supply.leave_loop(stop)
+        self.worker.leave_loop(stop)
 
     def begin(self, first: int, stop: int, begin_quarter: float, begin_sec: float) -> list[Decided] | None:
         if self._decoder is not None and first < self._first + self._decoder.next_note:  # again from the loop's beginning
@@ -100,7 +100,7 @@ class DexterInterpretation:
         while not self._fill(size):
             if decoder.complete_until_sec - MARGIN_S > now_sec:
                 return None
-            window = self.supply.carry()
+            window = self.worker.carry()
             self._add_rows(window.first_note, window.columns)
         first, anchor = self._first + group.start, decoder.curve[-1]
         self._expression.pass_time(anchor.period * (float(self._notes["onset_quarter"][first]) - anchor.quarter))
@@ -110,15 +110,15 @@ class DexterInterpretation:
         return None
 
     def close(self) -> None:
-        self.supply.close()
+        self.worker.close()
 
     def snapshot(self) -> Any:
-        return copy.deepcopy((self._first, self._rows, self._decoder, self._expression)), self.supply.snapshot()
+        return copy.deepcopy((self._first, self._rows, self._decoder, self._expression)), self.worker.snapshot()
 
     def restore(self, snapshot: Any) -> None:
-        own, supply = snapshot
+        own, worker = snapshot
         self._first, self._rows, self._decoder, self._expression = copy.deepcopy(own)
-        self.supply.restore(supply)
+        self.worker.restore(worker)
 
     def _settings(self) -> Any:
         return sampling_settings(self._expression.controls)
@@ -126,7 +126,7 @@ class DexterInterpretation:
     def _fill(self, count: int) -> bool:
         """Have the columns of ``count`` more notes, if they are ready."""
         while len(self._rows) < count:
-            window = self.supply.take()
+            window = self.worker.take()
             if window is None:
                 return False
             self._add_rows(window.first_note, window.columns)

@@ -12,7 +12,7 @@ from engine.performers.dexter.expression_profile import AmountsReader
 from engine.performers.dexter.trees import Trees
 from engine.performers.dexter.window_worker import URGENT_EVALUATIONS
 from engine.performers.lookahead.stream import SCORE_CONTROLS, LookaheadStream
-from engine.performers.lookahead.window import TO_COME_QUARTERS, Answer, Progress, Request, a_note, know
+from engine.performers.lookahead.window import TO_COME_QUARTERS, Answer, Progress, Request, as_score, single_note_request
 from models.dexter.windows import Branch, Networks, Passage, Scales, Settings, State, WindowSampler
 from models.performance.descriptors import tonal_leans
 from models.performance.features import HELD_BACK, denormalise, notated_octaves, note_features
@@ -22,21 +22,21 @@ HISTORY_NOTES = 1024  # what is read of the piece so far: all, mostly
 AVERAGE_NOTES = 512  # after so many the running average of the mean performance forgets
 
 
-class SoFar(NamedTuple):
+class MeanSoFar(NamedTuple):
     """Of the mean performance of the last ``notes``: its ``average`` and its ``deviation``, as ``WindowSampler`` has them, each (8,)."""
 
     average: np.ndarray
     deviation: np.ndarray
     notes: int
 
-    def and_then(self, columns: np.ndarray) -> "SoFar":
+    def and_then(self, columns: np.ndarray) -> "MeanSoFar":
         """Return this with more notes (n, 8)."""
         total = self.notes + len(columns)
         share = len(columns) / total
         average = self.average + share * (columns.mean(axis=0) - self.average)
         power = np.where(np.arange(columns.shape[1]) == TIMING, 1, 2)
         spread = (1 - share) * self.deviation**power + share * (np.abs(columns - average) ** power).mean(axis=0)
-        return SoFar(average, spread ** (1 / power), min(total, AVERAGE_NOTES))
+        return MeanSoFar(average, spread ** (1 / power), min(total, AVERAGE_NOTES))
 
 
 class Readers(NamedTuple):
@@ -46,7 +46,7 @@ class Readers(NamedTuple):
     amounts: AmountsReader | None = None
 
 
-class HopSampler:
+class DexterLookaheadSampler:
     """Follows the protocol ``engine.performers.lookahead.window.Sampler``."""
 
     def __init__(self, networks: Networks, readers: Readers, scales: Scales, window: int, seed: int):
@@ -59,16 +59,16 @@ class HopSampler:
         return replace(settings, evaluations=min(settings.evaluations, URGENT_EVALUATIONS))
 
     def warm_up(self) -> None:
-        self.answer(a_note(Settings()))
+        self.answer(single_note_request(Settings()))
 
     def answer(self, request: Request, is_wanted: Callable[[], bool] = lambda: True) -> Answer:
-        known = know(request)
-        columns, (trees, amounts) = known.columns, self._readers
+        score = as_score(request)
+        columns, (trees, amounts) = score.columns, self._readers
         features = _features(columns)
-        so_far: SoFar | None = request.progress.so_far if request.progress else None
+        so_far: MeanSoFar | None = request.progress.so_far if request.progress else None
         passage = Passage(
             features,
-            tonal_leans(known.table),
+            tonal_leans(score.table),
             first_note=request.first - request.past,
             average=so_far and so_far.average,
             deviation=so_far and so_far.deviation,
@@ -81,9 +81,9 @@ class HopSampler:
         window, after = sampler.next(state, request.settings, request.deciding)
         decided = slice(request.past, request.past + request.deciding)
         return Answer(
-            known.order[decided] - request.past,
-            settle(denormalise(window.columns, columns[decided]), known.table[decided]),
-            known.places[decided],
+            score.order[decided] - request.past,
+            settle(denormalise(window.columns, columns[decided]), score.table[decided]),
+            score.places[decided],
             _progress(request, sampler, after),
             window.evaluations,
         )
@@ -120,7 +120,7 @@ class _Wanted:
 
 def _progress(request: Request, sampler: WindowSampler, after: State) -> Progress:
     """Let what was decided now count in what was so far as well."""
-    so_far = request.progress.so_far if request.progress else SoFar(sampler.average, sampler.deviation, len(request.notes))
+    so_far = request.progress.so_far if request.progress else MeanSoFar(sampler.average, sampler.deviation, len(request.notes))
     return Progress(after, so_far.and_then(after.mean[-request.deciding :]))
 
 
@@ -136,5 +136,5 @@ class DexterLookaheadPerformer:
         self.latency_ns = round(lookahead_s * 1e9)
 
     def create_stream(self, seed: int, controls: Mapping[str, float]) -> LookaheadStream:
-        sampler = HopSampler(self._networks, self._readers, self._scales, self._window, seed)
+        sampler = DexterLookaheadSampler(self._networks, self._readers, self._scales, self._window, seed)
         return LookaheadStream(sampler, self._window, HISTORY_NOTES, self.latency_ns, CONTROLS, controls)

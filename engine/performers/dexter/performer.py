@@ -15,16 +15,16 @@ from engine.performers.dexter.controls import CONTROLS
 from engine.performers.dexter.expression_profile import AmountsReader
 from engine.performers.dexter.interpretation import DexterInterpretation
 from engine.performers.dexter.lookahead import DexterLookaheadPerformer, Readers
+from engine.performers.dexter.networks import OnnxNetworks
 from engine.performers.dexter.trees import Trees
-from engine.performers.dexter.window_worker import Supply
+from engine.performers.dexter.window_worker import WindowWorker
 from engine.performers.score_playing.columns import playback_columns, written_columns
-from engine.performers.score_playing.feature_check import columns_read
 from engine.performers.score_playing.scores_only import ScoresOnly
 from engine.performers.score_playing.stream import ScoreStream
 from engine.score.piece import Piece
 from models.dexter.hold_quantiles import Touch
-from models.dexter.windows import Branch, Passage, Scales, WindowSampler
-from models.performance.descriptors import DESCRIPTORS, tonal_leans
+from models.dexter.windows import Passage, Scales, WindowSampler
+from models.performance.descriptors import tonal_leans
 from models.performance.features import denormalise, normalise, notated_intervals, notated_octaves, note_features
 from models.performance.representation import BEAT_PERIOD, REPRESENTATION_VERSION, Performed, encode_performance, strokes
 from models.performance.score_representation import SCORE_COLUMNS
@@ -51,35 +51,6 @@ def load_performer(model: Path | None, lookahead_s: float | None) -> "DexterPerf
     paths = {model / name if model else pretrained(name): system for name, system in FILES.items()}
     performer = DexterPerformer(*(Model(path, system, REPRESENTATION_VERSION) for path, system in paths.items()))
     return performer.looking_ahead(lookahead_s) if lookahead_s else performer
-
-
-class OnnxNetworks:
-    """The two graphs, as ``models.dexter.windows`` calls them."""
-
-    descriptors = len(DESCRIPTORS)
-
-    def __init__(self, mean: Model, denoise: Model):
-        self._mean, self._denoise = mean, denoise
-        self._columns = columns_read(mean)
-
-    def mean(self, features: np.ndarray, descriptors: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        inputs = {"features": features[None, :, self._columns], "descriptors": descriptors[None], "descriptors_known": known[None]}
-        outputs, _ = self._mean.run(inputs, {})
-        return outputs["mean"][0], outputs["context"][0]
-
-    def denoise(self, noisy: np.ndarray, log_snr: float, branch: Branch, fixed: np.ndarray, fixed_known: np.ndarray) -> np.ndarray:
-        inputs = {
-            "noisy": noisy[None],
-            "context": branch.context[None],
-            "mean": branch.mean[None],
-            "descriptors": branch.descriptors[None],
-            "descriptors_known": branch.known[None],
-            "fixed": fixed[None],
-            "fixed_known": fixed_known[None],
-            "log_snr": np.full((1, 1), log_snr, np.float32),
-        }
-        outputs, _ = self._denoise.run(inputs, {})
-        return outputs["v"][0]
 
 
 class DexterPerformer(ScoresOnly):
@@ -150,5 +121,5 @@ class DexterPerformer(ScoresOnly):
         sampler = self.sampler(piece.score.notes, columns, seed, reference=reference, descriptors=descriptors)
         average = denormalise(np.tile(sampler.average, (len(columns), 1)), columns)[:, BEAT_PERIOD]
         written = written_columns(dict(zip(SCORE_COLUMNS, columns.T, strict=True)), average)
-        supply = Supply(sampler, normalise(written, columns), waits=not ahead)
-        return ScoreStream(piece, DexterInterpretation(piece, columns, written, supply), controls)
+        worker = WindowWorker(sampler, normalise(written, columns), waits=not ahead)
+        return ScoreStream(piece, DexterInterpretation(piece, columns, written, worker), controls)

@@ -37,10 +37,10 @@ class Computed(NamedTuple):
     reduced: bool
 
 
-class Supply:
+class WindowWorker:
     """Computes up to AHEAD_WINDOWS ahead in a thread; ONNX Runtime lets go of Python's lock meanwhile. All else is for one thread to call.
 
-    The thread ends with ``close``, or when nobody holds the supply any more.
+    The thread ends with ``close``, or when nobody holds the worker any more.
     """
 
     def __init__(self, sampler: WindowSampler, written: np.ndarray, waits: bool):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.performers.lookahead.beats import Place
-from engine.performers.score_playing.expression import Expression
+from engine.performers.score_playing.expression import ColumnExpression
 from models.performance.pedal import span_steps
 from models.performance.representation import ARTICULATION, BEAT_PERIOD, COLUMNS, LAST_SPAN_QUARTERS, PEDAL, TIMING, VELOCITY
 
@@ -48,7 +48,7 @@ class Rubato:
     slower: float = 0.0  # from there on, in log2
 
     def perform(
-        self, columns: np.ndarray, places: list[Place], played: list[int], expression: Expression, until_ns: int | None
+        self, columns: np.ndarray, places: list[Place], played: list[int], expression: ColumnExpression, until_ns: int | None
     ) -> tuple[list[PerformedNote], list[PedalStep]]:
         """Return what becomes of notes in the order of a score: ``columns`` (n, 8), ``played`` velocities.
 
@@ -74,7 +74,7 @@ class Rubato:
         columns[:, VELOCITY] = np.array(velocities) / 127
         return columns
 
-    def _reach(self, place: Place, period: float, expression: Expression) -> None:
+    def _reach(self, place: Place, period: float, expression: ColumnExpression) -> None:
         """Go on to the next chord."""
         if self.last is None:
             self.last = place
@@ -87,7 +87,7 @@ class Rubato:
         self.tempo += -math.expm1(-quarters / TEMPO_QUARTERS) * (period - self.tempo)
         self.last = place
 
-    def _heard(self, columns: np.ndarray, played: list[int], expression: Expression) -> np.ndarray:
+    def _heard(self, columns: np.ndarray, played: list[int], expression: ColumnExpression) -> np.ndarray:
         """Return the columns with as much expression as is wanted; without any they are what was played."""
         bounded = columns.copy()
         np.clip(bounded[:, PEDAL:], 0, 1, out=bounded[:, PEDAL:])

@@ -36,15 +36,24 @@ from engine.performers.counts import WindowCounts
 from engine.performers.lookahead.beats import DEFAULT_BEAT_NS, Place, place_notes
 from engine.performers.lookahead.outgoing import Outgoing
 from engine.performers.lookahead.rubato import Rubato
-from engine.performers.lookahead.window import Answer, HeardNote, Hops, HopsAhead, HopsAtOnce, Progress, Request, Sampler
-from engine.performers.score_playing.expression import Expression
+from engine.performers.lookahead.window import (
+    Answer,
+    BackgroundComputer,
+    ImmediateComputer,
+    IncomingNote,
+    Progress,
+    Request,
+    Sampler,
+    WindowComputer,
+)
+from engine.performers.score_playing.expression import ColumnExpression
 from models.performance.representation import ARTICULATION, VELOCITY
 from models.performance.windows import overlap_notes
 
 SCORE_CONTROLS = ("tempo", "depth")  # mean nothing here: time is the sender's, and there is no reference
 MOST_SHIFT_S, SHIFT_SHARE = 0.25, 1 / 8  # what a note is moved at most: this, and this share of the look-ahead
 COMPUTING_SHARE = 1 / 4  # of the look-ahead, left for a window to be sampled in
-HOP_SHARE = 3 / 8
+DECIDED_SHARE = 3 / 8
 MARGIN_SHARE = 1 / 32  # before a note may be due it is decided, come what may
 END_SHARE = 1 / 2
 CARRIED_SHARE = 1 / 8  # decided without a window that is late
@@ -111,7 +120,7 @@ class LookaheadStream:
         """
         self.counts = WindowCounts()
         self._sampler, self._known = sampler, known
-        self._hops: Hops = HopsAtOnce(sampler)
+        self._computer: WindowComputer = ImmediateComputer(sampler)
         self._past_notes = past_notes
         self._most_known = window - overlap_notes(window)
         self._latency_ns = latency_ns
@@ -120,15 +129,15 @@ class LookaheadStream:
         self._begin(controls)
 
     def _begin(self, controls: Mapping[str, float]) -> None:
-        self._expression = Expression(controls, self._known)
+        self._expression = ColumnExpression(controls, self._known)
         self._state = LiveState(MidiClock(), Rubato(self._bound_ns / 1e9), deque(maxlen=self._past_notes))
 
     def work_ahead(self) -> None:
         self._sampler.warm_up()
-        self._hops = HopsAhead(self._sampler)
+        self._computer = BackgroundComputer(self._sampler)
 
     def close(self) -> None:
-        self._hops.close()
+        self._computer.close()
 
     def follow_clock(self, event: Event) -> None:
         self._state.clock.follow(event)
@@ -186,7 +195,7 @@ class LookaheadStream:
     def restore(self, snapshot: Any) -> None:
         self._state, self._expression = copy.deepcopy(snapshot)
         if self._state.request:
-            self._hops.begin(self._state.request)
+            self._computer.begin(self._state.request)
 
     def reset(self) -> None:
         self._begin(self._expression.controls)
@@ -236,7 +245,7 @@ class LookaheadStream:
         state = self._state
         room = self._most_known // 2 if state.hurried else self._most_known
         known = list(islice(state.undecided, room))
-        until_ns = known[0].event.time_ns + round(self._latency_ns * HOP_SHARE)
+        until_ns = known[0].event.time_ns + round(self._latency_ns * DECIDED_SHARE)
         deciding = sum(note.event.time_ns <= until_ns for note in known)
         if len(known) < len(state.undecided):
             deciding = min(deciding, room * 2 // 3)  # the window is full, and what is decided must hear what follows
@@ -248,17 +257,17 @@ class LookaheadStream:
         touch = state.touch == VARYING
         state.request = Request(notes, len(state.decided), deciding, state.notes, touch, state.tracks, settings, state.progress)
         state.asked = known[:deciding]
-        self._hops.begin(state.request)
+        self._computer.begin(state.request)
 
-    def _heard(self, note: LiveNote) -> HeardNote:
+    def _heard(self, note: LiveNote) -> IncomingNote:
         message, end_ns = note.event.message, note.release.time_ns if note.release else self._state.now_ns
         held_ns = end_ns - note.event.time_ns
-        return HeardNote(note.heard, held_ns, message[1], channel_of(message), note.event.track, message[2], note.place)
+        return IncomingNote(note.heard, held_ns, message[1], channel_of(message), note.event.track, message[2], note.place)
 
     def _collect(self, request: Request) -> None:
         """Decide the notes of the window, or without it as many as cannot wait for it any longer."""
         state = self._state
-        answer = self._hops.take(request)
+        answer = self._computer.take(request)
         state.hurried = answer is None
         if answer:
             self._decide_answered(answer)

@@ -23,7 +23,7 @@ TO_COME_QUARTERS = 64.0  # assumed of the piece
 VELOCITY_KNOWN, VELOCITY = SCORE_COLUMNS.index("velocity_known"), SCORE_COLUMNS.index("velocity")
 
 
-class HeardNote(NamedTuple):
+class IncomingNote(NamedTuple):
     """A note as far as it is known: ``held_ns`` its duration up to now; ``track`` a file's; ``place`` None until its hop is decided."""
 
     heard: Heard
@@ -48,7 +48,7 @@ class Request:
     first that is not decided. ``touch``: whether the sender's velocities vary, and so say something. ``tracks`` that have notes, in order.
     """
 
-    notes: tuple[HeardNote, ...]
+    notes: tuple[IncomingNote, ...]
     past: int
     deciding: int
     first: int
@@ -84,7 +84,7 @@ class Sampler(Protocol):
         """Return what the request asks for. Raises CancelledError, soon, when it is not wanted any more."""
 
 
-class Known(NamedTuple):
+class WindowScore(NamedTuple):
     """The notes of a request as a score: ``order`` (n,) of its rows among the request's notes, ``places`` and ``velocities`` by row;
     ``table`` (SCORE_NOTE_DTYPE), ``measures`` and ``time_signatures`` of engine.score.tables, ``columns`` (n, 37).
     """
@@ -98,7 +98,7 @@ class Known(NamedTuple):
     columns: np.ndarray
 
 
-def know(request: Request) -> Known:
+def as_score(request: Request) -> WindowScore:
     places = _places(request)
     order = _score_order(request, places)
     ordered, ordered_places = [request.notes[index] for index in order], [places[index] for index in order]
@@ -111,12 +111,12 @@ def know(request: Request) -> Known:
     velocities = np.array([note.velocity for note in ordered])
     columns[:, VELOCITY_KNOWN] = request.touch
     columns[:, VELOCITY] = request.touch * velocities / 127
-    return Known(order, ordered_places, velocities, table, measures, time_signatures, columns)
+    return WindowScore(order, ordered_places, velocities, table, measures, time_signatures, columns)
 
 
-def a_note(settings: Any) -> Request:
+def single_note_request(settings: Any) -> Request:
     """Return a request for a single note."""
-    return Request((HeardNote(Heard(0, 0.0, math.nan, 0), 0, 60, 0, 0, 64, None),), 0, 1, 0, False, (0,), settings, None)
+    return Request((IncomingNote(Heard(0, 0.0, math.nan, 0), 0, 60, 0, 0, 64, None),), 0, 1, 0, False, (0,), settings, None)
 
 
 def _places(request: Request) -> list[Place]:
@@ -138,7 +138,7 @@ def _score_order(request: Request, places: list[Place]) -> np.ndarray:
     return np.array([*range(request.past), *(key[-1] for key in sorted(keys))])
 
 
-def _score_notes(request: Request, notes: list[HeardNote], places: list[Place]) -> np.ndarray:
+def _score_notes(request: Request, notes: list[IncomingNote], places: list[Place]) -> np.ndarray:
     """Return a score's table of notes (SCORE_NOTE_DTYPE)."""
     table = np.zeros(len(notes), SCORE_NOTE_DTYPE)
     table["onset_quarter"] = [place.quarter for place in places]
@@ -151,12 +151,12 @@ def _score_notes(request: Request, notes: list[HeardNote], places: list[Place]) 
     return table
 
 
-def _part(note: HeardNote, tracks: tuple[int, ...]) -> int:
+def _part(note: IncomingNote, tracks: tuple[int, ...]) -> int:
     """Return the hand, which the network makes much of: a track each, or from one track the right down to middle C."""
     return tracks.index(note.track) if len(tracks) > 1 else int(note.pitch < MIDDLE_C)
 
 
-class Hops(Protocol):
+class WindowComputer(Protocol):
     """Computes one request at a time."""
 
     def begin(self, request: Request) -> None:
@@ -169,7 +169,7 @@ class Hops(Protocol):
         """Compute nothing more."""
 
 
-class HopsAtOnce:
+class ImmediateComputer:
     """For files and tests: computes when it is asked for the answer, so that there always is one."""
 
     def __init__(self, sampler: Sampler):
@@ -185,7 +185,7 @@ class HopsAtOnce:
         pass
 
 
-class HopsAhead:
+class BackgroundComputer:
     """For what cannot wait: computes in a thread; ONNX Runtime lets go of Python's lock meanwhile."""
 
     def __init__(self, sampler: Sampler):

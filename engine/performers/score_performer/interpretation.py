@@ -19,7 +19,7 @@ from engine.performers.score_performer.decoding import OnsetDecoder
 from engine.performers.score_performer.score import ScoreReading
 from engine.performers.score_performer.style import StylePlan
 from engine.performers.score_performer.style_curve import style_curve
-from engine.performers.score_playing.expression import Expression
+from engine.performers.score_playing.expression import ColumnExpression
 from engine.performers.score_playing.interpretation import Decided
 from engine.performers.score_playing.style_curve import StyleCurve
 from engine.score.ornaments import roll_chords
@@ -70,7 +70,7 @@ class _Pedal:
 class _State:
     """All that changes, but for the decoder. ``heard``: the onset that is decoded and not yet decided."""
 
-    expression: Expression
+    expression: ColumnExpression
     first: int = 0
     stop: int = 0
     begin: tuple[float, float] = (0.0, 0.0)  # quarters, seconds
@@ -100,7 +100,7 @@ class ScorePerformerInterpretation:
         self._arpeggios: list[int] = np.where(plan.arpeggios != 0, plan.arpeggios, reading.score.markings["arpeggio"]).tolist()
 
     def reset(self, controls: Mapping[str, float]) -> None:
-        self._state = _State(Expression(controls, self.controls))
+        self._state = _State(ColumnExpression(controls, self.controls))
         self._plan = self._given_plan
         for name, value in controls.items():
             self._turn(name, value)

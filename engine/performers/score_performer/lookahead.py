@@ -14,7 +14,7 @@ import numpy as np
 from engine.onnx.model import Arrays
 from engine.performers.controls import Control
 from engine.performers.lookahead.stream import SCORE_CONTROLS, LookaheadStream
-from engine.performers.lookahead.window import TO_COME_QUARTERS, Answer, Known, Progress, Request, a_note, know
+from engine.performers.lookahead.window import TO_COME_QUARTERS, Answer, Progress, Request, WindowScore, as_score, single_note_request
 from engine.performers.score_performer.decoding import OF_A_NOTE, OF_AN_ONSET, NoteDecoder
 from engine.performers.score_performer.networks import Networks
 from engine.performers.score_performer.score import PLAIN_VELOCITY
@@ -39,7 +39,7 @@ from models.score_performer.vocabulary import FIELDS, PEDAL_FIELDS, PERFORMED_DU
 
 
 @dataclass(frozen=True)
-class HopSettings:
+class LookaheadSettings:
     """``moved`` (style_width,): what is added to the style to be expected."""
 
     sampling: SamplingOptions
@@ -62,37 +62,43 @@ class _Played(NamedTuple):
     quarter: float
 
 
-class ScorePerformerHopSampler:
+class ScorePerformerLookaheadSampler:
     """Follows the protocol ``engine.performers.lookahead.window.Sampler``."""
 
     def __init__(self, networks: Networks, space: StyleSpace, seed: int):
         self._networks, self._space, self._seed = networks, space, seed
 
-    def settings(self, controls: Mapping[str, float]) -> HopSettings:
+    def settings(self, controls: Mapping[str, float]) -> LookaheadSettings:
         moved = sum((controls[name] * knob for name, knob in self._space.knobs.items()), np.zeros(self._space.width))
-        return HopSettings(SamplingOptions(controls["temperature"], controls["top_p"]), tuple(moved.tolist()))
+        return LookaheadSettings(SamplingOptions(controls["temperature"], controls["top_p"]), tuple(moved.tolist()))
 
-    def quicker(self, settings: HopSettings) -> HopSettings:
+    def quicker(self, settings: LookaheadSettings) -> LookaheadSettings:
         return settings
 
     def warm_up(self) -> None:
-        self.answer(a_note(HopSettings(SamplingOptions(), (0.0,) * self._space.width)))
+        self.answer(single_note_request(LookaheadSettings(SamplingOptions(), (0.0,) * self._space.width)))
 
     def answer(self, request: Request, is_wanted: Callable[[], bool] = lambda: True) -> Answer:
-        known = know(request)
-        velocities = known.velocities if request.touch else np.full(len(known.places), PLAIN_VELOCITY)
-        tempos = np.array([60e9 / place.beat_ns for place in known.places])
-        tokens = encode_score(known.table, known.measures, known.time_signatures, tempos, velocities)
-        features = note_features(known.columns, float(known.columns[0, 0]), TO_COME_QUARTERS)
+        score = as_score(request)
+        velocities = score.velocities if request.touch else np.full(len(score.places), PLAIN_VELOCITY)
+        tempos = np.array([60e9 / place.beat_ns for place in score.places])
+        tokens = encode_score(score.table, score.measures, score.time_signatures, tempos, velocities)
+        features = note_features(score.columns, float(score.columns[0, 0]), TO_COME_QUARTERS)
         context, expected, _ = self._networks.read_score(tokens, features)
         decided = slice(request.past, request.past + request.deciding)
         style = (expected[decided] + np.array(request.settings.moved)).astype(np.float32)
-        played, memory = self._decode(request, known, tokens[decided], context[decided], style, is_wanted)
-        order = known.order[decided] - request.past
-        return Answer(order, _columns(played), known.places[decided], Progress(memory, None), evaluations=1)
+        played, memory = self._decode(request, score, tokens[decided], context[decided], style, is_wanted)
+        order = score.order[decided] - request.past
+        return Answer(order, _columns(played), score.places[decided], Progress(memory, None), evaluations=1)
 
     def _decode(
-        self, request: Request, known: Known, tokens: np.ndarray, context: np.ndarray, style: np.ndarray, is_wanted: Callable[[], bool]
+        self,
+        request: Request,
+        score: WindowScore,
+        tokens: np.ndarray,
+        context: np.ndarray,
+        style: np.ndarray,
+        is_wanted: Callable[[], bool],
     ) -> tuple[list[_Played], Memory]:
         decoder = NoteDecoder(self._networks, self._seed)
         decoder.sampling = request.settings.sampling
@@ -102,7 +108,7 @@ class ScorePerformerHopSampler:
             decoder.stepper.restore(memory.decoder)
             previous, continuation = memory.previous, copy.deepcopy(memory.continuation)
         played, written, tempos = [], tokens.tolist(), _values(tokens, TEMPO)
-        for index, quarter in enumerate(known.table["onset_quarter"][request.past : request.past + request.deciding].tolist()):
+        for index, quarter in enumerate(score.table["onset_quarter"][request.past : request.past + request.deciding].tolist()):
             if not is_wanted():
                 raise CancelledError
             onset = round(quarter / SAME_POSITION_QUARTERS)
@@ -145,6 +151,6 @@ class ScorePerformerLookaheadPerformer:
         self.latency_ns = round(lookahead_s * 1e9)
 
     def create_stream(self, seed: int, controls: Mapping[str, float]) -> LookaheadStream:
-        sampler = ScorePerformerHopSampler(self._networks, self._space, seed)
+        sampler = ScorePerformerLookaheadSampler(self._networks, self._space, seed)
         past_notes = overlap_notes(self._networks.window)
         return LookaheadStream(sampler, self._networks.window, past_notes, self.latency_ns, self._known, controls)

@@ -19,7 +19,7 @@ _AMOUNTS = [next((f"expression_{name}" for name, columns in PARAMETERS.items() i
 SMOOTHING_S = 0.5  # the time constant with which a changed control takes hold
 
 
-class Expression:
+class ColumnExpression:
     """Puts the controls on columns as they are decoded; a changed control is reached little by little."""
 
     def __init__(self, controls: Mapping[str, float], known: tuple[Control, ...]):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from engine.midi.events import is_channel_message, is_control_change, is_note_off, is_note_on
-from engine.score.piece import Companion
+from engine.score.piece import NonNoteEvent
 
 
 def is_note(message: bytes) -> bool:
@@ -11,17 +11,17 @@ def is_note(message: bytes) -> bool:
     return is_channel_message(message) and (is_note_on(message) or is_note_off(message))
 
 
-def set_up(companions: Sequence[Companion], quarter: float) -> list[Companion]:
+def set_up(non_note_events: Sequence[NonNoteEvent], quarter: float) -> list[NonNoteEvent]:
     """Return what sets an instrument up at ``quarter``: what stands there, and the last of each kind before it."""
-    chosen: dict[object, Companion] = {}
-    for companion in companions:
-        message = companion.message
-        if companion.quarter > quarter:
+    chosen: dict[object, NonNoteEvent] = {}
+    for event in non_note_events:
+        message = event.message
+        if event.quarter > quarter:
             break
         if is_note(message):
             continue
-        if companion.quarter == quarter:
-            chosen[len(chosen)] = companion
+        if event.quarter == quarter:
+            chosen[len(chosen)] = event
         elif is_channel_message(message):
-            chosen[message[:2] if is_control_change(message) else message[:1]] = companion
+            chosen[message[:2] if is_control_change(message) else message[:1]] = event
     return list(chosen.values())

@@ -12,7 +12,7 @@ from engine.performers.score_playing.keys import Keys
 from engine.performers.score_playing.ornaments import Step
 
 PERFORMED_DTYPE = np.dtype([("onset_ns", "i8"), ("end_ns", "i8"), ("velocity", "i4")])  # velocity 0: not yet
-ENDS, PEDALS, JOINS, COMPANIONS, ANCHORS, BEGINS = range(6)  # of what is due at one time, in this order
+ENDS, PEDALS, JOINS, NON_NOTES, ANCHORS, BEGINS = range(6)  # of what is due at one time, in this order
 
 
 class Item(NamedTuple):
@@ -34,7 +34,7 @@ class Playback:
     begin_quarter: float = 0.0
     items: list[Item] = field(default_factory=list)  # a heap
     numbered: int = 0
-    companion: int = 0  # the next to be placed
+    next_non_note: int = 0  # the index of the next non-note event to be placed
     earliest_end: dict[int, float] = field(default_factory=dict)  # note -> when it may end, until its end is placed
     steps: list[Step] = field(default_factory=list)  # of ornaments
     ends: dict[int, float] = field(default_factory=dict)  # note -> when it ends, where its ornament's last note is not placed yet

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from engine.base.errors import UsageError
 from engine.midi.events import SUSTAIN_PEDAL, Event, control_change, note_on
 from engine.performers.controls import Control
 from engine.performers.counts import WindowCounts
@@ -20,7 +19,8 @@ from engine.performers.score_playing.interpretation import Decided, Interpretati
 from engine.performers.score_playing.keys import SHORTEST_NOTE_S
 from engine.performers.score_playing.non_note_events import is_note, set_up
 from engine.performers.score_playing.ornaments import PlayedNotes
-from engine.performers.score_playing.playback import ANCHORS, BEGINS, COMPANIONS, ENDS, JOINS, PEDALS, PERFORMED_DTYPE, Item, Playback
+from engine.performers.score_playing.playback import ANCHORS, BEGINS, ENDS, JOINS, NON_NOTES, PEDALS, PERFORMED_DTYPE, Item, Playback
+from engine.performers.score_playing.positions import Positions
 from engine.score.ornaments import SHORTEST_NOTE_S as SHORTEST_STEP_S
 from engine.score.piece import Piece
 from models.performance.decoder import Anchor, DecodedEnd, DecodedNote, DecodedPedal
@@ -39,7 +39,8 @@ class ScoreStream:
     def __init__(self, piece: Piece, interpretation: Interpretation, controls: Mapping[str, float]):
         self.interpretation = interpretation
         self._piece = piece
-        self._onsets: list[float] = piece.score.notes["onset_quarter"].tolist()
+        self._positions = Positions(piece.score)
+        self._onsets = self._positions.onsets
         self._played = PlayedNotes(piece)
         channels, firsts = np.unique(piece.channels, return_index=True)
         self._pedals = list(zip(channels.tolist(), piece.tracks[firsts].tolist(), strict=True))
@@ -73,15 +74,13 @@ class ScoreStream:
 
     def seek(self, bar: int, now_ns: int) -> None:
         """Go on from the beginning of a bar. Raises UsageError when there is none of that number."""
-        begin = self._bar(bar)[0]
+        begin = self._positions.bar(bar)[0]
         self._state.loop = None
         self._go(begin, now_ns)
 
     def loop(self, first_bar: int, last_bar: int, now_ns: int) -> None:
         """Play these bars, the last included, again and again, from their beginning. Raises UsageError when they are not in order."""
-        begin, end = self._bar(first_bar)[0], self._bar(last_bar)[1]
-        if self._first_note(begin) >= self._first_note(end):
-            raise UsageError(f"bars {first_bar} to {last_bar}: no notes to play; give a first and a last bar, in order, with notes in them")
+        begin, end = self._positions.bars(first_bar, last_bar)
         self._state.loop = begin, end
         self._go(begin, now_ns)
 
@@ -199,25 +198,12 @@ class ScoreStream:
         self._due_known = False
         return self._state
 
-    def _bar(self, number: int) -> tuple[float, float]:
-        """Return where a bar begins and ends, in quarters."""
-        measures = self._piece.score.measures
-        found = measures[measures["number"] == number]
-        if not len(found):
-            known = f"{measures['number'].min()} to {measures['number'].max()}" if len(measures) else "none"
-            raise UsageError(f"bar {number}: the score has no such bar; allowed: {known}")
-        begin = float(found[0]["onset_quarter"])
-        return begin, begin + float(found[0]["duration_quarter"])
-
-    def _first_note(self, quarter: float) -> int:
-        return int(np.searchsorted(self._onsets, quarter - 1e-6))
-
     def _go(self, quarter: float, now_ns: int) -> None:
         """Begin a segment elsewhere, as soon as its first window is there."""
         state = self._changing()
         state.outgoing += state.keys.release(now_ns)
-        state.first = self._first_note(quarter)
-        state.stop = self._first_note(state.loop[1]) if state.loop else len(self._onsets)
+        state.first = self._positions.first_note(quarter)
+        state.stop = self._positions.first_note(state.loop[1]) if state.loop else len(self._onsets)
         state.begin_quarter, state.waiting, state.retry_ns, state.now_ns = quarter, True, now_ns, now_ns
         state.pedal = 0
         state.forget()
@@ -233,7 +219,7 @@ class ScoreStream:
             return
         state.time_sec, state.clock_ns = min([0.0, *(item.time_sec for item in state.items)]), now_ns + state.head_start_ns
         state.speed = self.interpretation.value("tempo")
-        self._place_earlier_companions()
+        self._place_set_up()
 
     def _start_deciding(self, begin_sec: float) -> bool:
         """Decide the first group of notes of a segment that begins at ``begin_sec``, if it is ready."""
@@ -243,7 +229,7 @@ class ScoreStream:
         if decided is None:
             state.head_start_ns = HEAD_START_NS
             return False
-        state.companion = 0
+        state.next_non_note = 0
         self._place(decided)
         return True
 
@@ -283,7 +269,7 @@ class ScoreStream:
             elif isinstance(each, Anchor):
                 state.put(each.time_sec, ANCHORS, each.quarter)
                 state.curve_sec = each.time_sec
-        self._place_companions()
+        self._place_non_note_events()
         if interpretation.finished:
             end = self._end_quarter()
             kind = ANCHORS if state.stop == len(self._onsets) and state.loop is None else JOINS
@@ -330,25 +316,25 @@ class ScoreStream:
         state = self._state
         if state.loop:
             return state.loop[1]
-        return self._piece.score.end_quarter if state.stop == len(self._onsets) else self._onsets[state.stop]
+        return self._positions.end_before(state.stop)
 
-    def _place_companions(self) -> None:
+    def _place_non_note_events(self) -> None:
         """Place the messages that stand beside the notes, as far as the tempo is known."""
         state = self._state
-        companions = self._piece.companions
+        non_note_events = self._piece.non_note_events
         last = math.inf if state.stop == len(self._onsets) and not state.loop else self._end_quarter()
         known = min(self._known_quarter(), last)
-        while state.companion < len(companions) and companions[state.companion].quarter < known:
-            companion = companions[state.companion]
-            if companion.quarter > state.begin_quarter or (companion.quarter == state.begin_quarter and is_note(companion.message)):
-                state.put(self.interpretation.time_at(companion.quarter), COMPANIONS, companion)
-            state.companion += 1
+        while state.next_non_note < len(non_note_events) and non_note_events[state.next_non_note].quarter < known:
+            event = non_note_events[state.next_non_note]
+            if event.quarter > state.begin_quarter or (event.quarter == state.begin_quarter and is_note(event.message)):
+                state.put(self.interpretation.time_at(event.quarter), NON_NOTES, event)
+            state.next_non_note += 1
 
-    def _place_earlier_companions(self) -> None:
+    def _place_set_up(self) -> None:
         """Send first what sets an instrument up for the segment."""
         state = self._state
-        for companion in set_up(self._piece.companions, state.begin_quarter):
-            state.put(state.time_sec, COMPANIONS, companion)
+        for event in set_up(self._piece.non_note_events, state.begin_quarter):
+            state.put(state.time_sec, NON_NOTES, event)
 
     def _follow_tempo(self, now_ns: int) -> None:
         state, wanted = self._state, self.interpretation.value("tempo")
@@ -371,7 +357,7 @@ class ScoreStream:
         if item.kind == PEDALS:
             state.pedal = item.content
             return self._pedal_events(item.content, time_ns)
-        if item.kind == COMPANIONS:
+        if item.kind == NON_NOTES:
             return state.keys.send(Event(time_ns, item.content.message, item.content.track))
         state.passed.append((item.content, time_ns))
         return self._join(item, time_ns) if item.kind == JOINS else []
@@ -383,7 +369,7 @@ class ScoreStream:
         state.forget()
         state.pedal = 0
         if state.loop:
-            state.first, state.begin_quarter = self._first_note(state.loop[0]), state.loop[0]
+            state.first, state.begin_quarter = self._positions.first_note(state.loop[0]), state.loop[0]
         else:
             state.first, state.begin_quarter, state.stop = state.stop, item.content, len(self._onsets)
         if not self._start_deciding(item.time_sec):

@@ -7,7 +7,7 @@ from score_fixtures import attributes, direction, musicxml, note
 from engine.midi.events import Event, is_note_on, note_off, note_on
 from engine.midi.file import KeptEvent, MidiTimeline, Track, read_midi_file, write_midi_file
 from engine.output.score_sinks import PassedCurve, ScoreFileSink
-from engine.score.piece import MARKER, TEXT, TIME_SIGNATURE, Companion, meta, read_piece
+from engine.score.piece import MARKER, TEXT, TIME_SIGNATURE, NonNoteEvent, meta, read_piece
 
 NAME, LYRIC, TWO_FOUR = b"\xff\x03\x05Piano", b"\xff\x05\x02la", b"\xff\x58\x04\x02\x02\x18\x08"
 PROGRAM, DRUM, DRUM_END, PEDAL = b"\xc0\x05", b"\x99\x26\x50", b"\x89\x26\x40", b"\xb0\x40\x7f"
@@ -43,8 +43,8 @@ def write(piece, performance, on_bars, events, path):
     return read_midi_file(path)
 
 
-def test_a_midi_score_is_taken_apart_into_notes_and_companions(midi_piece):
-    assert midi_piece.companions == (Companion(0.0, PROGRAM, 1), Companion(1.0, DRUM, 1), Companion(1.5, DRUM_END, 1))
+def test_a_midi_score_is_taken_apart_into_notes_and_non_note_events(midi_piece):
+    assert midi_piece.non_note_events == (NonNoteEvent(0.0, PROGRAM, 1), NonNoteEvent(1.0, DRUM, 1), NonNoteEvent(1.5, DRUM_END, 1))
     assert (midi_piece.channels.tolist(), midi_piece.tracks.tolist()) == ([0, 2], [1, 1])
     assert midi_piece.timeline.division == 960
     assert [event.data for track in midi_piece.timeline.tracks for event in track.kept] == [NAME, TWO_FOUR, LYRIC]

@@ -230,15 +230,15 @@ def test_a_sound_module_that_vanishes_ends_the_run_with_one_line_and_a_whole_rec
 
 SERVER_ENDS = """
 import os, sys
-from tests.conftest import start_jack, stop_jack
+from engine.bench.measuring.programs import start_jack_server, stop_jack_server
 from tests.engine.runtime.test_live import HELD, PATIENCE_S, Peer, program
 
-server = start_jack(f"perf-live-{os.getpid()}")
+server = start_jack_server(f"perf-live-{os.getpid()}")
 peer = Peer()
 with program(sys.argv[1]) as child:
     peer.play(HELD)
     peer.wait_for(len(HELD))
-    stop_jack(server)
+    stop_jack_server(server)
     print(child.communicate(timeout=PATIENCE_S), child.returncode)
 os._exit(0)  # the peer's own clients have lost their server too
 """

@@ -4,7 +4,7 @@ import os
 import threading
 
 import pytest
-from test_sender import DelayingPerformer, DelayingStream, ListSink, MadeUpTimeline, timeline
+from test_sender import DelayingPerformer, DelayingStream, MadeUpTimeline, WatchedSink, timeline
 
 from engine.base.clock import MonotonicClock
 from engine.performers.passthrough.performer import PassthroughPerformer
@@ -44,7 +44,7 @@ def test_not_where_there_is_one_core():
 def test_the_thread_that_sends_has_it_and_the_report_says_so(performer, stream):
     with real_time() as permitted:
         pass
-    clock, sink, found = MonotonicClock(), ListSink(), set()
+    clock, sink, found = MonotonicClock(), WatchedSink(), set()
     send = sink.send
     sink.send = lambda event: (send(event), found.add(policy()[0]))
     before = policy()

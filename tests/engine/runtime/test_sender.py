@@ -10,6 +10,7 @@ from engine.base.errors import PerfLiveError
 from engine.midi.events import Event, is_note_on, note_off, note_on
 from engine.performers.passthrough.stream import PassthroughStream
 from engine.runtime.loop import Engine
+from engine.runtime.sinks import CollectingSink
 from engine.runtime.sources import FileSource
 
 LATENCY_NS = 150_000_000
@@ -30,17 +31,17 @@ class DelayingStream(PassthroughStream):
         return [event._replace(time_ns=event.time_ns + LATENCY_NS)]
 
 
-class ListSink:
-    def __init__(self, refuse=None):
-        self.sent, self.threads, self.ended, self._refuse = [], set(), None, refuse
+class WatchedSink(CollectingSink):
+    """Also keeps which threads sent to it, and how it ended; it does not take the message ``refuse``."""
 
-    def start(self, origin_ns):
-        self.origin_ns = origin_ns
+    def __init__(self, refuse=None):
+        super().__init__()
+        self.threads, self.ended, self._refuse = set(), None, refuse
 
     def send(self, event):
         if self._refuse and event.message == self._refuse:
             raise PerfLiveError("the sink is gone")
-        self.sent.append(event)
+        super().send(event)
         self.threads.add(threading.current_thread().name)
 
     def close(self):
@@ -76,7 +77,7 @@ def sounding(sent):
 
 
 def test_everything_arrives_in_order_while_the_performer_thinks():
-    sink = ListSink()
+    sink = WatchedSink()
     report = engine_for(DelayingStream(lambda event: time.sleep(0.005)), sink, timeline()).run()
     assert [event.message for event in sink.sent] == [event.message for event in timeline()]
     assert sink.threads == {"sender"}
@@ -85,7 +86,7 @@ def test_everything_arrives_in_order_while_the_performer_thinks():
 
 def test_what_is_due_is_sent_while_the_performer_is_still_thinking():
     """The last event's thinking ends only when the first note has been sent: on one thread it never would be."""
-    sink, sent = ListSink(), threading.Event()
+    sink, sent = WatchedSink(), threading.Event()
     send = sink.send
 
     def send_and_tell(event):
@@ -105,7 +106,7 @@ def test_what_is_due_is_sent_while_the_performer_is_still_thinking():
 
 
 def test_stop_ends_what_sounds_and_sends_nothing_more():
-    sink = ListSink()
+    sink = WatchedSink()
     events = [Event(0, note_on(0, 60, 64)), Event(60_000_000_000, note_off(0, 60))]
     engine = engine_for(DelayingStream(), sink, events)
     started = threading.Event()
@@ -122,7 +123,7 @@ def test_stop_ends_what_sounds_and_sends_nothing_more():
 
 def test_a_failing_sink_ends_the_run_with_its_line_and_everything_released():
     events = timeline()
-    sink, other = ListSink(refuse=events[2].message), ListSink()
+    sink, other = WatchedSink(refuse=events[2].message), WatchedSink()
     clock = MonotonicClock()
     engine = Engine(FileSource(MadeUpTimeline(events), clock), DelayingPerformer(), DelayingStream(), [other, sink], clock)
     with pytest.raises(PerfLiveError, match="the sink is gone"):
@@ -137,7 +138,7 @@ def test_a_failing_performer_releases_what_sounds():
             raise ValueError("broken")
 
     events = [Event(0, note_on(0, 60, 64)), Event(250_000_000, note_on(0, 61, 64)), Event(260_000_000, note_off(0, 60))]
-    clock, sink = MonotonicClock(), ListSink()
+    clock, sink = MonotonicClock(), WatchedSink()
     first = clock.now_ns()
     with pytest.raises(PerfLiveError, match="performer 'delaying' failed: ValueError: broken"):
         Engine(FileSource(MadeUpTimeline(events), clock), DelayingPerformer(), DelayingStream(think), [sink], clock).run()

@@ -12,7 +12,7 @@ from engine.base.errors import UsageError
 from engine.midi.events import is_control_change, is_note_off, is_note_on, note_on
 from engine.performers.registry import SCORE_PERFORMERS, load_performer
 from engine.performers.score_playing.keys import Keys
-from engine.score.piece import Companion
+from engine.score.piece import NonNoteEvent
 
 MODELS = {"dexter": synthetic_dexter, "score-performer": synthetic_score_performer}
 
@@ -116,10 +116,10 @@ def test_what_sounds_beyond_a_loop_s_end_is_released_there(performer):
     assert rounds == 3  # the notes overlap, so that nothing sounds only where each time round begins
 
 
-def test_companions_are_sent_at_their_place_and_set_the_instrument_up_after_a_seek(performer):
+def test_non_note_events_are_sent_at_their_place_and_set_the_instrument_up_after_a_seek(performer):
     program, drum, volume = b"\xc0\x05", b"\x99\x26\x50", b"\xb0\x07\x40"
-    companions = (Companion(0.0, program, 0), Companion(2.0, drum, 0), Companion(8.0, volume, 0))
-    piece = melody(companions=companions)
+    non_note_events = (NonNoteEvent(0.0, program, 0), NonNoteEvent(2.0, drum, 0), NonNoteEvent(8.0, volume, 0))
+    piece = melody(non_note_events=non_note_events)
     events = play(performer.perform(piece, 0, {"expression": 0}, ahead=False))
     times = {event.message: event.time_ns / 1e9 for event in events}
     assert events[0].message == program

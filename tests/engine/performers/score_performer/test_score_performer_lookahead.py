@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from live_takes import LOOKAHEAD_S, assert_nothing_is_lost, drive, flat_take, pedal, random_take, run, shifts_ns
 from synthetic_score_performer import LATENTS, STYLE, write_models
-from test_dexter_live import LOOKAHEAD_S, assert_nothing_is_lost, drive, flat_take, pedal, random_take, run, shifts_ns
 
 from engine.base.errors import UsageError
 from engine.midi.events import is_note_on
-from engine.performers.score_performer.lookahead import ScorePerformerHopSampler
+from engine.performers.score_performer.lookahead import ScorePerformerLookaheadSampler
 from engine.performers.score_performer.performer import STYLE_SPACE_FILE, load_performer
 from models.performance.windows import overlap_notes
 from models.score_performer.style_space import StyleSpace
@@ -49,13 +49,13 @@ def test_a_flat_take_comes_out_performed_by_seed(performer):
 
 
 def test_it_reads_no_more_than_a_window(performer, monkeypatch):
-    requests, answer = [], ScorePerformerHopSampler.answer
+    requests, answer = [], ScorePerformerLookaheadSampler.answer
 
     def ask(sampler, request, *rest):
         requests.append(request)
         return answer(sampler, request, *rest)
 
-    monkeypatch.setattr(ScorePerformerHopSampler, "answer", ask)
+    monkeypatch.setattr(ScorePerformerLookaheadSampler, "answer", ask)
     run(performer, random_take(1, seconds=4.0, notes_a_second=100))
     window = performer._networks.window
     assert max(request.past for request in requests) == overlap_notes(window) < 200

@@ -1,0 +1,39 @@
+"""Where the bars and the notes of a score are: what a player looks up to begin anywhere."""
+
+import numpy as np
+
+from engine.base.errors import UsageError
+from engine.score.tables import Score
+
+
+class Positions:
+    """Positions in quarters. Bars have the numbers of the score; where repeats are played, those of the first time."""
+
+    def __init__(self, score: Score):
+        self.onsets: list[float] = score.notes["onset_quarter"].tolist()
+        self._measures = score.measures
+        self._end_quarter = score.end_quarter
+
+    def bar(self, number: int) -> tuple[float, float]:
+        """Return where a bar begins and ends. Raises UsageError when there is none of that number."""
+        found = self._measures[self._measures["number"] == number]
+        if not len(found):
+            known = f"{self._measures['number'].min()} to {self._measures['number'].max()}" if len(self._measures) else "none"
+            raise UsageError(f"bar {number}: the score has no such bar; allowed: {known}")
+        begin = float(found[0]["onset_quarter"])
+        return begin, begin + float(found[0]["duration_quarter"])
+
+    def bars(self, first: int, last: int) -> tuple[float, float]:
+        """Return where bars begin and end, the last included. Raises UsageError when they are not in order or have no notes."""
+        begin, end = self.bar(first)[0], self.bar(last)[1]
+        if self.first_note(begin) >= self.first_note(end):
+            raise UsageError(f"bars {first} to {last}: no notes to play; give a first and a last bar, in order, with notes in them")
+        return begin, end
+
+    def first_note(self, quarter: float) -> int:
+        """Return the first note at or after a position."""
+        return int(np.searchsorted(self.onsets, quarter - 1e-6))
+
+    def end_before(self, stop: int) -> float:
+        """Return where what is before the note ``stop`` ends: at that note, or with the score."""
+        return self._end_quarter if stop == len(self.onsets) else self.onsets[stop]
