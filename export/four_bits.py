@@ -35,7 +35,7 @@ def quantise_in_blocks(source: Path, target: Path, contract: Contract, in_four_b
             graph.initializer.remove(weight)
             graph.initializer.extend(parts)
     model.opset_import.append(helper.make_opsetid(MICROSOFT, 1))
-    save(model, contract.model_copy(update={"precision": "int8"}), target)
+    save(model, contract, target)
 
 
 def _quantise_product(node: onnx.NodeProto, matrix: np.ndarray, bits: int) -> list[onnx.TensorProto]:

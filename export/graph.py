@@ -13,6 +13,7 @@ import onnx
 import torch
 
 from engine.onnx.contract import Contract
+from export.weights import state_weights
 
 OPSET = 20  # the first with Gelu as one operator
 
@@ -64,11 +65,13 @@ def side_by_side(contract: Contract, streams: Sequence[Arrays]) -> Arrays:
     return {name: np.concatenate([stream[name] for stream in streams], axis) for name, axis in axes.items()}
 
 
-def save(model: onnx.ModelProto, contract: Contract, path: Path) -> None:
-    """Write ``model`` with ``contract`` as its only metadata."""
+def save(model: onnx.ModelProto, contract: Contract, path: Path) -> Contract:
+    """Write ``model`` with its contract as its only metadata; return it: ``contract`` with the number and precision of its weights."""
+    stated = state_weights(contract, model)
     del model.metadata_props[:]
-    onnx.helper.set_model_props(model, contract.to_metadata())
+    onnx.helper.set_model_props(model, stated.to_metadata())
     onnx.save(model, path)
+    return stated
 
 
 def _dynamic_shapes(spec: ExportSpec) -> dict[str, Any]:

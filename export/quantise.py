@@ -24,4 +24,4 @@ def quantise(source: Path, target: Path, contract: Contract) -> None:
         quantize_dynamic(source, target, op_types_to_quantize=["MatMul", "Gemm"], weight_type=QuantType.QUInt8)
     finally:
         logger.setLevel(level)
-    save(onnx.load(target), contract.model_copy(update={"precision": "int8"}), target)
+    save(onnx.load(target), contract, target)

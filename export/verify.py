@@ -9,9 +9,9 @@ import onnx
 import torch
 
 from engine.base.errors import PerfLiveError
-from engine.onnx.contract import Contract
 from engine.onnx.model import Model
 from export.graph import Arrays, ExportSpec, side_by_side
+from export.weights import state_weights
 
 STEPS = 5003  # a prime: whatever the chunk sizes, the last chunk is a partial one
 CHUNK_SIZES = (1, 2, 3, 7, 1, 31, 129, 1, 300)
@@ -33,7 +33,7 @@ class Verification:
 
 def verify_float(spec: ExportSpec, path: Path) -> Verification:
     """Compare the float32 file at ``path`` with the module. Raises PerfLiveError that says what differs."""
-    model = _open(spec, path, spec.contract)
+    model = _open(spec, path)
     agreement = _compare_runs(spec, _module_run(spec), model.run, spec.tolerance)
     _compare_single_steps(spec, model)
     _compare_streams(spec, model, spec.tolerance)
@@ -45,8 +45,7 @@ def verify_float(spec: ExportSpec, path: Path) -> Verification:
 
 def verify_quantised(spec: ExportSpec, path: Path, float_path: Path) -> Verification:
     """Compare the decisions of the int8 file at ``path`` with those of the float32 file. Raises PerfLiveError that says what differs."""
-    model = _open(spec, path, spec.contract.model_copy(update={"precision": "int8"}))
-    reference = _open(spec, float_path, spec.contract)
+    model, reference = _open(spec, path), _open(spec, float_path)
     agreement = _compare_runs(spec, reference.run, model.run, np.inf)
     _compare_single_steps(spec, model)
     _compare_streams(spec, model, 0.0)
@@ -56,14 +55,14 @@ def verify_quantised(spec: ExportSpec, path: Path, float_path: Path) -> Verifica
     return agreement
 
 
-def _open(spec: ExportSpec, path: Path, contract: Contract) -> Model:
+def _open(spec: ExportSpec, path: Path) -> Model:
     """Check the file as such (well formed, names, shapes and types as declared, the contract whole) and open it as the engine will."""
     try:
         onnx.checker.check_model(path, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise PerfLiveError(f"not verified: onnx.checker: {' '.join(str(error).split())}") from error
     model = Model(path, spec.contract.system, spec.contract.representation_version)
-    if model.contract.to_metadata() != contract.to_metadata():
+    if model.contract.to_metadata() != state_weights(spec.contract, onnx.load(path)).to_metadata():
         raise PerfLiveError("not verified: the contract read back is not the one written")
     return model
 

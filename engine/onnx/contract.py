@@ -51,6 +51,7 @@ class Contract(BaseModel):
 
     ``inputs`` and ``outputs`` leave out the state. ``look_ahead_steps`` and ``look_ahead_s`` say how much of the future an output waits
     for. ``constants`` holds what else the engine needs, as JSON values. ``configuration_hash`` is that of the training configuration.
+    ``precision`` is that of the weights of matrix products, int4 where some have 4 bits. ``parameters`` is the number of all weights.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -68,7 +69,8 @@ class Contract(BaseModel):
     training_data: str
     licence: str
     configuration_hash: str
-    precision: Literal["float32", "int8"] = "float32"
+    precision: Literal["float32", "float16", "int8", "int4"] = "float32"
+    parameters: int | None = None  # None: not stated, in a contract that no export has written yet
 
     @model_validator(mode="after")
     def _one_chunk_axis_and_one_of_streams(self) -> "Contract":

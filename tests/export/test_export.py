@@ -15,6 +15,7 @@ from export.command import export_verified
 from export.graph import write_graph
 from export.quantise import quantise
 from export.verify import verify_float, verify_quantised
+from export.weights import count_parameters
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +44,10 @@ def test_what_was_exported_verifies(spec, float_path, quantised_path):
 
 
 def test_the_engine_reads_the_contract(spec, float_path, quantised_path):
-    assert Model(float_path, "attention", 1).contract == spec.contract
-    assert Model(quantised_path, "attention", 1).contract == spec.contract.model_copy(update={"precision": "int8"})
+    parameters = count_parameters(onnx.load(float_path))
+    stated = spec.contract.model_copy(update={"parameters": parameters})
+    assert Model(float_path, "attention", 1).contract == stated
+    assert Model(quantised_path, "attention", 1).contract == stated.model_copy(update={"precision": "int8"})
 
 
 def test_the_graph_is_bare(float_path, quantised_path):

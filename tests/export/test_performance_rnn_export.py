@@ -37,15 +37,23 @@ def exported(tmp_path_factory):
     torch.manual_seed(0)
     weights = PerformanceRNNTask(PerformanceRNNTrainingConfig.model_validate(CONFIG)).state_dict()
     (spec,) = build_specs(CONFIG, weights).values()
-    return path, export_verified(spec, path, "int8")
+    return path, export_verified(spec, path, "int8"), _count_weights(spec.module)
+
+
+def _count_weights(module):
+    """Count the tensors of the streaming module, of which those of the network are made."""
+    first, second = module.layers
+    tensors = (module.event_sums, first.weight, second.weight, second.bias, module.output_weight, module.network.output.bias)
+    return sum(tensor.numel() for tensor in tensors)
 
 
 def test_the_graph_verifies_in_both_precisions(exported):
-    path, lines = exported
+    path, lines, weights = exported
     assert "100.00% of decisions equal" in lines[0] and lines[1].startswith("int8 against float32")
     contract = open_model(path).contract
     assert contract.licence == "CC BY-NC-SA 4.0" and contract.constants == {"steps_per_second": 100}
-    assert contract.precision == "int8" and path.stat().st_size < 200_000
+    assert contract.precision == "int4" and contract.parameters == weights
+    assert path.stat().st_size < 200_000
 
 
 def even_notes(count, interval_s):

@@ -30,7 +30,7 @@ def test_a_model_of_somebody_else_is_named():
     ("key", "text", "expected"),
     [
         ("contract_version", "2", "model.onnx: contract field 'contract_version': found 2, expected 1"),
-        ("precision", '"float16"', "model.onnx: contract field 'precision': found 'float16', expected: Input should be 'float32'"),
+        ("precision", '"float8"', "model.onnx: contract field 'precision': found 'float8', expected: Input should be 'float32'"),
         ("state", "[{", "model.onnx: contract field 'state': found '[{', expected JSON"),
         ("colour", '"red"', "model.onnx: contract field 'colour': found 'red', expected no such field"),
         ("inputs", '[{"name": "x", "shape": [1], "type": "int4"}]', "model.onnx: contract field 'inputs.0.type': found 'int4'"),
