@@ -1,17 +1,34 @@
 """When things are sent: a queue by due time, which also keeps the account of what was late and what still sounds."""
 
 import heapq
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from engine.midi.events import Event
 from engine.midi.ledger import NoteLedger
 
 LATE_NS = 10_000_000  # later than this is counted: a steady 10 ms is not felt, more is (Jack, Stockman and McPherson 2016)
 
+LateObserver = Callable[[int, int], None]  # is told when an event was due and when it was sent, nanoseconds
+_observer: ContextVar[LateObserver | None] = ContextVar("late_observer", default=None)
+
+
+@contextmanager
+def observe_late_events(observer: LateObserver) -> Iterator[None]:
+    """Let each scheduler that the block makes tell ``observer`` of every event that it counts as late, on the thread that sends."""
+    token = _observer.set(observer)
+    try:
+        yield
+    finally:
+        _observer.reset(token)
+
 
 class Scheduler:
     """Events in order of their due time; those due at the same time leave in the order in which they came."""
 
     def __init__(self) -> None:
+        self._on_late = _observer.get()
         self.ledger = NoteLedger()
         self.sent = 0
         self.late = 0  # sent more than LATE_NS after they were due
@@ -51,4 +68,6 @@ class Scheduler:
             self.most_lateness_ns = lateness_ns
         if lateness_ns > LATE_NS:
             self.late += 1
+            if self._on_late:
+                self._on_late(event.time_ns, now_ns)
         self.ledger.observe(event.message, event.track)

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.midi.events import Event, note_on
-from engine.runtime.scheduler import LATE_NS, Scheduler
+from engine.runtime.scheduler import LATE_NS, Scheduler, observe_late_events
 
 
 @given(st.lists(st.integers(0, 20)), st.lists(st.integers(0, 25)))
@@ -40,3 +40,14 @@ def test_lateness_is_counted_beyond_the_stated_tolerance():
     scheduler.account(Event(5, note_on(0, 61, 1)), LATE_NS + 6)
     assert (scheduler.sent, scheduler.late, scheduler.most_lateness_ns, scheduler.last_due_ns) == (2, 1, LATE_NS + 1, 5)
     assert scheduler.ledger.sounding == 2
+
+
+def test_an_observer_is_told_of_late_events_alone_and_only_by_schedulers_of_its_block():
+    told, before = [], Scheduler()
+    with observe_late_events(lambda due_ns, sent_ns: told.append((due_ns, sent_ns))):
+        within = Scheduler()
+    for scheduler in (before, within, Scheduler()):
+        scheduler.account(Event(5, b"\xf8"), 5 + LATE_NS)
+        scheduler.account(Event(6, b"\xf8"), 7 + LATE_NS)
+        assert scheduler.late == 1
+    assert told == [(6, 7 + LATE_NS)]
