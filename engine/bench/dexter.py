@@ -17,15 +17,17 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+import typer
+from rich.console import Console
 
-from engine.base.clock import VirtualClock
+from engine.bench.measuring.benchmark import Benchmark, OnStage, silent
 from engine.bench.measuring.figures import Distribution, describe
 from engine.bench.measuring.machine import KIBIBYTE, MEGABYTE, Machine, describe_machine
+from engine.bench.measuring.runs import render_events, render_score
 from engine.bench.measuring.score_playing import (
     NOTES,
     QUARTERS_PER_MINUTE,
@@ -33,17 +35,14 @@ from engine.bench.measuring.score_playing import (
     made_up_piece,
     notes_for,
     play_in_time,
-    play_offline,
     time_first_note,
 )
+from engine.bench.measuring.tables import DISTRIBUTION, add_distribution, new_table, print_head
 from engine.midi.events import Event, note_off, note_on
-from engine.midi.file import MidiTimeline
 from engine.performers.dexter.interpretation import DexterInterpretation
 from engine.performers.dexter.performer import DexterPerformer, load_performer
 from engine.performers.score_playing.columns import playback_columns
 from engine.performers.score_playing.stream import ScoreStream
-from engine.runtime.loop import Engine
-from engine.runtime.sources import FileSource
 from engine.score.piece import Piece
 from models.dexter.windows import Settings, Window
 
@@ -74,14 +73,16 @@ class DexterReport:
     peak_memory_mb: float
 
 
-def measure(seconds: float, on_stage: Callable[[str], None] = lambda stage: None) -> DexterReport:
+def measure(
+    seconds: Annotated[float, typer.Option(min=4, help="How long to play in real time.")] = 60, *, on_stage: OnStage = silent
+) -> DexterReport:
     """Run everything; ``seconds`` of it playing in real time. Raises PerfLiveError when the models cannot be used."""
     machine = describe_machine()
     performer, piece = load_performer(None, None), made_up_piece(NOTES)
     on_stage("a whole score, offline")
     stream = performer.perform(piece, 0, {}, ahead=False)
     begun_s = time.perf_counter()
-    play_offline(performer, stream)
+    render_score(performer, stream, Heard())
     offline_s = time.perf_counter() - begun_s
     stream.close()
     counts = stream.counts
@@ -120,11 +121,10 @@ def _time_lookahead(performer: DexterPerformer, piece: Piece) -> float:
     for pitch, begin, length in zip(*(notes[name].tolist() for name in ("pitch", "onset_quarter", "duration_quarter")), strict=True):
         events.append(Event(round(begin * quarter_s * 1e9), note_on(0, pitch, 64)))
         events.append(Event(round((begin + length) * quarter_s * 1e9), note_off(0, pitch)))
-    ahead, clock = performer.looking_ahead(LOOKAHEAD_S), VirtualClock()
+    ahead = performer.looking_ahead(LOOKAHEAD_S)
     stream = ahead.create_stream(0, {})
-    source = FileSource(MidiTimeline(sorted(events)), clock)
     begun_s = time.perf_counter()
-    Engine(source, ahead, stream, [Heard()], clock).run()
+    render_events(ahead, stream, sorted(events), Heard())
     return (time.perf_counter() - begun_s) / stream.counts.windows
 
 
@@ -184,3 +184,36 @@ def _during(times_ns: np.ndarray, spans: list[tuple[int, int]]) -> np.ndarray:
 
 def _peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else KIBIBYTE)
+
+
+def print_table(report: DexterReport) -> None:
+    console = Console()
+    print_head(console, report.machine)
+    table = new_table(f"dexter, a score of {report.notes} notes", "")
+    for title, value in (
+        ("notes a second, offline", f"{report.notes_per_s:.0f}"),
+        ("the same in a thousand steps, windows alone", f"{report.thousand_steps_notes_per_s:.1f}"),
+        ("evaluations a window", f"{report.evaluations_per_window:g}"),
+        ("a window, mean", f"{report.window_ms:.0f} ms"),
+        ("a window of live notes, two seconds of look-ahead, mean", f"{report.lookahead_window_ms:.0f} ms"),
+        ("first note after", f"{report.first_note_s:.2f} s"),
+        (f"window ready before it is due, at {report.played_notes_per_s:g} notes a second", _seconds(report.least_lead_s, "at least")),
+        ("", _seconds(report.median_lead_s, "median")),
+        ("windows in fewer steps, bridged", f"{report.reduced_windows}, {report.carried}"),
+        ("events more than 10 ms late", str(report.late)),
+        ("of them while the machine ran", "unknown" if report.late_while_running is None else str(report.late_while_running)),
+        ("peak memory", f"{report.peak_memory_mb:.0f} MB"),
+    ):
+        table.add_row(title, value)
+    console.print(table)
+    errors = new_table(f"scheduler error in {report.played_s:g} s, milliseconds", *DISTRIBUTION)
+    add_distribution(errors, "all events", report.scheduler_error)
+    add_distribution(errors, "while a window was sampled", report.while_sampling)
+    console.print(errors)
+
+
+def _seconds(value: float | None, which: str) -> str:
+    return "unknown: none was due" if value is None else f"{value:.1f} s {which}"
+
+
+BENCHMARK = Benchmark("How fast DExter performs scores, offline and live, beside the paper's thousand steps.", measure, print_table)

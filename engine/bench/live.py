@@ -21,21 +21,25 @@ it contains both ways through JACK (periods of 1.33 ms), which the echo needs as
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import asdict, dataclass
+from typing import Annotated, NamedTuple
 
 import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
 
-from engine.base.errors import PerfLiveError
+from engine.base.errors import PerfLiveError, UsageError
+from engine.bench.measuring.benchmark import Benchmark, OnStage, silent
 from engine.bench.measuring.delivery import LOST, Answers, Delivery
 from engine.bench.measuring.figures import DIGITS, Distribution, describe
 from engine.bench.measuring.machine import MEGABYTE, Machine, StolenTime, describe_machine, resident_bytes
 from engine.bench.measuring.prober import Target, play
-from engine.bench.measuring.programs import Program, jack_server, may_schedule_in_real_time
+from engine.bench.measuring.programs import PERF_LIVE, Program, jack_server, may_schedule_in_real_time
+from engine.bench.measuring.tables import DISTRIBUTION, add_distribution, new_table, print_head, share, word
 from engine.bench.measuring.takes import BIG_CHORD_NOTES, NS_PER_S, Slot, live_pattern
 from engine.midi.events import is_note_on
-
-PERF_LIVE = "from engine.commands.live import main; main()"
+from engine.performers.registry import DEFAULT_PERFORMER, LOADERS
 
 
 @dataclass(frozen=True)
@@ -88,15 +92,22 @@ class _Run(NamedTuple):
     says: str
 
 
-def measure(seconds: float, performer: str, on_progress: Callable[[float], None] = lambda share: None, seed: int = 0) -> LiveReport:
-    """Play for about ``seconds`` (the pauses come on top). ``on_progress`` learns the share that is done, 0 to 1.
-
-    Raises PerfLiveError where no server can be had or a program under test fails.
+def measure(
+    seconds: Annotated[float, typer.Option(min=1, help="How long to play.")] = 600,
+    performer: Annotated[str, typer.Option(help=f"{', '.join(LOADERS)}.")] = DEFAULT_PERFORMER,
+    *,
+    on_stage: OnStage = silent,
+    seed: int = 0,
+) -> LiveReport:
+    """Play for about ``seconds`` (the pauses come on top). Raises UsageError for an unknown performer, PerfLiveError where no server can be
+    had or a program under test fails.
     """
+    if performer not in LOADERS:
+        raise UsageError(f"no performer is called {performer!r}; allowed: {', '.join(LOADERS)}")
     machine = describe_machine()  # before we are a load ourselves
     slots = live_pattern(seconds, seed)
     stolen_time = StolenTime()
-    run = _run(slots, performer, on_progress)
+    run = _run(slots, performer, lambda done: on_stage(f"{done:.0%} of {seconds:g} s"))
     stolen = stolen_time.share()
     sent = _flatten(slots)
     messages = [each.message for each in sent]
@@ -128,6 +139,7 @@ def measure(seconds: float, performer: str, on_progress: Callable[[float], None]
 
 
 def _run(slots: Sequence[Slot], performer: str, on_progress: Callable[[float], None]) -> _Run:
+    """``on_progress`` learns the share that is done, 0 to 1, in the pauses, where nothing is measured."""
     with ExitStack() as stack:
         stack.enter_context(jack_server())
         for_echo, for_live = stack.enter_context(Target("echo")), stack.enter_context(Target("live"))
@@ -194,3 +206,46 @@ def _compare(echo_ns: np.ndarray, live_ns: np.ndarray) -> Compared | None:
         return None
     echo, live = describe(echo_ns[both]), describe(live_ns[both])
     return Compared(echo, live, describe(live_ns[both] - echo_ns[both]), round(live.p99_ms - echo.p99_ms, DIGITS))
+
+
+def print_table(report: LiveReport) -> None:
+    console = Console()
+    played = f"{report.seconds:g} s, {report.notes_per_s:g} notes a second, {report.big_chords} ten-note chords"
+    console.print(f"perf-live with {report.performer} beside a bare echo through JACK: {played}", soft_wrap=True)
+    print_head(console, report.machine)
+    console.print(f"taken by the host meanwhile: {share(report.stolen)}; JACK in real time: {word(report.real_time)}", soft_wrap=True)
+    console.print(_deliveries(report))
+    table = new_table("milliseconds", *DISTRIBUTION)
+    for title, compared in (
+        ("note-ons, single or first of a chord", report.first_note_ons),
+        ("note-ons, all", report.note_ons),
+        ("others", report.others),
+        ("others, 6 ms after the notes", report.others_apart),
+        ("spread of ten-note chords", report.chord_spread),
+    ):
+        _add_compared(table, title, compared)
+    add_distribution(table, "prober: sent late by", report.prober_late)
+    console.print(table)
+    memory = f"{report.memory_ready_mb:g} MB resident then, {report.memory_end_mb:g} MB at the end"
+    console.print(f"perf-live: ready in {report.ready_s:.2f} s; {memory}; {report.perf_live_says!r}", highlight=False, soft_wrap=True)
+
+
+def _deliveries(report: LiveReport) -> Table:
+    echo, live = asdict(report.echo), asdict(report.perf_live)
+    table = new_table("messages", "echo", "perf-live")
+    for name, value in echo.items():
+        table.add_row(name.replace("_", " "), word(value), word(live[name]))
+    return table
+
+
+def _add_compared(table: Table, title: str, compared: Compared | None) -> None:
+    table.add_row(f"[bold]{title}", "" if compared else "0")
+    if compared:
+        add_distribution(table, "  echo", compared.echo)
+        add_distribution(table, "  perf-live", compared.perf_live)
+        add_distribution(table, "  added, each by itself", compared.difference)
+        table.add_row("  added, percentiles", "", "", f"{compared.added_p99_ms:.3f}")
+    table.add_section()
+
+
+BENCHMARK = Benchmark("What perf-live adds to a bare echo through real JACK ports, and whether everything arrives.", measure, print_table)

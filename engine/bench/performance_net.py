@@ -1,4 +1,4 @@
-"""``perf-bench sound``: what the neural synthesiser costs, how late it sounds, and whether it ever runs dry.
+"""``perf-bench performance-net``: what the neural synthesiser costs, how late it sounds, and whether it ever runs dry.
 
 - ``real_time_factor``: made-up playing of ten notes a second with pedal, all on one thread: seconds it takes for a second of sound, and
   the shares of the network and of adding up the waves of its spectra. ``block``: one block's; it must not take longer than it lasts,
@@ -8,24 +8,27 @@
   PULLED_FRAMES at 48 kHz as a sound card does.
 - ``device``: the same playing in real time by ``perf-live --out neural`` through PortAudio and a JACK server on the dummy driver.
 - ``hour``: an hour of it, offline: memory after the first minute and at the end.
-- ``paper``: the paper's network on its clip of five seconds, random weights, eager PyTorch on all cores: its cost alone, without phases. It
-  is a gigabyte.
+
+``perf-eval eager performance-net`` says what the paper's network takes.
 """
 
 import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
+import typer
+from rich.console import Console
 
-from engine.bench.measuring.eager_pytorch import run_eager_pytorch
+from engine.bench.measuring.benchmark import Benchmark, ModelOption, OnStage, silent
 from engine.bench.measuring.figures import Distribution, describe
 from engine.bench.measuring.machine import MEGABYTE, Machine, StolenTime, describe_machine, resident_bytes
-from engine.bench.measuring.programs import Program, jack_server
+from engine.bench.measuring.programs import PERF_LIVE, Program, jack_server
+from engine.bench.measuring.tables import DISTRIBUTION, add_distribution, new_table, print_head, share
 from engine.midi.events import Event, control_change, note_off, note_on
 from engine.midi.file import write_midi_file
 from engine.sound.audio import NEURAL_AHEAD_FRAMES, NEURAL_BLOCK_FRAMES
@@ -41,8 +44,6 @@ NOTES_A_SECOND, HELD_S, PEDAL_EVERY_S = 10, (0.05, 1.5), 2.0
 DEVICE_RATE, PULLED_FRAMES = 48_000, 256
 LATENCY_NOTES, LATENCY_EVERY_S = 30, 0.9
 HEARD = 1e-4  # of full scale: a note has begun
-EAGER_PYTORCH = "training.performance_net.eager"
-PERF_LIVE = "from engine.commands.live import main; main()"
 
 
 @dataclass(frozen=True)
@@ -63,13 +64,6 @@ class Hour:
 
 
 @dataclass(frozen=True)
-class Paper:
-    parameters: int
-    seconds: float  # of sound
-    real_time_factor: float
-
-
-@dataclass(frozen=True)
 class SoundReport:
     machine: Machine
     seconds: float
@@ -83,21 +77,24 @@ class SoundReport:
     latency_underruns: int
     device: Device | None  # None: not asked for
     hour: Hour | None
-    paper: Paper | None
 
 
 def measure(
-    device_s: float, hour: bool, paper: bool, model: Path | None = None, on_stage: Callable[[str], None] = lambda stage: None
+    seconds: Annotated[float, typer.Option(min=0, help="How long to play through JACK; 0 leaves it out.")] = 60,
+    hour: Annotated[bool, typer.Option("--hour", help="An hour of sound, offline, for the memory that it takes.")] = False,
+    model: ModelOption = None,
+    *,
+    on_stage: OnStage = silent,
 ) -> SoundReport:
-    """Raises PerfLiveError when the model, JACK or (for the paper's network) PyTorch is missing."""
+    """Run everything that is asked for. Raises PerfLiveError when the model or JACK is missing."""
     machine = describe_machine()
     on_stage("a minute of sound, offline")
     offline = _offline(model)
     on_stage("latency, in real time")
     stated_s, latencies_ns, underruns = _latency(model)
-    if device_s:
+    if seconds:
         on_stage("perf-live through JACK")
-    device = _through_jack(device_s) if device_s else None
+    device = _through_jack(seconds) if seconds else None
     if hour:
         on_stage("an hour of sound, offline")
     return SoundReport(
@@ -109,7 +106,6 @@ def measure(
         latency_underruns=underruns,
         device=device,
         hour=_hour(model) if hour else None,
-        paper=_paper() if paper else None,
     )
 
 
@@ -128,7 +124,7 @@ def made_up_events(seconds: float, seed: int = 0) -> list[SoundEvent]:
     return sorted(events)
 
 
-def _offline(model: Path | None) -> dict:
+def _offline(model: Path | None) -> dict[str, Any]:
     """Return the figures of a minute, block by block, network and waves timed apart."""
     loaded = load_sound_model(model)
     stream, overlap_add = NeuralStream(loaded), OverlapAdd()
@@ -224,7 +220,24 @@ def _hour(model: Path | None) -> Hour:
     return Hour(round(time.perf_counter() - begun_s, 1), round(after_a_minute, 1), round(end, 1))
 
 
-def _paper() -> Paper:
-    """Raises PerfLiveError without PyTorch."""
-    config = Path(__file__).parents[2] / "configs" / "performance_net" / "paper.yaml"
-    return Paper(**run_eager_pytorch(EAGER_PYTORCH, [str(config)], threads=os.cpu_count() or 1))
+def print_table(report: SoundReport) -> None:
+    console = Console()
+    print_head(console, report.machine)
+    table = new_table(f"{report.seconds:g} s of sound, on one thread", "seconds for a second")
+    table.add_row("notes to sound", f"{report.real_time_factor:.3f}")
+    table.add_row("of which the network", f"{report.network_real_time_factor:.3f}")
+    table.add_row("of which waves", f"{report.waves_real_time_factor:.3f}")
+    console.print(table)
+    table = new_table("milliseconds", *DISTRIBUTION)
+    add_distribution(table, f"a block of {report.block_ms:g} ms", report.block)
+    add_distribution(table, f"from a message to its sound ({1e3 * report.stated_latency_s:.0f} stated)", report.latency)
+    console.print(table)
+    if device := report.device:
+        says = f"{device.underruns} underruns; taken by the host meanwhile: {share(device.stolen)}; perf-live: {device.says!r}"
+        console.print(f"{device.seconds:g} s through JACK: {says}", highlight=False, soft_wrap=True)
+    if hour := report.hour:
+        memory = f"{hour.after_a_minute_mb:g} MB after a minute, {hour.end_mb:g} MB at the end"
+        console.print(f"an hour of sound in {hour.seconds:g} s: {memory}", soft_wrap=True)
+
+
+BENCHMARK = Benchmark("What the neural synthesiser costs, how late it sounds, and whether it ever runs dry.", measure, print_table)

@@ -1,7 +1,7 @@
 """``perf-bench render``: how fast the offline path performs a made-up take of 10,000 notes, on one core.
 
-- ``notes_per_s``: what ``perf-render`` does for one file, in this process, after everything is loaded: read the MIDI file, run the engine
-  on the virtual clock, write the MIDI file. The notes of the take by the time of all three.
+- ``notes_per_s``: what ``perf-render`` does for one file, in this process, after everything is loaded: read the MIDI file, perform it on
+  the virtual clock, write the MIDI file. The notes of the take by the time of all three.
 - ``start_up_s``: the command ``perf-render`` on a take of one note, from the start of its process to its end: the median of three runs.
 - ``command_s`` and ``peak_memory_mb``: the command on the whole take, and the most memory that its process occupied. (Linux counts the
   process that it was started from in; it is started while this one is still small.)
@@ -15,23 +15,23 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.base.clock import VirtualClock
+from rich.console import Console
+
 from engine.base.errors import PerfLiveError
-from engine.bench.measuring.machine import KIBIBYTE, MEGABYTE, Machine, describe_machine
+from engine.bench.measuring.benchmark import Benchmark, OnStage, silent
+from engine.bench.measuring.machine import KIBIBYTE, MEGABYTE, Machine, describe_machine, one_core
+from engine.bench.measuring.programs import PERF_RENDER
+from engine.bench.measuring.tables import cores, new_table, print_head
 from engine.bench.measuring.takes import piano_take
-from engine.commands import options
-from engine.midi.file import read_midi_file, write_midi_file
-from engine.runtime.sinks import MidiFileSink
-from engine.runtime.sources import FileSource
+from engine.midi.file import write_midi_file
+from engine.performers.registry import DEFAULT_PERFORMER, load_performer
 
 NOTES = 10_000
 NOTES_PER_S = 10
 START_UPS = 3
-PERF_RENDER = "from engine.commands.render import main; main()"
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,10 @@ class RenderReport:
     peak_memory_mb: float | None  # None where the system does not tell
 
 
-def measure(on_one_core: bool, on_stage: Callable[[str], None] = lambda stage: None) -> RenderReport:
-    """Run everything. ``on_stage`` learns what is measured next. Raises PerfLiveError when something cannot be run."""
+def measure(*, on_stage: OnStage = silent) -> RenderReport:
+    """Run everything, a quarter of a minute or so. Raises PerfLiveError when something cannot be run."""
     machine = describe_machine()
-    with tempfile.TemporaryDirectory(prefix="perf-bench-") as folder:
+    with one_core() as alone, tempfile.TemporaryDirectory(prefix="perf-bench-") as folder:
         one, take, rendered = (Path(folder) / name for name in ("one.mid", "take.mid", "rendered.mid"))
         write_midi_file(one, piano_take(1, NOTES_PER_S))
         write_midi_file(take, piano_take(NOTES, NOTES_PER_S))
@@ -59,11 +59,11 @@ def measure(on_one_core: bool, on_stage: Callable[[str], None] = lambda stage: N
         on_stage("the command on the whole take")
         command_s, peak_bytes = _run_command(take, rendered)
         on_stage("the take in this process")
-        performer, performed, seconds = _render(take, rendered)
+        performed, seconds = _render(take, rendered)
     return RenderReport(
         machine=machine,
-        on_one_core=on_one_core,
-        performer=performer,
+        on_one_core=alone,
+        performer=DEFAULT_PERFORMER,
         notes=performed,
         seconds=round(seconds, 3),
         notes_per_s=round(performed / seconds, 1),
@@ -89,11 +89,26 @@ def _run_command(take: Path, rendered: Path) -> tuple[float, int | None]:
     return time.perf_counter() - begun_s, peak_bytes
 
 
-def _render(take: Path, rendered: Path) -> tuple[str, int, float]:
-    """Return the performer's name, how many notes it performed, and the seconds from the file to the file."""
-    setup = options.prepare(None, options.PlayingOptions(), None, None)
+def _render(take: Path, rendered: Path) -> tuple[int, float]:
+    """Return how many notes were performed, and the seconds from the file to the file."""
+    from engine.bench.measuring.runs import render_file  # with NumPy, which begins on one core now
+
+    performer = load_performer(DEFAULT_PERFORMER)
     begun_s = time.perf_counter()
-    timeline, clock = read_midi_file(take), VirtualClock()
-    sink = MidiFileSink(rendered, timeline)
-    report = setup.create_engine(FileSource(timeline, clock), [sink], clock, keep_incomplete=False).run()
-    return setup.performer.name, report.notes, time.perf_counter() - begun_s
+    report = render_file(performer, take, rendered)
+    return report.notes, time.perf_counter() - begun_s
+
+
+def print_table(report: RenderReport) -> None:
+    console = Console()
+    print_head(console, report.machine)
+    table = new_table(f"{report.performer}, {report.notes} notes, {cores(report.on_one_core)}", "")
+    table.add_row("notes a second, after start-up", f"{report.notes_per_s:.0f}")
+    table.add_row("the command's start and end, one note", f"{report.start_up_s:.2f} s")
+    table.add_row("the command on the whole take", f"{report.command_s:.2f} s")
+    peak = "unknown" if report.peak_memory_mb is None else f"{report.peak_memory_mb:.0f} MB"
+    table.add_row("the command's peak memory", peak)
+    console.print(table)
+
+
+BENCHMARK = Benchmark("How fast perf-render performs, on one core.", measure, print_table)

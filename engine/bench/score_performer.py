@@ -1,10 +1,10 @@
 """``perf-bench score-performer``: what a note costs, over a long piece, and how soon what is said is heard.
 
-- ``note``: one step of the decoder (``Stepper.step``), and all that it takes to decode a note (``OnsetDecoder``: the step, the choice of
-  every field, the onset's time), hot, on one core and one thread; beside them, in the same run, the same network in eager PyTorch on one
-  thread, in a process of its own because the engine never loads PyTorch (None where that is not installed). The ratios are of medians.
-- ``piece``: 20,000 notes decoded one after the other, with chance; ``last_to_first`` compares the median cost of the last tenth with the
-  first tenth's. ``memory_growth_mb`` is what the process occupies at the end more than after the first tenth. Target: constant.
+- ``cost.step``: one step of the decoder (``Stepper.step``). ``cost.whole``: all that it takes to decode a note (``OnsetDecoder``: the
+  step, the choice of every field, the onset's time). Both without rest, on one core and one thread; ``perf-eval eager score-performer``
+  says what the same network takes in eager PyTorch.
+- ``cost.long_run``: 20,000 notes decoded one after the other, with chance. Target: the last tenth costs what the first costs, and memory
+  does not grow.
 - ``notes_per_s``: a score of 5,000 notes from the start of its performance on the virtual clock to its last event, with tempo, pedal and
   everything else that is heard, nothing written, on any core. Target: 1,000.
 - ``read_notes_per_s``: reading its windows alone, which the former does beside the rest. ``first_note_s``: from when it, already read
@@ -14,19 +14,22 @@
   was due an event was sent.
 """
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from engine.bench.measuring.eager_pytorch import is_installed, time_eager_pytorch, times_faster
+import typer
+from rich.console import Console
+
+from engine.bench.measuring.benchmark import Benchmark, OnStage, silent
 from engine.bench.measuring.figures import Distribution, describe
 from engine.bench.measuring.machine import Machine, describe_machine, one_core
-from engine.bench.measuring.parameters import count_parameters
-from engine.bench.measuring.score_playing import NOTES, made_up_piece, notes_for, play_in_time, play_offline, time_first_note
-from engine.bench.measuring.timing import WARM_UP_CALLS, compare_tenths, time_calls
+from engine.bench.measuring.runs import render_score
+from engine.bench.measuring.score_playing import NOTES, Heard, made_up_piece, notes_for, play_in_time, time_first_note
+from engine.bench.measuring.tables import DISTRIBUTION, add_distribution, new_table, print_cost, print_head
+from engine.bench.measuring.timing import WARM_UP_CALLS, Cost, Timed, compare_tenths, time_calls
 from engine.performers.score_performer.decoding import OnsetDecoder
 from engine.performers.score_performer.performer import ScorePerformerPerformer, load_performer
 from engine.performers.score_performer.score import ScoreReading
@@ -35,35 +38,15 @@ from engine.performers.score_playing.stream import ScoreStream
 from models.performance.decoder import DecodedNote
 
 LONG_PIECE_NOTES, CALLS = 20_000, 3000
-EAGER_PYTORCH = "training.score_performer.eager"
-
-
-@dataclass(frozen=True)
-class NoteCost:
-    step: Distribution
-    note: Distribution
-    eager_pytorch: Distribution | None
-    step_times_faster: float | None  # than eager PyTorch
-    note_times_faster: float | None
-
-
-@dataclass(frozen=True)
-class PieceCost:
-    notes: int
-    first_tenth_ms: float  # a note, median
-    last_tenth_ms: float
-    last_to_first: float
-    memory_growth_mb: float
 
 
 @dataclass(frozen=True)
 class ScorePerformerReport:
     machine: Machine
-    on_one_core: bool  # note and piece
+    on_one_core: bool  # for the cost
     precision: str
-    parameters: int  # of the decoder
-    note: NoteCost
-    piece: PieceCost
+    parameters: int | None  # of the decoder; None: its contract does not say
+    cost: Cost
     notes: int
     notes_per_s: float
     read_notes_per_s: float
@@ -76,15 +59,18 @@ class ScorePerformerReport:
     late_while_running: int | None  # without the time in which the machine stood still
 
 
-def measure(model: Path | None, seconds: float, on_stage: Callable[[str], None] = lambda stage: None) -> ScorePerformerReport:
+def measure(
+    seconds: Annotated[float, typer.Option(min=4, help="How long to play in real time.")] = 60,
+    model: Annotated[Path | None, typer.Option(metavar="FOLDER", help="[default: the one that ships]")] = None,
+    *,
+    on_stage: OnStage = silent,
+) -> ScorePerformerReport:
     """Run everything; ``seconds`` of it playing in real time. Raises PerfLiveError when the models cannot be used."""
     machine, performer = describe_machine(), load_performer(model, None)
     decoder = performer.networks.decoder
     with one_core() as alone:
-        on_stage("one note")
-        note = time_note(performer)
-        on_stage("a long piece")
-        piece = time_piece(performer, LONG_PIECE_NOTES)
+        on_stage("a note, and a long piece")
+        cost = time_notes(performer, CALLS, LONG_PIECE_NOTES)
     on_stage("a whole score, offline")
     read_per_s, notes_per_s = time_score(performer, NOTES)
     on_stage("playing in real time")
@@ -92,9 +78,8 @@ def measure(model: Path | None, seconds: float, on_stage: Callable[[str], None] 
         machine=machine,
         on_one_core=alone,
         precision=decoder.contract.precision,
-        parameters=count_parameters(decoder.path.read_bytes()),
-        note=note,
-        piece=piece,
+        parameters=decoder.contract.parameters,
+        cost=cost,
         notes=NOTES,
         notes_per_s=round(notes_per_s),
         read_notes_per_s=round(read_per_s),
@@ -102,17 +87,11 @@ def measure(model: Path | None, seconds: float, on_stage: Callable[[str], None] 
     )
 
 
-def time_note(performer: ScorePerformerPerformer, calls: int = CALLS) -> NoteCost:
-    """Time a step, a note, and a note of eager PyTorch, ``calls`` times each."""
+def time_notes(performer: ScorePerformerPerformer, calls: int, long_run_notes: int) -> Cost:
+    """Time a step and a note ``calls`` times each, then ``long_run_notes``, ten or more, one after the other."""
     step = time_calls(performer.networks.create_stepper().step, calls)
     note = time_calls(_decoding(performer, WARM_UP_CALLS + calls), calls)
-    eager = _time_eager_pytorch(performer, calls) if is_installed() else None
-    return NoteCost(step, note, eager, times_faster(eager, step), times_faster(eager, note))
-
-
-def time_piece(performer: ScorePerformerPerformer, notes: int) -> PieceCost:
-    """Decode ``notes``, ten or more, and compare the beginning with the end."""
-    return PieceCost(notes, *compare_tenths(_decoding(performer, notes), notes))
+    return Cost("note", Timed(step), Timed(note), compare_tenths(_decoding(performer, long_run_notes), long_run_notes))
 
 
 def time_score(performer: ScorePerformerPerformer, notes: int) -> tuple[float, float]:
@@ -121,7 +100,7 @@ def time_score(performer: ScorePerformerPerformer, notes: int) -> tuple[float, f
     begun_s = time.perf_counter()
     ScoreReading(performer.networks, piece.score).understand(slice(0, notes))
     read_s = time.perf_counter() - begun_s
-    play_offline(performer, performer.perform(piece, 0, {"temperature": 1.0}, ahead=False))
+    render_score(performer, performer.perform(piece, 0, {"temperature": 1.0}, ahead=False), Heard())
     return notes / read_s, notes / (time.perf_counter() - begun_s - read_s)
 
 
@@ -147,11 +126,6 @@ def play(performer: ScorePerformerPerformer, seconds: float) -> dict[str, Any]:
     return figures | {"decided_ahead": describe(ahead_ns), "first_note_s": first_note_s}
 
 
-def _time_eager_pytorch(performer: ScorePerformerPerformer, calls: int) -> Distribution:
-    sizes = json.dumps(performer.networks.decoder.contract.constants["network"])
-    return time_eager_pytorch(EAGER_PYTORCH, [sizes, str(calls)])
-
-
 def _decoding(performer: ScorePerformerPerformer, notes: int) -> Callable[[], None]:
     """Return what decodes the next note of a made-up piece of so many."""
     reading = ScoreReading(performer.networks, made_up_piece(notes).score)
@@ -163,3 +137,20 @@ def _decoding(performer: ScorePerformerPerformer, notes: int) -> Callable[[], No
             decoder.next_onset()
 
     return decode
+
+
+def print_table(report: ScorePerformerReport) -> None:
+    console = Console()
+    print_head(console, report.machine, "ScorePerformer's decoder", report.precision, report.parameters)
+    print_cost(console, report.cost, report.on_one_core)
+    rates = f"{report.notes_per_s:g} notes a second performed, {report.read_notes_per_s:g} read"
+    console.print(f"score of {report.notes} notes, offline: {rates}; first note after {report.first_note_s:.2f} s", soft_wrap=True)
+    played = f"{report.played_s:g} s in real time, {report.played_notes_per_s:g} notes a second, milliseconds"
+    table = new_table(played, *DISTRIBUTION)
+    add_distribution(table, "decided before it was due", report.decided_ahead)
+    late = f"{report.late} over 10 ms, {report.late_while_running} while the machine ran"
+    add_distribution(table, f"scheduler error ({late})", report.scheduler_error)
+    console.print(table)
+
+
+BENCHMARK = Benchmark("What a note costs in ScorePerformer, over a long piece too, and how soon a control is heard.", measure, print_table)

@@ -1,14 +1,12 @@
 """``perf-bench velocity``: the cost of a note in the shipped causal velocity transformer, on one core.
 
-- ``step``: one step of the model that a note waits for (``Stepper.step``), nothing around it. ``note``: all that the performer does for
-  a note-on: describing it, the step, choosing the velocity, and remembering the note before it, for which there is time when playing.
-  ``reference``: NumPy float32 products of matrices and vectors, with as many weights in the matrices as the model of the step has
-  parameters, in the same run: what the arithmetic alone costs here.
-- ``hot``: one after the other without rest. ``paced``: 30 ms apart, as in playing, when the processor has slept and its caches have
-  been used by others; a hot loop hides that.
-- ``take``: a made-up take of an hour, more than 100,000 notes, goes through the whole engine on the virtual clock. The cost of a note is
-  the time from one sent note to the next (its note-off and the pedals included): the medians of the first and of the last minute of music.
-  ``memory_growth_mb`` is what the process occupies at the end more than after the first minute. On a slow machine the take is shorter.
+- ``cost.step``: one step of the model that a note waits for (``Stepper.step``), nothing around it. ``cost.whole``: all that the performer
+  does for a note-on: describing it, the step, choosing the velocity, and remembering the note before it, for which there is time when
+  playing. Both without rest (``hot``) and 30 ms apart (``paced``).
+- ``reference``: NumPy float32 products of matrices and vectors, with as many weights in the matrices as the model of the step has
+  parameters, in the same run: what the arithmetic alone costs here. None where the model's contract does not state their number.
+- ``cost.long_run``: a made-up take of an hour, more than 100,000 notes, goes through the whole engine on the virtual clock. The cost of a
+  note is the time from one sent note to the next (its note-off and the pedals included). On a slow machine the take is shorter.
 
 The figures are for one core where the system lets a process choose its cores (``on_one_core``); elsewhere ONNX Runtime keeps to one
 thread, and NumPy may use more.
@@ -16,33 +14,31 @@ thread, and NumPy may use more.
 
 import os
 import time
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice, repeat
+from itertools import repeat
+from typing import TYPE_CHECKING
 
-import numpy as np
+from rich.console import Console
 
-from engine.base.clock import VirtualClock
-from engine.bench.measuring.figures import MS_PER_S, Distribution, describe, median_ms
-from engine.bench.measuring.machine import MEGABYTE, Machine, describe_machine, resident_bytes
-from engine.bench.measuring.parameters import count_parameters
+from engine.bench.measuring.benchmark import Benchmark, OnStage, silent
+from engine.bench.measuring.figures import MS_PER_S
+from engine.bench.measuring.machine import Machine, describe_machine, one_core, resident_bytes
+from engine.bench.measuring.tables import print_cost, print_head
 from engine.bench.measuring.takes import NS_PER_S, piano_take
+from engine.bench.measuring.timing import WARM_UP_CALLS, Cost, LongRun, Timed, describe_tenths, time_hot_and_paced
 from engine.midi.events import Event, is_note_on
-from engine.midi.file import MidiTimeline
-from engine.performers.velocity.networks import VelocityModel
-from engine.performers.velocity.performer import VelocityPerformer
-from engine.performers.velocity.stream import VelocityStream
-from engine.runtime.loop import Engine
-from engine.runtime.sources import FileSource
-from models.pretrained import pretrained
+
+if TYPE_CHECKING:
+    from engine.performers.velocity.performer import VelocityPerformer
+    from engine.performers.velocity.stream import VelocityStream
 
 MODEL = "velocity.onnx"
-PACE_S = 0.030
-WARM_UP_CALLS = 20
 TAKE_NOTES_PER_S = 30
 TAKE_BUDGET_S = 100  # of computing: a take that would take longer is made shorter
-MINUTE_NOTES = 60 * TAKE_NOTES_PER_S
+FEWEST_TAKE_NOTES = 60 * TAKE_NOTES_PER_S
 REFERENCE_SHAPE = (512, 128)
 
 
@@ -54,75 +50,49 @@ class Amounts:
 
 
 @dataclass(frozen=True)
-class Timed:
-    hot: Distribution
-    paced: Distribution
-
-
-@dataclass(frozen=True)
-class TakeCost:
-    notes: int
-    minutes: float  # of music
-    first_minute_ms: float  # a note, median
-    last_minute_ms: float
-    last_to_first: float
-    memory_growth_mb: float
-
-
-@dataclass(frozen=True)
 class VelocityReport:
     machine: Machine
     on_one_core: bool
     precision: str
-    parameters: int
-    step: Timed
-    note: Timed
-    reference: Timed
-    step_to_reference: float  # hot medians
-    take: TakeCost
+    parameters: int | None  # of the step's model; None: its contract does not say
+    cost: Cost
+    reference: Timed | None
+    step_to_reference: float | None  # hot medians
 
 
-def measure(on_one_core: bool, on_stage: Callable[[str], None] = lambda stage: None) -> VelocityReport:
-    """Run everything, two minutes or so. ``on_stage`` learns what is measured next. Raises PerfLiveError when the model cannot be used."""
-    machine, amounts = describe_machine(), Amounts()
-    model = VelocityModel.open(pretrained(MODEL))
-    performer = VelocityPerformer(model)
-    parameters = count_parameters(model.answer.path.read_bytes())
+def measure(*, on_stage: OnStage = silent) -> VelocityReport:
+    """Run everything, two minutes or so. Raises PerfLiveError when the model cannot be used."""
+    machine = describe_machine()
+    with one_core() as alone:  # before NumPy is loaded, which then starts no thread for another core
+        return _measure(machine, alone, on_stage)
+
+
+def _measure(machine: Machine, on_one_core: bool, on_stage: OnStage) -> VelocityReport:
+    from engine.performers.velocity.networks import VelocityModel
+    from engine.performers.velocity.performer import VelocityPerformer
+    from models.pretrained import pretrained
+
+    model, amounts = VelocityModel.open(pretrained(MODEL)), Amounts()
+    performer, contract = VelocityPerformer(model), model.answer.contract
     on_stage("one step of the model")
-    step = _time(repeat(model.answer.create_stepper().step), amounts)
+    step = time_hot_and_paced(repeat(model.answer.create_stepper().step), amounts.hot_calls, amounts.paced_calls)
     on_stage("one note of the performer")
     notes = piano_take(WARM_UP_CALLS + amounts.hot_calls + amounts.paced_calls, TAKE_NOTES_PER_S)
-    note = _time(_note_calls(performer.create_stream(0, {}), notes), amounts)
-    on_stage("the reference, NumPy")
-    reference = _time(repeat(_matrix_vector_products(parameters)), amounts)
+    note = time_hot_and_paced(_note_calls(performer.create_stream(0, {}), notes), amounts.hot_calls, amounts.paced_calls)
+    reference = ratio = None
+    if contract.parameters:
+        on_stage("the reference, NumPy")
+        products = repeat(_matrix_vector_products(contract.parameters))
+        reference = time_hot_and_paced(products, amounts.hot_calls, amounts.paced_calls)
+        ratio = round(step.hot.median_ms / reference.hot.median_ms, 2)
     on_stage("a long take")
-    take = _time_take(performer, min(amounts.take_notes, round(TAKE_BUDGET_S * MS_PER_S / note.hot.median_ms)))
-    ratio = round(step.hot.median_ms / reference.hot.median_ms, 2)
-    return VelocityReport(machine, on_one_core, model.answer.contract.precision, parameters, step, note, reference, ratio, take)
+    affordable = round(TAKE_BUDGET_S * MS_PER_S / note.hot.median_ms)
+    take = _time_take(performer, max(FEWEST_TAKE_NOTES, min(amounts.take_notes, affordable)))
+    cost = Cost("note", step, note, take)
+    return VelocityReport(machine, on_one_core, contract.precision, contract.parameters, cost, reference, ratio)
 
 
-def _time(calls: Iterator[Callable[[], object]], amounts: Amounts) -> Timed:
-    """Time calls one after the other, then paced, after a few that do not count."""
-
-    def take(count: int, pace_s: float) -> Distribution:
-        return describe(_durations_ns(islice(calls, count), pace_s))
-
-    take(WARM_UP_CALLS, 0)
-    return Timed(take(amounts.hot_calls, 0), take(amounts.paced_calls, PACE_S))
-
-
-def _durations_ns(calls: Iterable[Callable[[], object]], pace_s: float) -> list[int]:
-    durations_ns = []
-    for call in calls:
-        if pace_s:
-            time.sleep(pace_s)
-        begun_ns = time.perf_counter_ns()
-        call()
-        durations_ns.append(time.perf_counter_ns() - begun_ns)
-    return durations_ns
-
-
-def _note_calls(stream: VelocityStream, events: Iterable[Event]) -> Iterator[Callable[[], object]]:
+def _note_calls(stream: "VelocityStream", events: Iterable[Event]) -> Iterator[Callable[[], object]]:
     """Yield a call for each note-on; everything else is fed on the way, untimed."""
     for event in events:
         if is_note_on(event.message):
@@ -133,6 +103,8 @@ def _note_calls(stream: VelocityStream, events: Iterable[Event]) -> Iterator[Cal
 
 def _matrix_vector_products(parameters: int) -> Callable[[], object]:
     """Return a function that multiplies vectors by as many matrices as hold ``parameters`` weights."""
+    import numpy as np
+
     random = np.random.default_rng(0)
     count = max(1, round(parameters / np.prod(REFERENCE_SHAPE)))
     matrices = random.standard_normal((count, *REFERENCE_SHAPE), np.float32)
@@ -146,23 +118,26 @@ def _matrix_vector_products(parameters: int) -> Callable[[], object]:
 
 
 class _NoteTimer:
-    """A sink that takes down when each note passed and how much memory was occupied after the first minute."""
+    """A sink that takes down how long each note took, and how much memory was occupied after the first tenth."""
 
     def __init__(self, notes: int):
-        self.passed_ns = np.full(notes, -1, np.int64)  # filled, so that all of its memory is there from the beginning
-        self.notes = 0
-        self.first_minute_bytes = 0
+        self.durations_ns = array("q", [-1]) * notes  # filled, so that all of its memory is there from the beginning
+        self.first_bytes = 0
+        self._notes = 0
+        self._passed_ns = 0
 
     def start(self, origin_ns: int) -> None:
-        pass
+        self._passed_ns = time.perf_counter_ns()
 
     def send(self, event: Event) -> None:
         if not is_note_on(event.message):
             return
-        self.passed_ns[self.notes] = time.perf_counter_ns()
-        self.notes += 1
-        if self.notes == MINUTE_NOTES:
-            self.first_minute_bytes = resident_bytes(os.getpid())
+        now_ns = time.perf_counter_ns()
+        self.durations_ns[self._notes] = now_ns - self._passed_ns
+        self._passed_ns = now_ns
+        self._notes += 1
+        if self._notes == len(self.durations_ns) // 10:
+            self.first_bytes = resident_bytes(os.getpid())
 
     def close(self) -> None:
         pass
@@ -171,14 +146,20 @@ class _NoteTimer:
         pass
 
 
-def _time_take(performer: VelocityPerformer, notes: int) -> TakeCost:
-    notes = max(notes, MINUTE_NOTES)
-    events = piano_take(notes, TAKE_NOTES_PER_S)
-    clock, timer = VirtualClock(), _NoteTimer(notes)
-    source = FileSource(MidiTimeline(events), clock)
-    Engine(source, performer, performer.create_stream(0, {}), [timer], clock).run()
-    growth_bytes = resident_bytes(os.getpid()) - timer.first_minute_bytes
-    costs_ns = np.diff(timer.passed_ns)
-    first_ms, last_ms = median_ms(costs_ns[:MINUTE_NOTES]), median_ms(costs_ns[-MINUTE_NOTES:])
-    minutes = events[-1].time_ns / NS_PER_S / 60
-    return TakeCost(timer.notes, round(minutes, 1), first_ms, last_ms, round(last_ms / first_ms, 3), round(growth_bytes / MEGABYTE, 1))
+def _time_take(performer: "VelocityPerformer", notes: int) -> LongRun:
+    from engine.bench.measuring.runs import render_events
+
+    events, timer = piano_take(notes, TAKE_NOTES_PER_S), _NoteTimer(notes)
+    render_events(performer, performer.create_stream(0, {}), events, timer)
+    return describe_tenths(timer.durations_ns, timer.first_bytes, round(events[-1].time_ns / NS_PER_S / 60, 1))
+
+
+def print_table(report: VelocityReport) -> None:
+    console = Console()
+    print_head(console, report.machine, "velocity transformer", report.precision, report.parameters)
+    print_cost(console, report.cost, report.on_one_core, {"reference, NumPy": report.reference})
+    if report.step_to_reference is not None:
+        console.print(f"step to reference: {report.step_to_reference:g}")
+
+
+BENCHMARK = Benchmark("What a note costs in the velocity transformer, on one core, hot and paced, and over an hour.", measure, print_table)

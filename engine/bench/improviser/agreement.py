@@ -58,3 +58,10 @@ def _play(model: Model, float_model: Model, events: int, seed: int) -> tuple[lis
         distributions = [probabilities(each.logits[0], bars, wishes.temperature, wishes.top_p) for each in ensembles]
         variations[index] = np.abs(np.subtract(*distributions)).sum() / 2
     return played, chosen, variations
+
+
+def agreement_line(agreement: Agreement) -> str:
+    variation = f"{agreement.variation_mean:g} mean, {agreement.variation_p99:g} 99th percentile, {agreement.variation_maximum:g} largest"
+    equal = f"the first {agreement.equal_events} of {agreement.events} events are equal"
+    share = f"hearing the same, {agreement.equal_share:.2%} of the choices are equal"
+    return f"beside float, with the same seed: {equal}; {share}; total variation of the next event: {variation}"

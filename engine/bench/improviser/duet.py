@@ -16,20 +16,23 @@ import json
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from rich.console import Console
 
 from engine.base.errors import PerfLiveError
 from engine.bench.measuring.delivery import LOST, LOST_AFTER_NS, Answers, Delivery
 from engine.bench.measuring.figures import Distribution, describe
-from engine.bench.measuring.lateness import PERF_LIVE
+from engine.bench.measuring.lateness import PERF_LIVE_TELLING_LATE
 from engine.bench.measuring.machine import MEGABYTE, StolenTime, resident_bytes
 from engine.bench.measuring.prober import LEAD_NS, Target
 from engine.bench.measuring.programs import Program, jack_server, may_schedule_in_real_time
 from engine.bench.measuring.standstill import Interval, Standstill, watched_cores
+from engine.bench.measuring.tables import DISTRIBUTION, add_distribution, new_table, share, word
 from engine.bench.measuring.takes import NS_PER_S, phrases
 from engine.midi.events import Event, channel_of, is_channel_message, is_note_off, is_note_on
 from engine.midi.ledger import NoteLedger
@@ -143,7 +146,7 @@ def _run(model_path: Path, take: Sequence[Event], seed: int) -> _Run:
         target = stack.enter_context(Target("duet"))
         ends = ["--in", target.input_name, "--out", target.output_name, "--api", "jack", "--model", str(model_path)]
         partner = ["--performer", "performance-rnn", "--set", "mode=duet", "--set", f"channel={PARTNERS_CHANNEL}", "--seed", str(seed)]
-        program = stack.enter_context(Program("perf-live", ["-c", PERF_LIVE, *ends, *partner]))
+        program = stack.enter_context(Program("perf-live", ["-c", PERF_LIVE_TELLING_LATE, *ends, *partner]))
         ready_mb, settled_mb = (_resident_mb(program),) * 2
         begun_ns = time.monotonic_ns() + LEAD_NS
         for number, event in enumerate(take):
@@ -207,3 +210,29 @@ def describe_partner(received: Received) -> Partner:
         twice,
         ledger.sounding,
     )
+
+
+def print_duet(console: Console, duet: DuetReport) -> None:
+    conditions = f"in real time: {word(duet.real_time)}; taken by the host meanwhile: {share(duet.stolen)}"
+    console.print(f"duet of {duet.seconds:g} s through JACK, {conditions}", soft_wrap=True)
+    table = new_table("player's messages", "", "partner's notes", "")
+    partner = {name.replace("_", " "): f"{value:g}" for name, value in asdict(duet.partner).items()}
+    player = {name.replace("_", " "): word(value) for name, value in asdict(duet.player).items()} | {"unchanged": word(duet.unchanged)}
+    for (name, value), (partners, partners_value) in zip_longest(player.items(), partner.items(), fillvalue=("", "")):
+        table.add_row(name, value, partners, partners_value)
+    console.print(table)
+    table = new_table("milliseconds", *DISTRIBUTION)
+    add_distribution(table, "player's messages passed on", duet.passed_on)
+    add_distribution(table, f"prober: sent late by ({duet.prober_late_events} over 10 ms)", duet.prober_late)
+    console.print(table)
+    if duet.while_running:
+        console.print(_while_running_line(duet.while_running), highlight=False, soft_wrap=True)
+    memory = f"{duet.memory_ready_mb:g} MB when ready, {duet.memory_settled_mb:g} MB settled, {duet.memory_end_mb:g} MB at the end"
+    console.print(f"perf-live: {memory}; {duet.perf_live_says!r}", highlight=False, soft_wrap=True)
+
+
+def _while_running_line(late: WhileRunning) -> str:
+    still = f"the machine stood still {late.standstills} times, {late.standstill_s:g} s in all, {late.longest_standstill_ms:g} ms at most"
+    sent = f"{late.sent_late} sent ({late.sent_late_while_running} without that time)"
+    passed_on = f"{late.passed_on_late} of the player's passed on ({late.passed_on_late_while_running})"
+    return f"{still}; more than 10 ms late: {sent}, {passed_on}"

@@ -18,10 +18,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
+from rich.console import Console
 
 from engine.base.clock import MonotonicClock
 from engine.bench.improviser.duet import PARTNERS_CHANNEL
 from engine.bench.measuring.figures import Distribution, describe
+from engine.bench.measuring.runs import create_run
+from engine.bench.measuring.tables import DISTRIBUTION, add_distribution, new_table
 from engine.bench.measuring.takes import NS_PER_S, phrases
 from engine.midi.events import Event, channel_of, is_note_on
 from engine.midi.ledger import NoteLedger
@@ -29,7 +32,6 @@ from engine.onnx.model import Model
 from engine.performers.performance_rnn.controls import DUET
 from engine.performers.performance_rnn.performer import PerformanceRNNPerformer
 from engine.performers.performance_rnn.stream import PerformanceRNNStream, Planned
-from engine.runtime.loop import Engine
 from engine.runtime.sources import PortSource
 
 LEAD_NS = 100_000_000  # before the first message
@@ -156,10 +158,10 @@ def measure_response(model: Model, seconds: float, seed: int) -> ResponseReport:
     record, clock = Record(), MonotonicClock()
     player = _Player(phrases(seconds, seed))
     performer, stream = PerformanceRNNPerformer(model), _WatchedStream(model, seed, record)
-    engine = Engine(PortSource(player, clock), performer, stream, [_Sink(record)], clock)
-    player.on_end = engine.stop
+    run = create_run(PortSource(player, clock), performer, stream, _Sink(record), clock)
+    player.on_end = run.stop
     player.start()
-    report = engine.run()
+    report = run.run()
     late_ns = np.array(record.late_ns)
     first = np.unique(np.searchsorted([note.due_ns for note in record.sent], record.heard_ns, side="right"))
     withdrawn_sent, unplanned_notes = count_unforeseen(record)
@@ -200,3 +202,14 @@ def count_unforeseen(record: Record) -> tuple[int, int]:
         else:
             unplanned += sent.begins
     return withdrawn, unplanned
+
+
+def print_response(console: Console, response: ResponseReport) -> None:
+    table = new_table(f"{response.seconds:g} s in one process, milliseconds", *DISTRIBUTION)
+    add_distribution(table, "response", response.response)
+    add_distribution(table, "scheduler error", response.scheduler_error)
+    add_distribution(table, "first after a note-on", response.after_a_note_on)
+    console.print(table)
+    counts = f"{response.taken_back} planned messages taken back; {response.withdrawn_sent} withdrawn ones sent"
+    rest = f"{response.late} late, {response.degraded} degraded, {response.stuck_notes} stuck"
+    console.print(f"{counts}, {response.unplanned_notes} unplanned notes; {rest}", soft_wrap=True)

@@ -1,9 +1,8 @@
-"""Many durations in a few numbers."""
+"""Many durations in a few numbers. Without NumPy, which the benchmark of the velocity transformer must load on one core."""
 
-from collections.abc import Sequence
+import statistics
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 NS_PER_MS = 1e6
 MS_PER_S = 1e3
@@ -18,12 +17,20 @@ class Distribution:
     maximum_ms: float
 
 
-def describe(durations_ns: Sequence[float] | np.ndarray) -> Distribution:
+def describe(durations_ns: Iterable[float]) -> Distribution:
     """Return the distribution of one duration or more."""
-    durations_ms = np.asarray(durations_ns) / NS_PER_MS
-    median, p99, maximum = (round(float(value), DIGITS) for value in np.percentile(durations_ms, (50, 99, 100)))
+    durations_ms = sorted(float(duration_ns) / NS_PER_MS for duration_ns in durations_ns)
+    median, p99, maximum = (round(_percentile(durations_ms, share), DIGITS) for share in (0.5, 0.99, 1.0))
     return Distribution(len(durations_ms), median, p99, maximum)
 
 
-def median_ms(durations_ns: Sequence[float] | np.ndarray) -> float:
-    return round(float(np.median(durations_ns)) / NS_PER_MS, DIGITS)
+def median_ms(durations_ns: Iterable[float]) -> float:
+    return round(float(statistics.median(durations_ns)) / NS_PER_MS, DIGITS)
+
+
+def _percentile(ordered: Sequence[float], share: float) -> float:
+    """Interpolate linearly between the two values at ``share``, 0 to 1, of the way from the first to the last."""
+    place = share * (len(ordered) - 1)
+    low = int(place)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (place - low) * (ordered[high] - ordered[low])

@@ -1,29 +1,26 @@
-"""perf-live, which also says of each event that it sent late when that was due: the program that a benchmark starts in its place."""
+"""perf-live that also says of each event it sends late when that was due: the program that a benchmark starts in its place."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from engine.commands.live import main as perf_live
-from engine.midi.events import Event
-from engine.runtime import sender
-from engine.runtime.scheduler import Scheduler
+from engine.runtime.scheduler import observe_late_events
 
-PERF_LIVE = "from engine.bench.measuring.lateness import main; main()"  # a Python program; its last line is JSON
-
-
-class _WatchedScheduler(Scheduler):
-    late_events: list[tuple[int, int]] = []  # of all schedulers: when due, when sent
-
-    def account(self, event: Event, now_ns: int) -> None:
-        before = self.late
-        super().account(event, now_ns)
-        if self.late > before:
-            self.late_events.append((event.time_ns, now_ns))
+# A Python program; its last line is JSON.
+PERF_LIVE_TELLING_LATE = """
+from engine.bench.measuring.lateness import tell_late_events
+from engine.commands.live import main
+with tell_late_events():
+    main()
+"""
 
 
-def main() -> None:
-    """Run perf-live; then print when the events were due that it counts as late, and when it sent them."""
-    sender.Scheduler = _WatchedScheduler  # type: ignore[misc]
+@contextmanager
+def tell_late_events() -> Iterator[None]:
+    """When the block has ended, print [due, sent] of each event that it sent late, in nanoseconds, as JSON."""
+    late: list[tuple[int, int]] = []
     try:
-        perf_live()
+        with observe_late_events(lambda due_ns, sent_ns: late.append((due_ns, sent_ns))):
+            yield
     finally:
-        print(json.dumps(_WatchedScheduler.late_events), flush=True)
+        print(json.dumps(late), flush=True)

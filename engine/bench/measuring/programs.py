@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from engine.base.errors import PerfLiveError
 from engine.midi.ports import list_ports
 
+PERF_LIVE = "from engine.commands.live import main; main()"  # Python programs, to be started with -c
+PERF_RENDER = "from engine.commands.render import main; main()"
+
 SERVER = "JACK_DEFAULT_SERVER"
 RATE_HZ, PERIOD_FRAMES = 48_000, 64
 # A program that a busy machine stops for longer than ten times this misses what comes meanwhile; JACK's own choice is two periods, 3 ms.
@@ -31,8 +34,6 @@ def jack_server() -> Iterator[None]:
         list_ports("jack")
         yield
         return
-    if not shutil.which("jackd"):
-        raise PerfLiveError("jackd is not installed, and perf-bench live plays through a JACK server; install jackd2 with apt")
     server = start_jack_server(f"perf-bench-{os.getpid()}", may_schedule_in_real_time())
     try:
         yield
@@ -42,11 +43,13 @@ def jack_server() -> Iterator[None]:
 
 
 def start_jack_server(name: str, real_time: bool = False) -> "subprocess.Popen[bytes]":
-    """Start a server on the dummy driver and let JACK_DEFAULT_SERVER name it, for this process and its children.
+    """Start a JACK server called ``name`` and make it the one that this process and its children use; return it when it answers.
 
-    It is synchronous (-S) and patient (-t), so that it loses nothing under load. Raises PerfLiveError when it does not start.
+    It runs on the dummy driver, without sound card, synchronously (-S) and patiently (-t), so that it loses nothing under load.
+    Raises PerfLiveError.
     """
-    os.environ[SERVER] = name
+    if not shutil.which("jackd"):
+        raise PerfLiveError("jackd is not installed, and only a JACK server can be played through here; install jackd2 with apt")
     scheduling = ["-R", "-P", str(PRIORITY)] if real_time else ["-r"]
     options = ["-S", "-t", str(CLIENT_TIMEOUT_MS), *scheduling, "-n", name, "-d", "dummy", "-r", str(RATE_HZ), "-p", str(PERIOD_FRAMES)]
     server = subprocess.Popen(  # noqa: S603
@@ -56,6 +59,7 @@ def start_jack_server(name: str, real_time: bool = False) -> "subprocess.Popen[b
         stderr=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is for us: the server must outlive its clients
     )
+    os.environ[SERVER] = name
     try:
         _await(server)
     except BaseException:
@@ -66,7 +70,7 @@ def start_jack_server(name: str, real_time: bool = False) -> "subprocess.Popen[b
 
 
 def stop_jack_server(server: "subprocess.Popen[bytes]") -> None:
-    """End a server. It is not killed: it would keep one of the eight places that JACK has for servers."""
+    """End a server by SIGTERM: a killed one would keep one of the eight places that JACK has for servers."""
     server.terminate()
     server.wait(PATIENCE_S)
 

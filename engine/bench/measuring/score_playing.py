@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from engine.base.clock import MonotonicClock, VirtualClock
+from engine.base.clock import MonotonicClock
 from engine.bench.measuring.figures import describe
+from engine.bench.measuring.runs import create_run
 from engine.bench.measuring.standstill import watched_cores
 from engine.midi.events import Event, is_note_on
 from engine.midi.file import MidiTimeline
 from engine.performers.protocol import Performer
 from engine.performers.score_playing.stream import ScoreStream
 from engine.runtime.conductor import ConductedSource
-from engine.runtime.loop import Engine
 from engine.runtime.scheduler import LATE_NS
 from engine.score.piece import Piece
 from engine.score.tables import MARKING_DTYPE, MEASURE_DTYPE, SCORE_NOTE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE, Score
@@ -75,12 +75,6 @@ def made_up_piece(count: int) -> Piece:
     return Piece(score, np.zeros(count, int), np.zeros(count, int), (), MidiTimeline())
 
 
-def play_offline(performer: Performer, stream: ScoreStream) -> None:
-    """Play to the end on the virtual clock."""
-    clock = VirtualClock()
-    Engine(ConductedSource(stream, clock), performer, stream, [Heard()], clock).run()
-
-
 def play_in_time(performer: Performer, begin: Callable[[], ScoreStream], seconds: float) -> tuple[Heard, dict[str, Any]]:
     """Play the stream that ``begin`` makes for a while on the real clock, with a change every two seconds; return that part of a report as
     well. ``late_while_running``: how many events were late without the time in which the machine stood still; None where nothing watched.
@@ -90,7 +84,7 @@ def play_in_time(performer: Performer, begin: Callable[[], ScoreStream], seconds
         stream = begin()
         source = ConductedSource(stream, clock)
         threading.Thread(target=_conduct, args=(source, seconds), daemon=True).start()
-        report = Engine(source, performer, stream, [heard], clock).run()
+        report = create_run(source, performer, stream, heard, clock).run()
     return heard, {
         "played_s": round(seconds, 1),
         "played_notes_per_s": round(stream.notes / seconds, 1),
@@ -107,7 +101,7 @@ def time_first_note(performer: Performer, perform: Callable[[Piece], ScoreStream
     stream = perform(piece)
     source = ConductedSource(stream, clock)
     heard = Heard(lambda: source.put_line("quit"))
-    Engine(source, performer, stream, [heard], clock).run()
+    create_run(source, performer, stream, heard, clock).run()
     stream.close()
     return round(((heard.first_note_ns or given_ns) - given_ns) / 1e9, 3)
 

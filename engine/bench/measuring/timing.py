@@ -1,47 +1,92 @@
-"""What a call costs: one after the other without rest, and over many of them."""
+"""What a call costs: one after the other without rest, paced as in playing, and over many of them. Without NumPy, as ``figures``."""
 
 import os
 import time
-from collections.abc import Callable
-from typing import NamedTuple
-
-import numpy as np
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice, repeat
 
 from engine.bench.measuring.figures import Distribution, describe, median_ms
 from engine.bench.measuring.machine import MEGABYTE, resident_bytes
 
 WARM_UP_CALLS = 20
+PACE_S = 0.030  # between two paced calls
 
 
-class Tenths(NamedTuple):
-    """The beginning and the end of many calls. ``memory_growth_mb``: what is occupied at the end more than after the first tenth."""
+@dataclass(frozen=True)
+class Timed:
+    """``hot``: calls one after the other without rest. ``paced``: PACE_S apart, as in playing, when the processor has slept and its caches
+    have been used by others; None where that was not measured.
+    """
 
-    first_tenth_ms: float  # a call, median
+    hot: Distribution
+    paced: Distribution | None = None
+
+
+@dataclass(frozen=True)
+class LongRun:
+    """The first tenth of many notes or events in a row beside the last; the costs are medians. ``memory_growth_mb``: what the process
+    occupies at the end more than after the first tenth.
+    """
+
+    count: int
+    minutes: float | None  # of music; None: the notes were decoded at no tempo
+    first_tenth_ms: float
     last_tenth_ms: float
     last_to_first: float
     memory_growth_mb: float
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What a note or an event (``unit``) costs: ``step``, a step of the model alone, and ``whole``, all that is done for it."""
+
+    unit: str
+    step: Timed
+    whole: Timed
+    long_run: LongRun
+
+
 def time_calls(call: Callable[[], object], calls: int) -> Distribution:
     """Return how long each of ``calls`` took, one after the other, after WARM_UP_CALLS that do not count."""
-    durations_ns = []
-    for _ in range(WARM_UP_CALLS + calls):
-        begun_ns = time.perf_counter_ns()
-        call()
-        durations_ns.append(time.perf_counter_ns() - begun_ns)
-    return describe(durations_ns[WARM_UP_CALLS:])
+    return time_hot_and_paced(repeat(call), calls, 0).hot
 
 
-def compare_tenths(call: Callable[[], object], calls: int) -> Tenths:
+def time_hot_and_paced(calls: Iterator[Callable[[], object]], hot: int, paced: int) -> Timed:
+    """Time ``hot`` calls one after the other, after WARM_UP_CALLS that do not count, then ``paced`` calls, if any."""
+    _durations_ns(islice(calls, WARM_UP_CALLS), 0)
+    without_rest = describe(_durations_ns(islice(calls, hot), 0))
+    return Timed(without_rest, describe(_durations_ns(islice(calls, paced), PACE_S)) if paced else None)
+
+
+def compare_tenths(call: Callable[[], object], calls: int) -> LongRun:
     """Call ``calls`` times, ten or more, and compare the beginning with the end."""
-    tenth, first_bytes = calls // 10, 0
-    durations_ns = np.full(calls, -1, np.int64)  # filled, so that all of its memory is there from the beginning
+    first_bytes = 0
+    durations_ns = array("q", [-1]) * calls  # filled, so that all of its memory is there from the beginning
     for index in range(calls):
         begun_ns = time.perf_counter_ns()
         call()
         durations_ns[index] = time.perf_counter_ns() - begun_ns
-        if index == tenth:
+        if index == calls // 10:
             first_bytes = resident_bytes(os.getpid())
+    return describe_tenths(durations_ns, first_bytes)
+
+
+def describe_tenths(durations_ns: Sequence[int], first_bytes: int, minutes: float | None = None) -> LongRun:
+    """Compare ten durations or more, which have just passed; ``first_bytes`` was occupied after the first tenth of them."""
     growth_mb = round((resident_bytes(os.getpid()) - first_bytes) / MEGABYTE, 1)
+    tenth = len(durations_ns) // 10
     first_ms, last_ms = median_ms(durations_ns[:tenth]), median_ms(durations_ns[-tenth:])
-    return Tenths(first_ms, last_ms, round(last_ms / first_ms, 3), growth_mb)
+    return LongRun(len(durations_ns), minutes, first_ms, last_ms, round(last_ms / first_ms, 3), growth_mb)
+
+
+def _durations_ns(calls: Iterable[Callable[[], object]], pace_s: float) -> list[int]:
+    durations_ns = []
+    for call in calls:
+        if pace_s:
+            time.sleep(pace_s)
+        begun_ns = time.perf_counter_ns()
+        call()
+        durations_ns.append(time.perf_counter_ns() - begun_ns)
+    return durations_ns

@@ -12,13 +12,11 @@ from onnx import numpy_helper
 from synthetic_improviser import write_model
 
 from engine.base.command_line import run
-from engine.base.errors import PerfLiveError
 from engine.bench import performance_rnn
 from engine.bench.improviser import agreement as performance_rnn_agreement
 from engine.bench.improviser import response as performance_rnn_response
 from engine.bench.improviser.duet import Partner, describe_partner, players_messages
 from engine.bench.improviser.response import Note, Record, count_unforeseen
-from engine.bench.measuring import eager_pytorch
 from engine.bench.measuring.delivery import Answers
 from engine.bench.measuring.takes import phrases
 from engine.commands.bench import app
@@ -27,8 +25,6 @@ from engine.midi.ledger import NoteLedger
 from engine.performers.performance_rnn.improvisation import Improvisation
 from engine.performers.performance_rnn.networks import open_model
 from engine.performers.performance_rnn.voice import Wishes
-from models.performance_rnn.network import PerformanceRNNConfig
-from models.pretrained import pretrained
 
 S = 1_000_000_000
 CLEAN = {"lost": 0, "changed": 0, "extra": 0, "out_of_order": 0, "stuck_notes": 0, "sustain_identical": True}
@@ -146,8 +142,9 @@ def test_everything_is_measured_and_nothing_goes_wrong(
     output, error = capfd.readouterr()
     report = json.loads(output)
     assert error == ""
-    assert report["event"]["step"]["count"] == report["event"]["event"]["count"] == report["event"]["eager_pytorch"]["count"] == 20
-    assert (report["take"]["events"], report["agreement"]["equal_events"]) == (200, 60)
+    cost = report["cost"]
+    assert (cost["unit"], cost["step"]["hot"]["count"], cost["whole"]["hot"]["count"]) == ("event", 20, 20)
+    assert (cost["long_run"]["count"], report["agreement"]["equal_events"]) == (200, 60) and cost["long_run"]["minutes"] > 0
     response, duet = report["response"], report["duet"]
     notes = sum(is_note_on(event.message) for event in phrases(2))
     assert (response["note_ons"], response["response"]["count"]) == (notes, notes)
@@ -161,28 +158,15 @@ def test_everything_is_measured_and_nothing_goes_wrong(
 
 
 @pytest.mark.jack
-def test_a_table_without_pytorch(
-    jack_server: str, few: None, model_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(eager_pytorch, "find_spec", lambda name: None)
-    assert run(app, "perf-bench", ["performance-rnn", "--seconds", "2", "--model", str(model_path)]) == 0
+def test_a_table(jack_server: str, few: None, model_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--seconds", "2", "--model", str(model_path), "--float-model", str(model_path)]
+    assert run(app, "perf-bench", ["performance-rnn", *arguments]) == 0
     output, error = capfd.readouterr()
     assert error == ""
-    for fragment in ("not installed", "take of 200 events", "withdrawn ones sent", "partner's notes", "stopped:"):
+    for fragment in ("beside float", "200 events, ", "withdrawn ones sent", "partner's notes", "stopped:"):
         assert fragment in output
 
 
-def test_eager_pytorch_has_the_size_of_the_network_that_ships() -> None:
-    config = PerformanceRNNConfig()
-    sizes = performance_rnn.network_sizes(open_model(pretrained(performance_rnn.MODEL)))
-    assert sizes == (config.steps_per_second, config.width, config.layers)
-
-
-def test_a_failing_reference_or_model_is_one_line(
-    model_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(performance_rnn, "EAGER_PYTORCH", "training.no_such_module")
-    with pytest.raises(PerfLiveError, match="eager PyTorch, run beside, has failed with status 1"):
-        performance_rnn.time_event(open_model(model_path), 2)
+def test_a_missing_model_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(app, "perf-bench", ["performance-rnn", "--model", "none.onnx"]) == 1
     assert capfd.readouterr().err.count("\n") == 1

@@ -2,15 +2,18 @@
 
 import json
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
 
-from engine.bench.measuring import lateness, standstill
+from engine.bench.measuring import standstill
+from engine.bench.measuring.lateness import PERF_LIVE_TELLING_LATE, tell_late_events
 from engine.bench.measuring.programs import Program, may_schedule_in_real_time
 from engine.bench.measuring.standstill import Standstill, united, watched_cores
 from engine.midi.events import Event
-from engine.runtime.scheduler import LATE_NS
+from engine.runtime.scheduler import LATE_NS, Scheduler
 
 MS = 1_000_000
 
@@ -64,21 +67,21 @@ def test_without_leave_nothing_is_watched(monkeypatch: pytest.MonkeyPatch) -> No
         assert found is None
 
 
-def test_late_events_are_told_after_perf_live_has_ended(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def play() -> None:
-        scheduler = lateness.sender.Scheduler()
+def test_late_events_are_told_after_perf_live_has_ended(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit), tell_late_events():
+        scheduler = Scheduler()
         for due_ns, sent_ns in ((0, LATE_NS), (7, LATE_NS + 8), (9, 9)):
             scheduler.account(Event(due_ns, b"\xf8"), sent_ns)
         print("stopped")
         raise SystemExit(0)
-
-    monkeypatch.setattr(lateness, "perf_live", play)
-    monkeypatch.setattr(lateness.sender, "Scheduler", lateness.sender.Scheduler)
-    monkeypatch.setattr(lateness._WatchedScheduler, "late_events", [])
-    with pytest.raises(SystemExit):
-        lateness.main()
     said, late = capsys.readouterr().out.splitlines()
     assert (said, json.loads(late)) == ("stopped", [[7, LATE_NS + 8]])
+
+
+def test_perf_live_that_tells_what_was_late_is_perf_live() -> None:
+    command = [sys.executable, "-c", PERF_LIVE_TELLING_LATE, "--in", "no.mid", "--out", "x.mid"]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (1, "[]\n") and "no.mid" in ended.stderr
 
 
 def _signal(program: Program, number: int) -> None:

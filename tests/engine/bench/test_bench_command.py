@@ -1,0 +1,200 @@
+"""perf-bench as it is typed: every benchmark runs, says what it measured, and fails in one line. No time is tested."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+
+import pytest
+import typer
+
+from engine.base.command_line import run
+from engine.bench import live, performance_net, render, velocity
+from engine.bench.measuring.takes import live_pattern
+from engine.commands import bench as bench_command
+from engine.commands.bench import SYSTEMS, app
+from engine.midi.events import is_note_on
+from engine.onnx.contract import Contract
+
+NOTHING_WRONG = {"lost": 0, "changed": 0, "extra": 0, "out_of_order": 0, "stuck_notes": 0, "sustain_identical": True}
+BENCH = "from engine.commands.bench import main; main()"
+
+
+@pytest.fixture
+def bench(capfd):
+    """A function that runs the command line and returns its exit status and what it printed on standard output and standard error."""
+
+    def call(*arguments):
+        capfd.readouterr()
+        status = run(app, "perf-bench", [str(argument) for argument in arguments])
+        return status, *capfd.readouterr()
+
+    return call
+
+
+def report_of(ended):
+    status, output, error = ended
+    assert (status, error) == (0, "")
+    return json.loads(output)
+
+
+def assert_refused(ended, expected_status, *fragments):
+    status, output, error = ended
+    assert (status, output, error.count("\n")) == (expected_status, "", 1)
+    for fragment in fragments:
+        assert fragment in error
+
+
+def messages_of(slots):
+    return [message for slot in slots for message in (*slot.together, *slot.between)]
+
+
+@pytest.mark.jack
+@pytest.mark.parametrize("performer", ["passthrough", "velocity"])
+def test_live_nothing_is_lost_changed_or_left_sounding(jack_server, bench, performer):
+    report = report_of(bench("live", "--seconds", 1, "--performer", performer, "--json"))
+    messages = messages_of(live_pattern(1))
+    notes = sum(map(is_note_on, messages))
+    assert report["echo"] == report["perf_live"] == {"sent": len(messages), "received": len(messages), **NOTHING_WRONG}
+    assert report["note_ons"]["difference"]["count"] == notes
+    moments = sum(any(map(is_note_on, slot.together)) for slot in live_pattern(1))
+    assert report["first_note_ons"]["difference"]["count"] == moments < notes
+    assert report["others"]["difference"]["count"] == len(messages) - notes
+    assert 0 < report["others_apart"]["difference"]["count"] < len(messages) - notes
+    assert report["big_chords"] == report["chord_spread"]["perf_live"]["count"] == 1
+    assert report["perf_live_says"].startswith(f"stopped: {notes} notes")
+
+
+@pytest.mark.jack
+def test_live_as_a_table(jack_server, bench):
+    status, output, error = bench("live", "--seconds", 1, "--performer", "passthrough")
+    assert (status, error) == (0, "")
+    for fragment in ("beside a bare echo", "note-ons", "spread of ten-note chords", "prober", "ready in"):
+        assert fragment in output
+
+
+@pytest.mark.jack
+def test_live_starts_a_server_of_its_own_and_an_interrupt_leaves_none(jack_server):
+    environment = {name: value for name, value in os.environ.items() if name != "JACK_DEFAULT_SERVER"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", BENCH, "live", "--seconds", "60", "--performer", "passthrough"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for(lambda: any("engine.commands.live" in child for child in children_of(process.pid)))
+    children = children_of(process.pid)
+    assert any("jackd" in child for child in children) and any("engine.bench.measuring.echo" in child for child in children)
+    numbers = [child.partition(" ")[0] for child in children]
+    process.send_signal(signal.SIGINT)
+    output, error = process.communicate(timeout=60)
+    assert (process.returncode, output, error.count("\n")) == (1, "", 1)
+    assert "stopped before the end" in error
+    assert not any(os.path.exists(f"/proc/{number}") for number in numbers)
+
+
+def children_of(process_id):
+    """The numbers and command lines of a process's children."""
+    listed = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(process_id)], capture_output=True, text=True)
+    return [line.strip() for line in listed.stdout.splitlines()]
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_live_without_a_server_or_a_performer_is_one_line(bench, monkeypatch):
+    assert_refused(bench("live", "--performer", "velocitty"), 2, "no performer is called 'velocitty'", "passthrough, velocity")
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", "perf-live-none")
+    assert_refused(bench("live", "--seconds", 1), 1, "start a JACK server")
+    monkeypatch.delenv("JACK_DEFAULT_SERVER")
+    monkeypatch.setenv("PATH", "")
+    assert_refused(bench("live", "--seconds", 1), 1, "jackd is not installed", "install jackd2")
+
+
+@pytest.mark.jack
+def test_a_program_under_test_that_fails_is_one_line(jack_server, bench, monkeypatch):
+    monkeypatch.setattr(live, "PERF_LIVE", "import sys; sys.exit('perf-live: no such thing')")
+    assert_refused(bench("live", "--seconds", 1), 1, "perf-live has ended with status 1: perf-live: no such thing")
+
+
+@pytest.mark.parametrize("parameters", [None, 250_000])
+def test_velocity_reports_every_figure(bench, monkeypatch, parameters):
+    """The reference needs the number of weights."""
+    amounts = velocity.Amounts(hot_calls=30, paced_calls=5, take_notes=150)
+    monkeypatch.setattr(velocity, "Amounts", lambda: amounts)
+    monkeypatch.setattr(velocity, "FEWEST_TAKE_NOTES", 60)
+    monkeypatch.setattr(Contract, "from_metadata", partial(stating, Contract.from_metadata, parameters))
+    report = report_of(bench("velocity", "--json"))
+    timed = [report["cost"]["step"], report["cost"]["whole"], *([report["reference"]] if parameters else [])]
+    assert [(each["hot"]["count"], each["paced"]["count"]) for each in timed] == [(30, 5)] * len(timed)
+    assert (report["reference"] is None) == (report["step_to_reference"] is None) == (parameters is None)
+    assert (report["cost"]["long_run"]["count"], report["on_one_core"], report["parameters"]) == (150, True, parameters)
+    _, output, _ = bench("velocity")
+    assert "note, paced" in output and "memory grew by" in output and ("reference, NumPy" in output) == bool(parameters)
+
+
+def stating(read, parameters, metadata, source):
+    """A contract that states so many weights."""
+    return read(metadata, source).model_copy(update={"parameters": parameters})
+
+
+def test_velocity_loads_numpy_on_one_core():
+    program = "import sys; import engine.commands.bench as bench; bench._load(bench.COMMANDS[sys.argv[1]]); print('numpy' in sys.modules)"
+    for name in ("velocity", "render"):
+        loaded = subprocess.run([sys.executable, "-c", program, name], capture_output=True, text=True, check=True)
+        assert loaded.stdout == "False\n"
+
+
+def test_render_reports_every_figure(bench, monkeypatch):
+    monkeypatch.setattr(render, "NOTES", 200)
+    report = report_of(bench("render", "--json"))
+    assert (report["notes"], report["performer"], report["on_one_core"]) == (200, "velocity", True)
+    assert all(report[name] > 0 for name in ("seconds", "notes_per_s", "start_up_s", "command_s", "peak_memory_mb"))
+    assert "the command's peak memory" in bench("render")[1]
+
+
+def test_performance_net_reports_every_figure(bench, monkeypatch):
+    monkeypatch.setattr(performance_net, "OFFLINE_S", 1.0)
+    monkeypatch.setattr(performance_net, "LATENCY_NOTES", 1)
+    report = report_of(bench("performance-net", "--seconds", 0, "--json"))
+    assert report["block"]["count"] > 10 and report["real_time_factor"] > 0 and report["latency"]["count"] == 1
+    assert (report["device"], report["hour"]) == (None, None)
+    assert "from a message to its sound" in bench("performance-net", "--seconds", 0)[1]
+
+
+def test_the_list_is_that_of_the_table(bench, monkeypatch):
+    status, output, _ = bench("--help")
+    assert status == 0 and all(f" {name} " in output for name in ("live", "render", *SYSTEMS))
+    monkeypatch.setattr(bench_command, "COMMANDS", {"sixth": SYSTEMS["dexter"]})
+    _, output, _ = bench("--help")
+    assert " sixth " in output and " velocity " not in output
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("live", {"--seconds", "--performer"}),
+        ("render", set()),
+        ("velocity", set()),
+        ("dexter", {"--seconds"}),
+        ("score-performer", {"--seconds", "--model"}),
+        ("performance-rnn", {"--seconds", "--model", "--float-model"}),
+        ("performance-net", {"--seconds", "--model", "--hour"}),
+    ],
+)
+def test_the_options_are_what_a_benchmark_can_be_asked(name, options):
+    command = typer.main.get_command(app).commands[name]
+    assert {option for parameter in command.params for option in parameter.opts} - {"--help"} == options | {"--json"}
+    assert command.name == name
+
+
+def test_what_is_no_benchmark_is_refused(bench):
+    assert bench("sound")[0] == 2
