@@ -24,6 +24,7 @@ LAYERS = (
     ("score", "MusicXML, MEI, Humdrum, MIDI; markings, tempo"),
     ("onnx", "a model, and the contract in its metadata"),
     ("midi", "events, files, tempo maps, ports, ledger"),
+    ("systems", "one light manifest for each system"),
     ("base", "clock, errors, files, configuration"),
 )
 SYSTEMS = ("velocity", "performance_rnn", "dexter", "score_performer", "performance_net")
@@ -67,7 +68,7 @@ def page(width: float, height: float, title: str) -> tuple[Figure, Any]:
 def draw_rooms() -> Figure:
     """The folders and which of them may import which."""
     step, height = 0.62, 0.5
-    figure, axes = page(12, 7.7, "The rooms, and who may import whom: downwards only")
+    figure, axes = page(12, 8.3, "The rooms, and who may import whom: downwards only")
     bottom = 0.4
     box(axes, 0.3, bottom - 0.12, 6.2, step * len(LAYERS) + 0.46, "#f7f9fc")
     axes.text(0.5, bottom + step * len(LAYERS) + 0.13, "engine/", fontsize=11, fontweight="bold", color=GREY, va="center")
@@ -82,10 +83,10 @@ def draw_rooms() -> Figure:
         places[name] = y + height / 2
     arrow(axes, (0.17, places["commands, bench"]), (0.17, places["base"]))
 
-    room(axes, 8.3, 5.3, 1.6, 1.1, RED, "training/", "PyTorch: data,\nnetworks, fits")
-    room(axes, 10.1, 5.3, 1.6, 1.1, RED, "export/", "the only writer\nof ONNX files")
-    arrow(axes, (8.3, 6.05), (6.5, places["session"]), "render through\nthe session", x=7.4, y=6.2)
-    arrow(axes, (10.1, 5.85), (9.9, 5.85))
+    room(axes, 8.3, 5.65, 1.6, 1.1, RED, "training/", "PyTorch: data,\nnetworks, fits")
+    room(axes, 10.1, 5.65, 1.6, 1.1, RED, "export/", "the only writer\nof ONNX files")
+    arrow(axes, (8.3, 6.35), (6.5, places["session"]), "render through\nthe session", x=7.4, y=6.62)
+    arrow(axes, (10.1, 6.2), (9.9, 6.2))
 
     box(axes, 8.3, 0.9, 3.4, 3.6, GREEN)
     axes.text(10, 4.22, "models/", ha="center", fontsize=11, fontweight="bold", color=INK, va="center")
@@ -98,10 +99,10 @@ def draw_rooms() -> Figure:
         axes.text(8.6, 2.92 - 0.27 * index, name, fontsize=9, color=INK, va="center", family="monospace")
     box(axes, 8.5, 1.05, 3.0, 0.5, PAPER)
     axes.text(10, 1.3, "pretrained: ONNX files and cards", ha="center", va="center", fontsize=9, color=INK)
-    arrow(axes, (6.5, places["performers"]), (8.3, 3.45), "representations,\nNumPy only", x=7.4, y=3.62)
-    arrow(axes, (9.1, 5.3), (9.1, 4.5))
-    arrow(axes, (10.9, 5.3), (10.9, 4.5))
-    arrow(axes, (8.3, 1.3), (6.5, places["onnx"]), "files are read", x=7.25, y=1.42)
+    arrow(axes, (6.5, places["performers"]), (8.3, 3.45), "representations,\nNumPy only", x=7.4, y=3.95)
+    arrow(axes, (9.1, 5.65), (9.1, 4.5))
+    arrow(axes, (10.9, 5.65), (10.9, 4.5))
+    arrow(axes, (8.3, 1.3), (6.5, places["onnx"]), "files are read", x=7.25, y=1.62)
 
     axes.text(10, 0.45, "configs/: what is trained    tests/, docs/: the same rooms", ha="center", **aside)
     return figure

@@ -1,8 +1,9 @@
 """What the documents say to type exists, and where they point is something."""
 
-import importlib
+import importlib.util
 import re
 import shlex
+import tomllib
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -151,6 +152,16 @@ def test_the_index_leads_to_every_page() -> None:
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
     for page in (ROOT / "docs").glob("*.md"):
         assert page.name == "README.md" or f"]({page.name})" in index, page.name
+
+
+def test_the_rooms_are_drawn_in_the_order_that_is_checked() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    (layers,) = (contract["layers"] for contract in contracts if contract["id"] == "engine-layers")
+    spec = importlib.util.spec_from_file_location("draw_architecture", ROOT / "docs" / "draw_architecture.py")
+    assert spec is not None and spec.loader is not None
+    drawing = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(drawing)
+    assert [name for name, _ in drawing.LAYERS] == [re.sub("[()]", "", layer).replace(" | ", ", ") for layer in layers]
 
 
 def test_hooks_before_a_commit_are_the_checks_of_make_test() -> None:
