@@ -13,8 +13,9 @@ SHORTEST_CLOCK_NS = 2_500_000.0  # 1000 quarters a minute
 
 
 class Heard(NamedTuple):
-    """A moment and what MIDI clock says of it: ``beat_ns`` a quarter's length, 0 unknown; ``song_quarter`` NaN unknown; ``segment``
-    counts jumps of the sender.
+    """A moment and what MIDI clock says of it.
+
+    ``beat_ns`` is the length of a quarter, 0 if unknown; ``song_quarter`` is NaN if unknown; ``segment`` counts the sender's jumps.
     """
 
     time_ns: int
@@ -24,8 +25,9 @@ class Heard(NamedTuple):
 
 
 class MidiClock:
-    """Follows clock, start, continue, stop and song position. The jitter of the clocks is filtered by an alpha-beta filter, whose gains
-    are those of a straight line through all clocks so far, up to STEADY_CLOCKS of them.
+    """Follows clock, start, continue, stop and song position.
+
+    An alpha-beta filter removes the clocks' jitter; its gains are those of a straight line through all clocks so far, up to STEADY_CLOCKS.
     """
 
     def __init__(self) -> None:
@@ -39,7 +41,7 @@ class MidiClock:
         self._clocks = 0
 
     def follow(self, event: Event) -> None:
-        """Take a system message; those that say nothing of time are ignored."""
+        """Take a system message; those that have nothing to do with time are ignored."""
         status = event.message[0]
         if status == CLOCK:
             self._tick(event.time_ns)

@@ -1,7 +1,7 @@
 """Standard MIDI files 1.0, read to events in nanoseconds and written back on their own ticks.
 
-Everything of a file that is no message for a port (names, tempos, markers, split or escaped system exclusives) is kept as bytes, in
-its place, so that reading a file and writing it changes nothing but the spelling of running status.
+What is no message for a port (names, tempos, markers, split or escaped system exclusives) is kept as bytes in its place, so that reading a
+file and writing it changes nothing but the spelling of running status.
 """
 
 import os

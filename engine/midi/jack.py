@@ -1,4 +1,4 @@
-"""What rtmidi does not tell about JACK: that the server has ended. And silence, where the library would print line upon line."""
+"""What rtmidi does not report of JACK, the end of the server; and silence in place of the library's own messages."""
 
 import ctypes
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ _SHUTDOWN_CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 @cache
 def _library() -> ctypes.CDLL | None:
-    """Return the very JACK library that rtmidi uses: the lookup goes through what its extension module was linked to."""
+    """Return the JACK library that rtmidi itself uses: the lookup goes through what its extension module was linked to."""
     try:
         library = ctypes.CDLL(_rtmidi.__file__)
         library.jack_client_open.restype = ctypes.c_void_p

@@ -1,4 +1,4 @@
-"""What is sounding: the notes and pedals that were sent down and not yet let go."""
+"""What is sounding: the notes and pedals that were sent down and not yet released."""
 
 from engine.midi.events import (
     CONTROL_CHANGE,

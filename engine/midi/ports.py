@@ -182,8 +182,8 @@ def release(midi: Any) -> None:
     """Close the port of an rtmidi client and end the client.
 
     When connections have changed, as they do when another client ends, a thread of JACK's reads the client's list of ports, which closing a
-    port changes (jack2's issue 216); and rtmidi frees an output's buffer before it ends the client, while another may be reading it. Either
-    ends in a segmentation fault; the pauses let these threads finish.
+    port changes (jack2's issue 216). rtmidi frees an output's buffer before it ends the client, while another thread may be reading it.
+    Both end in a segmentation fault; the pauses let these threads finish.
     """
     time.sleep(JACK_PAUSE_S)
     midi.close_port()
@@ -192,7 +192,7 @@ def release(midi: Any) -> None:
 
 
 def match_port(wanted: str, names: Sequence[str], direction: str) -> str:
-    """Return the one of ``names`` that is, or else contains, ``wanted``, whatever the case. Raises UsageError with the candidates."""
+    """Return the name that equals, or else contains, ``wanted``, in any case. Raises UsageError with the candidates."""
     matches = [name for name in names if name.casefold() == wanted.casefold()]
     matches = matches or [name for name in names if wanted.casefold() in name.casefold()]
     if len(matches) == 1:

@@ -1,4 +1,4 @@
-"""A score player's commands: lines that are typed, and what a MIDI port sends, on the engine's own thread and in order."""
+"""Commands to a score player: typed lines and the messages of a MIDI port, obeyed on the engine's own thread and in order."""
 
 import queue
 import shlex
@@ -20,10 +20,10 @@ HELP = "play, pause, seek BAR, loop FIRST LAST, loop off, CONTROL VALUE (tempo 0
 
 
 class ConductedSource:
-    """A source (see ``sources``) whose events are a port's, if there is one, and which tells the stream what it is commanded."""
+    """A source (see ``sources``) that passes on a port's events, if there is a port, and gives the stream its commands."""
 
     def __init__(self, stream: ScoreStream, clock: Clock, port: "InputPort | None" = None, say: Callable[[str], None] = print):
-        """``say`` is given the answer to a line that means nothing, or asks for help."""
+        """``say`` is given the answer to a line that asks for help or is not understood."""
         self._stream = stream
         self._clock = clock
         self._port = port
@@ -60,11 +60,11 @@ class ConductedSource:
             self._port.close()
 
     def read_lines(self, lines: IO[str]) -> None:
-        """Obey the lines of ``lines``, read in a thread; when they end the music goes on."""
+        """Obey ``lines``, which a thread reads; when they end the music goes on."""
         threading.Thread(target=self._read, args=(lines,), name="commands", daemon=True).start()
 
     def put_line(self, line: str) -> None:
-        """Obey a line as soon as may be. Safe from any thread."""
+        """Obey a line as soon as possible. Safe from any thread."""
         self._inbox.put(line)
 
     def _read(self, lines: Iterable[str]) -> None:

@@ -29,7 +29,7 @@ DEADLINE_NS = 10_000_000  # an event that has waited longer is performed in the 
 
 @dataclass(frozen=True)
 class Report:
-    """What a run did."""
+    """The account of a run."""
 
     events_in: int
     events_out: int
@@ -61,7 +61,7 @@ class Engine:
         deadline_ns: int = DEADLINE_NS,
         keep_incomplete: bool = True,
     ):
-        """``keep_incomplete``: whether a run that is stopped or fails completes its outputs (live) or abandons them (offline)."""
+        """``keep_incomplete`` decides whether a run that is stopped or fails completes its outputs (live) or abandons them (offline)."""
         self._source = source
         self._performer = performer
         self._stream = stream
@@ -176,7 +176,7 @@ class Engine:
     def _take_together(self, events: list[Event]) -> None:
         """Put events that have come together through the performer, or past it.
 
-        Those up to a chord's first note at once; the others, the rest of the chord, are thought of together.
+        Those up to a chord's first note are taken at once; the stream foresees the others, the rest of the chord, together.
         """
         if len(events) == 1:  # by far the most frequent, and the one that is waited for
             return self._take(events[0])
@@ -221,7 +221,7 @@ class Engine:
         return is_channel_message(message) and channel_of(message) not in self._bypassed
 
     def _advance(self, until_ns: int) -> bool:
-        """Take from the stream what became certain up to ``until_ns``: step by step, so that it does not matter when we look.
+        """Take from the stream what became certain up to ``until_ns``, step by step, so that it does not matter when this is called.
 
         Return whether there was anything.
         """
@@ -232,7 +232,7 @@ class Engine:
         return advanced
 
     def _call(self, method: Callable[..., Any], *arguments: Any) -> Any:
-        """Call the stream; what goes wrong inside is a failure of the performer, in one line."""
+        """Call the stream; a failure inside is raised as the performer's, in one line."""
         try:
             return method(*arguments)
         except PerfLiveError:
@@ -242,7 +242,7 @@ class Engine:
             raise PerfLiveError(f"performer {self._performer.name!r} failed: {type(error).__name__}: {detail}") from error
 
     def _release(self) -> None:
-        """End every sounding note and lift the pedals on every sink that still takes anything. What has not begun never will."""
+        """End every sounding note and lift the pedals on every sink that still takes anything; what has not begun is not sent."""
         ended_by_itself = not (self._failure or self._stopping)  # then the time is the music's, so that a file comes out the same live
         time_ns = self._sender.scheduler.last_due_ns if ended_by_itself else self._clock.now_ns()
         events = self._sender.scheduler.ledger.release_all(time_ns)
@@ -251,7 +251,7 @@ class Engine:
                 self._attempt(sink.send, event)
 
     def _close(self, complete: bool) -> None:
-        """Close the sinks, then the source: letting go of a JACK input first would take the last messages from their receivers."""
+        """Close the sinks, then the source: closing a JACK input first would take the last messages from their receivers."""
         if self._windowed:
             self._attempt(self._windowed.close)
         for sink in self._sinks:
@@ -259,7 +259,7 @@ class Engine:
         self._attempt(self._source.close)
 
     def _attempt(self, action: Callable[..., None], *arguments: Any) -> None:
-        """Do it; a failure is kept (the first one counts) and stops nothing."""
+        """Call ``action``; a failure is kept (the first one counts) and stops nothing."""
         try:
             action(*arguments)
         except Exception as error:
@@ -268,8 +268,10 @@ class Engine:
 
 @contextmanager
 def _prompt_threads() -> Iterator[None]:
-    """While the block runs, let the thread that brings a message wait for Python half a millisecond at most, not five, and let
-    no collection of garbage stop the music to look through everything that was loaded before it.
+    """Keep Python itself from delaying the music while the block runs.
+
+    The thread that brings a message waits for Python's lock half a millisecond at most, not five; and garbage collection does not go
+    through everything that was loaded before.
     """
     interval_s = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
@@ -283,8 +285,10 @@ def _prompt_threads() -> Iterator[None]:
 
 @contextmanager
 def _one_core() -> Iterator[None]:
-    """Keep the calling thread on one of its cores, where the system can: a model that a note waits for is faster where it last ran,
-    in whose caches it may still lie. Not on the first, which serves most interrupts; several engines are spread over the others.
+    """Keep the calling thread on one of its cores, where the system can.
+
+    A model that a note waits for is faster where it last ran, as it may still lie in that core's caches. The first core is left out, as it
+    serves most interrupts; several engines are spread over the others.
     """
     if not hasattr(os, "sched_setaffinity"):
         yield

@@ -1,4 +1,4 @@
-"""The scheduling that audio programs ask for: a thread that sends runs as soon as it is to, whatever else the machine does."""
+"""The scheduling that audio programs ask for: a thread that sends runs as soon as it is ready, whatever else the machine does."""
 
 import os
 from collections.abc import Iterator
@@ -9,10 +9,10 @@ PRIORITY = 5  # below JACK and its clients' driver threads (10), which bring wha
 
 @contextmanager
 def real_time() -> Iterator[bool]:
-    """While the block runs, let the calling thread run before all threads of the usual kind; give whether the system permits that.
+    """While the block runs, let the calling thread run before all threads of the usual kind; yield whether the system permits that.
 
-    Linux permits it where the limit ``rtprio`` is at least ``PRIORITY``, as it is set for JACK. Not on a single core: the thread would keep
-    from it those that bring what is played. Threads that it starts are of the usual kind.
+    Linux permits it where the limit ``rtprio`` is at least ``PRIORITY``, as it is set for JACK. It is not done on a single core, where the
+    thread would hold up those that bring what is played. Threads that it starts are of the usual kind.
     """
     if not hasattr(os, "sched_setscheduler") or len(os.sched_getaffinity(0)) < 2:
         yield False

@@ -30,7 +30,7 @@ def _print_line(line: str) -> None:
 
 
 class Recorder:
-    """A sink (see engine/runtime/sinks.py). Its disk is never waited for: when it fails, that is said once and the music goes on."""
+    """A sink (see engine/runtime/sinks.py). It never waits for its disk: when that fails, it says so once and the music goes on."""
 
     def __init__(self, path: str | Path, report: Callable[[str], None] = _print_line):
         """``report`` is given the one line that says that the disk has failed. Raises PerfLiveError when ``path`` cannot be written."""
@@ -77,7 +77,7 @@ class Recorder:
             raise failure
 
     def abort(self) -> None:
-        """A take that went wrong is still a take: the same as ``close``, except that an empty one goes."""
+        """Do the same as ``close``, as a take that went wrong is still a take; but an empty one is removed."""
         if self._file is None:
             return
         self._stop_writing()

@@ -1,4 +1,4 @@
-"""When things are sent: a queue by due time, which also keeps the account of what was late and what still sounds."""
+"""When things are sent: a queue by due time, which also counts what was late and knows what still sounds."""
 
 import heapq
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""What leaves, when it is due: on the engine's own thread, or on one of its own so that a performer's thinking never delays it."""
+"""What leaves when it is due: on the engine's own thread, or on another, which a performer's computing does not delay."""
 
 import queue
 import threading
@@ -30,7 +30,7 @@ class Sender:
             self._put(event)
 
     def send_due(self) -> None:
-        """Send what has become due; the caller looks in when ``next_due_ns`` says."""
+        """Send what has become due; the caller comes back at ``next_due_ns``."""
         if len(self.scheduler):
             now_ns = self._clock.now_ns()
             for event in self.scheduler.pop_due(now_ns):
@@ -62,7 +62,7 @@ class Sender:
 
 
 class ThreadSender(Sender):
-    """Sends on a thread of its own; for performers that look ahead, whose network may be thinking when something is due."""
+    """Sends on a thread of its own, for performers that look ahead: their network may be computing when something is due."""
 
     def __init__(self, sinks: Sequence[Sink], clock: Clock, fail: Callable[[BaseException], None]):
         """``fail`` is told, on the sender's thread, when a sink fails; nothing more is sent then."""
@@ -80,7 +80,7 @@ class ThreadSender(Sender):
             self._inbox.put(event)
 
     def send_due(self) -> None:
-        """The thread does."""
+        """Nothing to do: the thread sends."""
 
     def next_due_ns(self) -> int | None:
         return None

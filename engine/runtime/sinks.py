@@ -26,7 +26,7 @@ class Sink(Protocol):
 
 
 class PortSink:
-    """Sends on at once; when an event is due is the engine's business."""
+    """Sends on at once; the engine decides when an event is due."""
 
     def __init__(self, port: "OutputPort"):
         self._port = port

@@ -1,4 +1,4 @@
-"""Descriptors of a performance over a piece, from a file: how each passage is to sound."""
+"""Descriptors of a performance over a piece, read from a file: how each passage is to sound."""
 
 import csv
 from pathlib import Path

@@ -27,8 +27,10 @@ JUST_BEFORE_QUARTERS = 1e-6
 
 
 class LoudnessMark(NamedTuple):
-    """``sign`` is 1 for a crescendo and -1 for a diminuendo, with ``end`` if its end is printed; 0 for all others, which have a ``level``
-    that holds from here on (0: they leave it as it was) and are ``sudden`` if they are for the notes above them only, or first of all.
+    """``sign`` is 1 for a crescendo and -1 for a diminuendo, with ``end`` if its end is printed.
+
+    ``sign`` is 0 for all others, which have a ``level`` that holds from here on (0 leaves it as it was) and are ``sudden`` if they apply to
+    the notes above them only, or to these first of all.
     """
 
     start: float
@@ -50,14 +52,14 @@ class LevelCurve:
         return np.interp(times, self._times, self._levels)
 
     def jump(self, time: float, level: float) -> None:
-        """Have ``level`` from ``time`` on, whatever was to come."""
+        """Set ``level`` from ``time`` on; what was to come later is dropped."""
         before = float(self.at(time - JUST_BEFORE_QUARTERS))
         self._cut(time - JUST_BEFORE_QUARTERS)
         self._add(time - JUST_BEFORE_QUARTERS, before)
         self._add(time, level)
 
     def lead(self, start: float, end: float, level: float) -> None:
-        """Go from what is at ``start`` to ``level`` at ``end``, whatever was to come."""
+        """Go from the level at ``start`` to ``level`` at ``end``; what was to come later is dropped."""
         before = float(self.at(start))
         self._cut(start)
         self._add(start, before)
@@ -125,7 +127,7 @@ def playback_velocities(
 
 
 def level_curve(marks: list[LoudnessMark], staff: int) -> LevelCurve:
-    """Return the level of a staff: the marks of others are for it too, unless it has its own at the same place."""
+    """Return the level of a staff; marks of other staves apply too, unless the staff has its own at the same place."""
     levels: dict[float, int] = {}
     for mark in marks:
         if mark.level and (mark.start not in levels or mark.staff == staff):

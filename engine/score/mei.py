@@ -1,4 +1,4 @@
-"""MEI as partitura reads it, and what it leaves out: trills, mordents, turns and arpeggio signs."""
+"""MEI as partitura reads it, with the trills, mordents, turns and arpeggio signs that partitura leaves out."""
 
 from pathlib import Path
 from typing import Any

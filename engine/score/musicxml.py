@@ -1,4 +1,4 @@
-"""MusicXML as partitura can take it, and what it leaves out: scores written measure by measure, dynamics in words, and arpeggio signs."""
+"""MusicXML as partitura can take it, with what it leaves out: scores written measure by measure, dynamics in words, arpeggio signs."""
 
 import io
 import re

@@ -90,7 +90,7 @@ def _convert(parts: list[Any], arpeggios: Arpeggios, repeats: str) -> Score:
 
 
 def _check_same_length(parts: list[Any], played: list[Any]) -> None:
-    """Parts that are equally long as printed must be so when played, or they would fall apart."""
+    """Check that parts that are equally long as printed are so when played. Raises PerfLiveError: they would fall apart."""
     before, after = ({round(float(_quarters(part)(part.last_point.t)), 3) for part in some} for some in (parts, played))
     if len(before) == 1 and len(after) > 1:
         raise PerfLiveError("repeat signs stand in some parts only; write them in all parts or leave repeats out (--no-repeats)")

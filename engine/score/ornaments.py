@@ -1,7 +1,7 @@
 """Ornaments and arpeggios as they are played: trills, mordents and turns written out, chords rolled.
 
-Speeds are those of moderate modern practice; who wants others writes them out in the score. A trill begins and ends on the printed note,
-so that this note keeps its onset; upper and lower notes are those of the scale, as far as the notes around tell.
+Speeds are those of moderate modern practice; others can be written out in the score. A trill begins and ends on the printed note, so that
+this note keeps its onset; upper and lower notes are those of the scale, as far as the surrounding notes tell.
 """
 
 from dataclasses import replace
@@ -34,7 +34,7 @@ FIGURES = {
 
 
 class WrittenOut(NamedTuple):
-    """``score`` as it is played; ``source`` (M,): of which row of the printed score each of its notes is."""
+    """``score`` is as it is played; ``source`` (M,) has for each of its notes the row of the printed score."""
 
     score: Score
     source: np.ndarray
@@ -124,11 +124,11 @@ def _is_free(score: Score, row: int, pitch: int) -> bool:
 
 
 def roll_chords(notes: np.ndarray, signs: np.ndarray, onset_sec: np.ndarray, duration_sec: np.ndarray) -> np.ndarray:
-    """Return performed onsets (N,) seconds with the chords under arpeggio signs rolled, in the direction of the sign.
+    """Return performed onsets (N,) in seconds with the chords under arpeggio signs rolled, in the direction of the sign.
 
-    ``signs`` (N,) are the markings' ``arpeggio``; ``duration_sec`` (N,) says how long the keys are held. The beat of a chord is the time
-    that it was performed at (the median of its notes). One that is rolled as widely already is left alone, and so is one of which fewer
-    than two notes are performed (NaN).
+    ``signs`` (N,) are the markings' ``arpeggio``; ``duration_sec`` (N,) says how long the keys are held. The beat of a chord is the median
+    of its performed onsets. A chord that is already rolled as widely is left alone, and so is one of which fewer than two notes are
+    performed (NaN).
     """
     rolled = np.array(onset_sec, dtype=float)
     rows = np.flatnonzero((signs != 0) & np.isfinite(rolled) & ~notes["is_grace"])

@@ -1,4 +1,4 @@
-"""A score as it is to be played: on which channel and track each note is, what else is to be sent, and the file's texts and markers."""
+"""A score to be played: the channel and track of each note, what else is to be sent, and the file's texts and markers."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -38,8 +38,9 @@ class NonNoteEvent(NamedTuple):
 
 @dataclass(frozen=True)
 class Piece:
-    """``channels`` (N,) 0 to 15 and ``tracks`` (N,) go with the score's notes. ``timeline`` has the tracks, without messages and tempos,
-    on the score's own ticks.
+    """``channels`` (N,) 0 to 15 and ``tracks`` (N,) go with the score's notes.
+
+    ``timeline`` has the tracks on the score's own ticks, without messages and tempos.
     """
 
     score: Score
@@ -50,7 +51,7 @@ class Piece:
 
     @cached_property
     def played(self) -> WrittenOut:
-        """The score with its ornaments as notes: what sounds, while ``score`` is what is printed and what the networks have learnt from."""
+        """The score with its ornaments as notes, as it sounds; ``score`` is what is printed, and what the networks have learnt from."""
         return write_out_ornaments(self.score)
 
 
@@ -66,7 +67,7 @@ def read_piece(path: Path, repeats: Repeats = "play") -> Piece:
 
 
 def _non_note_events(timeline: MidiTimeline) -> tuple[NonNoteEvent, ...]:
-    """Return everything but the notes that are performed, and the sustain pedal, which the performer has its own mind of."""
+    """Return everything but the notes that are performed and the sustain pedal, which the performer plays itself."""
     to_tick = timeline.tempo_map.to_tick
     return tuple(
         NonNoteEvent(to_tick(event.time_ns) / timeline.division, event.message, event.track)
@@ -131,7 +132,7 @@ def _metres(score: Score) -> list[tuple[int, bytes]]:
 
 
 def _words(score: Score) -> list[tuple[int, bytes]]:
-    """Return tempo words as markers, by which one finds one's way, and other words as text; what all parts have once."""
+    """Return tempo words as markers, which serve to navigate, and other words as text; those that all parts have, once."""
     rows = dict.fromkeys((word.onset_quarter, word.text, word.kind in ("tempo", "a-tempo")) for word in score.words)
     return [(round(onset * DIVISION), meta(MARKER if marks else TEXT, text.encode())) for onset, text, marks in rows]
 

@@ -69,12 +69,11 @@ class Word:
 
 @dataclass(frozen=True)
 class Score:
-    """``notes`` (SCORE_NOTE_DTYPE) is sorted by onset, grace notes before others, then pitch; ``markings`` (MARKING_DTYPE) goes with it
-    row by row when ``has_markings``, and is all zeros when not (a MIDI score).
+    """``notes`` (SCORE_NOTE_DTYPE) are sorted by onset, grace notes before others, then pitch.
 
-    ``measures``, ``time_signatures`` and ``tempos`` are in order of onset. A score without a tempo has none in ``tempos``: who plays it
-    chooses. ``words`` stand where they are played, repeats included. ``unpitched`` counts percussion notes that have no place in
-    ``notes``.
+    ``markings`` (MARKING_DTYPE) go with them row by row when ``has_markings``, and are all zeros when not (a MIDI score). ``measures``,
+    ``time_signatures`` and ``tempos`` are in order of onset; a score without a tempo has none in ``tempos``, and the performer chooses.
+    ``words`` stand where they are played, repeats included. ``unpitched`` counts percussion notes, which are not in ``notes``.
     """
 
     notes: np.ndarray

@@ -1,4 +1,4 @@
-"""A synthesizer that computes ahead in a thread of its own, so that who plays it never waits."""
+"""A synthesizer that computes ahead in a thread of its own, so that rendering never waits."""
 
 import threading
 from collections import deque
@@ -10,10 +10,10 @@ from engine.sound.synthesizer import Synthesizer
 
 
 class BufferedSynthesizer:
-    """Keeps ``ahead_frames`` rendered, or up to ``block_frames`` more, and plays messages as much later (see engine/sound/synthesizer.py).
+    """Keeps ``ahead_frames`` rendered, up to ``block_frames`` more, and plays messages as much later (see engine/sound/synthesizer.py).
 
-    A message is placed after the frames that were given when it was sent, not where a block begins. ``render`` never waits. What is not
-    ready when it is needed is silence, and counted in ``underruns``.
+    A message is placed after the frames that were given when it was sent, not where a block begins. ``render`` never waits: what is not
+    ready is silence, and is counted in ``underruns``.
     """
 
     def __init__(self, synthesizer: Synthesizer, block_frames: int, ahead_frames: int):

@@ -8,10 +8,10 @@ _RELEASE_DB_A_SECOND = 40.0
 
 
 class Limiter:
-    """Makes sound ``gain_db`` louder, and turns it down while a peak would go beyond CEILING.
+    """Makes sound ``gain_db`` louder, and turns it down while a peak would exceed CEILING.
 
-    What never would is not changed otherwise. It looks ahead within a block only, and so adds no latency: what is still too loud at a
-    block's very beginning is cut off. Its state is the gain; no two threads may use it at once.
+    Other sound is not changed. It looks ahead within a block only and so adds no latency: what is still too loud at the very beginning of a
+    block is clipped. Its state is the gain; no two threads may use it at once.
     """
 
     def __init__(self, sample_rate: int, gain_db: float = 0.0):

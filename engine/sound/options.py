@@ -1,4 +1,4 @@
-"""What a user can say of sound. Imports nothing heavy: the commands read it before they know whether any sound is made."""
+"""What a user can set of sound. It imports nothing heavy: commands read it before they know whether sound is made."""
 
 from dataclasses import dataclass
 from pathlib import Path

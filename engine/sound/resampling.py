@@ -63,7 +63,7 @@ class ResampledSynthesizer:
 
 
 def _kernels(up: int, cutoff: float) -> np.ndarray:
-    """Return (up, 2 taps) float32: what the samples around count for a new one at each fraction after the middle one."""
+    """Return (up, 2 taps) float32: the weights of the surrounding samples for a new one at each fraction after the middle sample."""
     offsets = np.arange(2 * _TAPS) - _TAPS + 1 - np.arange(up)[:, None] / up
     window = np.i0(_BETA * np.sqrt(np.clip(1 - (offsets / _TAPS) ** 2, 0, None))) / np.i0(_BETA)
     kernels = cutoff * np.sinc(cutoff * offsets) * window

@@ -18,7 +18,7 @@ _LEFT_RIGHT = np.array([[1, -1, 1, -1, 1, -1, 1, -1], [1, 1, -1, -1, 1, 1, -1, -
 
 
 class Reverb:
-    """Adds to sound what a room answers: ``level`` from 0, nothing, to 1. Its state is bounded."""
+    """Adds the reverberation of a room to sound; ``level`` is from 0, none, to 1. Its state is bounded."""
 
     def __init__(self, sample_rate: int, level: float):
         self._level = np.float32(level * WET)
@@ -29,12 +29,12 @@ class Reverb:
         self._fading = np.array([[10 ** (-3 * length / (FADE_S * sample_rate))] for length in lengths], np.float32)
 
     def process(self, samples: np.ndarray) -> np.ndarray:
-        """Return ``samples`` (frames, 2) float32 with the room's answer."""
+        """Return ``samples`` (frames, 2) float32 with their reverberation."""
         blocks = [samples[begin : begin + self._block] for begin in range(0, len(samples), self._block)]
         return np.concatenate([samples[:0], *(block + self._answer(block.mean(axis=1)) for block in blocks)])
 
     def _answer(self, entering: np.ndarray) -> np.ndarray:
-        """Take mono samples, no more than the shortest line has, and return what is heard (frames, 2) meanwhile."""
+        """Take mono samples, no more than the shortest line has, and return the reverberation (frames, 2) meanwhile."""
         frames = len(entering)
         given = np.stack([line[:frames] for line in self._lines])
         before = np.concatenate([self._last, given[:, :-1]], axis=1)

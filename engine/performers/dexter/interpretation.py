@@ -1,4 +1,4 @@
-"""A score played as DExter's windows say, which a worker computes ahead."""
+"""DExter's interpretation of a score: a worker computes its windows ahead, and their columns are decoded shortly before they are heard."""
 
 import copy
 import math
@@ -124,7 +124,7 @@ class DexterInterpretation:
         return sampling_settings(self._expression.controls)
 
     def _fill(self, count: int) -> bool:
-        """Have the columns of ``count`` more notes, if they are ready."""
+        """Take windows until the columns of ``count`` more notes are there; return whether they are."""
         while len(self._rows) < count:
             window = self.worker.take()
             if window is None:

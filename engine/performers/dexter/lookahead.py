@@ -1,4 +1,4 @@
-"""DExter with look-ahead: the windows of what is played live, each with the end of what was decided held fixed."""
+"""DExter with look-ahead: live notes are sampled window by window, each with the end of what was decided held fixed."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
@@ -12,7 +12,7 @@ from engine.performers.dexter.expression_profile import AmountsReader
 from engine.performers.dexter.trees import Trees
 from engine.performers.dexter.window_worker import URGENT_EVALUATIONS
 from engine.performers.lookahead.stream import SCORE_CONTROLS, LookaheadStream
-from engine.performers.lookahead.window import TO_COME_QUARTERS, Answer, Progress, Request, as_score, single_note_request
+from engine.performers.lookahead.window import TO_COME_QUARTERS, Progress, WindowAnswer, WindowRequest, as_score, single_note_request
 from models.dexter.windows import Branch, Networks, Passage, Scales, Settings, State, WindowSampler
 from models.performance.descriptors import tonal_leans
 from models.performance.features import HELD_BACK, denormalise, notated_octaves, note_features
@@ -23,14 +23,14 @@ AVERAGE_NOTES = 512  # after so many the running average of the mean performance
 
 
 class MeanSoFar(NamedTuple):
-    """Of the mean performance of the last ``notes``: its ``average`` and its ``deviation``, as ``WindowSampler`` has them, each (8,)."""
+    """The mean performance of the last ``notes`` notes: ``average`` (8,) and ``deviation`` (8,), as ``WindowSampler`` defines them."""
 
     average: np.ndarray
     deviation: np.ndarray
     notes: int
 
     def and_then(self, columns: np.ndarray) -> "MeanSoFar":
-        """Return this with more notes (n, 8)."""
+        """Return the same with more notes, ``columns`` (n, 8), counted in."""
         total = self.notes + len(columns)
         share = len(columns) / total
         average = self.average + share * (columns.mean(axis=0) - self.average)
@@ -40,7 +40,7 @@ class MeanSoFar(NamedTuple):
 
 
 class Readers(NamedTuple):
-    """What reads a score beside the networks, if it is there: see ``engine.performers.dexter.performer.DexterPerformer``."""
+    """What reads a score beside the networks; None where a model has no such graph."""
 
     trees: Trees | None = None
     amounts: AmountsReader | None = None
@@ -61,7 +61,7 @@ class DexterLookaheadSampler:
     def warm_up(self) -> None:
         self.answer(single_note_request(Settings()))
 
-    def answer(self, request: Request, is_wanted: Callable[[], bool] = lambda: True) -> Answer:
+    def answer(self, request: WindowRequest, is_wanted: Callable[[], bool] = lambda: True) -> WindowAnswer:
         score = as_score(request)
         columns, (trees, amounts) = score.columns, self._readers
         features = _features(columns)
@@ -80,7 +80,7 @@ class DexterLookaheadSampler:
         state = (request.progress and request.progress.state) or sampler.begin(request.first)
         window, after = sampler.next(state, request.settings, request.deciding)
         decided = slice(request.past, request.past + request.deciding)
-        return Answer(
+        return WindowAnswer(
             score.order[decided] - request.past,
             settle(denormalise(window.columns, columns[decided]), score.table[decided]),
             score.places[decided],
@@ -90,8 +90,10 @@ class DexterLookaheadSampler:
 
 
 def _features(columns: np.ndarray) -> np.ndarray:
-    """Return what the network reads of notes with these score columns. Their tempo is measured and never quite steady, so that a hundredth
-    more or less does not say what it says in a score.
+    """Return what the network reads of notes with these score columns.
+
+    The tempo of live notes is measured and never quite steady. A change of one percent is therefore no written ritardando, and is not
+    shown.
     """
     features = note_features(columns, columns[0, 0], TO_COME_QUARTERS)
     features[:, HELD_BACK] = 0
@@ -99,7 +101,7 @@ def _features(columns: np.ndarray) -> np.ndarray:
 
 
 class _Wanted:
-    """Networks that stop when nobody waits for them any more."""
+    """The networks, which stop when nobody waits for their answer any more."""
 
     def __init__(self, networks: Networks, is_wanted: Callable[[], bool]):
         self.descriptors = networks.descriptors
@@ -118,8 +120,8 @@ class _Wanted:
             raise CancelledError
 
 
-def _progress(request: Request, sampler: WindowSampler, after: State) -> Progress:
-    """Let what was decided now count in what was so far as well."""
+def _progress(request: WindowRequest, sampler: WindowSampler, after: State) -> Progress:
+    """Count what was decided now into the mean so far."""
     so_far = request.progress.so_far if request.progress else MeanSoFar(sampler.average, sampler.deviation, len(request.notes))
     return Progress(after, so_far.and_then(after.mean[-request.deciding :]))
 

@@ -1,6 +1,6 @@
 """DExter: a score performed by diffusion over windows of notes. Sources: models/dexter.
 
-Offline and live alike a performance is a ``ScoreStream`` whose windows a worker computes ahead; what differs is whether it waits for them.
+Offline and live a performance is a ``ScoreStream`` whose windows a worker computes ahead. Offline it waits for them, live it does not.
 """
 
 from collections.abc import Mapping
@@ -85,8 +85,9 @@ class DexterPerformer(ScoresOnly):
         descriptors: np.ndarray | None = None,
         scales: Scales | None = None,
     ) -> WindowSampler:
-        """Return what samples the windows of a score of these notes and ``score_columns``; ``thousand_steps`` as the paper does, to compare
-        with; ``scales`` in place of the graphs' own.
+        """Return what samples the windows of a score of these notes and ``score_columns``.
+
+        With ``thousand_steps`` it samples as the paper does, to compare with; ``scales`` replaces the graphs' own.
         """
         known = None if reference is None else normalise(encode_performance(notes, reference)[0], columns)
         features = note_features(columns)

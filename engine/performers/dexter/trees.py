@@ -19,12 +19,14 @@ class Trees:
         self._shares = np.array(model.contract.constants["shares"])
 
     def read(self, score_columns: np.ndarray, features: np.ndarray) -> SecondReading:
-        """Return what the trees make of a piece of these score columns (N, 37) and ``note_features`` (N, F), read where it is asked for."""
+        """Return the trees' reading of a piece with these score columns (N, 37) and ``note_features`` (N, F). Notes are read when asked
+        for.
+        """
         return SecondReading(self._shares, _Reading(self._model, WideFeatures(score_columns, features), len(features)).read)
 
 
 class _Reading:
-    """Keeps what was read, as windows overlap."""
+    """Reads notes when they are asked for, and keeps what was read, as windows overlap."""
 
     def __init__(self, model: Model, features: WideFeatures, notes: int):
         self._model, self._features = model, features

@@ -1,4 +1,4 @@
-"""Windows in the order in which they are played, computed ahead of that in a worker."""
+"""A worker computes windows ahead, in the order in which they are played."""
 
 import os
 import sys
@@ -22,7 +22,7 @@ URGENT_EVALUATIONS = 4  # with fewer the expression is half of what it should be
 
 @dataclass(frozen=True)
 class Route:
-    """From ``first`` to before ``stop`` (notes), then from ``again`` on and so forth; None: once."""
+    """The order of notes: from ``first`` to before ``stop``, then again and again from ``again`` to before ``stop``, or once (None)."""
 
     first: int
     stop: int
@@ -38,14 +38,15 @@ class Computed(NamedTuple):
 
 
 class WindowWorker:
-    """Computes up to AHEAD_WINDOWS ahead in a thread; ONNX Runtime lets go of Python's lock meanwhile. All else is for one thread to call.
+    """Computes up to AHEAD_WINDOWS ahead in a thread; ONNX Runtime releases Python's lock meanwhile.
 
-    The thread ends with ``close``, or when nobody holds the worker any more.
+    All methods are for one thread to call. The computing thread ends with ``close``, or when nothing refers to the worker any more.
     """
 
     def __init__(self, sampler: WindowSampler, written: np.ndarray, waits: bool):
-        """``written`` (N, 8), normalised: the notes as written, for ``carry``. With ``waits``, for files, ``take`` waits for its window,
-        and windows are as if each was computed when it is taken.
+        """``written`` (N, 8), normalised, are the notes as written, for ``carry``.
+
+        With ``waits``, for files, ``take`` waits for its window, and windows are the same as if each was computed when it is taken.
         """
         self._sampler = sampler
         self._written = written
@@ -75,10 +76,10 @@ class WindowWorker:
         self._compute_anew()
 
     def take(self) -> Window | None:
-        """Return the next window, or None while it is not ready, unless this waits. There must be one.
+        """Return the next window, of which there must be one; None while it is not ready, unless this waits.
 
-        A window that is asked for before it is ready is sampled in fewer evaluations if it is not begun yet. Raises what the worker
-        failed with.
+        A window that is asked for before it is ready is sampled in fewer evaluations if it is not begun yet. Raises whatever the computing
+        thread failed with.
         """
         coming = self._coming[0]
         self._urgent = not (self._waits or coming.done())
@@ -125,7 +126,7 @@ class WindowWorker:
             self._coming.append(self._executor.submit(self._compute, before, self._route, self._settings))
 
     def _compute(self, before: Future[Computed | None] | State, route: Route, settings: Settings) -> Computed | None:
-        """Return the window after another one, or after a state. The worker computes in order, so that the other one is there."""
+        """Return the window that follows another one, or a state. The thread computes in order, so the other one is there."""
         if isinstance(before, Future):
             computed = before.result()
             if computed is None:
@@ -148,7 +149,7 @@ class WindowWorker:
 
 
 def _give_way() -> None:
-    """Let the calling thread come after the process's others, where threads have priorities of their own."""
+    """Lower the calling thread's priority below that of the process's others, where threads have priorities of their own."""
     if sys.platform == "linux":
         thread = threading.get_native_id()
         os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICENESS)

@@ -1,7 +1,7 @@
-"""Where in the score what is played live stands: counted from MIDI clock where the sender sends it, estimated where not.
+"""The score positions of live notes: counted from MIDI clock where the sender sends it, estimated where it does not.
 
-Positions never go back: after a jump of the sender (start, song position) they go on at the next bar that has the same place in it, bars
-being of four quarters, as of a MIDI file without a time signature. A place in the bar is known only with start or a song position.
+Positions never go back. After a jump of the sender (start, song position) they go on at the next bar that has the same place in it; bars
+have four quarters, as of a MIDI file without a time signature. The place in the bar is known only after start or a song position.
 """
 
 import math
@@ -30,8 +30,9 @@ SAME_BEAT_OCTAVES = 0.03
 
 
 class Place(NamedTuple):
-    """Where a note stands: ``time_ns`` when its chord began, ``quarter`` the position; where the sender's song position is known, it is
-    ``quarter`` - ``base``.
+    """Where a note stands: ``time_ns`` is when its chord began, ``quarter`` its position.
+
+    Where the sender's song position is known, it is ``quarter`` - ``base``.
     """
 
     time_ns: int
@@ -42,7 +43,7 @@ class Place(NamedTuple):
 
 
 def place_notes(previous: Place | None, heard: Sequence[Heard], beat_ns: float) -> list[Place]:
-    """Return the places of notes in order of time, after that of the note before them; ``beat_ns``: of those without a clock."""
+    """Return the places of notes in order of time, which follow ``previous``; notes without a clock have beats of ``beat_ns``."""
     places = []
     for moment in heard:
         previous = _place(previous, moment, beat_ns)
@@ -73,11 +74,11 @@ def _on_grid(quarter: float) -> float:
 
 
 def estimate_beat_ns(times_ns: Sequence[int], previous_ns: float) -> float:
-    """Return how long a quarter most plausibly is, given the onsets of the last seconds in order; ``previous_ns`` is the last estimate, 0
+    """Return the most plausible length of a quarter for the onsets of the last seconds, in order; ``previous_ns`` is the last estimate, 0
     none.
 
-    The intervals between onsets are to be multiples of the beat, of its half and its quarter; beats of about half a second are likelier,
-    and so is that of the last estimate. Tempo is meant to be plausible, not more: twice or half the sender's does little harm.
+    Inter-onset intervals are to be multiples of the beat, of its half and of its quarter. Beats of about half a second are likelier, and so
+    is the last estimate. The estimate need be no more than plausible: twice or half the sender's tempo does little harm.
     """
     onsets: list[int] = []
     for time_ns in times_ns:

@@ -1,4 +1,4 @@
-"""What is decided and not yet sent, of a performance of live notes: in order of time, and equal keys apart."""
+"""Decided events of live notes that are not sent yet: in order of time, with equal keys kept apart."""
 
 import heapq
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ PEDAL, PEDAL_TAKEN, MESSAGE, BEGIN, END = range(5)
 
 
 class Item(NamedTuple):
-    """Due at one time, events leave in the order in which those that they come from came in (``number``)."""
+    """Events that are due at one time leave in the order in which their input came (``number``)."""
 
     time_ns: int
     number: int
@@ -23,8 +23,9 @@ class Item(NamedTuple):
 
 @dataclass
 class Outgoing:
-    """``channels``: those that have notes, with the file track of the first. The model's pedal goes to all of them, until
-    ``pedal_taken``.
+    """``channels`` that have notes, each with the file track of its first note.
+
+    The model's pedal goes to all of them, until the sender presses one (``pedal_taken``).
     """
 
     channels: dict[int, int] = field(default_factory=dict)
@@ -36,31 +37,31 @@ class Outgoing:
     _anchor: int = 0  # whose pedal it is
 
     def put_message(self, number: int, event: Event) -> None:
-        """Take what is sent as it is; ``event`` has its due time."""
+        """Take a message that is sent unchanged; ``event`` has its due time."""
         self._add(event.time_ns, number, MESSAGE, event)
 
     def put_note(self, number: int, event: Event, velocity: int) -> None:
-        """Take a note-on, to be sent with another velocity. ``number`` is the note's from now on."""
+        """Take a note-on that is sent with another velocity, under the number ``number``."""
         self.channels.setdefault(channel_of(event.message), event.track)
         message = note_on(channel_of(event.message), event.message[1], velocity)
         self._add(event.time_ns, number, BEGIN, event._replace(message=message))
 
     def put_end(self, number: int, note: int, event: Event) -> None:
-        """Take the note-off of ``note``, not before its note-on."""
+        """Take the note-off of ``note``; its due time is not before that of the note-on."""
         self._add(event.time_ns, number, END, (note, event))
 
     def put_pedal(self, number: int, step: PedalStep) -> None:
         self._add(step.time_ns, number, PEDAL, step)
 
     def take_pedal(self, number: int, time_ns: int) -> None:
-        """From now on the sustain pedal is somebody else's: at ``time_ns`` the model's is lifted, and means nothing more."""
+        """The sender has the sustain pedal from now on: at ``time_ns`` the model's is lifted, and its later steps are dropped."""
         self._add(time_ns, number, PEDAL_TAKEN, None)
 
     def next_ns(self) -> int | None:
         return self._items[0].time_ns if self._items else None
 
     def pop(self, until_ns: int) -> list[Event]:
-        """Return, each with its due time, what is due by ``until_ns``. Nothing that is due earlier may be put afterwards."""
+        """Return what is due by ``until_ns``, each with its due time. Nothing that is due earlier may be put afterwards."""
         sent = []
         while self._items and self._items[0].time_ns <= until_ns:
             sent += self._send(heapq.heappop(self._items))

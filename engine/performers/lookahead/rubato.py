@@ -1,7 +1,7 @@
-"""A performance's columns laid over a time that goes on by itself: a DAW's, which waits for nobody.
+"""A performance's columns laid over a time that is given: a DAW's, which waits for nobody.
 
-A score's performer makes the time; here the time is given, so that tempo can only be local: what the notes of a phrase gain or lose against
-the beat is given back within about RETURN_S, and never more than the bound of the stream.
+The performer of a score makes the time. Here tempo can only be local: what the notes of a phrase gain or lose against the beat is given
+back within about RETURN_S, and never exceeds the bound of the stream.
 """
 
 import math
@@ -21,7 +21,7 @@ TEMPO_QUARTERS = 8.0  # over so many the performer's own tempo is averaged: fast
 
 
 class PerformedNote(NamedTuple):
-    """``shift_s``: how much later than played; ``stretch``: of its duration."""
+    """``shift_s`` is how much later than played the onset is, in seconds; ``stretch`` multiplies the duration."""
 
     shift_s: float
     velocity: int
@@ -29,7 +29,10 @@ class PerformedNote(NamedTuple):
 
 
 class PedalStep(NamedTuple):
-    """``value`` 0 to 127 from ``time_ns`` on; ``anchor``: the number of the chord that it goes with, which a later one's make void."""
+    """The pedal has ``value``, 0 to 127, from ``time_ns`` on.
+
+    ``anchor`` is the number of the chord that it belongs to: steps of an earlier chord are void after those of a later one.
+    """
 
     time_ns: int
     anchor: int
@@ -38,7 +41,7 @@ class PedalStep(NamedTuple):
 
 @dataclass
 class Rubato:
-    """How far the performance is from the beat. ``bound_s``: the most that a note is moved."""
+    """How far the performance is from the beat; ``bound_s`` is the most that a note is moved."""
 
     bound_s: float
     anchor: int = 0
@@ -50,9 +53,10 @@ class Rubato:
     def perform(
         self, columns: np.ndarray, places: list[Place], played: list[int], expression: ColumnExpression, until_ns: int | None
     ) -> tuple[list[PerformedNote], list[PedalStep]]:
-        """Return what becomes of notes in the order of a score: ``columns`` (n, 8), ``played`` velocities.
+        """Return the performed notes and the pedal of notes in the order of a score, with these ``columns`` (n, 8) and ``played``
+        velocities.
 
-        ``until_ns``: when the next note after them begins, None unknown. Times are those at which notes came in.
+        ``until_ns`` is when the note after them begins, None if unknown. All times are those at which notes came in.
         """
         if math.isnan(self.tempo):
             self.tempo = float(columns[:, BEAT_PERIOD].mean())
@@ -68,14 +72,14 @@ class Rubato:
         return notes, self._pedal(chords, places[-1].beat_ns, until_ns)
 
     def as_played(self, velocities: list[int]) -> np.ndarray:
-        """Return the columns (n, 8) of notes without any expression; their tempo is NaN as long as none is known."""
+        """Return the columns (n, 8) of notes without any expression; their tempo is NaN while none is known."""
         columns = np.zeros((len(velocities), COLUMNS))
         columns[:, BEAT_PERIOD] = self.tempo
         columns[:, VELOCITY] = np.array(velocities) / 127
         return columns
 
     def _reach(self, place: Place, period: float, expression: ColumnExpression) -> None:
-        """Go on to the next chord."""
+        """Go on to the next chord, at ``place``."""
         if self.last is None:
             self.last = place
             return
@@ -88,7 +92,7 @@ class Rubato:
         self.last = place
 
     def _heard(self, columns: np.ndarray, played: list[int], expression: ColumnExpression) -> np.ndarray:
-        """Return the columns with as much expression as is wanted; without any they are what was played."""
+        """Return the columns with as much expression as the controls ask for; without any they are what was played."""
         bounded = columns.copy()
         np.clip(bounded[:, PEDAL:], 0, 1, out=bounded[:, PEDAL:])
         return expression.apply(bounded, self.as_played(played))
@@ -101,9 +105,9 @@ class Rubato:
         return self.bound_s * math.tanh(shift_s / self.bound_s)
 
     def _pedal(self, chords: list[tuple[int, np.ndarray]], beat_ns: float, until_ns: int | None) -> list[PedalStep]:
-        """Return the steps from each chord to the next (see models.performance.representation), which come to 0 a bar after the last.
+        """Return the steps from each chord to the next (see models.performance.representation); a bar after the last the pedal is up.
 
-        The depth of the chord that follows the last is not known yet: until then the pedal stays as it is between.
+        The depth at the chord that follows the last is not known yet: until then the pedal keeps the depth between chords.
         """
         longest_ns = round(LAST_SPAN_QUARTERS * beat_ns)
         last_ns = chords[-1][0]

@@ -1,12 +1,12 @@
-"""Look-ahead for performers of scores: a DAW's notes performed as they come, everything delayed by a stated time.
+"""Look-ahead for performers of scores: live notes performed as they come, everything delayed by a stated time.
 
-A hop at a time: when the first undecided note comes near its due time, a window of decided and all known notes is sampled, with the end of
-what was decided held fixed, and the notes of the next three eighths of the look-ahead are decided. They are moved by an eighth of it and a
-quarter of a second at most, their ends by half of it; what is no note leaves exactly a look-ahead after it came, and messages that change
-how notes sound overtake none and are overtaken by none. The pedal is the model's until the sender presses one.
+When the first undecided note comes near its due time, a window of decided and all known notes is sampled, with the end of what was decided
+held fixed, and the notes of the next three eighths of the look-ahead are decided. An onset is moved by an eighth of the look-ahead and a
+quarter of a second at most, a release by half of the look-ahead. Messages other than notes leave exactly a look-ahead after they came, and
+notes keep their order with those that change how notes sound. The pedal is the model's until the sender presses one.
 
-Live a worker samples the windows. One that is not ready in time is not waited for: its first notes carry the last expression forward, or
-are as played if there was none; what comes too late for them serves the others; and the window after it is half as long, in fewer steps.
+Live, a worker samples the windows. A window that is not ready in time is not waited for: its first notes carry the last expression forward,
+or are as played if there was none; the others use it when it comes; and the next window has half as many notes and fewer steps.
 """
 
 import copy
@@ -37,14 +37,14 @@ from engine.performers.lookahead.beats import DEFAULT_BEAT_NS, Place, place_note
 from engine.performers.lookahead.outgoing import Outgoing
 from engine.performers.lookahead.rubato import Rubato
 from engine.performers.lookahead.window import (
-    Answer,
     BackgroundComputer,
     ImmediateComputer,
     IncomingNote,
     Progress,
-    Request,
     Sampler,
+    WindowAnswer,
     WindowComputer,
+    WindowRequest,
 )
 from engine.performers.score_playing.expression import ColumnExpression
 from models.performance.representation import ARTICULATION, VELOCITY
@@ -65,7 +65,7 @@ BANK_SELECT, CHANNEL_MODE = (0, 32), 120  # control changes; mode messages from 
 
 @dataclass(eq=False)
 class LiveNote:
-    """A note-on: ``number`` among all events. ``onset_ns`` is when it is due, None until it is decided; it lies between the other two."""
+    """A note-on; ``number`` counts all events. Its onset, ``onset_ns``, None until it is decided, lies from ``from_ns`` to ``until_ns``."""
 
     number: int
     event: Event
@@ -81,14 +81,14 @@ class LiveNote:
 
 @dataclass
 class LiveState:
-    """All that changes."""
+    """All of a stream that changes, but for its controls."""
 
     clock: MidiClock
     rubato: Rubato
     decided: deque[LiveNote]  # as many as the next window is told of
     undecided: deque[LiveNote] = field(default_factory=deque)
     held: dict[tuple[int, int], deque[LiveNote]] = field(default_factory=dict)  # by channel and pitch, the oldest first
-    request: Request | None = None
+    request: WindowRequest | None = None
     asked: list[LiveNote] = field(default_factory=list)  # of the request, to be decided by it
     progress: Progress | None = None
     recent: deque[np.ndarray] = field(default_factory=lambda: deque(maxlen=CARRIED_NOTES))  # what sampled columns add to those played
@@ -115,8 +115,9 @@ class LookaheadStream:
         known: tuple[Control, ...],
         controls: Mapping[str, float],
     ):
-        """``window`` in notes; ``past_notes``: how many decided ones the sampler is told of; ``known``: all controls; of ``controls`` the
-        values that are given.
+        """``window`` is in notes; ``past_notes`` is how many decided ones the sampler is given.
+
+        ``known`` are all controls, ``controls`` the values of those that are set.
         """
         self.counts = WindowCounts()
         self._sampler, self._known = sampler, known
@@ -143,7 +144,7 @@ class LookaheadStream:
         self._state.clock.follow(event)
 
     def feed(self, event: Event, late: bool = False) -> list[Event]:
-        """``late`` changes nothing: the look-ahead is there to take it up."""
+        """``late`` changes nothing: the look-ahead makes up for it."""
         state, message = self._state, event.message
         state.now_ns = max(state.now_ns, event.time_ns)
         state.events += 1
@@ -180,7 +181,7 @@ class LookaheadStream:
         return self._release()
 
     def finish(self) -> list[Event]:
-        """What is held back comes out when it is due, as before."""
+        """Return nothing: what is held back comes out when it is due, as before."""
         return []
 
     def rest(self) -> bool:
@@ -220,7 +221,7 @@ class LookaheadStream:
             state.tracks = tuple(sorted((*state.tracks, event.track)))
 
     def _pass_on(self, event: Event) -> None:
-        """Send a message that begins or ends no note a look-ahead after it came."""
+        """Send a message that neither begins nor ends a note, a look-ahead after it came."""
         state, message = self._state, event.message
         due_ns = event.time_ns + self._latency_ns
         if is_control_change(message) and message[1] == SUSTAIN_PEDAL and message[2] and not state.pedalled:
@@ -235,13 +236,13 @@ class LookaheadStream:
         state.outgoing.put_message(state.events, event._replace(time_ns=due_ns))
 
     def _release(self) -> list[Event]:
-        """Return what nothing that is still to come can go before: no undecided note, and no note's end."""
+        """Return what nothing to come can precede: no undecided note, and no note's end."""
         state = self._state
         until_ns = state.now_ns + self._end_ns
         return state.outgoing.pop(min(until_ns, self._earliest_ns() - 1) if state.undecided else until_ns)
 
     def _ask(self) -> None:
-        """Begin to sample a window whose notes are those of the next hop, or as many as it has room for."""
+        """Ask for a window and choose the notes that it is to decide: those of the next share of the look-ahead, or as many as fit."""
         state = self._state
         room = self._most_known // 2 if state.hurried else self._most_known
         known = list(islice(state.undecided, room))
@@ -255,7 +256,7 @@ class LookaheadStream:
             self.counts.reduced += 1
         notes = tuple(self._heard(note) for note in (*state.decided, *known))
         touch = state.touch == VARYING
-        state.request = Request(notes, len(state.decided), deciding, state.notes, touch, state.tracks, settings, state.progress)
+        state.request = WindowRequest(notes, len(state.decided), deciding, state.notes, touch, state.tracks, settings, state.progress)
         state.asked = known[:deciding]
         self._computer.begin(state.request)
 
@@ -264,8 +265,8 @@ class LookaheadStream:
         held_ns = end_ns - note.event.time_ns
         return IncomingNote(note.heard, held_ns, message[1], channel_of(message), note.event.track, message[2], note.place)
 
-    def _collect(self, request: Request) -> None:
-        """Decide the notes of the window, or without it as many as cannot wait for it any longer."""
+    def _collect(self, request: WindowRequest) -> None:
+        """Decide the notes of the window, or, if it is not ready, those that cannot wait any longer."""
         state = self._state
         answer = self._computer.take(request)
         state.hurried = answer is None
@@ -274,7 +275,7 @@ class LookaheadStream:
         else:
             self._carry()
 
-    def _decide_answered(self, answer: Answer) -> None:
+    def _decide_answered(self, answer: WindowAnswer) -> None:
         state = self._state
         self.counts.windows += 1
         self.counts.evaluations += answer.evaluations
@@ -286,9 +287,9 @@ class LookaheadStream:
         self._end_request(rows, answer.progress)
 
     def _carry(self) -> None:
-        """Decide a few notes at once: the last ones' loudness and touch go on, and the tempo is the sender's.
+        """Decide a few notes at once: the last notes' loudness and articulation go on, and the tempo is the sender's.
 
-        When nothing is left of the request then, so many that there is time for the next.
+        When that exhausts the request, it decides enough of them that there is time for the next window.
         """
         state = self._state
         self.counts.carried += 1
@@ -345,7 +346,7 @@ class LookaheadStream:
 
 
 def _changes_notes(message: bytes) -> bool:
-    """Whether a channel message makes a difference to notes that begin before or after it: program, bank, pitch bend, mode."""
+    """Return whether a channel message changes how notes sound: program, bank, pitch bend or channel mode."""
     if message[0] & 0xF0 == CONTROL_CHANGE:
         return message[1] in BANK_SELECT or message[1] >= CHANNEL_MODE
     return message[0] & 0xF0 in (PROGRAM_CHANGE, PITCH_BEND)

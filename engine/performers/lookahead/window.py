@@ -1,7 +1,7 @@
-"""The notes of a hop through a window: what is played live as a score that is still growing, for a performer of scores.
+"""The windows of a performance of live notes: what is played as a score that is still growing, for a performer of scores.
 
-Metre is four quarters from the beginning on, as of a MIDI file without a time signature; the tempo is the sender's, or estimated; after the
-notes that are known it is assumed that as much is to come as in a short piece.
+The metre is four quarters from the beginning on, as of a MIDI file without a time signature. The tempo is the sender's, or estimated. As
+much is assumed to follow the known notes as in a short piece.
 """
 
 import math
@@ -24,7 +24,7 @@ VELOCITY_KNOWN, VELOCITY = SCORE_COLUMNS.index("velocity_known"), SCORE_COLUMNS.
 
 
 class IncomingNote(NamedTuple):
-    """A note as far as it is known: ``held_ns`` its duration up to now; ``track`` a file's; ``place`` None until its hop is decided."""
+    """A note as far as it is known: ``held_ns`` is its duration up to now, ``track`` a file's; ``place`` is None until it is decided."""
 
     heard: Heard
     held_ns: int
@@ -36,16 +36,18 @@ class IncomingNote(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """What goes from one hop to the next: the sampler's state, and how the notes so far are performed on average, if it wants to know."""
+    """What goes from one window to the next: the sampler's state, and the mean performance so far where the sampler keeps one."""
 
     state: Any  # None: nothing is to be held fixed, as what was decided last was not sampled
     so_far: Any
 
 
 @dataclass(frozen=True)
-class Request:
-    """``past`` of the ``notes`` are decided; the next ``deciding`` are to be, and the others are known. ``first`` is the number of the
-    first that is not decided. ``touch``: whether the sender's velocities vary, and so say something. ``tracks`` that have notes, in order.
+class WindowRequest:
+    """The first ``past`` of the ``notes`` are decided, the next ``deciding`` are to be decided, and the others are known to follow.
+
+    ``first`` is the number of the first note to be decided. ``touch`` says whether the sender's velocities vary, and so mean something.
+    ``tracks`` have notes, in order.
     """
 
     notes: tuple[IncomingNote, ...]
@@ -58,8 +60,8 @@ class Request:
     progress: Progress | None
 
 
-class Answer(NamedTuple):
-    """``order`` (n,): the decided notes in the order of the score, counted from the first; ``columns`` (n, 8) and ``places`` go with it."""
+class WindowAnswer(NamedTuple):
+    """The decided notes: their ``order`` (n,) in the score, counted from the first, and with it ``columns`` (n, 8) and ``places``."""
 
     order: np.ndarray
     columns: np.ndarray
@@ -69,24 +71,26 @@ class Answer(NamedTuple):
 
 
 class Sampler(Protocol):
-    """A stream's windows. ``answer`` is a function: the same request gives the same answer on any thread."""
+    """Computes a stream's windows. ``answer`` is a function: the same request gives the same answer on any thread."""
 
     def settings(self, controls: Mapping[str, float]) -> Any:
-        """Return what the controls say of sampling."""
+        """Return how the controls set sampling."""
 
     def quicker(self, settings: Any) -> Any:
-        """Return the settings for when there is less time, the same ones if it makes no difference."""
+        """Return the settings for when time is short; the same ones if there are none quicker."""
 
     def warm_up(self) -> None:
-        """Answer to a single note, so that the first window pays for no loading."""
+        """Answer for a single note, so that the first window does not wait for what loads only then."""
 
-    def answer(self, request: Request, is_wanted: Callable[[], bool] = lambda: True) -> Answer:
-        """Return what the request asks for. Raises CancelledError, soon, when it is not wanted any more."""
+    def answer(self, request: WindowRequest, is_wanted: Callable[[], bool] = lambda: True) -> WindowAnswer:
+        """Return what the request asks for. Raises CancelledError soon after ``is_wanted`` says no."""
 
 
 class WindowScore(NamedTuple):
-    """The notes of a request as a score: ``order`` (n,) of its rows among the request's notes, ``places`` and ``velocities`` by row;
-    ``table`` (SCORE_NOTE_DTYPE), ``measures`` and ``time_signatures`` of engine.score.tables, ``columns`` (n, 37).
+    """A request's notes as a score: ``order`` (n,) has the request's note of each row; ``places`` and ``velocities`` are by row.
+
+    ``table`` (SCORE_NOTE_DTYPE), ``measures`` and ``time_signatures`` are those of engine.score.tables; ``columns`` (n, 37) those of
+    models.performance.score_representation.
     """
 
     order: np.ndarray
@@ -98,7 +102,7 @@ class WindowScore(NamedTuple):
     columns: np.ndarray
 
 
-def as_score(request: Request) -> WindowScore:
+def as_score(request: WindowRequest) -> WindowScore:
     places = _places(request)
     order = _score_order(request, places)
     ordered, ordered_places = [request.notes[index] for index in order], [places[index] for index in order]
@@ -114,13 +118,13 @@ def as_score(request: Request) -> WindowScore:
     return WindowScore(order, ordered_places, velocities, table, measures, time_signatures, columns)
 
 
-def single_note_request(settings: Any) -> Request:
-    """Return a request for a single note."""
-    return Request((IncomingNote(Heard(0, 0.0, math.nan, 0), 0, 60, 0, 0, 64, None),), 0, 1, 0, False, (0,), settings, None)
+def single_note_request(settings: Any) -> WindowRequest:
+    """Return a request to decide a single note, to warm up with."""
+    return WindowRequest((IncomingNote(Heard(0, 0.0, math.nan, 0), 0, 60, 0, 0, 64, None),), 0, 1, 0, False, (0,), settings, None)
 
 
-def _places(request: Request) -> list[Place]:
-    """Return the place of every note: past ones keep theirs."""
+def _places(request: WindowRequest) -> list[Place]:
+    """Return the place of every note; past notes keep theirs."""
     past = [note.place for note in request.notes[: request.past] if note.place is not None]
     heard = [note.heard for note in request.notes]
     new = heard[request.past :]
@@ -131,14 +135,14 @@ def _places(request: Request) -> list[Place]:
     return past + place_notes(previous, new, beat_ns)
 
 
-def _score_order(request: Request, places: list[Place]) -> np.ndarray:
-    """Return the indices of the notes as rows: past ones as they were, then in a score's order what is to be decided, then the rest."""
+def _score_order(request: WindowRequest, places: list[Place]) -> np.ndarray:
+    """Return the notes' indices by row: past notes as they were, then in a score's order those to be decided, then those that follow."""
     new = range(request.past, len(request.notes))
     keys = [(index >= request.past + request.deciding, places[index].quarter, request.notes[index].pitch, index) for index in new]
     return np.array([*range(request.past), *(key[-1] for key in sorted(keys))])
 
 
-def _score_notes(request: Request, notes: list[IncomingNote], places: list[Place]) -> np.ndarray:
+def _score_notes(request: WindowRequest, notes: list[IncomingNote], places: list[Place]) -> np.ndarray:
     """Return a score's table of notes (SCORE_NOTE_DTYPE)."""
     table = np.zeros(len(notes), SCORE_NOTE_DTYPE)
     table["onset_quarter"] = [place.quarter for place in places]
@@ -152,17 +156,17 @@ def _score_notes(request: Request, notes: list[IncomingNote], places: list[Place
 
 
 def _part(note: IncomingNote, tracks: tuple[int, ...]) -> int:
-    """Return the hand, which the network makes much of: a track each, or from one track the right down to middle C."""
+    """Return the hand, on which the network relies: that of the track, or, of a single track, 1 below middle C and 0 from there on."""
     return tracks.index(note.track) if len(tracks) > 1 else int(note.pitch < MIDDLE_C)
 
 
 class WindowComputer(Protocol):
     """Computes one request at a time."""
 
-    def begin(self, request: Request) -> None:
+    def begin(self, request: WindowRequest) -> None:
         """Take a request; one that was begun before is given up."""
 
-    def take(self, request: Request) -> Answer | None:
+    def take(self, request: WindowRequest) -> WindowAnswer | None:
         """Return the answer to the request that was begun last, or None while it is not ready."""
 
     def close(self) -> None:
@@ -170,15 +174,15 @@ class WindowComputer(Protocol):
 
 
 class ImmediateComputer:
-    """For files and tests: computes when it is asked for the answer, so that there always is one."""
+    """For files and tests: computes the answer when it is taken, so that there always is one."""
 
     def __init__(self, sampler: Sampler):
         self._sampler = sampler
 
-    def begin(self, request: Request) -> None:
+    def begin(self, request: WindowRequest) -> None:
         pass
 
-    def take(self, request: Request) -> Answer | None:
+    def take(self, request: WindowRequest) -> WindowAnswer | None:
         return self._sampler.answer(request)
 
     def close(self) -> None:
@@ -186,20 +190,20 @@ class ImmediateComputer:
 
 
 class BackgroundComputer:
-    """For what cannot wait: computes in a thread; ONNX Runtime lets go of Python's lock meanwhile."""
+    """For live use: computes in a thread; ONNX Runtime releases Python's lock meanwhile."""
 
     def __init__(self, sampler: Sampler):
         self._sampler = sampler
         self._executor = ThreadPoolExecutor(1, "windows")
-        self._wanted: Request | None = None
-        self._answer: Future[Answer] | None = None
+        self._wanted: WindowRequest | None = None
+        self._answer: Future[WindowAnswer] | None = None
 
-    def begin(self, request: Request) -> None:
+    def begin(self, request: WindowRequest) -> None:
         self._wanted = request
         self._answer = self._executor.submit(self._sampler.answer, request, lambda: self._wanted is request)
 
-    def take(self, request: Request) -> Answer | None:
-        """As the protocol says. Raises what the thread failed with."""
+    def take(self, request: WindowRequest) -> WindowAnswer | None:
+        """As the protocol says. Raises whatever the thread failed with."""
         return self._answer.result() if self._answer and self._answer.done() else None
 
     def close(self) -> None:

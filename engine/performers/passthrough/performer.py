@@ -1,4 +1,4 @@
-"""The performer that changes nothing: every event goes out as it came. The pattern for the others, and what tests measure against."""
+"""The performer that changes nothing: every event goes out as it came. Other performers follow its pattern; tests measure against it."""
 
 from collections.abc import Mapping
 

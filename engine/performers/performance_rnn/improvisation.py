@@ -25,7 +25,7 @@ class Improvisation:
 
     @property
     def velocity(self) -> int:
-        """That of the notes that follow; 0 before the first event that says one."""
+        """The velocity of the notes that follow; 0 before the first event that sets one."""
         return self._voice.keys.velocity
 
     @property
@@ -34,11 +34,11 @@ class Improvisation:
         return tuple(self._voice.keys.sounding)
 
     def sample(self, wishes: Wishes) -> int:
-        """Return the next event, of which the state knows from then on."""
+        """Return the next event, which then belongs to the improvisation."""
         return self._ensemble.sample((self._voice,), wishes)[0]
 
     def hear(self, events: Sequence[int], wishes: Wishes, partners: bool = False) -> None:
-        """Go on as if it had itself played ``events``; notes that are a ``partner's`` it will not release."""
+        """Go on as if it had played ``events`` itself; with ``partners`` it does not release their notes."""
         for event in events:
             self._ensemble.listen((self._voice,), wishes)
             self._voice.follow(event, partners)

@@ -1,4 +1,4 @@
-"""Performance RNN's graph, opened; and the network of several voices side by side, an event of each at a time."""
+"""Performance RNN's graph, opened, and run for several voices side by side, one event of each at a time."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +23,7 @@ def codec_of(model: Model) -> EventCodec:
 
 
 class Ensemble:
-    """The network of voices that are its streams side by side, its arrays taken apart once for all events."""
+    """The network of several voices, each a stream of the graph. Its arrays are taken apart once, as the work of an event is small."""
 
     def __init__(self, stepper: Stepper):
         self.stepper = stepper
@@ -35,7 +35,7 @@ class Ensemble:
     def sample(self, voices: Sequence[Voice], wishes: Wishes) -> list[int]:
         """Return the next event of each voice.
 
-        The network has heard all but the last event of each, so that it is asked with the wishes of the moment.
+        The network has heard all but the last event of each voice, so that it answers with the wishes of the moment.
         """
         self.listen(voices, wishes)
         return [voice.choose(logits, wishes) for voice, logits in zip(voices, self.logits, strict=True)]

@@ -1,4 +1,4 @@
-"""The notes that a partner plays itself: on their way, perhaps to a grid of MIDI clock, and sounding."""
+"""The notes that the partner plays itself: waiting to be due, moved to a grid of MIDI clock if asked for, and sounding."""
 
 import math
 from bisect import insort
@@ -19,7 +19,7 @@ class Note(NamedTuple):
 
 @dataclass
 class PartnerNotes:
-    """``grid_quarters``: what onsets are moved to multiples of, where MIDI clock and a song position are sent; 0: nothing."""
+    """Onsets are moved to multiples of ``grid_quarters`` where MIDI clock and a song position are sent; 0 leaves them."""
 
     clock: MidiClock = field(default_factory=MidiClock)
     grid_quarters: float = 0.0
@@ -44,14 +44,14 @@ class PartnerNotes:
         insort(self._waiting, Note(due_ns, self._count, pitch, velocity))
 
     def _end_before(self, pitch: int, time_ns: int) -> None:
-        """Let go of a pitch when it is struck again, at the latest."""
+        """Release a pitch before it is struck again."""
         ended = [note for note in self._waiting if note.pitch == pitch and not note.velocity and note.due_ns > time_ns]
         for note in ended:
             self._waiting.remove(note)
             insort(self._waiting, note._replace(due_ns=time_ns))
 
     def _on_grid(self, time_ns: int, now_ns: int) -> int:
-        """Return the time of the nearest place on the grid that is not over."""
+        """Return the time of the nearest grid point that is not past."""
         heard = self.clock.hear(now_ns)
         if not self.grid_quarters or not heard.beat_ns or math.isnan(heard.song_quarter):
             return time_ns
@@ -69,7 +69,7 @@ class PartnerNotes:
         return due
 
     def drop(self, pitch: int | None = None) -> set[int]:
-        """Forget what is on its way, of one pitch or of all; return the pitches that sound or were to."""
+        """Forget the waiting notes of one pitch or of all; return the pitches that sound or were to."""
         dropped = {note.pitch for note in self._waiting} | self.sounding.keys()
         self._waiting = [note for note in self._waiting if pitch not in (None, note.pitch)]
         return dropped if pitch is None else dropped & {pitch}

@@ -1,4 +1,4 @@
-"""What a player does, as Performance RNN hears it: notes that last as long as they sound."""
+"""What a player does, as Performance RNN hears it: a note lasts as long as it sounds, with the pedal too."""
 
 from dataclasses import dataclass, field
 
@@ -14,7 +14,7 @@ class PlayerNotes:
     pedal: bool = False
 
     def hear(self, message: bytes) -> list[tuple[int, int]]:
-        """Return pitches and velocities, 0 where a note ends, of what begins and ends with a message."""
+        """Return the notes that begin and end with a message, as pitches and velocities; the velocity is 0 where a note ends."""
         pitch = message[1] if len(message) > 1 else 0
         if is_note_on(message):
             ended = [(pitch, 0)] if pitch in self.held | self.sustained else []

@@ -1,4 +1,4 @@
-"""What an improviser has noticed and not yet heard, and how long it takes to think."""
+"""What an improviser has noticed and not yet heard, and how long it takes to react."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -12,8 +12,9 @@ Changes = list[tuple[int, int]]  # pitches and velocities of notes that begin, v
 
 @dataclass
 class ReactionDelay:
-    """``reacts_ns``: when it reacts to the last of what came; ``reacting``: whether that is not planned yet; ``thought_ns``: when it can
-    have thought of the last event planned.
+    """``reacts_ns`` is when it reacts to the last input; ``reacting`` says that this reaction is not planned yet.
+
+    ``thought_ns`` is the earliest time of the last planned event.
     """
 
     unheard: deque[tuple[int, Changes]] = field(default_factory=deque)  # when it was, and what
@@ -32,7 +33,7 @@ class ReactionDelay:
         self.thought_ns = self.reacts_ns
 
     def think(self) -> int:
-        """Return when it can have thought of one event more."""
+        """Return the earliest time of one event more."""
         self.thought_ns += THOUGHT_NS
         return self.thought_ns
 

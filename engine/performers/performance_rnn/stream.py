@@ -27,7 +27,7 @@ ACTS = ("take_turn", "panic")  # controls that say what to do once
 
 
 class Planned(NamedTuple):
-    """A sampled event: when it is due or (a time shift) ends, its note (pitch, velocity or 0) if it is one, and the state before it."""
+    """A sampled event: when it is due (a time shift: when it ends), its note (pitch, velocity or 0) if any, the state before it."""
 
     time_ns: int
     note: tuple[int, int] | None
@@ -36,7 +36,7 @@ class Planned(NamedTuple):
 
 @dataclass
 class Place:
-    """Where a stream is, but for its improvisation."""
+    """All of a stream that changes, but for its improvisation and its controls."""
 
     origin_ns: int = 0
     now_ns: int = 0  # of the last event that came or left
@@ -53,7 +53,7 @@ class Place:
 
 
 class PerformanceRNNStream:
-    """What is planned leaves only when it is due, so that it can be taken back until then.
+    """Planned events leave only when they are due, so that they can be taken back until then.
 
     The plan is a function of model, seed, controls and what came before it, whenever it is made.
     """
@@ -72,7 +72,7 @@ class PerformanceRNNStream:
         self._wishes_changed = False
 
     def feed(self, event: Event, late: bool = False) -> list[Event]:
-        """Pass the event on; what was planned for after it is taken back, and its hearing left for later."""
+        """Pass the event on. Take back what was planned after it; the network hears it later."""
         place = self._place
         if place.input_ns is None:
             place.origin_ns = event.time_ns
@@ -93,7 +93,7 @@ class PerformanceRNNStream:
         self._place.own.clock.follow(event)
 
     def _act(self, time_ns: int) -> list[Event]:
-        """Do what was asked for; return what has to be sent at once."""
+        """Do what controls have asked for; return what has to be sent at once."""
         place, sent = self._place, []
         if "panic" in place.asked:
             place.playing, place.waiting = False, True
@@ -129,7 +129,7 @@ class PerformanceRNNStream:
             self._improvisation.restore(before)
 
     def _hear_one(self) -> bool:
-        """Hear one event, if there is any: each takes a step of the network, and an input that comes meanwhile waits for no more."""
+        """Hear one event, if there is any. Each takes a step of the network, and an input that comes meanwhile waits for no more."""
         reaction = self._place.reaction
         while reaction.unheard and not reaction.hearing:
             reaction.hearing.extend(self._events_of(*reaction.unheard.popleft()))
@@ -139,7 +139,7 @@ class PerformanceRNNStream:
         return True
 
     def _events_of(self, time_ns: int, changes: Sequence[tuple[int, int]]) -> list[int]:
-        """Return the time that went by until ``time_ns``, rounded up to a step and long silences shortened, and what changed then."""
+        """Return the events of the time up to ``time_ns``, rounded up to a step, and of what changed then. Long silences are shortened."""
         codec, place, velocity = self._improvisation.codec, self._place, self._improvisation.velocity
         passed = max(-(-(time_ns - place.origin_ns) // self._step_ns) - self._improvisation.step, 0)
         skipped = max(passed - round(LONGEST_SILENCE_S * codec.steps_per_second), 0)
@@ -165,7 +165,7 @@ class PerformanceRNNStream:
             self._plan()
 
     def _plan(self) -> None:
-        """Sample one event; the first after something came is that it reacts."""
+        """Sample one event; the first after an input is the reaction to it."""
         improvisation, place, reaction = self._improvisation, self._place, self._place.reaction
         before = improvisation.snapshot()
         if reaction.reacting:
@@ -185,7 +185,7 @@ class PerformanceRNNStream:
         return min((time_ns for time_ns in times if time_ns is not None), default=None)
 
     def _next_plan_ns(self) -> int:
-        """Return when the next note that is planned has to be sent on its way or, if that is earlier, the next event has to be sampled."""
+        """Return when the next planned note must be sent on its way or, if that is earlier, the next event must be sampled."""
         place = self._place
         reach_ns, rested_ns = place.own.reach_ns(place.now_ns), (place.input_ns or 0) + RESTED_NS
         chosen_ns = next((planned.time_ns for planned in place.planned if planned.note), None)
@@ -198,7 +198,7 @@ class PerformanceRNNStream:
         return HORIZON_NS + self._place.own.reach_ns(self._place.now_ns)
 
     def _turn_ns(self) -> int | None:
-        """Return when it goes on if nothing more comes."""
+        """Return when it goes on if nothing more comes, or None."""
         place = self._place
         waits = self._controls["pause"] > 0 and not (place.player.held or place.finished or place.waiting)
         if place.input_ns is None or not waits or self._controls["mode"] == DUET:
@@ -206,7 +206,7 @@ class PerformanceRNNStream:
         return place.input_ns + round(self._controls["pause"] * 1e9)
 
     def advance(self, now_ns: int) -> list[Event]:
-        """Send what is due; if nothing is, think."""
+        """Send what is due; if nothing is, sample the next event."""
         place = self._place
         sent = self._act(now_ns)
         turn_ns = self._turn_ns()
@@ -240,7 +240,7 @@ class PerformanceRNNStream:
         return sent
 
     def finish(self) -> list[Event]:
-        """Go on for as long as the control says, at once, and end what sounds."""
+        """Go on for as long as the control ``seconds`` says, without waiting, and end what sounds."""
         place, sent = self._place, []
         begin_ns = place.now_ns
         end_ns = begin_ns + round(self._controls["seconds"] * 1e9)
@@ -258,7 +258,7 @@ class PerformanceRNNStream:
         pass
 
     def rest(self) -> bool:
-        """Hear one event or, when it plays, sample one, until enough are planned."""
+        """Hear one event or, while it plays, sample one, until enough are planned. Return whether more is left."""
         place = self._place
         if self._hear_one():
             return True

@@ -1,6 +1,6 @@
-"""Takes of an improvisation made together, offline: of several seeds, or the likeliest of many, all in one network's streams side by side.
+"""Takes of an improvisation, offline: of several seeds, or the likeliest of many, computed in streams of one network side by side.
 
-Each goes on from the same primer, which is heard once, and is played as the partner plays it.
+All takes follow the same primer, which is heard once, and are played as the partner plays.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ FIRST_CHANNEL_MODE = 120  # controllers from here on are commands, not a state
 
 
 class Listener(PerformanceRNNStream):
-    """Hears a primer to its end. From there takes go on."""
+    """Hears a primer to its end, from where takes go on."""
 
     def __init__(self, model: Model, seed: int, controls: Mapping[str, float]):
         super().__init__(model, seed, controls)
@@ -43,7 +43,7 @@ class Listener(PerformanceRNNStream):
     def improvise(self, seeds: Sequence[int], beams: int = 0) -> list[list[Event]]:
         """Return the take of each seed, until the control ``seconds`` has passed and all its notes have ended.
 
-        With ``beams`` it is the likeliest that a search finds (see ``search``).
+        With ``beams`` each is the likeliest that a search finds (see ``search``).
         """
         self.begin_ns = self._place.now_ns
         self._take_turn(self.begin_ns)
@@ -71,7 +71,7 @@ class Listener(PerformanceRNNStream):
 
 
 class _Retold(Improvisation):
-    """An improvisation whose events are known."""
+    """An improvisation whose events are given."""
 
     def __init__(self, codec: EventCodec, voice: Voice, events: Sequence[int]):
         self.codec, self._voice, self._events = codec, voice, iter(events)
@@ -96,9 +96,9 @@ def sample_takes(ensemble: Ensemble, voices: Sequence[Voice], wishes: Wishes, la
 def search(ensemble: Ensemble, voice: Voice, beams: int, wishes: Wishes, last_step: int) -> list[int]:
     """Return the likeliest events found by a beam search that samples its branches, as the generator of Magenta's Performance RNN does.
 
-    Of ``beams`` sequences (at first all are ``voice``) each goes on ``BRANCHES`` times for ``STRETCH_EVENTS`` events, sampled with the
-    wishes; of all these the ``beams`` of the greatest sum of log(chance an event was sampled with) are kept, and so on until all those
-    are past ``last_step``. The likeliest of them is returned. ``ensemble`` has ``beams * BRANCHES`` streams, each where ``voice`` is.
+    Each of ``beams`` sequences (at first all are ``voice``) goes on ``BRANCHES`` times for ``STRETCH_EVENTS`` events, sampled with the
+    wishes. The ``beams`` of the greatest log likelihood are kept, and so on until all are past ``last_step``; the likeliest is returned.
+    ``ensemble`` has ``beams * BRANCHES`` streams, each in the state of ``voice``.
     """
     streams = [0] * (beams * BRANCHES)
     noises = [voice.noise.with_lane(lane) for lane in range(len(streams))]
@@ -150,9 +150,9 @@ def create_listener(performer: PerformanceRNNPerformer, controls: Mapping[str, f
 
 
 def without_primer(primer: MidiTimeline, take: Sequence[Event], begin_ns: int) -> tuple[MidiTimeline, list[Event]]:
-    """Return what stands for the primer when a take that begins at ``begin_ns`` is to begin at 0, and the take from there.
+    """Return what replaces the primer when a take that begins at ``begin_ns`` is to begin at 0, and the take from there.
 
-    That is the state that the primer leaves the instruments in: of each channel the last program, pitch bend and value of each controller.
+    The replacement sets the instruments as the primer leaves them: the last program, pitch bend and value of each controller by channel.
     """
     state: dict[bytes, bytes] = {}
     for _, message, _ in primer.events:
@@ -164,7 +164,7 @@ def without_primer(primer: MidiTimeline, take: Sequence[Event], begin_ns: int) -
 
 
 def _state_key(message: bytes) -> bytes | None:
-    """Return what a message sets, or None if nothing that lasts."""
+    """Return the key of the state that a message sets, or None if it sets none that lasts."""
     if is_control_change(message):
         return message[:2] if message[1] < FIRST_CHANNEL_MODE else None
     return message[:1] if message[0] - channel_of(message) in (PROGRAM_CHANGE, PITCH_BEND) else None

@@ -14,7 +14,7 @@ from models.performance_rnn.sampling import Limits, SoundingKeys, choose, softma
 
 @dataclass(frozen=True)
 class Wishes:
-    """What is asked of the events to come. ``density``, in notes a second, and ``histogram``, the pitch classes' shares, may be open."""
+    """What is asked of the events to come. ``density``, notes a second, and ``histogram``, shares of pitch classes, may be None."""
 
     temperature: float = 1.0
     top_p: float = 1.0
@@ -24,7 +24,7 @@ class Wishes:
 
     @cached_property
     def described(self) -> memoryview:
-        """(22,) what the network is told beside what sounds."""
+        """What the network is told beside what sounds, (22,)."""
         density = None if self.density is None else np.array([self.density])
         histogram = None if self.histogram is None else np.array([self.histogram])
         return describe_controls(density, histogram, 1)[0, :WISH_VALUES].data
@@ -32,9 +32,9 @@ class Wishes:
 
 @dataclass
 class Voice:
-    """One improvisation but for the network's state: what was last played, what sounds, and the chance that decides what comes.
+    """One improvisation but for the network's state: the last event, what sounds, and the noise that decides what comes.
 
-    ``log_likelihood`` is of what it chose, in nats, where ``judges`` says that it is asked for.
+    ``log_likelihood`` is that of the chosen events, in nats, if ``judges`` asks for it.
     """
 
     noise: GumbelNoise
@@ -45,7 +45,7 @@ class Voice:
     log_likelihood: float = 0.0
 
     def choose(self, logits: np.ndarray, wishes: Wishes) -> int:
-        """Play and return the next event; a note that has lasted for too long ends without being asked for."""
+        """Play and return the next event; a note that has lasted too long ends without being asked for."""
         event = self.keys.due_release(wishes.limits)
         if event is None:
             weights = weigh(logits, self.keys.bars(wishes.limits), wishes.temperature, wishes.top_p)

@@ -1,4 +1,4 @@
-"""Notes decoded one after the other, an onset at a time, which may be taken back until the next one is begun."""
+"""Notes decoded one after the other, an onset at a time; an onset may be taken back until the next one is begun."""
 
 import copy
 from bisect import bisect_left
@@ -42,8 +42,8 @@ CENTRAL = 0.0  # the temperature that plays what performers have in common
 class NoteDecoder:
     """The decoder of one performance, which remembers the notes before. ``sampling`` may be changed between two notes.
 
-    What performers have in common does not follow from how the notes before were played: at CENTRAL temperature those are remembered
-    as they are written, and small errors do not add up.
+    What performers have in common does not follow from how the notes before were played. At CENTRAL temperature the decoder therefore
+    remembers them as they are written, and small errors do not add up.
     """
 
     def __init__(self, networks: Networks, seed: int):
@@ -57,14 +57,15 @@ class NoteDecoder:
 
     @property
     def at_once(self) -> float:
-        """How much of what a tempo has strayed is taken back at the next onset: all, where nothing says how it came to stray."""
+        """The share of a tempo's deviation that is taken back at the next onset: all of it where nothing says how it came about."""
         return 1.0 if self.is_central else AT_ONCE
 
     def decode(
         self, previous: Sequence[int], written: Sequence[int], context: np.ndarray, style: np.ndarray, note: int, fields: tuple[int, ...]
     ) -> list[int]:
-        """Return a note's tokens (16,) with ``fields`` chosen: ``written`` are the score's, ``previous`` those of the note before as it
-        was played, ``note`` its number in the piece.
+        """Return a note's tokens (16,) with ``fields`` chosen.
+
+        ``written`` are the score's tokens, ``previous`` those of the note before as it was played; ``note`` is its number in the piece.
         """
         inputs = self.stepper.inputs
         inputs["previous"][0] = forget(previous) if self.is_central else previous
@@ -79,7 +80,7 @@ class NoteDecoder:
 
 @dataclass
 class _Place:
-    """All that changes, but for the decoder's memory. ``rows``: the notes of the onset; ``played``: the tokens of those decoded."""
+    """All that changes, but for the decoder's memory: ``rows`` are the notes of the onset, ``played`` the tokens of those decoded."""
 
     rows: slice
     stop: int
@@ -108,12 +109,12 @@ class OnsetDecoder:
         self.begin(0, len(notes))
 
     def ask(self, styles: Styles, tempos: Tempos) -> None:
-        """Change how the notes that are yet to be decoded are asked to be."""
+        """Set how the notes that are yet to be decoded are asked to be played."""
         self._styles, self._tempos = styles, tempos
         self._asked = _Asked(slice(0, 0))
 
     def is_ready(self, first: int) -> bool:
-        """Return whether a performance that begins with the note ``first`` can begin at once; if not, what it needs is being read."""
+        """Return whether a performance can begin with the note ``first`` at once; if not, what it needs is being read from now on."""
         rows = self._beginning(first)
         return self._reading.is_read(slice(first - first % ASKED_AT_ONCE, max(rows.stop, min(first + ASKED_AT_ONCE, len(self._tokens)))))
 
@@ -149,7 +150,7 @@ class OnsetDecoder:
         return self._place.continuation.onset_s
 
     def work(self) -> None:
-        """Decode a note of the onset, of which one must be left."""
+        """Decode a note of the onset; there must be one left."""
         place = self._place
         done = len(place.played)
         note: int = place.rows.start + done
@@ -209,8 +210,9 @@ class OnsetDecoder:
         return asked.contexts[place], asked.styles[place], asked.paces[place]
 
     def _of_the_beginning(self, first: int) -> tuple[float, float]:
-        """Return how many times as fast as notated the first note is to be, and its surroundings: the tempo that a performance begins with
-        is chosen for its first REACH_S, of which what is asked for is known to the network in part only.
+        """Return how many times as fast as notated the first note and its surroundings are to be.
+
+        A performance's first tempo is chosen for its first REACH_S; the network knows only a part of what is asked for there.
         """
         rows = slice(first, first + 1)
         expected = self._reading.understand(self._beginning(first)).tempo.mean(keepdims=True)
@@ -228,7 +230,7 @@ def _as_expected(rows: slice, expected: np.ndarray) -> np.ndarray:
 
 @dataclass
 class _Asked:
-    """How the notes ``rows`` are asked to be."""
+    """How the notes ``rows`` are asked to be played."""
 
     rows: slice
     contexts: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
@@ -238,7 +240,7 @@ class _Asked:
 
 @dataclass
 class _Before:
-    """What an onset began from; the ``memory`` from its second note on: until then the stepper has it."""
+    """What an onset began from. ``memory`` is set from its second note on; until then the stepper has it."""
 
     previous: list[int]
     memory: Arrays = field(default_factory=dict)

@@ -1,9 +1,9 @@
-"""Directions in words, ``crescendo:bars=9-16:amount=0.8``, and latents and knobs by name: what of a piece's styles they move, and where.
+"""Directions in words, ``crescendo:bars=9-16:amount=0.8``, and latents and knobs by name: how they move a piece's styles, and where.
 
-The paper moves styles along the gradients of classifiers. Those tell what is printed in a score from what is played, and what a score has,
-its performances have in many ways at once. Here a direction moves one measured quality of performances and keeps the others: see
-training.score_performer.style_space, where the ways to move are learnt. An arpeggio is none of them: styles do not say how chords are
-spread, and so it is written into the score.
+The paper moves styles along the gradients of classifiers. Those tell what is printed in a score from what is played, and a performance has
+what its score has in many ways at once. Here a direction moves one measured quality of performances and keeps the others: see
+training.score_performer.style_space, where the moves are learnt. Styles do not say how chords are spread, so an arpeggio is written into
+the score instead.
 """
 
 import difflib
@@ -28,10 +28,10 @@ Shape = Literal["even", "rising", "downbeats", "after last beat"]
 
 
 class Meaning(NamedTuple):
-    """Which quality a direction moves, by how many of its deviations for an amount of 1, and on which notes of its range.
+    """The quality that a direction moves, by how many of its deviations for an amount of 1, and the notes of its range that it moves.
 
-    Rising: from not at all at the beginning of the range to fully at its end. After the last beat: the onsets that follow its first, up to
-    the first after the range, for it is they that wait.
+    Rising grows from 0 at the beginning of the range to all at its end. After the last beat moves the onsets that follow the first of that
+    beat, up to the first after the range, as these are the ones that wait.
     """
 
     quality: str
@@ -57,7 +57,7 @@ DIRECTIONS = {
 
 
 class Bars(NamedTuple):
-    """From a measure's number to another's, both included."""
+    """The numbers of the first and the last measure."""
 
     first: int
     last: int
@@ -65,10 +65,10 @@ class Bars(NamedTuple):
 
 @dataclass(frozen=True)
 class Directed:
-    """``move`` (W,) is what is added to styles; ``bars`` None is the whole piece. ``octaves``: how much faster it is to be; ``arpeggio``:
-    1 rolls chords upwards, -1 downwards.
+    """``move`` (W,) is added to the styles of ``bars``, None for the whole piece. ``octaves`` is how much faster the notes are to be.
 
-    Where a performance's tempo is held near one (see models.score_performer.tempo_hold), styles alone would not change it.
+    ``arpeggio`` 1 rolls chords upwards, -1 downwards. Where a performance's tempo is held near one (see models.score_performer.tempo_hold),
+    styles alone would not change it.
     """
 
     move: np.ndarray
@@ -79,8 +79,10 @@ class Directed:
 
 
 class Places:
-    """Where a piece's notes are: ``segments`` (N, 3), bar, beat and onset; ``positions`` (N,) and ``edges`` (N, 2), of the measure, in
-    quarters; ``measures`` (N,) which measure, from 0, and ``numbers`` (N,) its number.
+    """Where a piece's notes are: ``segments`` (N, 3) are bar, beat and onset, ``positions`` (N,) quarters.
+
+    ``edges`` (N, 2) are those of the note's measure in quarters, ``measures`` (N,) the measures counted from 0, ``numbers`` (N,) their
+    numbers.
     """
 
     def __init__(self, score: Score):
@@ -95,7 +97,7 @@ class Places:
         self._known = Bars(int(measures["number"].min()), int(measures["number"].max()))
 
     def inside(self, bars: Bars | None) -> np.ndarray:
-        """Return which notes (N,) are in a range. Raises UsageError when the piece does not have all of it."""
+        """Return which notes (N,) are in a range. Raises UsageError when the piece lacks a part of it."""
         if bars is None:
             return np.ones(len(self.positions), dtype=bool)
         if bars.first < self._known.first or bars.last > self._known.last:
@@ -104,7 +106,7 @@ class Places:
         return (self.numbers >= bars.first) & (self.numbers <= bars.last)
 
     def weights(self, shape: Shape, bars: Bars | None) -> np.ndarray:
-        """Return how much each note (N,) is moved: in each passage anew that plays the bars. Raises UsageError as ``inside`` does."""
+        """Return by how much each note (N,) is moved; a repeated passage begins anew. Raises UsageError as ``inside`` does."""
         by_note = np.zeros(len(self.positions))
         inside = np.flatnonzero(self.inside(bars))
         repeated = (np.diff(self.measures[inside]) > 0) & (np.diff(self.numbers[inside]) <= 0)
@@ -114,7 +116,7 @@ class Places:
         return by_note
 
     def _shape(self, by_note: np.ndarray, shape: Shape, run: np.ndarray) -> None:
-        """Set the weights of a passage, ``run`` its notes, in place."""
+        """Set the weights of a passage, whose notes are ``run``, in place."""
         if shape == "even":
             by_note[run] = 1
         elif shape == "rising":
@@ -170,7 +172,7 @@ def parse_bars(option: str, text: str) -> Bars:
 
 
 def offsets(directed: Iterable[Directed], places: Places, space: StyleSpace) -> np.ndarray:
-    """Return what all of them together add to the styles, (N, W) float32. Raises UsageError for bars that the piece does not have."""
+    """Return the sum of what is added to the styles, (N, W) float32. Raises UsageError for bars that the piece does not have."""
     total = np.zeros((len(places.positions), space.width), dtype=np.float32)
     for each in directed:
         total += places.weights(each.shape, each.bars)[:, None] * each.move

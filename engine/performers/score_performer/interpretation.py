@@ -1,8 +1,8 @@
-"""A score played as ScorePerformer decides, an onset shortly before it is heard.
+"""ScorePerformer's interpretation of a score: each onset is decided shortly before it is heard.
 
-The decoder's own performance goes on in its own time; what is heard follows it with as much of the expression as the controls let through.
-An onset is decoded as soon as the one before it is decided, and decided LEAD_S before its first note: until then a changed control
-decodes it anew. What the pedal does between two onsets follows the later one's time, and so is decided as it comes.
+The decoder's own performance goes on in its own time. What is heard follows it with as much of the expression as the controls ask for. An
+onset is decoded as soon as the one before it is decided, and decided LEAD_S before its first note: until then a changed control decodes it
+anew. The pedal between two onsets follows the later one's time, and so is decided as it comes.
 """
 
 import copy
@@ -44,8 +44,9 @@ LEAD_S = 0.2  # of the clock
 
 @dataclass(frozen=True)
 class _Heard:
-    """An onset as it would be heard: ``anchor``, where the tempo curve then is; of the notes ``onsets`` and ``durations`` in seconds, and
-    ``velocities``; ``pedal``: depth, between, change, return, of models.performance.representation. ``steps`` of the pedal lead to it.
+    """An onset as it would be heard: ``anchor`` is the tempo curve's point, ``onsets`` and ``durations`` are the notes' in seconds.
+
+    ``pedal`` has depth, between, change and return, of models.performance.representation; ``steps`` of the pedal lead to the onset.
     """
 
     anchor: Anchor
@@ -59,7 +60,7 @@ class _Heard:
 
 @dataclass
 class _Pedal:
-    """What the pedal does from one onset to the next. ``sent``: how many of its steps have been; ``value``: the last one's."""
+    """The pedal from one onset to the next: ``sent`` counts the steps that were sent, ``value`` is the last one's."""
 
     span: list[float] | None = None
     sent: int = 0
@@ -68,7 +69,7 @@ class _Pedal:
 
 @dataclass
 class _State:
-    """All that changes, but for the decoder. ``heard``: the onset that is decoded and not yet decided."""
+    """All that changes, but for the decoder; ``heard`` is the onset that is decoded and not yet decided."""
 
     expression: ColumnExpression
     first: int = 0
@@ -181,7 +182,7 @@ class ScorePerformerInterpretation:
         self._decoder.restore(decoder)
 
     def _turn(self, name: str, value: float) -> bool:
-        """Return whether a control is a knob of the style, which is turned."""
+        """Turn the knob of the style that a control is; return whether it is one."""
         if name not in self._plan.space.knobs:
             return False
         self._plan = self._plan.turned(name, value)
@@ -192,7 +193,7 @@ class ScorePerformerInterpretation:
         self._decoder.notes.sampling = SamplingOptions(self.value("temperature"), self.value("top_p"))
 
     def _work(self) -> None:
-        """Decode a note of the next onset; find out how it would be heard when it is complete."""
+        """Decode a note of the next onset; when the onset is complete, compute how it would be heard."""
         self._decoder.work()
         if self._decoder.complete:
             self._state.heard = self._hear()
@@ -226,13 +227,13 @@ class ScorePerformerInterpretation:
         return (-rolled).tolist()
 
     def _period(self, quarter: float) -> float:
-        """Return how long the decoder took a quarter, since the onset before, in log2 of seconds."""
+        """Return how long the decoder took for a quarter since the onset before, in log2 of seconds."""
         assert self._state.anchor is not None  # noqa: S101
         period_s = (self._decoder.onset_s - self._state.model_s) / (quarter - self._state.anchor.quarter)
         return math.log2(min(max(period_s, SHORTEST_BEAT_PERIOD_S), LONGEST_BEAT_PERIOD_S))
 
     def _time_of(self, quarter: float, period: float) -> float:
-        """Return when an onset is heard, ``period`` seconds a quarter after the one before or the segment's beginning."""
+        """Return when an onset is heard: ``period`` seconds a quarter after the one before, or after the segment's beginning."""
         anchor = self._state.anchor
         before, before_sec = (anchor.quarter, anchor.time_sec) if anchor else self._state.begin
         return before_sec + period * (quarter - before)
@@ -268,7 +269,7 @@ class ScorePerformerInterpretation:
         return [(anchor.time_sec + share * length, depth) for share, depth in placed if share < 1]
 
     def _finish_span(self, steps: list[tuple[float, float]], end_sec: float, after: float) -> list[Decided]:
-        """Decide all that is left of the pedal's ``steps`` up to ``end_sec``, and its depth there."""
+        """Decide the pedal's remaining ``steps`` up to ``end_sec``, and its depth there."""
         decided: list[Decided] = []
         for step in steps[self._state.pedal.sent :]:
             decided += self._move_pedal(*step)

@@ -1,6 +1,7 @@
-"""The notes of a hop through ScorePerformer's window: what is played live as a score that is still growing, and its columns.
+"""ScorePerformer with look-ahead: what is played live is a score that is still growing, of which the next notes are decoded.
 
-Notes are decoded one after the other from where the last hop ended; they are read with those before them and all that are known to follow.
+Notes are decoded one after the other from where the last window ended. They are read with those before them and all that are known to
+follow.
 """
 
 import copy
@@ -14,7 +15,15 @@ import numpy as np
 from engine.onnx.model import Arrays
 from engine.performers.controls import Control
 from engine.performers.lookahead.stream import SCORE_CONTROLS, LookaheadStream
-from engine.performers.lookahead.window import TO_COME_QUARTERS, Answer, Progress, Request, WindowScore, as_score, single_note_request
+from engine.performers.lookahead.window import (
+    TO_COME_QUARTERS,
+    Progress,
+    WindowAnswer,
+    WindowRequest,
+    WindowScore,
+    as_score,
+    single_note_request,
+)
 from engine.performers.score_performer.decoding import OF_A_NOTE, OF_AN_ONSET, NoteDecoder
 from engine.performers.score_performer.networks import Networks
 from engine.performers.score_performer.score import PLAIN_VELOCITY
@@ -40,14 +49,14 @@ from models.score_performer.vocabulary import FIELDS, PEDAL_FIELDS, PERFORMED_DU
 
 @dataclass(frozen=True)
 class LookaheadSettings:
-    """``moved`` (style_width,): what is added to the style to be expected."""
+    """``moved`` (style_width,) is added to the expected style."""
 
     sampling: SamplingOptions
     moved: tuple[float, ...]
 
 
 class Memory(NamedTuple):
-    """What goes from one hop to the next: the decoder's memory, the last note's tokens as it was played, the performance."""
+    """What goes from one window to the next: the decoder's memory, the last note's tokens as it was played, the performance."""
 
     decoder: Arrays
     previous: list[int]
@@ -78,7 +87,7 @@ class ScorePerformerLookaheadSampler:
     def warm_up(self) -> None:
         self.answer(single_note_request(LookaheadSettings(SamplingOptions(), (0.0,) * self._space.width)))
 
-    def answer(self, request: Request, is_wanted: Callable[[], bool] = lambda: True) -> Answer:
+    def answer(self, request: WindowRequest, is_wanted: Callable[[], bool] = lambda: True) -> WindowAnswer:
         score = as_score(request)
         velocities = score.velocities if request.touch else np.full(len(score.places), PLAIN_VELOCITY)
         tempos = np.array([60e9 / place.beat_ns for place in score.places])
@@ -89,11 +98,11 @@ class ScorePerformerLookaheadSampler:
         style = (expected[decided] + np.array(request.settings.moved)).astype(np.float32)
         played, memory = self._decode(request, score, tokens[decided], context[decided], style, is_wanted)
         order = score.order[decided] - request.past
-        return Answer(order, _columns(played), score.places[decided], Progress(memory, None), evaluations=1)
+        return WindowAnswer(order, _columns(played), score.places[decided], Progress(memory, None), evaluations=1)
 
     def _decode(
         self,
-        request: Request,
+        request: WindowRequest,
         score: WindowScore,
         tokens: np.ndarray,
         context: np.ndarray,
@@ -120,7 +129,7 @@ class ScorePerformerLookaheadSampler:
 
 
 def _columns(played: list[_Played]) -> np.ndarray:
-    """Return DExter's columns (n, 8) of what was played, with as much of the future as there is."""
+    """Return the performance columns (n, 8) of what was played; a period needs the next onset, and the last one has the decoded tempo."""
     tokens = np.array([note.tokens for note in played])
     times_s, quarters = np.array([note.time_s for note in played]), np.array([note.quarter for note in played])
     _, onset = np.unique(quarters, return_inverse=True)

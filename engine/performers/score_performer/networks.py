@@ -1,8 +1,9 @@
-"""ScorePerformer's three graphs, opened; and those that read notes both ways, over pieces of any length.
+"""ScorePerformer's three graphs, opened; two of them read notes both ways, over pieces of any length.
 
-A piece is read in windows of as many notes as the networks have learnt from, each half-way through the one before. Of each the middle half
-counts (of the first and last also what is outside), so that every note is read with at least a quarter of a window on either side where
-the piece has as many. Windows begin at fixed notes of the piece: what a note is read as does not depend on where playing begins.
+A piece is read in windows of as many notes as the networks have learnt from; each begins half a window after the one before. Of each the
+middle half counts (of the first and the last also what is outside), so that every note is read with at least a quarter of a window on
+either side where the piece has as many notes. Windows begin at fixed notes of the piece: how a note is read does not depend on where
+playing begins.
 """
 
 from collections.abc import Callable, Iterator
@@ -35,7 +36,7 @@ def open_networks(folder: Path | None) -> "Networks":
 
 @dataclass(frozen=True)
 class Window:
-    """Rows of a piece that are read together, and those of them that count."""
+    """The rows of a piece that are read together, and those of them that count."""
 
     read: slice
     kept: slice
@@ -62,16 +63,17 @@ class Networks:
         return self.decoder.create_stepper()
 
     def read_score(self, tokens: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return what the decoder is to know of a score's notes (N, width), the style (N, style_width) to be expected, and the tempo (N,)
-        from each note's onset to the next, in octaves above the notated one and the performance's mean; all float32, of ``tokens`` (N, 16)
-        and ``features`` (N, F) of models.performance.features.
+        """Read a score's ``tokens`` (N, 16) and ``features`` (N, F) of models.performance.features.
+
+        Return, all float32, the decoder's context (N, width), the expected style (N, style_width), and the expected tempo (N,) from each
+        note's onset to the next, in octaves above the notated one and the performance's mean.
         """
         parts = [self.read_score_window(tokens, features, window) for window in windows_of(len(tokens), self.window)]
         context, style, tempo = (np.concatenate(part) for part in zip(*parts, strict=True))
         return context, style, tempo
 
     def read_score_window(self, tokens: np.ndarray, features: np.ndarray, window: Window) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the same of the notes of a piece that count in one of its windows."""
+        """Return the same for the notes of a piece that count in one of its windows."""
         inputs = {"tokens": tokens[window.read]}
         if self._columns is not None:
             inputs["features"] = features[window.read, self._columns]
@@ -97,7 +99,7 @@ class Networks:
 
     @cached_property
     def _columns(self) -> np.ndarray | None:
-        """Of the features; None where the network reads tokens alone."""
+        """Where the features that the network reads are among FEATURES; None where it reads tokens alone."""
         return columns_read(self._score) if self._score.contract.constants["features"] else None
 
     @cached_property

@@ -1,6 +1,6 @@
-"""ScorePerformer: a score performed note by note, in a style that can be said for the piece, a bar, a beat and an onset.
+"""ScorePerformer: a score performed note by note, in a style that can be given for the piece, a bar, a beat and an onset.
 
-Sources: models/score_performer. Offline and live alike a performance is a ``ScoreStream`` that decides one onset ahead of what is sent.
+Sources: models/score_performer. Offline and live a performance is a ``ScoreStream`` that decides one onset ahead of what is sent.
 """
 
 from collections.abc import Callable, Mapping
@@ -49,7 +49,7 @@ def load_performer(model: Path | None, lookahead_s: float | None) -> "ScorePerfo
 
 
 def _plain_space(latents: tuple[int, ...]) -> StyleSpace:
-    """Return the space of a model of which nothing is known but what training pulls its styles to."""
+    """Return the style space of a model of which nothing is known but the distribution that training pulls its styles to."""
     width = sum(latents)
     return StyleSpace(latents, np.zeros(width), np.eye(width), {}, {})
 
@@ -88,5 +88,5 @@ class ScorePerformerPerformer(ScoresOnly):
         return performed_styles(self.networks.read_style, score, tokens, segments, performed)
 
     def read_manner(self, score: Score, performed: Performed) -> np.ndarray:
-        """Return what of a performance another piece can have (style_width,)."""
+        """Return what another piece can have of a performance (style_width,)."""
         return manner(self.read_styles(score, performed), ScoreReading(self.networks, score).expected)

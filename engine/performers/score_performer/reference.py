@@ -1,4 +1,4 @@
-"""The style of a performance that is there already: of the same piece note by note, or of another one as a manner."""
+"""The style of a given performance: of the same piece note by note, or of another one as a manner."""
 
 from collections.abc import Callable
 
@@ -32,7 +32,7 @@ def reference_styles(read_style: ReadStyle, tokens: np.ndarray, segments: np.nda
 
 
 def manner(styles: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """Return what of a performance's ``styles`` (N, W) another piece can have: by how much they differ from those that its score lets
-    expect (N, W), on average (W,).
+    """Return what another piece can have of a performance's ``styles`` (N, W): their mean difference (W,) from the ``expected`` ones (N,
+    W).
     """
     return (styles - expected).mean(axis=0)

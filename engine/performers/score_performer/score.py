@@ -19,8 +19,9 @@ PLAIN_VELOCITY = 64  # of a score whose notes have none
 
 
 class Understood(NamedTuple):
-    """What the decoder is to know of notes: ``context`` (N, width); the ``style`` (N, style_width) and the ``tempo`` (N,) since the onset
-    before, in octaves above the notated one and the performance's mean, that are to be expected of them; all float32.
+    """What the decoder is told of notes, all float32: ``context`` (N, width), the expected ``style`` (N, style_width) and ``tempo`` (N,).
+
+    The tempo is that since the onset before, in octaves above the notated one and the performance's mean.
     """
 
     context: np.ndarray
@@ -29,10 +30,11 @@ class Understood(NamedTuple):
 
 
 class ScoreReading:
-    """By note of ``score``, whose notes have the velocities of its dynamics: ``tokens`` (N, 16) and ``segments`` (N, 3), see
-    models.score_performer.score_representation; ``before`` (N,), the last note of the onset before; and what the networks make of them,
-    read where it is asked for, window by window (see score_performer_networks), the window after that beside. May be asked by one thread
-    at a time.
+    """A score as ScorePerformer's networks read it. One thread at a time may ask.
+
+    ``score`` has the velocities of its dynamics. By note: ``tokens`` (N, 16) and ``segments`` (N, 3), see
+    models.score_performer.score_representation, and ``before`` (N,), the last note of the onset before. The networks read it window by
+    window when they are asked (see engine.performers.score_performer.networks), and the window after that in the background.
     """
 
     def __init__(self, networks: Networks, score: Score):
@@ -47,28 +49,28 @@ class ScoreReading:
 
     @property
     def expected(self) -> np.ndarray:
-        """The style (N, style_width) to be expected of all notes."""
+        """The expected style (N, style_width) of all notes."""
         return self.understand(slice(0, len(self.tokens))).style
 
     def is_read(self, rows: slice) -> bool:
-        """Return whether ``understand`` would answer for the notes ``rows`` without waiting; if not, they are being read from now on."""
+        """Return whether ``understand`` would answer for the notes ``rows`` at once; if not, they are being read from now on."""
         return all(each.done() for each in self._reading(slice(int(self.before[rows.start]), rows.stop))[1])
 
     def understand(self, rows: slice) -> Understood:
-        """Return what the networks make of the notes ``rows``, of which there are some."""
+        """Return how the networks read the notes ``rows``, of which there is at least one."""
         begin = int(self.before[rows.start])
         context, style, tempo = self._understand(slice(begin, rows.stop))
         own = slice(rows.start - begin, None)
         return Understood(context[own], style[own], tempo[self.before[rows] - begin])
 
     def _understand(self, rows: slice) -> Understood:
-        """Return the same with the tempo from each onset on, as the networks expect it."""
+        """Return the same, but with the tempo from each onset on, as the networks expect it."""
         begin, windows = self._reading(rows)
         parts = zip(*(each.result() for each in windows), strict=True)
         return Understood(*(np.concatenate(part)[rows.start - begin : rows.stop - begin] for part in parts))
 
     def _reading(self, rows: slice) -> tuple[int, list[Future[Understood]]]:
-        """Return the windows in which the notes ``rows`` are read, and the first note that counts in them; have the next one read, too."""
+        """Return the windows that cover the notes ``rows`` and the first note that counts in them; let the next window be read, too."""
         first, last = bisect_right(self._ends, rows.start), bisect_right(self._ends, rows.stop - 1)
         for index in range(first, min(last + 2, len(self._windows))):
             if index not in self._read:
@@ -76,7 +78,7 @@ class ScoreReading:
         return self._windows[first].kept.start, [self._read[index] for index in range(first, last + 1)]
 
     def written(self) -> np.ndarray:
-        """Return DExter's columns (N, 8) of the score as it is written: tempo and velocities, full lengths, no pedal."""
+        """Return the performance columns (N, 8) of the score as it is written: tempo and velocities, full lengths, no pedal."""
         notes = self.score.notes
         columns = np.zeros((len(notes), len(PERFORMANCE_COLUMNS)))
         columns[:, BEAT_PERIOD] = np.log2(60 / tempo_at(self.score, notes["onset_quarter"]))
@@ -88,7 +90,7 @@ class ScoreReading:
 
 
 def score_tokens(score: Score) -> tuple[np.ndarray, np.ndarray]:
-    """Return the tokens (N, 16) of a score, which are also those of it played without expression, and its notes' segments (N, 3)."""
+    """Return a score's tokens (N, 16), which are also those of a performance without expression, and its notes' segments (N, 3)."""
     notes = score.notes
     tokens = encode_score(notes, score.measures, score.time_signatures, tempo_at(score, notes["onset_quarter"]), _velocities(score))
     return tokens, note_segments(notes, score.measures, score.time_signatures)

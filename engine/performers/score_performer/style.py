@@ -1,10 +1,10 @@
 """The style of a piece, note by note: where it comes from, and what is added to it.
 
-It begins as what humans do on average, as the network expects from the score; as nothing, which is deadpan; or as drawn from the prior by
-seed. A reference performance's is blended over it, as far as an amount says, in whole or for a range of bars; of another piece's
-performance the manner is added, what is different in it from what its score lets expect. Directions and knobs are added at last. All of
-this is known for the whole piece beforehand, but for the expected style, which comes window by window: the notes ahead can be restyled at
-any time, while a piece plays too.
+It begins as the expected one, which is what humans do on average of this score; as nothing, which is deadpan; or drawn from the prior by
+seed. The style of a reference performance is blended over it by an amount, in whole or for a range of bars. Of another piece's performance
+the manner is added, its difference from what its score lets expect. Directions and knobs are added last. All of this is known beforehand
+for the whole piece, but for the expected style, which comes window by window: the notes ahead can be restyled at any time while a piece
+plays.
 """
 
 from collections.abc import Mapping
@@ -34,8 +34,10 @@ Base = Literal["expected", "deadpan", "drawn"]
 
 @dataclass(frozen=True)
 class StyleWishes:
-    """What is asked of a performance's style. ``reference`` (N, W) are a performance's styles by note, ``manner`` (W,) is that of another
-    piece's; ``amount``, 0 to 1, and ``bars`` are of both. ``seed`` is of the drawn base.
+    """What is asked of a performance's style.
+
+    ``reference`` (N, W) are a performance's styles by note, ``manner`` (W,) is that of another piece's; ``amount``, 0 to 1, and ``bars``
+    apply to both. ``seed`` is that of the drawn base.
     """
 
     base: Base = "expected"
@@ -49,10 +51,11 @@ class StyleWishes:
 
 @dataclass(frozen=True)
 class StylePlan:
-    """Makes the styles of a piece's notes. ``kept`` (N, 1), the share of the expected style and tempo; ``given`` (N, W), all that is not
-    expected; ``faster`` (N,), by how many octaves directions change the tempo; ``arpeggios`` (N,), which chords they roll.
+    """Makes the styles of a piece's notes.
 
-    ``knobs``: what controls add to all notes from now on, by name of the space's knobs, in deviations.
+    ``kept`` (N, 1) is the share of the expected style and tempo, ``given`` (N, W) the rest of the style, ``faster`` (N,) by how many
+    octaves directions change the tempo, ``arpeggios`` (N,) which chords they roll. ``knobs`` are what controls add to all notes from now
+    on, by name of the space's knobs, in deviations.
     """
 
     space: StyleSpace
@@ -63,18 +66,19 @@ class StylePlan:
     knobs: Mapping[str, float] = field(default_factory=dict)
 
     def styles(self, rows: slice, expected: np.ndarray) -> np.ndarray:
-        """Return the styles (T, W) float32 of the notes ``rows``, ``expected`` (T, W) being theirs to be expected."""
+        """Return the styles (T, W) float32 of the notes ``rows``, whose expected styles are ``expected`` (T, W)."""
         moved = sum((value * self.space.knobs[name] for name, value in self.knobs.items()), np.zeros(self.space.width))
         return (self.kept[rows] * expected + self.given[rows] + moved).astype(np.float32)
 
     def tempos(self, rows: slice, expected: np.ndarray) -> np.ndarray:
-        """Return how many times as fast as notated the notes ``rows`` (T,) are to be; of the ``expected`` octaves (T,) they have as much as
-        of the expected style.
+        """Return how many times as fast as notated the notes ``rows`` (T,) are to be.
+
+        They keep the same share of the ``expected`` octaves (T,) as of the expected style.
         """
         return 2.0 ** (self.kept[rows, 0] * expected + self.faster[rows] + octaves(PACE, self.knobs.get(PACE, 0.0), self.space))
 
     def turned(self, name: str, value: float) -> "StylePlan":
-        """Return the plan with a knob at another place, one of ``knob_controls``: for the notes that are yet to be performed."""
+        """Return the plan with a knob, one of ``knob_controls``, at another value, for the notes that are yet to be performed."""
         return replace(self, knobs={**self.knobs, name: value})
 
 
@@ -96,7 +100,7 @@ def plan_style(wishes: StyleWishes, places: Places, space: StyleSpace, knobs: Ma
 
 
 def drawn_styles(segments: np.ndarray, space: StyleSpace, seed: int) -> np.ndarray:
-    """Return styles (N, W) drawn for the whole piece, for each bar, beat and onset, normally distributed, as wide as those of humans.
+    """Return styles (N, W) drawn for the piece, each bar, each beat and each onset: normal, with the deviations of humans' styles.
 
     Training pulls latents towards a standard normal distribution, but not all the way.
     """
@@ -110,12 +114,12 @@ def drawn_styles(segments: np.ndarray, space: StyleSpace, seed: int) -> np.ndarr
 
 
 def knob_controls(space: StyleSpace) -> tuple[Control, ...]:
-    """Return the knobs as controls that ``--set`` and MIDI controllers turn while a piece plays."""
+    """Return the knobs as controls, which ``--set`` and MIDI controllers turn while a piece plays."""
     return tuple(Control(name, -MOST_AMOUNT, MOST_AMOUNT, 0.0, "deviations", space.meanings[name]) for name in space.knobs)
 
 
 def open_style_space(path: Path, latents: tuple[int, ...]) -> StyleSpace:
-    """Return the style space of a network whose levels have so many latents. Raises PerfLiveError."""
+    """Return the style space of a network whose levels have ``latents``. Raises PerfLiveError."""
     try:
         space = load_style_space(path)
     except (OSError, ValueError, KeyError) as error:

@@ -9,8 +9,9 @@ from models.score_performer.style_space import StyleSpace
 
 
 def style_curve(score: Score, styles: np.ndarray, space: StyleSpace) -> StyleCurve | None:
-    """Return the curve of ``styles`` (N, W), those of the notes of ``score``, beside the mean of humans'; None if the space knows no
-    directions.
+    """Return the curve of the ``styles`` (N, W) of a score's notes, relative to the mean of humans' styles.
+
+    Return None if the space knows no directions.
     """
     pairs = opposites(space)
     if not pairs:
@@ -28,7 +29,7 @@ def style_curve(score: Score, styles: np.ndarray, space: StyleSpace) -> StyleCur
 
 
 def opposites(space: StyleSpace) -> dict[str, tuple[str, str]]:
-    """Return by quality the directions that move whole passages furthest up and down along it."""
+    """Return by quality the two directions that move whole passages furthest up and down along it."""
     pairs = {}
     for quality in dict.fromkeys(meaning.quality for meaning in DIRECTIONS.values() if meaning.shape == "even"):
         by_deviations = {

@@ -13,7 +13,7 @@ DYNAMIC_VELOCITIES = np.array([64, 16, 33, 49, 64, 80, 96, 112, 126]) / 127  # n
 
 
 def playback_columns(score: Score) -> np.ndarray:
-    """Return a score as numbers, with the velocities that its dynamics amount to: as the networks read it."""
+    """Return a score as numbers, with the velocities that its dynamics stand for: as the networks read it."""
     return score_columns(with_playback_velocities(score))
 
 
@@ -24,8 +24,10 @@ def score_columns(score: Score) -> np.ndarray:
 
 
 def written_columns(score_columns: Mapping[str, np.ndarray], unknown_beat_period: np.ndarray) -> np.ndarray:
-    """Return the columns (N, 8) of the score as it is written: its tempo (where there is none ``unknown_beat_period`` (N,)), its
-    dynamics, full lengths, no pedal. ``score_columns`` are those of ``models.performance.score_representation`` by name.
+    """Return the columns (N, 8) of the score as it is written: its tempo and its dynamics, full lengths, no pedal.
+
+    ``score_columns`` are those of ``models.performance.score_representation`` by name; where the score has no tempo,
+    ``unknown_beat_period`` (N,) takes its place.
     """
     columns = np.zeros((len(unknown_beat_period), len(PERFORMANCE_COLUMNS)))
     columns[:, BEAT_PERIOD] = np.where(score_columns["tempo_known"] > 0, score_columns["beat_period"], unknown_beat_period)

@@ -1,4 +1,4 @@
-"""How much of a performance's expression is heard: what the controls of every performer of scores do to DExter's columns."""
+"""How much of a performance's expression is heard: the effect of the shared controls on performance columns."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ SMOOTHING_S = 0.5  # the time constant with which a changed control takes hold
 
 
 class ColumnExpression:
-    """Puts the controls on columns as they are decoded; a changed control is reached little by little."""
+    """Applies the controls to columns as they are decoded; a changed control takes hold gradually."""
 
     def __init__(self, controls: Mapping[str, float], known: tuple[Control, ...]):
         self.controls = with_defaults(known, controls)
@@ -32,7 +32,7 @@ class ColumnExpression:
         return [overall * self.controls[name] if name else 1.0 for name in _AMOUNTS], self.controls["dynamics"] / 127
 
     def pass_time(self, elapsed_s: float) -> bool:
-        """Go on; return whether that changes anything."""
+        """Let ``elapsed_s`` pass; return whether that changes anything."""
         share = -math.expm1(-max(elapsed_s, 0.0) / SMOOTHING_S)
         amounts, louder = self._wanted()
         if louder == self._louder and amounts == self._amounts:
@@ -42,7 +42,7 @@ class ColumnExpression:
         return True
 
     def apply(self, columns: np.ndarray, written: np.ndarray) -> np.ndarray:
-        """Return the columns (n, 8) to be played, of the model's and those of the score as it is written."""
+        """Return the columns (n, 8) to be played, given the model's and those of the score as it is written."""
         played = written + np.array(self._amounts) * (columns - written)
         played[:, VELOCITY] += self._louder
         return played

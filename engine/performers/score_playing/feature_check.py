@@ -1,4 +1,4 @@
-"""Which of the features of a score's notes a model reads: it may have been exported before there were others."""
+"""Which features of a score's notes a model reads, as its contract names them."""
 
 from collections.abc import Sequence
 
@@ -10,16 +10,16 @@ from models.performance.features import FEATURES
 
 
 def check_features(model: Model, features: Sequence[str]) -> None:
-    """Raise PerfLiveError when the contract's constant of that name does not name just these ``features`` in their order."""
+    """Raise PerfLiveError unless the contract's constant ``features`` names exactly these ``features`` in their order."""
     if model.contract.constants.get("features") != list(features):
         found = f"contract constant 'features': it does not name the {len(features)} features of this version in their order"
         raise PerfLiveError(f"{model.path}: {found}; use a model exported for this version")
 
 
 def columns_read(model: Model) -> np.ndarray:
-    """Return where the features that ``model`` reads, the contract's constant of that name, are among FEATURES; int64.
+    """Return where the features that ``model`` reads are among FEATURES, int64; the contract's constant ``features`` names them.
 
-    Raises PerfLiveError when it names one that is not there, or none.
+    Raises PerfLiveError when it names an unknown one, or none.
     """
     names = model.contract.constants.get("features") or [""]
     unknown = [name for name in names if name not in FEATURES]

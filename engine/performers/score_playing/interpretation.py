@@ -1,4 +1,4 @@
-"""What a player of scores asks of whoever decides how the notes are played: the next group of them, shortly before it is heard."""
+"""What a player of scores asks of an interpretation: the next group of notes, decided shortly before it is heard."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -12,7 +12,7 @@ Decided = Decoded | Anchor  # an anchor: from there on the tempo is known as wel
 
 
 class Interpretation(Protocol):
-    """A performance in segments, each from any note of the score on: a beginning, a seek, each time round a loop.
+    """A performance in segments. A segment begins at any note of the score: at the beginning, after a seek, each time round a loop.
 
     Times are seconds of the performance, as if the ``tempo`` control were 1; notes are counted from the segment's first.
     """
@@ -21,22 +21,25 @@ class Interpretation(Protocol):
 
     @property
     def counts(self) -> WindowCounts | None:
-        """What became of windows that took time to compute, if there are any."""
+        """What became of windows that take time to compute; None if there are none."""
 
     def value(self, control: str) -> float:
         """Return the value that a control was set to."""
 
     def set_control(self, name: str, value: float) -> None:
-        """Change a control for what is not decided yet."""
+        """Change a control for the notes that are not decided yet."""
 
     def go(self, first: int, stop: int, loops: bool) -> None:
-        """The next segment is of the notes from ``first`` on to before ``stop``, and then, if it ``loops``, again and again."""
+        """Prepare a segment of the notes from ``first`` to before ``stop``, which repeats if it ``loops``."""
 
     def leave_loop(self, stop: int) -> None:
-        """After this segment there is one more, from its end on to before the note ``stop``."""
+        """After this segment one more follows, from its end to before the note ``stop``."""
 
     def begin(self, first: int, stop: int, begin_quarter: float, begin_sec: float) -> list[Decided] | None:
-        """Begin a segment and decide its first group of notes; ``begin_quarter`` is at ``begin_sec``. None: ask again a little later."""
+        """Begin a segment and decide its first group of notes; ``begin_quarter`` is at ``begin_sec``.
+
+        Return None when it is not ready: it is then asked again a little later.
+        """
 
     @property
     def next_note(self) -> int:
@@ -50,12 +53,16 @@ class Interpretation(Protocol):
         """Return the time of a position at or after the last anchor, or before the first."""
 
     def due_sec(self, speed: float) -> float:
-        """Return when ``decide`` is next to be called; ``speed``: seconds of the performance in one of the clock. Minus infinity: when
-        there is time for work of a millisecond, but soon.
+        """Return when ``decide`` is next to be called; ``speed`` is seconds of the performance in one of the clock.
+
+        Minus infinity asks for a call soon, whenever there is time for a millisecond of work.
         """
 
     def decide(self, now_sec: float, speed: float) -> list[Decided] | None:
-        """Return what has become certain, in no particular order, not earlier than now. None: ask again a little later."""
+        """Return what has become certain, in no particular order and not earlier than now.
+
+        Return None when it is not ready: it is then asked again a little later.
+        """
 
     def style_curve(self) -> StyleCurve | None:
         """Return the style of the whole score over its bars, if there is one."""

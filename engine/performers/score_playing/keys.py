@@ -1,4 +1,4 @@
-"""Decoded notes as messages: a MIDI key sounds once, whatever the score has written on it."""
+"""Decoded notes as messages: a MIDI key sounds once, whatever notes the score has on it."""
 
 from dataclasses import dataclass, field
 
@@ -16,14 +16,14 @@ class _Key:
 
 
 class Keys:
-    """What is down. Notes are known by any number of their own; times are the performance's, events get the clock's."""
+    """The keys that are down. Notes are known by any number of the caller's; times are the performance's, events have the clock's."""
 
     def __init__(self) -> None:
         self.ledger = NoteLedger()
         self._keys: dict[tuple[int, int], _Key] = {}
 
     def begin(self, note: int, time_sec: float, time_ns: int, message: bytes, track: int) -> list[Event]:
-        """A note begins with ``message``. An earlier one on the same key ends at once, and its own end will mean nothing."""
+        """Begin a note with ``message``. An earlier note on the same key ends at once, and its own end is ignored."""
         key = channel_of(message), message[1]
         down = self._keys.get(key)
         sent = []

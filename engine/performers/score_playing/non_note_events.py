@@ -1,4 +1,4 @@
-"""The messages that stand beside a score's notes: which of them a performance that begins anywhere needs."""
+"""The messages of a score beside its notes: which of them a performance needs that begins anywhere."""
 
 from collections.abc import Sequence
 
@@ -7,12 +7,12 @@ from engine.score.piece import NonNoteEvent
 
 
 def is_note(message: bytes) -> bool:
-    """Whether a note begins or ends."""
+    """Return whether a message begins or ends a note."""
     return is_channel_message(message) and (is_note_on(message) or is_note_off(message))
 
 
 def set_up(non_note_events: Sequence[NonNoteEvent], quarter: float) -> list[NonNoteEvent]:
-    """Return what sets an instrument up at ``quarter``: what stands there, and the last of each kind before it."""
+    """Return what sets an instrument up at ``quarter``: the events there, and the last of each kind before it."""
     chosen: dict[object, NonNoteEvent] = {}
     for event in non_note_events:
         message = event.message

@@ -1,7 +1,7 @@
-"""Ornaments while they are played: a note of the printed score, which is what the network performs, sounds as several.
+"""Ornaments while they are played: the networks perform a note of the printed score, which then sounds as several.
 
-All of them have the printed note's touch and its distance from the tempo curve, and each has its place on that curve, so that a trill
-slows down with the beat.
+All of these have the printed note's velocity and its distance from the tempo curve, and each has its own place on that curve, so that a
+trill slows down with the beat.
 """
 
 from typing import NamedTuple
@@ -14,7 +14,7 @@ NEIGHBOUR_LOUDNESS = 0.85  # of the notes beside the printed one, as a share of 
 
 
 class Step(NamedTuple):
-    """A note of an ornament but the first, yet to be placed."""
+    """A later note of an ornament that is yet to be placed."""
 
     quarter: float
     row: int  # of the score as it is played; the note before it ends when it begins
@@ -25,7 +25,7 @@ class Step(NamedTuple):
 
 
 class PlayedNotes:
-    """Which rows of the score as it is played the notes of the printed score are."""
+    """Maps the notes of the printed score to rows of the score as it is played."""
 
     def __init__(self, piece: Piece):
         played, source = piece.played
@@ -48,11 +48,11 @@ class PlayedNotes:
         return self._rows[note][-1]
 
     def velocity(self, note: int, row: int, velocity: int) -> int:
-        """Return that of a row when its printed note has ``velocity``."""
+        """Return the velocity of a row whose printed note has ``velocity``."""
         return velocity if self.keys[row][1] == self._pitches[note] else max(round(NEIGHBOUR_LOUDNESS * velocity), 1)
 
     def steps(self, note: int, shift_sec: float, velocity: int) -> list[Step]:
-        """Return what is to follow the first row, in order; nothing for most notes."""
+        """Return the notes that follow the first row, in order; none for most notes."""
         rows = self._rows[note]
         return [
             Step(self._quarters[row], row, before, note, shift_sec, self.velocity(note, row, velocity))

@@ -1,4 +1,4 @@
-"""Where a performance of a score is, and what of it is to come: all of a ``ScoreStream`` that changes."""
+"""Where a performance of a score is, and what is still to come: the changing state of a ``ScoreStream``."""
 
 import heapq
 import math
@@ -16,7 +16,7 @@ ENDS, PEDALS, JOINS, NON_NOTES, ANCHORS, BEGINS = range(6)  # of what is due at 
 
 
 class Item(NamedTuple):
-    """Something to come; ``number`` keeps what is otherwise equal in order."""
+    """Something to come; among items of one time and kind the lower ``number`` comes first."""
 
     time_sec: float
     kind: int
@@ -26,7 +26,7 @@ class Item(NamedTuple):
 
 @dataclass
 class Playback:
-    """All that changes while a piece is played. A segment: the notes from a beginning, a seek or a loop's beginning on to ``stop``."""
+    """All that changes while a piece is played. A segment: the notes from a beginning, a seek or a loop's beginning to before ``stop``."""
 
     stop: int
     speed: float  # seconds of the performance in one of the clock
@@ -63,7 +63,7 @@ class Playback:
         return self.time_sec + (clock_ns - self.clock_ns) * self.speed / 1e9
 
     def set_speed(self, now_ns: int, speed: float) -> None:
-        """From now on at ``speed``."""
+        """Go on at ``speed`` from now on."""
         self.time_sec = self.time_at(now_ns)
         self.clock_ns, self.speed = now_ns, speed
 
@@ -72,7 +72,7 @@ class Playback:
         self.numbered += 1
 
     def forget(self) -> None:
-        """Nothing that was to come is."""
+        """Drop everything that is still to come."""
         self.items.clear()
         self.steps.clear()
         self.ends.clear()

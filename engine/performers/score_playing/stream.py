@@ -1,7 +1,7 @@
-"""One performance of a score in progress: what is to be played is decided a little ahead of where it is, and sent as its time comes.
+"""One performance of a score in progress: notes are decided a little ahead of where it is, and sent when they are due.
 
-Two times are told apart. The performance's own, in seconds, is that of its tempo curve; the clock's, in nanoseconds, passes the faster
-beside it the slower the ``tempo`` control is, and alone during a pause. All that is heard keeps its place in the first.
+There are two times. The performance's own, in seconds, is that of its tempo curve. The clock's, in nanoseconds, passes faster beside it the
+lower the ``tempo`` control is, and goes on alone during a pause. All that is heard keeps its place in the first.
 """
 
 import copy
@@ -32,8 +32,9 @@ SAME_TEMPO = 1e-3  # nearer to the control's than this it is that
 
 
 class ScoreStream:
-    """Follows the protocol of ``engine.performers.protocol``; it can be started, paused and sent elsewhere as well. Bars have
-    the numbers of the score; where repeats are played, those of the first time.
+    """Follows the protocol of ``engine.performers.protocol``; it can also be started, paused and moved to another place.
+
+    Bars have the numbers of the score; where repeats are played, those of the first time.
     """
 
     def __init__(self, piece: Piece, interpretation: Interpretation, controls: Mapping[str, float]):
@@ -99,7 +100,7 @@ class ScoreStream:
 
     @property
     def counts(self) -> WindowCounts | None:
-        """What became of windows that took time to compute, if there are any."""
+        """What became of windows that take time to compute; None if there are none."""
         return self.interpretation.counts
 
     @property
@@ -126,7 +127,7 @@ class ScoreStream:
         return self._state.performed
 
     def feed(self, event: Event, late: bool = False) -> list[Event]:
-        """What is played along goes through."""
+        """Pass through what is played along."""
         return [event]
 
     def foresee(self, events: Sequence[Event]) -> None:
@@ -194,7 +195,7 @@ class ScoreStream:
         self._state = Playback(len(self._onsets), self.interpretation.value("tempo"), performed=performed)
 
     def _changing(self) -> Playback:
-        """Return the state, of which something changes now."""
+        """Return the state for a change; what is due is found out anew."""
         self._due_known = False
         return self._state
 
@@ -212,7 +213,7 @@ class ScoreStream:
             self.interpretation.go(state.first, state.stop, loops=state.loop is not None)
 
     def _begin_segment(self, now_ns: int) -> None:
-        """Decide the first notes of a segment, if they are ready, and let the performance's time begin with the first of them."""
+        """Decide the first notes of a segment, if they are ready; the performance's time begins with the first of them."""
         state = self._state
         if not self._start_deciding(0.0):
             state.retry_ns = now_ns + POLL_NS
@@ -300,7 +301,7 @@ class ScoreStream:
             self._place_end(note, state.ends.pop(note))
 
     def _place_end(self, note: int, time_sec: float) -> None:
-        """Place the end of a note, or of the last of its ornament's, as soon as that is placed."""
+        """Place the end of a note; for an ornament, the end of its last note once that is placed."""
         state = self._state
         if any(step.note == note for step in state.steps):
             state.ends[note] = time_sec
@@ -363,7 +364,7 @@ class ScoreStream:
         return self._join(item, time_ns) if item.kind == JOINS else []
 
     def _join(self, item: Item, time_ns: int) -> list[Event]:
-        """A segment that is not the last has come to its end: begin the loop again, or what follows one that was left."""
+        """Go on from the end of a segment that is not the last: with the loop again, or with what follows one that was left."""
         state = self._state
         sent = state.keys.release(time_ns)
         state.forget()

@@ -7,8 +7,9 @@ import numpy as np
 
 @dataclass(frozen=True)
 class StyleCurve:
-    """``edges`` (B, 2) of the bars that have notes, in quarters; ``leans`` (B,), in deviations of humans' bars; ``ways`` (B,), which of
-    ``names`` it is towards.
+    """``edges`` (B, 2) of the bars that have notes, in quarters; ``leans`` (B,), in deviations of humans' bars.
+
+    ``ways`` (B,) are indices of ``names``: the direction in which each bar leans.
     """
 
     edges: np.ndarray

@@ -75,7 +75,7 @@ class ExpressionNoise:
 
 
 class VelocityExpression:
-    """The part of a stream that turns quantiles into velocities; holds the controls, the noise and what the hand has played."""
+    """Turns the quantiles of a stream's notes into velocities; holds the controls, the noise and the recent played velocities."""
 
     def __init__(self, seed: int, controls: Mapping[str, float], constants: Mapping[str, Sequence[float]]):
         """``constants`` are those of the model's contract: ``quantile_levels``, ``noise_time_constants_s``, ``noise_shares``."""

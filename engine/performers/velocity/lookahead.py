@@ -1,7 +1,7 @@
-"""The velocity transformer with look-ahead: everything is delayed by a stated time, and each note's velocity knows what follows it.
+"""The velocity transformer with look-ahead: everything is delayed by a stated time, and each velocity depends on what follows the note.
 
-The notes are decided a hop at a time: when the first undecided note comes near its due time, the network reads a window of decided and all
-known notes, and the notes of half a look-ahead are decided, so that each has heard at least half a look-ahead of what follows.
+When the first undecided note comes near its due time, the network reads a window of decided and all known notes, and the notes of half a
+look-ahead are decided. So each note is decided with at least half a look-ahead of what follows.
 """
 
 import copy
@@ -77,7 +77,7 @@ class VelocityLookaheadStream:
         self._state = LookaheadState(VelocityExpression(self._seed, controls, self._model.contract.constants))
 
     def feed(self, event: Event, late: bool = False) -> list[Event]:
-        """``late`` changes nothing: the look-ahead is there to take it up."""
+        """``late`` changes nothing: the look-ahead makes up for it."""
         self._state.waiting.append((event, self._hear(event)))
         return self._release()
 

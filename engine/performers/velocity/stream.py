@@ -16,7 +16,7 @@ from models.velocity.representation import MEMORY_DELAY_S, NoteTracker
 
 @dataclass
 class UnrememberedNote:
-    """A note that was answered and is not in the memory yet; ``row`` is what is to be remembered of it, None until it is computed."""
+    """A note that was answered and is not in the memory yet; ``row`` is its row of the memory, None until it is computed."""
 
     time_s: float
     note: HintedNote
@@ -37,10 +37,10 @@ class VelocityState:
 
 
 class VelocityStream:
-    """One performance. A note is answered from the memory of those before it, and itself remembered MEMORY_DELAY_S later.
+    """One performance. A note is answered from the memory of those before it, and enters the memory MEMORY_DELAY_S later.
 
-    What is to be remembered of it is computed while the stream rests. A late note is sent with the last expression carried forward, and
-    only remembered.
+    Its row of the memory is computed while the stream rests. A late note is sent with the last expression carried forward, and only enters
+    the memory.
     """
 
     def __init__(self, model: VelocityModel, seed: int, controls: Mapping[str, float]):
@@ -72,7 +72,7 @@ class VelocityStream:
         return [event._replace(message=note_on(channel_of(message), message[1], velocity))]
 
     def foresee(self, events: Sequence[Event]) -> None:
-        """Think of many notes in one run of each model, in which the weights are read once."""
+        """Answer many notes in one run of each model, in which the weights are read once."""
         times_s = [self._time_s(event) for event in events]
         heard = [self._hear(time_s, event.message) for time_s, event in zip(times_s, events, strict=True)]
         notes = [UnrememberedNote(time_s, note) for time_s, note in zip(times_s, heard, strict=True) if note]
@@ -80,13 +80,13 @@ class VelocityStream:
         self._state.foreseen.extend((time_s, next(answers) if note else None) for time_s, note in zip(times_s, heard, strict=True))
 
     def _time_s(self, event: Event) -> float:
-        """Seconds since the take's first event, so that a take is the same take at any time of day."""
+        """Return the seconds since the take's first event, so that a take is the same take at any time of day."""
         if self._state.origin_ns is None:
             self._state.origin_ns = event.time_ns
         return (event.time_ns - self._state.origin_ns) / 1e9
 
     def _hear(self, time_s: float, message: bytes) -> HintedNote | None:
-        """Follow a message; return what the model is to hear of it if it is a note-on."""
+        """Follow a message; return the note and its hint if it is a note-on."""
         if is_note_on(message):
             return self._state.tracker.note_on(time_s, message[1]), self._state.expression.hint(message[2])
         follow(self._state.tracker, time_s, message)
@@ -103,7 +103,7 @@ class VelocityStream:
         return quantiles
 
     def _think_together(self, notes: list[UnrememberedNote]) -> np.ndarray:
-        """Return the quantiles of several notes, [notes, 17], each from the memory that it is to know."""
+        """Return the quantiles of several notes, [notes, 17], each answered from the memory at its own time."""
         self._recall(notes[0].time_s)
         pending = self._state.unremembered + notes
         if _is_due(pending[0], notes[-1].time_s):
@@ -125,7 +125,7 @@ class VelocityStream:
         return self._answer.step_chunk({**chunk_inputs([each.note for each in notes]), "memory": memory})["quantiles"]
 
     def _remember(self, pending: list[UnrememberedNote]) -> None:
-        """Compute what is to be remembered of all these notes."""
+        """Compute the rows of all these notes that have none yet."""
         waiting = [each for each in pending if each.row is None]
         if waiting:
             rows = self._memory.step_chunk(chunk_inputs([each.note for each in waiting]))["rows"]
@@ -139,7 +139,7 @@ class VelocityStream:
         self._state.without_row = min(self._state.without_row + 1, len(self._rows))
 
     def _recall(self, time_s: float) -> None:
-        """Bring the memory to what a note at ``time_s`` is to know."""
+        """Bring the memory to the state that a note at ``time_s`` is answered from."""
         if self._state.without_row:
             self._make_room()
         while self._state.unremembered and _is_due(self._state.unremembered[0], time_s):
@@ -154,7 +154,7 @@ class VelocityStream:
         self._state.without_row = 0
 
     def rest(self) -> bool:
-        """Compute what is to be remembered of one note, the first of which it is not yet; return whether there are more."""
+        """Compute the row of the first note that has none; return whether there are more."""
         if self._state.without_row:
             self._make_room()
         waiting = [each for each in self._state.unremembered if each.row is None]
@@ -189,7 +189,7 @@ class VelocityStream:
 
 
 def _is_due(note: UnrememberedNote, time_s: float) -> bool:
-    """Return whether a note at ``time_s`` is to know of ``note``."""
+    """Return whether ``note`` is to be in the memory of a note at ``time_s``."""
     return note.time_s <= time_s - MEMORY_DELAY_S
 
 

@@ -1,4 +1,4 @@
-"""What is played, as sound: a roll in the making, PerformanceNet, and the inverse of its spectra, block by block with a bounded state."""
+"""Notes to sound: a piano roll as it comes, PerformanceNet, and the inverse of its spectra, block by block with a bounded state."""
 
 import heapq
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ ROUNDING_FRAMES = 1e-6  # seconds to frames and back
 
 
 def open_model(path: Path | str) -> Model:
-    """Raises PerfLiveError when there is no such model."""
+    """Return the model. Raises PerfLiveError when there is none at ``path``, or another one."""
     return Model(path, SYSTEM, REPRESENTATION_VERSION)
 
 
@@ -63,11 +63,11 @@ class NeuralStream:
 
     @property
     def played_samples(self) -> int:
-        """Up to this sample of the music everything is known, and nothing before it may be added any more."""
+        """The sample up to which the music is computed; nothing before it may be added any more."""
         return self._frames * HOP_SAMPLES
 
     def add(self, event: SoundEvent) -> None:
-        """Take an event; one of a time that was computed already is heard at once."""
+        """Take an event; if its time is computed already, it is heard at once."""
         event = event._replace(pitch=nearest_octave(event.pitch, self.pitches[0], self.pitches[-1]))
         time_sec, key = max(event.time_sec, (self._frames + ROUNDING_FRAMES) / float(FRAME_RATE)), key_of(event.pitch)
         if event.kind == NOTE_BEGIN:
@@ -98,7 +98,7 @@ class NeuralStream:
         return samples[skipped:]
 
     def warm_up(self) -> None:
-        """Run the network once, so that the first block pays for no loading."""
+        """Run the network once, so that the first block does not wait for what loads only then."""
         self._model.run({"roll": np.zeros((CHANNELS, BLOCK_FRAMES), np.float32)}, self._model.initial_state())
 
     def _tell_roll(self, number: int, event: SoundEvent) -> None:
@@ -111,5 +111,5 @@ class NeuralStream:
 
 
 def spectra_of(outputs: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Return the spectra (BINS, T) complex64 of what the network returns."""
+    """Return the spectra (BINS, T) complex64 that the network's outputs stand for."""
     return with_phases(magnitude(outputs["log_power"]), outputs["real"], outputs["imaginary"])

@@ -70,7 +70,7 @@ class NeuralSynthesizer:
 
 
 class Keyboard:
-    """What MIDI messages of all channels do to one instrument, which has these pitches, an octave at the least."""
+    """Turns the messages of all channels into the events of one instrument, whose ``pitches`` are an octave at least."""
 
     def __init__(self, pitches: range = PIANO_PITCHES) -> None:
         self._pitches = pitches
@@ -127,12 +127,12 @@ def load_sound_model(path: Path | None = None) -> Model:
 
 
 def shipped_model(instrument: str) -> Path:
-    """Return the model that ships of one of models.performance_net.instruments."""
+    """Return the path of the model that ships for one of models.performance_net.instruments."""
     return pretrained("performance_net.onnx" if instrument == PIANO else f"performance_net_{instrument}.onnx")
 
 
 def render_events(events: Iterable[SoundEvent], seconds: float, model: Path | None = None) -> np.ndarray:
-    """Return the sound (samples,) float32, mono, of ``events`` in order of time: as it is played, but for the latency."""
+    """Return the sound (samples,) float32, mono, of ``events`` in order of time: as it is played, but without the latency."""
     stream = NeuralStream(load_sound_model(model))
     for event in events:
         stream.add(event)
