@@ -3,7 +3,8 @@
 import ast
 import functools
 import graphlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -14,24 +15,68 @@ FOLDERS = ("engine", "engine/performers", "training")
 
 MOST_LINES_OF_A_FILE, MOST_LINES_OF_A_FUNCTION, MOST_ENTRIES_OF_A_FOLDER = 400, 60, 15
 
-SHARED_ROOMS = {"lookahead", "score_playing"}  # of engine/performers: what several systems use
-# What a folder of engine/performers has: a performer, and how it plays (``stream`` note by note, or ``interpretation`` of a score).
-WITHOUT_A_MODEL = {"passthrough"}
-ALWAYS, WITH_A_MODEL, EITHER, MAYBE = {"performer"}, {"controls", "networks"}, {"stream", "interpretation"}, {"lookahead"}
-# The parts that only one system has, each named after what it is.
-OWN_PARTS = {
-    "velocity": {"expression"},
-    "dexter": {"expression_profile", "trees", "window_worker"},
-    "score_performer": {"decoding", "directions", "reference", "score", "style", "style_curve"},
-    "performance_rnn": {"improvisation", "partner_notes", "player_notes", "reaction_delay", "takes", "voice"},
+
+@dataclass(frozen=True)
+class Rooms:
+    """The names of the files in each system's folder of a room: which there ``must`` be, of which just one, which there ``may`` be.
+
+    ``own`` are the parts that only one system has, each named after what it is. ``no_systems`` are folders that several systems use.
+    """
+
+    must: frozenset[str]
+    one_of: frozenset[str] = frozenset()
+    may: frozenset[str] = frozenset()
+    own: Mapping[str, set[str]] = field(default_factory=dict)
+    no_systems: frozenset[str] = frozenset()
+
+
+ROOMS = {
+    "engine/performers": Rooms(
+        must=frozenset(("performer",)),
+        one_of=frozenset(("stream", "interpretation")),  # note by note, or of a score
+        may=frozenset(("controls", "networks", "lookahead")),
+        own={
+            "velocity": {"expression"},
+            "dexter": {"expression_profile", "trees", "window_worker"},
+            "score_performer": {"decoding", "directions", "reference", "score", "style", "style_curve"},
+            "performance_rnn": {"improvisation", "partner_notes", "player_notes", "reaction_delay", "takes", "voice"},
+        },
+        no_systems=frozenset(("lookahead", "score_playing")),
+    ),
+    "models": Rooms(
+        must=frozenset(("network",)),
+        may=frozenset(("representation", "sampling", "exported")),
+        own={
+            "velocity": {"article_decoding", "article_network", "article_representation"},
+            "dexter": {"diffusion", "expression_profile", "hold_quantiles", "windows"},
+            "score_performer": {
+                "classifiers",
+                "layers",
+                "local_tempo",
+                "score_representation",
+                "style",
+                "style_space",
+                "tempo_hold",
+                "vocabulary",
+            },
+            "performance_net": {
+                "instruments",
+                "inversion",
+                "key_spectra",
+                "layers",
+                "solo_network",
+                "streaming_network",
+                "sustained_keys",
+            },
+        },
+        no_systems=frozenset(("layers", "performance", "pretrained")),
+    ),
 }
 
 # What is wrong until its room is rebuilt, and is then taken off: files that are too long, modules whose imports close a cycle of folders.
 TOO_LONG_STILL = {"models/dexter/windows.py"}
 POINTS_UP_STILL = {
     "engine.performers.registry",
-    "engine.bench.measuring.lateness",
-    "engine.bench.render",
     "training.dexter.calibration",
     "training.dexter.expression_profile",
     "training.dexter.trees",
@@ -46,24 +91,29 @@ def names_in(folder: Path) -> set[str]:
     return {path.stem for path in folder.glob("*.py")} - {"__init__"}
 
 
-def systems() -> list[str]:
-    folders = {path.parent.name for path in (ROOT / "engine/performers").glob("*/__init__.py")}
-    return sorted(folders - SHARED_ROOMS)
+def systems() -> list[tuple[str, str]]:
+    folders = [(room, path.parent.name) for room in ROOMS for path in (ROOT / room).glob("*/__init__.py")]
+    return sorted((room, name) for room, name in folders if name not in ROOMS[room].no_systems)
 
 
-@pytest.mark.parametrize("system", systems())
-def test_a_performer_has_the_rooms_of_the_others(system):
-    names = names_in(ROOT / "engine/performers" / system)
-    expected = ALWAYS | (set() if system in WITHOUT_A_MODEL else WITH_A_MODEL)
-    assert names >= expected, f"missing: {expected - names}"
-    assert len(names & EITHER) == 1, f"expected one of {EITHER}"
-    unknown = names - expected - EITHER - MAYBE - OWN_PARTS.get(system, set())
+@pytest.mark.parametrize(("room", "system"), systems())
+def test_a_system_has_the_rooms_of_the_others(room, system):
+    rooms, names = ROOMS[room], names_in(ROOT / room / system)
+    assert names >= rooms.must, f"missing: {rooms.must - names}"
+    assert not rooms.one_of or len(names & rooms.one_of) == 1, f"expected one of {rooms.one_of}"
+    unknown = names - rooms.must - rooms.one_of - rooms.may - rooms.own.get(system, set())
     assert not unknown, f"neither a name that the systems share nor a part of its own: {unknown}"
 
 
-def test_the_parts_that_only_one_system_has_are_there():
-    for system, parts in OWN_PARTS.items():
-        assert parts <= names_in(ROOT / "engine/performers" / system)
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_parts_that_only_one_system_has_are_there(room):
+    for system, parts in ROOMS[room].own.items():
+        assert parts <= names_in(ROOT / room / system)
+
+
+@pytest.mark.parametrize("system", ["velocity", "dexter", "score_performer", "performance_rnn"])
+def test_a_performer_with_a_model_has_controls_and_networks(system):
+    assert names_in(ROOT / "engine/performers" / system) >= {"controls", "networks"}
 
 
 def test_no_file_is_too_long_to_be_read():
