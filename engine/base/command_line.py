@@ -3,13 +3,15 @@
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import typer
 
 from engine.base.errors import PerfLiveError
 
 STOPPED = "stopped before the end; what was not finished was not written"
+HELP = {"help_option_names": ["-h", "--help"]}
 TYPERS_INTERRUPTED = 130  # what typer makes of a KeyboardInterrupt
 
 
@@ -33,6 +35,13 @@ def run(app: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> 
         return 1
     except Exception as error:
         return _fail(name, f"unexpected {type(error).__name__}: {error}; this is a defect, please report it", 1)
+
+
+def single_command(command: Callable[..., Any], examples: str) -> typer.Typer:
+    """Return an app of one command, whose help ends with examples; ``-h`` shows it as well as ``--help``."""
+    app = typer.Typer(rich_markup_mode="rich")
+    app.command(epilog=examples, context_settings=HELP)(command)
+    return app
 
 
 def print_error(name: str, message: object) -> None:

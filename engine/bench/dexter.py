@@ -80,7 +80,7 @@ def measure(
     machine = describe_machine()
     performer, piece = load_performer(None, None), made_up_piece(NOTES)
     on_stage("a whole score, offline")
-    stream = performer.perform(piece, 0, {}, ahead=False)
+    stream = performer.perform_score(piece, 0, {}, ahead=False)
     begun_s = time.perf_counter()
     render_score(performer, stream, Heard())
     offline_s = time.perf_counter() - begun_s
@@ -133,11 +133,11 @@ def _play(performer: DexterPerformer, piece: Piece, seconds: float) -> dict[str,
     watched = _WatchedSupply()
 
     def begin() -> ScoreStream:
-        stream = performer.perform(piece, 0, {}, ahead=True)
+        stream = performer.perform_score(piece, 0, {}, ahead=True)
         watched.watch(stream)
         return stream
 
-    first_note_s = time_first_note(performer, lambda score: performer.perform(score, 0, {}, ahead=True))
+    first_note_s = time_first_note(performer, lambda score: performer.perform_score(score, 0, {}, ahead=True))
     heard, figures = play_in_time(performer, begin, seconds)
     return figures | watched.figures(heard) | {"first_note_s": first_note_s}
 

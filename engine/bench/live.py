@@ -29,7 +29,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from engine.base.errors import PerfLiveError, UsageError
+from engine.base.errors import PerfLiveError
 from engine.bench.measuring.benchmark import Benchmark, OnStage, silent
 from engine.bench.measuring.delivery import LOST, Answers, Delivery
 from engine.bench.measuring.figures import DIGITS, Distribution, describe
@@ -39,7 +39,7 @@ from engine.bench.measuring.programs import PERF_LIVE, Program, jack_server, may
 from engine.bench.measuring.tables import DISTRIBUTION, add_distribution, new_table, print_head, share, word
 from engine.bench.measuring.takes import BIG_CHORD_NOTES, NS_PER_S, Slot, live_pattern
 from engine.midi.events import is_note_on
-from engine.performers.registry import DEFAULT_PERFORMER, LOADERS
+from engine.systems import Kind, default_system, find_system, performers
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class _Run(NamedTuple):
 
 def measure(
     seconds: Annotated[float, typer.Option(min=1, help="How long to play.")] = 600,
-    performer: Annotated[str, typer.Option(help=f"{', '.join(LOADERS)}.")] = DEFAULT_PERFORMER,
+    performer: Annotated[str, typer.Option(help=f"{', '.join(performers())}.")] = default_system(Kind.NOTES).name,
     *,
     on_stage: OnStage = silent,
     seed: int = 0,
@@ -102,8 +102,7 @@ def measure(
     """Play for about ``seconds`` (the pauses come on top). Raises UsageError for an unknown performer, PerfLiveError where no server can be
     had or a program under test fails.
     """
-    if performer not in LOADERS:
-        raise UsageError(f"no performer is called {performer!r}; allowed: {', '.join(LOADERS)}")
+    find_system(performer)
     machine = describe_machine()  # before we are a load ourselves
     slots = live_pattern(seconds, seed)
     stolen_time = StolenTime()

@@ -26,8 +26,9 @@ from engine.bench.measuring.machine import KIBIBYTE, MEGABYTE, Machine, describe
 from engine.bench.measuring.programs import PERF_RENDER
 from engine.bench.measuring.tables import cores, new_table, print_head
 from engine.bench.measuring.takes import piano_take
-from engine.midi.file import write_midi_file
-from engine.performers.registry import DEFAULT_PERFORMER, load_performer
+from engine.midi.file import read_midi_file, write_midi_file
+from engine.performers.setup import Wanted
+from engine.systems import Kind, default_system
 
 NOTES = 10_000
 NOTES_PER_S = 10
@@ -63,7 +64,7 @@ def measure(*, on_stage: OnStage = silent) -> RenderReport:
     return RenderReport(
         machine=machine,
         on_one_core=alone,
-        performer=DEFAULT_PERFORMER,
+        performer=default_system(Kind.NOTES).name,
         notes=performed,
         seconds=round(seconds, 3),
         notes_per_s=round(performed / seconds, 1),
@@ -91,11 +92,11 @@ def _run_command(take: Path, rendered: Path) -> tuple[float, int | None]:
 
 def _render(take: Path, rendered: Path) -> tuple[int, float]:
     """Return how many notes were performed, and the seconds from the file to the file."""
-    from engine.bench.measuring.runs import render_file  # with NumPy, which begins on one core now
+    from engine.session import render_take  # with NumPy, which begins on one core now
 
-    performer = load_performer(DEFAULT_PERFORMER)
+    setup = Wanted(default_system(Kind.NOTES)).load()
     begun_s = time.perf_counter()
-    report = render_file(performer, take, rendered)
+    report = render_take(setup, read_midi_file(take), [rendered], take.stem)
     return report.notes, time.perf_counter() - begun_s
 
 

@@ -100,7 +100,7 @@ def time_score(performer: ScorePerformerPerformer, notes: int) -> tuple[float, f
     begun_s = time.perf_counter()
     ScoreReading(performer.networks, piece.score).understand(slice(0, notes))
     read_s = time.perf_counter() - begun_s
-    render_score(performer, performer.perform(piece, 0, {"temperature": 1.0}, ahead=False), Heard())
+    render_score(performer, performer.perform_score(piece, 0, {"temperature": 1.0}, ahead=False), Heard())
     return notes / read_s, notes / (time.perf_counter() - begun_s - read_s)
 
 
@@ -110,7 +110,7 @@ def play(performer: ScorePerformerPerformer, seconds: float) -> dict[str, Any]:
     ahead_ns: list[float] = []
 
     def begin() -> ScoreStream:
-        stream = performer.perform(piece, 0, {}, ahead=True)
+        stream = performer.perform_score(piece, 0, {}, ahead=True)
         decide = stream.interpretation.decide
 
         def watched(now_sec: float, speed: float) -> list[Decided] | None:
@@ -121,7 +121,7 @@ def play(performer: ScorePerformerPerformer, seconds: float) -> dict[str, Any]:
         stream.interpretation.decide = watched  # type: ignore[method-assign]
         return stream
 
-    first_note_s = time_first_note(performer, lambda score: performer.perform(score, 0, {}, ahead=True))
+    first_note_s = time_first_note(performer, lambda score: performer.perform_score(score, 0, {}, ahead=True))
     _, figures = play_in_time(performer, begin, seconds)
     return figures | {"decided_ahead": describe(ahead_ns), "first_note_s": first_note_s}
 

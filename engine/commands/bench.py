@@ -1,6 +1,5 @@
 """``perf-bench``: speed figures, as tables or as JSON. How each is measured stands in ``engine.bench``."""
 
-import importlib
 import json
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,16 +11,11 @@ import typer
 from typer.core import TyperGroup
 
 from engine.base.command_line import run
+from engine.base.on_demand import load_object
 from engine.bench.measuring.benchmark import Benchmark
+from engine.systems import systems
 
-SYSTEMS = {  # system -> "module:name" of its Benchmark, imported on demand
-    "velocity": "engine.bench.velocity:BENCHMARK",
-    "dexter": "engine.bench.dexter:BENCHMARK",
-    "score-performer": "engine.bench.score_performer:BENCHMARK",
-    "performance-rnn": "engine.bench.performance_rnn:BENCHMARK",
-    "performance-net": "engine.bench.performance_net:BENCHMARK",
-}
-COMMANDS = {"live": "engine.bench.live:BENCHMARK", "render": "engine.bench.render:BENCHMARK", **SYSTEMS}
+OF_NO_SYSTEM = {"live": "engine.bench.live:BENCHMARK", "render": "engine.bench.render:BENCHMARK"}
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON; times are milliseconds (_ms) or seconds (_s).")]
 
 
@@ -29,13 +23,13 @@ class _Commands(Mapping[str, Any]):
     """The command lines by name, each imported when it is asked for, or all for the list of them."""
 
     def __getitem__(self, name: str) -> Any:
-        return _command(name, _load(COMMANDS[name]))
+        return _command(name, load_object(_commands()[name]))
 
     def __iter__(self) -> Iterator[str]:
-        return iter(COMMANDS)
+        return iter(_commands())
 
     def __len__(self) -> int:
-        return len(COMMANDS)
+        return len(_commands())
 
 
 class _Group(TyperGroup):
@@ -54,10 +48,9 @@ def benchmarks() -> None:
     """Speed figures. Measure on a machine that does nothing else."""
 
 
-def _load(target: str) -> Benchmark:
-    module, _, name = target.partition(":")
-    loaded: Benchmark = getattr(importlib.import_module(module), name)
-    return loaded
+def _commands() -> dict[str, str]:
+    """Return where each benchmark is, by the name of its command: those of the systems, and of what is of no system."""
+    return OF_NO_SYSTEM | {name: system.bench for name, system in systems().items() if system.bench}
 
 
 def _command(name: str, benchmark: Benchmark) -> Any:

@@ -1,33 +1,51 @@
-"""``perf-live --list``: ports, audio devices, performers with their controls. Tables on a terminal, tab-separated lines in a pipe."""
+"""``perf-live --list``: ports, audio devices, performers, and with ``controls`` their controls. 
+
+Tables on a terminal, tab-separated lines in a pipe.
+"""
 
 from collections.abc import Iterator
+from enum import StrEnum
 
 from engine.base.errors import PerfLiveError, UsageError
-from engine.commands.endpoints import load_ports
-from engine.performers.protocol import ScorePerformer
-from engine.performers.registry import LOADERS, load_performer
+from engine.output.endpoints import load_ports
+from engine.performers.registry import known_controls
+from engine.systems import performers
 
-COLUMNS = ("kind", "name", "range", "default", "what it is")
 Row = tuple[str, ...]
+NAMED, CONTROLS = ("kind", "name", "what it is"), ("performer", "control", "range", "default", "what it does")
 
 
-def print_list(api: str | None) -> None:
-    """Print everything that can be named on the command line. What is missing here (no driver, no model) is a row that says so."""
+class Listed(StrEnum):
+    PORTS = "ports"
+    PERFORMERS = "performers"
+    CONTROLS = "controls"
+
+
+def print_list(listed: Listed | None, api: str | None) -> None:
+    """Print everything that can be named on the command line, or one kind of it. What is missing here is a row that says so."""
+    sections = {
+        Listed.PORTS: lambda: _print("MIDI ports and audio devices", NAMED, [*port_rows(api), *audio_rows()]),
+        Listed.PERFORMERS: lambda: _print("Performers (their controls: --list controls)", NAMED, list(performer_rows())),
+        Listed.CONTROLS: lambda: _print("Controls, for --set, --cc and presets", CONTROLS, list(control_rows())),
+    }
+    for each in [listed] if listed else (Listed.PORTS, Listed.PERFORMERS):
+        sections[each]()
+
+
+def _print(title: str, columns: Row, rows: list[Row]) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     console = Console()
-    sections = (("MIDI ports", port_rows(api)), ("Audio devices", audio_rows()), ("Performers and controls", performer_rows()))
-    for title, rows in sections:
-        table = Table(*COLUMNS, title=title, title_justify="left", title_style="bold")
+    if not console.is_terminal:
         for row in rows:
-            if console.is_terminal:
-                table.add_row(*map(escape, row))
-            else:
-                print("\t".join(row).rstrip())
-        if console.is_terminal:
-            console.print(table)
+            print("\t".join(row).rstrip())
+        return
+    table = Table(*columns, title=title, title_justify="left", title_style="bold")
+    for row in rows:
+        table.add_row(*map(escape, row))
+    console.print(table)
 
 
 def port_rows(api: str | None) -> Iterator[Row]:
@@ -36,11 +54,11 @@ def port_rows(api: str | None) -> Iterator[Row]:
     except UsageError:
         raise
     except PerfLiveError as error:
-        yield ("MIDI", "none", "", "", str(error))
+        yield ("MIDI", "none", str(error))
         return
     for kind, names in (("input", ports.inputs), ("output", ports.outputs)):
         for name in names or ["none"]:
-            yield (kind, name, "", "", ports.api)
+            yield (kind, name, ports.api)
 
 
 def audio_rows() -> Iterator[Row]:
@@ -49,21 +67,19 @@ def audio_rows() -> Iterator[Row]:
 
         names = list_audio_devices()
     except PerfLiveError as error:
-        yield ("audio", "none", "", "", str(error))
+        yield ("audio", "none", str(error))
         return
     for number, name in enumerate(names or ["none"]):
-        yield ("audio", name, "", "", "--out audio plays here" if names and number == 0 else "")
+        yield ("audio", name, "--out audio plays here" if names and number == 0 else "")
 
 
 def performer_rows() -> Iterator[Row]:
-    for name in LOADERS:
-        try:
-            performer = load_performer(name)
-        except PerfLiveError as error:
-            yield ("performer", name, "", "", f"cannot be used: {error}")
-            continue
-        looks_ahead = f"looks {performer.latency_ns / 1e9:g} s ahead" if performer.latency_ns else "sends at once"
-        yield ("performer", name, "", "", "plays scores" if isinstance(performer, ScorePerformer) else looks_ahead)
-        for control in performer.controls:
+    for name, system in performers().items():
+        yield ("performer", name, system.summary)
+
+
+def control_rows() -> Iterator[Row]:
+    for name in performers():
+        for control in known_controls(name):
             default = control.choices[int(control.default)] if control.choices else f"{control.default:g}"
-            yield ("control", control.name, control.describe_range(), default, control.help)
+            yield (name, control.name, control.describe_range(), default, control.help)

@@ -1,11 +1,14 @@
 """Presets: what ``--preset FILE.yaml`` sets; anything given on the command line as well wins."""
 
+import difflib
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from engine.base.configuration import parse_config
+from engine.base.errors import UsageError
 from engine.performers.protocol import MOST_SEED
 
 
@@ -29,6 +32,18 @@ class Preset(BaseModel):
     exclude: tuple[Annotated[int, Field(ge=1, le=16)], ...] = ()  # channels, counted from one
 
 
-def load_preset(path: Path) -> Preset:
-    """Read a preset. Raises UsageError, one line that names the file and the entry, when it is missing or wrong."""
-    return parse_config(path, Preset)
+def load_preset(named: Path) -> Preset:
+    """Read a preset: a file, or one that ships, by its name. Raises UsageError, one line that names what is missing or wrong."""
+    return parse_config(_find_preset(named), Preset)
+
+
+def _find_preset(named: Path) -> Path:
+    """Return the file. A name without a suffix that is no file is one of those that ship."""
+    if named.suffix or named.exists():
+        return named
+    shipped = {Path(entry.name).stem: entry for entry in (files("configs") / "presets").iterdir() if entry.name.endswith(".yaml")}
+    if str(named) not in shipped:
+        near = difflib.get_close_matches(str(named), shipped, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise UsageError(f"--preset {str(named)!r}: no file and no preset of this name; allowed: {', '.join(sorted(shipped))}{hint}")
+    return Path(str(shipped[str(named)]))

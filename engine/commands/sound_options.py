@@ -1,6 +1,5 @@
 """What ``perf-live`` and ``perf-render`` let a user say of sound."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from engine.base.errors import UsageError
+from engine.commands.options import SOUND
 from engine.sound.options import FLUIDSYNTH, MOST_GAIN_DB, NEURAL, PIANO, REVERB, SoundOptions
 
 
@@ -24,26 +23,41 @@ class InstrumentName(StrEnum):
     FLUTE = "flute"
 
 
-SoundOption = Annotated[Sound | None, typer.Option("--sound", help="What plays .wav files. [default: fluidsynth]")]
+SoundOption = Annotated[Sound | None, typer.Option("--sound", help="What plays .wav files. (default: fluidsynth)", rich_help_panel=SOUND)]
 
 
 @dataclass(frozen=True)
 class SaidOfSound:
     """As it is typed."""
 
-    font: Annotated[Path | None, typer.Option("--soundfont", metavar="FILE.sf2", help="Sound font. [default: the system's]")] = None
+    font: Annotated[
+        Path | None, typer.Option("--soundfont", metavar="FILE.sf2", help="Sound font. (default: the system's)", rich_help_panel=SOUND)
+    ] = None
     reverb: Annotated[
-        float | None, typer.Option("--reverb", min=0, max=1, help=f"How loud the room is, 0 to 1. [default: {REVERB}]")
+        float | None,
+        typer.Option("--reverb", min=0, max=1, help=f"How loud the room is, 0 to 1. (default: {REVERB})", rich_help_panel=SOUND),
     ] = None
     gain_db: Annotated[
         float | None,
-        typer.Option("--gain", metavar="DB", min=-MOST_GAIN_DB, max=MOST_GAIN_DB, help="Make sound louder; a limiter keeps it in range."),
+        typer.Option(
+            "--gain",
+            metavar="DB",
+            min=-MOST_GAIN_DB,
+            max=MOST_GAIN_DB,
+            help="Make sound louder; a limiter keeps it in range.",
+            rich_help_panel=SOUND,
+        ),
     ] = None
     rate: Annotated[
-        int | None, typer.Option("--rate", metavar="HZ", help="Sample rate. [default: 44100 in files, else the card's]")
+        int | None,
+        typer.Option("--rate", metavar="HZ", help="Sample rate. (default: 44100 in files, else the card's)", rich_help_panel=SOUND),
     ] = None
-    bits: Annotated[int | None, typer.Option("--bits", help="Of a .wav file: 16, 24, or 32 for float. [default: 16]")] = None
-    instrument: Annotated[InstrumentName | None, typer.Option("--instrument", help="Of the neural sound. [default: piano]")] = None
+    bits: Annotated[
+        int | None, typer.Option("--bits", help="Of a .wav file: 16, 24, or 32 for float. (default: 16)", rich_help_panel=SOUND)
+    ] = None
+    instrument: Annotated[
+        InstrumentName | None, typer.Option("--instrument", help="Of the neural sound. (default: piano)", rich_help_panel=SOUND)
+    ] = None
 
     def options(self, kind: Sound | None = None) -> SoundOptions | None:
         """Return what is said, None if nothing is. Raises UsageError for what is not allowed."""
@@ -52,13 +66,3 @@ class SaidOfSound:
         options = SoundOptions(kind or FLUIDSYNTH, self.font, self.reverb, self.gain_db or 0.0, self.rate, self.bits or 16, self.instrument)
         options.check()
         return options
-
-
-def check_used(options: SoundOptions | None, kinds: Collection[str], how: str) -> SoundOptions:
-    """Return the options, or the default ones. Raises UsageError when something is said of sound and none of that kind is made."""
-    if options is not None and not kinds:
-        raise UsageError(f"--soundfont, --reverb, --gain, --rate, --bits and --instrument are for sound, and none is made; {how}")
-    if options is not None and options.instrument is not None and NEURAL not in kinds:
-        what = "--instrument is of the neural sound, and FluidSynth plays what the MIDI file says"
-        raise UsageError(f"{what}; give --sound neural (perf-render) or --out neural (perf-live), or leave it out")
-    return options or SoundOptions()

@@ -4,19 +4,17 @@ A performer is heavy, immutable and shared; a stream is light and holds everythi
 no device, so the same events give the same performance live, in a test and offline.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from engine.midi.events import Event
 from engine.performers.controls import Control
+from engine.systems.manifest import Kind
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from engine.midi.file import MidiTimeline
     from engine.performers.counts import WindowCounts
-    from engine.performers.score_playing.stream import ScoreStream
     from engine.score.piece import Piece
-    from models.performance.representation import Performed
 
 MOST_SEED = 2**63 - 1  # so that those of many takes after it are still 64 bits
 
@@ -63,12 +61,49 @@ class PerformerStream(Protocol):
 
 
 class Performer(Protocol):
+    """What a system loads. Heavy, immutable and shared by many streams."""
+
     name: str
+    plays: Kind  # what this one plays, as it was loaded: with look-ahead a performer of scores plays notes
     controls: tuple[Control, ...]
     latency_ns: int  # how long after its arrival every event leaves: the performer's look-ahead
 
-    def create_stream(self, seed: int, controls: Mapping[str, float]) -> PerformerStream:
-        """Return a new stream; ``controls`` holds a checked value for some or all of the controls."""
+    def check(self, request: Any) -> None:
+        """Raise UsageError for what a request asks that this model does not know."""
+
+    def perform(
+        self, material: "Piece | None", request: Any, controls: Mapping[str, float], seed: int, live: bool
+    ) -> PerformerStream:
+        """Return a performance that is yet to begin.
+
+        material: the score for Kind.SCORES, None for notes that come while it plays.
+        request: of the system's own type, a ``Request``. Raises UsageError when it asks for what cannot be done with this material.
+        controls: checked values for some or all of the controls.
+        live: whether time goes on whether what follows is computed or not; a worker then begins at once to compute ahead.
+        """
+
+
+class Take(NamedTuple):
+    """One of several improvisations: its events, and what stands before them in a file."""
+
+    seed: int
+    primer: "MidiTimeline"
+    events: list[Event]
+
+
+@runtime_checkable
+class TakesPerformer(Protocol):
+    """A performer that improvises several takes side by side, offline."""
+
+    def perform_takes(
+        self,
+        primer: "MidiTimeline",
+        request: Any,
+        controls: Mapping[str, float],
+        seeds: Sequence[int],
+        listen: Callable[[PerformerStream], None],
+    ) -> list[Take]:
+        """Return a take for each seed. ``listen`` plays the primer to a stream, once."""
 
 
 @runtime_checkable
@@ -90,22 +125,3 @@ class WindowedStream(Protocol):
 
     def close(self) -> None:
         """End the worker."""
-
-
-@runtime_checkable
-class ScorePerformer(Protocol):
-    """A performer that plays scores."""
-
-    def perform(
-        self,
-        piece: "Piece",
-        seed: int,
-        controls: Mapping[str, float],
-        ahead: bool,
-        reference: "Performed | None" = None,
-        descriptors: "np.ndarray | None" = None,
-    ) -> "ScoreStream":
-        """Return a performance, yet to be started; with ``ahead`` a worker begins at once to compute what is played later.
-
-        Both by note of ``piece.score``: ``reference`` is a performance to begin from, ``descriptors`` (N, 7) say how it is to sound.
-        """

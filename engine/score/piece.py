@@ -40,7 +40,8 @@ class NonNoteEvent(NamedTuple):
 class Piece:
     """``channels`` (N,) 0 to 15 and ``tracks`` (N,) go with the score's notes.
 
-    ``timeline`` has the tracks on the score's own ticks, without messages and tempos.
+    ``timeline`` has the tracks on the score's own ticks, without messages and tempos. ``repeats``: whether the score's repeats are
+    played.
     """
 
     score: Score
@@ -48,6 +49,7 @@ class Piece:
     tracks: np.ndarray
     non_note_events: tuple[NonNoteEvent, ...]
     timeline: MidiTimeline
+    repeats: Repeats = "play"
 
     @cached_property
     def played(self) -> WrittenOut:
@@ -61,9 +63,10 @@ def read_piece(path: Path, repeats: Repeats = "play") -> Piece:
     if path.suffix.lower() in MIDI:
         timeline = read_midi_file(path)
         finer = max(1, -(-DIVISION // timeline.division))
-        return Piece(score, score.notes["voice"] - 1, score.notes["part"], _non_note_events(timeline), _without_tempos(timeline, finer))
+        tracks = _without_tempos(timeline, finer)
+        return Piece(score, score.notes["voice"] - 1, score.notes["part"], _non_note_events(timeline), tracks, repeats)
     parts = int(score.notes["part"].max()) + 1
-    return Piece(score, np.zeros(len(score.notes), int), score.notes["part"], (), _timeline(score, parts))
+    return Piece(score, np.zeros(len(score.notes), int), score.notes["part"], (), _timeline(score, parts), repeats)
 
 
 def _non_note_events(timeline: MidiTimeline) -> tuple[NonNoteEvent, ...]:

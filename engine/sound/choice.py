@@ -3,8 +3,7 @@
 from engine.base.on_demand import load_object
 from engine.sound.options import NEURAL, PIANO, REVERB, SoundOptions
 from engine.sound.synthesizer import Synthesizer
-
-_NEURAL, _NEURAL_MODEL = (f"engine.sound.performance_net.synthesizer:{name}" for name in ("NeuralSynthesizer", "shipped_model"))
+from engine.systems import Kind, performers
 
 
 def open_synthesizer(options: SoundOptions, sample_rate: int) -> Synthesizer:
@@ -17,6 +16,7 @@ def open_synthesizer(options: SoundOptions, sample_rate: int) -> Synthesizer:
     from engine.sound.resampling import ResampledSynthesizer
     from engine.sound.reverb import ReverberatedSynthesizer
 
-    neural = load_object(_NEURAL)(load_object(_NEURAL_MODEL)(options.instrument or PIANO))
+    (system,) = performers(Kind.SOUND).values()
+    neural = load_object(system.performer)(options.instrument or PIANO)
     synthesizer = ReverberatedSynthesizer(neural, reverb)
     return synthesizer if synthesizer.sample_rate == sample_rate else ResampledSynthesizer(synthesizer, sample_rate)

@@ -1,5 +1,6 @@
 """What a user can set of sound. It imports nothing heavy: commands read it before they know whether sound is made."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,3 +38,13 @@ class SoundOptions:
             raise UsageError(f"--bits {self.bits}: allowed: 16, 24, and 32, which is float")
         if self.kind == NEURAL and self.font:
             raise UsageError("--soundfont is for FluidSynth, and the sound is neural; leave it out, or give --sound fluidsynth")
+
+
+def check_used(options: SoundOptions | None, kinds: Collection[str], how: str) -> SoundOptions:
+    """Return the options, or the default ones. Raises UsageError when something is said of sound and none of that kind is made."""
+    if options is not None and not kinds:
+        raise UsageError(f"--soundfont, --reverb, --gain, --rate, --bits and --instrument are for sound, and none is made; {how}")
+    if options is not None and options.instrument is not None and NEURAL not in kinds:
+        what = "--instrument is of the neural sound, and FluidSynth plays what the MIDI file says"
+        raise UsageError(f"{what}; give --sound neural (perf-render) or --out neural (perf-live), or leave it out")
+    return options or SoundOptions()

@@ -12,7 +12,7 @@ import pytest
 import typer
 import yaml
 
-from engine.performers.registry import LOADERS
+from engine.systems import performers
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [
@@ -109,7 +109,7 @@ def test_every_file_of_the_project_in_a_call_exists(call: Call) -> None:
 @pytest.mark.parametrize("call", [call for call in CALLS if "--performer" in call.words], ids=str)
 def test_every_performer_of_a_call_exists(call: Call) -> None:
     name = call.words[call.words.index("--performer") + 1]
-    assert name in LOADERS or call.words[0] == "perf-eval"
+    assert name in performers() or call.words[0] == "perf-eval"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -132,7 +132,7 @@ def test_every_option_of_playing_and_rendering_is_documented_and_none_that_does_
     named = set(re.findall(r"(?<![\w-])(--[a-z][a-z-]*[a-z])", text))
     words = named | {word for call in CALLS for word in call.words}
     playing = options_of(command_of(("perf-live",))[0]) | options_of(command_of(("perf-render",))[0])
-    assert playing - {"--help"} <= words
+    assert playing - {"--help", "--version", "--install-completion", "--show-completion"} <= words
     every = set().union(*(options_of(command_of(call.words)[0]) for call in CALLS))
     assert named - every <= {"--help", "--all", "--marks", "--version"}
 
@@ -143,9 +143,9 @@ def test_every_make_target_and_performer_exists() -> None:
     assert targets >= {"demo", "test"}
     for target in targets:
         assert re.search(rf"^{target}:", makefile, re.M), target
-    readme, performers = ((ROOT / path).read_text(encoding="utf-8") for path in ("README.md", "docs/performers.md"))
-    for name in LOADERS:
-        assert f"`{name}`" in readme and f"`{name}`" in performers, name
+    readme, of_performers = ((ROOT / path).read_text(encoding="utf-8") for path in ("README.md", "docs/performers.md"))
+    for name in performers():
+        assert f"`{name}`" in readme and f"`{name}`" in of_performers, name
 
 
 def test_the_index_leads_to_every_page() -> None:

@@ -12,7 +12,9 @@ from engine import examples
 from engine.base.command_line import run
 from engine.midi.events import Event, channel_of, is_note_on, note_on
 from engine.performers.controls import Control, with_defaults
+from engine.performers.notes import NotesPerformer
 from engine.performers.passthrough.stream import PassthroughStream
+from engine.systems import Kind, System, systems
 
 EXAMPLES = Path(examples.__file__).parent
 PRELUDE, ELISE, GYMNOPEDIE = sorted(EXAMPLES.glob("*.mid"))
@@ -65,7 +67,7 @@ class ScaledStream(PassthroughStream):
         return [event._replace(message=note_on(channel_of(event.message), event.message[1], max(1, min(velocity, 127))))]
 
 
-class ScaledPerformer:
+class ScaledPerformer(NotesPerformer):
     name = "scaled"
     controls: tuple[Control, ...] = (
         Control("gain", 0, 2, 1, "x", "how loud"),
@@ -82,3 +84,23 @@ class BrokenPerformer(ScaledPerformer):
 
     def create_stream(self, seed: int, controls: Mapping[str, float]) -> Any:
         raise ZeroDivisionError("a defect\nof two lines")
+
+
+def load_scaled(model: Path | None, lookahead_s: float | None) -> ScaledPerformer:
+    return ScaledPerformer()
+
+
+def load_broken(model: Path | None, lookahead_s: float | None) -> BrokenPerformer:
+    return BrokenPerformer()
+
+
+def known_controls(model: Path | None, lookahead_s: float | None) -> tuple[Control, ...]:
+    return ScaledPerformer.controls
+
+
+def add_systems(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let there be the performers ``scaled`` and ``broken`` while a test runs."""
+    for name in ("scaled", "broken"):
+        loader, controls = f"command_line:load_{name}", "command_line:known_controls"
+        system = System(name, "made up", frozenset({Kind.NOTES}), performer=loader, controls=controls)
+        monkeypatch.setitem(systems(), name, system)

@@ -1,16 +1,15 @@
 """The only place where a benchmark composes a run: a performer's stream between a source and sinks, on a virtual or the real clock."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from engine.base.clock import Clock, VirtualClock
 from engine.midi.events import Event
-from engine.midi.file import MidiTimeline, read_midi_file
+from engine.midi.file import MidiTimeline
 from engine.performers.protocol import Performer, PerformerStream
 from engine.performers.score_playing.stream import ScoreStream
 from engine.runtime.conductor import ConductedSource
 from engine.runtime.loop import Engine, Report
-from engine.runtime.sinks import MidiFileSink, Sink
+from engine.runtime.sinks import Sink
 from engine.runtime.sources import FileSource, Source
 
 
@@ -23,13 +22,6 @@ def render_events(performer: Performer, stream: PerformerStream, events: Sequenc
     """Perform events, in order of time, on the virtual clock."""
     clock = VirtualClock()
     return create_run(FileSource(MidiTimeline(list(events)), clock), performer, stream, sink, clock).run()
-
-
-def render_file(performer: Performer, source: Path, target: Path) -> Report:
-    """Perform a MIDI file into another, as perf-render does."""
-    timeline, clock = read_midi_file(source), VirtualClock()
-    stream = performer.create_stream(0, {})
-    return create_run(FileSource(timeline, clock), performer, stream, MidiFileSink(target, timeline), clock).run()
 
 
 def render_score(performer: Performer, stream: ScoreStream, sink: Sink) -> Report:

@@ -13,6 +13,7 @@ from engine.performers.dexter.trees import Trees
 from engine.performers.dexter.window_worker import URGENT_EVALUATIONS
 from engine.performers.lookahead.stream import SCORE_CONTROLS, LookaheadStream
 from engine.performers.lookahead.window import TO_COME_QUARTERS, Progress, WindowAnswer, WindowRequest, as_score, single_note_request
+from engine.performers.notes import NotesPerformer
 from models.dexter.windows import Branch, Networks, Passage, Scales, Settings, State, WindowSampler
 from models.performance.descriptors import tonal_leans
 from models.performance.features import HELD_BACK, denormalise, notated_octaves, note_features
@@ -126,7 +127,7 @@ def _progress(request: WindowRequest, sampler: WindowSampler, after: State) -> P
     return Progress(after, so_far.and_then(after.mean[-request.deciding :]))
 
 
-class DexterLookaheadPerformer:
+class DexterLookaheadPerformer(NotesPerformer):
     """Performs live notes; everything is delayed by a stated time."""
 
     name = "dexter"

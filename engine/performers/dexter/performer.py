@@ -11,6 +11,7 @@ import numpy as np
 
 from engine.base.errors import UsageError
 from engine.onnx.model import Model
+from engine.performers.controls import Control
 from engine.performers.dexter.controls import CONTROLS
 from engine.performers.dexter.expression_profile import AmountsReader
 from engine.performers.dexter.interpretation import DexterInterpretation
@@ -19,9 +20,13 @@ from engine.performers.dexter.networks import OnnxNetworks
 from engine.performers.dexter.trees import Trees
 from engine.performers.dexter.window_worker import WindowWorker
 from engine.performers.score_playing.columns import playback_columns, written_columns
-from engine.performers.score_playing.scores_only import ScoresOnly
+from engine.performers.score_playing.scores_only import require_score
 from engine.performers.score_playing.stream import ScoreStream
+from engine.score.alignment import read_reference
+from engine.score.descriptors import read_score_descriptors
 from engine.score.piece import Piece
+from engine.systems.dexter import SYSTEM, DexterRequest
+from engine.systems.manifest import Kind
 from models.dexter.hold_quantiles import Touch
 from models.dexter.windows import Passage, Scales, WindowSampler
 from models.performance.descriptors import tonal_leans
@@ -30,12 +35,7 @@ from models.performance.representation import BEAT_PERIOD, REPRESENTATION_VERSIO
 from models.performance.score_representation import SCORE_COLUMNS
 from models.pretrained import pretrained
 
-FILES = {  # and systems
-    "dexter_mean.onnx": "dexter-mean",
-    "dexter_denoise.onnx": "dexter-denoise",
-    "dexter_trees.onnx": "dexter-trees",
-    "dexter_amounts.onnx": "dexter-amounts",
-}
+FILES = SYSTEM.files
 
 
 @overload
@@ -53,11 +53,18 @@ def load_performer(model: Path | None, lookahead_s: float | None) -> "DexterPerf
     return performer.looking_ahead(lookahead_s) if lookahead_s else performer
 
 
-class DexterPerformer(ScoresOnly):
+def known_controls(model: Path | None, lookahead_s: float | None) -> tuple[Control, ...]:
+    """Return the controls, which are the same for each model."""
+    return DexterLookaheadPerformer.controls if lookahead_s else CONTROLS
+
+
+class DexterPerformer:
     """Performs scores: see ``perform``."""
 
     name = "dexter"
+    plays = Kind.SCORES
     controls = CONTROLS
+    latency_ns = 0
 
     def __init__(self, mean: Model, denoise: Model, trees: Model | None = None, amounts: Model | None = None):
         """Without ``trees`` the networks read alone; without ``amounts`` every piece gets the same gains."""
@@ -108,7 +115,19 @@ class DexterPerformer(ScoresOnly):
         )
         return WindowSampler(self._networks, scales or self.scales, self._window, passage, seed, thousand_steps)
 
+    def check(self, request: DexterRequest) -> None:
+        """Each model knows all that can be asked."""
+
     def perform(
+        self, material: Piece | None, request: DexterRequest, controls: Mapping[str, float], seed: int, live: bool
+    ) -> ScoreStream:
+        """Return a performance that is yet to be started. Raises UsageError without a score, PerfLiveError for a file that is refused."""
+        piece = require_score(material, self.name)
+        reference = read_reference(request.transfer, piece.score) if request.transfer else None
+        descriptors = read_score_descriptors(request.descriptors, piece.score) if request.descriptors else None
+        return self.perform_score(piece, seed, controls, live, reference, descriptors)
+
+    def perform_score(
         self,
         piece: Piece,
         seed: int,
@@ -117,7 +136,10 @@ class DexterPerformer(ScoresOnly):
         reference: Performed | None = None,
         descriptors: np.ndarray | None = None,
     ) -> ScoreStream:
-        """Return a performance of ``piece``, yet to be started; with ``ahead`` it goes on in time whether its windows are ready or not."""
+        """Return a performance of ``piece``, yet to be started; with ``ahead`` it goes on in time whether its windows are ready or not.
+
+        Both by note of ``piece.score``: ``reference`` is a performance to begin from, ``descriptors`` (N, 7) say how it is to sound.
+        """
         columns = playback_columns(piece.score)
         sampler = self.sampler(piece.score.notes, columns, seed, reference=reference, descriptors=descriptors)
         average = denormalise(np.tile(sampler.average, (len(columns), 1)), columns)[:, BEAT_PERIOD]

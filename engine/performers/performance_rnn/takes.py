@@ -3,19 +3,18 @@
 All takes follow the same primer, which is heard once, and are played as the partner plays.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from engine.base.errors import UsageError
 from engine.midi.events import PITCH_BEND, PROGRAM_CHANGE, Event, channel_of, is_channel_message, is_control_change
 from engine.midi.file import MidiTimeline
 from engine.onnx.model import Model
-from engine.performers.controls import Control
 from engine.performers.performance_rnn.improvisation import Improvisation
 from engine.performers.performance_rnn.networks import Ensemble
-from engine.performers.performance_rnn.performer import PerformanceRNNPerformer
 from engine.performers.performance_rnn.stream import PerformanceRNNStream
 from engine.performers.performance_rnn.voice import Voice, Wishes
-from engine.performers.stateless import StatelessStream
+from engine.performers.protocol import PerformerStream, Take
+from engine.systems.performance_rnn import ImprovisationRequest
 from models.layers.sampling import GumbelNoise
 from models.performance_rnn.representation import EventCodec
 
@@ -120,33 +119,22 @@ def _sample(ensemble: Ensemble, voices: Sequence[Voice], takes: Sequence[list[in
         take.append(event)
 
 
-class TakePerformer:
-    """Plays a primer as it is, then a take that goes on from it."""
-
-    name = PerformanceRNNPerformer.name
-    controls: tuple[Control, ...] = ()
-    latency_ns = 0
-
-    def __init__(self, take: list[Event]):
-        self._take = take
-
-    def create_stream(self, seed: int, controls: Mapping[str, float]) -> "TakeStream":
-        return TakeStream(self._take)
-
-
-class TakeStream(StatelessStream):
-    """Every event of the primer goes out as it came; the take follows when it has ended."""
-
-    def __init__(self, take: list[Event]):
-        self._take = take
-
-    def finish(self) -> list[Event]:
-        return self._take
-
-
-def create_listener(performer: PerformanceRNNPerformer, controls: Mapping[str, float]) -> Listener:
-    """Return a stream of ``performer`` that only listens."""
-    return Listener(performer.model, 0, controls)
+def improvise_takes(
+    model: Model,
+    primer: MidiTimeline,
+    request: ImprovisationRequest,
+    controls: Mapping[str, float],
+    seeds: Sequence[int],
+    listen: Callable[[PerformerStream], None],
+) -> list[Take]:
+    """Return a take of each seed after ``primer``, which ``listen`` plays to one stream, once."""
+    listener = Listener(model, 0, controls)
+    listen(listener)
+    takes = []
+    for seed, events in zip(seeds, listener.improvise(seeds, request.beam), strict=True):
+        before, after = without_primer(primer, events, listener.begin_ns) if request.without_primer else (primer, events)
+        takes.append(Take(seed, before, after))
+    return takes
 
 
 def without_primer(primer: MidiTimeline, take: Sequence[Event], begin_ns: int) -> tuple[MidiTimeline, list[Event]]:

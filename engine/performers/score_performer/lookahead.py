@@ -24,6 +24,7 @@ from engine.performers.lookahead.window import (
     as_score,
     single_note_request,
 )
+from engine.performers.notes import NotesPerformer
 from engine.performers.score_performer.decoding import OF_A_NOTE, OF_AN_ONSET, NoteDecoder
 from engine.performers.score_performer.networks import Networks
 from engine.performers.score_performer.score import PLAIN_VELOCITY
@@ -148,7 +149,7 @@ def _values(tokens: np.ndarray, field: int) -> np.ndarray:
     return FIELDS[field].values[tokens[:, field] - SPECIALS]
 
 
-class ScorePerformerLookaheadPerformer:
+class ScorePerformerLookaheadPerformer(NotesPerformer):
     """Performs live notes; everything is delayed by a stated time."""
 
     name = "score-performer"

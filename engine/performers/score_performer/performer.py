@@ -4,11 +4,14 @@ Sources: models/score_performer. Offline and live a performance is a ``ScoreStre
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import overload
 
 import numpy as np
 
+from engine.performers.controls import Control
+from engine.performers.lookahead.stream import SCORE_CONTROLS
 from engine.performers.score_performer.controls import CONTROLS
 from engine.performers.score_performer.decoding import OnsetDecoder
 from engine.performers.score_performer.directions import Places
@@ -17,17 +20,20 @@ from engine.performers.score_performer.lookahead import ScorePerformerLookaheadP
 from engine.performers.score_performer.networks import Networks, open_networks
 from engine.performers.score_performer.reference import manner, performed_styles
 from engine.performers.score_performer.score import ScoreReading, score_tokens
-from engine.performers.score_performer.style import StyleWishes, knob_controls, open_style_space, plan_style
-from engine.performers.score_playing.scores_only import ScoresOnly
+from engine.performers.score_performer.style import StyleWishes, knob_controls, open_style_space, parse_wishes, plan_style
+from engine.performers.score_playing.scores_only import require_score
 from engine.performers.score_playing.stream import ScoreStream
+from engine.score.alignment import read_reference
 from engine.score.dynamics import with_playback_velocities
+from engine.score.files import Repeats, read_score
 from engine.score.piece import Piece
 from engine.score.tables import Score
+from engine.systems.manifest import Kind
+from engine.systems.score_performer import SYSTEM, StyleRequest
 from models.performance.representation import Performed
 from models.pretrained import pretrained
 from models.score_performer.style_space import StyleSpace
 
-NAME = "score-performer"
 STYLE_SPACE_FILE = "score_performer_styles.safetensors"
 
 Wishes = Callable[["ScorePerformerPerformer", Score], StyleWishes]
@@ -54,29 +60,51 @@ def _plain_space(latents: tuple[int, ...]) -> StyleSpace:
     return StyleSpace(latents, np.zeros(width), np.eye(width), {}, {})
 
 
-class ScorePerformerPerformer(ScoresOnly):
+def known_controls(model: Path | None, lookahead_s: float | None) -> tuple[Control, ...]:
+    """Return the controls: those of all models, and the knobs of this one's style space. Raises PerfLiveError when it cannot be read."""
+    space_file = model / STYLE_SPACE_FILE if model and model.is_dir() else pretrained(STYLE_SPACE_FILE)
+    controls = CONTROLS + (knob_controls(open_style_space(space_file)) if space_file.exists() else ())
+    return tuple(control for control in controls if not lookahead_s or control.name not in SCORE_CONTROLS)
+
+
+class ScorePerformerPerformer:
     """Performs scores: see ``perform``."""
 
-    name = NAME
+    name = SYSTEM.name
+    plays = Kind.SCORES
+    latency_ns = 0
 
     def __init__(self, networks: Networks, space: StyleSpace):
         self.networks, self.space = networks, space
         self.controls = CONTROLS + knob_controls(space)
 
-    def perform(
-        self,
-        piece: Piece,
-        seed: int,
-        controls: Mapping[str, float],
-        ahead: bool,
-        reference: Performed | None = None,
-        descriptors: np.ndarray | None = None,
-        wishes: Wishes | None = None,
-    ) -> ScoreStream:
-        """Return a performance of ``piece``, yet to be started. ``wishes``: what is asked of its style; none is asked for by default.
+    def check(self, request: StyleRequest) -> None:
+        """Raise UsageError for directions and knobs that the model does not know."""
+        parse_wishes(request, self.space)
 
-        The other two are DExter's ways to ask, and are not heard.
+    def perform(
+        self, material: Piece | None, request: StyleRequest, controls: Mapping[str, float], seed: int, live: bool
+    ) -> ScoreStream:
+        """Return a performance that is yet to be started. Raises UsageError without a score and for directions that mean nothing,
+        PerfLiveError for a file that is refused.
         """
+        piece = require_score(material, self.name)
+        return self.perform_score(piece, seed, controls, live, lambda _, score: self._wishes(request, score, piece.repeats))
+
+    def _wishes(self, request: StyleRequest, score: Score, repeats: Repeats) -> StyleWishes:
+        """Return what is asked for, with the performances that a style is taken from read."""
+        wishes = parse_wishes(request, self.space)
+        if request.style_from is None:
+            return wishes
+        if request.style_score is None:
+            return replace(wishes, reference=self.read_styles(score, read_reference(request.style_from, score)))
+        other = read_score(request.style_score, repeats)
+        return replace(wishes, manner=self.read_manner(other, read_reference(request.style_from, other)))
+
+    def perform_score(
+        self, piece: Piece, seed: int, controls: Mapping[str, float], ahead: bool, wishes: Wishes | None = None
+    ) -> ScoreStream:
+        """Return a performance of ``piece``, yet to be started. ``wishes``: what is asked of its style; none is asked for by default."""
         reading = ScoreReading(self.networks, piece.score)
         plan = plan_style(wishes(self, reading.score) if wishes else StyleWishes(), Places(reading.score), self.space)
         decoder = OnsetDecoder(self.networks, reading, plan.styles, seed, plan.tempos)

@@ -25,8 +25,12 @@ from engine.performers.score_performer.directions import (
     arpeggios,
     octaves,
     offsets,
+    parse_bars,
+    parse_direction,
+    parse_knob,
     tempo_octaves,
 )
+from engine.systems.score_performer import StyleRequest
 from models.score_performer.style_space import StyleSpace, load_style_space
 
 Base = Literal["expected", "deadpan", "drawn"]
@@ -47,6 +51,19 @@ class StyleWishes:
     amount: float = 1.0
     bars: Bars | None = None
     directed: tuple[Directed, ...] = ()
+
+
+def parse_wishes(request: StyleRequest, space: StyleSpace) -> StyleWishes:
+    """Return what is asked for in words; performances are read elsewhere. Raises UsageError."""
+    request.check()
+    directions = [parse_direction(text, space) for text in request.direct]
+    return StyleWishes(
+        "deadpan" if request.deadpan else "expected" if request.style_seed is None else "drawn",
+        request.style_seed or 0,
+        amount=1.0 if request.style_amount is None else request.style_amount,
+        bars=None if request.style_bars is None else parse_bars("--style-bars", request.style_bars),
+        directed=(*directions, *(parse_knob(text, space) for text in request.knob)),
+    )
 
 
 @dataclass(frozen=True)
@@ -118,13 +135,13 @@ def knob_controls(space: StyleSpace) -> tuple[Control, ...]:
     return tuple(Control(name, -MOST_AMOUNT, MOST_AMOUNT, 0.0, "deviations", space.meanings[name]) for name in space.knobs)
 
 
-def open_style_space(path: Path, latents: tuple[int, ...]) -> StyleSpace:
-    """Return the style space of a network whose levels have ``latents``. Raises PerfLiveError."""
+def open_style_space(path: Path, latents: tuple[int, ...] | None = None) -> StyleSpace:
+    """Return the style space of a network whose levels have so many latents, if they are known. Raises PerfLiveError."""
     try:
         space = load_style_space(path)
     except (OSError, ValueError, KeyError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise PerfLiveError(f"cannot read {str(path)!r} as a style space: {reason}; make one for the model, or use what ships") from None
-    if space.latents != latents:
+    if latents is not None and space.latents != latents:
         raise PerfLiveError(f"{path}: found latents {space.latents}, the model has {latents}; make a style space of the model's checkpoint")
     return space

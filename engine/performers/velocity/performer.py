@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from engine.onnx.model import Model
+from engine.performers.controls import Control
+from engine.performers.notes import NotesPerformer
 from engine.performers.protocol import Performer
 from engine.performers.velocity.controls import CONTROLS
 from engine.performers.velocity.lookahead import VelocityLookaheadPerformer
@@ -27,7 +29,12 @@ def load_performer(model: Path | None, lookahead_s: float | None) -> Performer:
     return VelocityLookaheadPerformer(loaded, lookahead_s)
 
 
-class VelocityPerformer:
+def known_controls(model: Path | None, lookahead_s: float | None) -> tuple[Control, ...]:
+    """Return the controls, which are the same for each model."""
+    return CONTROLS
+
+
+class VelocityPerformer(NotesPerformer):
     """Causal: the velocity of a note depends on what was played before it, so nothing is delayed."""
 
     name = "velocity"

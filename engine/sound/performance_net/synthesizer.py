@@ -126,6 +126,11 @@ def load_sound_model(path: Path | None = None) -> Model:
     return open_model(path or shipped_model(PIANO))
 
 
+def open_synthesizer(instrument: str) -> NeuralSynthesizer:
+    """Return the synthesizer of an instrument, dry. Raises PerfLiveError when its model is missing."""
+    return NeuralSynthesizer(shipped_model(instrument))
+
+
 def shipped_model(instrument: str) -> Path:
     """Return the path of the model that ships for one of models.performance_net.instruments."""
     return pretrained("performance_net.onnx" if instrument == PIANO else f"performance_net_{instrument}.onnx")

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -14,10 +15,10 @@ import typer
 from engine.base.command_line import run
 from engine.bench import live, performance_net, render, velocity
 from engine.bench.measuring.takes import live_pattern
-from engine.commands import bench as bench_command
-from engine.commands.bench import SYSTEMS, app
+from engine.commands.bench import app
 from engine.midi.events import is_note_on
 from engine.onnx.contract import Contract
+from engine.systems import systems
 
 NOTHING_WRONG = {"lost": 0, "changed": 0, "extra": 0, "out_of_order": 0, "stuck_notes": 0, "sustain_identical": True}
 BENCH = "from engine.commands.bench import main; main()"
@@ -111,7 +112,7 @@ def wait_for(condition):
 
 
 def test_live_without_a_server_or_a_performer_is_one_line(bench, monkeypatch):
-    assert_refused(bench("live", "--performer", "velocitty"), 2, "no performer is called 'velocitty'", "passthrough, velocity")
+    assert_refused(bench("live", "--performer", "velocitty"), 2, "no performer is called 'velocitty'", "score-performer, velocity")
     monkeypatch.setenv("JACK_DEFAULT_SERVER", "perf-live-none")
     assert_refused(bench("live", "--seconds", 1), 1, "start a JACK server")
     monkeypatch.delenv("JACK_DEFAULT_SERVER")
@@ -147,7 +148,7 @@ def stating(read, parameters, metadata, source):
 
 
 def test_velocity_loads_numpy_on_one_core():
-    program = "import sys; import engine.commands.bench as bench; bench._load(bench.COMMANDS[sys.argv[1]]); print('numpy' in sys.modules)"
+    program = "import sys; import engine.commands.bench as bench; bench._Commands()[sys.argv[1]]; print('numpy' in sys.modules)"
     for name in ("velocity", "render"):
         loaded = subprocess.run([sys.executable, "-c", program, name], capture_output=True, text=True, check=True)
         assert loaded.stdout == "False\n"
@@ -172,10 +173,12 @@ def test_performance_net_reports_every_figure(bench, monkeypatch):
 
 def test_the_list_is_that_of_the_table(bench, monkeypatch):
     status, output, _ = bench("--help")
-    assert status == 0 and all(f" {name} " in output for name in ("live", "render", *SYSTEMS))
-    monkeypatch.setattr(bench_command, "COMMANDS", {"sixth": SYSTEMS["dexter"]})
+    measured = [name for name, system in systems().items() if system.bench]
+    assert status == 0 and all(f" {name} " in output for name in ("live", "render", *measured))
+    assert "passthrough" not in output
+    monkeypatch.setitem(systems(), "sixth", replace(systems()["dexter"], name="sixth"))
     _, output, _ = bench("--help")
-    assert " sixth " in output and " velocity " not in output
+    assert " sixth " in output
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from command_line import PRELUDE, BrokenPerformer, Command, ScaledPerformer, assert_refused, command
+from command_line import PRELUDE, Command, add_systems, assert_refused, command
 
-import engine
+from engine import midi
 from engine.base.clock import MonotonicClock
 from engine.base.errors import UsageError
 from engine.commands.live import app
@@ -17,7 +18,6 @@ from engine.commands.options import parse_channels
 from engine.midi.events import Event, control_change, is_note_on, note_off, note_on
 from engine.midi.file import read_midi_file, write_midi_file
 from engine.midi.ports import open_input, open_output
-from engine.performers import registry
 
 PERF_LIVE = Path(sys.executable).with_name("perf-live")
 LIMIT_S = 60
@@ -26,8 +26,7 @@ LIMIT_S = 60
 @pytest.fixture
 def perf_live(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(registry.LOADERS, "scaled", lambda model, lookahead_s: ScaledPerformer())
-    monkeypatch.setitem(registry.LOADERS, "broken", lambda model, lookahead_s: BrokenPerformer())
+    add_systems(monkeypatch)
     return command(app, "perf-live", capfd)
 
 
@@ -185,9 +184,21 @@ def test_list_in_a_pipe_is_plain_lines(perf_live: Command) -> None:
     ended = perf_live("--list")
     assert (ended.status, ended.error) == (0, "")
     rows = [line.split("\t") for line in ended.output.splitlines()]
-    assert ["performer", "passthrough", "", "", "sends at once"] in rows
-    assert ["control", "gain", "0 to 2 x", "1", "how loud"] in rows
-    assert ["control", "mood", "off, on", "off", "a word"] in rows
+    assert ["performer", "passthrough", "plays every note as it comes"] in rows and not any("gain" in row for row in rows)
+    ended = perf_live("--list", "controls")
+    assert (ended.status, ended.error) == (0, "")
+    rows = [line.split("\t") for line in ended.output.splitlines()]
+    assert ["scaled", "gain", "0 to 2 x", "1", "how loud"] in rows
+    assert ["scaled", "mood", "off, on", "off", "a word"] in rows
+    assert_refused(perf_live("controls"), 2, "'controls' says what --list is to list")
+    assert_refused(perf_live("--list", "everything"), 2, "'everything'", "'ports', 'performers', 'controls'")
+
+
+def test_the_version_and_the_short_form_of_help(perf_live: Command) -> None:
+    assert perf_live("--version").output == f"perf-live {version('perf-live')}\n"
+    shown = perf_live("-h")
+    assert shown.status == 0 and shown.output == perf_live("--help").output
+    assert shown.output.count("perf-live --") == 3 and "How it performs" in shown.output  # three examples, and options in groups
 
 
 def test_channels_are_counted_from_one() -> None:
@@ -248,7 +259,7 @@ def test_a_signal_ends_the_notes_and_keeps_the_take(number: signal.Signals, jack
 
 
 def test_missing_midi_libraries_are_one_line(perf_live: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(engine, "ports")
+    monkeypatch.delattr(midi, "ports")
     monkeypatch.setitem(sys.modules, "engine.midi.ports", None)
     ended = perf_live("--in", "keyboard", "--out", "out.mid", "--performer", "passthrough")
     assert_refused(ended, 1, "MIDI ports cannot be used", "libasound2")

@@ -9,19 +9,18 @@ import time
 from pathlib import Path
 
 import pytest
-from command_line import ELISE, EXAMPLES, PRELUDE, Command, ScaledPerformer, assert_refused, command
+from command_line import ELISE, EXAMPLES, PRELUDE, Command, add_systems, assert_refused, command
 
 from engine.commands.live import app as live_app
 from engine.commands.render import app
 from engine.midi.events import Event, is_note_on, note_off, note_on
 from engine.midi.file import read_midi_file, write_midi_file
-from engine.performers import registry
 
 
 @pytest.fixture
 def perf_render(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(registry.LOADERS, "scaled", lambda model, lookahead_s: ScaledPerformer())
+    add_systems(monkeypatch)
     rendered = command(app, "perf-render", capfd)
     return lambda *arguments: rendered(*arguments, "--performer", "scaled", "--set", "gain=0.5")
 

@@ -19,19 +19,20 @@ from score_fixtures import attributes, barline, musicxml, note
 
 from engine.base.clock import MonotonicClock, VirtualClock
 from engine.commands.live import app as live_app
-from engine.commands.options import PlayingOptions, prepare
 from engine.commands.render import app
 from engine.midi.events import Event, is_note_off, is_note_on
 from engine.midi.file import read_midi_file
 from engine.performers.dexter.controls import CONTROLS
-from engine.performers.registry import SCORE_PERFORMERS
+from engine.performers.setup import Wanted
 from engine.runtime.conductor import ConductedSource
+from engine.session import Session, open_performance
+from engine.systems import Kind, find_system, performers
 
 PERF_LIVE = "from engine.commands.live import main; main()"
 WRITERS = {"dexter": synthetic_dexter.write_models, "score-performer": synthetic_score_performer.write_models}
 
 
-@pytest.fixture(scope="module", params=SCORE_PERFORMERS)
+@pytest.fixture(scope="module", params=performers(Kind.SCORES))
 def performer(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -202,7 +203,7 @@ def test_live_notes_are_refused(perf_live: Command) -> None:
 def test_scores_and_takes_are_told_apart(folder: None, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     rendered = command(app, "perf-render", capfd)
     no_scores = rendered("score.musicxml", "-o", "out.mid", "--performer", "velocity")
-    assert_refused(no_scores, 1, "plays no scores", "--performer dexter")
+    assert_refused(no_scores, 2, "plays no scores", "--performer dexter")
     assert_refused(rendered(ELISE, "-o", tmp_path / "out.mid", "--timing", "absolute"), 2, "--timing", "--performer dexter")
     assert_refused(command(live_app, "perf-live", capfd)("--in", ELISE, "--out", "x.mid", "--no-repeats"), 2, "--no-repeats", "--score")
     assert_refused(command(live_app, "perf-live", capfd)("--in", ELISE, "--score", ELISE, "--out", "x.mid"), 2, "one file")
@@ -250,8 +251,8 @@ def test_a_port_conducts_and_is_played_along() -> None:
 
 def test_a_controller_that_is_played_moves_a_control_while_the_score_plays(performer: str, models: Path) -> None:
     """As with perf-live --score X --in KEYS --cc 1=tempo, on a virtual clock."""
-    setup = prepare(performer, PlayingOptions(controllers=["1=tempo"]), None, models)
-    performance, clock = setup.perform(PRELUDE, True, ahead=False), VirtualClock()
+    setup = Wanted(find_system(performer), controllers=["1=tempo"], model=models).load()
+    performance, clock = open_performance(setup, PRELUDE), VirtualClock()
     keys = SimpleNamespace(inbox=queue.SimpleQueue(), close=lambda: None)
     sent: list[Event] = []
 
@@ -270,7 +271,7 @@ def test_a_controller_that_is_played_moves_a_control_while_the_score_plays(perfo
         def abort(self) -> None: ...
 
     source = ConductedSource(performance.stream, clock, keys)
-    setup.create_score_engine(performance, source, [Player()], clock, keep_incomplete=False).run()
+    Session(setup, source, [Player()], clock, performance).run()
     onsets = np.array([event.time_ns for event in sent if is_note_on(event.message)]) / 1e9
     assert len(onsets) == 549
     before, after = np.median(np.diff(onsets[:100])), np.median(np.diff(onsets[150:450]))

@@ -96,6 +96,6 @@ def test_what_cannot_be_done_is_refused(
 def test_performers_without_styles_refuse_them(capfd: pytest.CaptureFixture[str], perf_render: Command) -> None:
     rendered = command(app, "perf-render", capfd)
     no_styles = rendered("score.musicxml", "-o", "out.mid", "--performer", "dexter", "--deadpan")
-    assert_refused(no_styles, 2, "'dexter' takes no styles", "--performer score-performer")
-    assert_refused(rendered(ELISE, "-o", "out.mid", "--deadpan"), 2, "styles are for scores")
-    assert_refused(command(live_app, "perf-live", capfd)("--in", ELISE, "--out", "x.mid", "--deadpan"), 2, "styles", "--score")
+    assert_refused(no_styles, 2, "'dexter' does not hear --deadpan", "--performer score-performer")
+    assert_refused(rendered(ELISE, "-o", "out.mid", "--deadpan"), 2, "'velocity' does not hear --deadpan", "--performer score-performer")
+    assert_refused(command(live_app, "perf-live", capfd)("--in", ELISE, "--out", "x.mid", "--deadpan"), 2, "--deadpan", "--score")

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import track
 
 from engine.base.errors import UsageError
-from engine.performers.registry import SCORE_PERFORMERS
+from engine.systems import Kind, performers
 from models.performance.descriptors import DESCRIPTORS
 from training.evaluation.expressiveness.descriptors import descriptor_trials, summarise_trials
 from training.evaluation.expressiveness.figures import evaluate_piece, summarise
@@ -44,7 +44,7 @@ def expressiveness(
 ) -> None:
     """Performances of the validation scores, beside humans' and beside the score as written."""
     if lookahead_s is not None and (not performer or lookahead_s <= 0):
-        raise UsageError(f"--lookahead {lookahead_s:g}: give more than 0 seconds, and --performer {' or '.join(SCORE_PERFORMERS)}")
+        raise UsageError(f"--lookahead {lookahead_s:g}: give more than 0 seconds, and --performer {' or '.join(performers(Kind.SCORES))}")
     renderer = None
     if performer:
         renderer = load_live_renderer(performer, model, lookahead_s) if lookahead_s else load_renderer(performer, model)

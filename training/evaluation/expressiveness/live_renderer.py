@@ -12,11 +12,13 @@ from engine.midi.events import DRUM_CHANNEL, SUSTAIN_PEDAL, Event, channel_of, i
 from engine.midi.file import MidiTimeline, Track
 from engine.performers.controls import with_defaults
 from engine.performers.protocol import Performer
-from engine.performers.registry import SCORE_PERFORMERS, load_performer
-from engine.runtime.loop import Engine
+from engine.performers.registry import load_performer
+from engine.performers.setup import Setup
 from engine.runtime.sinks import CollectingSink
 from engine.runtime.sources import FileSource
 from engine.score.tables import Score
+from engine.session import Session
+from engine.systems import Kind, performers
 from models.performance.pedal import Pedal
 from models.performance.representation import Performed
 from training.evaluation.expressiveness.pieces import as_written
@@ -30,8 +32,8 @@ def load_live_renderer(
     performer: str, model: Path | None, lookahead_s: float
 ) -> Callable[[Score, int | None, Mapping[str, float]], Performed]:
     """Return the renderer of a performer's ``model``, None for the one that ships. Raises UsageError for one that performs no scores."""
-    if performer not in SCORE_PERFORMERS:
-        raise UsageError(f"--performer {performer!r} with --lookahead: allowed: {', '.join(SCORE_PERFORMERS)}")
+    if performer not in performers(Kind.SCORES):
+        raise UsageError(f"--performer {performer!r} with --lookahead: allowed: {', '.join(performers(Kind.SCORES))}")
     loaded = load_performer(performer, model, lookahead_s)
 
     def render(score: Score, seed: int | None, controls: Mapping[str, float]) -> Performed:
@@ -45,7 +47,7 @@ def _perform(performer: Performer, score: Score, seed: int, controls: Mapping[st
     played, sink, clock = _play_flat(score), CollectingSink(), VirtualClock()
     tracks = tuple(Track() for _ in CHANNELS)
     source = FileSource(MidiTimeline([event for event, _ in played], tracks), clock)
-    Engine(source, performer, performer.create_stream(seed, controls), [sink], clock).run()
+    Session(Setup(performer, seed, controls), source, [sink], clock).run()
     rows: dict[tuple[int, int], deque[int]] = defaultdict(deque)
     for event, row in played:
         if is_note_on(event.message):

@@ -31,7 +31,7 @@ def performer(tmp_path_factory):
 
 def test_what_is_sent_is_what_the_columns_say(performer):
     piece = melody()
-    stream = performer.perform(piece, 3, {"temperature": 1}, ahead=False)
+    stream = performer.perform_score(piece, 3, {"temperature": 1}, ahead=False)
     events = play(stream)
     score = piece.score
     columns = encode_score(score.notes, score.measures, score.time_signatures, score.tempos, None)
@@ -60,13 +60,13 @@ def test_expression_0_plays_dynamics_as_a_notation_program_does(performer):
     markings = piece.score.markings.copy()
     markings["velocity"] = np.linspace(40, 100, len(markings)).astype(int)
     marked = replace(piece, score=replace(piece.score, markings=markings, has_markings=True))
-    events = play(performer.perform(marked, 0, {"expression": 0}, ahead=False))
+    events = play(performer.perform_score(marked, 0, {"expression": 0}, ahead=False))
     assert [note[2] for note in notes_of(events)] == markings["velocity"].tolist()
 
 
 def test_each_expression_moves_its_own(performer):
     def figures(**controls):
-        events = play(performer.perform(melody(), 0, {"temperature": 0} | controls, ahead=False))
+        events = play(performer.perform_score(melody(), 0, {"temperature": 0} | controls, ahead=False))
         onsets, _, velocities = np.array(notes_of(events)).T
         lengths = sum(event.time_ns for event in events if is_note_off(event.message)) / 1e9 - onsets.sum()
         pedal = sum(event.message[2] for event in events if is_control_change(event.message))
@@ -88,9 +88,9 @@ def test_each_expression_moves_its_own(performer):
 
 
 def test_a_sampling_control_is_heard_within_a_window(performer):
-    stream = performer.perform(melody(), 0, {"temperature": 0}, ahead=False)
+    stream = performer.perform_score(melody(), 0, {"temperature": 0}, ahead=False)
     changed = play(stream, [(20, lambda _: stream.set_control("melodiousness", 3.0))])
-    plain = play(performer.perform(melody(), 0, {"temperature": 0}, ahead=False))
+    plain = play(performer.perform_score(melody(), 0, {"temperature": 0}, ahead=False))
     louder = np.array([a[2] - b[2] for a, b in zip(notes_of(changed), notes_of(plain), strict=True)])
     first = int(np.flatnonzero(louder)[0])
     before = sum(note[0] < 20 for note in notes_of(plain))
@@ -105,7 +105,7 @@ class Late(WindowWorker):
 
 
 def test_without_windows_the_last_expression_goes_on_in_time(performer):
-    stream = performer.perform(melody(), 0, {}, ahead=False)
+    stream = performer.perform_score(melody(), 0, {}, ahead=False)
     stream.interpretation.worker.__class__ = Late
     events = play(stream)
     onsets, _, velocities = np.array(notes_of(events)).T
@@ -129,7 +129,7 @@ class AtSecondAsking(WindowWorker):
 
 def test_what_had_to_be_waited_for_begins_a_little_later(performer):
     """So that its first notes are not late when they have been decoded."""
-    stream = performer.perform(melody(bars=8), 0, {}, ahead=False)
+    stream = performer.perform_score(melody(bars=8), 0, {}, ahead=False)
     at_once = notes_of(play(stream))
     stream.interpretation.worker.__class__ = AtSecondAsking
     stream.reset()
@@ -147,7 +147,7 @@ def test_an_ornament_is_added_to_what_is_played(performer):
     plain = melody(bars=8)
     plain.score.notes["duration_quarter"][short] = 0.1
     pitches = plain.score.notes["pitch"]
-    without, events = (play(performer.perform(piece, 2, {}, ahead=False)) for piece in (plain, ornamented))
+    without, events = (play(performer.perform_score(piece, 2, {}, ahead=False)) for piece in (plain, ornamented))
     before, after = set(notes_of(without)), notes_of(events)
     assert before < set(after) and len(after) == len(ornamented.played.score.notes) > len(before) + 4
     added = sorted(set(after) - before)
@@ -162,8 +162,8 @@ def test_an_ornament_is_added_to_what_is_played(performer):
 def test_a_chord_under_a_sign_is_rolled(performer):
     chord = [25, 26]
     even = {"expression_timing": 0}
-    plain = performer.perform(melody(bars=8), 0, even, ahead=False)
-    rolled = performer.perform(marked(melody(bars=8), "arpeggio", chord, -1), 0, even, ahead=False)
+    plain = performer.perform_score(melody(bars=8), 0, even, ahead=False)
+    rolled = performer.perform_score(marked(melody(bars=8), "arpeggio", chord, -1), 0, even, ahead=False)
     for stream in (plain, rolled):
         assert_all_released(play(stream))
     moved_s = (rolled.performed["onset_ns"] - plain.performed["onset_ns"]) / 1e9
@@ -175,7 +175,7 @@ def test_a_chord_under_a_sign_is_rolled(performer):
 
 def test_a_reference_is_played_as_it_is_at_depth_0_and_left_behind_at_1(performer):
     piece = melody(bars=30)
-    human = performer.perform(piece, 9, {"temperature": 1}, ahead=False)
+    human = performer.perform_score(piece, 9, {"temperature": 1}, ahead=False)
     play(human)
     table = human.performed
     onsets, ends = table["onset_ns"] / 1e9, table["end_ns"] / 1e9
@@ -183,7 +183,7 @@ def test_a_reference_is_played_as_it_is_at_depth_0_and_left_behind_at_1(performe
     reference = Performed(onsets, ends - onsets, np.where(np.isnan(onsets), 0, table["velocity"]), Pedal(np.array([]), np.array([])))
     results = {}
     for depth in (0, 0.01, 0.5, 1):
-        stream = performer.perform(piece, 3, {"depth": depth}, ahead=False, reference=reference)
+        stream = performer.perform_score(piece, 3, {"depth": depth}, ahead=False, reference=reference)
         assert_all_released(play(stream))
         results[depth] = stream.performed
     known = np.isfinite(onsets)
@@ -191,7 +191,7 @@ def test_a_reference_is_played_as_it_is_at_depth_0_and_left_behind_at_1(performe
         difference_s = (results[0][field] - table[field])[known] / 1e9
         np.testing.assert_allclose(difference_s, difference_s[0], atol=0.002)
     np.testing.assert_array_equal(results[0]["velocity"][known], table["velocity"][known])
-    plain = performer.perform(piece, 3, {}, ahead=False)
+    plain = performer.perform_score(piece, 3, {}, ahead=False)
     play(plain)
     np.testing.assert_array_equal(results[1], plain.performed)
     distance = [np.abs(results[depth]["velocity"] - table["velocity"].astype(float))[known].mean() for depth in (0, 0.01, 0.5, 1)]
@@ -205,7 +205,7 @@ def test_descriptors_hold_note_by_note_and_controls_are_added(performer):
     steady = {"temperature": 0}
 
     def velocities(controls, descriptors=None):
-        stream = performer.perform(piece, 0, steady | controls, ahead=False, descriptors=descriptors)
+        stream = performer.perform_score(piece, 0, steady | controls, ahead=False, descriptors=descriptors)
         play(stream)
         return stream.performed["velocity"].astype(int)
 

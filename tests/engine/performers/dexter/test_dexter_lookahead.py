@@ -31,6 +31,7 @@ from engine.performers.dexter.performer import load_performer
 from engine.performers.dexter.window_worker import URGENT_EVALUATIONS
 from engine.performers.lookahead.stream import MOST_SHIFT_S
 from engine.performers.lookahead.window import LEAST_DURATION_QUARTERS, BackgroundComputer, as_score
+from engine.systems.dexter import DexterRequest
 from models.dexter.hold_quantiles import SHORTEST_HELD_S
 from models.performance.features import FEATURES, HELD_BACK
 from models.performance.representation import ARTICULATION, BEAT_PERIOD, PERFORMANCE_COLUMNS, TIMING, VELOCITY, settle
@@ -227,7 +228,7 @@ def test_a_window_that_nobody_waits_for_is_not_computed_to_its_end(performer, mo
 
 def test_live_notes_need_a_lookahead(tmp_path):
     with pytest.raises(UsageError, match="--score FILE, or --lookahead"):
-        load_performer(write_models(tmp_path / "models"), None).create_stream(0, {})
+        load_performer(write_models(tmp_path / "models"), None).perform(None, DexterRequest(), {}, 0, False)
 
 
 def test_the_controls_of_time_are_not_there(performer):

@@ -136,7 +136,7 @@ def test_the_worker_gives_way_to_what_is_sent(performer):
 
 
 def test_a_worker_that_nobody_holds_ends(performer):
-    stream = performer.perform(melody(), 0, {}, ahead=False)
+    stream = performer.perform_score(melody(), 0, {}, ahead=False)
     play(stream)
     (worker,) = stream.interpretation.worker._executor._threads
     assert worker.is_alive()

@@ -43,7 +43,7 @@ def expected_style(rows, expected):
 @pytest.mark.parametrize("temperature", [0.0, 0.8])
 def test_what_is_sent_is_what_the_tokens_say(performer, temperature):
     piece = melody()
-    stream = performer.perform(piece, 3, {"temperature": temperature}, ahead=False)
+    stream = performer.perform_score(piece, 3, {"temperature": temperature}, ahead=False)
     events = play(stream)
     assert stream.counts is None
     reading = ScoreReading(performer.networks, piece.score)
@@ -69,7 +69,7 @@ def test_chords_are_rolled_where_it_is_said(performer):
 
     def widths(*said):
         wishes = StyleWishes("deadpan", directed=tuple(parse_direction(text, space) for text in said))
-        stream = performer.perform(melody(), 0, {}, ahead=False, wishes=lambda performer, score: wishes)
+        stream = performer.perform_score(melody(), 0, {}, ahead=False, wishes=lambda performer, score: wishes)
         play(stream)
         onsets, notes = stream.performed["onset_ns"] / 1e9, piece.score.notes
         found = []
@@ -85,7 +85,7 @@ def test_chords_are_rolled_where_it_is_said(performer):
 
 def test_the_style_is_shown_as_it_is_played(performer):
     def shown(wishes):
-        stream = performer.perform(melody(), 0, {"loudness": 1.5}, ahead=False, wishes=lambda performer, score: wishes)
+        stream = performer.perform_score(melody(), 0, {"loudness": 1.5}, ahead=False, wishes=lambda performer, score: wishes)
         return stream.interpretation.style_curve()
 
     louder = np.eye(STYLE)[:1].repeat(len(melody().score.notes), 0)
@@ -97,9 +97,9 @@ def test_the_style_is_shown_as_it_is_played(performer):
 
 @pytest.mark.parametrize(("name", "value"), [("dynamics", 30), ("expression_velocity", 0), ("temperature", 0), ("loudness", 2)])
 def test_a_changed_control_is_heard_soon_and_not_before(performer, name, value):
-    plain = notes_of(play(performer.perform(melody(), 0, {"temperature": 0.5}, ahead=False)))
+    plain = notes_of(play(performer.perform_score(melody(), 0, {"temperature": 0.5}, ahead=False)))
     for time_s in (20.0, 20.2, 20.43):
-        stream = performer.perform(melody(), 0, {"temperature": 0.5}, ahead=False)
+        stream = performer.perform_score(melody(), 0, {"temperature": 0.5}, ahead=False)
         changed = notes_of(play(stream, [(time_s, lambda _, stream=stream: stream.set_control(name, value))]))
         assert len(changed) == len(plain)
         differ = [index for index, pair in enumerate(zip(plain, changed, strict=True)) if pair[0] != pair[1]]
@@ -112,7 +112,7 @@ def test_a_changed_control_is_heard_soon_and_not_before(performer, name, value):
 
 def test_live_is_the_same_once_the_score_is_read(performer):
     def played(ahead):
-        stream = performer.perform(melody(), 0, {"temperature": 1.0}, ahead=ahead)
+        stream = performer.perform_score(melody(), 0, {"temperature": 1.0}, ahead=ahead)
         stream.interpretation._reading.understand(slice(0, 5 * BARS))
         changes = [(10.03, "temperature", 0.0), (20.2, "loudness", 1.5), (20.21, "temperature", 0.7), (31.0, "dynamics", 10)]
         return play(stream, [(time_s, lambda _, change=change: stream.set_control(*change)) for time_s, *change in changes])
@@ -123,7 +123,7 @@ def test_live_is_the_same_once_the_score_is_read(performer):
 
 def test_a_style_is_that_of_a_reference_in_whole_or_not_at_all(performer):
     piece = melody(bars=20)
-    louder = performer.perform(piece, 0, {"loudness": 3}, ahead=False)
+    louder = performer.perform_score(piece, 0, {"loudness": 3}, ahead=False)
     play(louder)
     table = louder.performed
     durations = (table["end_ns"] - table["onset_ns"]) / 1e9
@@ -132,7 +132,7 @@ def test_a_style_is_that_of_a_reference_in_whole_or_not_at_all(performer):
     assert styles.shape == (100, STYLE)
 
     def played(**wishes):
-        stream = performer.perform(piece, 0, {}, ahead=False, wishes=lambda *_: StyleWishes(**wishes))
+        stream = performer.perform_score(piece, 0, {}, ahead=False, wishes=lambda *_: StyleWishes(**wishes))
         play(stream)
         return stream.performed.tobytes()
 
@@ -197,7 +197,7 @@ def test_playing_begins_when_the_first_notes_are_read(performer, monkeypatch):
     """Otherwise the first onsets would be late by what reading them takes."""
     allowed, read = threading.Event(), performer.networks.read_score_window
     monkeypatch.setattr(performer.networks, "read_score_window", lambda *given: allowed.wait(10) and read(*given))
-    stream = performer.perform(melody(), 0, {}, ahead=True)
+    stream = performer.perform_score(melody(), 0, {}, ahead=True)
     stream.start(START_NS)
     for later in range(0, 10**9, 10**8):
         assert not stream.advance(START_NS + later) and stream.next_due_ns() > START_NS + later

@@ -9,6 +9,7 @@ from engine.base.errors import UsageError
 from engine.midi.events import is_note_on
 from engine.performers.score_performer.lookahead import ScorePerformerLookaheadSampler
 from engine.performers.score_performer.performer import STYLE_SPACE_FILE, load_performer
+from engine.systems.score_performer import StyleRequest
 from models.performance.windows import overlap_notes
 from models.score_performer.style_space import StyleSpace
 
@@ -82,4 +83,4 @@ def test_controls_of_scores_mean_nothing_here(models, performer):
     of_scores = load_performer(models, None)
     assert {control.name for control in of_scores.controls} - {control.name for control in performer.controls} == {"tempo"}
     with pytest.raises(UsageError, match="--lookahead 2"):
-        of_scores.create_stream(0, {})
+        of_scores.perform(None, StyleRequest(), {}, 0, False)

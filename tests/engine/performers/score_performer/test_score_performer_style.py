@@ -9,7 +9,6 @@ from dexter_pieces import made_up_notes
 from safetensors.numpy import save_file
 
 from engine.base.errors import PerfLiveError, UsageError
-from engine.commands.style_options import StyleOptions
 from engine.performers.score_performer.directions import (
     DIRECTIONS,
     Bars,
@@ -21,8 +20,9 @@ from engine.performers.score_performer.directions import (
     tempo_octaves,
 )
 from engine.performers.score_performer.reference import manner, performed_styles, reference_styles
-from engine.performers.score_performer.style import StyleWishes, drawn_styles, knob_controls, open_style_space, plan_style
+from engine.performers.score_performer.style import StyleWishes, drawn_styles, knob_controls, open_style_space, parse_wishes, plan_style
 from engine.score.tables import MARKING_DTYPE, MEASURE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE, Score
+from engine.systems.score_performer import StyleRequest
 from models.performance.pedal import Pedal
 from models.performance.representation import Performed
 from models.score_performer.score_representation import encode_score
@@ -323,25 +323,23 @@ def test_other_files_are_refused(tmp_path):
         open_style_space(tmp_path / "other", LATENTS)
 
 
-def test_options_say_what_contradicts_itself():
-    for options, said in (
-        (StyleOptions(bars="1-2", amount=0.5), "--style-bars, --style-amount: .*give --style-from"),
-        (StyleOptions(style_score=Path("x.mid")), "--style-score: .*give --style-from"),
-        (StyleOptions(deadpan=True, seed=1), "--deadpan and --style-seed"),
+def test_requests_say_what_contradicts_itself():
+    for request, said in (
+        (StyleRequest(style_bars="1-2", style_amount=0.5), "--style-bars, --style-amount: .*give --style-from"),
+        (StyleRequest(style_score=Path("x.mid")), "--style-score: .*give --style-from"),
+        (StyleRequest(deadpan=True, style_seed=1), "--deadpan and --style-seed"),
     ):
         with pytest.raises(UsageError, match=said):
-            options.check()
-    assert not StyleOptions() and StyleOptions(direct=["forte"]) and StyleOptions(deadpan=True)
+            request.check()
+    assert not StyleRequest() and StyleRequest(direct=("forte",)) and StyleRequest(deadpan=True)
 
 
-def test_options_become_wishes(space):
-    reference = np.zeros((NOTES, WIDTH))
-    options = StyleOptions(["forte", "piano:bars=2"], Path("a.mid"), None, "2-3", 0.5, 7, False, ["bar:1:1"])
-    wishes = options.wishes(space, reference)
+def test_requests_become_wishes(space):
+    request = StyleRequest(("forte", "piano:bars=2"), Path("a.mid"), None, "2-3", 0.5, 7, False, ("bar:1:1",))
+    wishes = parse_wishes(request, space)
     assert (wishes.base, wishes.seed, wishes.amount, wishes.bars) == ("drawn", 7, 0.5, Bars(2, 3))
-    assert wishes.reference is reference and [each.bars for each in wishes.directed] == [None, Bars(2, 2), None]
-    assert StyleOptions(deadpan=True).wishes(space).base == "deadpan"
-    assert StyleOptions(style_from=Path("a.mid")).wishes(space, manner=reference[0]).manner is not None
-    assert StyleOptions().wishes(space) == StyleWishes()
+    assert [each.bars for each in wishes.directed] == [None, Bars(2, 2), None]
+    assert parse_wishes(StyleRequest(deadpan=True), space).base == "deadpan"
+    assert parse_wishes(StyleRequest(), space) == StyleWishes()
     with pytest.raises(UsageError, match="--style-bars 'x': expected the numbers"):
-        StyleOptions(style_from=Path("a.mid"), bars="x").wishes(space, reference)
+        parse_wishes(StyleRequest(style_from=Path("a.mid"), style_bars="x"), space)

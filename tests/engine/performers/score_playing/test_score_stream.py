@@ -10,26 +10,27 @@ from score_playing import BARS, START_NS, assert_all_released, marked, melody, n
 
 from engine.base.errors import UsageError
 from engine.midi.events import is_control_change, is_note_off, is_note_on, note_on
-from engine.performers.registry import SCORE_PERFORMERS, load_performer
+from engine.performers.registry import load_performer
 from engine.performers.score_playing.keys import Keys
 from engine.score.piece import NonNoteEvent
+from engine.systems import Kind, find_system, performers
 
 MODELS = {"dexter": synthetic_dexter, "score-performer": synthetic_score_performer}
 
 
-@pytest.fixture(scope="module", params=SCORE_PERFORMERS)
+@pytest.fixture(scope="module", params=performers(Kind.SCORES))
 def performer(request, tmp_path_factory):
     return load_performer(request.param, MODELS[request.param].write_models(tmp_path_factory.mktemp("models")))
 
 
 def test_without_a_score_nothing_is_played(performer):
     with pytest.raises(UsageError, match=f"{performer.name}' must know what follows: give a score with --score FILE, or --lookahead"):
-        performer.create_stream(0, {})
+        performer.perform(None, find_system(performer.name).request(), {}, 0, False)
     assert performer.latency_ns == 0
 
 
 def test_every_note_is_played_and_the_end_is_told(performer):
-    stream = performer.perform(melody(bars=2), 0, {}, ahead=False)
+    stream = performer.perform_score(melody(bars=2), 0, {}, ahead=False)
     assert not stream.running and not stream.ended
     events = play(stream)
     assert sum(is_note_on(event.message) for event in events) == stream.notes == 10 and stream.ended
@@ -37,12 +38,12 @@ def test_every_note_is_played_and_the_end_is_told(performer):
 
 
 def test_seeds_differ_and_are_repeatable(performer):
-    one, again, other = (notes_of(play(performer.perform(melody(), seed, {"temperature": 1}, ahead=False))) for seed in (1, 1, 2))
+    one, again, other = (notes_of(play(performer.perform_score(melody(), seed, {"temperature": 1}, ahead=False))) for seed in (1, 1, 2))
     assert one == again != other
 
 
 def test_expression_0_is_as_written(performer):
-    events = play(performer.perform(melody(), 0, {"expression": 0}, ahead=False))
+    events = play(performer.perform_score(melody(), 0, {"expression": 0}, ahead=False))
     onsets = [note[0] for note in notes_of(events)]
     assert onsets == pytest.approx([0.6 * (4 * bar + place) for bar, place in itertools.product(range(BARS), (0, 0, 1, 2, 3))])
     assert {note[2] for note in notes_of(events)} == {64}
@@ -52,12 +53,12 @@ def test_expression_0_is_as_written(performer):
 
 
 def test_the_tempo_control_scales_time(performer):
-    plain, fast = (notes_of(play(performer.perform(melody(), 0, {"tempo": tempo}, ahead=False))) for tempo in (1, 2))
+    plain, fast = (notes_of(play(performer.perform_score(melody(), 0, {"tempo": tempo}, ahead=False))) for tempo in (1, 2))
     assert [note[0] for note in fast] == pytest.approx([note[0] / 2 for note in plain], abs=1e-6)
 
 
 def test_controls_change_while_playing_without_a_jump(performer):
-    stream = performer.perform(melody(), 0, {"expression": 0}, ahead=False)
+    stream = performer.perform_score(melody(), 0, {"expression": 0}, ahead=False)
     events = play(stream, [(20, lambda _: stream.set_control("tempo", 2.0)), (20, lambda _: stream.set_control("dynamics", 30))])
     onsets, _, velocities = np.array(notes_of(events)).T
     intervals = np.diff(np.unique(np.round(onsets, 4)))
@@ -68,9 +69,9 @@ def test_controls_change_while_playing_without_a_jump(performer):
 
 
 def test_a_pause_releases_and_goes_on_where_it_was(performer):
-    stream = performer.perform(melody(), 0, {}, ahead=False)
+    stream = performer.perform_score(melody(), 0, {}, ahead=False)
     events = play(stream, [(10.2, stream.pause), (15.2, stream.start)])
-    plain = notes_of(play(performer.perform(melody(), 0, {}, ahead=False)))
+    plain = notes_of(play(performer.perform_score(melody(), 0, {}, ahead=False)))
     paused = notes_of(events)
     assert [note[1:] for note in paused] == [note[1:] for note in plain]
     shifts = np.array([a[0] - b[0] for a, b in zip(paused, plain, strict=True)])
@@ -80,7 +81,7 @@ def test_a_pause_releases_and_goes_on_where_it_was(performer):
 
 
 def test_seeking_goes_to_a_bar_and_a_bar_that_is_not_there_is_refused(performer):
-    stream = performer.perform(melody(), 0, {}, ahead=False)
+    stream = performer.perform_score(melody(), 0, {}, ahead=False)
     events = play(stream, [(5.0, lambda now_ns: stream.seek(30, now_ns))])
     after = [note for note in notes_of(events) if note[0] >= 5.0]
     assert len(after) == 5 * 11 and after[0][0] == pytest.approx(5.0, abs=0.03)
@@ -91,7 +92,7 @@ def test_seeking_goes_to_a_bar_and_a_bar_that_is_not_there_is_refused(performer)
 
 
 def test_a_loop_goes_round_in_time_until_it_is_left(performer):
-    stream = performer.perform(melody(), 0, {"expression": 0}, ahead=False)
+    stream = performer.perform_score(melody(), 0, {"expression": 0}, ahead=False)
     events = play(stream, [(1.0, lambda now_ns: stream.loop(3, 4, now_ns)), (13.0, lambda _: stream.leave_loop())])
     onsets = np.unique(np.round([note[0] for note in notes_of(events) if note[0] >= 1.0], 6))
     assert np.diff(onsets) == pytest.approx(0.6, abs=1e-6)
@@ -106,7 +107,7 @@ def test_a_loop_goes_round_in_time_until_it_is_left(performer):
 def test_what_sounds_beyond_a_loop_s_end_is_released_there(performer):
     piece = melody()
     piece.score.notes["duration_quarter"] = 3.0
-    stream = performer.perform(piece, 0, {"expression": 0}, ahead=False)
+    stream = performer.perform_score(piece, 0, {"expression": 0}, ahead=False)
     events = play(stream, [(0.1, lambda now_ns: stream.loop(1, 1, now_ns))], until_ns=8_000_000_000)
     sounding, rounds = 0, 0
     for event in events:
@@ -120,11 +121,11 @@ def test_non_note_events_are_sent_at_their_place_and_set_the_instrument_up_after
     program, drum, volume = b"\xc0\x05", b"\x99\x26\x50", b"\xb0\x07\x40"
     non_note_events = (NonNoteEvent(0.0, program, 0), NonNoteEvent(2.0, drum, 0), NonNoteEvent(8.0, volume, 0))
     piece = melody(non_note_events=non_note_events)
-    events = play(performer.perform(piece, 0, {"expression": 0}, ahead=False))
+    events = play(performer.perform_score(piece, 0, {"expression": 0}, ahead=False))
     times = {event.message: event.time_ns / 1e9 for event in events}
     assert events[0].message == program
     assert (times[drum], times[volume]) == (pytest.approx(1.2), pytest.approx(4.8))
-    stream = performer.perform(piece, 0, {"expression": 0}, ahead=False)
+    stream = performer.perform_score(piece, 0, {"expression": 0}, ahead=False)
     after = [event.message for event in play(stream, [(1.0, lambda now_ns: stream.seek(20, now_ns))]) if event.time_ns >= 1e9]
     sent = [message for message in after if message in (program, drum, volume)]
     assert sent == [program, volume]
@@ -132,7 +133,7 @@ def test_non_note_events_are_sent_at_their_place_and_set_the_instrument_up_after
 
 def test_one_key_sounds_once(performer):
     """Notes that overlap on a key: the later one ends the earlier one; two at once end together."""
-    events = play(performer.perform(melody(bars=8, pitch_of=lambda index: 60), 0, {"expression_articulation": 2}, ahead=False))
+    events = play(performer.perform_score(melody(bars=8, pitch_of=lambda index: 60), 0, {"expression_articulation": 2}, ahead=False))
     assert len(notes_of(events)) == 40
     assert_all_released(events)
     sounding = 0
@@ -154,7 +155,7 @@ def test_a_later_note_ends_an_earlier_one_on_its_key_and_two_at_once_end_togethe
 
 @pytest.mark.parametrize("steps", [101, 102, 103])  # with more or less of what follows decided
 def test_a_snapshot_goes_on_as_the_stream_did(performer, steps):
-    stream = performer.perform(melody(), 4, {"temperature": 1}, ahead=False)
+    stream = performer.perform_score(melody(), 4, {"temperature": 1}, ahead=False)
     stream.start(START_NS)
     for _ in range(steps):
         stream.advance(stream.next_due_ns())
@@ -167,14 +168,14 @@ def test_a_snapshot_goes_on_as_the_stream_did(performer, steps):
         endings.append(ending)
     assert endings[0] == endings[1] and len(notes_of(endings[0])) > 50
     stream.reset()
-    assert play(stream) == play(performer.perform(melody(), 4, {"temperature": 1}, ahead=False))
+    assert play(stream) == play(performer.perform_score(melody(), 4, {"temperature": 1}, ahead=False))
 
 
 def test_ornaments_are_added_and_end(performer):
     rows = list(range(0, 40, 5))
     piece = marked(melody(bars=8, pitch_of=lambda index: 90 if index % 5 == 0 else 40 + index % 5), "ornament_kind", rows, 1)
     piece.score.notes["duration_quarter"][rows] = 4
-    events = play(performer.perform(piece, 0, {}, ahead=False))
+    events = play(performer.perform_score(piece, 0, {}, ahead=False))
     assert len(notes_of(events)) == len(piece.played.score.notes) > 40 + 5 * 8
     assert_all_released(events)
 
@@ -183,7 +184,7 @@ def test_ornaments_are_left_behind_by_a_seek_and_come_again_in_a_loop(performer)
     rows = list(range(0, 200, 5))  # a trill through each bar
     piece = marked(melody(pitch_of=lambda index: 90 if index % 5 == 0 else 40 + index % 5), "ornament_kind", rows, 1)
     piece.score.notes["duration_quarter"][rows] = 4
-    stream = performer.perform(piece, 0, {}, ahead=False)
+    stream = performer.perform_score(piece, 0, {}, ahead=False)
     actions = [(1.0, lambda now_ns: stream.seek(20, now_ns)), (4.0, lambda now_ns: stream.loop(3, 4, now_ns))]
     events = play(stream, [*actions, (15.0, lambda now_ns: stream.leave_loop()), (15.2, stream.pause), (15.4, stream.start)])
     assert_all_released(events)

@@ -1,4 +1,4 @@
-"""The two ends of ``perf-live``: what ``--in`` and ``--out`` name, checked and opened."""
+"""The two ends of a live run: what ``--in`` and ``--out`` name, checked and opened."""
 
 import sys
 from contextlib import ExitStack
@@ -9,24 +9,32 @@ from typing import TYPE_CHECKING
 
 from engine.base.clock import Clock
 from engine.base.errors import PerfLiveError, UsageError
-from engine.commands.sound_options import check_used
 from engine.midi.file import MidiTimeline, read_midi_file
+from engine.output.file_sinks import MIDI_SUFFIXES, ScoreMaterial, TakeMaterial
 from engine.runtime.recorder import Recorder
-from engine.runtime.sinks import MidiFileSink, PortSink, Sink
+from engine.runtime.sinks import PortSink, Sink
 from engine.runtime.sources import FileSource, PortSource, Source
-from engine.sound.options import FLUIDSYNTH, NEURAL, SoundOptions
+from engine.sound.options import FLUIDSYNTH, NEURAL, SoundOptions, check_used
 
 if TYPE_CHECKING:  # the driver and the sound libraries are loaded only by who uses them
-    from engine.commands.options import Performance
     from engine.midi.ports import InputPort, OutputPort
+    from engine.performers.score_playing.stream import ScoreStream
+    from engine.score.piece import Piece
     from engine.sound.audio import AudioSink
 
 AUDIO = "audio"
-MIDI_SUFFIXES = (".mid", ".midi")
 
 
 @dataclass(frozen=True)
-class Ends:
+class Performance:
+    """A score that is about to be performed."""
+
+    piece: "Piece"
+    stream: "ScoreStream"
+
+
+@dataclass(frozen=True)
+class Endpoints:
     """What the command line says about where events come from and go to. A name is a file by its suffix, else a port."""
 
     input: str | None
@@ -126,7 +134,7 @@ class Opened:
             sink.abort()
 
 
-def open_ends(ends: Ends, clock: Clock, performance: "Performance | None" = None) -> Opened:
+def open_endpoints(ends: Endpoints, clock: Clock, performance: "Performance | None" = None) -> Opened:
     """Open everything that ``ends`` names; ``performance`` is of its score.
 
     Raises UsageError or PerfLiveError, and then nothing stays open.
@@ -142,6 +150,22 @@ def open_ends(ends: Ends, clock: Clock, performance: "Performance | None" = None
     return opened
 
 
+def check_ports(ends: Endpoints) -> None:
+    """Look for the ports that ``ends`` names, before anything is loaded. Raises UsageError or PerfLiveError."""
+    inputs = [ends.input] if ends.input is not None and not ends.input_is_file else []
+    outputs = [name for name in ends.outputs if _is_port(name)]
+    if inputs or outputs:
+        ports = load_ports()
+        there = ports.list_ports(ends.api)
+        for wanted, names, direction in ((inputs, there.inputs, "input"), (outputs, there.outputs, "output")):
+            for name in wanted:
+                ports.match_port(name, names, direction)
+
+
+def _is_port(name: str) -> bool:
+    return name not in (AUDIO, NEURAL) and not _is_output_file(name)
+
+
 def load_ports() -> ModuleType:
     """Return ``engine.midi.ports``. Raises PerfLiveError where the system's MIDI libraries are missing."""
     try:
@@ -151,7 +175,7 @@ def load_ports() -> ModuleType:
     return ports
 
 
-def _open_input(ends: Ends, timeline: MidiTimeline | None, clock: Clock) -> Opened:
+def _open_input(ends: Endpoints, timeline: MidiTimeline | None, clock: Clock) -> Opened:
     if timeline is not None:
         return Opened(FileSource(timeline, clock), str(ends.input))
     open_input = load_ports().open_input
@@ -160,7 +184,7 @@ def _open_input(ends: Ends, timeline: MidiTimeline | None, clock: Clock) -> Open
     return Opened(PortSource(port, clock), port.name, ports=[port])
 
 
-def _open_score(ends: Ends, clock: Clock, performance: "Performance") -> Opened:
+def _open_score(ends: Endpoints, clock: Clock, performance: "Performance") -> Opened:
     """Open what conducts a score: the port, if there is one."""
     from engine.runtime.conductor import ConductedSource
 
@@ -176,25 +200,22 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _open_outputs(ends: Ends, timeline: MidiTimeline | None, opened: Opened, performance: "Performance | None") -> None:
+def _open_outputs(ends: Endpoints, timeline: MidiTimeline | None, opened: Opened, performance: "Performance | None") -> None:
     """Open the outputs, ports first: what is played live must not wait for a file."""
     for name in ends.outputs:
-        if name not in (AUDIO, NEURAL) and not _is_output_file(name):
+        if _is_port(name):
             _open_port(opened, name, ends.api, virtual=False)
     if ends.virtual is not None and not ends.outputs:
         _open_port(opened, ends.virtual, ends.api, virtual=True)
     for name in ends.outputs:
         if sound := _sound(name):
             _open_sound(ends, opened, name, *sound)
-        elif _is_output_file(name) and performance and ends.all_files:
-            from engine.output.score_sinks import ScoreFileSink
-
-            opened.add(ScoreFileSink(Path(name), performance.piece, performance.stream, on_bars=False), name)
         elif _is_output_file(name):
-            opened.add(MidiFileSink(name, timeline), name)
+            kept = ScoreMaterial(performance.piece, performance.stream, on_bars=False) if performance and ends.all_files else None
+            opened.add((kept or TakeMaterial(timeline)).midi_sink(Path(name)), name)
 
 
-def _open_sound(ends: Ends, opened: Opened, name: str, kind: str, path: Path | None) -> None:
+def _open_sound(ends: Endpoints, opened: Opened, name: str, kind: str, path: Path | None) -> None:
     said = ends.sound or SoundOptions()
     options = replace(said, kind=kind) if kind == FLUIDSYNTH else replace(said, kind=kind, font=None)
     if path is not None:

@@ -1,0 +1,87 @@
+"""The one place that turns a file's name into a sink: by its suffix, MIDI, picture or sound."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from engine.midi.file import MidiTimeline
+from engine.runtime.sinks import MidiFileSink, Sink
+from engine.sound.options import SoundOptions
+
+if TYPE_CHECKING:  # takes need none of it
+    from engine.performers.score_playing.stream import ScoreStream
+    from engine.score.piece import Piece
+    from models.performance.representation import Performed
+
+MIDI_SUFFIXES = (".mid", ".midi")
+PICTURE, SOUND = ".png", ".wav"
+
+
+class Material(Protocol):
+    """What is performed, as far as an output file needs to know it."""
+
+    def midi_sink(self, path: Path) -> Sink: ...
+
+    def picture_sink(self, path: Path) -> Sink: ...
+
+
+@dataclass(frozen=True)
+class TakeMaterial:
+    """Notes that were played: the output keeps the tracks, texts and tempos of ``timeline``, or begins a new file where there is none."""
+
+    timeline: MidiTimeline | None
+    title: str = ""
+
+    def midi_sink(self, path: Path) -> Sink:
+        return MidiFileSink(path, self.timeline)
+
+    def picture_sink(self, path: Path) -> Sink:
+        from engine.output.take_picture import PictureSink
+
+        return PictureSink(path, self.timeline.events if self.timeline else (), self.title)
+
+
+@dataclass(frozen=True)
+class ScoreMaterial:
+    """A score. ``on_bars``: whether the tempo map holds the performance's tempo. ``human``: a performance to draw beside it."""
+
+    piece: "Piece"
+    stream: "ScoreStream"
+    title: str = ""
+    on_bars: bool = True
+    human: "Performed | None" = None
+
+    def midi_sink(self, path: Path) -> Sink:
+        from engine.output.score_sinks import ScoreFileSink
+
+        return ScoreFileSink(path, self.piece, self.stream, self.on_bars)
+
+    def picture_sink(self, path: Path) -> Sink:
+        from engine.output.score_sinks import ScorePictureSink
+
+        return ScorePictureSink(path, self.piece, self.stream, self.title, self.human, self.stream.interpretation.style_curve())
+
+
+def open_file_sink(path: Path, material: Material, sound: SoundOptions) -> Sink:
+    """Return the sink for a file. Raises PerfLiveError when it could not be written in the end."""
+    suffix = path.suffix.lower()
+    if suffix == SOUND:
+        from engine.sound.wav import WavSink
+
+        return WavSink(path, sound)
+    return material.picture_sink(path) if suffix == PICTURE else material.midi_sink(path)
+
+
+@contextmanager
+def opened_sinks(paths: Sequence[Path], open_sink: Callable[[Path], Sink]) -> Iterator[list[Sink]]:
+    """Open outputs, with their folders; when the block fails they are given up, after it who runs them closes them."""
+    with ExitStack() as undo:
+        sinks: list[Sink] = []
+        for path in paths:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            sinks.append(open_sink(path))
+            undo.callback(sinks[-1].abort)
+        yield sinks
+        undo.pop_all()

@@ -1,0 +1,37 @@
+"""What performers of notes share: nothing but controls can be asked of them, and no score is known."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from engine.base.errors import UsageError
+from engine.performers.protocol import PerformerStream
+from engine.systems.manifest import Kind, Request
+
+if TYPE_CHECKING:
+    from engine.score.piece import Piece
+
+
+class NotesPerformer:
+    """Base of performers whose ``create_stream`` begins a performance of notes that come one by one."""
+
+    name: str
+    plays = Kind.NOTES
+
+    def create_stream(self, seed: int, controls: Mapping[str, float]) -> PerformerStream:
+        """Return a new stream; ``controls`` holds a checked value for some or all of the controls."""
+        raise NotImplementedError
+
+    def check(self, request: Request) -> None:
+        """Raise UsageError for any request: all of them are of scores."""
+        if said := request.said():
+            flag = request.questions()[said[0]].flag
+            raise UsageError(f"{flag} is not for notes that come one by one; leave it out, or give a score")
+
+    def perform(
+        self, material: "Piece | None", request: Request, controls: Mapping[str, float], seed: int, live: bool
+    ) -> PerformerStream:
+        """Return a new stream. Raises UsageError for a score, and for a request, which is of a score."""
+        if material is not None:
+            raise UsageError(f"the performer {self.name!r} plays notes as they come, not scores; leave --lookahead out, or choose another")
+        self.check(request)
+        return self.create_stream(seed, controls)

@@ -1,0 +1,233 @@
+"""What a run is: a performer, its stream, a source, sinks and a clock. Commands, Python, benchmarks and evaluation compose runs here.
+
+Live, offline and in tests it is the same code: only the clock and the ends differ.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, cast
+
+from engine.base.clock import Clock, VirtualClock
+from engine.base.errors import PerfLiveError, UsageError
+from engine.midi.events import is_note_on
+from engine.midi.file import MidiTimeline, read_midi_file
+from engine.output.endpoints import Endpoints, Opened, Performance, load_ports, open_endpoints
+from engine.output.file_sinks import Material, ScoreMaterial, TakeMaterial, open_file_sink, opened_sinks
+from engine.performers.protocol import PerformerStream, TakesPerformer
+from engine.performers.setup import Setup
+from engine.performers.stateless import TakeStream
+from engine.runtime.loop import Engine, Report
+from engine.runtime.sinks import Sink
+from engine.runtime.sources import FileSource, Source
+from engine.sound.options import SoundOptions
+from engine.systems import Kind
+
+if TYPE_CHECKING:
+    from engine.performers.score_playing.stream import ScoreStream
+    from engine.runtime.conductor import ConductedSource
+
+Guard = Callable[["Session"], AbstractContextManager[None]]  # what holds while a session runs: signals, ports that may go
+
+
+def unguarded(session: "Session") -> AbstractContextManager[None]:
+    """Guard nothing."""
+    return nullcontext()
+
+
+@dataclass(frozen=True)
+class ScoreOptions:
+    """How a score is read, and what becomes of its performance. ``on_bars``: the tempo map holds the tempo of the performance.
+
+    ``beside``: a human performance to draw in the picture.
+    """
+
+    repeats: bool = True
+    on_bars: bool = True
+    beside: Path | None = None
+
+
+class Session:
+    """One run. However it ends, what sounds is released and every sink is closed."""
+
+    def __init__(
+        self,
+        setup: Setup,
+        source: Source,
+        sinks: Sequence[Sink],
+        clock: Clock,
+        performance: Performance | None = None,
+        stream: PerformerStream | None = None,
+        keep_incomplete: bool = False,
+    ):
+        """``performance`` is of a score; ``stream`` in place of the performer's own. ``keep_incomplete``: whether a run that is stopped or
+        fails completes its outputs (live) or gives them up (offline).
+        """
+        self.setup, self._source = setup, source
+        self._performance = performance
+        live = not isinstance(clock, VirtualClock)
+        if performance is not None:
+            stream = performance.stream
+        elif stream is None:
+            stream = setup.performer.perform(None, setup.request, setup.controls, setup.seed, live)
+        excluded: Iterable[int] = setup.excluded_channels if performance is None else ()
+        self._engine = Engine(
+            source, setup.performer, stream, sinks, clock, setup.controller_map, excluded, keep_incomplete=keep_incomplete
+        )
+
+    def run(self) -> Report:
+        """Play until the input has ended, or until ``stop``. Raises the first failure: PerfLiveError, one line."""
+        if self._performance is None:
+            return self._engine.run()
+        stream = self._performance.stream
+        try:
+            return replace(self._engine.run(), notes=stream.notes, windows=stream.counts)
+        finally:
+            stream.close()  # else an interrupted run would wait for windows that nobody plays
+
+    def read_lines(self, lines: IO[str]) -> None:
+        """Let a score be conducted by lines that are read in a thread; without a score there is nothing to conduct."""
+        if self._performance is not None:
+            cast("ConductedSource", self._source).read_lines(lines)
+
+    def stop(self) -> None:
+        """End the run now. Safe from any thread and from a signal handler."""
+        self._engine.stop()
+
+    def fail(self, failure: BaseException) -> None:
+        """End the run now and let ``run`` raise ``failure``. Safe from any thread."""
+        self._engine.fail(failure)
+
+
+def open_performance(setup: Setup, path: Path, repeats: bool = True, live: bool = False) -> Performance:
+    """Read a score and begin to perform it; ``live``: windows are computed ahead and not waited for.
+
+    Raises PerfLiveError, and UsageError where the performer plays no scores.
+    """
+    from engine.score.piece import read_piece
+
+    check_plays_scores(setup)
+    piece = read_piece(path, "play" if repeats else "skip")
+    stream = setup.performer.perform(piece, setup.request, setup.controls, setup.seed, live)
+    return Performance(piece, cast("ScoreStream", stream))
+
+
+def open_live(setup: Setup, ends: Endpoints, clock: Clock, repeats: bool = True) -> tuple[Session, Opened]:
+    """Open both ends and what goes between them. Raises UsageError or PerfLiveError, and then nothing stays open."""
+    performance = open_performance(setup, ends.score, repeats, live=not ends.all_files) if ends.score else None
+    try:
+        opened = open_endpoints(ends, clock, performance)
+        try:
+            session = Session(setup, opened.source, opened.sinks, clock, performance, keep_incomplete=not ends.all_files)
+        except BaseException:
+            opened.abort()
+            raise
+    except BaseException:
+        if performance:
+            performance.stream.close()
+        raise
+    return session, opened
+
+
+def guarded_by_ports(session: Session, opened: Opened) -> AbstractContextManager[None]:
+    """Let the loss of a port end the run."""
+    return load_ports().watch(opened.ports, session.fail) if opened.ports else nullcontext()
+
+
+def check_plays_scores(setup: Setup) -> None:
+    """Raise UsageError when the performer, as it was loaded, plays no scores."""
+    if setup.performer.plays is not Kind.SCORES:
+        raise UsageError("--lookahead is for live notes and MIDI files, and a score is known to its end; leave --lookahead out")
+
+
+def render_take(
+    setup: Setup,
+    timeline: MidiTimeline,
+    outputs: Sequence[Path],
+    name: str,
+    sound: SoundOptions | None = None,
+    guard: Guard = unguarded,
+    stream: PerformerStream | None = None,
+) -> Report:
+    """Perform ``timeline`` to files; ``name`` is what pictures call it, ``stream`` is played in place of the performer's own."""
+    clock = VirtualClock()
+    material = TakeMaterial(timeline, _title(name, setup))
+    with _opened(outputs, material, sound) as sinks:
+        session = Session(setup, FileSource(timeline, clock), sinks, clock, stream=stream)
+    return _run(session, guard)
+
+
+def render_score(
+    setup: Setup,
+    path: Path,
+    outputs: Sequence[Path],
+    options: ScoreOptions | None = None,
+    sound: SoundOptions | None = None,
+    guard: Guard = unguarded,
+) -> Report:
+    """Perform a score to files."""
+    from engine.runtime.conductor import ConductedSource
+    from engine.score.alignment import read_reference
+
+    options = options or ScoreOptions()
+    performance = open_performance(setup, path, options.repeats)
+    clock, piece, stream = VirtualClock(), performance.piece, performance.stream
+    try:
+        human = read_reference(options.beside, piece.score) if options.beside else None
+        material = ScoreMaterial(piece, stream, _title(path.stem, setup), options.on_bars, human)
+        with _opened(outputs, material, sound) as sinks:
+            session = Session(setup, ConductedSource(stream, clock), sinks, clock, performance)
+    except BaseException:
+        stream.close()
+        raise
+    return _run(session, guard)
+
+
+def render_takes(
+    setup: Setup,
+    primer: MidiTimeline,
+    outputs: Sequence[Sequence[Path]],
+    name: str,
+    sound: SoundOptions | None = None,
+    guard: Guard = unguarded,
+) -> list[Report]:
+    """Improvise a take for each of ``outputs``, of the setup's seed and those after it, all together; the primer is heard once.
+
+    Returns their reports.
+    """
+    def listen(stream: PerformerStream) -> None:
+        clock = VirtualClock()
+        _run(Session(setup, FileSource(primer, clock), [], clock, stream=stream), guard)
+
+    performer = cast(TakesPerformer, setup.performer)
+    seeds = range(setup.seed, setup.seed + len(outputs))
+    takes = performer.perform_takes(primer, setup.request, setup.controls, seeds, listen)
+    return [
+        render_take(replace(setup, seed=take.seed), take.primer, paths, name, sound, guard, TakeStream(take.events))
+        for paths, take in zip(outputs, takes, strict=True)
+    ]
+
+
+def read_primer(path: Path | None) -> MidiTimeline:
+    """Return what an improvisation goes on from. Raises PerfLiveError for a file without a note."""
+    timeline = read_midi_file(path) if path else MidiTimeline()
+    if path and not any(is_note_on(event.message) for event in timeline.events):
+        raise PerfLiveError(f"{str(path)!r} has no note to go on from; give another --primer, or none")
+    return timeline
+
+
+def _title(name: str, setup: Setup) -> str:
+    return f"{name}, performed by {setup.performer.name} (seed {setup.seed})"
+
+
+def _opened(outputs: Sequence[Path], material: Material, sound: SoundOptions | None) -> AbstractContextManager[list[Sink]]:
+    return opened_sinks(outputs, lambda path: open_file_sink(path, material, sound or SoundOptions()))
+
+
+def _run(session: Session, guard: Guard) -> Report:
+    with guard(session):
+        report = session.run()
+    if report.stopped:
+        raise KeyboardInterrupt  # ends everything, not only this file
+    return report

@@ -1,0 +1,34 @@
+"""The manifest of DExter."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.systems.manifest import Kind, Request, System, asked
+
+
+@dataclass(frozen=True)
+class DexterRequest(Request):
+    """A performance to begin from, and how the performance is to sound. Both are files."""
+
+    transfer: Path | None = asked(
+        "--transfer", "A performance of the score, left behind as far as --set depth says.", metavar="FILE.mid"
+    )
+    descriptors: Path | None = asked("--descriptors", "How a score's performance is to sound, over the piece.", metavar="FILE.csv")
+
+
+SYSTEM = System(
+    name="dexter",
+    summary="performs a score, or with look-ahead a track: tempo, timing, dynamics, touch and pedal",
+    plays=frozenset({Kind.NOTES, Kind.SCORES}),
+    default_for=frozenset({Kind.SCORES}),
+    files={
+        "dexter_mean.onnx": "dexter-mean",
+        "dexter_denoise.onnx": "dexter-denoise",
+        "dexter_trees.onnx": "dexter-trees",
+        "dexter_amounts.onnx": "dexter-amounts",
+    },
+    request=DexterRequest,
+    performer="engine.performers.dexter.performer:load_performer",
+    controls="engine.performers.dexter.performer:known_controls",
+    bench="engine.bench.dexter:BENCHMARK",
+)

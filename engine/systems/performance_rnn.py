@@ -1,0 +1,51 @@
+"""The manifest of Performance RNN."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from engine.base.errors import UsageError
+from engine.systems.manifest import Kind, Request, System, asked
+
+MOST_TAKES, MOST_BEAMS = 64, 16  # as many streams are side by side, or four times as many
+
+
+@dataclass(frozen=True)
+class ImprovisationRequest(Request):
+    """An improvisation that is rendered: how long it is, what it goes on from, and how many takes there are."""
+
+    seconds: float | None = asked("--seconds", "How long an improvisation is, after its primer.", least=0)
+    primer: Path | None = asked("--primer", "What an improvisation goes on from.", metavar="FILE.mid")
+    takes: int = asked(
+        "--takes", "How many improvisations, of --seed and those after it, into a folder.", default=1, least=1, most=MOST_TAKES
+    )
+    beam: int = asked(
+        "--beam", "Search for likely improvisations, with so many beams; 0 samples one.", default=0, least=0, most=MOST_BEAMS
+    )
+    without_primer: bool = asked("--without-primer", "Begin the output where the improvisation begins.", default=False)
+
+    @property
+    def together(self) -> bool:
+        """Whether takes are made side by side, offline. Otherwise perf-live could play it."""
+        return self.takes > 1 or bool(self.beam) or self.without_primer
+
+    def check(self) -> Self:
+        """Return the request. Raises UsageError when it contradicts itself."""
+        if self.without_primer and not self.primer:
+            raise UsageError("--without-primer: there is no --primer to leave out; give one, or leave --without-primer out")
+        if self and self.seconds is None:
+            raise UsageError("--primer, --takes, --beam and --without-primer are for improvisations; leave them out, or give --seconds")
+        return self
+
+
+SYSTEM = System(
+    name="performance-rnn",
+    summary="improvises: goes on when you stop, or plays along",
+    plays=frozenset({Kind.NOTES, Kind.IMPROVISES}),
+    default_for=frozenset({Kind.IMPROVISES}),
+    files={"performance_rnn.onnx": "performance-rnn"},
+    request=ImprovisationRequest,
+    performer="engine.performers.performance_rnn.performer:load_performer",
+    controls="engine.performers.performance_rnn.performer:known_controls",
+    bench="engine.bench.performance_rnn:BENCHMARK",
+)

@@ -1,0 +1,18 @@
+"""The manifest of the velocity transformer."""
+
+from engine.systems.manifest import Kind, System
+
+SYSTEM = System(
+    name="velocity",
+    summary="gives your notes touch: each leaves at once with the velocity that a hand would have given it",
+    plays=frozenset({Kind.NOTES}),
+    default_for=frozenset({Kind.NOTES}),
+    files={
+        "velocity.onnx": "velocity-transformer",
+        "velocity_memory.onnx": "velocity-transformer-memory",
+        "velocity_lookahead.onnx": "velocity-transformer-lookahead",
+    },
+    performer="engine.performers.velocity.performer:load_performer",
+    controls="engine.performers.velocity.performer:known_controls",
+    bench="engine.bench.velocity:BENCHMARK",
+)

@@ -1,0 +1,104 @@
+"""``import engine``: what the commands do, from Python, byte for byte."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command_line import ELISE, PRELUDE, command
+
+import engine
+from engine import Event, PerfLiveError, UsageError
+from engine.commands.live import app as live_app
+from engine.commands.render import app as render_app
+from engine.midi.events import is_note_on, note_off, note_on
+from engine.systems import Request
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_importing_the_package_imports_nothing_else() -> None:
+    code = "import sys, engine; print(*(name for name in sys.modules if name.startswith('engine.') or name in ('numpy', 'typer')))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == ""
+
+
+def test_every_public_name_is_there() -> None:
+    for name in engine.__all__:
+        assert getattr(engine, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'rendr'"):
+        _ = engine.rendr
+
+
+@pytest.mark.parametrize(
+    ("options", "keywords"),
+    [
+        ([], {}),
+        (["--performer", "passthrough"], {"performer": "passthrough"}),
+        (["--seed", "3", "--set", "temperature=1", "--set", "hint=on"], {"seed": 3, "controls": {"temperature": 1, "hint": "on"}}),
+        (["--performer", "dexter", "--seed", "2"], {"performer": "dexter", "seed": 2}),
+        (["--performer", "score-performer", "--direct", "forte"], {"performer": "score-performer", "request": {"direct": ["forte"]}}),
+        (["--performer", "dexter", "--lookahead", "2"], {"performer": "dexter", "lookahead": 2}),
+        (["--exclude", "1"], {"exclude": [1]}),
+    ],
+)
+def test_render_gives_the_bytes_of_the_command(options: list[str], keywords: dict[str, object], capfd: pytest.CaptureFixture[str]) -> None:
+    ended = command(render_app, "perf-render", capfd)(ELISE, "-o", "command.mid", *options)
+    assert (ended.status, ended.error) == (0, "")
+    report = engine.render(ELISE, "python.mid", **keywords)
+    assert (report.notes > 0 or "exclude" in keywords) and Path("command.mid").read_bytes() == Path("python.mid").read_bytes()
+
+
+def test_an_improvisation_gives_the_bytes_of_the_command(capfd: pytest.CaptureFixture[str]) -> None:
+    perf_render = command(render_app, "perf-render", capfd)
+    perf_render("-o", "command.mid", "--seconds", 3, "--seed", 5, "--primer", PRELUDE, "--without-primer")
+    engine.render(None, "python.mid", seed=5, request={"seconds": 3, "primer": str(PRELUDE), "without_primer": True})
+    assert Path("command.mid").read_bytes() == Path("python.mid").read_bytes()
+    perf_render("-o", "alone.mid", "--seconds", 3)
+    engine.render(None, ["alone_too.mid", "alone.png"], request={"seconds": 3})
+    assert Path("alone.mid").read_bytes() == Path("alone_too.mid").read_bytes() and Path("alone.png").exists()
+
+
+def test_play_gives_the_bytes_of_the_command(capfd: pytest.CaptureFixture[str]) -> None:
+    ended = command(live_app, "perf-live", capfd)("--in", PRELUDE, "--out", "command.mid", "--cc", "1=dynamics")
+    assert (ended.status, ended.error) == (0, "")
+    engine.play(PRELUDE, "python.mid", controllers={1: "dynamics"})
+    assert Path("command.mid").read_bytes() == Path("python.mid").read_bytes()
+    command(live_app, "perf-live", capfd)("--score", ELISE, "--out", "score.mid", "--seed", 2)
+    engine.play(None, "score_too.mid", score=ELISE, seed=2)
+    assert Path("score.mid").read_bytes() == Path("score_too.mid").read_bytes()
+
+
+def test_a_stream_is_fed_with_ones_own_events() -> None:
+    performer = engine.load_performer("velocity")
+    stream = performer.perform(None, Request(), {"strength": 1.0}, seed=0, live=False)
+    sent = stream.feed(Event(0, note_on(0, 60, 64))) + stream.feed(Event(500_000_000, note_off(0, 60))) + stream.finish()
+    assert [event.message[1] for event in sent] == [60, 60] and is_note_on(sent[0].message)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: engine.render(PRELUDE, "x.mid", performer="velo"), "no performer is called 'velo'"),
+        (lambda: engine.render(PRELUDE, "x.mid", controls={"loud": 1}), "no control is called 'loud'"),
+        (lambda: engine.render(PRELUDE, "x.mid", controls={"strength": 2}), "'strength': got 2"),
+        (lambda: engine.render(PRELUDE, "x.mid", seed=-1), "seed -1: allowed"),
+        (lambda: engine.render(PRELUDE, "x.mid", performer="velocity", request={"knob": ["a=1"]}), "does not hear --knob"),
+        (lambda: engine.render(None, "x.mid"), "nothing to perform"),
+        (lambda: engine.play(None, "x.mid"), "nothing to play from"),
+        (lambda: engine.load_performer("dexter", model="nowhere"), "give the folder"),
+    ],
+)
+def test_wrong_calls_are_told_in_one_line_and_write_nothing(call, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        call()
+    assert not list(Path().iterdir())
+
+
+def test_a_file_that_cannot_be_read_leaves_nothing_behind() -> None:
+    Path("broken.mid").write_bytes(b"MThd")
+    with pytest.raises(PerfLiveError):
+        engine.render("broken.mid", "x.mid")
+    assert [path.name for path in Path().iterdir()] == ["broken.mid"]
