@@ -8,9 +8,9 @@ SYSTEM = System(
     plays=frozenset({Kind.NOTES}),
     default_for=frozenset({Kind.NOTES}),
     files={
-        "velocity.onnx": "velocity-transformer",
-        "velocity_memory.onnx": "velocity-transformer-memory",
-        "velocity_lookahead.onnx": "velocity-transformer-lookahead",
+        "velocity.onnx": "velocity",
+        "velocity_memory.onnx": "velocity-memory",
+        "velocity_lookahead.onnx": "velocity-lookahead",
     },
     performer="engine.performers.velocity.performer:load_performer",
     controls="engine.performers.velocity.performer:known_controls",

@@ -40,7 +40,7 @@ def contract(constants: dict[str, int] | None = None) -> Contract:
         ),
         look_ahead_steps=LOOK_AHEAD,
         look_ahead_s=LOOK_AHEAD * 256 / SAMPLE_RATE,
-        constants=constants or {},
+        constants=constants or {"lowest_key": LOWEST_KEY, "keys": KEYS},
         training_data="none",
         licence="CC0-1.0",
         configuration_hash="0",
@@ -48,7 +48,7 @@ def contract(constants: dict[str, int] | None = None) -> Contract:
 
 
 def write(path: Path, pitches: dict[str, int] | None = None) -> Path:
-    """``pitches``: the contract's ``lowest_key`` and ``keys``; none are a piano's."""
+    """``pitches``: the contract's ``lowest_key`` and ``keys``; by default a piano's."""
     weight = np.zeros((BINS, CHANNELS), np.float32)
     for key in range(KEYS):
         fundamental = 440 * 2 ** ((key + LOWEST_KEY - 69) / 12) * FFT_SAMPLES / SAMPLE_RATE

@@ -10,7 +10,7 @@ from engine.base.errors import PerfLiveError
 from engine.onnx.model import Model
 from models.velocity.representation import REPRESENTATION_VERSION, NoteFeatures
 
-SYSTEM, MEMORY_SYSTEM, LOOKAHEAD_SYSTEM = "velocity-transformer", "velocity-transformer-memory", "velocity-transformer-lookahead"
+SYSTEM, MEMORY_SYSTEM, LOOKAHEAD_SYSTEM = "velocity", "velocity-memory", "velocity-lookahead"
 HintedNote = tuple[NoteFeatures, int]  # a note-on and its velocity hint, 0 for none
 
 

@@ -48,7 +48,7 @@ class NeuralStream:
 
     def __init__(self, model: Model):
         self._model = model
-        lowest, keys = (int(model.contract.constants.get(name, default)) for name, default in (("lowest_key", LOWEST_KEY), ("keys", KEYS)))
+        lowest, keys = (int(model.contract.constants[name]) for name in ("lowest_key", "keys"))
         self.pitches = range(lowest, lowest + keys)
         self._state = model.initial_state()
         self._roll = Roll()
