@@ -44,7 +44,7 @@ from engine.performers.dexter.performer import DexterPerformer, load_performer
 from engine.performers.score_playing.columns import playback_columns
 from engine.performers.score_playing.stream import ScoreStream
 from engine.score.piece import Piece
-from models.dexter.windows import Settings, Window
+from models.dexter.representation import Settings, Window
 
 LOOKAHEAD_S, LOOKAHEAD_NOTES = 2.0, 2_000
 

@@ -1,7 +1,8 @@
-"""How long keys are held: what predictions and samples have too much of, put right. NumPy only.
+"""Corrections of how long keys are held: a physical minimum, and quantile mapping to the holds of human performers. NumPy only.
 
-Fingers leave no key at once, so that durations crowd above some 30 ms; and a note that lasts is struck short or held, seldom half held.
-What is sampled around a mean knows neither: it is too short and too long where notes are short, and half held where they are long.
+Two facts about performances are missing from predictions. Fingers need about 30 ms to leave a key, so that short holds gather just above
+that. And performers either detach or hold long notes; intermediate lengths are rare. Samples around a mean are too spread where notes are
+short and too often in between where they are long.
 """
 
 from typing import NamedTuple
@@ -11,60 +12,63 @@ import numpy as np
 from models.performance.features import at_played_tempo, denormalise_column, normalise_column
 from models.performance.representation import ARTICULATION
 
-SHORTEST_HELD_S = 0.018
-BRIEF_S = 0.04  # what is held for less is so by half as many octaves only
-SHARPNESS = 6  # of both bends: the higher, the nearer to an angle
-WRITTEN_OCTAVES = np.arange(-4.0, 2.0)  # log2 of seconds: how long notes last as they are written, at the tempo of the performance
+SHORTEST_HOLD_S = 0.018
+SHORT_HOLD_S = 0.04  # below it, half as many octaves remain
+SHARPNESS = 6  # of both bends: higher values come nearer to an angle
+NOTATED_OCTAVES = np.arange(-4.0, 2.0)  # log2 of seconds: notated durations at the tempo of the performance
 LEVELS = np.array([0.002, 0.005, 0.01, 0.02, *np.arange(1, 20) / 20, 0.98, 0.99, 0.995, 0.998])  # of quantiles
-TOUCH_SHARE = 0.5  # of the way to humans' quantiles: all of it costs as much correlation with a human as it gains in likeness to all
+MAPPED_SHARE = 0.5  # of the way to humans' quantiles: the whole way costs as much correlation with one human as it gains in likeness to all
 
 
-class Touch(NamedTuple):
-    """Quantiles of articulation, each (len(WRITTEN_OCTAVES), len(LEVELS)): as it is ``sampled``, and as humans have ``played``."""
+class HoldQuantiles(NamedTuple):
+    """Quantiles of articulation, each (len(NOTATED_OCTAVES), len(LEVELS)), of samples and of human performances."""
 
     sampled: np.ndarray
-    played: np.ndarray
+    human: np.ndarray
 
 
-class Held(NamedTuple):
-    """By note (n,), log2: the seconds that it lasts as it is written, at the tempo of the performance, and ``articulation``."""
+class Holds(NamedTuple):
+    """By note (n,), log2: the notated duration in seconds at the tempo of the performance, and the articulation."""
 
-    written: np.ndarray
+    notated: np.ndarray
     articulation: np.ndarray
 
 
-def held_keys(normalised: np.ndarray, notated: np.ndarray) -> Held:
-    """Return what columns (n, 8) say of how long keys are held; ``notated`` (n,) are the notes' ``features.notated_octaves``."""
-    return Held(at_played_tempo(normalised, notated), denormalise_column(normalised[:, ARTICULATION], ARTICULATION))
+def holds_of(normalised: np.ndarray, notated: np.ndarray) -> Holds:
+    """Return the holds of normalised columns (n, 8); ``notated`` (n,) are the notes' ``features.notated_octaves``."""
+    return Holds(at_played_tempo(normalised, notated), denormalise_column(normalised[:, ARTICULATION], ARTICULATION))
 
 
-def hold(normalised: np.ndarray, notated: np.ndarray) -> np.ndarray:
-    """Return columns (n, 8) in which keys are held for as long as fingers take, SHORTEST_HELD_S at least.
+def lengthen_short_holds(normalised: np.ndarray, notated: np.ndarray) -> np.ndarray:
+    """Return columns (n, 8) in which no key is held for less than SHORTEST_HOLD_S.
 
-    Of pianists' notes one in fifty is held for less than 28 ms and one in four for less than 52, and what is predicted is less often near
-    that than beyond: below BRIEF_S half of the octaves are left, as fits 43 train pieces best. 80 ms and more stay what they are.
+    The 2nd percentile of pianists' holds is 28 ms and the 25th is 52 ms; predictions lie beyond more often than near. Below SHORT_HOLD_S
+    half of the octaves remain, which fits 43 training pieces best. Holds of 80 ms and more do not change.
     """
-    held = held_keys(normalised, notated)
-    seconds = np.exp2(held.written + held.articulation)
-    longer = np.log2(1 + (BRIEF_S / seconds) ** SHARPNESS) / (2 * SHARPNESS)
-    longer += np.log2(1 + (SHORTEST_HELD_S / (seconds * np.exp2(longer))) ** SHARPNESS) / SHARPNESS
-    return _with_articulation(normalised, held.articulation + longer)
+    holds = holds_of(normalised, notated)
+    seconds = np.exp2(holds.notated + holds.articulation)
+    longer = np.log2(1 + (SHORT_HOLD_S / seconds) ** SHARPNESS) / (2 * SHARPNESS)
+    longer += np.log2(1 + (SHORTEST_HOLD_S / (seconds * np.exp2(longer))) ** SHARPNESS) / SHARPNESS
+    return _with_articulation(normalised, holds.articulation + longer)
 
 
-def touched(normalised: np.ndarray, notated: np.ndarray, touch: Touch, share: np.ndarray | float = TOUCH_SHARE) -> np.ndarray:
-    """Return sampled columns (n, 8) in which keys are held the more as humans hold them: quantile mapping, which keeps what is held
-    longer than another note of its length longer. ``share``, 0 to 1, also by note (n,), of the way.
+def map_to_human_holds(
+    normalised: np.ndarray, notated: np.ndarray, quantiles: HoldQuantiles, share: np.ndarray | float = MAPPED_SHARE
+) -> np.ndarray:
+    """Return sampled columns (n, 8) with articulation moved towards that of humans by quantile mapping.
+
+    The order of two notes of one notated duration stays. ``share``, 0 to 1, one value or by note (n,), is how far values are moved.
     """
-    held = held_keys(normalised, notated)
-    mapped = [np.interp(held.articulation, *quantiles) for quantiles in zip(touch.sampled, touch.played, strict=True)]
-    as_humans = (weights(held.written) * np.stack(mapped, axis=1)).sum(axis=1)
-    return _with_articulation(normalised, held.articulation + share * (as_humans - held.articulation))
+    holds = holds_of(normalised, notated)
+    mapped = [np.interp(holds.articulation, *pair) for pair in zip(quantiles.sampled, quantiles.human, strict=True)]
+    as_humans = (octave_weights(holds.notated) * np.stack(mapped, axis=1)).sum(axis=1)
+    return _with_articulation(normalised, holds.articulation + share * (as_humans - holds.articulation))
 
 
-def weights(written: np.ndarray) -> np.ndarray:
-    """Return how much each of WRITTEN_OCTAVES counts for notes (n,): (n, len(WRITTEN_OCTAVES)), in sum 1."""
-    inside = np.clip(written, WRITTEN_OCTAVES[0], WRITTEN_OCTAVES[-1])
-    return np.maximum(1 - np.abs(inside[:, None] - WRITTEN_OCTAVES), 0)
+def octave_weights(notated: np.ndarray) -> np.ndarray:
+    """Return the weights (n, len(NOTATED_OCTAVES)) of linear interpolation between NOTATED_OCTAVES for notes (n,); rows sum to 1."""
+    inside = np.clip(notated, NOTATED_OCTAVES[0], NOTATED_OCTAVES[-1])
+    return np.maximum(1 - np.abs(inside[:, None] - NOTATED_OCTAVES), 0)
 
 
 def _with_articulation(normalised: np.ndarray, articulation: np.ndarray) -> np.ndarray:

@@ -30,8 +30,9 @@ from engine.base.files import whole_file
 from engine.onnx.model import Model
 from engine.performers.dexter.performer import FILES, DexterPerformer, load_performer
 from export.graph import save
-from models.dexter.hold_quantiles import LEVELS, Touch, held_keys, weights
-from models.dexter.windows import Scales, Settings, WindowSampler, perform
+from models.dexter.hold_quantiles import LEVELS, HoldQuantiles, holds_of, octave_weights
+from models.dexter.representation import Scales, Settings
+from models.dexter.windows import WindowSampler, perform
 from models.performance.features import denormalise, normalise, notated_octaves
 from models.performance.representation import (
     ARTICULATION,
@@ -142,7 +143,9 @@ def perform_neutrally(performer: DexterPerformer, piece: Presentation, seed: int
 
 
 def neutral_sampler(performer: DexterPerformer, piece: Presentation, seed: int) -> WindowSampler:
-    neutral = replace(performer.scales, gain=np.ones(COLUMNS), offset=np.zeros(COLUMNS), sampled=np.ones(COLUMNS), touch=None)
+    neutral = replace(
+        performer.scales, gain=np.ones(COLUMNS), offset=np.zeros(COLUMNS), residual_gain=np.ones(COLUMNS), hold_quantiles=None
+    )
     return performer.sampler(piece.notes, piece.score_columns, seed, scales=neutral)
 
 
@@ -181,8 +184,8 @@ class Sampled(NamedTuple):
     humans: list[np.ndarray]
 
     def performances(self, scales: Scales) -> list[np.ndarray]:
-        mean = express(self.mean, *scales.widening(1.0))
-        return [mean + scales.sampled * residual for residual in self.residuals]
+        mean = express(self.mean, *scales.mean_gain_and_offset(1.0))
+        return [mean + scales.residual_gain * residual for residual in self.residuals]
 
 
 def calibrate_samples(performer: DexterPerformer, rendered: Rendered, gains: np.ndarray, offsets: np.ndarray) -> Scales:
@@ -194,23 +197,23 @@ def calibrate_samples(performer: DexterPerformer, rendered: Rendered, gains: np.
         Sampled(piece, mean, [perform_neutrally(performer, piece, seed, temperature=1) - mean for seed in (0, 1)], human_columns(piece))
         for piece, mean in track(played, "sampling")
     ]
-    scales = Scales(performer.scales.residual_deviation, gains, offsets, sampled=np.ones(COLUMNS), narrowed=np.ones(COLUMNS))
+    scales = Scales(performer.scales.residual_deviation, gains, offsets, residual_gain=np.ones(COLUMNS), mean_gain_removed=np.ones(COLUMNS))
     for column, share in APART.items():
         columns = [PEDAL, PEDAL_BETWEEN] if column == PEDAL else [column]
         apart_of_humans, amount_of_humans = (found(column, [(each.shown, each.humans) for each in pieces]) for found in (_apart, _amount))
         distance, amount = (functools.partial(_of_samples, found, column, pieces, scales) for found in (_apart, _amount))
         for _ in range(ROUNDS):
-            adjust(scales.sampled, columns, (0.1, 4.0), distance, share * apart_of_humans)
-            adjust(scales.narrowed, columns, (1.0, 0.0), amount, amount_of_humans)
+            adjust(scales.residual_gain, columns, (0.1, 4.0), distance, share * apart_of_humans)
+            adjust(scales.mean_gain_removed, columns, (1.0, 0.0), amount, amount_of_humans)
         heard = f"humans {apart_of_humans:.4f} apart, samples {distance():.4f}; amounts {amount_of_humans:.4f}, {amount():.4f}"
-        print(f"column {column}: {heard}; gain {scales.sampled[column]:.3f}, narrowed {scales.narrowed[column]:.3f}")
-    return replace(scales, touch=find_touch(performer, [each.shown for each in pieces], scales))
+        print(f"column {column}: {heard}; gain {scales.residual_gain[column]:.3f}, narrowed {scales.mean_gain_removed[column]:.3f}")
+    return replace(scales, hold_quantiles=find_touch(performer, [each.shown for each in pieces], scales))
 
 
-def find_touch(performer: DexterPerformer, pieces: list[Presentation], scales: Scales) -> Touch:
+def find_touch(performer: DexterPerformer, pieces: list[Presentation], scales: Scales) -> HoldQuantiles:
     """Return how keys are held in samples of ``pieces`` with ``scales``, and in their humans' performances."""
     sampled = [(piece, [_sample(performer, piece, seed, scales) for seed in (0, 1)]) for piece in track(pieces, "holding keys")]
-    return Touch(held_quantiles(sampled), held_quantiles([(piece, human_columns(piece)) for piece in pieces]))
+    return HoldQuantiles(held_quantiles(sampled), held_quantiles([(piece, human_columns(piece)) for piece in pieces]))
 
 
 def _sample(performer: DexterPerformer, piece: Presentation, seed: int, scales: Scales) -> np.ndarray:
@@ -219,15 +222,15 @@ def _sample(performer: DexterPerformer, piece: Presentation, seed: int, scales: 
 
 
 def held_quantiles(performed: Performances) -> np.ndarray:
-    """Return quantiles (len(WRITTEN_OCTAVES), len(LEVELS)) of articulation, in which a piece counts by the root of its notes."""
+    """Return quantiles (len(NOTATED_OCTAVES), len(LEVELS)) of articulation, in which a piece counts by the root of its notes."""
     rows = [_held_notes(shown, one, len(each)) for shown, each in performed for one in each]
-    written, articulation, count = np.concatenate(rows, axis=1)
-    return np.stack([weighted_quantiles(articulation, near * count) for near in weights(written).T])
+    notated, articulation, count = np.concatenate(rows, axis=1)
+    return np.stack([weighted_quantiles(articulation, near * count) for near in octave_weights(notated).T])
 
 
 def _held_notes(shown: Presentation, normalised: np.ndarray, performances: int) -> np.ndarray:
     """Return of the notes that are played (3, n): how long they last as written, their articulation, and what each counts."""
-    held = held_keys(normalised, notated_octaves(shown.score_columns))
+    held = holds_of(normalised, notated_octaves(shown.score_columns))
     rows = np.stack([*held, np.full(len(normalised), len(normalised) ** -0.5 / performances)])
     return np.asarray(rows[:, np.isfinite(held.articulation) & ~shown.notes["is_grace"]])
 
@@ -285,8 +288,8 @@ def main(
     scales = calibrate_samples(performer, rendered, gains, offsets)
     mean, denoise, *_ = FILES
     store(model / mean, FILES[mean], {"gains": _rounded(gains), "offsets": _rounded(offsets)})
-    fitted = {"sample_gains": _rounded(scales.sampled), "narrowed": _rounded(scales.narrowed)}
-    store(model / denoise, FILES[denoise], fitted | {"touch": np.array(scales.touch).round(3).tolist()})
+    fitted = {"sample_gains": _rounded(scales.residual_gain), "narrowed": _rounded(scales.mean_gain_removed)}
+    store(model / denoise, FILES[denoise], fitted | {"touch": np.array(scales.hold_quantiles).round(3).tolist()})
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from engine.onnx.contract import Contract, TensorSpec
 from engine.onnx.model import Model
 from engine.performers.dexter.performer import FILES, DexterPerformer
 from export.ridge_regression import write_amounts
-from models.dexter.expression_profile import PIECE_FEATURES, fast_interval, piece_features
+from models.dexter.expression_profile import PIECE_FEATURES, fastest_interval, piece_features
 from models.performance.features import at_played_tempo, notated_intervals, note_features
 from models.performance.representation import ARTICULATION, BEAT_PERIOD, REPRESENTATION_VERSION, TIMING, VELOCITY
 from training.datasets.asap import LICENCE, work_of
@@ -162,12 +162,12 @@ def cross_validate(examples: Examples) -> np.ndarray:
 
 
 def fast_intervals(pieces: list[Piece]) -> list[float]:
-    """Return the ``fast_interval`` of each piece as humans play it on average, ascending."""
+    """Return the ``fastest_interval`` of each piece as humans play it on average, ascending."""
     found = []
     for piece in pieces:
         shown = piece.presentations[0]
         notated = notated_intervals(shown.notes, shown.score_columns)
-        found.append(np.mean([fast_interval(at_played_tempo(human, notated)) for human in human_columns(shown)]))
+        found.append(np.mean([fastest_interval(at_played_tempo(human, notated)) for human in human_columns(shown)]))
     return sorted(float(interval) for interval in found if np.isfinite(interval))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from engine.performers.controls import Control
 from engine.performers.score_playing.controls import HEARD_CONTROLS
-from models.dexter.windows import MOST_EVALUATIONS, Settings
+from models.dexter.representation import MOST_EVALUATIONS, Settings
 from models.performance.descriptors import DESCRIPTORS
 
 CONTROLS: tuple[Control, ...] = (

@@ -7,11 +7,11 @@ import numpy as np
 
 from engine.onnx.model import Model
 from engine.performers.score_playing.feature_check import check_features
-from models.dexter.expression_profile import PIECE_FEATURES, piece_features
-from models.dexter.windows import Amounts
-from models.performance.representation import PERFORMANCE_COLUMNS
+from models.dexter.expression_profile import PIECE_FEATURES, ExpressionProfile, piece_features
+from models.performance.representation import COLUMNS
 
-UNTOLD = {"deviation": np.nan, "apart": 1.0, "level": 0.0}
+# The outputs of the graph, as the files that ship name them: the profile's field, and its value of columns that the graph leaves out.
+OUTPUTS = {"deviation": ("mean_deviation", np.nan), "apart": ("residual_gain", 1.0), "level": ("mean_offset", 0.0)}
 
 
 class AmountsReader:
@@ -24,10 +24,10 @@ class AmountsReader:
         self._columns = list(model.contract.constants["columns"])
         self._fast_intervals = np.array(model.contract.constants.get("fast_intervals", ()))  # earlier exports have none
 
-    def read(self, score_columns: np.ndarray, features: np.ndarray) -> Amounts:
+    def read(self, score_columns: np.ndarray, features: np.ndarray) -> ExpressionProfile:
         """Return what suits a piece of these score columns (N, 37) and ``note_features`` (N, F)."""
         answer = self._model.run({"features": piece_features(score_columns, features)[None]}, {})[0]
-        by_column = {name: np.full(len(PERFORMANCE_COLUMNS), untold) for name, untold in UNTOLD.items()}
-        for name in by_column.keys() & answer.keys():  # earlier exports have no level
-            by_column[name][self._columns] = answer[name][0]
-        return Amounts(**by_column, fast_intervals=self._fast_intervals)
+        by_column = {field: np.full(COLUMNS, left_out) for field, left_out in OUTPUTS.values()}
+        for name, values in answer.items():
+            by_column[OUTPUTS[name][0]][self._columns] = values[0]
+        return ExpressionProfile(**by_column, human_fastest_intervals=self._fast_intervals)

@@ -14,7 +14,8 @@ from engine.performers.dexter.window_worker import URGENT_EVALUATIONS
 from engine.performers.lookahead.stream import SCORE_CONTROLS, LookaheadStream
 from engine.performers.lookahead.window import TO_COME_QUARTERS, Progress, WindowAnswer, WindowRequest, as_score, single_note_request
 from engine.performers.notes import NotesPerformer
-from models.dexter.windows import Branch, Networks, Passage, Scales, Settings, State, WindowSampler
+from models.dexter.representation import Branch, Networks, Passage, Scales, Settings, State
+from models.dexter.windows import WindowSampler
 from models.performance.descriptors import tonal_leans
 from models.performance.features import HELD_BACK, denormalise, notated_octaves, note_features
 from models.performance.representation import TIMING, settle
@@ -74,8 +75,8 @@ class DexterLookaheadSampler:
             average=so_far and so_far.average,
             deviation=so_far and so_far.deviation,
             second=trees.read(columns, features) if trees else None,
-            amounts=amounts.read(columns, features) if amounts else None,
-            notated=notated_octaves(columns),
+            profile=amounts.read(columns, features) if amounts else None,
+            notated_octaves=notated_octaves(columns),
         )
         sampler = WindowSampler(_Wanted(self._networks, is_wanted), self._scales, self._window, passage, self._seed)
         state = (request.progress and request.progress.state) or sampler.begin(request.first)

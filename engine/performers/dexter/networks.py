@@ -4,7 +4,7 @@ import numpy as np
 
 from engine.onnx.model import Model
 from engine.performers.score_playing.feature_check import columns_read
-from models.dexter.windows import Branch
+from models.dexter.representation import Branch
 from models.performance.descriptors import DESCRIPTORS
 
 

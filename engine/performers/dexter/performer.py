@@ -27,8 +27,8 @@ from engine.score.descriptors import read_score_descriptors
 from engine.score.piece import Piece
 from engine.systems.dexter import SYSTEM, DexterRequest
 from engine.systems.manifest import Kind
-from models.dexter.hold_quantiles import Touch
-from models.dexter.windows import Passage, Scales, WindowSampler
+from models.dexter.representation import Passage, Scales
+from models.dexter.windows import WindowSampler
 from models.performance.descriptors import tonal_leans
 from models.performance.features import denormalise, normalise, notated_intervals, notated_octaves, note_features
 from models.performance.representation import BEAT_PERIOD, REPRESENTATION_VERSION, Performed, encode_performance, strokes
@@ -72,11 +72,7 @@ class DexterPerformer:
         self._networks, self._trees = OnnxNetworks(mean, denoise), Trees(trees) if trees else None
         self._amounts = AmountsReader(amounts) if amounts else None
         self._window = min(model.contract.constants["window_notes"] for model in (mean, denoise))
-        offsets = np.array([np.nan if offset is None else offset for offset in constants["offsets"]])
-        deviation, gains = np.array(constants["residual_deviation"]), np.array(constants["gains"])
-        sampled, narrowed = (np.array(constants.get(name, 1.0)) for name in ("sample_gains", "narrowed"))  # earlier exports have none
-        touch = Touch(*np.array(constants["touch"])) if "touch" in constants else None
-        self.scales = Scales(deviation, gains, offsets, sampled, narrowed, touch=touch)
+        self.scales = Scales.from_constants(constants)
 
     def looking_ahead(self, lookahead_s: float) -> DexterLookaheadPerformer:
         """Return the performer of live notes."""
@@ -101,17 +97,17 @@ class DexterPerformer:
         second = self._trees.read(columns, features) if self._trees else None
         amounts = self._amounts.read(columns, features) if self._amounts else None
         notated, stroke = notated_octaves(columns), strokes(notes)
-        doubled = np.bincount(stroke)[stroke] > 1
+        shares_key = np.bincount(stroke)[stroke] > 1
         passage = Passage(
             features,
             tonal_leans(notes),
             reference=known,
             descriptors=descriptors,
             second=second,
-            amounts=amounts,
-            notated=notated,
-            doubled=doubled,
-            intervals=notated_intervals(notes, columns),
+            profile=amounts,
+            notated_octaves=notated,
+            shares_key=shares_key,
+            notated_intervals=notated_intervals(notes, columns),
         )
         return WindowSampler(self._networks, scales or self.scales, self._window, passage, seed, thousand_steps)
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from engine.onnx.model import Model
 from engine.performers.score_playing.feature_check import check_features
-from models.dexter.windows import SecondReading
+from models.dexter.representation import SecondPrediction
 from models.performance.representation import PERFORMANCE_COLUMNS
 from models.performance.surroundings import WIDE_FEATURES, WideFeatures
 
@@ -18,11 +18,11 @@ class Trees:
         self._model = model
         self._shares = np.array(model.contract.constants["shares"])
 
-    def read(self, score_columns: np.ndarray, features: np.ndarray) -> SecondReading:
+    def read(self, score_columns: np.ndarray, features: np.ndarray) -> SecondPrediction:
         """Return the trees' reading of a piece with these score columns (N, 37) and ``note_features`` (N, F). Notes are read when asked
         for.
         """
-        return SecondReading(self._shares, _Reading(self._model, WideFeatures(score_columns, features), len(features)).read)
+        return SecondPrediction(self._shares, _Reading(self._model, WideFeatures(score_columns, features), len(features)).read)
 
 
 class _Reading:

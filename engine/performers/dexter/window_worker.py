@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.performers.counts import WindowCounts
-from models.dexter.windows import Settings, State, Window, WindowSampler
+from models.dexter.representation import Settings, State, Window
+from models.dexter.windows import WindowSampler
 
 AHEAD_WINDOWS = 4
 NICENESS = 10  # of the worker: what it computes is due in seconds, what the other threads send is due now

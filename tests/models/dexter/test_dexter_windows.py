@@ -6,23 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.dexter.expression_profile import fast_interval
-from models.dexter.hold_quantiles import hold
+from models.dexter.expression_profile import ExpressionProfile, fastest_interval
+from models.dexter.hold_quantiles import lengthen_short_holds
+from models.dexter.piece_statistics import MOST_PIECE_GAIN, PROFILE_NOTES
+from models.dexter.rendering import COMPLEX_OCTAVES, LEANING_VELOCITY, STABLE_OCTAVES
+from models.dexter.representation import Passage, Scales, SecondPrediction, Settings
 from models.dexter.sampling import signal_and_noise
-from models.dexter.windows import (
-    COMPLEX_OCTAVES,
-    LEANING_VELOCITY,
-    MOST_WIDER,
-    STABLE_OCTAVES,
-    TELLING_NOTES,
-    Amounts,
-    Passage,
-    Scales,
-    SecondReading,
-    Settings,
-    WindowSampler,
-    perform,
-)
+from models.dexter.windows import WindowSampler, perform
 from models.performance.descriptors import DESCRIPTORS, LEANING
 from models.performance.features import at_played_tempo, slowed
 from models.performance.representation import ARTICULATION, BEAT_PERIOD, COLUMNS, TIMING, VELOCITY
@@ -31,7 +21,7 @@ WINDOW, NOTES = 64, 700
 HOP = WINDOW // 2
 DEVIATION, GAIN = np.linspace(0.4, 1.2, COLUMNS), np.full(COLUMNS, 1.6)
 SAMPLED = np.where(np.arange(COLUMNS) == BEAT_PERIOD, 0.7, 1.0)
-SCALES = Scales(DEVIATION, GAIN, np.where(np.arange(COLUMNS) < 4, np.nan, 0.0), SAMPLED, narrowed=SAMPLED**2)
+SCALES = Scales(DEVIATION, GAIN, np.where(np.arange(COLUMNS) < 4, np.nan, 0.0), SAMPLED, mean_gain_removed=SAMPLED**2)
 NOTATED = -3.0  # log2 of seconds from note to note
 FIRST = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)  # of the descriptors, one deviation up
 CORRELATION = 0.97  # of neighbouring notes' residuals: slow, as a tempo curve, so that a seam would show
@@ -83,12 +73,14 @@ def features():
 
 
 def sampler(features, seed=0, scales=SCALES, thousand_steps=False, **known):
-    passage = Passage(features, **({"leans": np.zeros((len(features), 2)), "intervals": np.full(len(features), NOTATED)} | known))
+    passage = Passage(
+        features, **({"tonal_leans": np.zeros((len(features), 2)), "notated_intervals": np.full(len(features), NOTATED)} | known)
+    )
     return WindowSampler(Exact(), scales, WINDOW, passage, seed, thousand_steps)
 
 
-def amounts_of(deviation=np.nan, apart=1.0, level=0.0, fast_intervals=()):
-    return Amounts(*(np.full(COLUMNS, each) for each in (deviation, apart, level)), np.array(fast_intervals))
+def profile_of(deviation=np.nan, residual_gain=1.0, offset=0.0, fastest_intervals=()):
+    return ExpressionProfile(*(np.full(COLUMNS, each) for each in (deviation, residual_gain, offset)), np.array(fastest_intervals))
 
 
 def second_differences(settings):
@@ -135,7 +127,7 @@ def test_the_mean_goes_its_share_of_the_way_to_a_second_reading(features):
     plain = replace(SCALES, gain=np.ones(COLUMNS), offset=np.zeros(COLUMNS))
     shares = np.where(np.arange(COLUMNS) < 3, [0.0, 0.5, 1.0, 0, 0, 0, 0, 0], 0.25)
     told = np.random.default_rng(2).normal(size=(NOTES, COLUMNS)).cumsum(0) / 20
-    second = SecondReading(shares, lambda rows: told[rows])
+    second = SecondPrediction(shares, lambda rows: told[rows])
     alone, windows = sampler(features, scales=plain), sampler(features, scales=plain, second=second)
     mean = Settings(temperature=0)
     undescribed = perform(alone, mean, NOTES)
@@ -152,35 +144,37 @@ def test_what_is_kept_of_a_reference_is_held_as_it_was(features):
     """And what is not, as fingers do."""
     notated = np.full(NOTES, -12.0)
     reference = np.zeros((NOTES, COLUMNS), np.float32)
-    kept, given_up = (perform(sampler(features, reference=reference, notated=notated), Settings(depth=depth), NOTES) for depth in (0, 1))
+    kept, given_up = (
+        perform(sampler(features, reference=reference, notated_octaves=notated), Settings(depth=depth), NOTES) for depth in (0, 1)
+    )
     np.testing.assert_allclose(kept, 0, atol=1e-5)
     freely = perform(sampler(features), Settings(), NOTES)
-    np.testing.assert_allclose(given_up, hold(freely, notated), atol=1e-5)
+    np.testing.assert_allclose(given_up, lengthen_short_holds(freely, notated), atol=1e-5)
     assert (given_up > freely + 0.5)[:, ARTICULATION].mean() > 0.9
 
 
 def test_a_gain_differs_by_a_limited_factor(features):
-    own, raw = sampler(features).deviation, np.concatenate(list(sampler(features)._centre.values()))
+    own, raw = sampler(features).deviation, np.concatenate(list(sampler(features).piece._means.values()))
     assert own[VELOCITY] == pytest.approx(raw[:, VELOCITY].std())
     assert own[TIMING] == pytest.approx(np.abs(raw[:, TIMING] - raw[:, TIMING].mean()).mean())
-    doubled = np.arange(NOTES) % 3 == 0
-    single = np.concatenate([mean[~doubled[notes.start : notes.stop], TIMING] for notes, mean in sampler(features)._centre.items()])
-    assert sampler(features, doubled=doubled).deviation[TIMING] == pytest.approx(np.abs(single - single.mean()).mean())
-    assert np.isnan(sampler(features, doubled=np.ones(NOTES, bool)).deviation[TIMING])
+    shared = np.arange(NOTES) % 3 == 0
+    single = np.concatenate([mean[~shared[notes.start : notes.stop], TIMING] for notes, mean in sampler(features).piece._means.items()])
+    assert sampler(features, shares_key=shared).deviation[TIMING] == pytest.approx(np.abs(single - single.mean()).mean())
+    assert np.isnan(sampler(features, shares_key=np.ones(NOTES, bool)).deviation[TIMING])
     deviation = own * [0.01, 0.5, 1, 100, *[np.nan] * 4]
-    windows = sampler(features, amounts=amounts_of(deviation))
+    windows = sampler(features, profile=profile_of(deviation))
     mean = Settings(temperature=0)
     wider = perform(windows, mean, NOTES).std(axis=0) / perform(sampler(features), mean, NOTES).std(axis=0)
-    np.testing.assert_allclose(wider, [1 / MOST_WIDER, 0.5, 1, MOST_WIDER, 1, 1, 1, 1], rtol=0.02)
+    np.testing.assert_allclose(wider, [1 / MOST_PIECE_GAIN, 0.5, 1, MOST_PIECE_GAIN, 1, 1, 1, 1], rtol=0.02)
 
 
 def test_of_a_few_notes_no_amount_is_told(features):
-    few, amounts = features[: TELLING_NOTES // 2], amounts_of(1e9, 4.0)
+    few, amounts = features[: PROFILE_NOTES // 2], profile_of(1e9, 4.0)
     mean, sample = Settings(temperature=0), Settings()
-    alone, told = sampler(few), sampler(few, amounts=amounts)
+    alone, told = sampler(few), sampler(few, profile=amounts)
     wider = perform(told, mean, len(few)).std(axis=0) / perform(alone, mean, len(few)).std(axis=0)
-    np.testing.assert_allclose(wider, MOST_WIDER**0.5, rtol=0.02)
-    assert told._fitting_scales.sampled == pytest.approx(2 * SAMPLED)
+    np.testing.assert_allclose(wider, MOST_PIECE_GAIN**0.5, rtol=0.02)
+    assert told.piece.scales.residual_gain == pytest.approx(2 * SAMPLED)
     assert np.isfinite(perform(told, sample, len(few))).all()
 
 
@@ -189,10 +183,12 @@ def test_a_sample_s_mean_is_narrower_by_its_share(features):
     sample, mean = (perform(sampler(features, scales=plain), Settings(temperature=each), NOTES) for each in (1, 0))
     residual, wide = sample - mean, perform(sampler(features), Settings(temperature=0), NOTES)
     for narrowed, left in ((0.0, GAIN[0]), (0.5, np.sqrt((1 + GAIN[0] ** 2) / 2)), (1.0, 1.0)):
-        scales = replace(SCALES, narrowed=np.full(COLUMNS, narrowed))
+        scales = replace(SCALES, mean_gain_removed=np.full(COLUMNS, narrowed))
         heard = perform(sampler(features, scales=scales), Settings(), NOTES) - residual
         np.testing.assert_allclose(heard.std(axis=0), wide.std(axis=0) * left / GAIN[0], rtol=1e-3)
-    half, whole = (replace(SCALES, sampled=np.full(COLUMNS, each), narrowed=np.full(COLUMNS, each**2)) for each in (0.5, 1.0))
+    half, whole = (
+        replace(SCALES, residual_gain=np.full(COLUMNS, each), mean_gain_removed=np.full(COLUMNS, each**2)) for each in (0.5, 1.0)
+    )
     cooled = perform(sampler(features, scales=whole), Settings(temperature=0.5), NOTES)
     np.testing.assert_allclose(perform(sampler(features, scales=half), Settings(), NOTES), cooled, atol=1e-5)
 
@@ -201,37 +197,41 @@ def test_what_suits_a_piece_suits_its_samples(features):
     """How wide its mean is, and by how much less where its samples are further apart than others'."""
     deviation = np.where(np.arange(COLUMNS) == VELOCITY, 2 * sampler(features).deviation, np.nan)
     apart = np.where(np.arange(COLUMNS) == TIMING, 0.5, 1.0)
-    gain, _ = sampler(features, amounts=amounts_of(deviation, apart))._fitting_scales.widening(1.0)
-    plain, _ = SCALES.widening(1.0)
+    gain, _ = sampler(features, profile=profile_of(deviation, apart)).piece.scales.mean_gain_and_offset(1.0)
+    plain, _ = SCALES.mean_gain_and_offset(1.0)
     np.testing.assert_allclose(np.delete(gain, TIMING), np.delete(plain * np.where(np.arange(COLUMNS) == VELOCITY, 2, 1), TIMING))
     assert gain[TIMING] == pytest.approx(np.sqrt(1 + 0.75 * (GAIN[0] ** 2 - 1)))
 
 
 def test_a_piece_is_as_a_whole_as_its_amounts_say(features):
     mean, level = Settings(temperature=0), np.linspace(-0.4, 0.4, COLUMNS)
-    alone, windows = sampler(features), sampler(features, amounts=amounts_of(level=level))
+    alone, windows = sampler(features), sampler(features, profile=profile_of(offset=level))
     moved = perform(windows, mean, NOTES) - perform(alone, mean, NOTES)
     np.testing.assert_allclose(moved, np.tile(np.where(np.arange(COLUMNS) < 4, 1, GAIN) * level, (NOTES, 1)), atol=1e-4)
-    second = SecondReading(np.full(COLUMNS, 0.5), lambda rows: np.ones((rows.stop - rows.start, COLUMNS)))
+    second = SecondPrediction(np.full(COLUMNS, 0.5), lambda rows: np.ones((rows.stop - rows.start, COLUMNS)))
     plain = replace(SCALES, gain=np.ones(COLUMNS))
-    told, untold = (sampler(features, scales=plain, second=second, amounts=each) for each in (amounts_of(level=level), None))
+    told, untold = (sampler(features, scales=plain, second=second, profile=each) for each in (profile_of(offset=level), None))
     for settings in (mean, replace(mean, descriptors=FIRST)):
         np.testing.assert_allclose(perform(told, settings, NOTES) - perform(untold, settings, NOTES), np.tile(level, (NOTES, 1)), atol=1e-4)
     np.testing.assert_allclose(windows.average - alone.average, level, atol=1e-5)
     np.testing.assert_allclose(windows.deviation, alone.deviation, atol=1e-5)
-    np.testing.assert_allclose(sampler(features[: TELLING_NOTES // 2], amounts=amounts_of(level=level))._level, level / 2, atol=1e-6)
+    np.testing.assert_allclose(
+        sampler(features[: PROFILE_NOTES // 2], profile=profile_of(offset=level)).piece.mean_offset, level / 2, atol=1e-6
+    )
     reference = np.zeros((NOTES, COLUMNS), np.float32)
-    kept = perform(sampler(features, amounts=amounts_of(level=level), reference=reference), Settings(depth=0), NOTES)
+    kept = perform(sampler(features, profile=profile_of(offset=level), reference=reference), Settings(depth=0), NOTES)
     np.testing.assert_allclose(kept, 0, atol=1e-5)
 
 
 def test_a_piece_that_is_faster_than_fingers_is_slower_and_its_keys_are_held_as_long(features):
-    columns = np.concatenate(list(sampler(features)._raw_centre.values()))
+    columns = np.concatenate(list(sampler(features).piece._networks_means.values()))
     for level in (0.0, np.where(np.arange(COLUMNS) == BEAT_PERIOD, -0.5, 0.0)):
-        fastest = fast_interval(at_played_tempo(columns + level, np.array(NOTATED)))
-        slower, faster = (sampler(features, amounts=amounts_of(level=level, fast_intervals=[fastest + octaves])) for octaves in (0.2, -1.0))
-        np.testing.assert_allclose(slower._level, level + slowed(0.2), atol=1e-5)
-        np.testing.assert_allclose(faster._level, level, atol=1e-6)
+        fastest = fastest_interval(at_played_tempo(columns + level, np.array(NOTATED)))
+        slower, faster = (
+            sampler(features, profile=profile_of(offset=level, fastest_intervals=[fastest + octaves])) for octaves in (0.2, -1.0)
+        )
+        np.testing.assert_allclose(slower.piece.mean_offset, level + slowed(0.2), atol=1e-5)
+        np.testing.assert_allclose(faster.piece.mean_offset, level, atol=1e-6)
 
 
 def test_at_most_the_evaluations_that_were_asked_for(features):
@@ -327,7 +327,7 @@ def test_a_reference_s_residual_is_heard_as_it_is_and_a_sample_s_scaled(features
     plain = replace(SCALES, gain=np.ones(COLUMNS))
     mean = perform(sampler(features, scales=plain), Settings(temperature=0), NOTES)
     sampled = (np.ones(COLUMNS), SAMPLED)
-    whole, scaled = (perform(sampler(features, scales=replace(plain, sampled=each)), Settings(), NOTES) - mean for each in sampled)
+    whole, scaled = (perform(sampler(features, scales=replace(plain, residual_gain=each)), Settings(), NOTES) - mean for each in sampled)
     assert scaled == pytest.approx(SAMPLED * whole, abs=1e-4)
 
 
@@ -357,7 +357,7 @@ def test_of_a_growing_piece_a_part_is_enough(features):
 
 def test_complex_rhythm_strays_further_stable_tempo_less_and_keys_are_in_the_notes_that_lean_to_them():
     leans = np.stack([np.where(np.arange(NOTES) % 2, 1.0, -1.0), np.where(np.arange(NOTES) % 3, 0.5, -1.0)], axis=1)
-    leaning = sampler(piece(), 3, leans=leans)
+    leaning = sampler(piece(), 3, tonal_leans=leans)
     plain = perform(leaning, Settings(temperature=0), NOTES)
 
     def changed(wanted, *columns):
@@ -373,7 +373,7 @@ def test_complex_rhythm_strays_further_stable_tempo_less_and_keys_are_in_the_not
     assert changed("rhythm_stability", BEAT_PERIOD)[:, BEAT_PERIOD] == pytest.approx(narrower, abs=1e-4)
     steady = replace(Settings(), depth=0, descriptors=tuple(2.0 * (name == "rhythm_stability") for name in DESCRIPTORS))
     reference = 3 + perform(leaning, Settings(), NOTES)
-    kept = perform(sampler(piece(), 3, leans=leans, reference=reference), steady, NOTES)[:, BEAT_PERIOD]
+    kept = perform(sampler(piece(), 3, tonal_leans=leans, reference=reference), steady, NOTES)[:, BEAT_PERIOD]
     average = reference[:, BEAT_PERIOD].mean()
     assert kept == pytest.approx(average + (reference[:, BEAT_PERIOD] - average) * 2 ** (-2 * STABLE_OCTAVES), abs=1e-4)
     for name, lean, velocity in zip(LEANING, leans.T, LEANING_VELOCITY, strict=True):

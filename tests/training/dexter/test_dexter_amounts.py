@@ -13,7 +13,9 @@ from engine.onnx.model import Model
 from engine.performers.dexter.expression_profile import AmountsReader
 from engine.performers.dexter.performer import load_performer
 from models.dexter.expression_profile import PIECE_FEATURES
-from models.dexter.windows import TELLING_NOTES, Settings, perform
+from models.dexter.piece_statistics import PROFILE_NOTES
+from models.dexter.representation import Settings
+from models.dexter.windows import perform
 from models.performance.features import denormalise
 from models.performance.representation import BEAT_PERIOD, PEDAL, REPRESENTATION_VERSION, VELOCITY
 from models.performance.score_representation import SCORE_COLUMNS
@@ -145,20 +147,26 @@ def test_a_graph_answers_as_the_regression_and_is_read_as_what_it_is(folder, mon
     reader = AmountsReader(Model(folder / FILE, SYSTEM, REPRESENTATION_VERSION))
     shown = pieces[0].presentations[0]
     amounts = reader.read(shown.score_columns, dexter_amounts.note_features(shown.score_columns))
-    np.testing.assert_allclose(np.concatenate([amounts.deviation[:4], amounts.apart[:4], amounts.level[:4]]), expected[0], rtol=1e-4)
-    np.testing.assert_allclose(amounts.fast_intervals, fast_intervals(pieces), atol=6e-4)
-    assert np.isnan(amounts.deviation[PEDAL:]).all() and (amounts.apart[PEDAL:] == 1).all() and (amounts.level[PEDAL:] == 0).all()
+    np.testing.assert_allclose(
+        np.concatenate([amounts.mean_deviation[:4], amounts.residual_gain[:4], amounts.mean_offset[:4]]), expected[0], rtol=1e-4
+    )
+    np.testing.assert_allclose(amounts.human_fastest_intervals, fast_intervals(pieces), atol=6e-4)
+    assert (
+        np.isnan(amounts.mean_deviation[PEDAL:]).all()
+        and (amounts.residual_gain[PEDAL:] == 1).all()
+        and (amounts.mean_offset[PEDAL:] == 0).all()
+    )
     performer = load_performer(folder, None)
     sampler = performer.sampler(shown.notes, shown.score_columns, 0)
     columns = perform(sampler, Settings(temperature=0), len(shown.notes))
     for column in (BEAT_PERIOD, VELOCITY):
-        wider = np.clip(amounts.deviation[column] / sampler.deviation[column], 1 / 3, 3) ** (len(shown.notes) / TELLING_NOTES)
+        wider = np.clip(amounts.mean_deviation[column] / sampler.deviation[column], 1 / 3, 3) ** (len(shown.notes) / PROFILE_NOTES)
         assert columns[:, column].std() == pytest.approx(1.5 * wider * sampler.deviation[column], rel=0.15)
 
 
 def test_a_score_that_is_read_as_faster_than_humans_play_is_slower(tmp_path):
     folder = write_models(tmp_path / "models")
-    shown = made_up_presentation("notation", 2 * TELLING_NOTES, 1)
+    shown = made_up_presentation("notation", 2 * PROFILE_NOTES, 1)
 
     def period():
         return load_performer(folder, None).sampler(shown.notes, shown.score_columns, 0).average[BEAT_PERIOD]

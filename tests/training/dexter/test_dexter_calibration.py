@@ -10,8 +10,9 @@ from synthetic_dexter import write_models
 from typer.testing import CliRunner
 
 from engine.performers.dexter.performer import load_performer
-from models.dexter.hold_quantiles import LEVELS, WRITTEN_OCTAVES
-from models.dexter.windows import Settings, perform
+from models.dexter.hold_quantiles import LEVELS, NOTATED_OCTAVES
+from models.dexter.representation import Settings
+from models.dexter.windows import perform
 from models.performance.features import normalise, normalise_column, notated_octaves
 from models.performance.representation import (
     ARTICULATION,
@@ -57,15 +58,15 @@ def test_renderings_get_the_humans_amounts(pieces, folder, monkeypatch):
     for column in (VELOCITY, TIMING, ARTICULATION):
         rendered, human = heard(performer, pieces, column, temperature=0)
         assert rendered == pytest.approx(human, rel=0.1), result.output
-    np.testing.assert_allclose(performer.scales.sampled, fitted[0].sampled, atol=1e-4)
-    np.testing.assert_allclose(performer.scales.narrowed, fitted[0].narrowed, atol=1e-4)
-    np.testing.assert_allclose(performer.scales.touch, fitted[0].touch, atol=1e-3)
-    assert (performer.scales.sampled[list(APART)] != performer.scales.narrowed[list(APART)]).all()
+    np.testing.assert_allclose(performer.scales.residual_gain, fitted[0].residual_gain, atol=1e-4)
+    np.testing.assert_allclose(performer.scales.mean_gain_removed, fitted[0].mean_gain_removed, atol=1e-4)
+    np.testing.assert_allclose(performer.scales.hold_quantiles, fitted[0].hold_quantiles, atol=1e-3)
+    assert (performer.scales.residual_gain[list(APART)] != performer.scales.mean_gain_removed[list(APART)]).all()
     assert np.isnan(performer.scales.offset[[BEAT_PERIOD, VELOCITY, ARTICULATION]]).all() and performer.scales.gain[PEDAL] == 2
     assert {path.name for path in folder.iterdir()} == graphs
     CliRunner().invoke(app, [str(folder), "--data", str(folder)])  # what was fitted before makes no difference
     again = load_performer(folder, None).scales
-    for name in ("gain", "sampled", "narrowed", "touch"):
+    for name in ("gain", "residual_gain", "mean_gain_removed", "hold_quantiles"):
         np.testing.assert_array_equal(getattr(again, name), getattr(performer.scales, name))
 
 
@@ -80,9 +81,14 @@ def test_samples_are_nearly_as_far_apart_as_humans_and_as_wide(pieces, folder):
     wild.columns[:, :, VELOCITY] *= 100
     gains, offsets = np.full(8, 2.0), np.where(np.isin(np.arange(8), (BEAT_PERIOD, VELOCITY, ARTICULATION)), np.nan, 0.1)
     scales = calibrate_samples(performer, render(performer, [*pieces, made_up_presentation("notation", 60, 1), wild]), gains, offsets)
-    assert (scales.sampled[[*APART, PEDAL_BETWEEN]] != 1).all() and (scales.sampled[[PEDAL_CHANGE, PEDAL_RETURN]] == 1).all()
-    assert scales.sampled[PEDAL] == scales.sampled[PEDAL_BETWEEN] and scales.narrowed[PEDAL] == scales.narrowed[PEDAL_BETWEEN]
-    fitted = replace(performer.scales, gain=gains, offset=offsets, sampled=scales.sampled, narrowed=scales.narrowed)
+    assert (scales.residual_gain[[*APART, PEDAL_BETWEEN]] != 1).all() and (scales.residual_gain[[PEDAL_CHANGE, PEDAL_RETURN]] == 1).all()
+    assert (
+        scales.residual_gain[PEDAL] == scales.residual_gain[PEDAL_BETWEEN]
+        and scales.mean_gain_removed[PEDAL] == scales.mean_gain_removed[PEDAL_BETWEEN]
+    )
+    fitted = replace(
+        performer.scales, gain=gains, offset=offsets, residual_gain=scales.residual_gain, mean_gain_removed=scales.mean_gain_removed
+    )
     humans = [[normalise(columns, piece.score_columns) for columns in piece.columns] for piece in pieces]
     pairs = [_two_samples(performer, piece, fitted) for piece in pieces]
     for column in (BEAT_PERIOD, VELOCITY, TIMING, ARTICULATION):
@@ -96,8 +102,10 @@ def test_samples_get_the_humans_amounts_where_the_mean_can_be_that_narrow(pieces
     calm = [_calmer(piece) for piece in pieces]
     gains, offsets = np.full(8, 5.0), np.where(np.arange(8) == VELOCITY, np.nan, 0.0)
     scales = calibrate_samples(performer, render(performer, calm), gains, offsets)
-    assert 0.05 < scales.narrowed[VELOCITY] < 0.95
-    fitted = replace(performer.scales, gain=gains, offset=offsets, sampled=scales.sampled, narrowed=scales.narrowed)
+    assert 0.05 < scales.mean_gain_removed[VELOCITY] < 0.95
+    fitted = replace(
+        performer.scales, gain=gains, offset=offsets, residual_gain=scales.residual_gain, mean_gain_removed=scales.mean_gain_removed
+    )
     samples = [_two_samples(performer, piece, fitted) for piece in calm]
     humans = [[normalise(columns, piece.score_columns) for columns in piece.columns] for piece in calm]
     played, wanted = ([(p, each) for p, some in zip(calm, performed, strict=True) for each in some] for performed in (samples, humans))
@@ -114,10 +122,17 @@ def test_samples_hold_keys_nearer_to_how_humans_do(pieces, folder):
     """So that notes of each written length have durations as humans' have, half the way."""
     performer = load_performer(folder, None)
     scales = calibrate_samples(performer, render(performer, pieces), np.ones(8), np.full(8, np.nan))
-    fitted = replace(performer.scales, gain=scales.gain, offset=scales.offset, sampled=scales.sampled, narrowed=scales.narrowed)
+    fitted = replace(
+        performer.scales,
+        gain=scales.gain,
+        offset=scales.offset,
+        residual_gain=scales.residual_gain,
+        mean_gain_removed=scales.mean_gain_removed,
+    )
     humans = [(piece, [normalise(columns, piece.score_columns) for columns in piece.columns]) for piece in pieces]
     without, touched = (
-        [(piece, _two_samples(performer, piece, each)) for piece in pieces] for each in (fitted, replace(fitted, touch=scales.touch))
+        [(piece, _two_samples(performer, piece, each)) for piece in pieces]
+        for each in (fitted, replace(fitted, hold_quantiles=scales.hold_quantiles))
     )
     before, after, wanted = (held_quantiles(performed) for performed in (without, touched, humans))
     inside = slice(8, 20)  # beyond there are few notes, and normalised values end
@@ -143,10 +158,10 @@ def test_a_long_piece_counts_by_the_root_of_its_notes_and_each_of_its_performanc
         notated = notated_octaves(piece.score_columns)
         columns[:, BEAT_PERIOD] = normalise_column(-1 - notated, BEAT_PERIOD)  # each note lasts half a second
         columns[:, ARTICULATION] = normalise_column(np.full(len(notated), octaves), ARTICULATION)
-    found = held_quantiles([(short, [low]), (long, [high, high])])[list(WRITTEN_OCTAVES).index(-1)]
+    found = held_quantiles([(short, [low]), (long, [high, high])])[list(NOTATED_OCTAVES).index(-1)]
     assert found[LEVELS < 0.32] == pytest.approx(-1, abs=1e-3) and found[LEVELS > 0.35] == pytest.approx(0, abs=1e-3)
     long.notes["is_grace"][:300] = True
-    found = held_quantiles([(short, [low]), (long, [high, high])])[list(WRITTEN_OCTAVES).index(-1)]
+    found = held_quantiles([(short, [low]), (long, [high, high])])[list(NOTATED_OCTAVES).index(-1)]
     assert found[LEVELS < 0.65] == pytest.approx(-1, abs=1e-3) and found[LEVELS > 0.68] == pytest.approx(0, abs=1e-3)
 
 

@@ -33,7 +33,6 @@ from training.performance.windows import show
 SMALL = Recipe(AROUND.parameters | {"min_child_samples": 2, "colsample_bytree": 1.0, "subsample": 1.0, "reg_lambda": 0}, 20)
 
 
-
 @pytest.fixture
 def examples():
     return collect(made_up_pieces(), np.random.default_rng(0))
@@ -103,15 +102,17 @@ def test_a_graph_answers_as_the_trees_and_is_read_as_what_it_is(examples, tmp_pa
     trees = Trees(Model(tmp_path / "trees.onnx", SYSTEM, REPRESENTATION_VERSION))
     shown = show(made_up_pieces()[0].presentations[0])
     reading = trees.read(shown.score_columns, shown.features)
-    told = reading.read(slice(10, 30))
+    told = reading.predict(slice(10, 30))
     assert told.shape == (20, 8) and told.dtype == np.float32 and not told[:, PEDAL_CHANGE].any()
     expected = boosted[VELOCITY].predict(wide_features(shown).rows(slice(10, 30)))
     np.testing.assert_allclose(told[:, VELOCITY], expected, atol=1e-5)
     expected = boosted[TIMING].predict(shown.features[10:30])
     np.testing.assert_allclose(told[:, TIMING], expected, atol=1e-5)
     known = np.isfinite(shown.mean[:, VELOCITY])
-    assert np.corrcoef(reading.read(slice(None))[known, VELOCITY], shown.mean[known, VELOCITY])[0, 1] > 0.8  # it has learnt them by heart
-    assert reading.shares[PEDAL_CHANGE] == 0 and reading.shares[VELOCITY] == SHARES[VELOCITY]
+    assert (
+        np.corrcoef(reading.predict(slice(None))[known, VELOCITY], shown.mean[known, VELOCITY])[0, 1] > 0.8
+    )  # it has learnt them by heart
+    assert reading.weights[PEDAL_CHANGE] == 0 and reading.weights[VELOCITY] == SHARES[VELOCITY]
 
 
 def test_the_command_learns_from_unsure_pieces_too_but_not_their_timing(tmp_path, monkeypatch, capsys):

@@ -13,7 +13,8 @@ from engine.performers.dexter.window_worker import WindowWorker
 from engine.performers.score_playing.columns import playback_columns
 from engine.performers.score_playing.stream import HEAD_START_NS, POLL_NS
 from engine.score.ornaments import ROLL, ROLL_POWER
-from models.dexter.windows import Settings, perform
+from models.dexter.representation import Settings
+from models.dexter.windows import perform
 from models.performance.features import denormalise
 from models.performance.representation import (
     Pedal,

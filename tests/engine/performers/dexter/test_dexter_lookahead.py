@@ -32,7 +32,7 @@ from engine.performers.dexter.window_worker import URGENT_EVALUATIONS
 from engine.performers.lookahead.stream import MOST_SHIFT_S
 from engine.performers.lookahead.window import LEAST_DURATION_QUARTERS, BackgroundComputer, as_score
 from engine.systems.dexter import DexterRequest
-from models.dexter.hold_quantiles import SHORTEST_HELD_S
+from models.dexter.hold_quantiles import SHORTEST_HOLD_S
 from models.performance.features import FEATURES, HELD_BACK
 from models.performance.representation import ARTICULATION, BEAT_PERIOD, PERFORMANCE_COLUMNS, TIMING, VELOCITY, settle
 
@@ -162,7 +162,7 @@ def test_keys_are_held_as_long_as_fingers_take(performer, monkeypatch):
     request = replace(requests[0], notes=tuple(note._replace(held_ns=1000) for note in requests[0].notes))
     columns = sampler.answer(request).columns
     held_s = np.exp2(columns[:, BEAT_PERIOD] + columns[:, ARTICULATION]) * LEAST_DURATION_QUARTERS
-    assert len(held_s) and (held_s >= 0.99 * SHORTEST_HELD_S).all()
+    assert len(held_s) and (held_s >= 0.99 * SHORTEST_HOLD_S).all()
 
 
 def test_beats_are_on_time_in_the_middle(performer, monkeypatch):

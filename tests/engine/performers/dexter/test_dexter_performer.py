@@ -14,8 +14,9 @@ from engine.performers.dexter.performer import FILES, load_performer
 from engine.performers.score_playing.columns import playback_columns
 from engine.performers.score_playing.feature_check import columns_read
 from models.dexter.expression_profile import PIECE_FEATURES
-from models.dexter.hold_quantiles import LEVELS, SHORTEST_HELD_S, WRITTEN_OCTAVES, Touch
-from models.dexter.windows import Settings, perform
+from models.dexter.hold_quantiles import LEVELS, NOTATED_OCTAVES, SHORTEST_HOLD_S, HoldQuantiles
+from models.dexter.representation import Settings
+from models.dexter.windows import perform
 from models.performance.descriptors import DESCRIPTORS
 from models.performance.features import FEATURES, denormalise, notated_octaves, note_features
 from models.performance.representation import (
@@ -41,7 +42,7 @@ def test_a_score_is_read_by_the_trees_too(performer, tmp_path):
     apart, own = (perform(sampler_of(each, score), mean, len(score.notes)) for each in (performer, alone))
     columns = playback_columns(score)
     reading = performer._trees.read(columns, note_features(columns))
-    added = 0.5 * (reading.read(slice(None)) - (own - sampler_of(alone, score).average) / 1.5)  # without the gain
+    added = 0.5 * (reading.predict(slice(None)) - (own - sampler_of(alone, score).average) / 1.5)  # without the gain
     np.testing.assert_allclose(((apart - own) / 1.5)[:, :4], added[:, :4], atol=1e-4)
 
 
@@ -49,7 +50,7 @@ def test_the_timing_of_keys_that_voices_meet_on_does_not_count_for_how_wide_it_i
     score = melody(bars=2).score
     score.notes["onset_quarter"][1], score.notes["pitch"][1] = score.notes["onset_quarter"][0], score.notes["pitch"][0]
     passage = sampler_of(load_performer(write_models(tmp_path), None), score)._passage
-    assert np.flatnonzero(passage.doubled).tolist() == [0, 1]
+    assert np.flatnonzero(passage.shares_key).tolist() == [0, 1]
 
 
 def test_a_piece_gets_as_much_expression_as_suits_it(tmp_path):
@@ -77,13 +78,15 @@ def test_no_key_is_held_for_less_than_a_finger_takes(performer):
         normalised = perform(sampler, settings, len(score.notes))
         held = denormalise(normalised, columns)[:, ARTICULATION] + notated_octaves(columns)
         period = denormalise(normalised, columns)[:, BEAT_PERIOD] - np.log2(60 / 100)
-        assert (np.exp2(held + period) >= 0.99 * SHORTEST_HELD_S).all()
+        assert (np.exp2(held + period) >= 0.99 * SHORTEST_HOLD_S).all()
 
 
 def test_samples_hold_keys_as_humans_do_and_the_mean_as_it_does(performer):
     score = melody().score
-    shape = len(WRITTEN_OCTAVES), len(LEVELS)
-    shorter = replace(performer.scales, touch=Touch(np.zeros(shape) + np.linspace(-9, 9, len(LEVELS)), np.full(shape, -2.0)))
+    shape = len(NOTATED_OCTAVES), len(LEVELS)
+    shorter = replace(
+        performer.scales, hold_quantiles=HoldQuantiles(np.zeros(shape) + np.linspace(-9, 9, len(LEVELS)), np.full(shape, -2.0))
+    )
 
     def articulation(scales, **settings):
         columns = playback_columns(score)

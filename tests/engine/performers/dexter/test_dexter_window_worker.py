@@ -16,7 +16,7 @@ from engine.base.errors import PerfLiveError
 from engine.performers.dexter.performer import load_performer
 from engine.performers.dexter.window_worker import Route, WindowWorker
 from engine.performers.score_playing.columns import playback_columns
-from models.dexter.windows import Settings
+from models.dexter.representation import Settings
 
 
 @pytest.fixture(scope="module")
