@@ -79,7 +79,7 @@ def measure(
     return PerformanceRNNReport(machine, alone, loaded.contract.precision, loaded.contract.parameters, cost, agreement, response, duet)
 
 
-def time_events(model: Model, calls: int, long_run_events: int, seed: int = 0) -> Cost:
+def time_events(model: Model, calls: int, long_run_events: int = 10, seed: int = 0) -> Cost:
     """Time a step and a sampled event ``calls`` times each, then ``long_run_events``, ten or more, one after the other."""
     wishes = Wishes()
     step = time_calls(model.create_stepper().step, calls)

@@ -87,7 +87,7 @@ def measure(
     )
 
 
-def time_notes(performer: ScorePerformerPerformer, calls: int, long_run_notes: int) -> Cost:
+def time_notes(performer: ScorePerformerPerformer, calls: int, long_run_notes: int = 10) -> Cost:
     """Time a step and a note ``calls`` times each, then ``long_run_notes``, ten or more, one after the other."""
     step = time_calls(performer.networks.create_stepper().step, calls)
     note = time_calls(_decoding(performer, WARM_UP_CALLS + calls), calls)

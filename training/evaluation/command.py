@@ -18,6 +18,7 @@ from models.pretrained import pretrained
 from models.velocity.representation import REPRESENTATION_VERSION
 from training.datasets.asap import read_asap, robustly_aligned
 from training.evaluation.data_command import data
+from training.evaluation.eager.command import eager
 from training.evaluation.expressiveness.command import descriptors, expressiveness
 from training.evaluation.expressiveness.describe_command import describe_performance
 from training.evaluation.performance_rnn.command import performance_rnn
@@ -36,6 +37,7 @@ app.command("descriptors")(descriptors)
 app.command("performance-rnn")(performance_rnn)
 app.command("sound")(sound)
 app.command("sound-data")(sound_data)
+app.command("eager")(eager)
 app.command("describe")(describe_performance)
 app.command("styles")(styles)
 

@@ -20,13 +20,13 @@ def new_table(first: str, *columns: str) -> Table:
     return table
 
 
-def add_distribution(table: Table, title: str, figures: Distribution | None, otherwise: str = "none") -> None:
-    """Add a row with the columns of DISTRIBUTION; ``otherwise`` says why there are no figures."""
+def add_distribution(table: Table, title: str, figures: Distribution | None, otherwise: str = "none", last: str = "") -> None:
+    """Add a row with the columns of DISTRIBUTION, and ``last`` in one more; ``otherwise`` says why there are no figures."""
     if figures is None:
         table.add_row(title, otherwise)
         return
     values = (f"{value:.3f}" for value in (figures.median_ms, figures.p99_ms, figures.maximum_ms))
-    table.add_row(title, str(figures.count), *values)
+    table.add_row(title, str(figures.count), *values, *([last] if last else []))
 
 
 def add_timed(table: Table, title: str, timed: Timed) -> None:
