@@ -154,6 +154,13 @@ def test_the_index_leads_to_every_page() -> None:
         assert page.name == "README.md" or f"]({page.name})" in index, page.name
 
 
+def test_the_readme_is_short_and_says_on_its_first_screen_what_may_be_done_with_the_weights() -> None:
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert 120 <= len(lines) <= 180
+    first_screen = "\n".join(lines[:40])
+    assert "Apache-2.0" in first_screen and "CC BY-NC-SA 4.0" in first_screen and "not for commercial use" in first_screen
+
+
 def test_the_rooms_are_drawn_in_the_order_that_is_checked() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
     (layers,) = (contract["layers"] for contract in contracts if contract["id"] == "engine-layers")
