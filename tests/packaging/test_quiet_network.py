@@ -43,8 +43,9 @@ def traced(folder: Path, *command: str | Path, variables: dict[str, str] | None 
     home, temporary, given = folder / "home", folder / "temporary", folder / "given"
     for each in (home, temporary, given):
         each.mkdir()
-    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG") if name in os.environ}
-    environment = kept | {"HOME": str(home), "TMPDIR": str(temporary), "PYTHONDONTWRITEBYTECODE": "1"} | (variables or {})
+    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    folders = {"HOME": str(home), "TMPDIR": str(temporary), "PYTHONPATH": str(ROOT)}
+    environment = kept | folders | {"PYTHONDONTWRITEBYTECODE": "1"} | (variables or {})
     trace = folder / "trace"
     strace = ["strace", "-f", "--seccomp-bpf", "-y", "-qq", "--signal=none", "-s", "300", "-o", str(trace), "-e", f"trace={CALLS}"]
     ended = subprocess.run([*strace, *map(str, command)], cwd=given, env=environment, capture_output=True, text=True, timeout=300)
