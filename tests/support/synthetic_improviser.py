@@ -1,4 +1,4 @@
-"""A stand-in for Performance RNN that needs no training: what comes depends on the event before, on all before that, on the wishes,
+"""A stand-in for Performance RNN that needs no training: what comes depends on the event before, on all before that, on the choice,
 and on what sounds."""
 
 from pathlib import Path
@@ -19,18 +19,18 @@ def write_model(path: Path) -> Path:
     table = random.normal(size=(MAGENTA.events, MAGENTA.events))
     table[:, MAGENTA.first_shift : MAGENTA.first_velocity] -= 0.08 * np.arange(MAGENTA.steps_per_second)  # short shifts are likelier
     table[:, 128:256] += 3  # notes end
-    wishes = np.zeros((CONTROLS, MAGENTA.events))
-    wishes[7, :128] = 6  # 64 notes a second and more
-    wishes[0, MAGENTA.first_shift : MAGENTA.first_velocity] = 6  # less than one
-    wishes[WISH_VALUES:] = random.normal(size=(PITCHES, MAGENTA.events))
-    constants = {"table": table, "memories": random.normal(size=(MAGENTA.events, MEMORY)), "wishes": wishes}
+    choice = np.zeros((CONTROLS, MAGENTA.events))
+    choice[7, :128] = 6  # 64 notes a second and more
+    choice[0, MAGENTA.first_shift : MAGENTA.first_velocity] = 6  # less than one
+    choice[WISH_VALUES:] = random.normal(size=(PITCHES, MAGENTA.events))
+    constants = {"table": table, "memories": random.normal(size=(MAGENTA.events, MEMORY)), "choice": choice}
     constants |= {"recalled": random.normal(size=(MEMORY, MAGENTA.events))}
     nodes = [
         helper.make_node("Gather", ["memories", "event"], ["new"]),
         helper.make_node("Add", ["new", "memory"], ["next_memory"]),
         helper.make_node("Sin", ["next_memory"], ["bounded"]),
         helper.make_node("MatMul", ["bounded", "recalled"], ["by_memory"]),
-        helper.make_node("MatMul", ["controls", "wishes"], ["by_wish"]),
+        helper.make_node("MatMul", ["controls", "choice"], ["by_wish"]),
         helper.make_node("Gather", ["table", "event"], ["by_event"]),
         helper.make_node("Sum", ["by_memory", "by_wish", "by_event"], ["logits"]),
     ]

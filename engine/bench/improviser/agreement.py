@@ -12,7 +12,7 @@ import numpy as np
 from engine.onnx.model import Model
 from engine.performers.performance_rnn.improvisation import Improvisation
 from engine.performers.performance_rnn.networks import Ensemble, codec_of
-from engine.performers.performance_rnn.voice import Voice, Wishes
+from engine.performers.performance_rnn.voice import Preferences, Voice
 from models.layers.sampling import GumbelNoise
 from models.performance_rnn.sampling import SoundingKeys, probabilities
 
@@ -32,9 +32,9 @@ class Agreement:
 def compare(model: Model, float_model: Model, events: int, seed: int) -> Agreement:
     """Compare over ``events`` events. Both models have the same vocabulary."""
     played, chosen, variations = _play(model, float_model, events, seed)
-    improvisation, wishes = Improvisation(model, seed), Wishes()
+    improvisation, preferences = Improvisation(model, seed), Preferences()
     equal = 0
-    while equal < events and improvisation.sample(wishes) == played[equal]:
+    while equal < events and improvisation.sample(preferences) == played[equal]:
         equal += 1
     share = np.mean(np.equal(played, chosen))
     figures = (share, variations.mean(), *np.percentile(variations, (99, 100)))
@@ -45,17 +45,17 @@ def _play(model: Model, float_model: Model, events: int, seed: int) -> tuple[lis
     """Return what the float model plays, as ``Improvisation`` samples it; what the other would have played instead of each event; and how
     far its distribution was.
     """
-    codec, wishes = codec_of(float_model), Wishes()
+    codec, preferences = codec_of(float_model), Preferences()
     voice = Voice(GumbelNoise(seed), SoundingKeys(codec), codec.first_velocity - 1)
     ensembles = [Ensemble(each.create_stepper()) for each in (model, float_model)]
     played: list[int] = []
     chosen: list[int] = []
     variations = np.zeros(events)
     for index in range(events):
-        bars, other = voice.keys.bars(wishes.limits).copy(), voice.copy()
-        chosen += ensembles[0].sample((other,), wishes)
-        played += ensembles[1].sample((voice,), wishes)
-        distributions = [probabilities(each.logits[0], bars, wishes.temperature, wishes.top_p) for each in ensembles]
+        bars, other = voice.keys.bars(preferences.limits).copy(), voice.copy()
+        chosen += ensembles[0].sample((other,), preferences)
+        played += ensembles[1].sample((voice,), preferences)
+        distributions = [probabilities(each.logits[0], bars, preferences.temperature, preferences.top_p) for each in ensembles]
         variations[index] = np.abs(np.subtract(*distributions)).sum() / 2
     return played, chosen, variations
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from engine.performers.controls import Control
-from engine.performers.performance_rnn.voice import Wishes
+from engine.performers.performance_rnn.voice import Preferences
 from models.performance_rnn.sampling import Limits
 
 CONTINUE, DUET = 0, 1
@@ -36,7 +36,7 @@ def grid_quarters(controls: Mapping[str, float]) -> float:
     return list(GRID_QUARTERS.values())[int(controls["quantise"])]
 
 
-def wishes_of(controls: Mapping[str, float]) -> Wishes:
+def preferences_of(controls: Mapping[str, float]) -> Preferences:
     """Return what controls, all of them, ask of the events to come."""
     weights = [controls[name] for name in CLASSES]
     if key := int(controls["key"]):
@@ -46,7 +46,7 @@ def wishes_of(controls: Mapping[str, float]) -> Wishes:
     total = sum(weights)
     open_weights = total == 0 or len(set(weights)) == 1
     lowest, highest = sorted((int(controls["lowest"]), int(controls["highest"])))
-    return Wishes(
+    return Preferences(
         controls["temperature"],
         controls["top_p"],
         controls["density"] or None,

@@ -5,7 +5,7 @@ from typing import Any
 
 from engine.onnx.model import Model
 from engine.performers.performance_rnn.networks import Ensemble, codec_of
-from engine.performers.performance_rnn.voice import Voice, Wishes
+from engine.performers.performance_rnn.voice import Preferences, Voice
 from models.layers.sampling import GumbelNoise
 from models.performance_rnn.sampling import SoundingKeys
 
@@ -33,14 +33,14 @@ class Improvisation:
         """The pitches that sound, a partner's too."""
         return tuple(self._voice.keys.sounding)
 
-    def sample(self, wishes: Wishes) -> int:
+    def sample(self, preferences: Preferences) -> int:
         """Return the next event, which then belongs to the improvisation."""
-        return self._ensemble.sample((self._voice,), wishes)[0]
+        return self._ensemble.sample((self._voice,), preferences)[0]
 
-    def hear(self, events: Sequence[int], wishes: Wishes, partners: bool = False) -> None:
+    def hear(self, events: Sequence[int], preferences: Preferences, partners: bool = False) -> None:
         """Go on as if it had played ``events`` itself; with ``partners`` it does not release their notes."""
         for event in events:
-            self._ensemble.listen((self._voice,), wishes)
+            self._ensemble.listen((self._voice,), preferences)
             self._voice.follow(event, partners)
 
     def snapshot(self) -> Any:

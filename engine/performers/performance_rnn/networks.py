@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.onnx.model import Model, Stepper
-from engine.performers.performance_rnn.voice import Voice, Wishes
+from engine.performers.performance_rnn.voice import Preferences, Voice
 from models.performance_rnn.representation import REPRESENTATION_VERSION, WISH_VALUES, EventCodec
 from models.performance_rnn.sampling import SYSTEM
 
@@ -28,22 +28,22 @@ class Ensemble:
     def __init__(self, stepper: Stepper):
         self.stepper = stepper
         self._events = stepper.inputs["event"].data
-        self._wished: list[Any] = [row[_WISHES].data for row in stepper.inputs["controls"]]
+        self._preferred: list[Any] = [row[_WISHES].data for row in stepper.inputs["controls"]]
         self._sounding: list[Any] = [row[_SOUNDS].data for row in stepper.inputs["controls"]]
         self.logits = list(stepper.outputs["logits"])
 
-    def sample(self, voices: Sequence[Voice], wishes: Wishes) -> list[int]:
+    def sample(self, voices: Sequence[Voice], preferences: Preferences) -> list[int]:
         """Return the next event of each voice.
 
-        The network has heard all but the last event of each voice, so that it answers with the wishes of the moment.
+        The network has heard all but the last event of each voice, so that it answers with the preferences of the moment.
         """
-        self.listen(voices, wishes)
-        return [voice.choose(logits, wishes) for voice, logits in zip(voices, self.logits, strict=True)]
+        self.listen(voices, preferences)
+        return [voice.choose(logits, preferences) for voice, logits in zip(voices, self.logits, strict=True)]
 
-    def listen(self, voices: Sequence[Voice], wishes: Wishes) -> None:
+    def listen(self, voices: Sequence[Voice], preferences: Preferences) -> None:
         """Let the network hear the last event of each voice."""
         for stream, voice in enumerate(voices):
             self._events[stream] = voice.last
-            self._wished[stream][:] = wishes.described
+            self._preferred[stream][:] = preferences.described
             voice.keys.write_loudness(self._sounding[stream])
         self.stepper.step()

@@ -12,7 +12,7 @@ from engine.performers.performance_rnn.controls import CONTROLS
 from engine.performers.performance_rnn.improvisation import Improvisation
 from engine.performers.performance_rnn.networks import open_model
 from engine.performers.performance_rnn.stream import PerformanceRNNStream
-from engine.performers.performance_rnn.voice import Wishes
+from engine.performers.performance_rnn.voice import Preferences
 from engine.performers.protocol import PerformerStream, Take
 from engine.score.piece import Piece
 from engine.systems.manifest import Kind, Request
@@ -68,5 +68,5 @@ def load_performer(model: Path | None, lookahead_s: float | None) -> Performance
         raise UsageError("--lookahead: the performer 'performance-rnn' answers at once; leave --lookahead out")
     opened = open_model(model or pretrained("performance_rnn.onnx"))
     opened.warm_up()
-    Improvisation(opened, 0).sample(Wishes())  # the first choice of an event takes twenty times as long as those that follow
+    Improvisation(opened, 0).sample(Preferences())  # the first choice of an event takes twenty times as long as those that follow
     return PerformanceRNNPerformer(opened)

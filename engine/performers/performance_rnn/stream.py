@@ -11,7 +11,7 @@ import numpy as np
 from engine.midi.events import Event, channel_of, is_note_on, note_off, note_on
 from engine.onnx.model import Model
 from engine.performers.controls import with_defaults
-from engine.performers.performance_rnn.controls import CONTROLS, DUET, grid_quarters, wishes_of
+from engine.performers.performance_rnn.controls import CONTROLS, DUET, grid_quarters, preferences_of
 from engine.performers.performance_rnn.improvisation import Improvisation
 from engine.performers.performance_rnn.partner_notes import PartnerNotes
 from engine.performers.performance_rnn.player_notes import PlayerNotes
@@ -64,12 +64,12 @@ class PerformanceRNNStream:
         self._begin()
 
     def _begin(self) -> None:
-        self._wishes = wishes_of(self._controls)
+        self._preferences = preferences_of(self._controls)
         self._improvisation = Improvisation(self._model, self._seed)
         self._step_ns = round(1e9 / self._improvisation.codec.steps_per_second)
         self._place = Place(asked={name for name in ACTS if self._controls[name]})
         self._place.own.grid_quarters = grid_quarters(self._controls)
-        self._wishes_changed = False
+        self._preferences_changed = False
 
     def feed(self, event: Event, late: bool = False) -> list[Event]:
         """Pass the event on. Take back what was planned after it; the network hears it later."""
@@ -85,7 +85,7 @@ class PerformanceRNNStream:
         changes = place.player.hear(event.message)
         if self._controls["mode"] == DUET:
             place.playing = not place.waiting
-        if changes or self._wishes_changed:
+        if changes or self._preferences_changed:
             self._hear_later(event.time_ns, changes)
         return [*sent, event]
 
@@ -120,7 +120,7 @@ class PerformanceRNNStream:
 
     def _take_back(self, time_ns: int) -> None:
         """Forget what was planned for ``time_ns`` and after it."""
-        self._wishes_changed = False
+        self._preferences_changed = False
         before = None
         planned = self._place.planned
         while planned and (planned[-1].time_ns >= time_ns or not self._place.playing):
@@ -135,7 +135,7 @@ class PerformanceRNNStream:
             reaction.hearing.extend(self._events_of(*reaction.unheard.popleft()))
         if not reaction.hearing:
             return False
-        self._improvisation.hear([reaction.hearing.popleft()], self._wishes, partners=True)
+        self._improvisation.hear([reaction.hearing.popleft()], self._preferences, partners=True)
         return True
 
     def _events_of(self, time_ns: int, changes: Sequence[tuple[int, int]]) -> list[int]:
@@ -158,7 +158,7 @@ class PerformanceRNNStream:
         while self._hear_one():
             pass
         self._place.reaction.react()
-        self._improvisation.hear(self._events_of(until_ns, ()), self._wishes, partners=True)
+        self._improvisation.hear(self._events_of(until_ns, ()), self._preferences, partners=True)
 
     def _think(self) -> None:
         if not self._hear_one():
@@ -172,7 +172,7 @@ class PerformanceRNNStream:
             self._catch_up(reaction.reacts_ns)
             place.planned.append(Planned(self._time_ns(), None, before))
             return
-        kind, value = improvisation.codec.describe(improvisation.sample(self._wishes))
+        kind, value = improvisation.codec.describe(improvisation.sample(self._preferences))
         note = {NOTE_ON: (value, improvisation.velocity or 64), NOTE_OFF: (value, 0)}.get(kind)
         place.planned.append(Planned(max(self._time_ns(), reaction.think()), note, before))
 
@@ -273,15 +273,15 @@ class PerformanceRNNStream:
             self._place.asked |= {name} if value else set()
             return
         self._place.own.grid_quarters = grid_quarters(self._controls)
-        self._wishes = wishes_of(self._controls)
-        self._wishes_changed = True
+        self._preferences = preferences_of(self._controls)
+        self._preferences_changed = True
 
     def snapshot(self) -> Any:
-        return copy.deepcopy((self._place, self._controls, self._wishes_changed)), self._improvisation.snapshot()
+        return copy.deepcopy((self._place, self._controls, self._preferences_changed)), self._improvisation.snapshot()
 
     def restore(self, snapshot: Any) -> None:
-        (self._place, self._controls, self._wishes_changed), improvisation = copy.deepcopy(snapshot[0]), snapshot[1]
-        self._wishes = wishes_of(self._controls)
+        (self._place, self._controls, self._preferences_changed), improvisation = copy.deepcopy(snapshot[0]), snapshot[1]
+        self._preferences = preferences_of(self._controls)
         self._improvisation.restore(improvisation)
 
     def reset(self) -> None:

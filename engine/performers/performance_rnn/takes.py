@@ -12,7 +12,7 @@ from engine.onnx.model import Model
 from engine.performers.performance_rnn.improvisation import Improvisation
 from engine.performers.performance_rnn.networks import Ensemble
 from engine.performers.performance_rnn.stream import PerformanceRNNStream
-from engine.performers.performance_rnn.voice import Voice, Wishes
+from engine.performers.performance_rnn.voice import Preferences, Voice
 from engine.performers.protocol import PerformerStream, Take
 from engine.systems.performance_rnn import ImprovisationRequest
 from models.layers.sampling import GumbelNoise
@@ -56,10 +56,10 @@ class Listener(PerformanceRNNStream):
             futures = []
             for each in voices:
                 ensemble.stepper.restore(network)
-                futures.append(search(ensemble, each, beams, self._wishes, last_step))
+                futures.append(search(ensemble, each, beams, self._preferences, last_step))
         else:
             ensemble.stepper.restore(network)
-            futures = sample_takes(ensemble, voices, self._wishes, last_step)
+            futures = sample_takes(ensemble, voices, self._preferences, last_step)
         takes = []
         for future in futures:
             self._improvisation = improvisation
@@ -75,7 +75,7 @@ class _Retold(Improvisation):
     def __init__(self, codec: EventCodec, voice: Voice, events: Sequence[int]):
         self.codec, self._voice, self._events = codec, voice, iter(events)
 
-    def sample(self, wishes: Wishes) -> int:
+    def sample(self, preferences: Preferences) -> int:
         event = next(self._events)
         self._voice.follow(event)
         return event
@@ -84,20 +84,20 @@ class _Retold(Improvisation):
         """It is never taken back."""
 
 
-def sample_takes(ensemble: Ensemble, voices: Sequence[Voice], wishes: Wishes, last_step: int) -> list[list[int]]:
+def sample_takes(ensemble: Ensemble, voices: Sequence[Voice], preferences: Preferences, last_step: int) -> list[list[int]]:
     """Return the events of each voice until all are past ``last_step``."""
     takes: list[list[int]] = [[] for _ in voices]
     while any(voice.keys.step <= last_step for voice in voices):
-        _sample(ensemble, voices, takes, wishes)
+        _sample(ensemble, voices, takes, preferences)
     return takes
 
 
-def search(ensemble: Ensemble, voice: Voice, beams: int, wishes: Wishes, last_step: int) -> list[int]:
+def search(ensemble: Ensemble, voice: Voice, beams: int, preferences: Preferences, last_step: int) -> list[int]:
     """Return the likeliest events found by a beam search that samples its branches, as the generator of Magenta's Performance RNN does.
 
     Each of ``beams`` sequences (at first all are ``voice``) goes on ``BRANCHES`` times for ``STRETCH_EVENTS`` events, sampled with the
-    wishes. The ``beams`` of the greatest log likelihood are kept, and so on until all are past ``last_step``; the likeliest is returned.
-    ``ensemble`` has ``beams * BRANCHES`` streams, each in the state of ``voice``.
+    preferences. The ``beams`` of the greatest log likelihood are kept, and so on until all are past ``last_step``; the likeliest is
+    returned. ``ensemble`` has ``beams * BRANCHES`` streams, each in the state of ``voice``.
     """
     streams = [0] * (beams * BRANCHES)
     noises = [voice.noise.with_lane(lane) for lane in range(len(streams))]
@@ -107,15 +107,15 @@ def search(ensemble: Ensemble, voice: Voice, beams: int, wishes: Wishes, last_st
         voices = [voices[stream].copy(noise=noise) for noise, stream in zip(noises, streams, strict=True)]
         takes = [list(takes[stream]) for stream in streams]
         for _ in range(STRETCH_EVENTS):
-            _sample(ensemble, voices, takes, wishes)
+            _sample(ensemble, voices, takes, preferences)
         kept = sorted(range(len(streams)), key=lambda stream: -voices[stream].log_likelihood)[:beams]
         if all(voices[stream].keys.step > last_step for stream in kept):
             return takes[kept[0]]
         streams = [stream for stream in kept for _ in range(BRANCHES)]
 
 
-def _sample(ensemble: Ensemble, voices: Sequence[Voice], takes: Sequence[list[int]], wishes: Wishes) -> None:
-    for take, event in zip(takes, ensemble.sample(voices, wishes), strict=True):
+def _sample(ensemble: Ensemble, voices: Sequence[Voice], takes: Sequence[list[int]], preferences: Preferences) -> None:
+    for take, event in zip(takes, ensemble.sample(voices, preferences), strict=True):
         take.append(event)
 
 

@@ -13,7 +13,7 @@ from models.performance_rnn.sampling import Limits, SoundingKeys, choose, softma
 
 
 @dataclass(frozen=True)
-class Wishes:
+class Preferences:
     """What is asked of the events to come. ``density``, notes a second, and ``histogram``, shares of pitch classes, may be None."""
 
     temperature: float = 1.0
@@ -44,11 +44,11 @@ class Voice:
     judges: bool = False
     log_likelihood: float = 0.0
 
-    def choose(self, logits: np.ndarray, wishes: Wishes) -> int:
+    def choose(self, logits: np.ndarray, preferences: Preferences) -> int:
         """Play and return the next event; a note that has lasted too long ends without being asked for."""
-        event = self.keys.due_release(wishes.limits)
+        event = self.keys.due_release(preferences.limits)
         if event is None:
-            weights = weigh(logits, self.keys.bars(wishes.limits), wishes.temperature, wishes.top_p)
+            weights = weigh(logits, self.keys.bars(preferences.limits), preferences.temperature, preferences.top_p)
             event = choose(weights, self.noise.values(self.index, len(weights)))
             if self.judges:
                 self.log_likelihood += math.log(softmax(weights)[event])

@@ -20,7 +20,7 @@ from engine.performers.score_performer.lookahead import ScorePerformerLookaheadP
 from engine.performers.score_performer.networks import Networks, open_networks
 from engine.performers.score_performer.reference import manner, performed_styles
 from engine.performers.score_performer.score import ScoreReading, score_tokens
-from engine.performers.score_performer.style import StyleWishes, knob_controls, open_style_space, parse_wishes, plan_style
+from engine.performers.score_performer.style import StyleChoice, knob_controls, open_style_space, parse_style, plan_style
 from engine.performers.score_playing.scores_only import require_score
 from engine.performers.score_playing.stream import ScoreStream
 from engine.score.alignment import read_reference
@@ -36,7 +36,7 @@ from models.score_performer.style_space import StyleSpace
 
 STYLE_SPACE_FILE = "score_performer_styles.safetensors"
 
-Wishes = Callable[["ScorePerformerPerformer", Score], StyleWishes]
+ChooseStyle = Callable[["ScorePerformerPerformer", Score], StyleChoice]
 
 
 @overload
@@ -80,7 +80,7 @@ class ScorePerformerPerformer:
 
     def check(self, request: StyleRequest) -> None:
         """Raise UsageError for directions and knobs that the model does not know."""
-        parse_wishes(request, self.space)
+        parse_style(request, self.space)
 
     def perform(
         self, material: Piece | None, request: StyleRequest, controls: Mapping[str, float], seed: int, live: bool
@@ -89,24 +89,24 @@ class ScorePerformerPerformer:
         PerfLiveError for a file that is refused.
         """
         piece = require_score(material, self.name)
-        return self.perform_score(piece, seed, controls, live, lambda _, score: self._wishes(request, score, piece.repeats))
+        return self.perform_score(piece, seed, controls, live, lambda _, score: self._choose_style(request, score, piece.repeats))
 
-    def _wishes(self, request: StyleRequest, score: Score, repeats: Repeats) -> StyleWishes:
+    def _choose_style(self, request: StyleRequest, score: Score, repeats: Repeats) -> StyleChoice:
         """Return what is asked for, with the performances that a style is taken from read."""
-        wishes = parse_wishes(request, self.space)
+        choice = parse_style(request, self.space)
         if request.style_from is None:
-            return wishes
+            return choice
         if request.style_score is None:
-            return replace(wishes, reference=self.read_styles(score, read_reference(request.style_from, score)))
+            return replace(choice, reference=self.read_styles(score, read_reference(request.style_from, score)))
         other = read_score(request.style_score, repeats)
-        return replace(wishes, manner=self.read_manner(other, read_reference(request.style_from, other)))
+        return replace(choice, manner=self.read_manner(other, read_reference(request.style_from, other)))
 
     def perform_score(
-        self, piece: Piece, seed: int, controls: Mapping[str, float], ahead: bool, wishes: Wishes | None = None
+        self, piece: Piece, seed: int, controls: Mapping[str, float], ahead: bool, choose: ChooseStyle | None = None
     ) -> ScoreStream:
-        """Return a performance of ``piece``, yet to be started. ``wishes``: what is asked of its style; none is asked for by default."""
+        """Return a performance of ``piece``, yet to be started. ``choose`` says what is asked of its style, by default nothing."""
         reading = ScoreReading(self.networks, piece.score)
-        plan = plan_style(wishes(self, reading.score) if wishes else StyleWishes(), Places(reading.score), self.space)
+        plan = plan_style(choose(self, reading.score) if choose else StyleChoice(), Places(reading.score), self.space)
         decoder = OnsetDecoder(self.networks, reading, plan.styles, seed, plan.tempos)
         return ScoreStream(piece, ScorePerformerInterpretation(decoder, reading, plan, self.controls, waits=not ahead), controls)
 

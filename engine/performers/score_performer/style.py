@@ -37,7 +37,7 @@ Base = Literal["expected", "deadpan", "drawn"]
 
 
 @dataclass(frozen=True)
-class StyleWishes:
+class StyleChoice:
     """What is asked of a performance's style.
 
     ``reference`` (N, W) are a performance's styles by note, ``manner`` (W,) is that of another piece's; ``amount``, 0 to 1, and ``bars``
@@ -53,11 +53,11 @@ class StyleWishes:
     directed: tuple[Directed, ...] = ()
 
 
-def parse_wishes(request: StyleRequest, space: StyleSpace) -> StyleWishes:
+def parse_style(request: StyleRequest, space: StyleSpace) -> StyleChoice:
     """Return what is asked for in words; performances are read elsewhere. Raises UsageError."""
     request.check()
     directions = [parse_direction(text, space) for text in request.direct]
-    return StyleWishes(
+    return StyleChoice(
         "deadpan" if request.deadpan else "expected" if request.style_seed is None else "drawn",
         request.style_seed or 0,
         amount=1.0 if request.style_amount is None else request.style_amount,
@@ -99,20 +99,20 @@ class StylePlan:
         return replace(self, knobs={**self.knobs, name: value})
 
 
-def plan_style(wishes: StyleWishes, places: Places, space: StyleSpace, knobs: Mapping[str, float] | None = None) -> StylePlan:
+def plan_style(choice: StyleChoice, places: Places, space: StyleSpace, knobs: Mapping[str, float] | None = None) -> StylePlan:
     """Return the plan for a piece. Raises UsageError for bars that the piece does not have."""
     notes = len(places.positions)
-    kept = np.full((notes, 1), float(wishes.base == "expected"))
+    kept = np.full((notes, 1), float(choice.base == "expected"))
     given = np.zeros((notes, space.width))
-    if wishes.base == "drawn":
-        given = drawn_styles(places.segments, space, wishes.seed)
-    share = (wishes.amount * places.inside(wishes.bars))[:, None]
-    if wishes.reference is not None:
-        kept, given = (1 - share) * kept, (1 - share) * given + share * wishes.reference
-    if wishes.manner is not None:
-        given = given + share * wishes.manner
-    given = given + offsets(wishes.directed, places, space)
-    faster, rolled = tempo_octaves(wishes.directed, places), arpeggios(wishes.directed, places)
+    if choice.base == "drawn":
+        given = drawn_styles(places.segments, space, choice.seed)
+    share = (choice.amount * places.inside(choice.bars))[:, None]
+    if choice.reference is not None:
+        kept, given = (1 - share) * kept, (1 - share) * given + share * choice.reference
+    if choice.manner is not None:
+        given = given + share * choice.manner
+    given = given + offsets(choice.directed, places, space)
+    faster, rolled = tempo_octaves(choice.directed, places), arpeggios(choice.directed, places)
     return StylePlan(space, kept.astype(np.float32), given.astype(np.float32), faster, rolled, dict(knobs or {}))
 
 

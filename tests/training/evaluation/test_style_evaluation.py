@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from engine.performers.score_performer.directions import DIRECTIONS, Bars, Directed, Places
 from engine.performers.score_performer.performer import STYLE_SPACE_FILE, load_performer
-from engine.performers.score_performer.style import StyleWishes, plan_style
+from engine.performers.score_performer.style import StyleChoice, plan_style
 from engine.score.tables import MEASURE_DTYPE
 from models.performance.pedal import Pedal
 from models.performance.representation import Performed
@@ -136,11 +136,11 @@ class Obedient:
     def __init__(self, space, forgets=0):
         self.space, self.forgets = space, forgets
 
-    def __call__(self, score, wishes, seed):
+    def __call__(self, score, choice, seed):
         names = ("loudness", "pace", "length", "delay")
         ways = np.linalg.pinv(np.stack([self.space.moves[name] for name in names]))
         found = []
-        for wish in wishes:
+        for wish in choice:
             style = plan_style(wish, Places(score), self.space).styles(slice(0, len(score.notes)), np.zeros((len(score.notes), STYLE)))
             moved = dict(zip(names, (style @ ways).T, strict=True))
             late = np.cumsum(np.diff(score.notes["onset_quarter"], prepend=0) * 0.5 * 2 ** (moved["delay"] - 0.25 * moved["pace"]))
@@ -174,8 +174,8 @@ def test_directions_that_are_not_followed_go_no_way(score, space):
 def test_what_follows_is_compared(score, space):
     excerpt = excerpts(score, 1)[0]
 
-    def render(part, wishes, seed):
-        plain, *others = Obedient(space)(part, wishes, seed)
+    def render(part, choice, seed):
+        plain, *others = Obedient(space)(part, choice, seed)
         after = Places(part).numbers > excerpt.bars.last
         for tokens in others:
             tokens[after, VELOCITY] += 3
@@ -188,20 +188,20 @@ def test_what_follows_is_compared(score, space):
 
 def test_the_engine_renders_excerpts(performer, score, space):
     part = cut(score, 0, 4)[0]
-    loud = StyleWishes(manner=space.moves["loudness"])
+    loud = StyleChoice(manner=space.moves["loudness"])
     render = Renderer(performer)
-    plain, louder, again = render(part, [StyleWishes(), loud, StyleWishes()], 1)
+    plain, louder, again = render(part, [StyleChoice(), loud, StyleChoice()], 1)
     np.testing.assert_array_equal(plain, again)
-    assert (louder[:, VELOCITY] - plain[:, VELOCITY]).mean() > 3 and (render(part, [StyleWishes()], 2)[0] != plain).any()
+    assert (louder[:, VELOCITY] - plain[:, VELOCITY]).mean() > 3 and (render(part, [StyleChoice()], 2)[0] != plain).any()
     central = Renderer(performer, temperature=0)
-    np.testing.assert_array_equal(central(part, [StyleWishes()], 1)[0], central(part, [StyleWishes()], 2)[0])
+    np.testing.assert_array_equal(central(part, [StyleChoice()], 1)[0], central(part, [StyleChoice()], 2)[0])
 
 
 def test_the_engine_changes_the_tempo_where_it_is_said(performer, score):
     part = cut(score, 0, 10)[0]
     still = np.zeros(STYLE)
-    wishes = [StyleWishes(), *(StyleWishes(directed=(Directed(still, "even", bars, octaves=0.5),)) for bars in (None, Bars(3, 6)))]
-    plain, faster, within = Renderer(performer, 0)(part, wishes, 1)
+    choice = [StyleChoice(), *(StyleChoice(directed=(Directed(still, "even", bars, octaves=0.5),)) for bars in (None, Bars(3, 6)))]
+    plain, faster, within = Renderer(performer, 0)(part, choice, 1)
     for bars, by_all, by_some in ((Bars(1, 2), 0.5, 0), (Bars(4, 6), 0.5, 0.5), (Bars(8, 10), 0.5, 0)):
         tempo = Heard(part, plain, bars).tempo()
         assert Heard(part, faster, bars).tempo() - tempo == pytest.approx(by_all, abs=0.1)

@@ -46,7 +46,7 @@ def _score_performer(model: Path | None) -> Renderer:
     from engine.performers.score_performer.directions import Places
     from engine.performers.score_performer.performer import load_performer
     from engine.performers.score_performer.score import ScoreReading
-    from engine.performers.score_performer.style import StyleWishes, plan_style
+    from engine.performers.score_performer.style import StyleChoice, plan_style
     from engine.score.ornaments import roll_chords
     from models.score_performer.representation import decode_performance
 
@@ -56,7 +56,7 @@ def _score_performer(model: Path | None) -> Renderer:
         values = with_defaults(performer.controls, {"temperature": 0.0 if seed is None else 1.0} | dict(controls))
         reading = ScoreReading(performer.networks, score)
         knobs = {name: values[name] for name in performer.space.knobs}
-        plan = plan_style(StyleWishes(), Places(reading.score), performer.space, knobs)
+        plan = plan_style(StyleChoice(), Places(reading.score), performer.space, knobs)
         tokens = decode_piece(performer.networks, reading, plan.styles, seed or 0, values["temperature"], values["top_p"], plan.tempos)
         performed = decode_performance(reading.score.notes, reading.segments, tokens)
         signs = score.markings["arpeggio"]

@@ -10,7 +10,7 @@ from rich.progress import track
 
 from engine.onnx.model import Model
 from engine.performers.performance_rnn.improvisation import Improvisation
-from engine.performers.performance_rnn.voice import Wishes
+from engine.performers.performance_rnn.voice import Preferences
 from models.performance_rnn.network import impossible
 from models.performance_rnn.representation import PITCH_CLASSES, EventCodec, describe_controls
 from training.performance_rnn.data import SoundingNotes, encode_performance
@@ -64,10 +64,10 @@ def _costs(model: Model, before: np.ndarray, controls: np.ndarray) -> np.ndarray
 
 def improvise(model: Model, seed: int, seconds: float) -> np.ndarray:
     """Return the notes of an improvisation from nothing."""
-    improvisation, wishes = Improvisation(model, seed), Wishes()
+    improvisation, preferences = Improvisation(model, seed), Preferences()
     events: list[int] = []
     while improvisation.step * improvisation.codec.step_s < seconds and len(events) < seconds * MOST_EVENTS_A_SECOND:
-        events.append(improvisation.sample(wishes))
+        events.append(improvisation.sample(preferences))
     return improvisation.codec.decode(np.array(events))
 
 

@@ -10,7 +10,7 @@ from engine.performers.score_performer.decoding import decode_piece
 from engine.performers.score_performer.directions import Bars, Places
 from engine.performers.score_performer.performer import ScorePerformerPerformer
 from engine.performers.score_performer.score import ScoreReading
-from engine.performers.score_performer.style import StyleWishes, plan_style
+from engine.performers.score_performer.style import StyleChoice, plan_style
 from engine.score.tables import Score
 
 LEAD_BARS, STYLED_BARS, FOLLOWING_BARS = 2, 8, 4
@@ -63,10 +63,10 @@ class Renderer:
     def __init__(self, performer: ScorePerformerPerformer, temperature: float = 1.0, top_p: float = 0.95):
         self.performer, self.temperature, self.top_p = performer, temperature, top_p
 
-    def __call__(self, score: Score, wishes: Sequence[StyleWishes], seed: int) -> list[np.ndarray]:
-        """Return the tokens (N, 16) of a performance for each of the wishes."""
+    def __call__(self, score: Score, choices: Sequence[StyleChoice], seed: int) -> list[np.ndarray]:
+        """Return the tokens (N, 16) of a performance for each of ``choices``."""
         reading, places = ScoreReading(self.performer.networks, score), Places(score)
-        plans = [plan_style(wish, places, self.performer.space) for wish in wishes]
+        plans = [plan_style(choice, places, self.performer.space) for choice in choices]
         return [
             decode_piece(
                 self.performer.networks,

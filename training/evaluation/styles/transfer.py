@@ -7,7 +7,7 @@ import numpy as np
 from engine.performers.score_performer.directions import Bars
 from engine.performers.score_performer.reference import ReadStyle, manner, reference_styles
 from engine.performers.score_performer.score import ScoreReading
-from engine.performers.score_performer.style import StyleWishes
+from engine.performers.score_performer.style import StyleChoice
 from engine.score.tables import Score
 from training.evaluation.styles.excerpts import Excerpt, Renderer, excerpts
 from training.evaluation.styles.trials import PARTS, Heard
@@ -42,7 +42,7 @@ def compare_pianists(score: Score, performances: np.ndarray, render: Renderer, s
         return []
     reading = ScoreReading(render.performer.networks, score)
     manners = [_manner(render.performer.networks.read_style, reading, tokens, outside) for tokens in performances]
-    rendered = render(excerpt.score, [StyleWishes(manner=each) for each in manners], seed)
+    rendered = render(excerpt.score, [StyleChoice(manner=each) for each in manners], seed)
     mine = [_heard(excerpt, tokens) for tokens in rendered]
     theirs = [_heard(excerpt, tokens[excerpt.rows]) for tokens in performances]
     pairs = [(own, other) for own in range(len(theirs)) for other in range(len(theirs)) if own != other]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.performers.score_performer.directions import DIRECTIONS, Bars, Places, parse_direction
-from engine.performers.score_performer.style import StyleWishes
+from engine.performers.score_performer.style import StyleChoice
 from engine.score.tables import Score
 from models.score_performer.representation import decode_performance
 from models.score_performer.score_representation import BEAT_LEVEL
@@ -125,8 +125,8 @@ def direction_trials(excerpt: Excerpt, render: Renderer, space: StyleSpace, seed
     """Return by direction what it does to an excerpt, beside a performance without it of the same seed."""
     bars = excerpt.bars
     said = [f"{name}:bars={bars.first}-{bars.last}" for name in DIRECTIONS]
-    wishes = [StyleWishes(), *(StyleWishes(directed=(parse_direction(text, space),)) for text in said)]
-    plain, *directed = render(excerpt.score, wishes, seed)
+    choices = [StyleChoice(), *(StyleChoice(directed=(parse_direction(text, space),)) for text in said)]
+    plain, *directed = render(excerpt.score, choices, seed)
     trials = {name: _trial(excerpt, plain, tokens, MEASURES[name]) for name, tokens in zip(DIRECTIONS, directed, strict=True)}
     loud, soft = (directed[list(DIRECTIONS).index(name)] for name in PAIR)
     return trials | {" against ".join(PAIR): _trial(excerpt, soft, loud, MEASURES[PAIR[0]])}

@@ -1,4 +1,4 @@
-"""An improvisation is a function of model, seed, wishes and what it heard; it can be taken back."""
+"""An improvisation is a function of model, seed, preferences and what it heard; it can be taken back."""
 
 import dataclasses
 
@@ -8,11 +8,11 @@ from synthetic_improviser import write_model
 
 from engine.performers.performance_rnn.improvisation import Improvisation
 from engine.performers.performance_rnn.networks import open_model
-from engine.performers.performance_rnn.voice import Wishes
+from engine.performers.performance_rnn.voice import Preferences
 from models.performance_rnn.representation import MAGENTA, NOTE_OFF, NOTE_ON, WISH_VALUES
 from models.performance_rnn.sampling import Limits
 
-WISHES = Wishes()
+WISHES = Preferences()
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +20,8 @@ def model(tmp_path_factory):
     return open_model(write_model(tmp_path_factory.mktemp("model") / "improviser.onnx"))
 
 
-def sample(improvisation, count, wishes=WISHES):
-    return [improvisation.sample(wishes) for _ in range(count)]
+def sample(improvisation, count, preferences=WISHES):
+    return [improvisation.sample(preferences) for _ in range(count)]
 
 
 def test_a_seed_is_an_improvisation(model):
@@ -63,9 +63,9 @@ def test_the_network_is_told_what_sounds(model):
 
 
 def test_limits_are_kept(model):
-    wishes = Wishes(temperature=3.0, limits=Limits(lowest=40, highest=70, notes_at_once=3, longest_note_s=1.0))
+    preferences = Preferences(temperature=3.0, limits=Limits(lowest=40, highest=70, notes_at_once=3, longest_note_s=1.0))
     onsets, step, most = {}, 0, 0
-    for event in sample(Improvisation(model, 3), 3000, wishes):
+    for event in sample(Improvisation(model, 3), 3000, preferences):
         kind, value = MAGENTA.describe(event)
         if kind == NOTE_ON:
             assert 40 <= value <= 70 and value not in onsets
@@ -78,13 +78,13 @@ def test_limits_are_kept(model):
     assert most == 3
 
 
-def test_wishes_change_what_comes(model):
-    def notes(wishes):
-        return len(MAGENTA.decode(np.array(sample(Improvisation(model, 1), 600, wishes))))
+def test_preferences_change_what_comes(model):
+    def notes(preferences):
+        return len(MAGENTA.decode(np.array(sample(Improvisation(model, 1), 600, preferences))))
 
-    assert notes(Wishes(density=70)) > 1.5 * notes(Wishes(density=0.5))
-    described = Wishes(histogram=(1.0,) + (0.0,) * 11).described
+    assert notes(Preferences(density=70)) > 1.5 * notes(Preferences(density=0.5))
+    described = Preferences(histogram=(1.0,) + (0.0,) * 11).described
     assert described.shape == (WISH_VALUES,) and described[9:WISH_VALUES].tolist() == [1.0] + [0.0] * 11 + [1.0]
-    bold = sample(Improvisation(model, 1), 100, Wishes(temperature=2.0))
+    bold = sample(Improvisation(model, 1), 100, Preferences(temperature=2.0))
     cautious = [sample(Improvisation(model, seed), 100, dataclasses.replace(WISHES, top_p=0.01)) for seed in (1, 2)]
     assert cautious[0] == cautious[1] != bold

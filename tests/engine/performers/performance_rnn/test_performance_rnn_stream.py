@@ -7,7 +7,7 @@ from synthetic_improviser import write_model
 from engine.midi.events import Event, channel_of, control_change, is_note_on, note_off, note_on
 from engine.midi.ledger import NoteLedger
 from engine.performers.controls import defaults
-from engine.performers.performance_rnn.controls import CONTROLS, wishes_of
+from engine.performers.performance_rnn.controls import CONTROLS, preferences_of
 from engine.performers.performance_rnn.performer import load_performer
 from engine.performers.performance_rnn.reaction_delay import REACTION_NS, THOUGHT_NS
 from engine.performers.performance_rnn.stream import HORIZON_NS
@@ -180,7 +180,7 @@ def test_a_snapshot_is_the_whole_state(performer):
     assert again == perform(performer.create_stream(1, {"mode": 1}), PHRASE, 1500)
 
 
-def test_impossible_wishes_end_nothing(performer):
+def test_impossible_preferences_end_nothing(performer):
     """No pitch is both in the range and in the key."""
     stream = performer.create_stream(1, {"mode": 1, "lowest": 61, "highest": 61, "key": 1})
     assert perform(stream, PHRASE, 3000) == PHRASE
@@ -263,10 +263,10 @@ def test_a_long_silence_is_heard_as_a_short_one(performer):
 
 def test_equal_weights_are_no_wish():
     values = defaults(CONTROLS)
-    assert wishes_of(values).histogram is None and wishes_of(values).density is None
-    assert wishes_of(values | {"c": 0.0}).histogram == pytest.approx([0.0] + [1 / 11] * 11)
-    assert wishes_of(values | {"key": 1.0}).limits.classes == tuple(index in (0, 2, 4, 5, 7, 9, 11) for index in range(12))
-    assert (wishes_of(values | {"lowest": 90, "highest": 40}).limits.lowest) == 40
+    assert preferences_of(values).histogram is None and preferences_of(values).density is None
+    assert preferences_of(values | {"c": 0.0}).histogram == pytest.approx([0.0] + [1 / 11] * 11)
+    assert preferences_of(values | {"key": 1.0}).limits.classes == tuple(index in (0, 2, 4, 5, 7, 9, 11) for index in range(12))
+    assert (preferences_of(values | {"lowest": 90, "highest": 40}).limits.lowest) == 40
 
 
 def test_an_input_waits_for_no_more_than_one_step(performer):

@@ -10,11 +10,11 @@ from engine.midi.events import Event, control_change, note_off, note_on
 from engine.midi.file import MidiTimeline
 from engine.performers.performance_rnn.networks import Ensemble, codec_of, open_model
 from engine.performers.performance_rnn.takes import BRANCHES, STRETCH_EVENTS, sample_takes, search, without_primer
-from engine.performers.performance_rnn.voice import Voice, Wishes
+from engine.performers.performance_rnn.voice import Preferences, Voice
 from models.layers.sampling import GumbelNoise
 from models.performance_rnn.sampling import SoundingKeys, probabilities
 
-WISHES = Wishes()
+WISHES = Preferences()
 
 
 @pytest.fixture(scope="module")

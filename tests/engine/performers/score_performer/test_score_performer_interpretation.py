@@ -16,7 +16,7 @@ from engine.performers.score_performer.directions import parse_direction
 from engine.performers.score_performer.networks import Networks
 from engine.performers.score_performer.performer import STYLE_SPACE_FILE, load_performer
 from engine.performers.score_performer.score import ScoreReading
-from engine.performers.score_performer.style import StyleWishes
+from engine.performers.score_performer.style import StyleChoice
 from engine.score.tables import TEMPO_DTYPE
 from models.layers.sampling import SamplingOptions
 from models.performance.pedal import Pedal
@@ -68,8 +68,8 @@ def test_chords_are_rolled_where_it_is_said(performer):
     assert chords
 
     def widths(*said):
-        wishes = StyleWishes("deadpan", directed=tuple(parse_direction(text, space) for text in said))
-        stream = performer.perform_score(melody(), 0, {}, ahead=False, wishes=lambda performer, score: wishes)
+        choice = StyleChoice("deadpan", directed=tuple(parse_direction(text, space) for text in said))
+        stream = performer.perform_score(melody(), 0, {}, ahead=False, choose=lambda performer, score: choice)
         play(stream)
         onsets, notes = stream.performed["onset_ns"] / 1e9, piece.score.notes
         found = []
@@ -84,12 +84,12 @@ def test_chords_are_rolled_where_it_is_said(performer):
 
 
 def test_the_style_is_shown_as_it_is_played(performer):
-    def shown(wishes):
-        stream = performer.perform_score(melody(), 0, {"loudness": 1.5}, ahead=False, wishes=lambda performer, score: wishes)
+    def shown(choice):
+        stream = performer.perform_score(melody(), 0, {"loudness": 1.5}, ahead=False, choose=lambda performer, score: choice)
         return stream.interpretation.style_curve()
 
     louder = np.eye(STYLE)[:1].repeat(len(melody().score.notes), 0)
-    plain, asked = shown(StyleWishes("deadpan")), shown(StyleWishes("deadpan", reference=louder))
+    plain, asked = shown(StyleChoice("deadpan")), shown(StyleChoice("deadpan", reference=louder))
     np.testing.assert_allclose(plain.leans, 1.5)
     np.testing.assert_allclose(asked.leans, 2.5)
     assert {plain.names[way] for way in plain.ways} == {"forte"} and len(plain.leans) == BARS
@@ -131,8 +131,8 @@ def test_a_style_is_that_of_a_reference_in_whole_or_not_at_all(performer):
     styles = performer.read_styles(piece.score, performed)
     assert styles.shape == (100, STYLE)
 
-    def played(**wishes):
-        stream = performer.perform_score(piece, 0, {}, ahead=False, wishes=lambda *_: StyleWishes(**wishes))
+    def played(**choice):
+        stream = performer.perform_score(piece, 0, {}, ahead=False, choose=lambda *_: StyleChoice(**choice))
         play(stream)
         return stream.performed.tobytes()
 

@@ -20,7 +20,7 @@ from engine.performers.score_performer.directions import (
     tempo_octaves,
 )
 from engine.performers.score_performer.reference import manner, performed_styles, reference_styles
-from engine.performers.score_performer.style import StyleWishes, drawn_styles, knob_controls, open_style_space, parse_wishes, plan_style
+from engine.performers.score_performer.style import StyleChoice, drawn_styles, knob_controls, open_style_space, parse_style, plan_style
 from engine.score.tables import MARKING_DTYPE, MEASURE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE, Score
 from engine.systems.score_performer import StyleRequest
 from models.performance.pedal import Pedal
@@ -83,7 +83,7 @@ def test_a_direction_moves_the_notes_of_its_bars_along_its_own_way(name, places,
 
 def test_an_arpeggio_is_written_into_the_score(places, space):
     said = tuple(parse_direction(text, space) for text in ("arpeggio:bars=2-4", "arpeggio:bars=4:amount=-0.5", "forte"))
-    plan = plan_style(StyleWishes(directed=said), places, space)
+    plan = plan_style(StyleChoice(directed=said), places, space)
     expected = np.where(places.numbers == 4, -1, (places.numbers == 2) | (places.numbers == 3))
     np.testing.assert_array_equal(plan.arpeggios, expected)
     assert not offsets(said[:2], places, space).any() and not tempo_octaves(said[:2], places).any()
@@ -177,19 +177,19 @@ def test_knobs_and_latents(places, space):
 
 def test_bars_outside_the_piece_are_said(places, space):
     with pytest.raises(UsageError, match=f"bars 2-99: the score has not all of them; its bars are 1 to {BARS}"):
-        plan_style(StyleWishes(directed=(parse_direction("forte:bars=2-99", space),)), places, space)
+        plan_style(StyleChoice(directed=(parse_direction("forte:bars=2-99", space),)), places, space)
     with pytest.raises(UsageError, match="bars 0-1: the score has not all of them"):
-        plan_style(StyleWishes(reference=np.zeros((NOTES, WIDTH)), bars=Bars(0, 1)), places, space)
+        plan_style(StyleChoice(reference=np.zeros((NOTES, WIDTH)), bars=Bars(0, 1)), places, space)
 
 
 def test_what_a_style_begins_with(places, space):
     expected = np.random.default_rng(1).normal(size=(NOTES, WIDTH)).astype(np.float32)
     whole = slice(0, NOTES)
-    np.testing.assert_allclose(plan_style(StyleWishes(), places, space).styles(whole, expected), expected)
-    assert not plan_style(StyleWishes("deadpan"), places, space).styles(whole, expected).any()
-    drawn = plan_style(StyleWishes("drawn", 3), places, space).styles(whole, expected)
+    np.testing.assert_allclose(plan_style(StyleChoice(), places, space).styles(whole, expected), expected)
+    assert not plan_style(StyleChoice("deadpan"), places, space).styles(whole, expected).any()
+    drawn = plan_style(StyleChoice("drawn", 3), places, space).styles(whole, expected)
     np.testing.assert_allclose(drawn, drawn_styles(places.segments, space, 3), rtol=1e-5)
-    assert (drawn != plan_style(StyleWishes("drawn", 4), places, space).styles(whole, expected)).any()
+    assert (drawn != plan_style(StyleChoice("drawn", 4), places, space).styles(whole, expected)).any()
     assert drawn.dtype == np.float32
 
 
@@ -206,12 +206,12 @@ def test_a_drawn_style_is_one_for_each_segment_and_as_wide_as_humans(space):
 def test_a_reference_is_blended_in_its_bars(places, space):
     random = np.random.default_rng(2)
     expected, reference = random.normal(size=(2, NOTES, WIDTH))
-    plan = plan_style(StyleWishes(reference=reference, amount=0.25, bars=Bars(2, 3)), places, space)
+    plan = plan_style(StyleChoice(reference=reference, amount=0.25, bars=Bars(2, 3)), places, space)
     inside = (places.numbers >= 2) & (places.numbers <= 3)
     found = plan.styles(slice(0, NOTES), expected)
     np.testing.assert_allclose(found[~inside], expected[~inside], atol=1e-5)
     np.testing.assert_allclose(found[inside], 0.75 * expected[inside] + 0.25 * reference[inside], atol=1e-5)
-    over_drawn = plan_style(StyleWishes("drawn", 1, reference, amount=0.5), places, space).styles(slice(0, NOTES), expected)
+    over_drawn = plan_style(StyleChoice("drawn", 1, reference, amount=0.5), places, space).styles(slice(0, NOTES), expected)
     np.testing.assert_allclose(over_drawn, (drawn_styles(places.segments, space, 1) + reference) / 2, atol=1e-5)
 
 
@@ -219,7 +219,7 @@ def test_the_manner_of_another_piece_is_added_in_its_bars(places, space):
     random = np.random.default_rng(4)
     expected, theirs = random.normal(size=(NOTES, WIDTH)), random.normal(size=(99, WIDTH))
     difference = np.arange(WIDTH) / 8
-    plan = plan_style(StyleWishes(manner=manner(theirs + difference, theirs), amount=0.5, bars=Bars(2, 3)), places, space)
+    plan = plan_style(StyleChoice(manner=manner(theirs + difference, theirs), amount=0.5, bars=Bars(2, 3)), places, space)
     inside = (places.numbers >= 2) & (places.numbers <= 3)
     found = plan.styles(slice(0, NOTES), expected) - expected
     np.testing.assert_allclose(found, inside[:, None] * difference / 2, atol=1e-5)
@@ -227,8 +227,8 @@ def test_the_manner_of_another_piece_is_added_in_its_bars(places, space):
 
 def test_parts_of_a_plan_are_those_of_the_whole_and_knobs_turn_while_it_plays(places, space):
     expected = np.random.default_rng(3).normal(size=(NOTES, WIDTH))
-    wishes = StyleWishes(reference=np.ones((NOTES, WIDTH)), amount=0.5, bars=Bars(3, 5), directed=(Directed(np.ones(WIDTH), "rising"),))
-    plan = plan_style(wishes, places, space, {"piece-1": 1.0})
+    choice = StyleChoice(reference=np.ones((NOTES, WIDTH)), amount=0.5, bars=Bars(3, 5), directed=(Directed(np.ones(WIDTH), "rising"),))
+    plan = plan_style(choice, places, space, {"piece-1": 1.0})
     whole = plan.styles(slice(0, NOTES), expected)
     parts = [plan.styles(slice(start, start + 7), expected[start : start + 7]) for start in range(0, NOTES, 7)]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
@@ -242,7 +242,7 @@ def test_the_tempo_is_changed_where_it_is_said(places, space):
     space = replace(space, meanings={"pace": "tempo", "loudness": "velocity"})
     texts = ("accelerando:bars=2-4:amount=0.5", "slower:bars=4", "forte", "fermata:bars=3")
     said = tuple(parse_direction(text, space) for text in texts)
-    plan = plan_style(StyleWishes(directed=(*said, parse_knob("pace=0.5:bars=1", space))), places, space)
+    plan = plan_style(StyleChoice(directed=(*said, parse_knob("pace=0.5:bars=1", space))), places, space)
     some = slice(5, 9)
     rising = DIRECTIONS["accelerando"].deviations * 0.5 * places.weights("rising", Bars(2, 4))
     deviations = rising + DIRECTIONS["slower"].deviations * (places.numbers == 4) + 0.5 * (places.numbers == 1)
@@ -255,15 +255,15 @@ def test_the_tempo_is_changed_where_it_is_said(places, space):
 
 def test_the_tempo_is_to_be_expected_as_far_as_the_style_is(places, space):
     expected, reference = np.linspace(-0.2, 0.2, NOTES), np.ones((NOTES, WIDTH))
-    plan = plan_style(StyleWishes(reference=reference, amount=0.75, bars=Bars(3, 5)), places, space)
+    plan = plan_style(StyleChoice(reference=reference, amount=0.75, bars=Bars(3, 5)), places, space)
     kept = np.where((places.numbers >= 3) & (places.numbers <= 5), 0.25, 1)
     np.testing.assert_allclose(plan.tempos(slice(0, NOTES), expected), 2 ** (kept * expected))
-    assert (plan_style(StyleWishes("deadpan"), places, space).tempos(slice(0, NOTES), expected) == 1).all()
+    assert (plan_style(StyleChoice("deadpan"), places, space).tempos(slice(0, NOTES), expected) == 1).all()
 
 
 def test_a_space_that_does_not_know_tempos_changes_none(places, space):
     bare = replace(space, deviations={})
-    plan = plan_style(StyleWishes(directed=(parse_direction("faster", bare),)), places, bare)
+    plan = plan_style(StyleChoice(directed=(parse_direction("faster", bare),)), places, bare)
     assert (plan.tempos(slice(0, NOTES), np.zeros(NOTES)) == 1).all()
 
 
@@ -334,12 +334,12 @@ def test_requests_say_what_contradicts_itself():
     assert not StyleRequest() and StyleRequest(direct=("forte",)) and StyleRequest(deadpan=True)
 
 
-def test_requests_become_wishes(space):
+def test_requests_become_choices(space):
     request = StyleRequest(("forte", "piano:bars=2"), Path("a.mid"), None, "2-3", 0.5, 7, False, ("bar:1:1",))
-    wishes = parse_wishes(request, space)
-    assert (wishes.base, wishes.seed, wishes.amount, wishes.bars) == ("drawn", 7, 0.5, Bars(2, 3))
-    assert [each.bars for each in wishes.directed] == [None, Bars(2, 2), None]
-    assert parse_wishes(StyleRequest(deadpan=True), space).base == "deadpan"
-    assert parse_wishes(StyleRequest(), space) == StyleWishes()
+    choice = parse_style(request, space)
+    assert (choice.base, choice.seed, choice.amount, choice.bars) == ("drawn", 7, 0.5, Bars(2, 3))
+    assert [each.bars for each in choice.directed] == [None, Bars(2, 2), None]
+    assert parse_style(StyleRequest(deadpan=True), space).base == "deadpan"
+    assert parse_style(StyleRequest(), space) == StyleChoice()
     with pytest.raises(UsageError, match="--style-bars 'x': expected the numbers"):
-        parse_wishes(StyleRequest(style_from=Path("a.mid"), style_bars="x"), space)
+        parse_style(StyleRequest(style_from=Path("a.mid"), style_bars="x"), space)
