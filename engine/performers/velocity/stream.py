@@ -57,9 +57,10 @@ class VelocityStream:
         self._state = VelocityState(VelocityExpression(self._seed, controls, self._constants), self._constants["median_velocity"])
 
     def feed(self, event: Event, late: bool = False) -> list[Event]:
+        state = self._state
         message = event.message
-        if self._state.foreseen:
-            time_s, quantiles = self._state.foreseen.popleft()
+        if state.foreseen:
+            time_s, quantiles = state.foreseen.popleft()
         else:
             time_s = self._time_s(event)
             heard = self._hear(time_s, message)
@@ -67,8 +68,8 @@ class VelocityStream:
         if not is_note_on(message):
             return [event]
         if quantiles is not None:
-            self._state.last_model_velocity = self._state.expression.choose(quantiles, time_s)
-        velocity = self._state.expression.apply(self._state.last_model_velocity, message[2])
+            state.last_model_velocity = state.expression.choose(quantiles, time_s)
+        velocity = state.expression.apply(state.last_model_velocity, message[2])
         return [event._replace(message=note_on(channel_of(message), message[1], velocity))]
 
     def foresee(self, events: Sequence[Event]) -> None:
@@ -81,15 +82,17 @@ class VelocityStream:
 
     def _time_s(self, event: Event) -> float:
         """Return the seconds since the take's first event, so that a take is the same take at any time of day."""
-        if self._state.origin_ns is None:
-            self._state.origin_ns = event.time_ns
-        return (event.time_ns - self._state.origin_ns) / 1e9
+        state = self._state
+        if state.origin_ns is None:
+            state.origin_ns = event.time_ns
+        return (event.time_ns - state.origin_ns) / 1e9
 
     def _hear(self, time_s: float, message: bytes) -> HintedNote | None:
         """Follow a message; return the note and its hint if it is a note-on."""
+        state = self._state
         if is_note_on(message):
-            return self._state.tracker.note_on(time_s, message[1]), self._state.expression.hint(message[2])
-        follow(self._state.tracker, time_s, message)
+            return state.tracker.note_on(time_s, message[1]), state.expression.hint(message[2])
+        follow(state.tracker, time_s, message)
         return None
 
     def _think(self, time_s: float, note: HintedNote, late: bool) -> np.ndarray | None:
@@ -133,31 +136,35 @@ class VelocityStream:
                 each.row = row
 
     def _keep(self, note: UnrememberedNote) -> None:
-        self._state.unremembered.append(note)
-        if len(self._state.unremembered) > len(self._rows):
-            del self._state.unremembered[0]  # no later note looks that far back
-        self._state.without_row = min(self._state.without_row + 1, len(self._rows))
+        state = self._state
+        state.unremembered.append(note)
+        if len(state.unremembered) > len(self._rows):
+            del state.unremembered[0]  # no later note looks that far back
+        state.without_row = min(state.without_row + 1, len(self._rows))
 
     def _recall(self, time_s: float) -> None:
         """Bring the memory to the state that a note at ``time_s`` is answered from."""
-        if self._state.without_row:
+        state = self._state
+        if state.without_row:
             self._make_room()
-        while self._state.unremembered and _is_due(self._state.unremembered[0], time_s):
-            if self._state.unremembered[0].row is None:
+        while state.unremembered and _is_due(state.unremembered[0], time_s):
+            if state.unremembered[0].row is None:
                 self.rest()
-            self._rows[-len(self._state.unremembered)] = self._state.unremembered[0].row
-            del self._state.unremembered[0]
+            self._rows[-len(state.unremembered)] = state.unremembered[0].row
+            del state.unremembered[0]
 
     def _make_room(self) -> None:
-        self._rows[: -self._state.without_row] = self._rows[self._state.without_row :]
-        self._rows[-self._state.without_row :] = 0
-        self._state.without_row = 0
+        state = self._state
+        self._rows[: -state.without_row] = self._rows[state.without_row :]
+        self._rows[-state.without_row :] = 0
+        state.without_row = 0
 
     def rest(self) -> bool:
         """Compute the row of the first note that has none; return whether there are more."""
-        if self._state.without_row:
+        state = self._state
+        if state.without_row:
             self._make_room()
-        waiting = [each for each in self._state.unremembered if each.row is None]
+        waiting = [each for each in state.unremembered if each.row is None]
         if waiting:
             describe_note(waiting[0].note, self._memory.inputs)
             waiting[0].row = self._memory.step()["rows"][0].copy()
