@@ -1,6 +1,7 @@
 """``perf-live``: from a port or file, through a performer, to ports, files and the sound card."""
 
 import sys
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -35,13 +36,26 @@ class Mode(StrEnum):
     DUET = "duet"
 
 
-def live(
-    *,
-    input_name: Annotated[
+ScoreOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--score",
+        metavar="FILE",
+        help="Play a score; type help and return for what you can tell it.",
+        rich_help_panel=options.SCORES,
+    ),
+]
+
+
+@dataclass(frozen=True)
+class DeviceOptions:
+    """Where events come from and go to, as it is typed."""
+
+    input: Annotated[
         str | None,
         typer.Option("--in", metavar="PORT|FILE.mid", help="Port (a part of its name will do) or file.", rich_help_panel=options.DEVICES),
-    ] = None,
-    output_names: Annotated[
+    ] = None
+    outputs: Annotated[
         list[str] | None,
         typer.Option(
             "--out",
@@ -49,21 +63,26 @@ def live(
             help="Port, .mid or .wav file, audio, neural or neural:FILE.wav; repeat for more.",
             rich_help_panel=options.DEVICES,
         ),
-    ] = None,
+    ] = None
     record: Annotated[
         Path | None,
         typer.Option("--record", metavar="FILE.mid", help="Keep what is sent, even in a crash.", rich_help_panel=options.DEVICES),
-    ] = None,
+    ] = None
     virtual: Annotated[
         str | None,
         typer.Option("--virtual", metavar="NAME", help="Open a virtual port for the end not given.", rich_help_panel=options.DEVICES),
-    ] = None,
+    ] = None
     api: Annotated[
         str | None,
         typer.Option(
             "--api", metavar="DRIVER", help="jack, alsa, coremidi or winmm. (default: what works)", rich_help_panel=options.DEVICES
         ),
-    ] = None,
+    ] = None
+
+
+def live(
+    *,
+    devices: DeviceOptions,
     performer: PerformerName = None,  # type: ignore[assignment]
     mode: Annotated[
         Mode | None,
@@ -75,15 +94,7 @@ def live(
     playing: options.PlayingOptions,
     exclude: options.ExcludeOption = None,
     model: options.ModelOption = None,
-    score: Annotated[
-        Path | None,
-        typer.Option(
-            "--score",
-            metavar="FILE",
-            help="Play a score; type help and return for what you can tell it.",
-            rich_help_panel=options.SCORES,
-        ),
-    ] = None,
+    score: ScoreOption = None,
     no_repeats: options.NoRepeatsOption = False,
     asked: Asked,
     sound: SaidOfSound,
@@ -93,10 +104,10 @@ def live(
 ) -> None:
     """Play; your notes come out performed. Stop with Ctrl-C."""
     if list_all:
-        return print_list(listed, api)
+        return print_list(listed, devices.api)
     if listed:
         raise UsageError(f"{listed.value!r} says what --list is to list; give --list as well, or leave it out")
-    ends = Endpoints(input_name, tuple(output_names or ()), record, virtual, api, sound.options(), score)
+    ends = Endpoints(devices.input, tuple(devices.outputs or ()), devices.record, devices.virtual, devices.api, sound.options(), score)
     ends.check()
     if (no_repeats or asked) and score is None:
         named = ", ".join(filter(None, ["--no-repeats" if no_repeats else "", flags_of(asked)]))
