@@ -20,9 +20,9 @@ class MultiQueryAttention(nn.Module):
         self.output = nn.Linear(heads * head_width, width)
 
     def forward(self, x: Tensor, memory: Tensor, past: Tensor | None, distance: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """x, which asks, and memory, which is asked (the same in self-attention) [B, T, width]; past [B, P, 2*D] or None.
+        """x, for queries, and memory, for keys and values (the same in self-attention) [B, T, width]; past [B, P, 2*D] or None.
 
-        distance [T, P+T], index into the bias; mask [B or 1, T, P+T], True where attended. Where nothing is, the answer is 0.
+        distance [T, P+T], index into the bias; mask [B or 1, T, P+T], True where attended. Rows without any True give 0.
         """
         batch, length, _ = x.shape
         query = self.query(x).view(batch, length, self.heads, self.head_width).transpose(1, 2)  # [B, H, T, D]

@@ -1,7 +1,7 @@
-"""Performance columns to notes and pedal as they come: ``representation.decode_performance`` from note to note. NumPy only.
+"""Performance columns to notes and pedal as they come: ``representation.decode_performance`` note by note. NumPy only.
 
-A note's end depends on the tempo under all of it, so it is known later than its beginning. ``complete_until_sec`` says up to where nothing
-can come any more: everything before it has been given out.
+The end of a note depends on the tempo under the whole note, so it is known later than its beginning. Everything before
+``complete_until_sec`` has been returned.
 """
 
 import math
@@ -45,7 +45,7 @@ class DecodedEnd(NamedTuple):
 
 
 class DecodedPedal(NamedTuple):
-    """The pedal, from then on, 0 to 127."""
+    """The pedal's value, 0 to 127, from this time on."""
 
     time_sec: float
     value: int
@@ -55,7 +55,7 @@ Decoded = DecodedNote | DecodedEnd | DecodedPedal
 
 
 class Anchor(NamedTuple):
-    """A place on the tempo curve; ``period`` seconds a quarter from there on."""
+    """A point of the tempo curve; ``period`` is in seconds a quarter from there on."""
 
     quarter: float
     time_sec: float
@@ -73,12 +73,12 @@ class _Held(NamedTuple):
 
 
 def beat_period(log_period: float) -> float:
-    """Return the seconds a quarter of a beat_period column, brought into range."""
+    """Return the seconds a quarter of a beat_period column, clipped to the allowed range."""
     return float(2.0 ** min(max(log_period, _LOWEST), _HIGHEST))
 
 
 class PerformanceDecoder:
-    """Decodes the notes of a score, or of a part of it from any note on, given their columns in order."""
+    """Decodes the columns of a score's notes in order, from the first or from any later note on."""
 
     def __init__(self, notes: np.ndarray, start_sec: float = 0.0):
         """``notes`` are sorted by onset, at least one; ``start_sec`` is the time of the first anchor."""
@@ -113,12 +113,12 @@ class PerformanceDecoder:
         return self._group == len(self._anchors)
 
     def time_at(self, quarter: float) -> float:
-        """Return the time of a position at or after the last anchor decoded, or before the first; the periods there reach beyond."""
+        """Return the time of a position at or after the last decoded anchor or before the first, with the beat period there."""
         anchor = self.curve[0] if quarter < self.curve[0].quarter else self.curve[-1]
         return anchor.time_sec + anchor.period * (quarter - anchor.quarter)
 
     def decode(self, columns: np.ndarray) -> list[Decoded]:
-        """Take the columns (n, 8) of ``next_group``; return what has become known, in no particular order."""
+        """Take the columns (n, 8) of ``next_group``; return all events that they decide, in no particular order."""
         first, stop = self.next_note, self._group_stops[self._group]
         mean = columns.mean(axis=0).tolist()
         self.curve.append(self._next_anchor(mean[BEAT_PERIOD]))
@@ -143,7 +143,7 @@ class PerformanceDecoder:
         return Anchor(quarter, time_sec, beat_period(log_period))
 
     def _known_quarter(self) -> float:
-        """Up to where the tempo is known."""
+        """Return the position up to which the tempo is known."""
         return math.inf if self.finished else self._anchors[self._group]
 
     def _known_ends(self) -> list[DecodedEnd]:
@@ -156,7 +156,7 @@ class PerformanceDecoder:
         ]
 
     def _advance(self) -> None:
-        """Find out up to when everything is known: the next notes begin later, and those that are held cannot end before."""
+        """Update ``complete_until_sec``: later notes begin after it, and held notes cannot end before it."""
         if self.finished:
             self.complete_until_sec = math.inf
             return
@@ -169,7 +169,7 @@ class PerformanceDecoder:
         self.complete_until_sec = max(until, self.complete_until_sec)
 
     def _pedal_span(self, pedal: list[float]) -> list[DecodedPedal]:
-        """Take an anchor's pedal columns; return the steps of the span before it, and to its depth."""
+        """Take an anchor's pedal columns; return the pedal's steps in the span before it, and to its depth."""
         depth, between, change, back = (min(max(value, 0.0), 1.0) for value in pedal)
         time_sec = self.curve[-1].time_sec
         found = self._span_to(time_sec, depth) if self._group else []
@@ -188,7 +188,7 @@ class PerformanceDecoder:
         return [*self._span_to(end_sec, 0.0), *self._put_step(end_sec, 0.0), *self._put_step(math.inf, 0.0)]
 
     def _put_step(self, time_sec: float, depth: float) -> list[DecodedPedal]:
-        """Keep a step; return the one before it, if it has come to stand and changes anything."""
+        """Keep a step; return the one before it unless this one replaces it or it changes nothing."""
         before, self._step = self._step, (time_sec, round(127 * depth))
         if before is None or before[0] >= time_sec or before[1] == self._pedal_value:
             return []

@@ -1,7 +1,7 @@
-"""What the network reads of a score, and the scale of what it predicts: one code for training and playing. NumPy only.
+"""The networks' input features of a score, and the normalisation of their output: one code for training and playing. NumPy only.
 
 ``score_representation`` holds a score in musical units; here it becomes numbers of about unit size that do not change when a piece is
-moved in time, and little when it is transposed. What is unknown is 0, and its ``..._known`` column says so.
+moved in time, and little when it is transposed. Unknown values are 0, with a ``..._known`` column of 0.
 """
 
 import numpy as np
@@ -46,14 +46,14 @@ MOST_NORMALISED = 8.0  # a sampled value beyond is no performance
 def note_features(score_columns: np.ndarray, before_quarters: float = 0.0, after_quarters: float = 0.0) -> np.ndarray:
     """Return (N, len(FEATURES)) float32 of score columns (N, len(SCORE_COLUMNS)), rows in a score's order, N at least 1.
 
-    When these are not all notes of the piece, ``before_quarters`` and ``after_quarters`` say how much of it lies on either side.
+    Where the rows are a part of the piece, ``before_quarters`` and ``after_quarters`` are the lengths of the rest on either side.
     """
     features = _columns(score_columns, before_quarters, after_quarters)
     return np.stack([features[name] for name in FEATURES], axis=1).astype(np.float32)
 
 
 def normalise(columns: np.ndarray, score_columns: np.ndarray) -> np.ndarray:
-    """Return performance columns (N, 8) as float32 of about unit deviation; NaN stays NaN."""
+    """Return performance columns (N, 8) scaled to about unit standard deviation, float32; NaN stays NaN."""
     relative = columns.copy()
     relative[:, BEAT_PERIOD] -= _notated_period(score_columns)
     scaled = (relative - CENTRE) / SCALE
@@ -62,7 +62,7 @@ def normalise(columns: np.ndarray, score_columns: np.ndarray) -> np.ndarray:
 
 
 def denormalise(normalised: np.ndarray, score_columns: np.ndarray) -> np.ndarray:
-    """Return the performance columns (N, 8) float64 that ``normalise`` made (N, 8) of; values beyond MOST_NORMALISED are cut off."""
+    """Return the performance columns (N, 8), float64, of normalised ones: the inverse of ``normalise``, clipped at MOST_NORMALISED."""
     curved = np.clip(normalised.astype(np.float64), -MOST_NORMALISED, MOST_NORMALISED)
     scaled = np.where(np.isfinite(CURVE), np.where(np.isfinite(CURVE), CURVE, 1) * np.sinh(curved / CURVE), curved)
     columns = scaled * SCALE + CENTRE
@@ -71,41 +71,41 @@ def denormalise(normalised: np.ndarray, score_columns: np.ndarray) -> np.ndarray
 
 
 def notated_octaves(score_columns: np.ndarray) -> np.ndarray:
-    """Return log2 of how many seconds each note (N,) lasts as it is notated; a grace note, an eighth of a quarter."""
+    """Return log2 of the notated duration of each note (N,) in seconds; of a grace note, GRACE_NOTE_QUARTERS."""
     quarters = _of(score_columns, "duration_quarter")
     return np.log2(np.where(quarters > 0, quarters, GRACE_NOTE_QUARTERS)) + _notated_period(score_columns)
 
 
 def notated_intervals(notes: np.ndarray, score_columns: np.ndarray) -> np.ndarray:
-    """Return log2 of the seconds from each note (N,) to the next onset of the score as it is notated; NaN of the last."""
+    """Return log2 of the notated seconds from each note (N,) to the next anchor of the score; NaN for the last."""
     anchors, groups = find_anchors(notes["onset_quarter"])
     return np.append(np.log2(np.diff(anchors)), np.nan)[groups] + _notated_period(score_columns)
 
 
 def at_played_tempo(normalised: np.ndarray, notated: np.ndarray) -> np.ndarray:
-    """Return what is ``notated`` (n,), ``notated_intervals`` or ``notated_octaves``, as it is at the tempo of columns (n, 8)."""
+    """Return ``notated_intervals`` or ``notated_octaves`` (n,) at the tempo of normalised columns (n, 8) in place of the notated tempo."""
     return notated + denormalise_column(normalised[:, BEAT_PERIOD], BEAT_PERIOD)
 
 
 def slowed(octaves: float) -> np.ndarray:
-    """Return what is to be added to columns (n, 8) so that they are slower by so many octaves, while keys are held for as long."""
+    """Return what to add to normalised columns (n, 8) to slow the tempo by ``octaves`` while holds keep their length in seconds."""
     added = np.zeros(len(PERFORMANCE_COLUMNS), np.float32)
     added[BEAT_PERIOD], added[ARTICULATION] = octaves / SCALE[BEAT_PERIOD], -octaves / SCALE[ARTICULATION]
     return added
 
 
 def denormalise_column(values: np.ndarray, column: int) -> np.ndarray:
-    """Return values (n,) of one curved column as they were before ``normalise``, float64; a beat period relative to what is notated."""
+    """Return the denormalised values (n,) of one curved column, float64; a beat period stays relative to the notated one."""
     return CURVE[column] * np.sinh(values.astype(np.float64) / CURVE[column]) * SCALE[column] + CENTRE[column]
 
 
 def normalise_column(values: np.ndarray, column: int) -> np.ndarray:
-    """Return what ``denormalise_column`` makes the values (n,) of."""
+    """Return the normalised values (n,) of one curved column: the inverse of ``denormalise_column``."""
     return CURVE[column] * np.arcsinh((values - CENTRE[column]) / SCALE[column] / CURVE[column])
 
 
 def relative_to_unknown_tempo(beat_period: np.ndarray, score_columns: np.ndarray) -> np.ndarray:
-    """Return the normalised beat period (N,) as it is where the notated tempo is not known."""
+    """Return the normalised beat period (N,) relative to UNKNOWN_BEAT_PERIOD in place of the notated tempo."""
     log_period = denormalise_column(beat_period, BEAT_PERIOD) + _notated_period(score_columns)
     return normalise_column(log_period - UNKNOWN_BEAT_PERIOD, BEAT_PERIOD).astype(np.float32)
 
@@ -135,7 +135,7 @@ def _columns(score_columns: np.ndarray, before: float = 0.0, after: float = 0.0)
 
 
 def _log(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Return log2 of values between ``low`` and ``high``, half its size."""
+    """Return half of log2 of the values, clipped to ``low`` and ``high``."""
     return np.log2(np.clip(values, low, high)) / 2
 
 
@@ -144,12 +144,12 @@ def _flag(values: np.ndarray) -> np.ndarray:
 
 
 def _by_onset(values: np.ndarray, group: np.ndarray, reduce: np.ufunc) -> np.ndarray:
-    """Return (K,) the values of all notes of each onset, reduced."""
+    """Reduce the values of the notes of each onset; return (K,)."""
     return reduce.reduceat(values[np.argsort(group, kind="stable")], np.searchsorted(np.sort(group), np.arange(group.max() + 1)))
 
 
 def _shifted(by_onset: np.ndarray, steps: int) -> np.ndarray:
-    """Return the values of the onset ``steps`` later; beyond the ends those of the first and last."""
+    """Return the values of the onset ``steps`` later; beyond the ends, those of the first or last onset."""
     return by_onset[np.clip(np.arange(len(by_onset)) + steps, 0, len(by_onset) - 1)]
 
 
@@ -176,9 +176,9 @@ def _pitch(score: Columns, group: np.ndarray) -> Columns:
 
 
 def _hands(score: Columns) -> Columns:
-    """Return where a note is among those that its hand begins together: what a hand cannot reach it rolls, from the bass on.
+    """Return the place of each note among those that its hand strikes together: a hand rolls, from the bass on, what it cannot reach.
 
-    Where nothing tells the hands apart, the middle C does.
+    Where the score does not tell the hands apart, middle C divides them.
     """
     second = _second_hand(score)
     if not second.any() or second.all():
@@ -269,7 +269,7 @@ def _metre(score: Columns) -> Columns:
 
 
 def _place(score: Columns, group: np.ndarray, before: float, after: float) -> Columns:
-    """Return where the note is in the piece: the last beats carry much of the tempo."""
+    """Return the position of each note in the piece: much of the tempo happens on the last beats."""
     onset = score["onset_quarter"]
     since, until = onset - onset.min() + before, onset.max() - onset + after
     measure = np.where(score["measure_quarter"] > 0, score["measure_quarter"], 4)
@@ -287,7 +287,7 @@ def _place(score: Columns, group: np.ndarray, before: float, after: float) -> Co
 
 
 def _tempo(score: Columns, group: np.ndarray) -> Columns:
-    """Return the notated tempo, and how it differs from that of the whole piece and from what it is a little before and after."""
+    """Return the notated tempo, and its difference from the whole piece's and from that a little before and after."""
     known, period, onset = score["tempo_known"], score["beat_period"], score["onset_quarter"]
     features = {
         "tempo_known": known,
@@ -299,13 +299,13 @@ def _tempo(score: Columns, group: np.ndarray) -> Columns:
     for quarters in (-16, -4, -1, 1, 4, 16):
         index = np.clip(np.searchsorted(onsets, onset + quarters + SAME_ONSET_QUARTERS, side="right") - 1, 0, len(onsets) - 1)
         features[f"beat_period_{quarters:+d}"] = known * np.clip(2 * (periods[index] - period), -3, 3)
-    return features | {name: known * values for name, values in _held_back(onset, onsets, periods).items()}
+    return features | {name: known * values for name, values in _tempo_map(onset, onsets, periods).items()}
 
 
-def _held_back(onset: np.ndarray, onsets: np.ndarray, periods: np.ndarray) -> Columns:
-    """Return where a tempo map is slower than around, and how far its changes are.
+def _tempo_map(onset: np.ndarray, onsets: np.ndarray, periods: np.ndarray) -> Columns:
+    """Return where a tempo map is slower than its surroundings (``held_back``), and how near its changes are.
 
-    Notation programs write a ritardando as a tempo that is slower by a hundredth or two: it says where, not how much.
+    Notation programs write a ritardando as a tempo that is slower by one or two percent: it tells the place, not the amount.
     """
     shifts = np.arange(-AROUND_QUARTERS, AROUND_QUARTERS + 1)
     places = np.searchsorted(onsets, onset[:, None] + shifts + SAME_ONSET_QUARTERS, side="right") - 1
@@ -358,4 +358,4 @@ def _markings(score: Columns, group: np.ndarray) -> Columns:
 
 
 FEATURES = tuple(_columns(np.zeros((1, len(SCORE_COLUMNS)))))
-HELD_BACK = slice(FEATURES.index("held_back"), FEATURES.index("last_tempo_change") + 1)
+TEMPO_MAP_FEATURES = slice(FEATURES.index("held_back"), FEATURES.index("last_tempo_change") + 1)

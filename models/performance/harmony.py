@@ -1,7 +1,7 @@
-"""Harmony and texture of a score, onset by onset: what performers shape phrases by and no single note tells. NumPy only.
+"""Harmony and texture of a score by onset: performers shape phrases by them, and no single note tells them. NumPy only.
 
 Sources: keys by the profiles of Krumhansl and Kessler (1982), tension by the tonal interval vectors of Bernardes et al. (2016), boundaries
-by how an interval between onsets differs from those around it, after Cambouropoulos (2001).
+by the change of inter-onset intervals, after Cambouropoulos (2001).
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ SHORTEST_QUARTERS, LONGEST_QUARTERS = 0.03, 8.0
 
 
 def onset_groups(score_columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return when each onset is (K,), quarters, and which of them each note's is (N,)."""
+    """Return the onsets (K,) in quarters, and the index of each note's onset (N,)."""
     onset = score_columns[:, SCORE_COLUMNS.index("onset_quarter")]
     ticks, groups = np.unique(np.round(onset / SAME_ONSET_QUARTERS), return_inverse=True)
     return ticks * SAME_ONSET_QUARTERS, groups
@@ -27,7 +27,7 @@ class RunningMeans:
     """Means of values over the onsets around any time."""
 
     def __init__(self, quarters: np.ndarray, values: np.ndarray):
-        """``quarters`` (K,), when the onsets of ``values`` (K, ...) are, in order."""
+        """``quarters`` (K,) are the onsets of ``values`` (K, ...), ascending."""
         self._quarters = quarters
         self._sums = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, 0, dtype=np.float64)])
 
@@ -39,7 +39,7 @@ class RunningMeans:
 
 
 def mean_around(quarters: np.ndarray, values: np.ndarray, begin: float, end: float) -> np.ndarray:
-    """Return the means of ``values`` (K, ...) over the onsets from ``begin`` to before ``end`` quarters after each; 0 where none is."""
+    """Return the means of ``values`` (K, ...) over the onsets from ``begin`` to before ``end`` quarters after each; 0 if none."""
     return RunningMeans(quarters, values).around(quarters, begin, end)
 
 
@@ -86,7 +86,7 @@ def _texture(
 
 
 def _keys(quarters: np.ndarray, chroma: np.ndarray, top: np.ndarray, bass: np.ndarray) -> dict[str, np.ndarray]:
-    """Return how clear the key around each onset is and how minor, and how the notes stand in it."""
+    """Return the clarity and minorness of the key around each onset, and the place of its notes in that key."""
     features, rows = {}, np.arange(len(quarters))
     for reach in (SECTION_QUARTERS, KEY_QUARTERS):
         likeness = _key_likeness(mean_around(quarters, chroma, -reach / 2, reach / 2))
@@ -108,7 +108,7 @@ def _keys(quarters: np.ndarray, chroma: np.ndarray, top: np.ndarray, bass: np.nd
 
 
 def _key_likeness(chroma: np.ndarray) -> np.ndarray:
-    """Return how distributions of pitch classes (K, 12) go with the major keys' from C on, then the minor ones': correlations (K, 24)."""
+    """Return the correlations (K, 24) of pitch-class distributions (K, 12) with KEY_PROFILES."""
     return _unit(chroma) @ _unit(KEY_PROFILES).T
 
 
@@ -118,7 +118,7 @@ def _unit(values: np.ndarray) -> np.ndarray:
 
 
 def _tension(quarters: np.ndarray, chroma: np.ndarray) -> dict[str, np.ndarray]:
-    """Return how far the harmony is from the whole piece's, how focused it is, and how much it changes at each onset."""
+    """Return by onset the distance of the harmony from the whole piece's, its focus, and its change."""
     home, features = _tonal_vectors(chroma.sum(0)), {}
     for reach in (CHORD_QUARTERS, KEY_QUARTERS, SECTION_QUARTERS):
         vectors = _tonal_vectors(mean_around(quarters, chroma, -reach / 2, reach / 2))

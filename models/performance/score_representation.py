@@ -2,8 +2,8 @@
 
 The paper (source: representation.py) has four columns: onset, duration, pitch, voice. They are the first four here and give the notes
 back exactly. The others are what a pianist sees besides: metre, place in the measure and in the chord, notated tempo, markings. Inputs
-like these are worth more than any change of the network. What a file does not have is 0 with its ``..._known`` column 0, so that a MIDI
-score without markings is not taken for a score whose composer wrote none.
+like these are worth more than any change of the network. Values that a file does not have are 0, with a ``..._known`` column of 0, so
+that a MIDI score without markings is not taken for a score whose composer wrote none.
 
 Columns are in musical units, not normalised, and onsets are positions in the whole score: a network takes differences and scales.
 """

@@ -1,4 +1,4 @@
-"""What a score is like around a note, far beyond a window: for predictors that read a note at a time. NumPy only."""
+"""Features of a score far around each note, beyond any window, for predictors that read one note at a time. NumPy only."""
 
 import numpy as np
 
@@ -19,7 +19,7 @@ WIDE_FEATURES = (
 
 
 class WideFeatures:
-    """The features of a whole piece's notes and of what is around them, computed where they are asked for: all at once they are many."""
+    """The features of a piece's notes and their surroundings. Rows are computed when asked for, to save memory."""
 
     def __init__(self, score_columns: np.ndarray, features: np.ndarray):
         """``score_columns`` (N, 37) and their ``note_features`` (N, F), N at least 1."""

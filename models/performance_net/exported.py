@@ -1,4 +1,4 @@
-"""The PerformanceNet that plays in real time as it is exported: one stream."""
+"""The real-time PerformanceNets as they are exported: one stream, without a batch axis."""
 
 from torch import Tensor, nn
 
@@ -9,7 +9,7 @@ SYSTEM = "performance-net"
 
 
 class ExportedPerformanceNet(nn.Module):
-    """Roll (CHANNELS, T) and the state, each part without the batch -> what the network returns, (BINS, T) each, and the next state."""
+    """A roll (CHANNELS, T) and a state without batch axis -> the network's outputs, (BINS, T) each, and the next state."""
 
     def __init__(self, network: StreamingPerformanceNet | SoloPerformanceNet):
         super().__init__()

@@ -1,10 +1,10 @@
-"""The instruments that sound, and which notes are theirs. Imports nothing."""
+"""The instruments that PerformanceNet plays, with their ranges and General MIDI programs. Imports nothing of the project."""
 
 from typing import NamedTuple
 
 
 class Instrument(NamedTuple):
-    """``program``: of General MIDI, from 0. Pitches are MIDI's, the ends included. ``bass``: of several voices, the lowest is its own."""
+    """``program``: General MIDI's, from 0. Pitches are MIDI's, ends included. ``bass``: among several voices it plays the lowest."""
 
     program: int
     lowest_pitch: int
@@ -13,7 +13,7 @@ class Instrument(NamedTuple):
 
     @property
     def keys(self) -> int:
-        """How many notes it has."""
+        """The number of keys in its range."""
         return self.highest_pitch - self.lowest_pitch + 1
 
 

@@ -1,9 +1,9 @@
-"""From spectra back to sound, all at once or as frames come. NumPy only, deterministic.
+"""From spectra back to sound, all at once or frame by frame. NumPy only, deterministic.
 
-Spectra with phases are only transformed back and added up (``OverlapAdd``). Of magnitudes alone it is phases that have to be found.
-Phases are first guessed and then improved. The guess is made frame by frame: at each peak of the spectrum the phase goes on with the
-frequency that the peak's slopes tell, and around it as the change of level in time tells where in the window the sound is. Both follow
-from the magnitudes alone for a window near a Gaussian: Prusa, Balazs, Sondergaard, "A noniterative method for reconstruction of phase
+Spectra with phases are transformed back and added (``OverlapAdd``). For magnitudes alone the phases have to be found: they are guessed
+first and then improved. The guess is made frame by frame. At each peak of the spectrum the phase advances with the frequency that the
+peak's slopes give; around it, the change of level in time gives the sound's place in the window. Both follow from the magnitudes
+alone for a window near a Gaussian: Prusa, Balazs, Sondergaard, "A noniterative method for reconstruction of phase
 from STFT magnitude", IEEE/ACM TASLP 25(5), 2017, with peaks in place of its heap, as in Beauregard, Harish, Wyse, "Single pass
 spectrogram inversion", DSP 2015. It is improved by Griffin-Lim with momentum: Perraudin, Balazs, Sondergaard, "A fast Griffin-Lim
 algorithm", WASPAA 2013; in a stream over the newest frames only, with all earlier ones fixed: Zhu, Beauregard, Wyse, "Real-time signal
@@ -37,21 +37,21 @@ _WEIGHT = (WINDOW**2).reshape(_OVERLAP, HOP_SAMPLES).sum(axis=0)  # of all windo
 
 
 def griffin_lim(magnitudes: np.ndarray, iterations: int = ITERATIONS) -> np.ndarray:
-    """Return sound (256 (T - 1),) float32 whose spectrum has nearly the ``magnitudes`` (BINS, T). All of it is in memory at once."""
+    """Return sound (256 (T - 1),) float32 whose spectrum has nearly the ``magnitudes`` (BINS, T); the whole clip is held in memory."""
     inverter = StreamingInverter(iterations, block_frames=max(magnitudes.shape[1], 1))
     return np.concatenate([inverter.push(magnitudes), inverter.finish()])
 
 
 def with_phases(magnitudes: np.ndarray, real: np.ndarray, imaginary: np.ndarray) -> np.ndarray:
-    """Return the spectrum (BINS, T) complex64 of ``magnitudes`` and the phases, at the windows' centres, of another one."""
+    """Return the spectrum (BINS, T) complex64 with ``magnitudes`` and the phases, at the windows' centres, of another spectrum."""
     phased = (real + 1j * imaginary) * _SIGNS[:, None]
     return (magnitudes * (phased / np.maximum(np.abs(phased), _FLOOR))).astype(np.complex64)
 
 
 class OverlapAdd:
-    """Takes frames of spectra, gives sound as soon as no later frame reaches it. Its state is bounded, and may be copied.
+    """Turns frames of spectra into sound as soon as no later frame overlaps it. Its state is bounded and may be copied.
 
-    The first sound is that of the first frame's window's second half, from its centre on: it lacks what earlier frames would add.
+    The sound begins at the centre of the first frame's window and lacks what earlier frames would add there.
     """
 
     def __init__(self) -> None:
@@ -71,9 +71,9 @@ class OverlapAdd:
 
 
 class StreamingInverter:
-    """Takes frames of magnitudes, gives sound as soon as it is final: it does not matter in which portions frames come.
+    """Turns frames of magnitudes into sound as soon as it is final. The sizes of the portions do not change the result.
 
-    Blocks of ``block_frames`` are finished when ``ahead_frames`` more are known, by ``iterations`` over both. Its state is bounded, and
+    Blocks of ``block_frames`` are finished when ``ahead_frames`` more are known, by ``iterations`` over both. Its state is bounded and
     may be copied.
     """
 
@@ -121,7 +121,7 @@ class StreamingInverter:
         return self._keep(block, magnitudes * phases, phases)
 
     def _keep(self, block: int, spectra: np.ndarray, phases: np.ndarray) -> np.ndarray:
-        """Fix the first ``block`` frames; return what nothing will be added to any more."""
+        """Fix the first ``block`` frames; return the samples that no later frame changes."""
         sound = _overlap_add(_to_frames(spectra[:block]))
         weight = _overlap_add(np.broadcast_to(WINDOW**2, (block, FFT_SAMPLES)))
         sound[:_TAIL] += self._tail
@@ -137,7 +137,7 @@ class StreamingInverter:
 
 
 class _PhaseGuess:
-    """Phases of frames after those before."""
+    """Guesses phases of frames from the phases of the frames before."""
 
     def __init__(self) -> None:
         self._phase = np.zeros(BINS)

@@ -1,8 +1,8 @@
-"""What each key of an instrument sounds like: an attack, partials that go on from it, and the noise between them.
+"""The sound of each key of an instrument: an attack, the partials that follow it, and the noise between them. PyTorch.
 
-That is the old division of a sound into sines, transients and noise: Serra, Smith, "Spectral modeling synthesis", Computer Music Journal
+This is the classical division into sines, transients and noise: Serra, Smith, "Spectral modeling synthesis", Computer Music Journal
 14(4), 1990; Verma, Meng, "Extending spectral modeling synthesis with transient modeling synthesis", Computer Music Journal 24(2), 2000.
-Attacks and partials have phases, and so those of different notes beat where they meet; of the noise only powers add.
+Attacks and partials have phases, so that those of different notes beat where they meet; noise adds in power.
 """
 
 from typing import NamedTuple
@@ -116,7 +116,7 @@ class KeySounds(nn.Module):
         raise NotImplementedError
 
     def partial_spectra(self) -> Tensor:
-        """Return what ``partials`` needs and is computed once."""
+        """Return the tables that ``partials`` needs; they are computed once."""
         raise NotImplementedError
 
     def sound(self, played: Played, tail: Tensor) -> tuple[Sounding, Tensor]:

@@ -1,4 +1,4 @@
-"""Parts of PerformanceNet: blocks of convolutions over time, and blocks that work on bands of channels."""
+"""Building blocks of PerformanceNet: convolutions over time, multi-band residual blocks, normalisation, padding. PyTorch."""
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ class ConvolutionBlock(nn.Module):
 
 
 class MultiBandResidual(nn.Module):
-    """[B, channels, T] -> the same: every band of channels is changed by convolutions of its own, then the block's input is added again."""
+    """[B, channels, T] -> the same: each band of channels has its own convolutions, with a residual connection around them."""
 
     def __init__(self, channels: int, bands: int):
         super().__init__()
@@ -37,7 +37,7 @@ class MultiBandResidual(nn.Module):
 
 
 class FrameNorm(nn.Module):
-    """[B, C, T]: the channels of every frame to mean 0 and variance 1, then scaled and shifted; it needs no other frame."""
+    """[B, C, T]: layer norm over the channels of each frame, so that it needs no other frame."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -62,6 +62,6 @@ def fit_length(values: Tensor, frames: int) -> Tensor:
 
 
 def causal_pad(values: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-    """Put ``state`` [B, C, S], the last frames of before, in front of ``values`` [B, C, T]; return both, and the state after them."""
+    """Put ``state`` [B, C, S], the last frames before, in front of ``values`` [B, C, T]; return the joined frames and the next state."""
     joined = torch.cat((state, values), -1)
     return joined, joined[..., joined.shape[-1] - state.shape[-1] :]

@@ -1,9 +1,9 @@
 """PerformanceNet (Wang & Yang, AAAI 2019): a piano roll to a log-power spectrum, by convolutions over time.
 
 Pitches and frequency bins are channels. A U-Net over the roll gives the contour, an encoder of onsets and offsets joins its decoder where
-the resolutions meet, and multi-band residual blocks add texture. Two things are made good: the decoder returns as many frames as it is
-given, whatever their number (published, other lengths than 860 come out longer or shorter), and the bands are really changed by their
-blocks.
+the resolutions meet, and multi-band residual blocks add texture. Two defects of the published code are corrected:
+the decoder returns as many frames as it is given (published, lengths other than 860 come out longer or shorter), and the blocks do change
+their bands.
 """
 
 from typing import Literal
@@ -49,9 +49,7 @@ class PerformanceNet(nn.Module):
         self.on_off = nn.ModuleList(_blocks(config.pitches, on_off))
         skips, joined = encoder[-2::-1], (on_off[2], on_off[1], 0, 0)
         below = (encoder[-1], *decoder[:-1])
-        self.up = nn.ModuleList(
-            _UpBlock(*channels) for channels in zip(below, decoder, skips, joined, UP_KERNELS, strict=True)
-        )
+        self.up = nn.ModuleList(_UpBlock(*channels) for channels in zip(below, decoder, skips, joined, UP_KERNELS, strict=True))
         self.texture = nn.ModuleList(MultiBandResidual(decoder[-1], bands) for bands in config.bands)
         self.output = nn.ConvTranspose1d(decoder[-1], config.bins, 3, padding=1)
         self.apply(_initialise)
@@ -82,7 +80,7 @@ class PerformanceNet(nn.Module):
 
 
 class _UpBlock(nn.Module):
-    """Doubles the frames, then joins what the encoder had there and what the onset/offset encoder says."""
+    """Doubles the frames, then concatenates the skip connection and the output of the onset/offset encoder."""
 
     def __init__(self, below: int, channels: int, skip: int, joined: int, kernel: int):
         super().__init__()

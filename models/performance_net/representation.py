@@ -52,7 +52,7 @@ SUSTAIN_CHANGE, NOTE_END, NOTE_BEGIN = range(3)  # in the order in which they ha
 
 
 class SoundEvent(NamedTuple):
-    """A moment at which a player does something: ``time_sec``, what (SUSTAIN_CHANGE, NOTE_END, NOTE_BEGIN), and the values of it.
+    """An event of a player: ``time_sec``, its kind (SUSTAIN_CHANGE, NOTE_END, NOTE_BEGIN), and its values.
 
     ``pitch`` is 0 to 127, and 0 for the pedal; ``value`` is the velocity 1 to 127, the pedal's value 0 to 127, or 0.
     """
@@ -64,10 +64,10 @@ class SoundEvent(NamedTuple):
 
 
 def sound_events(notes: np.ndarray, pedals: np.ndarray | None = None) -> list[SoundEvent]:
-    """Return what a player does, in order of time.
+    """Return the events of notes and pedals in order of time.
 
     ``notes`` has the fields onset_sec, duration_sec (the key's), pitch and velocity; ``pedals``, if any, time_sec, number and value, of
-    which controller 64 counts. A key that is struck while it is down is let go just before.
+    which controller 64 counts. A key that is struck while it is down is released just before.
     """
     events = []
     order = np.lexsort((notes["onset_sec"], notes["pitch"]))
@@ -85,10 +85,10 @@ def sound_events(notes: np.ndarray, pedals: np.ndarray | None = None) -> list[So
 
 
 class Roll:
-    """A roll in the making: tell it what is played, in order of time, and take the frames that are past.
+    """Builds a roll from events in order of time; frames that are past can be taken.
 
-    Its state is small and can be copied. A moment may touch the frame at or before it and the one after: a frame is complete when its
-    successor's time has come.
+    Its state is small and can be copied. An event may change the frame at or before it and the one after: a frame is complete when the time
+    of the next one has come.
     """
 
     def __init__(self) -> None:
@@ -120,7 +120,7 @@ class Roll:
         self._mark(ONSET.start + key, place, event.value / 127)
 
     def take(self, frames: int) -> np.ndarray:
-        """Return the next ``frames`` frames, (CHANNELS, frames) float32, as if nothing more happened before the end of the last."""
+        """Return the next ``frames`` frames, (CHANNELS, frames) float32; no further event may come before the end of the last."""
         self._fill(self._first + frames)
         taken = self._buffer[:, :frames].copy()
         self._buffer = np.concatenate([self._buffer[:, frames:], np.zeros((CHANNELS, frames), np.float32)], axis=1)
@@ -128,7 +128,7 @@ class Roll:
         return taken
 
     def _fill(self, until: int) -> None:
-        """Write what lasts into the frames before ``until``."""
+        """Write sounding notes, ages and pedal into the frames before ``until``."""
         self._reserve(until + 1)
         if until <= self._filled:
             return
@@ -164,7 +164,7 @@ class Roll:
 
 
 def roll_of(events: Iterable[SoundEvent], frames: int) -> np.ndarray:
-    """Return the first ``frames`` frames of what ``events`` (in order of time) play, (CHANNELS, frames) float32 from 0 to 1."""
+    """Return the first ``frames`` frames of the roll of ``events`` (in order of time), (CHANNELS, frames) float32 from 0 to 1."""
     roll = Roll()
     end_sec = frames / float(FRAME_RATE)
     for event in events:
@@ -175,12 +175,12 @@ def roll_of(events: Iterable[SoundEvent], frames: int) -> np.ndarray:
 
 
 def key_of(pitch: int) -> int:
-    """Return the row, 0 to 87, of a pitch, or of the nearest octave of it that a piano has."""
+    """Return the row, 0 to 87, of a pitch; pitches that a piano lacks take that of the nearest octave that it has."""
     return nearest_octave(pitch, LOWEST_KEY, LOWEST_KEY + KEYS - 1) - LOWEST_KEY
 
 
 def nearest_octave(pitch: int, lowest: int, highest: int) -> int:
-    """Return the pitch, or of its octaves the one nearest to it from ``lowest`` to ``highest``, an octave at the least."""
+    """Return the pitch moved by octaves into ``lowest`` to ``highest``, which must span an octave at least."""
     if pitch < lowest:
         return lowest + (pitch - lowest) % 12
     return pitch if pitch <= highest else highest - (highest - pitch) % 12
@@ -197,12 +197,12 @@ def paper_roll(notes: np.ndarray, frames: int) -> np.ndarray:
 
 
 def _frames_before(time_sec: np.ndarray, frames: int) -> np.ndarray:
-    """Return how many frames are before the times, at most ``frames``."""
+    """Return the number of frames before each time, at most ``frames``."""
     return np.clip(np.ceil(np.round(time_sec * SAMPLE_RATE) / HOP_SAMPLES), 0, frames).astype(np.int64)
 
 
 def frame_count(samples: int) -> int:
-    """Return how many frames are centred on a sound of so many samples, the end included."""
+    """Return the number of frames whose centre lies on a sound of so many samples, its end included."""
     return 1 + samples // HOP_SAMPLES
 
 

@@ -1,7 +1,7 @@
-"""The PerformanceNet of an instrument that is bowed or blown: what its notes sound like, and nothing that is trained.
+"""The PerformanceNet of a bowed or blown instrument: measured sounds of its notes, and nothing trained. PyTorch.
 
-Beside ``SustainedKeys`` there is only a hiss: noise is a power, and where no partial is near, its phases are those of a noise that comes
-round every HISS_FRAMES.
+Beside ``SustainedKeys`` it only adds phases to the noise, whose power alone is known: where no partial is near, those of a noise that
+repeats every HISS_FRAMES.
 """
 
 import torch
@@ -29,7 +29,7 @@ class SoloPerformanceNet(nn.Module):
         self.register_buffer("hiss", drawn.half())
 
     def state_shapes(self) -> list[StateShape]:
-        """Return what a stream carries, in the order of ``forward``'s state."""
+        """Return the names and shapes of a stream's state, in the order of ``forward``."""
         tail = StateShape("tail", (len(self.key_sounds.loop), SUSTAINED_TAIL))
         return [StateShape("roll_history", (CHANNELS, ROLL_HISTORY)), tail, StateShape("hiss_frame", (1,))]
 

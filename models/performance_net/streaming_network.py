@@ -1,4 +1,4 @@
-"""The PerformanceNet that plays in real time: what each key sounds like, and a small causal network for what the sum of keys leaves out.
+"""The real-time PerformanceNet: measured sounds of each key, and a small causal network that corrects their sum. PyTorch.
 
 A struck or plucked string's sound fades in a way that hardly depends on anything but its key, its velocity, and how long ago it was struck
 and let go. ``KeySpectra`` says just that, and the powers of notes add. The paper's parts then correct the logarithm of that sum: an encoder
@@ -65,7 +65,7 @@ class StreamingPerformanceNet(nn.Module):
         nn.init.zeros_(self.output.bias)  # type: ignore[arg-type]
 
     def state_shapes(self) -> list[StateShape]:
-        """Return what a stream carries, in the order of ``forward``'s state."""
+        """Return the names and shapes of a stream's state, in the order of ``forward``."""
         contour = [StateShape(f"contour_{index}", (self.config.width, 2 * each)) for index, each in enumerate(self.config.dilations)]
         texture = [
             StateShape(f"texture_{index}_{part}", (BANDED_BINS, 2)) for index in range(len(self.texture)) for part in ("first", "second")
@@ -109,7 +109,7 @@ class StreamingPerformanceNet(nn.Module):
         return self(roll, *self.initial_state(len(roll)))[0][..., LOOK_AHEAD:]
 
     def keys_alone(self, roll: Tensor) -> Tensor:
-        """Return what ``perform`` would, were nothing corrected."""
+        """Return the result of ``perform`` without the correction."""
         history, tail = self.initial_state(len(roll))[:2]
         joined, _ = causal_pad(roll, history)
         return torch.log1p(self.key_spectra(joined, tail)[0].power)[..., LOOK_AHEAD:]

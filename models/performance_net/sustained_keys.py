@@ -1,4 +1,4 @@
-"""What each note of an instrument that is bowed or blown sounds like: it goes on as long as it is held, and its pitch is never still.
+"""The sound of each note of a bowed or blown instrument, which lasts as long as it is held, with vibrato. PyTorch.
 
 Partials are harmonics of one pitch, which vibrato moves: its course is told apart from the harmonics' envelopes, which then change
 slowly. A harmonic at a moment is a sine through the window; of it only the bins around its frequency are heard. From an age on, the pitch's

@@ -1,4 +1,4 @@
-"""Performance RNN as it is exported: one event a run, of streams side by side, its layers written out."""
+"""Performance RNN as it is exported: one event a run, for a batch of streams, with its LSTM layers written out. PyTorch."""
 
 import torch
 from torch import Tensor, nn
@@ -9,9 +9,9 @@ from models.performance_rnn.network import PerformanceRNN
 class StreamingPerformanceRNN(nn.Module):
     """Events [B] and controls [B, 150], then each layer's hidden and cell [B, width] -> logits [B, events], then the states after them.
 
-    Layers are written out as one product each because ONNX Runtime's LSTM takes weights of 8 bits at the least. What an event adds to the
-    first layer's sums is looked up, not multiplied. A scan over several events is no faster than as many runs: at every event all weights
-    come from memory again. What is impossible is left to whoever chooses, who has to forbid more than that.
+    Each layer is written out as one product, because ONNX Runtime's LSTM takes no weights of fewer than 8 bits. The contribution of an
+    event to the first layer is a look-up in place of a product. A scan over several events would be no faster: all weights are read from
+    memory again at every event. The sampler forbids impossible events, among others, so the graph does not.
     """
 
     output_weight: Tensor
@@ -35,7 +35,7 @@ class StreamingPerformanceRNN(nn.Module):
 
 
 class _Cell(nn.Module):
-    """One layer's step: the sums of all gates in one product, the cell's last, which is the third of PyTorch's four."""
+    """One LSTM step: all gates in one product. The cell gate, the third of PyTorch's four, comes last."""
 
     weight: Tensor
     bias: Tensor
@@ -49,15 +49,15 @@ class _Cell(nn.Module):
         self.register_buffer("bias", _cell_last(bias), persistent=False)
 
     def take_in(self, table: Tensor) -> Tensor:
-        """Leave the first of its values, of which only the rows of ``table`` [rows, values] come, to a table of what they add to the sums.
+        """Remove the input columns of ``table`` [rows, values] from the weights; return their contribution and the bias [rows, 4 * width].
 
-        Return that [rows, 4 * width], the bias in it.
+        The layer's first inputs are always rows of ``table``.
         """
         known, self.weight = self.weight[: table.shape[1]], self.weight[table.shape[1] :].contiguous()
         return table @ known + self.bias
 
     def forward(self, values: Tensor, known: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-        """Take values [B, in], what is known of the sums without them and the state [B, width]; return the next state."""
+        """Take values [B, in], ``known`` contributions to the gates and the state [B, width]; return the next state."""
         sums = torch.cat((values, hidden), -1) @ self.weight + known
         gates, new = sums.split((3 * self.width, self.width), -1)
         entering, kept, said = torch.sigmoid(gates).chunk(3, -1)

@@ -1,4 +1,4 @@
-"""Performance RNN in PyTorch: layers of LSTM over events, told what is coming and given its state explicitly."""
+"""Performance RNN in PyTorch: an LSTM over events, conditioned on controls, with an explicit state."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from models.performance_rnn.representation import CONTROLS, PITCHES, WISH_VALUES, EventCodec
 
-IMPOSSIBLE = -20.0  # a recording's rounded times allow what hands do not once in a while, so it is not infinite
+IMPOSSIBLE = -20.0  # finite: rounded times of recordings sometimes contain what hands cannot do
 
 
 class PerformanceRNNConfig(BaseModel):
@@ -30,7 +30,7 @@ class PerformanceRNNConfig(BaseModel):
 
 
 class PerformanceRNN(nn.Module):
-    """Events so far and what is wanted of the next -> logits of the next event."""
+    """Events so far and the controls of the next -> logits of the next event."""
 
     def __init__(self, config: PerformanceRNNConfig):
         super().__init__()
@@ -42,7 +42,7 @@ class PerformanceRNN(nn.Module):
             self._initialise(config.width)
 
     def _initialise(self, width: int) -> None:
-        """So that the layers pass on what they hear from the first step on, and remember it."""
+        """Initialise the layers so that they pass on and remember their input from the first training step on."""
         for name, parameter in self.lstm.named_parameters():
             if name.startswith("weight_ih"):
                 nn.init.xavier_uniform_(parameter)
@@ -65,9 +65,10 @@ class PerformanceRNN(nn.Module):
 
 
 def impossible(controls: Tensor, events: int) -> Tensor:
-    """Return what to add to logits [..., events], given controls [..., 150]: no key that is down is pressed, none that is up is let go.
+    """Return what to add to logits [..., events], given controls [..., 150]: keys that are down are not pressed, keys that
+    are up are not released.
 
-    Left to itself a network gives half of all releases to keys that are up, and learns slowly where they belong.
+    Without it a network puts half of the probability of releases on keys that are up, and learns slowly not to.
     """
     down = controls[..., WISH_VALUES:] > 0
     others = torch.zeros_like(controls[..., :1]).expand(*controls.shape[:-1], events - 2 * PITCHES)

@@ -1,4 +1,4 @@
-"""Performances as the events of Performance RNN (Oore et al., arXiv 1808.03715), and what their future is summarised by.
+"""Performances as the events of Performance RNN (Oore et al., arXiv 1808.03715), and summaries of their future as controls.
 
 An event is one class of a vocabulary: the key of a note pressed (128), a key released (128), time moved on (by 1 to all steps of a second),
 or the velocity of the notes that follow (32). The paper's vocabulary has steps of 8 ms, 413 events; Magenta's has steps of 10 ms, 388.
@@ -59,12 +59,12 @@ class EventCodec:
 
     @cached_property
     def fading(self) -> list[float]:
-        """How present a note is that has sounded for 0, 1, ... steps: from 1 down to a quarter, as a piano's tones die away."""
+        """The presence of a note after 0, 1, ... steps: from 1 down to a quarter, as the sound of a piano decays."""
         seconds = np.arange(round(SOUNDS_FOR_S * self.steps_per_second) + 1) * self.step_s
         return (SOUNDS_LEAST + (1 - SOUNDS_LEAST) * np.exp(-seconds / SOUNDS_FADE_S)).tolist()
 
     def describe(self, event: int) -> tuple[int, int]:
-        """Return what an event is, and of which pitch, how many steps, or which velocity. Raises ValueError outside the vocabulary."""
+        """Return an event's kind and its pitch, number of steps or velocity. Raises ValueError for an event out of the vocabulary."""
         if not 0 <= event < self.events:
             raise ValueError(f"event {event} is not in a vocabulary of {self.events}")
         if event >= self.first_velocity:
@@ -114,7 +114,7 @@ class EventCodec:
         return [self.first_velocity - 1] * seconds + [self.first_shift - 1 + rest] * (rest > 0)
 
     def shift_steps(self, events: np.ndarray) -> np.ndarray:
-        """Return by how many steps each event moves time on."""
+        """Return the steps by which each event advances time."""
         is_shift = (events >= self.first_shift) & (events < self.first_velocity)
         return np.where(is_shift, events - self.first_shift + 1, 0)
 
@@ -242,5 +242,5 @@ def extend_by_sustain(notes: np.ndarray, pedal_sec: np.ndarray, pedal_value: np.
 
 
 def _is_down(times: np.ndarray, down: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Say whether the pedal is down at each of ``at``, after all its moves of that instant."""
+    """Return whether the pedal is down at each of ``at``, after all its moves of that instant."""
     return np.append(down, False)[np.searchsorted(times, at, side="right") - 1] if len(times) else np.zeros(len(at), bool)

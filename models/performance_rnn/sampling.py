@@ -67,7 +67,7 @@ def choose(weights: np.ndarray, noise: np.ndarray) -> int:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a player keeps to, whatever the network would like. Pitches are MIDI's; times in seconds."""
+    """Limits that a performance keeps whatever the network predicts. Pitches are MIDI's; times are in seconds."""
 
     lowest: int = 21
     highest: int = 108
@@ -78,18 +78,18 @@ class Limits:
 
     @cached_property
     def bars(self) -> "array[float]":
-        """For each key, 0 if it may be pressed at all, else -inf."""
+        """By key, 0 if it may ever be pressed, else -inf."""
         may = [self.lowest <= pitch <= self.highest and self.classes[pitch % PITCH_CLASSES] for pitch in range(PITCHES)]
         return array("f", [_OPEN if each else _BARRED for each in may])
 
     @cached_property
     def keys(self) -> int:
-        """How many keys may be pressed at all."""
+        """The number of keys that may ever be pressed."""
         return self.bars.count(_OPEN)
 
 
 class _Bars:
-    """A plain array to be written, the same memory as one of NumPy's, and what whole parts of it are written with."""
+    """A plain array and a NumPy array that share memory, and constants with which parts of it are filled."""
 
     def __init__(self, events: int):
         self.all_barred, self.all_open = (array("f", [value]) * events for value in (_BARRED, _OPEN))
@@ -97,14 +97,16 @@ class _Bars:
         self.array = np.frombuffer(self.plain, np.float32)
 
     def __deepcopy__(self, _: Any) -> "_Bars":
-        """The two would no longer be the same memory; and what they hold is read as soon as it is written."""
+        """Return the same object: copied arrays would not share memory, and their values are read as soon as they are written."""
         return self
 
 
 @dataclass
 class SoundingKeys:
-    """What sounds, by pitch the step of its onset, the oldest first, and what of it a partner plays; the time in steps; velocity (0
-    before the first) and kind of the last event. Follows one event after another.
+    """The sounding keys after a sequence of events.
+
+    ``sounding``: by pitch the step of its onset, the oldest first; ``partners``: those that a partner plays. ``step``: the time.
+    ``velocity`` (0 before the first) and ``last_kind`` are those of the last events.
     """
 
     codec: EventCodec
@@ -146,14 +148,14 @@ class SoundingKeys:
             present[pitch] = fading[min(self.step - onset, len(fading) - 1)]
 
     def due_release(self, limits: Limits) -> int | None:
-        """Return the event that ends a note that has lasted for too long, the oldest first."""
+        """Return the event that ends the oldest note that has lasted too long, or None."""
         oldest = self._oldest()
         if oldest is not None and self._left(self.sounding[oldest], limits.longest_note_s) <= 0:
             return PITCHES * NOTE_OFF + oldest
         return None
 
     def _oldest(self) -> int | None:
-        """Return the pitch that has sounded for the longest, but for the partner's."""
+        """Return the pitch that has sounded longest, without the partner's, or None."""
         for pitch in self.sounding:
             if pitch not in self.partners:
                 return pitch
@@ -189,7 +191,7 @@ class SoundingKeys:
         return self._bars.array
 
     def _longest_shift(self, limits: Limits, may_press: bool) -> int:
-        """Return by how many steps time may go by at most."""
+        """Return the most steps by which time may advance."""
         oldest, longest = self._oldest(), self.codec.steps_per_second
         if oldest is not None:
             longest = min(longest, self._left(self.sounding[oldest], limits.longest_note_s))

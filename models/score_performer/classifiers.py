@@ -1,6 +1,6 @@
-"""Which performance directions a style is that of: a linear classifier each, whose weights are also the ways to move a style.
+"""Linear classifiers of performance directions from style vectors; their weights are also the directions in which a style is moved.
 
-Source: vocabulary.py's; class weights by the effective number of examples after Cui, Jia, Lin, Song, Belongie, CVPR 2019.
+Source: the paper in vocabulary.py; class weights by the effective number of examples after Cui, Jia, Lin, Song, Belongie, CVPR 2019.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ BETA = 0.99999  # with the paper's 0.999 all classes with more than a few thousa
 
 
 class StyleClassifiers(nn.Module):
-    """Style vectors [..., style_width] -> for each direction logits [..., 1 + its classes], the first for none of them."""
+    """Style vectors [..., style_width] -> for each direction, logits [..., 1 + its classes]; the first class is "none"."""
 
     def __init__(self, style_width: int, classes: Sequence[int]):
         super().__init__()
@@ -26,6 +26,6 @@ class StyleClassifiers(nn.Module):
 
 
 def balanced_weights(counts: Tensor) -> Tensor:
-    """Return the weight of each class by its number of examples, 1 on average; 0 for a class without any."""
+    """Return class weights from numbers of examples: 1 on average, 0 for a class without examples."""
     weights = torch.where(counts > 0, (1 - BETA) / (1 - BETA ** counts.double()).clamp(min=1 - BETA), 0.0)
     return (weights * (counts > 0).sum() / weights.sum()).float()

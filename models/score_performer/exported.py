@@ -1,7 +1,8 @@
-"""ScorePerformer as it is exported: of one piece, without a batch axis, in three parts, with as little to do for a note as may be.
+"""ScorePerformer as it is exported: one piece, without a batch axis, in three graphs, with as few operations a note as possible.
 
-A note of the decoder is many small operations, so that their number is what it costs. What follows from the score alone is worked out when
-the score is read; products with matrices that stay are multiplied out, and those of one input are one; all fields' logits are one product.
+A note of the decoder takes many small operations, and their number is its cost. Results that depend on the score alone are computed when
+the score is read. Products of constant matrices are multiplied out in advance, products with a common input are joined, and the logits of
+all fields are one product.
 """
 
 from collections.abc import Iterable
@@ -20,7 +21,7 @@ UNSEEN = -1e4  # what is added to a score of attention that is not to count
 
 
 class ScoreReader(nn.Module):
-    """A window of notes as written -> what the decoder is to know of them, and the style and the tempo to be expected."""
+    """A window of the score's notes -> the decoder's context, and the expected style and tempo."""
 
     table: Tensor
     offset: Tensor
@@ -46,10 +47,10 @@ class ScoreReader(nn.Module):
 
 
 class NoteDecoder(nn.Module):
-    """``PerformanceDecoder`` for one performance, a note a call, its whole memory given and returned.
+    """``PerformanceDecoder`` for one performance: one note a call, with the whole memory as input and output.
 
-    The memory of a layer is a ring: a row for each note that may be attended to, the current one among them, each in the place of the one
-    that goes out of reach. Keys and values lie beside each other, and queries have zeros where the values are: no row is ever cut in two.
+    The memory of a layer is a ring buffer with one row a note in reach, including the current one. A row holds key and value side by side,
+    and queries have zeros in the value's columns, so that rows need not be split.
     """
 
     table: Tensor
@@ -78,8 +79,8 @@ class NoteDecoder(nn.Module):
             self.logits = _fixed(torch.block_diag(*values) * self.sizes.field_width**-0.5, torch.cat(list(decoder.biases)))
 
     def forward(self, previous: Tensor, context: Tensor, style: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        """previous [1, 16] int64, see PerformanceDecoder; context [1, width] of ScoreReader; style [1, style_width]; of the state for each
-        layer [window, 2*D] and then how many notes have ``passed`` [1] int64.
+        """previous [1, 16] int64, see PerformanceDecoder; context [1, width] of ScoreReader; style [1, style_width]; the state:
+        [window, 2*D] for each layer, then the number of notes so far, ``passed`` [1] int64.
 
         Returns logits [1, values of all performed fields], next state.
         """
@@ -122,7 +123,7 @@ class _NoteBlock(nn.Module):
 
 
 class StyleReader(nn.Module):
-    """``StyleEncoder``: the style of a performance of a window of notes, by note."""
+    """``StyleEncoder`` for one window: the style of a performance by note."""
 
     table: Tensor
 
@@ -156,12 +157,12 @@ def _fixed(weight: Tensor, bias: Tensor | None = None) -> nn.Linear:
 
 
 def _all_moves(norms: list[AdaptiveNorm]) -> nn.Linear:
-    """Return the layer that makes of a style, for each norm, what its vector is multiplied by and then what is added to it."""
+    """Return one layer from a style to the scale and then the shift of every norm."""
     layers = [cast(nn.Linear, norm.scale_shift) for norm in norms]
     biases = [layer.bias + torch.cat([torch.full((len(layer.bias) // 2,), value) for value in (1.0, 0.0)]) for layer in layers]
     return _fixed(torch.cat([layer.weight for layer in layers]), torch.cat(biases))
 
 
 def _moved(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """Return x [1, width] normed, ``scale`` and ``shift`` [width] applied."""
+    """Return the layer norm of x [1, width] with ``scale`` and ``shift`` [width]."""
     return functional.layer_norm(x, x.shape[-1:], scale, shift)

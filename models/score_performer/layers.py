@@ -1,4 +1,4 @@
-"""What ScorePerformer's three transformers are built of: its sizes, continuous token embeddings, and blocks with adaptive layer norms.
+"""Building blocks of ScorePerformer's three transformers: sizes, continuous token embeddings, blocks with adaptive layer norms. PyTorch.
 
 Attention is models.layers.attention's: one key and value for all heads and a learnt bias by distance in notes (the paper's is linear in the
 distance, with a learnt slope for each head), limited to a window, so that the decoder's memory is bounded.
@@ -16,16 +16,15 @@ from models.layers.attention import MultiQueryAttention
 from models.layers.expression_network import ExpressionNetworkConfig
 from models.score_performer.vocabulary import FIELDS, SPECIALS
 
-LEVEL_NAMES = ("piece", "bar", "beat", "onset")
 STEEPNESS = 8.0  # of the first layer from a value on: its bends lie spread over the field's range
 
 
 class ScorePerformerConfig(BaseModel):
     """Sizes; the defaults are the paper's. ``window``: how many notes back a note attends to, itself included; encoders also forward.
 
-    ``latents`` and ``latent_dropout``: width, and the share of segments that training leaves out, by level of LEVEL_NAMES.
-    ``reads_features``: whether the score encoder reads DExter's features of the score (metre, markings, ...) beside the tokens; then it may
-    also read the output of expression networks (``reader``) that were trained before (models.layers.expression_network).
+    ``latents`` and ``latent_dropout``: width, and the share of segments that training leaves out, by level of style_space.LEVEL_NAMES.
+    ``reads_features``: the score encoder also reads models.performance.features (metre, markings, ...) beside the tokens; then it may also
+    read the output of expression networks (``reader``) that were trained before (models.layers.expression_network).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,9 +50,9 @@ class ScorePerformerConfig(BaseModel):
 
 
 class FieldValues(nn.Module):
-    """A vector for each token of each field: its own and, of a value, what follows from where in the field's range it lies.
+    """A vector for each token of each field: a learnt one, plus a function of the value's position in the field's range.
 
-    The paper's values have none of their own. With it a note's fields are learnt faster, above all to be those of the note before.
+    The paper has the function only. With a learnt vector as well the network learns faster, above all to copy the fields of the last note.
     """
 
     def __init__(self, width: int):
@@ -77,7 +76,7 @@ class FieldValues(nn.Module):
 
 
 class TupleEmbedding(nn.Module):
-    """The tokens of some fields of a note -> one vector."""
+    """The tokens of a note's ``fields`` -> one vector."""
 
     first_rows: Tensor
 
@@ -94,7 +93,7 @@ class TupleEmbedding(nn.Module):
 
 
 class AdaptiveNorm(nn.Module):
-    """Layer norm whose scale and shift come from the style; without a style, an ordinary one."""
+    """A layer norm whose scale and shift are computed from the style; with ``style_width`` 0, an ordinary one."""
 
     def __init__(self, width: int, style_width: int):
         super().__init__()
@@ -109,7 +108,7 @@ class AdaptiveNorm(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention and a gated feed-forward layer, each after a norm."""
+    """Pre-norm attention and a gated feed-forward layer."""
 
     def __init__(self, config: ScorePerformerConfig, looks_ahead: bool, style_width: int):
         super().__init__()
@@ -120,7 +119,7 @@ class Block(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, style: Tensor | None, past: Tensor | None, distance: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """x [B, T, width], style [B, T, style_width]; the others and what is returned beside x as of MultiQueryAttention."""
+        """x [B, T, width], style [B, T, style_width]; the other arguments and the second result are MultiQueryAttention's."""
         normed = self.attention_norm(x, style)
         mixed, key_value = self.attention(normed, normed, past, distance, mask)
         x = x + self.dropout(mixed)
@@ -129,7 +128,7 @@ class Block(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Blocks that look both ways over a window of notes."""
+    """Bidirectional blocks over a window of notes."""
 
     def __init__(self, config: ScorePerformerConfig, layers: int):
         super().__init__()
@@ -138,7 +137,7 @@ class Encoder(nn.Module):
         self.norm = nn.LayerNorm(config.width)
 
     def forward(self, x: Tensor, valid: Tensor) -> Tensor:
-        """x [B, T, width]; valid [B, T], False for notes that are none -> [B, T, width]."""
+        """x [B, T, width]; valid [B, T], False for padding -> [B, T, width]."""
         position = torch.arange(x.shape[1], device=x.device)
         distance = position.unsqueeze(1) - position.unsqueeze(0)  # [T, T]
         mask = (distance.abs() < self.window).unsqueeze(0) & valid.unsqueeze(1)  # [B, T, T]

@@ -1,6 +1,6 @@
-"""The tempo at an onset, from the onsets before it: SPMuple's local window; and the tempos of bars, beats and single onsets. NumPy only.
+"""The tempo at an onset from a local window of earlier onsets, and the tempos of bars, beats and single onsets. NumPy only.
 
-Tempos are quarters a minute, of the tempo field's values. Source: vocabulary.py's.
+Tempos are in quarters a minute and take the values of the tempo field. Source: the paper in vocabulary.py.
 """
 
 import numpy as np
@@ -16,10 +16,10 @@ FASTEST_TEMPO = float(FIELDS[TEMPO].values[-1])
 
 
 class LocalTempo:
-    """Follows a performance and says after each onset with which tempo the next one is expected.
+    """Follows a performance and predicts, after each onset, the tempo until the next.
 
-    Recent onsets weigh more: what lies d seconds back weighs 1 - d / (D + 0.01), D the furthest. The first second has the initial tempo.
-    After a silence in which all onsets go out of reach the tempo stays; the paper asks all onsets then, and would have to keep them.
+    An onset d seconds back has the weight 1 - d / (D + 0.01), where D is the furthest. The first second has the initial tempo. After a
+    silence with all onsets out of reach, the tempo stays; the paper then uses all earlier onsets, and would have to keep them.
     """
 
     def __init__(self, initial_tempo: float):
@@ -29,7 +29,7 @@ class LocalTempo:
         self._first = self._stop = 0
 
     def add(self, quarter: float, time_s: float) -> float:
-        """Pass an onset, later than those before, and return the tempo from then on."""
+        """Add an onset, later than all before, and return the tempo from then on."""
         if self._start_s is None:
             # An onset a quarter earlier, at the initial tempo. The paper's is a tick earlier, which says nothing.
             self._start_s = time_s
@@ -53,7 +53,7 @@ class LocalTempo:
         self._stop += 1
 
     def _window(self, quarter: float, time_s: float) -> tuple[np.ndarray, np.ndarray]:
-        """Return how far back the onsets of the window lie, in quarters and seconds, the latest first."""
+        """Return the distances of the window's onsets, in quarters and seconds, the latest first."""
         latest_first = self._passed[:, self._first : self._stop][:, ::-1]
         quarters, seconds = quarter - latest_first[0], time_s - latest_first[1]
         chosen = seconds >= LEAST_DISTANCE_S
@@ -65,13 +65,13 @@ class LocalTempo:
 
 
 def _first(places: np.ndarray) -> int:
-    """Return the index of the first that is True, or how many there are."""
+    """Return the index of the first True, or the length if there is none."""
     first = int(places.argmax())
     return first if places[first] else len(places)
 
 
 def weighted_tempo(quarters: np.ndarray, seconds: np.ndarray) -> float:
-    """Return the tempo of spans (K,) that all begin or all end at one onset; shorter ones weigh more. Spans last more than 0 s."""
+    """Return the mean tempo of spans (K,) that share one end; shorter spans weigh more. Spans last more than 0 s."""
     weights = 1 - seconds / (seconds.max() + 0.01)
     return max(SLOWEST_TEMPO, 60 * float(weights @ (quarters / seconds) / weights.sum()))
 
@@ -82,7 +82,7 @@ def nearest_tempo(tempo: float) -> float:
 
 
 def initial_tempo(quarters: np.ndarray, times_s: np.ndarray) -> float:
-    """Return the tempo with which a performance begins, of its onsets (K,): the weighted one of the first 32 s, or of the first onsets."""
+    """Return the tempo at the beginning of a performance with onsets (K,): the weighted tempo of the first 32 s or first onsets."""
     elapsed_s, elapsed_quarters = times_s[1:] - times_s[0], quarters[1:] - quarters[0]
     near = elapsed_s <= REACH_S
     if near.sum() < LEAST_ONSETS:
@@ -95,9 +95,9 @@ def initial_tempo(quarters: np.ndarray, times_s: np.ndarray) -> float:
 
 
 def group_tempos(quarters: np.ndarray, times_s: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Return the tempo of each onset (K,), its group's (K,) ascending: from the group's first onset to the next group's first.
+    """Return the tempo by onset (K,): from the first onset of its group to the first of the next. ``groups`` (K,) ascend.
 
-    The last group's is that of its own onsets, if they are several, or of the group before it.
+    The last group has the tempo of its own onsets, or that of the group before it if it has only one.
     """
     first = np.flatnonzero(np.diff(groups, prepend=groups[0] - 1))
     edges = np.append(first, len(groups) - 1)

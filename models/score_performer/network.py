@@ -1,9 +1,8 @@
 """ScorePerformer in PyTorch: a score encoder, a style encoder (style.py), and a causal decoder of a performance, note by note.
 
-What style humans have on average is predicted from the score, for scores that come without a reference; and so is the tempo, which a
-decoder that goes on from its own notes would lose.
-The decoder knows of a note its score fields, what the score encoder makes of the notes around it, and its style; of the notes before it
-also how they were performed. It predicts the performed fields of a note together, from the same vectors that stand for them as inputs.
+For scores without a reference performance, the average style of humans is predicted from the score. So is the tempo, from which a decoder
+that continues its own notes would drift. The decoder reads a note's score fields, the score encoder's context and the style, and the
+performed fields of earlier notes. It predicts all performed fields of a note together; input and output embeddings are tied.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,9 +25,7 @@ HEARD_FEATURES = [index for index, name in enumerate(FEATURES) if name not in PL
 
 
 class Reader(nn.Module):
-    """DExter's networks of what performers have in common, trained before and left as they are: a whole training reads scores better than
-    ScorePerformer's encoder, which has so much to learn besides.
-    """
+    """Pretrained, frozen expression networks. They read scores better than ScorePerformer's encoder, which has much else to learn."""
 
     def __init__(self, configs: Sequence[ExpressionNetworkConfig]):
         super().__init__()
@@ -46,12 +43,12 @@ class Reader(nn.Module):
         return torch.cat((mean, *contexts), -1), -scale * curve * torch.sinh(mean[..., BEAT_PERIOD] / curve)
 
     def train(self, mode: bool = True) -> Self:
-        """Without dropout whatever mode the trainer sets."""
+        """Stay in evaluation mode, without dropout, whatever the trainer sets."""
         return super().train(False)
 
 
 class ScoreEncoder(nn.Module):
-    """Notes as written -> what they are among the notes around them."""
+    """The score's notes -> a context vector for each, from the notes around it."""
 
     def __init__(self, config: ScorePerformerConfig, values: FieldValues):
         super().__init__()
@@ -64,8 +61,8 @@ class ScoreEncoder(nn.Module):
     def forward(self, table: Tensor, tokens: Tensor, features: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         """tokens [B, T, 16] of the score; features [B, T, F] of models.performance.features; valid [B, T].
 
-        Returns [B, T, width] and, where there is a reader, the tempo [B, T] that it expects from each note on, in octaves above the
-        notated one; else zeros.
+        Returns [B, T, width] and, with a reader, its expected tempo [B, T] from each note on, in octaves above the notated one;
+        zeros without a reader.
         """
         embedded = self.embedding(table, tokens[..., SCORE_FIELDS])
         tempo = embedded.new_zeros(embedded.shape[:2])
@@ -78,7 +75,7 @@ class ScoreEncoder(nn.Module):
 
 
 class ContextTempo(nn.Module):
-    """The tempo to be expected, of what the score encoder makes of the notes."""
+    """The expected tempo, predicted from the score encoder's context."""
 
     def __init__(self, width: int):
         super().__init__()
@@ -86,12 +83,12 @@ class ContextTempo(nn.Module):
         self.layers = nn.Sequential(nn.Linear(width, 2 * width), nn.SiLU(), nn.Linear(2 * width, 1))
 
     def forward(self, context: Tensor, understood: Tensor) -> Tensor:
-        """context [B, T, width]; there is no reader -> [B, T] octaves."""
+        """context [B, T, width] -> [B, T] octaves; ``understood`` is not used."""
         return self.layers(self.dropout(context)).squeeze(-1)
 
 
 class ReaderTempo(nn.Module):
-    """The tempo to be expected, as the reader expects it: learnt anew, it would soon be known by heart."""
+    """The expected tempo, from the reader's, with one learnt factor: more parameters would overfit."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -103,7 +100,7 @@ class ReaderTempo(nn.Module):
 
 
 class PerformanceDecoder(nn.Module):
-    """Notes, one or several at a time, with the memory of those before -> the chances of their performed fields' tokens."""
+    """One or several notes, with the cache of those before -> the logits of their performed fields' tokens."""
 
     def __init__(self, config: ScorePerformerConfig, values: FieldValues):
         super().__init__()
@@ -118,9 +115,9 @@ class PerformanceDecoder(nn.Module):
     def forward(
         self, table: Tensor, previous: Tensor, current: Tensor, context: Tensor, style: Tensor, cache: Tensor, written: Tensor
     ) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
-        """previous [B, T, 16], the note before each as it was performed, START throughout before the first; current [B, T, 16], of which
-        the score fields are read; context [B, T, width]; style [B, T, style_width]; cache [L, B, P, 2*D], of which the rows are notes
-        where ``written`` [B, P].
+        """previous [B, T, 16]: the performed note before each, START in all fields before the first; current [B, T, 16]: only its score
+        fields are read; context [B, T, width]; style [B, T, style_width]; cache [L, B, P, 2*D], whose rows are valid where ``written``
+        [B, P].
 
         Returns logits [B, T, values] of each performed field, next cache, next written.
         """
@@ -140,7 +137,7 @@ class PerformanceDecoder(nn.Module):
         return self._logits(table, self.norm(x, style)), torch.stack(next_cache), written[:, length:]
 
     def _logits(self, table: Tensor, x: Tensor) -> tuple[Tensor, ...]:
-        """Back through the embedding's own weights to a vector for each field, and from there by likeness to the values'."""
+        """Project x to one vector a field with the embedding's weights, and score it against the vectors of the field's values."""
         width = self.config.field_width
         columns = [index for field in PERFORMED_FIELDS for index in range(field * width, (field + 1) * width)]
         vectors = self.head_norm(x @ self.embedding.linear.weight[:, columns]).split(width, -1)
@@ -152,7 +149,7 @@ class PerformanceDecoder(nn.Module):
 
 
 class ScorePerformer(nn.Module):
-    """All of it. ``table``, which is handed around, is what ``values`` makes of all tokens: once for many notes."""
+    """The whole network. ``table`` holds the vectors of all tokens, computed once for many notes by ``values``."""
 
     def __init__(self, config: ScorePerformerConfig):
         super().__init__()
@@ -167,7 +164,7 @@ class ScorePerformer(nn.Module):
         self.expected_tempo = ReaderTempo() if config.reader else ContextTempo(config.width)
 
     def initial_state(self, batch: int, notes: int | None = None) -> tuple[Tensor, Tensor]:
-        """Return the decoder's empty cache and ``written``, with room for ``notes``, or for all that a note can attend to."""
+        """Return the decoder's empty cache and ``written``, for ``notes`` notes; None: for as many as a note can attend to."""
         rows = self.config.window - 1 if notes is None else notes
         cache = torch.zeros(self.config.decoder_layers, batch, rows, 2 * self.config.head_width)
         return cache, torch.zeros(batch, rows, dtype=torch.bool)
@@ -177,16 +174,16 @@ class ScorePerformer(nn.Module):
         return self.style_encoder(self.values(), tokens, segments, valid)
 
     def read_score(self, score: Tensor, features: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the context of notes as written, see ScoreEncoder; the style [B, T, style_width] that humans have there on average; and
+        """Return the context of the score's notes, see ScoreEncoder; the average style of humans there [B, T, style_width]; and
         the tempo [B, T] from each note's onset to the next, in octaves above the notated one and the performance's mean.
         """
         context, tempo = self.score_encoder(self.values(), score, features, valid)
         return context, self.expected_style(context), self.expected_tempo(context, tempo)
 
     def predict(self, tokens: Tensor, context: Tensor, style: Tensor, forgotten: Tensor | None = None) -> tuple[Tensor, ...]:
-        """Return the logits of all notes of performances whose tokens [B, T, 16] are known, as the decoder meets them from their start.
+        """Return the decoder's logits of all notes of performances with known tokens [B, T, 16] (teacher forcing).
 
-        How notes that are ``forgotten`` [B, T] were played it does not know of the notes before.
+        The performed fields of ``forgotten`` notes [B, T] are masked in the decoder's past.
         """
         before = tokens if forgotten is None else torch.where(forgotten.unsqueeze(-1), masked(tokens), tokens)
         cache, written = (state.to(context.device) for state in self.initial_state(len(tokens), notes=0))
@@ -195,7 +192,7 @@ class ScorePerformer(nn.Module):
 
 
 class StreamingDecoder(nn.Module):
-    """``PerformanceDecoder`` without a batch axis, the table of all tokens' vectors made once."""
+    """``PerformanceDecoder`` for one performance, without a batch axis; the table of token vectors is computed once."""
 
     table: Tensor
 
@@ -218,11 +215,11 @@ class StreamingDecoder(nn.Module):
 
 
 def masked(tokens: Tensor) -> Tensor:
-    """Return the tokens with nothing known of how the notes are performed."""
+    """Return the tokens with MASK in all performed fields."""
     is_performed = torch.tensor([field.performed for field in FIELDS], device=tokens.device)
     return torch.where(is_performed, MASK, tokens)
 
 
 def shifted(tokens: Tensor) -> Tensor:
-    """Return of each note [B, T, 16] the tokens of the note before; of the first START."""
+    """Return for each note [B, T, 16] the tokens of the note before; START for the first."""
     return functional.pad(tokens[:, :-1], (0, 0, 1, 0), value=START)

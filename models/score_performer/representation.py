@@ -1,4 +1,4 @@
-"""A performance as SPMuple's tokens beside those of its score, and back. NumPy only. Source: vocabulary.py's.
+"""A performance as SPMuple's tokens beside those of its score, and back. NumPy only. Source: the paper in vocabulary.py.
 
 Each onset of the score is expected at the tempo in force, from when the onset before it was played:
 
@@ -7,14 +7,14 @@ Each onset of the score is expected at the tempo in force, from when the onset b
     duration        played / (notated at that tempo), 0.1 to 3, by note; the key's, without the pedal
     T(k)            the mean of what was played at onset k
 
-The tempo is causal where it is that of the local window: what an onset's notes carry follows from the onsets before them. Where and why
-this is not the paper's:
+With the tempo of the local window the tokens are causal: those of an onset depend on earlier onsets only. Where and why this differs from
+the paper:
 
 - T(k) is the mean of what the tokens say, not of what was played: roundings do not add up.
-- An onset that comes more than 2 d(k) late or early is brought there, and all that follows with it, as in the paper; ``cut_sec`` says by
-  how much, so that the time lost is known.
-- The first onset is expected a quarter after nothing, the paper's a tick after: that leaves a first chord no asynchrony.
-- Grace notes do not say when an onset was played, if it has other notes; their durations are compared with GRACE_NOTE_QUARTERS.
+- An onset more than 2 d(k) early or late is moved to that limit, and all later ones with it, as in the paper; ``cut_sec`` holds the time
+  that is lost.
+- The first onset is expected a quarter after the start; in the paper it is a tick, which leaves a first chord no asynchrony.
+- Grace notes do not count for the time of an onset that has other notes; their durations are relative to GRACE_NOTE_QUARTERS.
 - The pedal is kept: at each onset its depth, and what it does until the next (see models.performance.representation).
 """
 
@@ -45,14 +45,14 @@ Tempos = Literal["window", "onset", "beat", "bar"]
 
 
 class Encoded(NamedTuple):
-    """``tokens`` (N, 16); ``cut_sec`` (N,): how much earlier than it was played the tokens have each note, for a deviation beyond 2."""
+    """``tokens`` (N, 16); ``cut_sec`` (N,): how much earlier each note is in the tokens than in the performance, because of the limit."""
 
     tokens: np.ndarray
     cut_sec: np.ndarray
 
 
 class ExpectedOnsets:
-    """Goes from onset to onset: when the next one is expected, and when it came. For one performance, played or decoded."""
+    """The expected time of each next onset of one performance, played or decoded, given when the earlier ones came."""
 
     def __init__(self, quarter: float, time_s: float, tempo: float):
         """``quarter`` and ``time_s`` are the first onset's, ``tempo`` (quarters a minute) is what it begins with."""
@@ -144,7 +144,7 @@ def notated_seconds(notes: np.ndarray, quarters_per_minute: np.ndarray) -> np.nd
 
 
 def _onsets(notes: np.ndarray, onset_of_note: np.ndarray, played: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield of each onset with performed notes their rows, and the rows of those that say when it was played."""
+    """Yield for each onset with performed notes their rows, and the rows that count for its time."""
     rows = np.flatnonzero(played)
     for group in np.split(rows, np.flatnonzero(np.diff(onset_of_note[rows])) + 1):
         if len(group):
@@ -153,7 +153,7 @@ def _onsets(notes: np.ndarray, onset_of_note: np.ndarray, played: np.ndarray) ->
 
 
 def _given_tempos(tempos: Tempos, quarters: np.ndarray, times_s: np.ndarray, segments: np.ndarray) -> np.ndarray | None:
-    """Return the tempo by onset (K,), or None where it is that of the local window."""
+    """Return the tempo by onset (K,), or None for the tempo of the local window."""
     if tempos == "window":
         return None
     if tempos == "onset":
@@ -163,7 +163,7 @@ def _given_tempos(tempos: Tempos, quarters: np.ndarray, times_s: np.ndarray, seg
 
 
 def _beyond(deviations: np.ndarray) -> float:
-    """Return by how much the deviations have to be moved to lie within the limits, or to lie about them evenly."""
+    """Return the shift that brings the deviations within the limits, or centres them if their range is too wide."""
     late, early = max(deviations.max() - MOST_DEVIATION, 0.0), max(-MOST_DEVIATION - deviations.min(), 0.0)
     return (late - early) / (2 if late and early else 1)
 

@@ -33,7 +33,7 @@ _ROWS = {field: row for row, field in enumerate(PERFORMED_FIELDS)}
 
 @cache
 def _places(fields: tuple[int, ...]) -> np.ndarray:
-    """Return where the values of ``fields`` are among all (fields, most values); VALUES stands for what may not be chosen."""
+    """Return the indices (fields, most values) of the values of ``fields`` among all; VALUES marks values that may not be chosen."""
     rows = [_ROWS[field] for field in fields]
     places = np.full((len(rows), max(_SIZES[row] for row in rows)), VALUES)
     for row, of_row in zip(rows, places, strict=True):
@@ -47,7 +47,7 @@ _NEVER = np.array([-np.inf], np.float32)
 
 
 def split_fields(logits: np.ndarray) -> list[np.ndarray]:
-    """Return the logits of each of PERFORMED_FIELDS, of those of all (..., VALUES)."""
+    """Split the logits (..., VALUES) of all performed fields by field, in the order of PERFORMED_FIELDS."""
     return [logits[..., end - size : end] for size, end in zip(_SIZES, _ENDS, strict=True)]
 
 
@@ -81,8 +81,8 @@ def choose_fields(
 
 
 def central_fields(logits: np.ndarray, fields: tuple[int, ...] = PERFORMED_FIELDS) -> np.ndarray:
-    """Return the tokens of ``fields`` that lie in the middle of what may be chosen, of the logits (VALUES,): each field's median, of
-    velocities the mean, of durations the geometric mean.
+    """Return central tokens of ``fields`` under the logits (VALUES,): the median of each; of velocities the mean, of durations the
+    geometric mean.
     """
     weights = _weights(logits, _places(fields))
     chances = np.exp(weights - weights.max(1, keepdims=True))
@@ -97,28 +97,28 @@ def central_fields(logits: np.ndarray, fields: tuple[int, ...] = PERFORMED_FIELD
 
 
 def _mean(chances: np.ndarray, values: np.ndarray) -> float:
-    """Return the mean of ``values``, whose chances, up to a factor, come first among ``chances``."""
+    """Return the mean of ``values`` under the first ``len(values)`` of the unnormalised probabilities ``chances``."""
     return float(chances[: len(values)] @ values / chances.sum())
 
 
 def _weights(logits: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Return the logits at ``places``, -inf for what may not be chosen."""
+    """Return the logits at ``places``; -inf where a value may not be chosen."""
     return np.concatenate((logits, _NEVER)).take(places)
 
 
 def forget(note: Sequence[int]) -> list[int]:
-    """Return the tokens (16,) of a note of which it is not known how it was played."""
+    """Return the tokens (16,) of a note with MASK in its performed fields; START stays."""
     if note[0] == START:
         return list(note)
     return [MASK if field.performed else token for field, token in zip(FIELDS, note, strict=True)]
 
 
 class Continuation:
-    """Makes one performance of what is chosen for one note after the other.
+    """Builds one performance from fields that are chosen note by note.
 
-    The tempo is the local window's throughout, as in performances that the network has learnt from: of all tempos that are chosen only the
-    first counts. What is of the onset is chosen for its first note. ``times``: of the onset that is under way, when each note is played
-    (seconds, its first onset is expected at 0), and whether it is a grace note.
+    As in the training data, the tempo is that of the local window: of the chosen tempos only the first counts. Fields that belong to the
+    onset are taken from its first note. ``times`` holds, for the notes of the current onset, the time in seconds (the first onset of the
+    piece is expected at 0) and whether it is a grace note.
     """
 
     def __init__(self) -> None:
@@ -132,12 +132,12 @@ class Continuation:
 
     @property
     def begun(self) -> bool:
-        """Whether the tempo is known already."""
+        """Whether a first note has set the tempo."""
         return self._expected is not None
 
     @property
     def onset_s(self) -> float:
-        """When the onset under way is played, of its notes so far: grace notes do not count if there are others."""
+        """The mean time of the current onset's notes so far, without grace notes if there are others."""
         times = [time_s for time_s, is_grace in self.times if not is_grace] or [time_s for time_s, _ in self.times]
         return sum(times) / len(times)
 
@@ -150,10 +150,10 @@ class Continuation:
         written_tempo: float | None = None,
         at_once: float = AT_ONCE,
     ) -> list[int]:
-        """Return the tokens (16,) of the next note with those of its onset in their places.
+        """Return the tokens (16,) of the next note, with the fields of its onset filled in.
 
-        ``note`` are its tokens with the chosen fields, ``onset`` the index of the onset that it belongs to, at ``quarter``. With a
-        ``written_tempo``, quarters a minute, the tempo is held near it, ``at_once`` as far as that says, see tempo_hold.
+        ``note``: its tokens with the chosen fields; ``onset``: the index of its onset, at ``quarter``. With a ``written_tempo``, in
+        quarters a minute, the tempo is held near it; ``at_once`` is the share that is corrected at once, see tempo_hold.
         """
         note = list(note)
         if onset != self.onset:
@@ -177,7 +177,7 @@ class Continuation:
         return note
 
     def take_back(self) -> None:
-        """Forget the notes of the onset that is under way; its first note is next."""
+        """Forget the notes of the current onset; its first note is next."""
         self._first, self.times = None, []
         if self._onsets == 0:
             self._expected = None

@@ -1,4 +1,7 @@
-"""A score as SPMuple's tokens, and the bars, beats and onsets that its notes belong to. NumPy only. Source: vocabulary.py's."""
+"""A score as SPMuple's tokens, and the bars, beats and onsets that its notes belong to. NumPy only.
+
+Source: the paper in vocabulary.py.
+"""
 
 import numpy as np
 
@@ -34,10 +37,10 @@ MOST_BEATS = 1e6  # in a bar
 def encode_score(
     notes: np.ndarray, measures: np.ndarray, time_signatures: np.ndarray, quarters_per_minute: np.ndarray, velocity: np.ndarray
 ) -> np.ndarray:
-    """Return tokens (N, 16) int64 of a score's tables (see engine.score.tables), N at least 1: the notes as written, in their order.
+    """Return the tokens (N, 16) int64 of a score's tables (see engine.score.tables) in the order of the notes, N at least 1.
 
-    Its performed fields are those of a performance without expression: ``velocity`` and ``quarters_per_minute`` (N,) as given, notes on
-    time and held for their length, no pedal. What is beyond a field's values has the nearest one; bars are counted on from 0 after 255.
+    The performed fields are those of a deadpan performance: ``velocity`` and ``quarters_per_minute`` (N,) as given, notes on time and
+    held for their length, no pedal. Values out of a field's range take the nearest one; bar numbers wrap from 255 to 0.
     """
     onsets = notes["onset_quarter"]
     positions, index, sizes = np.unique(_rounded(onsets), return_inverse=True, return_counts=True)
@@ -70,7 +73,7 @@ def encode_score(
 
 
 def note_segments(notes: np.ndarray, measures: np.ndarray, time_signatures: np.ndarray) -> np.ndarray:
-    """Return (N, LEVELS) int64: which bar, beat and onset of the piece each note belongs to, counted from 0 without gaps."""
+    """Return (N, LEVELS) int64, the indices of each note's bar, beat and onset in the piece, from 0 without gaps."""
     onsets = notes["onset_quarter"]
     bar, into_bar, signature = _metre(onsets, measures, time_signatures)
     beat = np.floor(into_bar * signature["beat_type"] / 4 + SAME_POSITION_QUARTERS)
@@ -79,7 +82,7 @@ def note_segments(notes: np.ndarray, measures: np.ndarray, time_signatures: np.n
 
 
 def _rounded(onsets: np.ndarray) -> np.ndarray:
-    """Return positions of which those that are the same are equal."""
+    """Return positions rounded so that equal positions compare equal."""
     return np.round(onsets / SAME_POSITION_QUARTERS) * SAME_POSITION_QUARTERS
 
 

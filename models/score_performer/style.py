@@ -1,6 +1,7 @@
-"""The style of a performance: latents of the whole, of each bar, beat and onset, near a normal distribution; zero is without expression.
+"""The style encoder: latents of the whole performance and of each bar, beat and onset, near a normal distribution. PyTorch.
 
-Source: vocabulary.py's, after Zhao, Song, Ermon, "InfoVAE", AAAI 2019, for the maximum mean discrepancy.
+All latents 0 is the style without expression. Source: the paper in vocabulary.py; the maximum mean discrepancy
+after Zhao, Song, Ermon, "InfoVAE", AAAI 2019.
 """
 
 from typing import NamedTuple
@@ -13,7 +14,7 @@ from models.score_performer.vocabulary import FIELDS
 
 
 class Level(NamedTuple):
-    """``latents`` [B, S, D] of segments; ``segments`` [B, T], of which each note is; ``known`` [B, S], whether a segment has notes."""
+    """``latents`` [B, S, D] of segments; ``segments`` [B, T], the segment of each note; ``known`` [B, S], whether a segment has notes."""
 
     latents: Tensor
     segments: Tensor
@@ -25,7 +26,7 @@ class Level(NamedTuple):
 
 
 class StyleEncoder(nn.Module):
-    """A performance -> its latents, level by level from the whole to the onset; each level's also knows those above it."""
+    """A performance -> its latents, level by level from the whole to the onset; each level is conditioned on those above it."""
 
     def __init__(self, config: ScorePerformerConfig, values: FieldValues):
         super().__init__()
@@ -55,7 +56,7 @@ def segment_means(x: Tensor, segments: Tensor, valid: Tensor) -> tuple[Tensor, T
 
 
 def style_of(levels: list[Level], kept: Tensor | None = None) -> Tensor:
-    """Return the style by note [B, T, sum of latents]; ``kept`` [B, T, levels] says which of a note's latents are not left out."""
+    """Return the style by note [B, T, sum of latents]; latents where ``kept`` [B, T, levels] is False are zero."""
     by_note = [level.by_note() for level in levels]
     if kept is not None:
         by_note = [latents * kept[..., index : index + 1] for index, latents in enumerate(by_note)]
@@ -63,7 +64,7 @@ def style_of(levels: list[Level], kept: Tensor | None = None) -> Tensor:
 
 
 def draw_kept(levels: list[Level], shares: tuple[float, ...]) -> Tensor:
-    """Return [B, T, levels], True where latents are kept: of each level a share of segments is left out, with what they contain."""
+    """Return [B, T, levels], True where latents are kept: at each level a share of segments is dropped, with all levels below."""
     kept, by_level = torch.ones_like(levels[0].segments, dtype=torch.bool), []
     for level, share in zip(levels, shares, strict=True):
         stays = torch.rand(level.known.shape, device=kept.device) >= share

@@ -1,6 +1,6 @@
-"""What the numbers of a style vector do: learnt ways to move what is heard, and principal components. NumPy only.
+"""Directions in the space of style vectors: learnt ones that change what is heard, and principal components. NumPy only.
 
-A style vector is a note's latents of the whole performance, of its bar, its beat and its onset, one after the other.
+A style vector concatenates a note's latents of the whole performance, of its bar, its beat and its onset.
 """
 
 from collections.abc import Mapping
@@ -18,12 +18,12 @@ MOVE, MEANING, DEVIATION = "move/", "meaning/", "deviation/"  # what names in th
 
 @dataclass(frozen=True)
 class StyleSpace:
-    """Of the styles of humans; ``latents`` says how many each level of LEVEL_NAMES has, W in all.
+    """Statistics of the styles of human performances.
 
-    ``moves``: by quality (see training.score_performer.style_space) the way (W,) that moves it by a deviation, which ``deviations`` has by
-    quality, of pace in octaves. ``mean`` (W,), and
-    ``components`` (W, W): in each row what one deviation along a principal component adds, each level's by themselves, the largest first.
-    ``names`` and ``meanings`` (in words, what it goes with) of the components that are knobs: each level's first ones, as in bar-1.
+    ``latents``: the number of latents of each level of LEVEL_NAMES, W in all. ``mean`` (W,): the average style. ``components`` (W, W): each
+    row is one standard deviation along a principal component; levels are analysed by themselves, the largest component first. ``moves``: by
+    quality (see training.score_performer.style_space), the vector (W,) that moves it by one deviation. ``deviations``: by quality, that
+    deviation, of pace in octaves. ``meanings``: in words, what the first components of each level go with, by name, as in bar-1.
     """
 
     latents: tuple[int, ...]
@@ -38,13 +38,13 @@ class StyleSpace:
         return sum(self.latents)
 
     def columns(self, level: int) -> slice:
-        """Return where a level's latents are in a style, and its components among the components."""
+        """Return the columns of a level's latents in a style vector; its components have the same indices."""
         begin = sum(self.latents[:level])
         return slice(begin, begin + self.latents[level])
 
     @property
     def knobs(self) -> dict[str, np.ndarray]:
-        """All that can be turned by name: what one deviation of it adds (W,)."""
+        """All directions by name: the vector (W,) that one deviation adds."""
         numbered = {f"{name}-{index + 1}": row for level, name in enumerate(LEVEL_NAMES) for index, row in enumerate(self._rows(level))}
         return {name: self.moves[name] if name in self.moves else numbered[name] for name in self.meanings}
 
@@ -63,7 +63,7 @@ class StyleSpace:
 
 
 def load_style_space(path: Path) -> StyleSpace:
-    """Read what ``save`` wrote. Raises OSError when the file cannot be read, ValueError when it is another one."""
+    """Read a file that ``save`` wrote. Raises OSError if it cannot be read, ValueError if it is no such file."""
     try:
         with safe_open(path, framework="numpy") as file:
             said = file.metadata() or {}

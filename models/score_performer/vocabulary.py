@@ -1,4 +1,4 @@
-"""SPMuple's fields: what a token stands for, and which token stands for a value. NumPy only.
+"""SPMuple's fields: tokens and the values that they stand for. NumPy only.
 
 Source: Borovik, Viro, "ScorePerformer: Expressive Piano Performance Rendering with Fine-Grained Control", ISMIR 2023. A note is a tuple of
 twelve tokens; here four follow for the sustain pedal, which the paper leaves out.
@@ -22,7 +22,7 @@ PEDAL_STEPS = 16
 
 
 class Field(NamedTuple):
-    """``values``: what the tokens from SPECIALS on stand for, ascending. ``performed``: it is predicted, not given."""
+    """``values``: those of the tokens from SPECIALS on, ascending. ``performed``: the field is predicted, not given by the score."""
 
     name: str
     values: np.ndarray
@@ -109,7 +109,7 @@ def to_token(field: int, value: float) -> int:
 
 
 def to_value(field: int, token: int) -> float:
-    """Return what one token stands for, which must be a value's: in a performance that is decoded every token is."""
+    """Return the value of one token, which must not be a special one (no token of a decoded performance is)."""
     return _VALUES[field][token - SPECIALS]
 
 
@@ -119,7 +119,7 @@ def to_tokens(field: int, values: np.ndarray) -> np.ndarray:
 
 
 def to_values(field: int, tokens: np.ndarray) -> np.ndarray:
-    """Return what tokens stand for, as float64. Raises ValueError for specials and for tokens that the field does not have."""
+    """Return the values of tokens, float64. Raises ValueError for special tokens and for tokens that the field does not have."""
     indices = np.asarray(tokens) - SPECIALS
     name, known, _ = FIELDS[field]
     if np.any((indices < 0) | (indices >= len(known))):

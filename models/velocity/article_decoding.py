@@ -1,4 +1,4 @@
-"""Velocities for whole takes from the article's network, free-running: it hears its own velocities, never the true ones."""
+"""Free-running velocities for whole takes from the article's network: it reads its own velocities, never the true ones. PyTorch."""
 
 from collections.abc import Sequence
 

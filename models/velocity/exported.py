@@ -1,4 +1,4 @@
-"""The velocity transformers as they are exported: for one stream, the same weights and answers, with few operators at one note a run.
+"""The velocity transformers as they are exported: the same weights and answers for one stream, with few operators a note. PyTorch.
 
 The causal one is two graphs. ``VelocityAnswer`` is what a note waits for; ``VelocityMemory`` may run when the note has left. A run of one
 note is tens of small operators, whose number and weights, read from cold caches, are what it costs. So: no batch axis; a note's scalars
@@ -35,7 +35,7 @@ CERTAIN = 10.0  # what the activation lets through unchanged
 
 
 class VelocityAnswer(nn.Module):
-    """The short way of ``CausalVelocityTransformer``: from a note and the memory of those before it to its velocity."""
+    """The short path of ``CausalVelocityTransformer``: from a note and the memory of earlier notes to its velocity."""
 
     is_median: Tensor
     bias: Tensor
@@ -72,7 +72,7 @@ class VelocityAnswer(nn.Module):
 
 
 class VelocityMemory(nn.Module):
-    """The long way of ``CausalVelocityTransformer``: notes to the rows of memory that later notes ask."""
+    """The long path of ``CausalVelocityTransformer``: from notes to the rows of memory that later notes attend to."""
 
     def __init__(self, network: CausalVelocityTransformer):
         super().__init__()

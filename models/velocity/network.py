@@ -1,7 +1,7 @@
 """The streaming velocity transformer in PyTorch: a causal one with an explicit cache, and one that looks ahead over a window.
 
 Both read ``representation.NoteFeatures`` and predict quantiles of the velocity of each note: trained by the pinball loss, the median is the
-best guess in absolute error and the other quantiles say how far a human might stray from it.
+best guess in absolute error, and the other quantiles tell the spread of human velocities around it.
 """
 
 from collections.abc import Iterable
@@ -40,7 +40,7 @@ class VelocityTransformerConfig(BaseModel):
 
 
 class NoteEncoder(nn.Module):
-    """Pitch, hint, keys around and scalars of a note -> one vector."""
+    """Pitch, velocity hint, neighbouring keys and scalars of a note -> one vector."""
 
     low: Tensor
     scale: Tensor
@@ -106,7 +106,7 @@ class Block(nn.Module):
 
 
 class QuantileHead(nn.Module):
-    """A vector -> 17 rising quantiles in velocity steps: the median, and the steps away from it on both sides."""
+    """A vector -> 17 ascending quantiles in velocity steps: the median, and positive steps away from it on both sides."""
 
     def __init__(self, width: int):
         super().__init__()
@@ -124,9 +124,9 @@ class QuantileHead(nn.Module):
 class CausalVelocityTransformer(nn.Module):
     """Velocity quantiles of each note from what came before it, note by note or in chunks of any length.
 
-    What a note is answered with must be there at once, so it is a short way: its description looks once, with the last block, at the
-    memory of the notes before it. The memory of a note is made by all the other blocks, when the note was answered: notes that come
-    within MEMORY_DELAY_S, those of a chord, do without it (what keys are down is in their own description).
+    A note's velocity is needed at once, so its path is short: only the last block attends, from the note's description, to the memory of
+    earlier notes. All other blocks compute the note's own memory after it was answered. Notes within MEMORY_DELAY_S, as in a chord, do not
+    see that memory yet (the keys that are down are in their own description).
     """
 
     def __init__(self, config: VelocityTransformerConfig):
@@ -171,7 +171,7 @@ class CausalVelocityTransformer(nn.Module):
 
 
 class LookaheadVelocityTransformer(nn.Module):
-    """Velocity quantiles of all notes of a window at once, each from what comes before and after it."""
+    """Velocity quantiles of all notes of a window at once, each from the notes before and after it."""
 
     def __init__(self, config: VelocityTransformerConfig):
         super().__init__()

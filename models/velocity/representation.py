@@ -1,6 +1,6 @@
-"""What the streaming velocity transformer hears of a note: everything known at the moment of its note-on, and nothing else.
+"""The input of the streaming velocity transformer: everything known of a note at the moment of its note-on. NumPy only.
 
-NumPy only, one code for training and playing: a ``NoteTracker`` follows the messages of a performance and describes each note-on.
+Training and playing share this code: a ``NoteTracker`` follows the messages of a performance and describes each note-on.
 Time stays in seconds here; the network compresses it. (The published article's three-bin tokens are in ``article_representation``.)
 """
 

@@ -10,9 +10,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.base.errors import PerfLiveError
-from models.score_performer.layers import LEVEL_NAMES, ScorePerformerConfig
+from models.score_performer.layers import ScorePerformerConfig
 from models.score_performer.network import ScorePerformer
 from models.score_performer.style import Level, draw_kept, mean_discrepancy, style_of
+from models.score_performer.style_space import LEVEL_NAMES
 from models.score_performer.vocabulary import PERFORMED_FIELDS, SPECIALS
 from training.dexter.task import load_task as load_mean
 from training.runs import Best, RunConfig, fit, optimizer, read_task, steps_done

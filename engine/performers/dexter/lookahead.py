@@ -17,7 +17,7 @@ from engine.performers.notes import NotesPerformer
 from models.dexter.representation import Branch, Networks, Passage, Scales, Settings, State
 from models.dexter.windows import WindowSampler
 from models.performance.descriptors import tonal_leans
-from models.performance.features import HELD_BACK, denormalise, notated_octaves, note_features
+from models.performance.features import TEMPO_MAP_FEATURES, denormalise, notated_octaves, note_features
 from models.performance.representation import TIMING, settle
 
 HISTORY_NOTES = 1024  # what is read of the piece so far: all, mostly
@@ -98,7 +98,7 @@ def _features(columns: np.ndarray) -> np.ndarray:
     shown.
     """
     features = note_features(columns, columns[0, 0], TO_COME_QUARTERS)
-    features[:, HELD_BACK] = 0
+    features[:, TEMPO_MAP_FEATURES] = 0
     return features
 
 

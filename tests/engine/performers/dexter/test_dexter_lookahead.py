@@ -33,7 +33,7 @@ from engine.performers.lookahead.stream import MOST_SHIFT_S
 from engine.performers.lookahead.window import LEAST_DURATION_QUARTERS, BackgroundComputer, as_score
 from engine.systems.dexter import DexterRequest
 from models.dexter.hold_quantiles import SHORTEST_HOLD_S
-from models.performance.features import FEATURES, HELD_BACK
+from models.performance.features import FEATURES, TEMPO_MAP_FEATURES
 from models.performance.representation import ARTICULATION, BEAT_PERIOD, PERFORMANCE_COLUMNS, TIMING, VELOCITY, settle
 
 
@@ -181,7 +181,7 @@ def test_a_tempo_that_wavers_is_not_taken_for_one_that_is_held_back(performer, m
     events = clocked(flat_take(10))
     run(performer, [event._replace(time_ns=round(event.time_ns + 2e7 * math.sin(event.time_ns / 1e9))) for event in events])
     features = np.concatenate(seen)
-    assert np.ptp(features[:, FEATURES.index("beat_period_of_piece")]) > 0 and not features[:, HELD_BACK].any()
+    assert np.ptp(features[:, FEATURES.index("beat_period_of_piece")]) > 0 and not features[:, TEMPO_MAP_FEATURES].any()
 
 
 def decided(stream, events, name):
