@@ -8,9 +8,8 @@ from engine.bench.measuring.figures import Distribution
 
 @dataclass(frozen=True)
 class EagerReport:
-    """All for one ``unit``: a note, an event or a second of sound.
-
-    The networks of both have the same sizes, but where ``eager_network`` says which one was taken in PyTorch instead.
+    """All for one ``unit``: a note, an event or a second of sound. ``eager_network`` says which network PyTorch ran: one of the same sizes
+    as the exported one, or the paper's.
     """
 
     unit: str
