@@ -16,7 +16,6 @@ DPI = 130
 # From above: a room may import from those below it, never from one above. Each is a folder of engine/, but for session.py.
 LAYERS = (
     ("commands, bench", "options, help, lists; what is measured of speed"),
-    ("interface", "import engine: render, play, load_performer"),
     ("session", "a run put together: performer, source, sinks, clock"),
     ("output", "MIDI files, pictures, styles drawn"),
     ("sound", "FluidSynth, neural sound, sound card, WAV"),
@@ -69,7 +68,7 @@ def page(width: float, height: float, title: str) -> tuple[Figure, Any]:
 def draw_rooms() -> Figure:
     """The folders and which of them may import which."""
     step, height = 0.62, 0.5
-    figure, axes = page(12, 8.9, "The rooms, and who may import whom: downwards only")
+    figure, axes = page(12, 8.3, "The rooms, and who may import whom: downwards only")
     bottom = 0.4
     box(axes, 0.3, bottom - 0.12, 6.2, step * len(LAYERS) + 0.46, "#f7f9fc")
     axes.text(0.5, bottom + step * len(LAYERS) + 0.13, "engine/", fontsize=11, fontweight="bold", color=GREY, va="center")
