@@ -66,7 +66,7 @@ def load_performer(model: Path | None, lookahead_s: float | None) -> Performance
     """Raises UsageError for a look-ahead, and PerfLiveError when the model is refused."""
     if lookahead_s:
         raise UsageError("--lookahead: the performer 'performance-rnn' answers at once; leave --lookahead out")
-    opened = open_model(model or pretrained("performance_rnn.onnx"))
+    opened = open_model(pretrained("performance_rnn.onnx", model))
     opened.warm_up()
     Improvisation(opened, 0).sample(Preferences())  # the first choice of an event takes twenty times as long as those that follow
     return PerformanceRNNPerformer(opened)

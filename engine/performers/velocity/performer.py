@@ -24,8 +24,8 @@ def load_performer(model: Path | None, lookahead_s: float | None) -> Performer:
     Raises PerfLiveError when the model is not one for it.
     """
     if not lookahead_s:
-        return VelocityPerformer(VelocityModel.open(model or pretrained("velocity.onnx")))
-    loaded = Model(model or pretrained("velocity_lookahead.onnx"), LOOKAHEAD_SYSTEM, REPRESENTATION_VERSION)
+        return VelocityPerformer(VelocityModel.open(pretrained("velocity.onnx", model)))
+    loaded = Model(pretrained("velocity_lookahead.onnx", model), LOOKAHEAD_SYSTEM, REPRESENTATION_VERSION)
     return VelocityLookaheadPerformer(loaded, lookahead_s)
 
 

@@ -61,6 +61,13 @@ def test_controls_are_known_before_a_model_is_loaded(name: str) -> None:
         assert known(None, 2.0) == engine.load_performer(name, lookahead=2.0).controls
 
 
+@pytest.mark.parametrize("name", sorted(set(performers()) - {"passthrough"}))
+def test_a_folder_of_files_by_their_names_is_a_model(name: str, tmp_path: Path) -> None:
+    assert engine.load_performer(name, model=pretrained("velocity.onnx").parent).name == name
+    with pytest.raises(engine.PerfLiveError):
+        engine.load_performer(name, model=tmp_path)
+
+
 def test_the_default_for_scores_is_the_one_that_hears_what_is_asked() -> None:
     assert choose_system(None, Kind.SCORES, ["transfer"]).name == "dexter"
     assert choose_system(None, Kind.SCORES, ["direct", "deadpan"]).name == "score-performer"
