@@ -1,69 +1,81 @@
-"""``perf-export``: a checkpoint becomes a verified ONNX file, or no file."""
+"""``perf-export``: a run of perf-train becomes the verified ONNX files of its system, or no file."""
 
 import importlib
-import pickle
+import os
+import shutil
 import sys
 import tempfile
-from contextlib import ExitStack
-from enum import StrEnum
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 import typer
 
 from engine.base.command_line import run
-from engine.base.configuration import read_yaml
-from engine.base.errors import UsageError
-from engine.base.files import whole_file
+from engine.base.errors import PerfLiveError, UsageError
+from engine.base.files import check_folder, check_writable
+from engine.systems import systems
 from export.four_bits import quantise_in_blocks
-from export.graph import ExportSpec, write_graph
+from export.graph import DirectSpec, Spec, write_graph
 from export.quantise import quantise
-from export.verify import Verification, verify_float, verify_quantised
+from export.verify import Verification, verify_direct, verify_float, verify_quantised
+from training.stages import Precision, read_run
 
-# task -> module with ``build_specs(config, weights)``: the training configuration, and the checkpoint's tensors or None for random ones.
-# It returns a system's graphs, each by what its file's name has at the end ("" and "_memory": velocity.onnx, velocity_memory.onnx).
-SYSTEMS = {
-    "velocity": "export.velocity",
-    "dexter": "export.dexter",
-    "dexter-denoiser": "export.dexter",
-    "performance-rnn": "export.performance_rnn",
-    "performance-net": "export.performance_net",
-    "performance-net-solo": "export.performance_net",
-    "score-performer": "export.score_performer",
-}
+# system -> "module:name" of what returns, of a run, the files of the system by name: what is to be exported, or a file to be copied
+SYSTEMS = {name: system.exporter for name, system in systems().items() if system.exporter}
 
 app = typer.Typer(add_completion=False)
 
 
-class Precision(StrEnum):
-    float32 = "float32"
-    int8 = "int8"
-
-
 @app.command()
 def export(
-    source: Annotated[Path, typer.Argument(help="checkpoint of perf-train, or a configuration (.yaml) for random weights")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="ONNX file to write")],
-    precision: Annotated[Precision, typer.Option(help="of the weights of matrix products")] = Precision.int8,
+    source: Annotated[Path, typer.Argument(metavar="RUN", help="folder of a run of perf-train")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="folder for the files")],
+    precision: Annotated[Precision | None, typer.Option(help="of the weights of matrix products [default: what the recipe says]")] = None,
 ) -> None:
-    """Export a model to ONNX, quantise it, verify it; a graph that does not verify leaves no file. Of several graphs each has its file."""
+    """Export all graphs of a run to ONNX, quantise and verify them. Where one does not verify, no file is left."""
     torch.set_num_threads(1)
-    with ExitStack() as stack:
-        written = []
-        for suffix, spec in _load(source).items():
-            file = out.with_stem(out.stem + suffix)
-            for line in export_verified(spec, stack.enter_context(whole_file(file)), precision.value):
-                print(f"{file.name}: {line}")
-            written.append(file)
-    for file in written:
-        print(f"{file}: {file.stat().st_size / 1e6:.2f} MB, {precision.value}, verified")
+    trained = read_run(source)
+    if trained.system not in SYSTEMS:
+        raise UsageError(f"{source}: the system {trained.system!r} cannot be exported; allowed: {', '.join(SYSTEMS)}")
+    module, name = SYSTEMS[trained.system].split(":")
+    specs = getattr(importlib.import_module(module), name)(trained)
+    if not specs:
+        raise UsageError(f"{source}: no stage of this run makes a file of {trained.system!r}; train one that does")
+    export_all(specs, out, precision or trained.precision)
 
 
-def export_verified(spec: ExportSpec, path: Path, precision: str) -> list[str]:
+def export_all(specs: Mapping[str, Spec | Path], out: Path, precision: Precision) -> None:
+    """Write what ``specs`` names into the folder ``out``: all of it, or nothing where one does not verify. Raises PerfLiveError."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PerfLiveError(f"cannot write in {str(out)!r}: {error.strerror or error}; choose another folder") from error
+    check_folder(out)
+    for name in specs:
+        check_writable(out / name)
+    with tempfile.TemporaryDirectory(dir=out, prefix=".export-") as folder:
+        for name, spec in specs.items():
+            if isinstance(spec, Path):
+                shutil.copyfile(spec, Path(folder) / name)
+                continue
+            for line in export_verified(spec, Path(folder) / name, precision):
+                print(f"{name}: {line}", flush=True)
+        for name in specs:
+            os.replace(Path(folder) / name, out / name)
+    for name in specs:
+        print(f"{out / name}: {(out / name).stat().st_size / 1e6:.2f} MB")
+
+
+def export_verified(spec: Spec, path: Path, precision: Precision) -> list[str]:
     """Write ``spec`` to ``path`` in ``precision``, or in float32 if it is to stay that, and verify it; return what was measured. Raises
     PerfLiveError when it does not verify.
     """
+    if isinstance(spec, DirectSpec):
+        spec.write(path)
+        found = verify_direct(spec, path)
+        return [f"float32 against what was fitted, {found.steps} steps: largest difference {found.largest_difference:.2g}"]
     if precision == "float32" or spec.quantised_difference is None:
         write_graph(spec, path)
         return [_describe("float32 against PyTorch", verify_float(spec, path))]
@@ -83,23 +95,6 @@ def _describe(pair: str, measured: Verification) -> str:
         f"{pair}, {measured.steps} steps: largest difference {measured.largest_difference:.2g}, "
         f"{measured.decision_agreement:.2%} of decisions equal, mean decision difference {measured.mean_decision_difference:.3f}"
     )
-
-
-def _load(source: Path) -> dict[str, ExportSpec]:
-    config, weights = (read_yaml(source), None) if source.suffix in (".yaml", ".yml") else _read_checkpoint(source)
-    task = config.get("task")
-    if task not in SYSTEMS:
-        raise UsageError(f"{source}: task {task!r} cannot be exported; allowed: {', '.join(SYSTEMS)}")
-    return importlib.import_module(SYSTEMS[task]).build_specs(config, weights)
-
-
-def _read_checkpoint(source: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    try:
-        checkpoint = torch.load(source, map_location="cpu", weights_only=True)
-        return checkpoint["hyper_parameters"]["config"], checkpoint["state_dict"]
-    except (OSError, RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
-        reason = getattr(error, "strerror", None) or type(error).__name__
-        raise UsageError(f"{source}: not a checkpoint of perf-train ({reason}); give a .ckpt file, or a .yaml configuration") from error
 
 
 def main() -> None:

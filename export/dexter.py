@@ -1,7 +1,5 @@
-"""What perf-export needs to know of DExter's two graphs: the mean performance, and the denoiser around it."""
+"""What perf-export needs to know of DExter's graphs: the mean performance, the denoiser around it, trees, and the expression profile."""
 
-import hashlib
-import json
 from typing import Any
 
 import numpy as np
@@ -9,54 +7,86 @@ import torch
 
 from engine.onnx.contract import Contract, TensorSpec
 from engine.performers.dexter.performer import FILES
-from export.graph import Arrays, ExportSpec
+from export.graph import Arrays, DirectSpec, ExportSpec, Spec
+from export.ridge_regression import write_regression
+from export.trees import values_at_thresholds, write_trees
 from models.dexter.diffusion import HIGHEST_LOG_SNR, LOWEST_LOG_SNR
+from models.dexter.expression_profile import PIECE_FEATURES
 from models.performance.descriptors import DESCRIPTORS, DEVIATIONS
 from models.performance.features import FEATURES, SCALE
 from models.performance.representation import PERFORMANCE_COLUMNS, REPRESENTATION_VERSION, VELOCITY
-from training.datasets.asap import LICENCE
+from models.performance.surroundings import WIDE_FEATURES
+from training.datasets.asap import LICENCE, TRAINING_DATA
 from training.dexter.denoiser import DexterDenoiserTask, DexterDenoiserTrainingConfig
+from training.dexter.fits.calibration import Calibration, read_calibration
+from training.dexter.fits.expression_profile import COLUMNS as PROFILED
+from training.dexter.fits.expression_profile import LOGARITHMS, MOST_DEVIATIONS, OUTPUTS, Profile, Ridge, read_profile
+from training.dexter.fits.trees import read_trees
+from training.dexter.networks import BoostedTrees
+from training.dexter.stages import AVERAGE, CALIBRATION, DENOISER, MEAN, PROFILE, TREES
 from training.dexter.task import DexterTask, DexterTrainingConfig
+from training.runs import BEST, read_checkpoint
+from training.stages import Run, configuration_hash
 
-MEAN_SYSTEM, DENOISE_SYSTEM = FILES["dexter_mean.onnx"], FILES["dexter_denoise.onnx"]
+MEAN_FILE, DENOISE_FILE, TREES_FILE, PROFILE_FILE = FILES
 COLUMNS = len(PERFORMANCE_COLUMNS)
-TRAINING_DATA = "(n)ASAP, train split of splits.json"
+TOLERANCE = 1e-4
 
 
-def build_specs(config: dict[str, Any], weights: dict[str, torch.Tensor] | None) -> dict[str, ExportSpec]:
-    """``config`` is a training configuration of either; ``weights`` its task's, or None for random ones."""
-    return {"": _mean_spec(config, weights) if config["task"] == "dexter" else _denoise_spec(config, weights)}
+def build_specs(run: Run) -> dict[str, Spec]:
+    """Return the graphs of a run: of its last average, or mean where there is none, of its last denoiser, trees and expression profile,
+    with what was calibrated.
+    """
+    mean, denoiser, trees, profile, calibrated = (
+        run.last(AVERAGE, MEAN),
+        *(run.last(kind) for kind in (DENOISER, TREES, PROFILE, CALIBRATION)),
+    )
+    calibration = read_calibration(calibrated.folder) if calibrated else None
+    specs: dict[str, Spec] = {}
+    if mean:
+        specs[MEAN_FILE] = mean_spec(*read_checkpoint(mean.folder / BEST), calibration)
+    if denoiser:
+        specs[DENOISE_FILE] = denoise_spec(*read_checkpoint(denoiser.folder / BEST), calibration)
+    if trees:
+        specs[TREES_FILE] = trees_spec(read_trees(trees.folder), trees.hash)
+    if profile:
+        specs[PROFILE_FILE] = profile_spec(read_profile(profile.folder), profile.hash)
+    return specs
 
 
-def _mean_spec(config: dict[str, Any], weights: dict[str, torch.Tensor] | None) -> ExportSpec:
+def mean_spec(config: dict[str, Any], weights: dict[str, torch.Tensor] | None, calibration: Calibration | None = None) -> ExportSpec:
+    """``config`` is a training configuration of a mean; ``weights`` its task's, or None for random ones."""
     task = DexterTask(DexterTrainingConfig.model_validate(config))
     if weights is not None:
         task.load_state_dict(weights)
     constants = {
         "window_notes": task.config.windows.notes,
-        "gains": [1.0] * COLUMNS,  # until training.dexter.calibration has fitted them
-        "offsets": [0.0] * COLUMNS,
+        "gains": calibration.gain if calibration else [1.0] * COLUMNS,
+        "offsets": calibration.offset if calibration else [0.0] * COLUMNS,
         "descriptors": list(DESCRIPTORS),
         "descriptor_deviations": list(DEVIATIONS),
         "features": list(FEATURES),
     }
     inputs = (_by_note("features", len(FEATURES)), *_DESCRIPTOR_INPUTS)
     outputs = (_by_note("mean", COLUMNS), _by_note("context", task.config.network.width))
-    return _spec(task.network, _contract(MEAN_SYSTEM, config, inputs, outputs, constants), "mean")
+    return _spec(task.network, _contract(MEAN_FILE, configuration_hash(config), inputs, outputs, constants), "mean")
 
 
-def _denoise_spec(config: dict[str, Any], weights: dict[str, torch.Tensor] | None) -> ExportSpec:
+def denoise_spec(config: dict[str, Any], weights: dict[str, torch.Tensor] | None, calibration: Calibration | None = None) -> ExportSpec:
+    """``config`` is a training configuration of a denoiser; ``weights`` its task's, or None for random ones."""
     task = DexterDenoiserTask(DexterDenoiserTrainingConfig.model_validate(config))
     if weights is not None:
         task.load_state_dict(weights)
     constants = {
         "window_notes": task.config.windows.notes,
         "residual_deviation": _rounded(task.residual_deviation),
-        "sample_gains": [1.0] * COLUMNS,  # these two until training.dexter.calibration has fitted them
-        "narrowed": [1.0] * COLUMNS,
+        "sample_gains": calibration.residual_gain if calibration else [1.0] * COLUMNS,
+        "narrowed": calibration.mean_gain_removed if calibration else [1.0] * COLUMNS,
         "lowest_log_snr": LOWEST_LOG_SNR,
         "highest_log_snr": HIGHEST_LOG_SNR,
     }
+    if calibration:
+        constants["touch"] = [calibration.hold_quantiles.sampled, calibration.hold_quantiles.human]
     inputs = (
         _by_note("noisy", COLUMNS),
         _by_note("context", task.config.mean.width),
@@ -66,7 +96,53 @@ def _denoise_spec(config: dict[str, Any], weights: dict[str, torch.Tensor] | Non
         _by_note("fixed_known", 1),
         TensorSpec(name="log_snr", shape=(1, 1), type="float32"),
     )
-    return _spec(task.denoiser, _contract(DENOISE_SYSTEM, config, inputs, (_by_note("v", COLUMNS),), constants), "v")
+    return _spec(task.denoiser, _contract(DENOISE_FILE, configuration_hash(config), inputs, (_by_note("v", COLUMNS),), constants), "v")
+
+
+def trees_spec(trees: BoostedTrees, hash_: str) -> DirectSpec:
+    """Return the graph of the trees, which is tried with values at their own thresholds and beside them."""
+    dumps: dict[int, dict[str, Any]] = {column: booster.dump_model() for column, booster in trees.boosted.items()}
+    inputs = (TensorSpec(name="features", shape=("notes", len(WIDE_FEATURES)), type="float32"),)
+    outputs = (TensorSpec(name="mean", shape=("notes", COLUMNS), type="float32"),)
+    constants = {"features": list(WIDE_FEATURES), "shares": trees.shares.tolist()}
+    contract = _contract(TREES_FILE, hash_, inputs, outputs, constants)
+    values = values_at_thresholds(dumps.values(), len(WIDE_FEATURES))
+    return DirectSpec(
+        contract,
+        write=lambda path: write_trees(dumps, contract, path),
+        answer=lambda given: {"mean": trees.predict(given["features"])},
+        random_inputs=lambda rng, length: {"features": np.stack([rng.choice(each, length) for each in values], axis=1)},
+        tolerance=TOLERANCE,
+    )
+
+
+def profile_spec(profile: Profile, hash_: str) -> DirectSpec:
+    """Return the graph of the regression."""
+    ridge = profile.ridge
+    inputs = (TensorSpec(name="features", shape=("pieces", len(PIECE_FEATURES)), type="float32"),)
+    outputs = tuple(TensorSpec(name=name, shape=("pieces", len(PROFILED)), type="float32") for name in OUTPUTS)
+    fast = [round(each, 3) for each in profile.fast_intervals.tolist()]
+    contract = _contract(
+        PROFILE_FILE, hash_, inputs, outputs, {"features": list(PIECE_FEATURES), "columns": list(PROFILED), "fast_intervals": fast}
+    )
+
+    def answer(given: Arrays) -> Arrays:
+        parts = dict(zip(OUTPUTS, np.split(ridge.predict(given["features"]), len(OUTPUTS), axis=1), strict=True))
+        return {name: np.exp(values) if name in LOGARITHMS else values for name, values in parts.items()}
+
+    return DirectSpec(
+        contract,
+        write=lambda path: write_regression(ridge, MOST_DEVIATIONS, LOGARITHMS, contract, path),
+        answer=answer,
+        random_inputs=lambda rng, length: {"features": _random_pieces(rng, length, ridge)},
+        tolerance=TOLERANCE,
+    )
+
+
+def _random_pieces(rng: np.random.Generator, length: int, ridge: Ridge) -> np.ndarray:
+    """Features as pieces have them; now and then one that is farther from the others than counts."""
+    spread = np.where(rng.random((length, len(ridge.centre))) < 0.01, 3 * MOST_DEVIATIONS, 1)
+    return (ridge.centre + spread * ridge.scale * rng.normal(size=spread.shape)).astype(np.float32)
 
 
 def _by_note(name: str, columns: int) -> TensorSpec:
@@ -95,17 +171,17 @@ def _spec(module: torch.nn.Module, contract: Contract, decided: str) -> ExportSp
 
 
 def _contract(
-    system: str, config: dict[str, Any], inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...], constants: dict[str, Any]
+    file: str, hash_: str, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...], constants: dict[str, Any]
 ) -> Contract:
     return Contract(
-        system=system,
+        system=FILES[file],
         representation_version=REPRESENTATION_VERSION,
         inputs=inputs,
         outputs=outputs,
         constants=constants,
         training_data=TRAINING_DATA,
         licence=LICENCE,
-        configuration_hash=hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16],
+        configuration_hash=hash_,
     )
 
 

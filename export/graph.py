@@ -40,6 +40,23 @@ class ExportSpec:
     in_four_bits: frozenset[str] | None = None  # weights that have 4 bits in the quantised file, the others 8, in blocks; None: no blocks
 
 
+@dataclass(frozen=True)
+class DirectSpec:
+    """What a system gives to be exported that is no PyTorch module: trees, a regression.
+
+    ``write(path)`` writes the graph with its contract, ``answer(inputs)`` says what it must answer, by output.
+    """
+
+    contract: Contract
+    write: Callable[[Path], None]
+    answer: Callable[[Arrays], Arrays]
+    random_inputs: Callable[[np.random.Generator, int], Arrays]
+    tolerance: float  # of outputs, relative to the largest magnitude of each tensor
+
+
+Spec = ExportSpec | DirectSpec
+
+
 def write_graph(spec: ExportSpec, path: Path) -> None:
     """Export ``spec.module`` to ``path``: any chunk length and number of streams, weights inside, the contract in the metadata."""
     rng = np.random.default_rng(0)

@@ -1,7 +1,5 @@
 """What perf-export needs to know of the PerformanceNet that plays in real time."""
 
-import hashlib
-import json
 from typing import Any
 
 import numpy as np
@@ -27,16 +25,30 @@ from models.performance_net.representation import (
 )
 from models.performance_net.solo_network import SoloPerformanceNet
 from models.performance_net.streaming_network import StateShape, StreamingPerformanceNet
-from training.datasets.asap import LICENCE
+from training.datasets.asap import LICENCE, TRAINING_DATA
+from training.performance_net.data import PerformanceNetTrainingConfig
 from training.performance_net.solo import SoloConfig
-from training.performance_net.task import PerformanceNetTask, PerformanceNetTrainingConfig
+from training.performance_net.stages import NETWORK, SOLO
+from training.performance_net.task import PerformanceNetTask
+from training.runs import BEST, LAST, read_checkpoint
+from training.stages import Run, configuration_hash
 
+STEM = "performance_net"
 SOUND_FONT_LICENCE = "sound: FluidR3_GM (MIT)"
 SOLO_LICENCE = "MIT"  # the sound font's: nothing else was heard
 
 
-def build_specs(config: dict[str, Any], weights: dict[str, torch.Tensor] | None) -> dict[str, ExportSpec]:
-    """``config`` is a training configuration; ``weights`` those of its task, or None for random ones.
+def build_specs(run: Run) -> dict[str, ExportSpec]:
+    """Return the graphs of a run: of its last piano, and of each solo instrument. Raises UsageError for the paper's network."""
+    piano = run.last(NETWORK)
+    specs = network_specs(*read_checkpoint(piano.folder / BEST)) if piano else {}
+    for stage in run.all(SOLO):
+        specs |= network_specs(*read_checkpoint(stage.folder / LAST))
+    return specs
+
+
+def network_specs(config: dict[str, Any], weights: dict[str, torch.Tensor] | None) -> dict[str, ExportSpec]:
+    """Return the graph by file name; ``config`` is the configuration, ``weights`` those of its task, or None for random ones.
 
     Raises UsageError for the paper's network, which needs the whole of a clip.
     """
@@ -45,7 +57,7 @@ def build_specs(config: dict[str, Any], weights: dict[str, torch.Tensor] | None)
     shapes = network.state_shapes()
     spec = ExportSpec(
         module=ExportedPerformanceNet(network).eval(),
-        contract=_contract(instrument, shapes, hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]),
+        contract=_contract(instrument, shapes, configuration_hash(config)),
         random_inputs=lambda rng, length: {"roll": _random_roll(rng, length)},
         random_state=lambda rng: {shape.name: _random_state(rng, shape) for shape in shapes},
         decisions=lambda outputs: np.round(outputs["log_power"], 2),  # 0.04 dB
@@ -53,7 +65,7 @@ def build_specs(config: dict[str, Any], weights: dict[str, torch.Tensor] | None)
         decision_agreement=0.99,
         quantised_difference=0.02,
     )
-    return {"": spec}
+    return {f"{STEM}.onnx" if instrument == PIANO else f"{STEM}_{instrument}.onnx": spec}
 
 
 def _piano(config: dict[str, Any], weights: dict[str, torch.Tensor] | None) -> StreamingPerformanceNet:
@@ -73,7 +85,7 @@ def _solo(config: dict[str, Any], weights: dict[str, torch.Tensor] | None) -> So
 
 
 def _contract(instrument: str, shapes: list[StateShape], configuration_hash: str) -> Contract:
-    learnt = f"(n)ASAP, train split of splits.json, played by FluidSynth; {SOUND_FONT_LICENCE}"
+    learnt = f"{TRAINING_DATA}, played by FluidSynth; {SOUND_FONT_LICENCE}"
     measured = f"single notes, played by FluidSynth; {SOUND_FONT_LICENCE}"
     return Contract(
         system=SYSTEM,

@@ -1,7 +1,5 @@
 """What perf-export needs to know of Performance RNN."""
 
-import hashlib
-import json
 from typing import Any
 
 import numpy as np
@@ -13,19 +11,31 @@ from models.performance_rnn.exported import StreamingPerformanceRNN
 from models.performance_rnn.network import PerformanceRNNConfig
 from models.performance_rnn.representation import CONTROLS, PITCH_CLASSES, PITCHES, REPRESENTATION_VERSION, describe_controls
 from models.performance_rnn.sampling import SYSTEM
-from training.datasets.asap import LICENCE
-from training.performance_rnn.task import PerformanceRNNTask, PerformanceRNNTrainingConfig
+from training.datasets.asap import LICENCE, TRAINING_DATA
+from training.performance_rnn.data import PerformanceRNNTrainingConfig
+from training.performance_rnn.stages import NETWORK
+from training.performance_rnn.task import PerformanceRNNTask
+from training.runs import BEST, read_checkpoint
+from training.stages import Run, configuration_hash
+
+FILE = "performance_rnn.onnx"
 
 
-def build_specs(config: dict[str, Any], weights: dict[str, torch.Tensor] | None) -> dict[str, ExportSpec]:
-    """``config`` is a training configuration; ``weights`` a PerformanceRNNTask's, or None for random ones."""
+def build_specs(run: Run) -> dict[str, ExportSpec]:
+    """Return the graph of a run's last network."""
+    stage = run.last(NETWORK)
+    return network_specs(*read_checkpoint(stage.folder / BEST)) if stage else {}
+
+
+def network_specs(config: dict[str, Any], weights: dict[str, torch.Tensor] | None) -> dict[str, ExportSpec]:
+    """Return the graph by file name; ``config`` is its configuration, ``weights`` a PerformanceRNNTask's, or None for random ones."""
     task = PerformanceRNNTask(PerformanceRNNTrainingConfig.model_validate(config))
     if weights is not None:
         task.load_state_dict(weights)
     sizes = task.config.network
     spec = ExportSpec(
         module=StreamingPerformanceRNN(task.network).eval(),
-        contract=_contract(sizes, hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]),
+        contract=_contract(sizes, configuration_hash(config)),
         random_inputs=lambda rng, length: _random_inputs(rng, length, sizes.codec.events),
         random_state=lambda rng: {name: rng.uniform(-0.5, 0.5, (1, sizes.width)).astype(np.float32) for name in _states(sizes)},
         decisions=lambda outputs: _variations(outputs["logits"]),
@@ -34,7 +44,7 @@ def build_specs(config: dict[str, Any], weights: dict[str, torch.Tensor] | None)
         quantised_difference=0.05,
         in_four_bits=frozenset(f"layers.{layer}.weight" for layer in range(sizes.layers)),
     )
-    return {"": spec}
+    return {FILE: spec}
 
 
 def _states(sizes: PerformanceRNNConfig) -> list[str]:
@@ -58,7 +68,7 @@ def _contract(sizes: PerformanceRNNConfig, configuration_hash: str) -> Contract:
         outputs=(TensorSpec(name="logits", shape=("streams", sizes.codec.events), type="float32"),),
         state=tuple(StateSpec(name=name, shape=("streams", sizes.width), type="float32") for name in _states(sizes)),
         constants={"steps_per_second": sizes.steps_per_second},
-        training_data="(n)ASAP, train split of splits.json",
+        training_data=TRAINING_DATA,
         licence=LICENCE,
         configuration_hash=configuration_hash,
     )

@@ -27,9 +27,9 @@ class Regression(Protocol):
     def bias(self) -> np.ndarray: ...
 
 
-def write_amounts(regression: Regression, limit: float, logarithms: Container[str], contract: Contract, path: Path) -> None:
-    """Write to ``path`` a graph of what ``regression`` predicts, shared evenly among the contract's outputs in order; of those of which it
-    predicts ``logarithms``, the powers of e. Features count up to ``limit`` scales from their centre.
+def write_regression(regression: Regression, limit: float, logarithms: Container[str], contract: Contract, path: Path) -> None:
+    """Write to ``path`` a graph of what ``regression`` predicts, shared evenly among the contract's outputs in order. Outputs that
+    ``logarithms`` names are exponentiated. Features count up to ``limit`` scales from their centre.
     """
     (given,), answers = contract.inputs, [spec.name for spec in contract.outputs]
     tensors = {name: np.asarray(getattr(regression, name)) for name in ("centre", "scale", "weights", "bias")}

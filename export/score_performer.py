@@ -1,16 +1,16 @@
 """What perf-export needs to know of ScorePerformer's three graphs: the decoder, what reads a score, and what reads a style."""
 
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from engine.onnx.contract import Contract, StateSpec, TensorSpec
-from engine.performers.score_performer.networks import DECODER_SYSTEM, SCORE_SYSTEM, STYLE_SYSTEM, SUFFIXES
+from engine.performers.score_performer.networks import DECODER_SYSTEM, SCORE_SYSTEM, STEM, STYLE_SYSTEM, SUFFIXES
+from engine.performers.score_performer.performer import STYLE_SPACE_FILE
 from export.graph import Arrays, ExportSpec
 from models.performance.features import FEATURES
 from models.score_performer.exported import NoteDecoder, ScoreReader, StyleReader
@@ -18,28 +18,41 @@ from models.score_performer.layers import ScorePerformerConfig
 from models.score_performer.representation import REPRESENTATION_VERSION
 from models.score_performer.sampling import VALUES, split_fields
 from models.score_performer.vocabulary import FIELDS, SPECIALS
-from training.datasets.asap import LICENCE
+from training.datasets.asap import LICENCE, TRAINING_DATA
+from training.runs import BEST, read_checkpoint
+from training.score_performer.fits import STYLE_SPACE_FILE as TRAINED_SPACE_FILE
+from training.score_performer.stages import NETWORK, STYLE_SPACE
 from training.score_performer.task import ScorePerformerTask, ScorePerformerTrainingConfig
+from training.stages import Run, configuration_hash
 
 RandomInputs = Callable[[np.random.Generator, int], Arrays]
 Decisions = Callable[[Arrays], np.ndarray]
 
 
-def build_specs(config: dict[str, Any], weights: dict[str, torch.Tensor] | None) -> dict[str, ExportSpec]:
-    """``config`` is a training configuration; ``weights`` a ScorePerformerTask's, or None for random ones."""
+def build_specs(run: Run) -> dict[str, ExportSpec | Path]:
+    """Return the graphs of a run's last network, and its style space."""
+    network, space = run.last(NETWORK), run.last(STYLE_SPACE)
+    specs: dict[str, ExportSpec | Path] = {}
+    if network:
+        specs |= network_specs(*read_checkpoint(network.folder / BEST))
+    return specs | ({STYLE_SPACE_FILE: space.folder / TRAINED_SPACE_FILE} if space else {})
+
+
+def network_specs(config: dict[str, Any], weights: dict[str, torch.Tensor] | None) -> dict[str, ExportSpec]:
+    """Return the graphs by file name; ``config`` is the configuration, ``weights`` a ScorePerformerTask's, or None for random ones."""
     task = ScorePerformerTask(ScorePerformerTrainingConfig.model_validate(config))
     if weights is not None:
         task.load_state_dict(weights)
     build = _Specs(task, config)
     graphs = {DECODER_SYSTEM: build.decoder(), SCORE_SYSTEM: build.score_reader(), STYLE_SYSTEM: build.style_reader()}
-    return {SUFFIXES[system]: spec for system, spec in graphs.items()}
+    return {f"{STEM}{SUFFIXES[system]}.onnx": spec for system, spec in graphs.items()}
 
 
 class _Specs:
     def __init__(self, task: ScorePerformerTask, config: dict[str, Any]):
         self._network, self._sizes = task.network.eval(), task.config.network
         self._constants = {"window_notes": task.config.windows.notes, "latents": list(self._sizes.latents)}
-        self._hash = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
+        self._hash = configuration_hash(config)
 
     def decoder(self) -> ExportSpec:
         sizes = self._sizes
@@ -84,7 +97,7 @@ class _Specs:
             outputs=outputs,
             state=state,
             constants=self._constants | constants,
-            training_data="(n)ASAP, train split of splits.json",
+            training_data=TRAINING_DATA,
             licence=LICENCE,
             configuration_hash=self._hash,
         )

@@ -1,7 +1,7 @@
 """LightGBM's boosted trees -> one ONNX graph that answers as they do."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ OPSET, ML_OPSET, IR_VERSION = 20, 5, 10
 ML_DOMAIN = "ai.onnx.ml"
 AT_MOST = 0  # of a node's modes: a value that is at most the split goes to the true side
 SUM, AS_IT_IS = 1, 0  # of the targets' trees, and after it
+
+SMALLEST = 1e-6  # that is told from 0: LightGBM's threshold beside 0 is 1e-35, and it takes what is that near for 0
 
 Attributes = dict[str, list[Any]]
 
@@ -46,6 +48,27 @@ def write_trees(boosted: Mapping[int, dict[str, Any]], contract: Contract, path:
     model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
     onnx.checker.check_model(model)
     save(model, contract, path)
+
+
+def values_at_thresholds(dumps: Iterable[dict[str, Any]], features: int) -> list[np.ndarray]:
+    """Return for each of ``features`` the float32 values at its thresholds in the trees, and right beside them; 0 where it has
+    none."""
+    found: list[list[float]] = [[] for _ in range(features)]
+    for dump in dumps:
+        waiting = [tree["tree_structure"] for tree in dump["tree_info"]]
+        while waiting:
+            node = waiting.pop()
+            if "left_child" in node:
+                found[node["split_feature"]].append(node["threshold"])
+                waiting += [node["left_child"], node["right_child"]]
+    values = []
+    for thresholds in found:
+        near = np.unique(np.array(thresholds or [0.0], np.float32))
+        zero = np.abs(near) < SMALLEST
+        near[zero] = 0
+        beside = (np.where(zero, sign * SMALLEST, np.nextafter(near, np.float32(sign * np.inf))) for sign in (-1, 1))
+        values.append(np.concatenate([near, *beside]).astype(np.float32))
+    return values
 
 
 def _add(attributes: Attributes, column: int, root: dict[str, Any]) -> None:

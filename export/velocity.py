@@ -1,8 +1,6 @@
 """What perf-export needs to know of the velocity transformers."""
 
-import hashlib
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,28 +19,47 @@ from models.velocity.exported import (
 )
 from models.velocity.network import MEDIAN, QUANTILE_LEVELS, CausalVelocityTransformer, LookaheadVelocityTransformer
 from models.velocity.representation import HINTS, KEYS, LOOKAHEAD_SCALARS, PITCHES, REPRESENTATION_VERSION, SCALARS
-from training.datasets.asap import LICENCE
-from training.velocity.task import NOISE_TIME_CONSTANTS_S, VelocityTask, VelocityTrainingConfig
+from training.datasets.asap import LICENCE, TRAINING_DATA
+from training.runs import LAST, read_checkpoint
+from training.stages import Run, configuration_hash
+from training.velocity.data import VelocityTrainingConfig
+from training.velocity.fits import NOISE_TIME_CONSTANTS_S, read_noise
+from training.velocity.stages import NETWORK, NOISE
+from training.velocity.task import VelocityTask
 
+FILE, MEMORY_FILE, LOOKAHEAD_FILE = "velocity.onnx", "velocity_memory.onnx", "velocity_lookahead.onnx"
 MEDIAN_VELOCITY = 66.0  # of the training performances
 
 
-def build_specs(config: dict[str, Any], weights: dict[str, torch.Tensor] | None) -> dict[str, ExportSpec]:
-    """``config`` is a training configuration; ``weights`` a VelocityTask's, or None for random ones."""
+def build_specs(run: Run) -> dict[str, ExportSpec]:
+    """Return the graphs of a run: of the last causal network, and of the last one that looks ahead, each with the noise that was fitted to
+    it, none where there is no such stage.
+    """
+    specs: dict[str, ExportSpec] = {}
+    for stage in run.all(NETWORK):
+        noise = run.reading(NOISE, "network", stage)
+        specs |= network_specs(*read_checkpoint(stage.folder / LAST), read_noise(noise.folder) if noise else None)
+    return specs
+
+
+def network_specs(
+    config: dict[str, Any], weights: dict[str, torch.Tensor] | None, noise_shares: Sequence[float] | None = None
+) -> dict[str, ExportSpec]:
+    """Return the graphs of a network by file name; ``config`` is its configuration, ``weights`` a VelocityTask's, None for random ones."""
     task = VelocityTask(VelocityTrainingConfig.model_validate(config))
     if weights is not None:
         task.load_state_dict(weights)
-    network, build = task.network, _Specs(task, config)
+    network, build = task.network, _Specs(task, config, noise_shares or [0.0] * len(NOISE_TIME_CONSTANTS_S))
     if isinstance(network, LookaheadVelocityTransformer):
-        return {"": build.lookahead(network)}
-    return {"": build.answer(network), "_memory": build.memory(network)}
+        return {LOOKAHEAD_FILE: build.lookahead(network)}
+    return {FILE: build.answer(network), MEMORY_FILE: build.memory(network)}
 
 
 class _Specs:
-    def __init__(self, task: VelocityTask, config: dict[str, Any]):
+    def __init__(self, task: VelocityTask, config: dict[str, Any], noise_shares: Sequence[float]):
         self._sizes = task.config.network
-        self._noise_shares = [round(share, 4) for share in task.noise_shares.tolist()]
-        self._hash = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
+        self._noise_shares = [round(share, 4) for share in noise_shares]
+        self._hash = configuration_hash(config)
 
     def answer(self, network: CausalVelocityTransformer) -> ExportSpec:
         rows = self._sizes.window - 1, row_width(self._sizes)
@@ -88,7 +105,7 @@ class _Specs:
                 "noise_time_constants_s": list(NOISE_TIME_CONSTANTS_S),
                 "noise_shares": self._noise_shares,
             },
-            training_data="(n)ASAP, train split of splits.json",
+            training_data=TRAINING_DATA,
             licence=LICENCE,
             configuration_hash=self._hash,
         )

@@ -10,7 +10,7 @@ import torch
 
 from engine.base.errors import PerfLiveError
 from engine.onnx.model import Model
-from export.graph import Arrays, ExportSpec, side_by_side
+from export.graph import Arrays, DirectSpec, ExportSpec, Spec, side_by_side
 from export.weights import state_weights
 
 STEPS = 5003  # a prime: whatever the chunk sizes, the last chunk is a partial one
@@ -55,7 +55,16 @@ def verify_quantised(spec: ExportSpec, path: Path, float_path: Path) -> Verifica
     return agreement
 
 
-def _open(spec: ExportSpec, path: Path) -> Model:
+def verify_direct(spec: DirectSpec, path: Path) -> Verification:
+    """Compare the file at ``path`` with what it must answer. Raises PerfLiveError that says what differs."""
+    model = _open(spec, path)
+    rng, largest = np.random.default_rng(0), 0.0
+    for inputs in _chunks(spec, rng, STEPS):
+        largest = max(largest, _compare("output", spec.answer(inputs), model.run(inputs, {})[0], spec.tolerance))
+    return Verification(STEPS, largest, 1.0, 0.0)
+
+
+def _open(spec: Spec, path: Path) -> Model:
     """Check the file as such (well formed, names, shapes and types as declared, the contract whole) and open it as the engine will."""
     try:
         onnx.checker.check_model(path, full_check=True)
@@ -81,7 +90,7 @@ def _module_run(spec: ExportSpec) -> Run:
     return run
 
 
-def _chunks(spec: ExportSpec, rng: np.random.Generator, steps: int) -> Iterator[Arrays]:
+def _chunks(spec: Spec, rng: np.random.Generator, steps: int) -> Iterator[Arrays]:
     """Random inputs of ``steps`` steps in chunks of odd sizes; a graph of fixed shapes takes one step a time."""
     sizes = CHUNK_SIZES if spec.contract.chunk_axis else (1,)
     done = 0
@@ -152,7 +161,7 @@ def _compare(kind: str, expected: Mapping[str, np.ndarray], found: Mapping[str, 
     largest = 0.0
     for name, reference in expected.items():
         if found[name].shape != reference.shape:
-            raise PerfLiveError(f"not verified: {kind} {name!r} has shape {found[name].shape}, PyTorch's has {reference.shape}")
+            raise PerfLiveError(f"not verified: {kind} {name!r} has shape {found[name].shape}, {reference.shape} is expected")
         exact = not np.issubdtype(reference.dtype, np.floating)
         difference = float(np.abs(found[name].astype(float) - reference).max() / max(np.abs(reference).max(), 1e-6))
         if not difference <= (0.0 if exact else tolerance):  # so that a NaN fails

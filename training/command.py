@@ -1,48 +1,92 @@
-"""``perf-train``: train the model that a configuration file describes."""
+"""``perf-train``: run the stages of a recipe, from a corpus to what perf-export turns into ONNX files."""
 
 import importlib
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import torch
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from engine.base.command_line import run
-from engine.base.configuration import parse_config, read_yaml
 from engine.base.errors import UsageError
+from engine.systems import systems
+from training.recipe import PlannedStage, Recipe, read_recipe
+from training.stages import RECIPE_FILE, Done, Stage, Work, begin, read_done, stage_hash, write_json
 
-# task -> module with ``CONFIG``, the type of its configuration, and ``train(config, data_root, run_folder, resume)``
-TASKS = {
-    "velocity": "training.velocity.task",
-    "article-velocity": "training.velocity.article",
-    "dexter": "training.dexter.task",
-    "dexter-denoiser": "training.dexter.denoiser",
-    "performance-rnn": "training.performance_rnn.task",
-    "score-performer": "training.score_performer.task",
-    "performance-net": "training.performance_net.task",
-    "performance-net-solo": "training.performance_net.solo",
-}
-
+# system -> "module:name" of its stages, by task
+SYSTEMS = {name: system.task for name, system in systems().items() if system.task}
 
 app = typer.Typer(add_completion=False)
 
 
+def load_stages(system: str) -> Mapping[str, Stage]:
+    """Return the stages of a system, by task."""
+    module, name = SYSTEMS[system].split(":")
+    return getattr(importlib.import_module(module), name)
+
+
 @app.command()
 def train(
-    config: Annotated[Path, typer.Argument(help="YAML file, as in configs/velocity/causal.yaml")],
+    recipe: Annotated[Path, typer.Argument(help="recipe, as configs/dexter/shipped.yaml, or YAML file of one stage")],
     data: Annotated[Path, typer.Option("--data", help="folder of the unpacked corpus")],
-    out: Annotated[Path, typer.Option("--out", help="folder for checkpoints and the training curve")],
-    resume: Annotated[bool, typer.Option("--resume", help="go on from the last checkpoint in --out")] = False,
+    out: Annotated[Path, typer.Option("--out", help="folder of the run: a folder a stage; what is done there is not done again")],
     threads: Annotated[int, typer.Option("--threads", min=1, help="processor threads")] = 1,
+    cache: Annotated[
+        Path | None, typer.Option("--cache", help="folder for what is read from the corpus [default: the one that --out is in]")
+    ] = None,
 ) -> None:
-    """Train a model; a checkpoint, the configuration and the curve are left in --out."""
-    task = str(read_yaml(config).get("task"))
-    if task not in TASKS:
-        raise UsageError(f"{config}: task {task!r} is not known; allowed: {', '.join(TASKS)}")
+    """Run the stages of a recipe that are not done. Given again, an interrupted command goes on from its last checkpoint."""
+    planned = read_recipe(recipe, SYSTEMS, load_stages)
     torch.set_num_threads(threads)
-    module = importlib.import_module(TASKS[task])
-    module.train(parse_config(config, module.CONFIG), data, out, resume)
+    out.mkdir(parents=True, exist_ok=True)
+    run_stages(planned, load_stages(planned.system), data, out, cache or out.absolute().parent, threads)
+
+
+def run_stages(recipe: Recipe, stages: Mapping[str, Stage], data: Path, out: Path, cache: Path, threads: int) -> list[Done]:
+    """Run what is not done in the run ``out``, and print a table of all of it."""
+    told = {"system": recipe.system, "precision": recipe.precision, "stages": {stage.name: stage.reads for stage in recipe.stages}}
+    write_json(out / RECIPE_FILE, told)
+    console, finished = Console(stderr=True), dict[str, Done]()
+    for number, planned in enumerate(recipe.stages, start=1):
+        reads = {role: tuple(_find(name, finished, planned, out) for name in names) for role, names in planned.reads.items()}
+        hash_, done = stage_hash(planned.kind, planned.config, reads), read_done(out / planned.name)
+        again = done is not None and done.hash == hash_
+        console.print(
+            f"stage {number} of {len(recipe.stages)}, {planned.name}: {'done before' if again else planned.kind}", highlight=False
+        )
+        if done is None or not again:
+            work = Work(data, out / planned.name, cache, {role: tuple(d.folder for d in each) for role, each in reads.items()}, threads)
+            with begin(work.folder, planned.kind, planned.config, hash_) as finish:
+                done = finish(stages[planned.kind].run(planned.config, work))
+        finished[planned.name] = done
+    Console().print(_table(finished))
+    return list(finished.values())
+
+
+def _find(name: str, finished: Mapping[str, Done], planned: PlannedStage, out: Path) -> Done:
+    """Return the stage of this run, or of another one, that is called ``name``. Raises UsageError when that is not done."""
+    if "/" not in name:
+        return finished[name]
+    done = read_done(out / name)
+    if done is None:
+        raise UsageError(f"stage {planned.name!r} reads {str(out / name)!r}, where no stage is done; run the recipe that makes it first")
+    return done
+
+
+def _table(finished: Mapping[str, Done]) -> Table:
+    table = Table("stage", "seconds", "figure", "artefacts", title=None)
+    for name, done in finished.items():
+        table.add_row(name, f"{done.seconds:.1f}", done.figure, ", ".join(done.artefacts))
+    return table
 
 
 def main() -> int:
     return run(app, "perf-train")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,6 +1,7 @@
 """YAML files loaded into frozen strict types: a wrong file is one line that says which entry and, for a typo, what was meant."""
 
 import difflib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,11 +30,17 @@ def read_yaml(path: Path) -> dict[str, object]:
 
 def parse_config(path: Path, kind: type[Config]) -> Config:
     """Load ``path`` into ``kind``. Raises UsageError that names the file, the entry, what was given and what is allowed."""
-    content = read_yaml(path)
+    return validate_config(repr(str(path)), read_yaml(path), kind)
+
+
+def validate_config(source: str, content: Mapping[str, object], kind: type[Config]) -> Config:
+    """Return ``content`` as ``kind``. Raises UsageError that begins with ``source`` and names the entry, what was given and what is
+    allowed.
+    """
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        raise UsageError(f"{str(path)!r}: {_describe(error, kind)}") from None
+        raise UsageError(f"{source}: {_describe(error, kind)}") from None
 
 
 def _describe(error: ValidationError, kind: type[BaseModel]) -> str:

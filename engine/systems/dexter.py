@@ -30,5 +30,7 @@ SYSTEM = System(
     request=DexterRequest,
     performer="engine.performers.dexter.performer:load_performer",
     controls="engine.performers.dexter.performer:known_controls",
+    task="training.dexter.stages:STAGES",
+    exporter="export.dexter:build_specs",
     bench="engine.bench.dexter:BENCHMARK",
 )

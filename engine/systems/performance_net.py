@@ -13,5 +13,7 @@ SYSTEM = System(
         "performance_net_flute.onnx": "performance-net",
     },
     performer="engine.sound.performance_net.synthesizer:open_synthesizer",
+    task="training.performance_net.stages:STAGES",
+    exporter="export.performance_net:build_specs",
     bench="engine.bench.performance_net:BENCHMARK",
 )

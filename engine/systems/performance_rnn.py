@@ -47,5 +47,7 @@ SYSTEM = System(
     request=ImprovisationRequest,
     performer="engine.performers.performance_rnn.performer:load_performer",
     controls="engine.performers.performance_rnn.performer:known_controls",
+    task="training.performance_rnn.stages:STAGES",
+    exporter="export.performance_rnn:build_specs",
     bench="engine.bench.performance_rnn:BENCHMARK",
 )

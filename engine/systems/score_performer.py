@@ -62,5 +62,7 @@ SYSTEM = System(
     request=StyleRequest,
     performer="engine.performers.score_performer.performer:load_performer",
     controls="engine.performers.score_performer.performer:known_controls",
+    task="training.score_performer.stages:STAGES",
+    exporter="export.score_performer:build_specs",
     bench="engine.bench.score_performer:BENCHMARK",
 )

@@ -14,5 +14,7 @@ SYSTEM = System(
     },
     performer="engine.performers.velocity.performer:load_performer",
     controls="engine.performers.velocity.performer:known_controls",
+    task="training.velocity.stages:STAGES",
+    exporter="export.velocity:build_specs",
     bench="engine.bench.velocity:BENCHMARK",
 )

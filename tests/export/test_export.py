@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import sys
 
 import attention_module
@@ -137,14 +138,14 @@ def test_a_contract_that_changed_on_the_way_does_not_verify(spec, float_path):
 
 @pytest.fixture
 def perf_export(monkeypatch, capsys, tmp_path):
-    """Run the command on a configuration of the stand-in; return its exit status and standard error."""
-    source = tmp_path / "stand_in.yaml"
-    source.write_text("task: stand-in\n")
-    monkeypatch.setattr(command, "SYSTEMS", {"stand-in": "attention_module"})
-    (tmp_path / "out").mkdir()
+    """Run the command on a run of the stand-in; return its exit status and standard error."""
+    source = tmp_path / "run"
+    source.mkdir()
+    (source / "recipe.json").write_text(json.dumps({"system": "stand-in", "precision": "int8", "stages": {}}))
+    monkeypatch.setattr(command, "SYSTEMS", {"stand-in": "attention_module:build_specs"})
 
     def run(*arguments: str) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["perf-export", *(arguments or [str(source), "-o", str(tmp_path / "out" / "model.onnx")])])
+        monkeypatch.setattr(sys, "argv", ["perf-export", *(arguments or [str(source), "-o", str(tmp_path / "out")])])
         with pytest.raises(SystemExit) as caught:
             command.main()
         return caught.value.code, capsys.readouterr().err
@@ -165,25 +166,37 @@ def test_the_command_writes_a_verified_file(perf_export, no_export, tmp_path):
 
 
 def test_an_unverified_graph_leaves_no_file_and_spares_the_old_one(perf_export, no_export, tmp_path, monkeypatch):
-    monkeypatch.setattr(attention_module, "build_specs", lambda config, weights: {"": build_spec(quantised_difference=1e-6)})
+    """Nor does the one that verifies before it."""
+    specs = {"good.onnx": build_spec(), "model.onnx": build_spec(quantised_difference=1e-6)}
+    monkeypatch.setattr(attention_module, "build_specs", lambda run: specs)
     status, error = perf_export()
     assert status == 1 and error.startswith("perf-export: not verified: int8 decisions differ") and error.count("\n") == 1
     assert list((tmp_path / "out").iterdir()) == []
     (tmp_path / "out" / "model.onnx").write_bytes(b"old")
     assert perf_export()[0] == 1
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["model.onnx"]
     assert (tmp_path / "out" / "model.onnx").read_bytes() == b"old"
 
 
-def test_wrong_sources_are_named(perf_export, tmp_path):
-    out = str(tmp_path / "out" / "model.onnx")
-    (tmp_path / "bad.ckpt").write_bytes(b"not a checkpoint")
-    (tmp_path / "other.yaml").write_text("task: painting\n")
-    torch.save({"state_dict": {}}, tmp_path / "foreign.ckpt")
+def test_a_plain_file_is_copied(tmp_path):
+    (tmp_path / "space").write_bytes(b"styles")
+    command.export_all({"styles.safetensors": tmp_path / "space"}, tmp_path / "out", "float32")
+    assert (tmp_path / "out" / "styles.safetensors").read_bytes() == b"styles"
+
+
+def test_wrong_sources_are_named(perf_export, tmp_path, monkeypatch):
+    out = str(tmp_path / "out")
+    described = {"system": "painting", "precision": "int8", "stages": {}}
+    for name, text in (("other", json.dumps(described)), ("undone", json.dumps(described | {"stages": {"brush": {}}})), ("broken", "{")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "recipe.json").write_text(text)
+    monkeypatch.setattr(attention_module, "build_specs", lambda run: {})
     for name, expected in {
-        "none.ckpt": "none.ckpt: not a checkpoint of perf-train (No such file or directory)",
-        "bad.ckpt": "bad.ckpt: not a checkpoint of perf-train (UnpicklingError)",
-        "foreign.ckpt": "foreign.ckpt: not a checkpoint of perf-train (KeyError)",
-        "other.yaml": "other.yaml: task 'painting' cannot be exported; allowed: stand-in",
+        "none": "none': not a run of perf-train, its recipe.json cannot be read; give the folder of --out",
+        "broken": "broken': not a run of perf-train",
+        "undone": "undone': stage 'brush' is not done; run perf-train again, which goes on there",
+        "other": "other: the system 'painting' cannot be exported; allowed: stand-in",
+        "run": "run: no stage of this run makes a file of 'stand-in'; train one that does",
     }.items():
         status, error = perf_export(str(tmp_path / name), "-o", out)
         assert status == 2 and expected in error and error.count("\n") == 1

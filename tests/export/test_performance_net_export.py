@@ -8,7 +8,7 @@ from engine.sound.performance_net.stream import open_model
 from engine.sound.performance_net.synthesizer import render_events
 from export import verify
 from export.command import export_verified
-from export.performance_net import build_specs
+from export.performance_net import network_specs
 from models.performance_net.key_spectra import LOOK_AHEAD
 from models.performance_net.representation import CHANNELS, NOTE_BEGIN, SoundEvent
 
@@ -34,7 +34,7 @@ def exported(tmp_path_factory):
         patch.setattr(verify, "SINGLE_STEPS", 5)
         patch.setattr(verify, "CHUNK_SIZES", (1, 2, 3, 7, 31))
         torch.manual_seed(0)
-        (spec,) = build_specs(CONFIG, None).values()
+        (spec,) = network_specs(CONFIG, None).values()
         torch.nn.init.normal_(spec.module.network.output.weight, std=0.1)
         spec.module.network.key_spectra.noise_log += 10  # 20 dB below the partials; without it, where they cancel, only rounding is left
         return path, export_verified(spec, path, "float32")
@@ -59,7 +59,7 @@ def test_a_solo_instruments_graph_verifies(tmp_path, monkeypatch):
     monkeypatch.setattr(verify, "SINGLE_STEPS", 3)
     monkeypatch.setattr(verify, "CHUNK_SIZES", (1, 3, 7))
     torch.manual_seed(0)
-    (spec,) = build_specs({"task": "performance-net-solo", "instrument": "cello"}, None).values()
+    (spec,) = network_specs({"task": "performance-net-solo", "instrument": "cello"}, None).values()
     spec.module.network.key_sounds.noise_log += 10
     path = tmp_path / "cello.onnx"
     (line,) = export_verified(spec, path, "float32")
@@ -74,4 +74,4 @@ def test_a_solo_instruments_graph_verifies(tmp_path, monkeypatch):
 def test_the_papers_network_cannot_play():
     paper = {"kind": "paper", "encoder": [4] * 5, "on_off_encoder": [4] * 3, "decoder": [4] * 4, "bands": [2]}
     with pytest.raises(UsageError, match="of kind 'paper' cannot play in real time; give one of kind 'streaming'"):
-        build_specs(CONFIG | {"network": paper}, None)
+        network_specs(CONFIG | {"network": paper}, None)

@@ -6,12 +6,12 @@ import torch
 
 from engine.performers.performance_rnn.networks import open_model
 from export.command import export_verified
-from export.performance_rnn import build_specs
+from export.performance_rnn import network_specs
 from models.performance_rnn.representation import MAGENTA, NOTE_DTYPE
 from training.evaluation.performance_rnn.figures import TAKE_S, describe_run, describe_take, foretell, improvise, summarise, takes_of
-from training.performance_rnn.data import SoundingNotes
+from training.performance_rnn.data import PerformanceRNNTrainingConfig, SoundingNotes
 from training.performance_rnn.figures import count_events
-from training.performance_rnn.task import PerformanceRNNTask, PerformanceRNNTrainingConfig
+from training.performance_rnn.task import PerformanceRNNTask
 
 CONFIG = {
     "task": "performance-rnn",
@@ -36,7 +36,7 @@ def exported(tmp_path_factory):
     path = tmp_path_factory.mktemp("export") / "model.onnx"
     torch.manual_seed(0)
     weights = PerformanceRNNTask(PerformanceRNNTrainingConfig.model_validate(CONFIG)).state_dict()
-    (spec,) = build_specs(CONFIG, weights).values()
+    (spec,) = network_specs(CONFIG, weights).values()
     return path, export_verified(spec, path, "int8"), _count_weights(spec.module)
 
 

@@ -13,12 +13,12 @@ from engine.commands.render import app
 from engine.midi.events import is_note_on
 from engine.midi.file import read_midi_file
 from engine.performers.score_performer.decoding import decode_piece
-from engine.performers.score_performer.networks import STEM, open_networks
+from engine.performers.score_performer.networks import open_networks
 from engine.performers.score_performer.score import ScoreReading, score_tokens
 from engine.performers.score_playing.columns import score_columns
 from export import verify
 from export.command import export_verified
-from export.score_performer import build_specs
+from export.score_performer import network_specs
 from models.layers.sampling import SamplingOptions
 from models.performance.features import FEATURES, note_features
 from models.score_performer import tempo_hold
@@ -39,8 +39,8 @@ def exported(tmp_path_factory):
     folder, lines = tmp_path_factory.mktemp("export"), []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(verify, "STEPS", 1003)
-        for suffix, spec in build_specs(settings.model_dump(mode="json"), task.state_dict()).items():
-            lines += export_verified(spec, folder / f"{STEM}{suffix}.onnx", "float32")
+        for name, spec in network_specs(settings.model_dump(mode="json"), task.state_dict()).items():
+            lines += export_verified(spec, folder / name, "float32")
     return task.network, folder, lines
 
 
@@ -61,8 +61,8 @@ def test_only_the_decoder_is_quantised(exported, tmp_path, monkeypatch):
     settings = config()
     task = ScorePerformerTask(settings)
     task.network.load_state_dict(network.state_dict())
-    for suffix, spec in build_specs(settings.model_dump(mode="json"), task.state_dict()).items():
-        export_verified(spec, tmp_path / f"{STEM}{suffix}.onnx", "int8")
+    for name, spec in network_specs(settings.model_dump(mode="json"), task.state_dict()).items():
+        export_verified(spec, tmp_path / name, "int8")
     networks = open_networks(tmp_path)
     assert networks.decoder.contract.precision == "int8"
     assert networks._score.contract.precision == networks._style.contract.precision == "float32"
@@ -97,9 +97,7 @@ def test_notes_are_decoded_as_in_training(exported, monkeypatch):
     style = np.random.default_rng(0).normal(size=reading.expected.shape).astype(np.float32)
     played = decode_piece(networks, reading, lambda rows, expected: style[rows], 5, 1.0, 0.95)
     notes = reading.score.notes
-    places = list(
-        zip(reading.segments[:, ONSET_LEVEL].tolist(), notes["onset_quarter"].tolist(), notes["is_grace"].tolist(), strict=True)
-    )
+    places = list(zip(reading.segments[:, ONSET_LEVEL].tolist(), notes["onset_quarter"].tolist(), notes["is_grace"].tolist(), strict=True))
     expected = render(network, reading.tokens, places, read(network, reading)[0], torch.from_numpy(style), 5, SamplingOptions())
     np.testing.assert_array_equal(played, expected)
 

@@ -57,5 +57,5 @@ def build_spec(config: dict | None = None, weights: dict | None = None, quantise
     )
 
 
-def build_specs(config: dict | None, weights: dict | None) -> dict[str, ExportSpec]:
-    return {"": build_spec(config, weights)}
+def build_specs(run: object) -> dict[str, ExportSpec]:
+    return {"model.onnx": build_spec()}

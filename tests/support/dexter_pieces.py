@@ -7,7 +7,7 @@ from models.performance.descriptors import describe
 from models.performance.pedal import Pedal
 from models.performance.representation import Performed, encode_performance
 from models.performance.score_representation import encode_score
-from training.performance.pieces import Piece, Presentation
+from training.performance.pieces import PerformedPiece, Presentation
 
 
 def made_up_notes(count, seed=0):
@@ -53,7 +53,7 @@ def made_up_pieces():
     """A piece in two formats, one by a single performer, one shorter than a window."""
     pieces = [("one", 70, 3, ("notation", "midi")), ("two", 50, 1, ("notation",)), ("short", 6, 2, ("notation",))]
     return [
-        Piece(
+        PerformedPiece(
             name, tuple(f"{name}{index}" for index in range(performers)), tuple(made_up_presentation(k, count, performers) for k in kinds)
         )
         for name, count, performers, kinds in pieces

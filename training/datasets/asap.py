@@ -12,6 +12,7 @@ from engine.base.errors import PerfLiveError
 from training.datasets.performances import Performance, extend_with_pedal, read_performance
 
 Split = Literal["train", "validation"]
+SPLITS: tuple[Split, ...] = ("train", "validation")
 LICENCE = "CC BY-NC-SA 4.0"
 TRAINING_DATA = "(n)ASAP, train split of splits.json"  # as the contracts of the graphs say it
 SPLITS_FILE = "splits.json"

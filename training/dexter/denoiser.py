@@ -8,34 +8,32 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from engine.base.errors import UsageError
 from models.dexter.diffusion import add_noise, random_levels, random_prefixes
 from models.dexter.network import Denoiser, DenoiserConfig
 from models.layers.expression_network import ExpressionNetwork, ExpressionNetworkConfig
 from models.performance.representation import COLUMNS
+from training.dexter.data import load_shown_pieces
 from training.dexter.task import load_task
-from training.performance.pieces import load_pieces
-from training.performance.windows import WindowConfig, WindowSampler, show
-from training.runs import Best, RunConfig, fit, optimizer, read_task, steps_done
+from training.performance.windows import ExpressionWindowConfig, ExpressionWindows
+from training.runs import BEST, Best, RunConfig, fit, optimizer, read_task, steps_done
+from training.stages import Outcome, Work
 
 DEVIATION_BATCHES = 40
 VALIDATION_BATCHES = 12
 
 
 class DexterDenoiserTrainingConfig(RunConfig):
-    """``mean_run`` names the run beside this one whose mean is kept; ``mean`` are its sizes, to be the same. ``prefix`` is the share of
-    windows whose first notes are fixed; each window's performance is noised ``levels`` times.
+    """``mean`` are the sizes of the mean predictor that it is trained around. ``prefix`` is the share of windows whose first notes are
+    fixed; each window's performance is noised ``levels`` times.
     """
 
     task: Literal["dexter-denoiser"]
-    mean_run: str
     mean: ExpressionNetworkConfig
     denoiser: DenoiserConfig
-    windows: WindowConfig
+    windows: ExpressionWindowConfig
     prefix: float = Field(ge=0, le=1)
     levels: int = Field(gt=0)
-
-
-CONFIG = DexterDenoiserTrainingConfig
 
 
 class DexterDenoiserTask(lightning.LightningModule):
@@ -105,17 +103,17 @@ def load_denoiser(checkpoint: Path) -> DexterDenoiserTask:
     return read_task(checkpoint, DexterDenoiserTask, DexterDenoiserTrainingConfig)
 
 
-def train(config: DexterDenoiserTrainingConfig, data_root: Path, run_folder: Path, resume: bool) -> None:
-    """Train on the train split of the (n)ASAP folder ``data_root``; checkpoints and the curve go to ``run_folder``."""
-    lightning.seed_everything(config.seed)
-    splits = {
-        split: [[show(shown) for shown in piece.presentations] for piece in load_pieces(data_root, split, run_folder.parent)]
-        for split in ("train", "validation")
-    }
-    followed = WindowSampler(splits["validation"], config.windows, seed=0)
+def train(config: DexterDenoiserTrainingConfig, work: Work) -> Outcome:
+    """Train on the train split of the (n)ASAP folder ``work.data``, around the mean that is read; checkpoints and the curve go to
+    ``work.folder``. Raises UsageError when that mean has other sizes.
+    """
+    lightning.seed_everything(config.seed, verbose=False)
+    around = load_task(work.read("mean") / BEST)
+    if around.config.network != config.mean or around.config.beside:
+        raise UsageError(f"{work.read('mean')}: the mean has other sizes than 'mean' of the denoiser's configuration; give it the same")
+    followed = ExpressionWindows(load_shown_pieces(work.data, "validation", work.cache), config.windows, seed=0)
     task = DexterDenoiserTask(config, [batch for batch, _ in zip(followed, range(VALIDATION_BATCHES), strict=False)])
-    task.mean.load_state_dict(load_task(run_folder.parent / config.mean_run / "best.ckpt").network.state_dict())
-    done = steps_done(run_folder, resume)
-    sampler = WindowSampler(splits["train"], config.windows, config.seed + done)
-    task.residual_deviation.copy_(measure_deviation(task, [batch for batch, _ in zip(sampler, range(DEVIATION_BATCHES), strict=False)]))
-    fit(task, sampler, range(VALIDATION_BATCHES), run_folder, done, Best("validation_loss"))
+    task.mean.load_state_dict(around.network.state_dict())
+    windows = ExpressionWindows(load_shown_pieces(work.data, "train", work.cache), config.windows, config.seed + steps_done(work.folder))
+    task.residual_deviation.copy_(measure_deviation(task, [batch for batch, _ in zip(windows, range(DEVIATION_BATCHES), strict=False)]))
+    return fit(task, windows, range(VALIDATION_BATCHES), work.folder, Best("validation_loss"))

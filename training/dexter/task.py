@@ -11,28 +11,27 @@ from pydantic import Field
 from torch import Tensor
 
 from models.layers.expression_network import AveragedNetwork, ExpressionNetwork, ExpressionNetworkConfig
+from training.dexter.data import load_followed_presentations, load_shown_pieces
 from training.dexter.figures import figures, predict_piece
-from training.performance.pieces import load_pieces
-from training.performance.windows import Shown, WindowConfig, WindowSampler, show
+from training.performance.windows import ExpressionWindowConfig, ExpressionWindows, Shown
 from training.runs import Best, RunConfig, fit, optimizer, read_task, steps_done
+from training.stages import Outcome, Work
 
 # beat period, velocity, timing, articulation, pedal, pedal between, change, return
 COLUMN_WEIGHTS = (1.0, 1.0, 0.7, 1.0, 0.4, 0.4, 0.2, 0.2)
 
 
 class DexterTrainingConfig(RunConfig):
-    """``beside``: further networks whose means are averaged with the network's, of runs that dexter_average joined.
+    """``beside`` are further networks whose means are averaged with the network's, in a checkpoint of ``training.dexter.fits.average``.
 
-    ``shared_error``: what an error that all notes of a window have in common weighs, beside one that makes its shape wrong."""
+    ``shared_error`` is what an error that all notes of a window have in common weighs, beside one that makes its shape wrong.
+    """
 
-    task: Literal["dexter"]
+    task: Literal["dexter-mean"]
     network: ExpressionNetworkConfig
     beside: tuple[ExpressionNetworkConfig, ...] = ()
-    windows: WindowConfig
+    windows: ExpressionWindowConfig
     shared_error: float = Field(ge=0, le=1)
-
-
-CONFIG = DexterTrainingConfig
 
 
 def expression_loss(predicted: Tensor, target: Tensor, weight: Tensor, shared_error: float) -> Tensor:
@@ -82,12 +81,10 @@ def load_task(checkpoint: Path) -> DexterTask:
     return read_task(checkpoint, DexterTask, DexterTrainingConfig)
 
 
-def train(config: DexterTrainingConfig, data_root: Path, run_folder: Path, resume: bool) -> None:
-    """Train on the train split of the (n)ASAP folder ``data_root``; checkpoints and the curve go to ``run_folder``."""
-    lightning.seed_everything(config.seed)
-    pieces = [[show(shown) for shown in piece.presentations] for piece in load_pieces(data_root, "train", run_folder.parent)]
-    done = steps_done(run_folder, resume)
-    sampler = WindowSampler(pieces, config.windows, config.seed + done)
-    followed = load_pieces(data_root, "validation", run_folder.parent)[::2]
-    validation = [(shown.kind, show(shown)) for piece in followed for shown in piece.presentations]
-    fit(DexterTask(config, validation), sampler, range(len(validation)), run_folder, done, Best("score", "max"))
+def train(config: DexterTrainingConfig, work: Work) -> Outcome:
+    """Train on the train split of the (n)ASAP folder ``work.data``; checkpoints and the curve go to ``work.folder``."""
+    lightning.seed_everything(config.seed, verbose=False)
+    pieces = load_shown_pieces(work.data, "train", work.cache)
+    validation = load_followed_presentations(work.data, work.cache)
+    windows = ExpressionWindows(pieces, config.windows, config.seed + steps_done(work.folder))
+    return fit(DexterTask(config, validation), windows, range(len(validation)), work.folder, Best("score", "max"))

@@ -47,13 +47,13 @@ class Presentation:
 
 
 @dataclass(frozen=True)
-class Piece:
+class PerformedPiece:
     name: str
     performances: tuple[str, ...]
     presentations: tuple[Presentation, ...]
 
 
-def load_pieces(root: Path, split: Split, cache: Path) -> list[Piece]:
+def load_performed_pieces(root: Path, split: Split, cache: Path) -> list[PerformedPiece]:
     """Return the pieces of a split of the (n)ASAP folder ``root``; what is slow to compute is kept in ``cache``."""
     performances, _ = load_aligned(asap_alignments(root, split), cache / "aligned")
     versions = [CACHE_VERSION, REPRESENTATION_VERSION, *(item.name for item in performances)]
@@ -73,7 +73,7 @@ def group_by_score(performances: list[AlignedPerformance]) -> list[list[AlignedP
     return list(groups.values())
 
 
-def encode_piece(root: Path, group: list[AlignedPerformance]) -> Piece:
+def encode_piece(root: Path, group: list[AlignedPerformance]) -> PerformedPiece:
     """Return the piece of performances that play the same notes; its MIDI score is looked for in the (n)ASAP folder ``root``."""
     score = group[0].score
     rows = np.arange(len(score.notes))
@@ -83,7 +83,7 @@ def encode_piece(root: Path, group: list[AlignedPerformance]) -> Piece:
         rows = match_notes(midi.notes, score.notes)
         if (rows >= 0).mean() >= LEAST_MATCHED:
             presentations.append(_present("midi", midi, rows, group))
-    return Piece(group[0].piece, tuple(item.name for item in group), tuple(presentations))
+    return PerformedPiece(group[0].piece, tuple(item.name for item in group), tuple(presentations))
 
 
 def _read_midi_score(path: Path) -> Score | None:
@@ -135,7 +135,7 @@ def performed_notes(item: AlignedPerformance, rows: np.ndarray) -> Performed:
     )
 
 
-def _save(path: Path, pieces: list[Piece]) -> None:
+def _save(path: Path, pieces: list[PerformedPiece]) -> None:
     arrays: dict[str, Any] = {}
     for number, piece in enumerate(pieces):
         for shown in piece.presentations:
@@ -146,10 +146,10 @@ def _save(path: Path, pieces: list[Piece]) -> None:
         np.savez(partial, description=np.array(json.dumps(description)), **arrays)
 
 
-def _load(path: Path) -> list[Piece]:
+def _load(path: Path) -> list[PerformedPiece]:
     pieces = []
     with np.load(path) as stored:
         for number, (name, performances, kinds) in enumerate(json.loads(str(stored["description"]))):
             shown = [Presentation(kind, *(stored[f"{number}/{kind}/{part.name}"] for part in fields(Presentation)[1:])) for kind in kinds]
-            pieces.append(Piece(name, tuple(performances), tuple(shown)))
+            pieces.append(PerformedPiece(name, tuple(performances), tuple(shown)))
     return pieces

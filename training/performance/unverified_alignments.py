@@ -14,7 +14,7 @@ from models.performance.features import normalise
 from models.performance.representation import BEAT_PERIOD
 from training.datasets.aligned import asap_alignments, load_aligned
 from training.datasets.asap import work_of
-from training.performance.pieces import LEAST_MATCHED, Piece, Presentation, encode_piece, group_by_score
+from training.performance.pieces import LEAST_MATCHED, PerformedPiece, Presentation, encode_piece, group_by_score
 
 AROUND_NOTES = 41
 ASTRAY = 1.5  # normalised beat periods from the median of the notes around
@@ -22,14 +22,14 @@ NEAR_NOTES = 4  # of one astray: not believed either
 MOST_DEVIATION = 0.65  # of the tempo that is left, normalised
 
 
-def load_unsure_pieces(root: Path, cache: Path) -> list[Piece]:
+def load_unverified_pieces(root: Path, cache: Path) -> list[PerformedPiece]:
     """Return the train pieces of the (n)ASAP folder ``root`` that have no robust alignment in any version of theirs, nor are in the
     validation split in any. Performances must play LEAST_MATCHED of the notes. What is slow to read is kept in ``cache``.
     """
     train = asap_alignments(root, "train")
     others = {work_of(item.piece) for item in (*(item for item in train if not item.refused), *asap_alignments(root, "validation"))}
-    unsure = [item for item in train if work_of(item.piece) not in others and item.match.is_file() and item.score.is_file()]
-    performances, _ = load_aligned([item._replace(refused="") for item in unsure], cache / "aligned")
+    unverified = [item for item in train if work_of(item.piece) not in others and item.match.is_file() and item.score.is_file()]
+    performances, _ = load_aligned([item._replace(refused="") for item in unverified], cache / "aligned")
     whole = [item for item in performances if np.isfinite(item.performed["onset_sec"]).mean() >= LEAST_MATCHED]
     pieces = [encode_piece(root, group) for group in group_by_score(whole)]
     return [replace(piece, presentations=tuple(without_astray(shown) for shown in piece.presentations)) for piece in pieces]

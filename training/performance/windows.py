@@ -24,7 +24,7 @@ TEMPO_FEATURES = slice(FEATURES.index("tempo_known"), FEATURES.index("velocity_k
 PITCH, FIRST_BUMP, TEMPO, SECONDS = (FEATURES.index(name) for name in ("pitch", "pitch_near_24", "beat_period", "gap_after_seconds"))
 
 
-class WindowConfig(BaseModel):
+class ExpressionWindowConfig(BaseModel):
     """``midi``, ``forget_*``: the share of windows that are shown as MIDI scores, and without what a file may lack.
 
     ``single``: with one human's performance and its descriptors as the target, not the performers' mean; ``mixup``: of those, with two
@@ -90,14 +90,14 @@ def span_weights(score_columns: np.ndarray) -> np.ndarray:
     return (spans / spans.mean()).astype(np.float32)
 
 
-class WindowSampler(torch.utils.data.IterableDataset):
+class ExpressionWindows(torch.utils.data.IterableDataset):
     """Yields batches: ``features`` [B, T, F], ``descriptors`` [B, T, 7], ``descriptors_known`` [B, T, 1], ``target`` and ``weight``
     [B, T, 8] (0 where the target is not known).
 
     Every note once a pass, in random order and at random offsets, in one of the piece's presentations.
     """
 
-    def __init__(self, pieces: list[list[Shown]], config: WindowConfig, seed: int):
+    def __init__(self, pieces: list[list[Shown]], config: ExpressionWindowConfig, seed: int):
         self.pieces, self.config = pieces, config
         self.random = np.random.default_rng(seed)
 

@@ -1,18 +1,16 @@
-"""The PerformanceNet of a solo instrument: what was measured of its notes. Nothing is trained, and so a run is only a checkpoint."""
+"""The PerformanceNet of a solo instrument: what was measured of its notes. Nothing is trained."""
 
-from pathlib import Path
 from typing import Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict
 
-from engine.base.errors import PerfLiveError
 from engine.base.files import whole_file
 from models.performance_net.solo_network import SoloPerformanceNet
 from training.performance_net.keys import KEYS_FILE
-from training.performance_net.solo_keys import set_solo_keys
-
-CHECKPOINT = "last.ckpt"
+from training.performance_net.solo_keys import build_solo_keys, set_solo_keys
+from training.runs import LAST
+from training.stages import Outcome, Work
 
 
 class SoloConfig(BaseModel):
@@ -22,19 +20,10 @@ class SoloConfig(BaseModel):
     instrument: Literal["violin", "cello", "flute"]
 
 
-CONFIG = SoloConfig
-
-
-def train(config: SoloConfig, data_root: Path, run_folder: Path, resume: bool) -> None:
-    """Write the checkpoint of the notes in ``data_root``, as perf-eval sound-data measures them; there is nothing to take up again.
-
-    Raises PerfLiveError when the notes were not listened to.
-    """
+def measure(config: SoloConfig, work: Work) -> Outcome:
+    """Listen to the instrument's notes, and write the network that they make as a checkpoint. Raises PerfLiveError without FluidSynth."""
     network = SoloPerformanceNet(config.instrument)
-    set_solo_keys(network.key_sounds, data_root / KEYS_FILE)
-    try:
-        run_folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise PerfLiveError(f"cannot write in {str(run_folder)!r}: {error.strerror or error}; choose another folder") from error
-    with whole_file(run_folder / CHECKPOINT) as path:
+    set_solo_keys(network.key_sounds, build_solo_keys(work.folder, config.instrument))
+    with whole_file(work.folder / LAST) as path:
         torch.save({"hyper_parameters": {"config": config.model_dump()}, "state_dict": network.state_dict()}, path)
+    return Outcome(f"{len(network.key_sounds.loop)} notes of a {config.instrument}", (LAST, KEYS_FILE))

@@ -1,21 +1,29 @@
-"""Performances as Performance RNN reads them: notes with their sustain, kept in a cache folder, and their events on demand."""
+"""Performances as Performance RNN reads them: notes with their sustain, kept in a cache folder, and windows of their
+events in lanes.
+"""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import torch
+from pydantic import Field
 from rich.console import Console
 from rich.progress import track
+from torch import Tensor
 
 from engine.base.files import whole_file
 from engine.midi.events import SUSTAIN_PEDAL
-from models.performance_rnn.representation import REPRESENTATION_VERSION, EventCodec, extend_by_sustain
+from models.performance_rnn.network import PerformanceRNNConfig
+from models.performance_rnn.representation import PITCHES, REPRESENTATION_VERSION, EventCodec, describe_controls, extend_by_sustain
 from training.datasets import asap, maestro
 from training.datasets.performances import NOTE_DTYPE, Performance
+from training.runs import RunConfig
 
-Split = Literal["train", "validation"]
+VALIDATION_EXCERPTS, VALIDATION_EVENTS = 24, 1024
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,7 @@ def sounding_notes(performance: Performance) -> np.ndarray:
     return notes
 
 
-def load_sounding_notes(root: Path, split: Split, cache: Path) -> SoundingNotes:
+def load_sounding_notes(root: Path, split: asap.Split, cache: Path) -> SoundingNotes:
     """Read the split of an (n)ASAP or a MAESTRO folder, or what ``cache`` keeps of it. Raises PerfLiveError when it is neither."""
     in_maestro = (root / maestro.TABLE).exists()
     rows = maestro.performance_rows(root, split) if in_maestro else asap.performance_rows(root, split)
@@ -70,3 +78,82 @@ def encode_performance(codec: EventCodec, notes: np.ndarray, stretch: float = 1.
     places, place = np.unique(at, return_inverse=True)
     density, histogram = codec.density(steps, places), codec.pitch_class_histogram(steps, places)
     return events, density[place].astype(np.float32), histogram[place]
+
+
+class PerformanceRNNTrainingConfig(RunConfig):
+    """A batch is ``lanes`` windows of ``events_per_window``. Time is stretched by one of ``stretch``, pitches move by up to
+    ``transpose_semitones``; density and histogram are each known in ``known_share`` of the windows.
+    """
+
+    task: Literal["performance-rnn"]
+    network: PerformanceRNNConfig
+    lanes: int = Field(gt=0)
+    events_per_window: int = Field(gt=0)
+    stretch: tuple[float, ...]
+    transpose_semitones: int = Field(ge=0, le=12)
+    known_share: float = Field(ge=0, le=1)
+
+
+def inputs_of(codec: EventCodec, events: np.ndarray) -> np.ndarray:
+    """Return what precedes each event; a performance is preceded by the longest time shift."""
+    return np.concatenate(([codec.first_velocity - 1], events[:-1]))
+
+
+class LaneSampler(torch.utils.data.IterableDataset):
+    """Yields batches for ever. Each lane reads a performance window by window, then the next of a shuffled pass through all.
+
+    ``fresh`` (lanes,) says where a lane's state begins anew. The lanes' first performances are entered anywhere, so that a run that is
+    taken up again hears other parts of them.
+    """
+
+    def __init__(self, notes: SoundingNotes, config: PerformanceRNNTrainingConfig, seed: tuple[int, ...]):
+        self.notes, self.config = notes, config
+        self.random = np.random.default_rng(seed)
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        order = self._performances()
+        lanes = [self._windows(next(order), anywhere=True) for _ in range(self.config.lanes)]
+        while True:
+            batch = []
+            for lane in range(self.config.lanes):
+                while (window := next(lanes[lane], None)) is None:
+                    lanes[lane] = self._windows(next(order), anywhere=False)
+                batch.append(window)
+            yield {name: torch.from_numpy(np.stack([window[name] for window in batch])) for name in batch[0]}
+
+    def _performances(self) -> Iterator[int]:
+        while True:
+            yield from self.random.permutation(len(self.notes))
+
+    def _windows(self, performance: int, anywhere: bool) -> Iterator[dict[str, np.ndarray]]:
+        notes = self.notes.performance(performance)
+        if not len(notes):
+            return
+        reach = self.config.transpose_semitones
+        semitones = int(np.clip(self.random.integers(-reach, reach + 1), -notes["pitch"].min(), PITCHES - 1 - notes["pitch"].max()))
+        codec = self.config.network.codec
+        events, density, histogram = encode_performance(codec, notes, self.random.choice(self.config.stretch), semitones)
+        inputs, sounding, length = inputs_of(codec, events), codec.sounding(events), self.config.events_per_window
+        first = int(self.random.integers(0, max(len(events) - length, 1))) if anywhere else 0
+        for begin in range(first, len(events) - length + 1, length):
+            window = slice(begin, begin + length)
+            knows_density, knows_histogram = self.random.random(2) < self.config.known_share
+            told = density[window] if knows_density else None, histogram[window] if knows_histogram else None
+            controls = describe_controls(*told, length, sounding[window])
+            yield {"event": inputs[window], "target": events[window], "controls": controls, "fresh": np.array(begin == first)}
+
+
+def validation_excerpts(notes: SoundingNotes, config: PerformanceRNNTrainingConfig) -> tuple[dict[str, Tensor], float]:
+    """Return excerpts of performances spread over the split, with nothing known of what is to come, and the music's seconds in all."""
+    random, codec = np.random.default_rng(0), config.network.codec
+    batch: list[tuple[np.ndarray, ...]] = []
+    for index in random.permutation(len(notes)):
+        events, _ = codec.encode(codec.quantise(notes.performance(index)))
+        if len(events) >= VALIDATION_EVENTS and len(batch) < VALIDATION_EXCERPTS:
+            begin = int(random.integers(0, len(events) - VALIDATION_EVENTS + 1))
+            window = slice(begin, begin + VALIDATION_EVENTS)
+            controls = describe_controls(None, None, VALIDATION_EVENTS, codec.sounding(events)[window])
+            batch.append((inputs_of(codec, events)[window], events[window], controls))
+    event, target, controls = (np.stack(columns) for columns in zip(*batch, strict=True))
+    seconds = float(codec.shift_steps(target).sum() * codec.step_s)
+    return {name: torch.from_numpy(array) for name, array in (("event", event), ("target", target), ("controls", controls))}, seconds

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from torch import Tensor
 
 from models.performance_rnn.representation import EventCodec
 from training.performance_rnn.data import SoundingNotes
@@ -28,3 +29,9 @@ def count_events(codec: EventCodec, notes: SoundingNotes) -> EventBaselines:
     frequency /= frequency.sum()
     after = (pairs + PRIOR_EVENTS * frequency) / (pairs.sum(1, keepdims=True) + PRIOR_EVENTS)
     return EventBaselines(-np.log(frequency), -np.log(after))
+
+
+def baseline_losses(baselines: EventBaselines, excerpts: dict[str, Tensor]) -> dict[str, float]:
+    """Return nats an event of both baselines."""
+    event, target = excerpts["event"].numpy(), excerpts["target"].numpy()
+    return {"unigram": float(baselines.unigram[target].mean()), "bigram": float(baselines.bigram[event, target].mean())}

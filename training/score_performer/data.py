@@ -42,7 +42,7 @@ class TokenPiece:
     performances: np.ndarray
 
 
-def load_pieces(root: Path, split: Split, cache: Path) -> list[TokenPiece]:
+def load_token_pieces(root: Path, split: Split, cache: Path) -> list[TokenPiece]:
     """Return the pieces of a split of the (n)ASAP folder ``root``; what is slow to compute is kept in ``cache``.
 
     Each combination of repeats that is played makes a piece.
@@ -59,7 +59,7 @@ def load_pieces(root: Path, split: Split, cache: Path) -> list[TokenPiece]:
 
 
 def load_scores(root: Path, split: Split, cache: Path) -> list[Score]:
-    """Return the scores of the pieces that ``load_pieces`` returns."""
+    """Return the scores of the pieces that ``load_token_pieces`` returns."""
     return [group[0].score for group in _by_score(asap_alignments(root, split), cache)]
 
 

@@ -27,7 +27,7 @@ from models.score_performer.vocabulary import (
     VELOCITY,
     to_values,
 )
-from training.score_performer.data import load_pieces, load_scores
+from training.score_performer.data import load_scores, load_token_pieces
 from training.score_performer.task import load_task
 from training.score_performer.windows import batch_of, performed, window_of, window_rows
 
@@ -82,7 +82,7 @@ def main(
     """Perform windows of validation scores in the style of a human and without any; print how these correlate with the human's."""
     task, cache = load_task(checkpoint), checkpoint.parent.parent
     length, options, random = task.config.windows.notes, SamplingOptions(temperature, top_p), np.random.default_rng(0)
-    pieces = list(zip(load_pieces(data, "validation", cache), load_scores(data, "validation", cache), strict=True))
+    pieces = list(zip(load_token_pieces(data, "validation", cache), load_scores(data, "validation", cache), strict=True))
     found: dict[str, list[dict[str, float]]] = {"in the human's style": [], "in the style to be expected": [], "without style": []}
     for index in np.linspace(0, len(pieces) - 1, windows).astype(int):
         piece, score = pieces[index]

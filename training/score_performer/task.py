@@ -9,23 +9,25 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from engine.base.errors import PerfLiveError
+from engine.base.errors import UsageError
 from models.score_performer.layers import ScorePerformerConfig
 from models.score_performer.network import ScorePerformer
 from models.score_performer.style import Level, draw_kept, mean_discrepancy, style_of
 from models.score_performer.style_space import LEVEL_NAMES
 from models.score_performer.vocabulary import PERFORMED_FIELDS, SPECIALS
+from training.datasets.asap import SPLITS
 from training.dexter.task import load_task as load_mean
-from training.runs import Best, RunConfig, fit, optimizer, read_task, steps_done
-from training.score_performer.data import load_pieces
+from training.runs import BEST, Best, RunConfig, fit, optimizer, read_task, steps_done
+from training.score_performer.data import load_token_pieces
 from training.score_performer.figures import Figures, baselines, figures, guesses_of, mean_figures, table
-from training.score_performer.windows import WindowConfig, WindowSampler, validation_windows
+from training.score_performer.windows import TokenWindowConfig, TokenWindows, validation_windows
+from training.stages import Outcome, Work
 
 IGNORED = -100  # by cross_entropy
 
 
 class ScorePerformerTrainingConfig(RunConfig):
-    """``reader_run`` names the run beside this one, joined by dexter_average, whose networks are the score encoder's reader.
+    """The networks of the stage that is read as ``reader`` are the score encoder's; ``network.reader`` are their sizes.
 
     ``draws`` from the normal distribution are compared with up to ``most_latents`` of a level's segments a batch.
 
@@ -35,16 +37,12 @@ class ScorePerformerTrainingConfig(RunConfig):
 
     task: Literal["score-performer"]
     network: ScorePerformerConfig
-    reader_run: str | None = None
-    windows: WindowConfig
+    windows: TokenWindowConfig
     draws: int = Field(gt=1)
     most_latents: int = Field(gt=1)
     expected: float = Field(ge=0, le=1)
     forgetful: float = Field(ge=0, le=1)
     validation_windows: int = Field(gt=0)
-
-
-CONFIG = ScorePerformerTrainingConfig
 
 
 def field_losses(logits: tuple[Tensor, ...], tokens: Tensor, valid: Tensor) -> Tensor:
@@ -160,36 +158,33 @@ def load_task(checkpoint: Path) -> ScorePerformerTask:
     return read_task(checkpoint, ScorePerformerTask, ScorePerformerTrainingConfig)
 
 
-def read_reader(config: ScorePerformerTrainingConfig, runs: Path) -> dict[str, Tensor]:
-    """Return the weights of ``reader_run`` in the folder ``runs``; none where the network has no reader. Raises PerfLiveError."""
+def read_reader(config: ScorePerformerTrainingConfig, work: Work) -> dict[str, Tensor]:
+    """Return the weights of the stage that is read as ``reader``; none where the network has no reader. Raises UsageError."""
     if not config.network.reader:
         return {}
-    checkpoint = runs / (config.reader_run or "") / "best.ckpt"
-    if not checkpoint.is_file():
-        what = f"scores are to be read with the networks of reader_run {config.reader_run!r}, and there is no {str(checkpoint)!r}"
-        raise PerfLiveError(f"{what}; train configs/dexter/mean*.yaml and join them there with python -m training.dexter.average")
-    mean = load_mean(checkpoint)
+    if not work.reads.get("reader"):
+        raise UsageError("the network reads scores with DExter's means, and no stage is read as 'reader'; run it as part of a recipe")
+    mean = load_mean(work.read("reader") / BEST)
     joined = (mean.config.network, *mean.config.beside)
     if joined != tuple(config.network.reader):
-        what = f"{checkpoint} joins {len(joined)} networks; the configuration's reader has {len(config.network.reader)}, or others"
-        raise PerfLiveError(f"{what}; join those of its sizes, in its order, with python -m training.dexter.average")
+        what = f"{work.read('reader')} joins {len(joined)} networks; the configuration's reader has {len(config.network.reader)}, or others"
+        raise UsageError(f"{what}; average those of its sizes, in its order")
     return mean.network.state_dict()
 
 
-def train(config: ScorePerformerTrainingConfig, data_root: Path, run_folder: Path, resume: bool) -> None:
-    """Train on the train split of the (n)ASAP folder ``data_root``; checkpoints and the curve go to ``run_folder``.
+def train(config: ScorePerformerTrainingConfig, work: Work) -> Outcome:
+    """Train on the train split of the (n)ASAP folder ``work.data``; checkpoints and the curve go to ``work.folder``.
 
-    Taken up again, the optimiser, its schedule and the average go on; windows are shuffled anew.
+    Taken up again, windows are shuffled anew.
     """
-    lightning.seed_everything(config.seed)
-    reader = read_reader(config, run_folder.parent)
-    pieces = load_pieces(data_root, "train", run_folder.parent)
-    followed = validation_windows(load_pieces(data_root, "validation", run_folder.parent), config.windows, config.validation_windows)
+    lightning.seed_everything(config.seed, verbose=False)
+    reader = read_reader(config, work)
+    pieces, held_out = (load_token_pieces(work.data, split, work.cache) for split in SPLITS)
+    followed = validation_windows(held_out, config.windows, config.validation_windows)
     guessed = [baselines(batch) for batch in followed]
     simple = {name: mean_figures([each[name] for each in guessed]) for name in guessed[0]}
-    done = steps_done(run_folder, resume)
-    sampler = WindowSampler(pieces, config.windows, (config.seed, done))
+    windows = TokenWindows(pieces, config.windows, (config.seed, steps_done(work.folder)))
     task = ScorePerformerTask(config, simple)
     if task.network.score_encoder.reader is not None:
         task.network.score_encoder.reader.average.load_state_dict(reader)
-    fit(task, sampler, followed, run_folder, done, Best("validation_loss_styled"))
+    return fit(task, windows, followed, work.folder, Best("validation_loss_styled"))

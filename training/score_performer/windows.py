@@ -35,7 +35,7 @@ Window = dict[str, np.ndarray]
 MOST_OCTAVES = 1.0  # of tempo: what is beyond are errors of alignment, and fermatas
 
 
-class WindowConfig(BaseModel):
+class TokenWindowConfig(BaseModel):
     """``deadpan``: the share of windows with the score played without expression; ``forget_markings``: without dynamics and what else
     is printed at notes.
 
@@ -54,10 +54,10 @@ class WindowConfig(BaseModel):
     tempo_steps: int = Field(ge=0, le=TEMPO_STEPS_AN_OCTAVE)
 
 
-class WindowSampler(torch.utils.data.IterableDataset):
+class TokenWindows(torch.utils.data.IterableDataset):
     """Yields batches for ever: every performed note once a pass, in random order and from random offsets on."""
 
-    def __init__(self, pieces: list[TokenPiece], config: WindowConfig, seed: tuple[int, ...]):
+    def __init__(self, pieces: list[TokenPiece], config: TokenWindowConfig, seed: tuple[int, ...]):
         self.pieces, self.config = pieces, config
         self.random = np.random.default_rng(seed)
 
@@ -177,7 +177,7 @@ def batch_of(windows: list[Window]) -> dict[str, Tensor]:
     return {name: torch.from_numpy(np.stack([window[name] for window in windows])) for name in windows[0]}
 
 
-def validation_windows(pieces: list[TokenPiece], config: WindowConfig, count: int) -> list[dict[str, Tensor]]:
+def validation_windows(pieces: list[TokenPiece], config: TokenWindowConfig, count: int) -> list[dict[str, Tensor]]:
     """Return batches of ``count`` windows in all, of performances and places spread evenly over the split, not augmented."""
     performances = [(piece, tokens) for piece in pieces for tokens in piece.performances]
     random = np.random.default_rng(0)

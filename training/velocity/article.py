@@ -3,19 +3,16 @@
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from pickle import UnpicklingError  # noqa: S403 - the error alone; checkpoints are read with weights_only
 from typing import Literal
 
 import lightning
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
-from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor
 from torch.nn import functional
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import IterableDataset
 
 from engine.base.errors import PerfLiveError
 from models.velocity.article_decoding import choose
@@ -29,18 +26,18 @@ from models.velocity.article_representation import (
     encode_notes,
     encode_velocities,
 )
-from training.datasets.asap import read_asap
+from training.datasets.asap import SPLITS, Split, read_asap
 from training.datasets.maestro import read_maestro
+from training.runs import Best, FitConfig, fit, read_task, steps_done
+from training.stages import Outcome, Work
 
 READERS = {"asap": read_asap, "maestro": read_maestro}
 
 
-class ArticleVelocityConfig(BaseModel):
+class ArticleVelocityConfig(FitConfig):
     """One training run. Learning rates follow "Attention is all you need", then fall linearly to 0 over the last steps."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    task: Literal["article-velocity"]
+    task: Literal["velocity-article"]
     dataset: Literal["asap", "maestro"] = "asap"
     seed: int = 0
     network: ArticleNetworkConfig = ArticleNetworkConfig()
@@ -58,9 +55,6 @@ class ArticleVelocityConfig(BaseModel):
 
     validate_every_steps: PositiveInt = 250
     validation_windows: PositiveInt = 256
-
-
-CONFIG = ArticleVelocityConfig
 
 
 def learning_rate(step: int, config: ArticleVelocityConfig) -> float:
@@ -96,27 +90,34 @@ class WindowSource:
         return torch.from_numpy(source).long(), torch.from_numpy(target).long()
 
 
-class WindowStream(IterableDataset[Window]):
-    """Endless shuffled windows. Window ``n`` of a run depends on seed and ``n`` only, so a resumed run goes on where it stopped."""
+class ArticleWindows(IterableDataset[Window]):
+    """Batches of shuffled windows for ever. Window ``n`` of a run depends on the seed and ``n`` only, so that a resumed run goes on where
+    it stopped.
+    """
 
-    def __init__(self, source: WindowSource, seed: int, first: int):
-        self.source, self.seed, self.first = source, seed, first
+    def __init__(self, source: WindowSource, config: ArticleVelocityConfig, first: int):
+        self.source, self.config, self.first = source, config, first
 
     def __iter__(self) -> Iterator[Window]:
-        size = len(self.source.spans)
+        windows = self.windows()
+        while True:
+            yield collate(list(itertools.islice(windows, self.config.windows_per_batch)))
+
+    def windows(self) -> Iterator[Window]:
+        size, seed = len(self.source.spans), self.config.seed
         for epoch in itertools.count(self.first // size):
-            order = np.random.default_rng((self.seed, epoch)).permutation(size)
+            order = np.random.default_rng((seed, epoch)).permutation(size)
             for place in range(max(0, self.first - epoch * size), size):
-                yield self.source.window(order[place], np.random.default_rng((self.seed, epoch, place)))
+                yield self.source.window(order[place], np.random.default_rng((seed, epoch, place)))
 
 
 class ArticleVelocityTask(lightning.LightningModule):
-    """The network with its loss, its optimiser and its two sets of windows."""
+    """The network with its loss and its optimiser."""
 
-    def __init__(self, config: ArticleVelocityConfig, train_windows: WindowSource, validation_windows: WindowSource):
+    def __init__(self, config: ArticleVelocityConfig):
         super().__init__()
         self.save_hyperparameters({"config": config.model_dump()})
-        self.config, self.train_windows, self.validation_windows = config, train_windows, validation_windows
+        self.config = config
         self.network = ArticleNetwork(config.network)
 
     def training_step(self, batch: Window, batch_index: int) -> Tensor:
@@ -142,17 +143,6 @@ class ArticleVelocityTask(lightning.LightningModule):
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: learning_rate(step, self.config))
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def train_dataloader(self) -> DataLoader:
-        done = self.trainer.global_step * self.config.windows_per_batch * self.config.accumulated_batches
-        stream = WindowStream(self.train_windows, self.config.seed, done)
-        return DataLoader(stream, self.config.windows_per_batch, collate_fn=collate)
-
-    def val_dataloader(self) -> DataLoader:
-        size = len(self.validation_windows.spans)
-        chosen = np.random.default_rng(self.config.seed).permutation(size)[: self.config.validation_windows]
-        windows = [self.validation_windows.window(number) for number in chosen]
-        return DataLoader(windows, self.config.windows_per_batch, collate_fn=collate)  # type: ignore[arg-type]
-
 
 def collate(windows: list[Window]) -> Window:
     """Stack windows, [B, 130] each, the short ones filled with blanks."""
@@ -163,54 +153,33 @@ def collate(windows: list[Window]) -> Window:
     return source, target
 
 
-def load_task(config: ArticleVelocityConfig, data_root: Path) -> ArticleVelocityTask:
-    """Read the data and build the network. Raises PerfLiveError when the folder is not the data set or has no notes."""
-    sources = []
-    for split in ("train", "validation"):
-        tables = [performance.notes for performance in READERS[config.dataset](data_root, split)]
-        sources.append(WindowSource(tables, config))
-        if not sources[-1].spans:
-            raise PerfLiveError(f"{data_root}: no notes in the {split} performances of {config.dataset}")
-    return ArticleVelocityTask(config, *sources)
+def read_windows(config: ArticleVelocityConfig, root: Path, split: Split) -> WindowSource:
+    """Return the windows of a split of the corpus. Raises PerfLiveError when the folder is not the data set, or has no notes."""
+    source = WindowSource([performance.notes for performance in READERS[config.dataset](root, split)], config)
+    if not source.spans:
+        raise PerfLiveError(f"{root}: no notes in the {split} performances of {config.dataset}")
+    return source
 
 
-def train(config: ArticleVelocityConfig, data_root: Path, run_folder: Path, resume: bool) -> None:
-    """Train and leave in ``run_folder``: ``last.ckpt``, ``best.ckpt`` (lowest validation loss) and ``metrics/version_N/metrics.csv``.
+def validation_batches(source: WindowSource, config: ArticleVelocityConfig) -> list[Window]:
+    """Return a fixed sample of validation windows, in batches."""
+    chosen = np.random.default_rng(config.seed).permutation(len(source.spans))[: config.validation_windows]
+    windows = [source.window(number) for number in chosen]
+    return [collate(windows[begin : begin + config.windows_per_batch]) for begin in range(0, len(windows), config.windows_per_batch)]
 
-    ``resume`` goes on from ``last.ckpt``. Raises PerfLiveError when there is none, or when the data cannot be read.
-    """
-    last = run_folder / "last.ckpt"
-    if resume and not last.exists():
-        raise PerfLiveError(f"{run_folder}: nothing to resume, no last.ckpt; leave out --resume to start")
+
+def train(config: ArticleVelocityConfig, work: Work) -> Outcome:
+    """Train on the train split of ``work.data``. Checkpoints, the best by validation loss, and the curve go to ``work.folder``."""
     lightning.seed_everything(config.seed, verbose=False)
-    task = load_task(config, data_root)
-    trainer = lightning.Trainer(
-        max_steps=config.steps,
-        max_epochs=-1,
-        accumulate_grad_batches=config.accumulated_batches,
-        val_check_interval=config.validate_every_steps * config.accumulated_batches,
-        check_val_every_n_epoch=None,
-        num_sanity_val_steps=0,
-        log_every_n_steps=10,
-        logger=CSVLogger(run_folder, name="metrics"),
-        callbacks=[
-            ModelCheckpoint(run_folder, "best", "validation_loss", save_last=True, enable_version_counter=False),
-            TQDMProgressBar(refresh_rate=10),
-        ],
-    )
-    trainer.fit(task, ckpt_path=last if resume else None, weights_only=True)
+    train_windows, followed = (read_windows(config, work.data, split) for split in SPLITS)
+    first = steps_done(work.folder) * config.windows_per_batch * config.accumulated_batches
+    batches = ArticleWindows(train_windows, config, first)
+    return fit(ArticleVelocityTask(config), batches, validation_batches(followed, config), work.folder, Best("validation_loss"), clip=None)
 
 
-def load_network(checkpoint: Path) -> tuple[ArticleVelocityConfig, ArticleNetwork]:
-    """Return a run's configuration and its network, ready to play. Raises PerfLiveError when the file is no such checkpoint."""
-    try:
-        saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        config = CONFIG(**saved["hyper_parameters"]["config"])
-        network = ArticleNetwork(config.network)
-        network.load_state_dict({name.removeprefix("network."): tensor for name, tensor in saved["state_dict"].items()})
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError, UnpicklingError) as error:
-        raise PerfLiveError(f"{checkpoint}: not a checkpoint of task article-velocity ({str(error).splitlines()[0]})") from error
-    return config, network.eval()
+def load_task(checkpoint: Path) -> ArticleVelocityTask:
+    """Return the network and its configuration, ready to predict, of a checkpoint that ``train`` wrote. Raises PerfLiveError."""
+    return read_task(checkpoint, ArticleVelocityTask, ArticleVelocityConfig)
 
 
 def _firsts(notes: int) -> list[int]:

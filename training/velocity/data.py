@@ -1,18 +1,33 @@
-"""Performances as the streaming velocity transformer hears them, computed once and kept in a cache folder."""
+"""Performances as the streaming velocity transformers hear them, computed once and kept in a cache folder, and windows of them."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import torch
+from pydantic import Field
 from rich.console import Console
 from rich.progress import track
+from torch import Tensor
 
 from engine.base.files import whole_file
 from engine.midi.events import SOFT_PEDAL, SUSTAIN_PEDAL
-from models.velocity.representation import REPRESENTATION_VERSION, NoteTracker
+from models.velocity.network import VelocityTransformerConfig
+from models.velocity.representation import (
+    PITCHES,
+    RELEASED_LIMIT_S,
+    REPRESENTATION_VERSION,
+    SCALARS,
+    NoteTracker,
+    known_durations,
+    velocity_hint,
+)
+from training.datasets.asap import Split, read_asap
 from training.datasets.performances import Performance
+from training.runs import RunConfig
 
 
 @dataclass(frozen=True)
@@ -78,3 +93,108 @@ def load_velocity_features(performances: list[Performance], cache: Path) -> Velo
             np.savez(partial, starts=starts, **columns)
     with np.load(path) as stored:
         return VelocityFeatures([performance.name for performance in performances], **{name: stored[name] for name in stored.files})
+
+
+class VelocityTrainingConfig(RunConfig):
+    """``stretch`` 0.2 stretches time by a factor from 1/1.2 to 1.2; ``hint_share`` is how many windows are given the velocity hint."""
+
+    task: Literal["velocity"]
+    network: VelocityTransformerConfig
+    windows_per_batch: int = Field(gt=0)
+    notes_per_window: int = Field(gt=0)
+    transpose_semitones: int = Field(ge=0, le=12)
+    stretch: float = Field(ge=0)
+    hint_share: float = Field(ge=0, le=1)
+
+
+class VelocityWindows(torch.utils.data.IterableDataset):
+    """Yields batches of windows of notes for ever: every note once a pass, in random order and at random offsets, augmented."""
+
+    def __init__(self, features: VelocityFeatures, config: VelocityTrainingConfig, seed: int, augment: bool):
+        self.features, self.config, self.augment = features, config, augment
+        self.random = np.random.default_rng(seed)
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        pending: list[int] = []
+        while True:
+            while len(pending) < self.config.windows_per_batch:
+                pending.extend(self._shuffled_starts())
+            starts, pending = pending[: self.config.windows_per_batch], pending[self.config.windows_per_batch :]
+            yield self._batch(np.array(starts))
+
+    def _shuffled_starts(self) -> list[int]:
+        length = self.config.notes_per_window
+        starts: list[int] = []
+        for begin, end in zip(self.features.starts[:-1], self.features.starts[1:], strict=True):
+            if end - begin >= length:
+                offset = int(self.random.integers(0, min(length, end - begin - length + 1)))
+                starts.extend(range(begin + offset, end - length + 1, length))
+                starts.append(begin if self.random.random() < 0.5 else end - length)  # beginnings and ends are heard as often
+        self.random.shuffle(starts)
+        return starts
+
+    def _batch(self, starts: np.ndarray) -> dict[str, Tensor]:
+        rows = starts[:, None] + np.arange(self.config.notes_per_window)  # [B, T]
+        batch = describe_windows(self.features, rows, self.config.network.looks_ahead)
+        if self.augment:
+            factors = self._stretch_factors(len(starts))
+            stretch_time(batch["scalars"], batch["keys"], factors)
+            batch["onset_s"] *= factors
+            shift = self.random.integers(-self.config.transpose_semitones, self.config.transpose_semitones + 1, (len(starts), 1))
+            batch["pitch"] = np.clip(batch["pitch"] + shift, 0, PITCHES - 1)
+        batch["hint"] = self._hints(batch["velocity"])
+        return {name: torch.from_numpy(array) for name, array in batch.items()}
+
+    def _stretch_factors(self, windows: int) -> np.ndarray:
+        reach = np.log1p(self.config.stretch)
+        return np.exp(self.random.uniform(-reach, reach, (windows, 1))).astype(np.float32)
+
+    def _hints(self, velocity: np.ndarray) -> np.ndarray:
+        """The hint of whole windows, of none, and of some from a note in the middle on: a player who starts to vary the touch."""
+        hint = velocity_hint(velocity)
+        given_from = np.where(self.random.random((len(velocity), 1)) < self.config.hint_share, 0, velocity.shape[1])
+        late = self.random.random((len(velocity), 1)) < 0.1
+        given_from = np.where(late, self.random.integers(0, velocity.shape[1], (len(velocity), 1)), given_from)
+        return np.where(np.arange(velocity.shape[1]) >= given_from, hint, 0)
+
+
+def describe_windows(features: VelocityFeatures, rows: np.ndarray, looks_ahead: bool) -> dict[str, np.ndarray]:
+    """Return what the network is given of the notes ``rows`` [B, T], but for the hint, and their velocity as float32."""
+    scalars = features.scalars[rows]
+    if looks_ahead:
+        scalars = np.concatenate((scalars, known_durations(features.onset_s[rows], features.duration_s[rows])), -1)
+    return {
+        "pitch": features.pitch_index[rows],
+        "keys": features.keys[rows].astype(np.float32),
+        "scalars": scalars,
+        "onset_s": (features.onset_s[rows] - features.onset_s[rows[:, :1]]).astype(np.float32),
+        "velocity": features.velocity[rows].astype(np.float32),
+    }
+
+
+def stretch_time(scalars: np.ndarray, keys: np.ndarray, factors: np.ndarray) -> None:
+    """Play windows slower by ``factors`` [B, 1], in place: times grow, densities fall."""
+    for index, name in enumerate(SCALARS):
+        if name.endswith("_s"):
+            scalars[..., index] *= factors
+        elif name.startswith("density"):
+            scalars[..., index] /= factors
+    if scalars.shape[-1] > len(SCALARS):
+        scalars[..., len(SCALARS)] *= factors
+    keys *= factors[..., None]
+    keys[keys <= -RELEASED_LIMIT_S] = 0.0
+
+
+def validation_batches(features: VelocityFeatures, config: VelocityTrainingConfig, batches: int = 12) -> list[dict[str, Tensor]]:
+    """A fixed sample of validation windows, half of them hinted: quick to follow while training; the real figures come from perf-eval."""
+    sampler = VelocityWindows(features, config, seed=0, augment=False)
+    chosen = [batch for batch, _ in zip(sampler, range(batches), strict=False)]
+    for index, batch in enumerate(chosen):
+        hint = torch.from_numpy(velocity_hint(batch["velocity"].numpy()))
+        batch["hint"] = hint if index % 2 else torch.zeros_like(hint)
+    return chosen
+
+
+def load_split(root: Path, split: Split, cache: Path) -> VelocityFeatures:
+    """Return the performances of a split of the (n)ASAP folder ``root``; what is slow to compute is kept in ``cache``."""
+    return load_velocity_features(list(read_asap(root, split)), cache / "features")

@@ -27,11 +27,11 @@ from engine.score.descriptors import read_score_descriptors
 from engine.score.piece import Piece
 from engine.systems.dexter import SYSTEM, DexterRequest
 from engine.systems.manifest import Kind
-from models.dexter.representation import Passage, Scales
+from models.dexter.passages import passage_of
+from models.dexter.representation import Scales
 from models.dexter.windows import WindowSampler
-from models.performance.descriptors import tonal_leans
-from models.performance.features import denormalise, normalise, notated_intervals, notated_octaves, note_features
-from models.performance.representation import BEAT_PERIOD, REPRESENTATION_VERSION, Performed, encode_performance, strokes
+from models.performance.features import denormalise, normalise
+from models.performance.representation import BEAT_PERIOD, REPRESENTATION_VERSION, Performed
 from models.performance.score_representation import SCORE_COLUMNS
 from models.pretrained import pretrained
 
@@ -92,31 +92,13 @@ class DexterPerformer:
 
         With ``thousand_steps`` it samples as the paper does, to compare with; ``scales`` replaces the graphs' own.
         """
-        known = None if reference is None else normalise(encode_performance(notes, reference)[0], columns)
-        features = note_features(columns)
-        second = self._trees.read(columns, features) if self._trees else None
-        amounts = self._amounts.read(columns, features) if self._amounts else None
-        notated, stroke = notated_octaves(columns), strokes(notes)
-        shares_key = np.bincount(stroke)[stroke] > 1
-        passage = Passage(
-            features,
-            tonal_leans(notes),
-            reference=known,
-            descriptors=descriptors,
-            second=second,
-            profile=amounts,
-            notated_octaves=notated,
-            shares_key=shares_key,
-            notated_intervals=notated_intervals(notes, columns),
-        )
+        passage = passage_of(notes, columns, self._trees, self._amounts, reference, descriptors)
         return WindowSampler(self._networks, scales or self.scales, self._window, passage, seed, thousand_steps)
 
     def check(self, request: DexterRequest) -> None:
         """Each model knows all that can be asked."""
 
-    def perform(
-        self, material: Piece | None, request: DexterRequest, controls: Mapping[str, float], seed: int, live: bool
-    ) -> ScoreStream:
+    def perform(self, material: Piece | None, request: DexterRequest, controls: Mapping[str, float], seed: int, live: bool) -> ScoreStream:
         """Return a performance that is yet to be started. Raises UsageError without a score, PerfLiveError for a file that is refused."""
         piece = require_score(material, self.name)
         reference = read_reference(request.transfer, piece.score) if request.transfer else None

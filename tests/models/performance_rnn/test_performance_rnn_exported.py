@@ -7,7 +7,7 @@ import torch
 from engine.performers.performance_rnn.networks import open_model
 from export.four_bits import BLOCK, quantise_blocks, quantise_in_blocks
 from export.graph import write_graph
-from export.performance_rnn import build_specs
+from export.performance_rnn import network_specs
 from models.performance_rnn.representation import CONTROLS, PITCHES, WISH_VALUES
 
 EVENTS, STREAMS = 60, 3
@@ -21,7 +21,7 @@ def models(tmp_path_factory):
     config = {"task": "performance-rnn", "network": network, "lanes": 1, "events_per_window": 1, "stretch": [1.0], "transpose_semitones": 0}
     config |= {"known_share": 0.5, "steps": 1, "learning_rate": 0.1, "warm_up_steps": 1, "weight_decay": 0.0, "average": 0.5}
     config |= {"validate_every_steps": 1, "seed": 0}
-    (spec,) = build_specs(config, None).values()
+    (spec,) = network_specs(config, None).values()
     paths = [tmp_path_factory.mktemp("models") / name for name in ("float.onnx", "int8.onnx")]
     write_graph(spec, paths[0])
     quantise_in_blocks(*paths, spec.contract, spec.in_four_bits)

@@ -30,10 +30,7 @@ PART = (
     "0.0,1.0,0.0,1.0,0,1,60,1,n1\n1.0,1.0,1.0,1.0,1,1,62,1,n2\n2.0,1.0,2.0,1.0,2,1,64,1,n3\n"
 )
 # Durations as they are there: until the pedal is lifted.
-PPART = (
-    "onset_sec,duration_sec,pitch,velocity,track,channel,id\n"
-    "1.0,2.0,60,70,0,0,n0\n1.5,1.5,62,80,0,0,n1\n2.0,1.0,90,20,0,0,n2\n"
-)
+PPART = "onset_sec,duration_sec,pitch,velocity,track,channel,id\n1.0,2.0,60,70,0,0,n0\n1.5,1.5,62,80,0,0,n1\n2.0,1.0,90,20,0,0,n2\n"
 MATCH = """info(matchFileVersion,1.0.0).
 info(midiClockUnits,480).
 info(midiClockRate,500000).

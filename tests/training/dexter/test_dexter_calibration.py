@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from dexter_pieces import made_up_presentation
 from synthetic_dexter import write_models
-from typer.testing import CliRunner
 
 from engine.performers.dexter.performer import load_performer
 from models.dexter.hold_quantiles import LEVELS, NOTATED_OCTAVES
@@ -24,8 +23,20 @@ from models.performance.representation import (
     TIMING,
     VELOCITY,
 )
-from training.dexter import calibration as dexter_calibration
-from training.dexter.calibration import AMOUNTS, APART, adjust, apart, app, calibrate_samples, held_quantiles, render, weighted_quantiles
+from training.dexter.fits import calibration as dexter_calibration
+from training.dexter.fits.calibration import (
+    AMOUNTS,
+    APART,
+    adjust,
+    apart,
+    calibrate,
+    calibrate_samples,
+    held_quantiles,
+    read_calibration,
+    render,
+    weighted_quantiles,
+    write_calibration,
+)
 
 
 @pytest.fixture
@@ -48,31 +59,23 @@ def heard(performer, pieces, column, temperature):
     return np.nanmean(rendered), np.nanmean(humans)
 
 
-def test_renderings_get_the_humans_amounts(pieces, folder, monkeypatch):
-    monkeypatch.setattr(dexter_calibration, "load_pieces", lambda data, split, cache: [_Piece(piece) for piece in pieces for _ in range(6)])
-    graphs, fitted = {path.name for path in folder.iterdir()}, []
+def test_renderings_get_the_humans_amounts(pieces, folder, tmp_path, monkeypatch):
+    fitted = []
     monkeypatch.setattr(dexter_calibration, "calibrate_samples", lambda *given: fitted.append(calibrate_samples(*given)) or fitted[-1])
-    result = CliRunner().invoke(app, [str(folder), "--data", str(folder)])
-    assert result.exit_code == 0, result.output
-    performer = load_performer(folder, None)
+    plain = load_performer(folder, None)
+    write_calibration(calibrate(plain, pieces), tmp_path)
+    found = read_calibration(tmp_path)
+    (scales,) = fitted
+    np.testing.assert_allclose(found.residual_gain, scales.residual_gain, atol=1e-4)
+    np.testing.assert_allclose(found.mean_gain_removed, scales.mean_gain_removed, atol=1e-4)
+    np.testing.assert_allclose((found.hold_quantiles.sampled, found.hold_quantiles.human), scales.hold_quantiles, atol=1e-3)
+    assert (scales.residual_gain[list(APART)] != scales.mean_gain_removed[list(APART)]).all() and found.gain[PEDAL] == 2
+    assert [found.offset[column] for column in (BEAT_PERIOD, VELOCITY, ARTICULATION)] == [None] * 3
+    plain.scales = scales
     for column in (VELOCITY, TIMING, ARTICULATION):
-        rendered, human = heard(performer, pieces, column, temperature=0)
-        assert rendered == pytest.approx(human, rel=0.1), result.output
-    np.testing.assert_allclose(performer.scales.residual_gain, fitted[0].residual_gain, atol=1e-4)
-    np.testing.assert_allclose(performer.scales.mean_gain_removed, fitted[0].mean_gain_removed, atol=1e-4)
-    np.testing.assert_allclose(performer.scales.hold_quantiles, fitted[0].hold_quantiles, atol=1e-3)
-    assert (performer.scales.residual_gain[list(APART)] != performer.scales.mean_gain_removed[list(APART)]).all()
-    assert np.isnan(performer.scales.offset[[BEAT_PERIOD, VELOCITY, ARTICULATION]]).all() and performer.scales.gain[PEDAL] == 2
-    assert {path.name for path in folder.iterdir()} == graphs
-    CliRunner().invoke(app, [str(folder), "--data", str(folder)])  # what was fitted before makes no difference
-    again = load_performer(folder, None).scales
-    for name in ("gain", "residual_gain", "mean_gain_removed", "hold_quantiles"):
-        np.testing.assert_array_equal(getattr(again, name), getattr(performer.scales, name))
-
-
-class _Piece:
-    def __init__(self, presentation):
-        self.presentations = (presentation,)
+        rendered, human = heard(plain, pieces, column, temperature=0)
+        assert rendered == pytest.approx(human, rel=0.1)
+    assert calibrate(plain, pieces) == found  # what was fitted before makes no difference
 
 
 def test_samples_are_nearly_as_far_apart_as_humans_and_as_wide(pieces, folder):

@@ -5,32 +5,46 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from dexter_pieces import made_up_pieces
+from stage_work import work
 
 from engine.base.errors import PerfLiveError
 from engine.onnx.model import Model
 from engine.performers.dexter.trees import Trees
+from export.command import export_all, export_verified
+from export.dexter import trees_spec
 from export.trees import write_trees
 from models.performance.features import FEATURES, SCALE
 from models.performance.representation import BEAT_PERIOD, PEDAL_CHANGE, REPRESENTATION_VERSION, TIMING, VELOCITY
 from models.performance.surroundings import WIDE_FEATURES
-from training.dexter import trees as dexter_trees
-from training.dexter.trees import (
+from training.dexter.fits import trees as dexter_trees
+from training.dexter.fits.trees import (
     ALONE,
-    AROUND,
     SHARES,
-    SYSTEM,
-    Recipe,
+    Boosting,
+    TreesConfig,
     boost,
     collect,
     collect_timing,
-    contract,
-    export,
+    fit_trees,
     of_column,
+    read_trees,
     wide_features,
 )
+from training.dexter.networks import BoostedTrees
 from training.performance.windows import show
 
-SMALL = Recipe(AROUND.parameters | {"min_child_samples": 2, "colsample_bytree": 1.0, "subsample": 1.0, "reg_lambda": 0}, 20)
+SYSTEM = "dexter-trees"
+SMALL = Boosting(rounds=20, learning_rate=0.035, smallest_leaf=2, feature_share=1.0, penalty=0)
+
+
+def shares():
+    array = np.zeros(8)
+    array[list(SHARES)] = list(SHARES.values())
+    return array
+
+
+def export(boosted, path):
+    return export_verified(trees_spec(BoostedTrees(boosted, shares()), "0"), path, "float32")
 
 
 @pytest.fixture
@@ -98,7 +112,7 @@ def test_a_piece_whose_chords_are_together_counts_as_much():
 def test_a_graph_answers_as_the_trees_and_is_read_as_what_it_is(examples, tmp_path):
     timing = collect_timing(made_up_pieces(), np.random.default_rng(0))
     boosted = {column: boost(timing if column == TIMING else of_column(examples, column), SMALL, 1, 0) for column in SHARES}
-    assert export(boosted, examples[0], tmp_path / "trees.onnx") < 1e-5
+    export(boosted, tmp_path / "trees.onnx")
     trees = Trees(Model(tmp_path / "trees.onnx", SYSTEM, REPRESENTATION_VERSION))
     shown = show(made_up_pieces()[0].presentations[0])
     reading = trees.read(shown.score_columns, shown.features)
@@ -115,14 +129,18 @@ def test_a_graph_answers_as_the_trees_and_is_read_as_what_it_is(examples, tmp_pa
     assert reading.weights[PEDAL_CHANGE] == 0 and reading.weights[VELOCITY] == SHARES[VELOCITY]
 
 
-def test_the_command_learns_from_unsure_pieces_too_but_not_their_timing(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(dexter_trees, "load_pieces", lambda data, split, cache: made_up_pieces())
-    monkeypatch.setattr(dexter_trees, "load_unsure_pieces", lambda data, cache: made_up_pieces()[1:])
-    for name in ("AROUND", "IN_CHORDS"):
-        monkeypatch.setattr(dexter_trees, name, SMALL)
-    dexter_trees.main(tmp_path, tmp_path / "trees.onnx", tmp_path, threads=1, seed=0)
-    assert "20 trees a column, of 252 notes, 20 for timing, of 192;" in " ".join(capsys.readouterr().out.split())
-    Trees(Model(tmp_path / "trees.onnx", SYSTEM, REPRESENTATION_VERSION))
+def test_the_stage_learns_from_unverified_pieces_too_but_not_their_timing(tmp_path, monkeypatch):
+    monkeypatch.setattr(dexter_trees, "load_performed_pieces", lambda data, split, cache: made_up_pieces())
+    monkeypatch.setattr(dexter_trees, "load_unverified_pieces", lambda data, cache: made_up_pieces()[1:])
+    stage = work(tmp_path, tmp_path / "trees")
+    outcome = fit_trees(TreesConfig(task="dexter-trees", around=SMALL, in_chords=SMALL), stage)
+    assert outcome.figure == "252 notes, 192 for timing" and set(outcome.artefacts) == {path.name for path in stage.folder.iterdir()}
+    trees, shown = read_trees(stage.folder), show(made_up_pieces()[0].presentations[0])
+    assert list(trees.boosted) == list(SHARES) and trees.shares.tolist() == shares().tolist()
+    export_verified(trees_spec(trees, "0"), tmp_path / "trees.onnx", "float32")
+    graph = Trees(Model(tmp_path / "trees.onnx", SYSTEM, REPRESENTATION_VERSION))
+    told, expected = (each.read(shown.score_columns, shown.features).predict(slice(5, 60)) for each in (graph, trees))
+    np.testing.assert_allclose(told, expected, atol=1e-5)
 
 
 def test_values_at_a_threshold_go_the_same_way(tmp_path):
@@ -133,33 +151,36 @@ def test_values_at_a_threshold_go_the_same_way(tmp_path):
     targets = np.arange(400) % 2 * 2.0 - 1
     booster = boost((features, targets, np.ones(400)), SMALL, 1, 0)
     assert np.ptp(booster.predict(features)) > 0
-    assert export({VELOCITY: booster}, features, tmp_path / "trees.onnx") < 1e-5
+    export({VELOCITY: booster}, tmp_path / "trees.onnx")
+    told = Model(tmp_path / "trees.onnx", SYSTEM, REPRESENTATION_VERSION).run({"features": features}, {})[0]["mean"][:, VELOCITY]
+    np.testing.assert_allclose(told, booster.predict(features), atol=1e-6)
 
 
 def test_a_tree_without_decisions_is_its_leaf(tmp_path):
     leaves = [{"tree_structure": {"leaf_value": value}} for value in (0.5, 0.25)]
-    write_trees({3: {"tree_info": leaves}}, contract(), tmp_path / "trees.onnx")
+    write_trees({3: {"tree_info": leaves}}, trees_spec(BoostedTrees({}, shares()), "0").contract, tmp_path / "trees.onnx")
     features = np.ones((2, len(WIDE_FEATURES)), np.float32)
     answer = Model(tmp_path / "trees.onnx", SYSTEM, REPRESENTATION_VERSION).run({"features": features}, {})
     assert answer[0]["mean"].tolist() == [[0, 0, 0, 0.75, 0, 0, 0, 0]] * 2
 
 
-def test_a_graph_that_differs_leaves_no_file(examples, tmp_path, monkeypatch):
-    boosted = {VELOCITY: boost(of_column(examples, VELOCITY), SMALL, 1, 0)}
-    monkeypatch.setattr(dexter_trees, "TOLERANCE", -1.0)
-    with pytest.raises(PerfLiveError, match="from the trees, -1.0 is allowed"):
-        export(boosted, examples[0], tmp_path / "trees.onnx")
-    assert not list(tmp_path.iterdir())
+def test_a_graph_that_differs_leaves_no_file(examples, tmp_path):
+    one, other = (trees_spec(BoostedTrees({VELOCITY: boost(of_column(examples, column), SMALL, 1, 0)}, shares()), "0") for column in (0, 1))
+    with pytest.raises(PerfLiveError, match="not verified: output 'mean' differs"):
+        export_all({"dexter_trees.onnx": replace(one, answer=other.answer)}, tmp_path / "out", "float32")
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_decisions_of_another_kind_are_not_translated(tmp_path):
     root = {"decision_type": "==", "missing_type": "None", "left_child": {"leaf_value": 0}, "right_child": {"leaf_value": 1}}
     with pytest.raises(ValueError, match="'=='"):
-        write_trees({0: {"tree_info": [{"tree_structure": root}]}}, contract(), tmp_path / "trees.onnx")
+        write_trees(
+            {0: {"tree_info": [{"tree_structure": root}]}}, trees_spec(BoostedTrees({}, shares()), "0").contract, tmp_path / "trees.onnx"
+        )
 
 
 def test_trees_of_other_features_are_refused_in_one_line(examples, tmp_path, monkeypatch):
-    export({VELOCITY: boost(of_column(examples, VELOCITY), SMALL, 1, 0)}, examples[0], tmp_path / "trees.onnx")
+    export({VELOCITY: boost(of_column(examples, VELOCITY), SMALL, 1, 0)}, tmp_path / "trees.onnx")
     monkeypatch.setattr("engine.performers.dexter.trees.WIDE_FEATURES", (*WIDE_FEATURES[1:], "pitch"))
     with pytest.raises(PerfLiveError, match="trees.onnx: contract constant 'features'.*use a model exported for this version"):
         Trees(Model(tmp_path / "trees.onnx", SYSTEM, REPRESENTATION_VERSION))

@@ -28,7 +28,7 @@ def write_midi(path: Path, length_ticks: int, pitches: list[int] = PITCHES) -> P
 
 @pytest.fixture
 def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    
+
     from synthetic_dexter import write_models
 
     return write_models(tmp_path / "models")

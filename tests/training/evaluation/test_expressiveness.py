@@ -11,7 +11,7 @@ from models.performance.representation import Performed
 from training.evaluation.expressiveness.classic_attributes import compare_attributes, measure_attributes
 from training.evaluation.expressiveness.descriptors import descriptor_trials, summarise_trials
 from training.evaluation.expressiveness.figures import HUMANS, evaluate_piece, summarise
-from training.evaluation.expressiveness.pieces import Piece, Presentation, as_written
+from training.evaluation.expressiveness.pieces import HeldOutPiece, Presentation, as_written
 from training.evaluation.expressiveness.tables import as_plain, print_pieces, print_summary
 from training.metrics.expressiveness import (
     CURVES,
@@ -82,7 +82,7 @@ def make_piece(name="piece", humans=5, seed=0, presentations=True):
     shown = {"MusicXML": Presentation(score, every)}
     if presentations:
         shown["MIDI"] = Presentation(score, np.where(every % 7 == 3, -1, every))
-    return Piece(name, score, find_beats(score), tuple(perform(score, seed + number) for number in range(humans)), shown)
+    return HeldOutPiece(name, score, find_beats(score), tuple(perform(score, seed + number) for number in range(humans)), shown)
 
 
 def curves_of(score, performed):

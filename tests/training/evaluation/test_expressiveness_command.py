@@ -15,7 +15,7 @@ from engine.score.ornaments import ROLL, ROLL_POWER
 from models.performance.descriptors import DESCRIPTORS
 from training.evaluation.command import app
 from training.evaluation.expressiveness.live_renderer import FLAT_VELOCITY, load_live_renderer
-from training.evaluation.expressiveness.pieces import as_written, load_pieces
+from training.evaluation.expressiveness.pieces import as_written, load_held_out_pieces
 from training.evaluation.expressiveness.renderers import load_renderer
 
 PIECE = "Bach/Fugue"
@@ -53,7 +53,7 @@ def write_midi_score(path, pitches):
 
 @pytest.fixture
 def models(tmp_path, monkeypatch):
-    
+
     from synthetic_dexter import write_models
 
     return write_models(tmp_path / "models")
@@ -64,7 +64,7 @@ def call(arguments, asap, tmp_path):
 
 
 def test_pieces_have_their_humans_and_both_presentations(asap, tmp_path):
-    (piece,) = load_pieces(asap, "validation", tmp_path / "cache")
+    (piece,) = load_held_out_pieces(asap, "validation", tmp_path / "cache")
     assert piece.name == PIECE and len(piece.humans) == 3
     assert [human.velocity[0] for human in piece.humans] == [60, 70, 80]
     assert list(piece.presentations) == ["MusicXML", "MIDI"]
@@ -74,16 +74,16 @@ def test_pieces_have_their_humans_and_both_presentations(asap, tmp_path):
 
 def test_a_midi_score_of_other_notes_is_left_out(asap, tmp_path):
     write_midi_score(asap / PIECE / "midi_score.mid", [60, 63, 61, 62])
-    assert list(load_pieces(asap, "validation", tmp_path / "cache")[0].presentations) == ["MusicXML"]
+    assert list(load_held_out_pieces(asap, "validation", tmp_path / "cache")[0].presentations) == ["MusicXML"]
     (asap / PIECE / "midi_score.mid").write_bytes(b"nothing")
-    assert list(load_pieces(asap, "validation", tmp_path / "cache")[0].presentations) == ["MusicXML"]
+    assert list(load_held_out_pieces(asap, "validation", tmp_path / "cache")[0].presentations) == ["MusicXML"]
 
 
 def test_pieces_that_are_not_there(asap, tmp_path):
     with pytest.raises(PerfLiveError, match="'Chopin' in its name; they are: Bach/Fugue$"):
-        load_pieces(asap, "validation", tmp_path / "cache", "Chopin")
+        load_held_out_pieces(asap, "validation", tmp_path / "cache", "Chopin")
     with pytest.raises(PerfLiveError, match="they are: none$"):
-        load_pieces(asap, "train", tmp_path / "cache")
+        load_held_out_pieces(asap, "train", tmp_path / "cache")
 
 
 def test_expressiveness_of_a_performer(asap, models, tmp_path, capsys):
@@ -108,7 +108,7 @@ def test_an_unknown_performer_is_a_wrong_call(asap, tmp_path, capsys):
 
 
 def test_a_rendering_is_the_same_for_the_same_seed(asap, models, tmp_path):
-    (piece,) = load_pieces(asap, "validation", tmp_path / "cache")
+    (piece,) = load_held_out_pieces(asap, "validation", tmp_path / "cache")
     render = load_renderer("dexter", models)
     first, again, other = (render(piece.score, seed, {}) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.onset_sec, again.onset_sec)
@@ -118,7 +118,7 @@ def test_a_rendering_is_the_same_for_the_same_seed(asap, models, tmp_path):
 
 
 def test_a_rendering_rolls_chords_as_the_engine_does(asap, models, tmp_path):
-    (piece,) = load_pieces(asap, "validation", tmp_path / "cache")
+    (piece,) = load_held_out_pieces(asap, "validation", tmp_path / "cache")
     notes, markings = piece.score.notes.copy(), piece.score.markings.copy()
     notes["onset_quarter"][:2] = 0
     plain, signed = (replace(piece.score, notes=notes, markings=marks.copy()) for marks in (markings, markings))
@@ -131,7 +131,7 @@ def test_a_rendering_rolls_chords_as_the_engine_does(asap, models, tmp_path):
 
 
 def test_the_published_sampling_is_another(asap, models, tmp_path):
-    (piece,) = load_pieces(asap, "validation", tmp_path / "cache")
+    (piece,) = load_held_out_pieces(asap, "validation", tmp_path / "cache")
     ours, published = (load_renderer(name, models) for name in ("dexter", "dexter-thousand-steps"))
     assert not np.allclose(ours(piece.score, 1, {}).velocity, published(piece.score, 1, {}).velocity)
     np.testing.assert_allclose(ours(piece.score, None, {}).velocity, published(piece.score, None, {}).velocity)  # the mean is not sampled
@@ -139,7 +139,7 @@ def test_the_published_sampling_is_another(asap, models, tmp_path):
 
 def test_what_a_daw_plays_of_a_score_is_performed_on_its_time(asap, models, tmp_path):
     """Every note, moved by a quarter of a second at most, with a touch of its own; velocities of the score are not heard."""
-    (piece,) = load_pieces(asap, "validation", tmp_path / "cache")
+    (piece,) = load_held_out_pieces(asap, "validation", tmp_path / "cache")
     render, written = load_live_renderer("dexter", models, 2.0), as_written(piece.score)
     first, again, other = (render(piece.score, seed, {}) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.onset_sec, again.onset_sec)
@@ -155,7 +155,7 @@ def test_what_a_daw_plays_of_a_score_is_performed_on_its_time(asap, models, tmp_
 
 
 def test_notes_of_one_key_keep_their_rows_whatever_part_they_are_of(asap, models, tmp_path):
-    (piece,) = load_pieces(asap, "validation", tmp_path / "cache")
+    (piece,) = load_held_out_pieces(asap, "validation", tmp_path / "cache")
     notes = piece.score.notes.copy()
     notes["pitch"], notes["part"] = 60, [0, 1, 0, 20]
     notes["onset_quarter"], notes["duration_quarter"] = [0, 0.25, 1, 2], [0, 3, 0.5, 1]

@@ -295,7 +295,7 @@ def test_style_spaces_are_drawn(tmp_path, performer, pieces, space, few):
 
 
 def test_the_command(tmp_path, performer, pieces, monkeypatch):
-    monkeypatch.setattr(styles_command, "load_pieces", lambda root, split, cache: [piece for piece, _ in pieces])
+    monkeypatch.setattr(styles_command, "load_token_pieces", lambda root, split, cache: [piece for piece, _ in pieces])
     monkeypatch.setattr(styles_command, "load_scores", lambda root, split, cache: [score for _, score in pieces])
     monkeypatch.setattr(styles_command, "load_performer", lambda model, lookahead: performer)
     options = ["styles", "--data", str(tmp_path), "--classifiers", "--picture", str(tmp_path / "s.png")]

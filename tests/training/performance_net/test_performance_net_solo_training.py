@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from stage_work import work
 
 from engine.base.errors import PerfLiveError
 from engine.sound.fluidsynth import FluidSynthesizer
@@ -35,7 +36,7 @@ from training.datasets.performances import NOTE_DTYPE
 from training.performance_net.keys import KEYS_FILE, SIGNS
 from training.performance_net.melodies import melody
 from training.performance_net.rendered_audio import choose_program, render_sound
-from training.performance_net.solo import CHECKPOINT, CONFIG, train
+from training.performance_net.solo import SoloConfig, measure
 from training.performance_net.solo_keys import (
     HEARD_FRAMES,
     SOLO_BUFFERS,
@@ -128,24 +129,24 @@ def some_notes(folder, instrument="flute"):
     np.savez(folder / KEYS_FILE, **measured)
 
 
-FLUTE = CONFIG.model_validate({"task": "performance-net-solo", "instrument": "flute"})
+FLUTE = SoloConfig.model_validate({"task": "performance-net-solo", "instrument": "flute"})
 
 
 def test_a_run_is_a_checkpoint_of_what_was_measured(tmp_path: Path):
-    some_notes(tmp_path)
-    train(FLUTE, tmp_path, tmp_path / "run", resume=False)
-    stored = torch.load(tmp_path / "run" / CHECKPOINT, weights_only=True)
+    stage = work(tmp_path, tmp_path / "run")
+    some_notes(stage.folder)  # which are not measured again
+    assert measure(FLUTE, stage).artefacts == ("last.ckpt", KEYS_FILE)
+    stored = torch.load(stage.folder / "last.ckpt", weights_only=True)
     assert stored["hyper_parameters"]["config"] == {"task": "performance-net-solo", "instrument": "flute"}
     assert {f"key_sounds.{name}" for name in SOLO_BUFFERS} < stored["state_dict"].keys()
     assert (stored["state_dict"]["key_sounds.loop"] == 700).all()
 
 
-@pytest.mark.parametrize("instrument", [None, "cello"], ids=["none", "another's"])
-def test_without_this_instruments_notes_a_line_says_how_to_make_them(tmp_path: Path, instrument):
-    if instrument:
-        some_notes(tmp_path, instrument)
+def test_the_notes_of_another_instrument_are_refused_in_one_line(tmp_path: Path):
+    stage = work(tmp_path, tmp_path / "run")
+    some_notes(stage.folder, "cello")
     with pytest.raises(PerfLiveError, match="the keys' spectra cannot be read .*; make them with perf-eval sound-data"):
-        train(FLUTE, tmp_path, tmp_path / "run", resume=False)
+        measure(FLUTE, stage)
 
 
 @pytest.mark.sound

@@ -5,6 +5,7 @@ import csv
 import numpy as np
 import pytest
 import torch
+from stage_work import work
 
 from engine.base.errors import PerfLiveError
 from engine.sound.fluidsynth import FluidSynthesizer
@@ -37,9 +38,11 @@ from models.performance_net.representation import (
 )
 from training.datasets.performances import NOTE_DTYPE, PEDAL_DTYPE
 from training.datasets.sound_takes import SoundTake, save_take, to_integers
+from training.performance_net.data import PerformanceNetTrainingConfig, cut
+from training.performance_net.figures import spectrum_distance, spectrum_loss
 from training.performance_net.keys import KEYS_FILE, SIGNS, find_partials, fit_partials, measure_key, set_key_spectra
 from training.performance_net.rendered_audio import render_sound
-from training.performance_net.task import CONFIG, cut, load_task, spectrum_distance, spectrum_loss, train
+from training.performance_net.task import load_task, train
 
 # Lightning's own: advice on workers and on resuming inside an endless pass, and a deprecation between its parts
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:lightning", "ignore::FutureWarning:lightning", "ignore::DeprecationWarning")
@@ -51,7 +54,7 @@ PAPER = {"kind": "paper", "encoder": (4, 8, 8, 8, 16), "on_off_encoder": (4, 8, 
 def config(network=STREAMING, **changes):
     settings = {"task": "performance-net", "network": network, "windows": 1, "frames": 80, "coarse_weight": 0.5, "steps": 2}
     settings |= {"learning_rate": 0.01, "warm_up_steps": 1, "weight_decay": 0.0, "validate_every_steps": 1, "seed": 0}
-    return CONFIG.model_validate(settings | changes)
+    return PerformanceNetTrainingConfig.model_validate(settings | changes)
 
 
 def a_take(name="one", seconds=1.0):
@@ -124,12 +127,12 @@ def data(tmp_path):
 
 def test_a_run_leaves_checkpoints_and_is_taken_up_again(data, capsys):
     run_folder = data / "run"
-    train(config(), data, run_folder, resume=True)
+    train(config(), work(data, run_folder))
     rows = curve(run_folder / "curve_from_000000")
     assert len(rows) == 2 and rows[0]["validation_keys_alone_distance"] == rows[1]["validation_keys_alone_distance"]
     assert rows[0]["validation_distance"] != rows[1]["validation_distance"]
     assert "keys_alone_error" in capsys.readouterr().out
-    train(config(steps=3), data, run_folder, resume=True)
+    train(config(steps=3), work(data, run_folder))
     assert len(curve(run_folder / "curve_from_000002")) == 1
     task = load_task(run_folder / "last.ckpt")
     keys = task.network.key_spectra
@@ -139,14 +142,14 @@ def test_a_run_leaves_checkpoints_and_is_taken_up_again(data, capsys):
 
 
 def test_the_papers_network_is_trained_alike(data):
-    train(config(PAPER, steps=1), data, data / "run", resume=False)
+    train(config(PAPER, steps=1), work(data, data / "run"))
     assert load_task(data / "run" / "last.ckpt").predict(torch.rand(1, 256, 50)).shape == (1, BINS, 50)
 
 
 def test_a_run_without_keys_says_how_to_make_them(data):
     (data / KEYS_FILE).unlink()
     with pytest.raises(PerfLiveError, match="the keys' spectra cannot be read .*; make them with perf-eval sound-data"):
-        train(config(), data, data / "run", resume=False)
+        train(config(), work(data, data / "run"))
 
 
 def struck(frequencies, seconds):

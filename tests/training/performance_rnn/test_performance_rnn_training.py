@@ -6,12 +6,20 @@ import mido
 import numpy as np
 import pytest
 import torch
+from stage_work import work
 
 from models.performance_rnn.representation import DENSITY_BINS, MAGENTA, NOTE_DTYPE, WISH_VALUES
 from training.datasets.maestro import COLUMNS, TABLE
-from training.performance_rnn.data import SoundingNotes, encode_performance, load_sounding_notes
+from training.performance_rnn.data import (
+    LaneSampler,
+    PerformanceRNNTrainingConfig,
+    SoundingNotes,
+    encode_performance,
+    inputs_of,
+    load_sounding_notes,
+)
 from training.performance_rnn.figures import count_events
-from training.performance_rnn.task import CONFIG, LaneSampler, PerformanceRNNTask, inputs_of, load_task, train
+from training.performance_rnn.task import PerformanceRNNTask, load_task, train
 
 # Lightning's own: advice on workers and on resuming inside an endless pass, and a deprecation between its parts
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:lightning", "ignore::FutureWarning:lightning", "ignore::DeprecationWarning")
@@ -21,7 +29,7 @@ def config(**changes):
     settings = {"task": "performance-rnn", "lanes": 4, "events_per_window": 16, "stretch": (1.0,), "transpose_semitones": 0}
     settings["network"] = {"steps_per_second": 100, "embedding": 16, "width": 16, "layers": 2}
     settings |= {"known_share": 0.5, "steps": 60, "learning_rate": 0.02, "warm_up_steps": 5, "weight_decay": 0.0, "average": 0.5}
-    return CONFIG.model_validate(settings | {"validate_every_steps": 30, "seed": 0} | changes)
+    return PerformanceRNNTrainingConfig.model_validate(settings | {"validate_every_steps": 30, "seed": 0} | changes)
 
 
 def scale(notes, first=60):
@@ -132,12 +140,12 @@ def curve(run_folder, name):
 def test_a_run_learns_and_is_taken_up_again(tmp_path, capsys):
     write_corpus(tmp_path)
     run_folder = tmp_path / "runs" / "small"
-    train(config(), tmp_path, run_folder, resume=True)
+    train(config(), work(tmp_path, run_folder))
     early, late = curve(run_folder, "curve_from_000000")
     assert late < early
     assert "unigram" in capsys.readouterr().out
     stored = torch.load(run_folder / "last.ckpt", weights_only=True)
-    train(config(steps=90), tmp_path, run_folder, resume=True)
+    train(config(steps=90), work(tmp_path, run_folder))
     (later,) = curve(run_folder, "curve_from_000060")
     assert later < late
     after = torch.load(run_folder / "last.ckpt", weights_only=True)

@@ -12,7 +12,7 @@ from models.score_performer.representation import encode_performance
 from models.score_performer.vocabulary import TEMPO, VELOCITY, to_values
 from training.datasets.aligned import Alignment
 from training.score_performer import data as score_performer_pieces
-from training.score_performer.data import load_pieces, load_scores, performed_notes
+from training.score_performer.data import load_scores, load_token_pieces, performed_notes
 from training.score_performer.round_trip import depth_at, round_trip
 
 
@@ -44,7 +44,7 @@ def test_pieces_are_encoded_once(tmp_path, monkeypatch):
     alignments = [Alignment(item.name, item.piece, tmp_path, tmp_path) for item in items]
     monkeypatch.setattr(score_performer_pieces, "asap_alignments", lambda root, split: alignments)
     monkeypatch.setattr(score_performer_pieces, "load_aligned", load)
-    pieces = [load_pieces(tmp_path, "train", tmp_path / "cache") for _ in range(2)]
+    pieces = [load_token_pieces(tmp_path, "train", tmp_path / "cache") for _ in range(2)]
     assert read == [["performance1", "performance2", "performance3"]]
     assert [(piece.name, len(piece.performances)) for piece in pieces[0]] == [("piece1", 2), ("piece0", 1)]
     for one, other, score in zip(*pieces, load_scores(tmp_path, "train", tmp_path / "cache"), strict=True):
@@ -57,7 +57,7 @@ def test_pieces_are_encoded_once(tmp_path, monkeypatch):
     expected = encode_performance(*score_tokens(with_playback_velocities(scores[1])), scores[1].notes, performed_notes(items[2])).tokens
     np.testing.assert_array_equal(pieces[0][0].performances[1], expected)
     alignments.pop()
-    load_pieces(tmp_path, "train", tmp_path / "cache")
+    load_token_pieces(tmp_path, "train", tmp_path / "cache")
     assert len(read) == 3  # another selection of performances is encoded anew
 
 

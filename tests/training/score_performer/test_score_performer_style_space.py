@@ -2,27 +2,30 @@
 
 import numpy as np
 import pytest
-from score_performer_pieces import made_up_item
+from score_performer_pieces import config, made_up_item
+from stage_work import work
 from synthetic_score_performer import WINDOW, write_models
-from typer.testing import CliRunner
 
 from engine.performers.score_performer.networks import open_networks
 from engine.performers.score_performer.style import open_style_space
 from models.score_performer.score_representation import BAR_LEVEL, ONSET_LEVEL
 from models.score_performer.vocabulary import FIELDS, ONSET_DEVIATION, PERFORMED_DURATION, SPECIALS, TEMPO, VELOCITY, to_tokens
-from training.score_performer import style_space as score_performer_style_space
+from training.runs import save_task
+from training.score_performer import fits
 from training.score_performer.data import token_piece
-from training.score_performer.style_space import (
+from training.score_performer.fits import (
     KNOBS,
     StyledWindow,
-    app,
+    StyleSpaceConfig,
     collect_windows,
     fit_space,
+    fit_style_space,
     measure_qualities,
     principal_components,
     regress,
     segment_means,
 )
+from training.score_performer.task import ScorePerformerTask
 
 LATENTS = (4, 3, 2, 1)
 WIDTH = sum(LATENTS)
@@ -125,11 +128,13 @@ def test_windows_of_every_performance_are_read(tmp_path):
     assert not np.array_equal(found[1].qualities, found[0].qualities)  # windows begin at random notes
 
 
-def test_the_command_writes_a_space_that_is_read_again(tmp_path, monkeypatch):
+def test_the_stage_writes_a_space_that_is_read_again(tmp_path, monkeypatch):
     pieces = [token_piece([made_up_item(2 * WINDOW, seed=seed)]) for seed in range(3)]
-    monkeypatch.setattr(score_performer_style_space, "load_pieces", lambda root, split, cache: pieces)
-    models, out = write_models(tmp_path / "models"), tmp_path / "styles.safetensors"
-    shown = CliRunner().invoke(app, ["--data", str(tmp_path), "-o", str(out), "--model", str(models)], catch_exceptions=False)
-    assert "told by styles" in shown.stdout and "piece-1" in shown.stdout
-    networks = open_networks(models)
-    assert open_style_space(out, networks.latents).width == networks.style_width
+    monkeypatch.setattr(fits, "load_token_pieces", lambda root, split, cache: pieces)
+    network, stage = work(tmp_path, tmp_path / "network"), work(tmp_path, tmp_path / "space", network=tmp_path / "network")
+    task = ScorePerformerTask(config())
+    save_task(task, network.folder / "best.ckpt")
+    outcome = fit_style_space(StyleSpaceConfig(task="score-performer-style-space"), stage)
+    assert outcome.figure.startswith("told by styles: loudness")
+    space = open_style_space(stage.folder / outcome.artefacts[0], tuple(task.config.network.latents))
+    assert space.width == task.config.network.style_width and "piece-1" in space.meanings

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 from score_performer_pieces import STILL, config, made_up_item, made_up_score
+from stage_work import work
 
 from engine.base.configuration import parse_config
-from engine.base.errors import PerfLiveError
+from engine.base.errors import UsageError
 from models.performance.features import FEATURES
 from models.score_performer.score_representation import ONSET_LEVEL
 from models.score_performer.style import Level, style_of
@@ -26,14 +27,15 @@ from models.score_performer.vocabulary import (
     to_tokens,
     to_values,
 )
-from training.command import TASKS
+from training.command import load_stages
 from training.dexter.task import DexterTask, DexterTrainingConfig
+from training.runs import save_task
 from training.score_performer import task as score_performer
 from training.score_performer.data import token_piece
 from training.score_performer.figures import baselines, figures, guesses_of, table
 from training.score_performer.task import (
-    CONFIG,
     ScorePerformerTask,
+    ScorePerformerTrainingConfig,
     draw_forgotten,
     field_losses,
     load_task,
@@ -42,7 +44,7 @@ from training.score_performer.task import (
     tempo_loss,
     train,
 )
-from training.score_performer.windows import WindowConfig, WindowSampler, move, performed, tempo_octaves, validation_windows, window_of
+from training.score_performer.windows import TokenWindowConfig, TokenWindows, move, performed, tempo_octaves, validation_windows, window_of
 
 # Lightning's own: advice on workers and on resuming inside an endless pass, and a deprecation between its parts
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:lightning", "ignore::FutureWarning:lightning", "ignore::DeprecationWarning")
@@ -52,7 +54,7 @@ CONFIGS = Path(__file__).parents[3] / "configs" / "score_performer"
 
 
 def windows(**changes):
-    return WindowConfig.model_validate({"notes": 32, "per_batch": 4} | STILL | changes)
+    return TokenWindowConfig.model_validate({"notes": 32, "per_batch": 4} | STILL | changes)
 
 
 def made_up_pieces():
@@ -75,7 +77,7 @@ def batches(sampler, count):
 
 
 def test_every_performed_note_is_met_in_a_pass(pieces):
-    sampler = WindowSampler(pieces, windows(), (0,))
+    sampler = TokenWindows(pieces, windows(), (0,))
     starts = sampler._shuffled_starts()
     for index, piece in enumerate(pieces):
         for performance, tokens in enumerate(piece.performances):
@@ -100,7 +102,7 @@ def test_a_window_is_of_performed_notes(pieces):
 
 
 def test_deadpan_windows_are_the_score(pieces):
-    (batch,) = batches(WindowSampler(pieces, windows(deadpan=0.5, per_batch=200, velocity_steps=12), (0,)), 1)
+    (batch,) = batches(TokenWindows(pieces, windows(deadpan=0.5, per_batch=200, velocity_steps=12), (0,)), 1)
     deadpan = batch["deadpan"]
     assert 0.35 < deadpan.float().mean() < 0.65
     same = (batch["tokens"] == batch["score"]).all(-1)
@@ -108,13 +110,13 @@ def test_deadpan_windows_are_the_score(pieces):
 
 
 def test_short_pieces_are_padded(pieces):
-    (batch,) = batches(WindowSampler(pieces[2:], windows(per_batch=1), (0,)), 1)
+    (batch,) = batches(TokenWindows(pieces[2:], windows(per_batch=1), (0,)), 1)
     assert batch["valid"].sum() == 11 and batch["valid"][0, :11].all()
     assert (batch["tokens"][0, 11:] == 0).all() and batch["tokens"].shape == (1, 32, 16)
 
 
 def test_bars_are_counted_from_anywhere(pieces):
-    (batch,) = batches(WindowSampler(pieces, windows(per_batch=100), (0,)), 1)
+    (batch,) = batches(TokenWindows(pieces, windows(per_batch=100), (0,)), 1)
     first = batch["tokens"][:, 0, BAR]
     assert len(first.unique()) > 60 and first.min() >= SPECIALS and first.max() < SPECIALS + 256
     np.testing.assert_array_equal(batch["tokens"][..., BAR], batch["score"][..., BAR])
@@ -148,7 +150,7 @@ def test_velocities_of_the_score_stay(pieces):
 
 
 def test_markings_are_forgotten_in_a_share_of_the_windows(pieces):
-    (batch,) = batches(WindowSampler(pieces, windows(per_batch=200, forget_markings=0.3), (0,)), 1)
+    (batch,) = batches(TokenWindows(pieces, windows(per_batch=200, forget_markings=0.3), (0,)), 1)
     known = batch["features"][:, 0, FEATURES.index("markings_known")]
     assert set(known.tolist()) == {0, 1} and 0.6 < known.mean() < 0.8
 
@@ -230,14 +232,14 @@ def curve(folder, column):
 
 
 def test_a_run_learns_and_is_taken_up_again(tmp_path, pieces, monkeypatch, capsys):
-    monkeypatch.setattr(score_performer, "load_pieces", lambda root, split, cache: pieces)
+    monkeypatch.setattr(score_performer, "load_token_pieces", lambda root, split, cache: pieces)
     run_folder = tmp_path / "run"
-    train(config(), tmp_path, run_folder, resume=False)
+    train(config(), work(tmp_path, run_folder))
     losses = curve(run_folder / "curve_from_000000", "validation_loss_styled")
     assert len(losses) == 2 and losses[1] < losses[0] < 4.5
     shown = capsys.readouterr().out
     assert "deadpan" in shown and "previous" in shown and "piece_only" in shown and "step 60" in shown
-    train(config(steps=90), tmp_path, run_folder, resume=True)
+    train(config(steps=90), work(tmp_path, run_folder))
     assert len(curve(run_folder / "curve_from_000060", "validation_loss_styled")) == 1
     batch = validation_windows(pieces, config().windows, 3)[0]
     after, before = (losses_of(task, batch) for task in (load_task(run_folder / "last.ckpt"), ScorePerformerTask(config()).eval()))
@@ -245,26 +247,25 @@ def test_a_run_learns_and_is_taken_up_again(tmp_path, pieces, monkeypatch, capsy
 
 
 def test_scores_are_read_with_what_was_learnt_before(tmp_path, pieces, monkeypatch):
-    monkeypatch.setattr(score_performer, "load_pieces", lambda root, split, cache: pieces)
+    monkeypatch.setattr(score_performer, "load_token_pieces", lambda root, split, cache: pieces)
     reader = {"width": 8, "blocks": 2, "heads": 2, "kernel": 3, "reach": 8}
     network = config().network.model_dump() | {"reader": [reader, reader]}
-    settings = config(network=network, reader_run="mean", steps=2, validate_every_steps=2)
-    with pytest.raises(PerfLiveError, match="reader_run 'mean', and there is no '.*best.ckpt'; train configs/dexter"):
-        train(settings, tmp_path, tmp_path / "run", resume=False)
+    settings = config(network=network, steps=2, validate_every_steps=2)
+    with pytest.raises(UsageError, match="no stage is read as 'reader'; run it as part of a recipe"):
+        train(settings, work(tmp_path, tmp_path / "run"))
     shares = dict.fromkeys(("midi", "single", "mixup", "tempo_octaves", *(f"forget_{what}" for what in FORGOTTEN)), 0.0)
     windows = {"notes": 16, "per_batch": 2, "transpose_semitones": 0} | shares
     common = {"steps": 1, "learning_rate": 0.1, "warm_up_steps": 1, "weight_decay": 0.0, "seed": 0}
-    mean_config = {"task": "dexter", "network": reader, "beside": [reader], "windows": windows, "shared_error": 0.3} | common
+    mean_config = {"task": "dexter-mean", "network": reader, "beside": [reader], "windows": windows, "shared_error": 0.3} | common
     mean = DexterTask(DexterTrainingConfig.model_validate(mean_config))
-    (tmp_path / "mean").mkdir()
-    torch.save({"hyper_parameters": dict(mean.hparams), "state_dict": mean.state_dict()}, tmp_path / "mean" / "best.ckpt")
-    train(settings, tmp_path, tmp_path / "run", resume=False)
+    save_task(mean, work(tmp_path, tmp_path / "mean").folder / "best.ckpt")
+    train(settings, work(tmp_path, tmp_path / "run", reader=tmp_path / "mean"))
     kept = load_task(tmp_path / "run" / "last.ckpt").network.score_encoder.reader.average.state_dict()
     torch.testing.assert_close(kept, mean.network.state_dict(), rtol=0, atol=0)
     for others in ([reader] * 3, [reader, reader | {"kernel": 5}]):
-        settings = config(network=network | {"reader": others}, reader_run="mean")
-        with pytest.raises(PerfLiveError, match=f"joins 2 networks; the configuration's reader has {len(others)}, or others; join those"):
-            train(settings, tmp_path, tmp_path / "other", resume=False)
+        settings = config(network=network | {"reader": others})
+        with pytest.raises(UsageError, match=f"joins 2 networks; the configuration's reader has {len(others)}, or others; average those"):
+            train(settings, work(tmp_path, tmp_path / "other", reader=tmp_path / "mean"))
 
 
 def losses_of(task, batch):
@@ -320,8 +321,8 @@ def test_what_notes_were_is_forgotten_in_a_share_of_the_windows():
     assert not draw_forgotten(valid, 0.0).any()
 
 
-@pytest.mark.parametrize("name", ["paper", "shipped"])
+@pytest.mark.parametrize("name", ["paper", "network"])
 def test_the_configurations_are_valid(name):
-    found = parse_config(CONFIGS / f"{name}.yaml", CONFIG)
-    assert found.network.style_width == 64 and TASKS[found.task] == "training.score_performer.task"
+    found = parse_config(CONFIGS / f"{name}.yaml", ScorePerformerTrainingConfig)
+    assert found.network.style_width == 64 and load_stages("score-performer")[found.task].config is ScorePerformerTrainingConfig
     assert found.windows.notes <= found.network.window

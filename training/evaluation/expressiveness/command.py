@@ -14,7 +14,7 @@ from models.performance.descriptors import DESCRIPTORS
 from training.evaluation.expressiveness.descriptors import descriptor_trials, summarise_trials
 from training.evaluation.expressiveness.figures import evaluate_piece, summarise
 from training.evaluation.expressiveness.live_renderer import load_live_renderer
-from training.evaluation.expressiveness.pieces import load_pieces
+from training.evaluation.expressiveness.pieces import load_held_out_pieces
 from training.evaluation.expressiveness.renderers import load_renderer
 from training.evaluation.expressiveness.tables import as_plain, print_pieces, print_rows, print_summary
 
@@ -49,7 +49,7 @@ def expressiveness(
     if performer:
         renderer = load_live_renderer(performer, model, lookahead_s) if lookahead_s else load_renderer(performer, model)
     render = (lambda score, seed: renderer(score, seed, {})) if renderer else None
-    chosen = load_pieces(data, "validation", cache, pieces)
+    chosen = load_held_out_pieces(data, "validation", cache, pieces)
     rows = [evaluate_piece(piece, render, range(seeds)) for piece in track(chosen, "performing", console=Console(stderr=True))]
     names, summary = [piece.name for piece in chosen], summarise(rows)
     if as_json:
@@ -70,7 +70,7 @@ def descriptors(
 ) -> None:
     """Each descriptor's control up and down by one deviation: how far that moves what is measured of the performance."""
     renderer = load_renderer(performer, model)
-    chosen = load_pieces(data, "validation", cache, pieces)
+    chosen = load_held_out_pieces(data, "validation", cache, pieces)
     shown = track([piece.score for piece in chosen], "performing", console=Console(stderr=True))
     figures = summarise_trials([descriptor_trials(score, lambda score, controls: renderer(score, seed, controls)) for score in shown])
     if as_json:

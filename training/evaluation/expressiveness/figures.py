@@ -9,7 +9,7 @@ import numpy as np
 from engine.score.tables import Score
 from models.performance.representation import Performed
 from training.evaluation.expressiveness.classic_attributes import Attributes, compare_with_all, measure_attributes
-from training.evaluation.expressiveness.pieces import Piece, Presentation, as_written
+from training.evaluation.expressiveness.pieces import HeldOutPiece, Presentation, as_written
 from training.metrics.expressiveness import (
     DISTRIBUTIONS,
     Curves,
@@ -56,12 +56,12 @@ class Row:
     histograms: list[tuple[Histograms, Histograms]]
 
 
-def measure(piece: Piece, performed: Performed) -> Measured:
+def measure(piece: HeldOutPiece, performed: Performed) -> Measured:
     curves = measure_curves(piece.notes, piece.beats, performed)
     return Measured(curves, measure_amounts(performed, curves), count_values(performed), measure_attributes(piece.score, performed))
 
 
-def evaluate_piece(piece: Piece, render: Render | None, seeds: Sequence[int]) -> dict[str, Row]:
+def evaluate_piece(piece: HeldOutPiece, render: Render | None, seeds: Sequence[int]) -> dict[str, Row]:
     """Return the rows of a piece: humans, each presentation as written and, with ``render``, its mean rendering and its samples."""
     humans = [measure(piece, human) for human in piece.humans]
     rows = {HUMANS: human_row(humans)}

@@ -30,7 +30,7 @@ class Presentation:
 
 
 @dataclass(frozen=True)
-class Piece:
+class HeldOutPiece:
     """``humans`` go with the notes of ``score``, the MusicXML's, whichever presentation is performed: figures are comparable."""
 
     name: str
@@ -54,7 +54,7 @@ class Piece:
         return Performed(onset_sec, duration_sec, velocity, performed.pedal)
 
 
-def load_pieces(root: Path, split: Split, cache: Path, containing: str = "") -> list[Piece]:
+def load_held_out_pieces(root: Path, split: Split, cache: Path, containing: str = "") -> list[HeldOutPiece]:
     """Return the pieces of the (n)ASAP folder ``root`` with robust alignments of LEAST_HUMANS performances or more.
 
     Only those with ``containing`` in their names. Raises PerfLiveError when there are none.
@@ -70,7 +70,7 @@ def load_pieces(root: Path, split: Split, cache: Path, containing: str = "") -> 
     return chosen
 
 
-def _piece(root: Path, group: list[AlignedPerformance]) -> Piece:
+def _piece(root: Path, group: list[AlignedPerformance]) -> HeldOutPiece:
     score = group[0].score
     every = np.arange(len(score.notes))
     presentations = {"MusicXML": Presentation(score, every)}
@@ -83,7 +83,7 @@ def _piece(root: Path, group: list[AlignedPerformance]) -> Piece:
         if (rows >= 0).mean() >= LEAST_MATCHED:
             presentations["MIDI"] = Presentation(midi, rows)
     humans = tuple(performed_notes(item, every) for item in group)
-    return Piece(group[0].piece, score, find_beats(score), humans, presentations)
+    return HeldOutPiece(group[0].piece, score, find_beats(score), humans, presentations)
 
 
 def as_written(score: Score) -> Performed:

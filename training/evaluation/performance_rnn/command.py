@@ -31,9 +31,7 @@ def performance_rnn(
     model: Annotated[Path, typer.Option("--model", help="ONNX file of perf-export")],
     cache: Annotated[Path, typer.Option("--cache", help="folder to keep notes in")] = Path("runs/features"),
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="how many takes of 60 s to improvise")] = 20,
-    minutes: Annotated[
-        int, typer.Option("--minutes", min=0, help="how long one improvisation goes on: does it stay alive?")
-    ] = 60,
+    minutes: Annotated[int, typer.Option("--minutes", min=0, help="how long one improvisation goes on: does it stay alive?")] = 60,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of tables")] = False,
 ) -> None:
     """How well validation performances are foretold, and the measures of improvised takes beside human ones."""

@@ -13,9 +13,8 @@ from engine.performers.performance_rnn.improvisation import Improvisation
 from engine.performers.performance_rnn.voice import Preferences
 from models.performance_rnn.network import impossible
 from models.performance_rnn.representation import PITCH_CLASSES, EventCodec, describe_controls
-from training.performance_rnn.data import SoundingNotes, encode_performance
+from training.performance_rnn.data import SoundingNotes, encode_performance, inputs_of
 from training.performance_rnn.figures import EventBaselines
-from training.performance_rnn.task import inputs_of
 
 MOST_EVENTS = 2048  # of each performance, from its beginning
 TAKE_S = 60.0

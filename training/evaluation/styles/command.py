@@ -20,7 +20,7 @@ from training.evaluation.styles.spaces import StyledNotes, draw_spaces, read_pie
 from training.evaluation.styles.transfer import Comparison, compare_pianists
 from training.evaluation.styles.trials import DirectionFigures, direction_trials, summarise
 from training.score_performer.classifiers import fit, judge, too_few
-from training.score_performer.data import TokenPiece, load_pieces, load_scores
+from training.score_performer.data import TokenPiece, load_scores, load_token_pieces
 
 
 def styles(
@@ -52,7 +52,7 @@ def styles(
         if picture:
             draw_spaces(picture, notes, performer.space, f"styles of {len(chosen)} validation performances")
         if classifiers:
-            train = list(zip(load_pieces(data, "train", cache), load_scores(data, "train", cache), strict=True))
+            train = list(zip(load_token_pieces(data, "train", cache), load_scores(data, "train", cache), strict=True))
             learnt_from = read_pieces(performer.networks, track(train, "reading styles", console=console))
             found["classifiers"] = judge_classifiers(learnt_from, notes)
     if as_json:
@@ -64,7 +64,7 @@ def styles(
 def choose_pieces(data: Path, cache: Path, containing: str) -> list[tuple[TokenPiece, Score]]:
     """Return the validation pieces, each with the repeats that most play. Raises PerfLiveError when there are none."""
     most: dict[str, tuple[TokenPiece, Score]] = {}
-    for piece, score in zip(load_pieces(data, "validation", cache), load_scores(data, "validation", cache), strict=True):
+    for piece, score in zip(load_token_pieces(data, "validation", cache), load_scores(data, "validation", cache), strict=True):
         if piece.name not in most or len(most[piece.name][0].performances) < len(piece.performances):
             most[piece.name] = piece, score
     chosen = [each for name, each in most.items() if containing in name]

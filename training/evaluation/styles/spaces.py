@@ -17,7 +17,7 @@ from models.score_performer.style_space import LEVEL_NAMES, StyleSpace
 from training.score_performer.classifiers import FEWEST_NOTES, FEWEST_PIECES, LabelledStyles
 from training.score_performer.data import TokenPiece
 from training.score_performer.directions import DIRECTIONS, direction_labels
-from training.score_performer.style_space import QUALITIES, measure_qualities
+from training.score_performer.fits import QUALITIES, measure_qualities
 from training.score_performer.windows import performed
 
 MOST_POINTS = 4000  # of a level

@@ -1,6 +1,6 @@
 """The velocity article's network on held-out performances, free-running, beside simple baselines that get the same coarse hint.
 
-    python -m training.evaluation.velocity.article RUN_DIR/best.ckpt --data DIR
+python -m training.evaluation.velocity.article RUN_DIR/best.ckpt --data DIR
 """
 
 import sys
@@ -25,7 +25,7 @@ from models.velocity.article_representation import (
     windows,
 )
 from training.metrics.velocity import VelocityMetrics, velocity_metrics
-from training.velocity.article import READERS, load_network
+from training.velocity.article import READERS, load_task
 
 FILTER_WEIGHT = 0.2  # of the newest velocity in the exponential average
 BATCH_TAKES = 64
@@ -119,7 +119,8 @@ def main(
 ) -> None:
     """Print the error and the correlation of an article network's velocities on the validation performances."""
     torch.set_num_threads(threads)
-    config, network = load_network(checkpoint)
+    task = load_task(checkpoint)
+    config, network = task.config, task.network
     read = READERS[config.dataset]
     train_velocities = np.concatenate([performance.notes["velocity"] for performance in read(data, "train")])
     tables = excerpts([performance.notes for performance in read(data, "validation") if len(performance.notes)], notes, seed, performances)

@@ -119,9 +119,7 @@ def last_known(velocity: np.ndarray, start: float) -> np.ndarray:
 Predictor = Callable[[Take, np.ndarray], Quantiles]  # from a take and its hints
 
 
-def evaluate(
-    predict: Predictor, constants: Mapping[str, Any], takes: list[Take], label: str, seed: int
-) -> dict[str, list[np.ndarray]]:
+def evaluate(predict: Predictor, constants: Mapping[str, Any], takes: list[Take], label: str, seed: int) -> dict[str, list[np.ndarray]]:
     """Return the predictions of one model, one array a performance: with and without the hint, likeliest and sampled.
 
     ``constants`` are those of the model's contract.

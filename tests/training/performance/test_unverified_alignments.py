@@ -11,8 +11,8 @@ from test_aligned import MUSICXML, VERSION_1, VERSION_5
 
 from models.performance.features import denormalise, normalise
 from models.performance.representation import BEAT_PERIOD
-from training.performance import unverified_alignments as unsure_pieces
-from training.performance.unverified_alignments import load_unsure_pieces, without_astray
+from training.performance import unverified_alignments as unverified_alignments
+from training.performance.unverified_alignments import load_unverified_pieces, without_astray
 
 # Folder, robust, match file; VERSION_1 leaves out one of four notes.
 PERFORMANCES = [
@@ -48,15 +48,15 @@ def asap(tmp_path):
 
 
 def test_they_are_those_that_are_robust_in_no_version_and_not_held_out(asap, tmp_path):
-    (piece,) = load_unsure_pieces(asap, tmp_path / "cache")
+    (piece,) = load_unverified_pieces(asap, tmp_path / "cache")
     assert piece.name == "unsure" and piece.performances == ("unsure/5.match", "unsure/7.match")  # 6 plays too few of the notes
     assert piece.presentations[0].columns.shape == (2, 4, 8)
 
 
 def test_their_tempo_is_left_out_where_it_cannot_be_believed(asap, tmp_path, monkeypatch):
-    assert np.isfinite(load_unsure_pieces(asap, tmp_path / "cache")[0].presentations[0].columns[..., BEAT_PERIOD]).all()
-    monkeypatch.setattr(unsure_pieces, "ASTRAY", -1.0)  # everything is further away
-    assert np.isnan(load_unsure_pieces(asap, tmp_path / "cache")[0].presentations[0].columns[..., BEAT_PERIOD]).all()
+    assert np.isfinite(load_unverified_pieces(asap, tmp_path / "cache")[0].presentations[0].columns[..., BEAT_PERIOD]).all()
+    monkeypatch.setattr(unverified_alignments, "ASTRAY", -1.0)  # everything is further away
+    assert np.isnan(load_unverified_pieces(asap, tmp_path / "cache")[0].presentations[0].columns[..., BEAT_PERIOD]).all()
 
 
 def with_tempo(tempo):

@@ -1,35 +1,30 @@
 """How much to exaggerate DExter's mean, and how much of the denoiser's residual to hear, so that renderings are as expressive as humans and
-differ as they do: fitted after training, on train pieces.
+differ as humans do: fitted after training, on train pieces.
 
-A mean of many performers is flatter than each of them, and its pedal is half down. Samples are further apart than humans, where the mean
-explains more of them than the one that the denoiser was trained around, and nearer where it is flatter. Each column has a gain of the mean,
-one of the residual, and how much of the mean's widening a sample is without; these fit three amounts of humans: how wide a mean rendering
-is, how wide a sample, and how far two samples are apart. How long samples hold keys is brought nearer to how long humans do, by quantiles
-(models/dexter/hold_quantiles.py). That the networks know these pieces by heart makes no difference, as how wide each
-piece's mean is was brought to what its score says (training/dexter/expression_profile.py).
-Run, to write the gains into the graphs of a folder:
+A mean of many performers is flatter than each of them, and its pedal is half down. Samples are further apart than humans where the mean
+explains more of humans than the one that the denoiser was trained around, and nearer where it is flatter. Each column has a gain of the
+mean, a gain of the residual, and the share of the mean's widening that a sample is without. These fit three quantities of humans: how wide
+a mean rendering is, how wide a sample is, and how far two samples are apart. How long samples hold keys is brought nearer to how long
+humans do, by quantiles (models/dexter/hold_quantiles.py). That the networks know these pieces by heart makes no difference, as how wide
+each piece's mean is was brought to what its score says (training/dexter/fits/expression_profile.py).
 
-    python -m training.dexter.calibration models/pretrained --data DIR
+Artefact: ``calibration.json``.
 """
 
 import functools
-import sys
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import onnx
-import typer
+from pydantic import BaseModel, ConfigDict, ValidationError
+from rich.console import Console
 from rich.progress import track
 
-from engine.base.command_line import run
-from engine.base.files import whole_file
-from engine.onnx.model import Model
-from engine.performers.dexter.performer import FILES, DexterPerformer, load_performer
-from export.graph import save
+from engine.base.errors import PerfLiveError
 from models.dexter.hold_quantiles import LEVELS, HoldQuantiles, holds_of, octave_weights
 from models.dexter.representation import Scales, Settings
 from models.dexter.windows import WindowSampler, perform
@@ -40,20 +35,22 @@ from models.performance.representation import (
     COLUMNS,
     PEDAL,
     PEDAL_BETWEEN,
-    REPRESENTATION_VERSION,
+    PERFORMANCE_COLUMNS,
     TIMING,
     VELOCITY,
     decode_performance,
     nearest_stroke,
 )
 from training.dexter.figures import beat_intervals
+from training.dexter.networks import Samples
 from training.metrics.chord_timing import about_chords
 from training.metrics.expressiveness import known_mean
-from training.performance.pieces import Presentation, load_pieces
+from training.performance.pieces import Presentation
+from training.stages import write_json
 
+CALIBRATION_FILE = "calibration.json"
 PEDAL_DOWN = 64
 PEDAL_GAIN = 2.0  # so that less of it stays half down
-EVERY = 6  # of the pieces that were learnt from
 MOST_PERFORMERS = 4
 # How far apart samples of these pieces are to be, two humans 1. What is further from another performance is further from every human's, so
 # a little less; of other pieces, tempo comes out further apart than of these, and timing nearer.
@@ -63,8 +60,6 @@ ROUNDS = 2  # how far apart samples are and how wide are not quite independent
 Amount = Callable[[Presentation, np.ndarray], float]
 Performances = Sequence[tuple[Presentation, list[np.ndarray]]]  # of each piece, normalised (N, 8)
 Found = Callable[[int, Performances], float]
-
-app = typer.Typer(add_completion=False)
 
 
 def curve(shown: Presentation, normalised: np.ndarray, column: int) -> np.ndarray:
@@ -130,22 +125,21 @@ class Rendered(NamedTuple):
     humans: dict[int, float]
 
 
-def render(performer: DexterPerformer, pieces: list[Presentation]) -> Rendered:
+def render(performer: Samples, pieces: list[Presentation]) -> Rendered:
     """Return the means that ``performer`` makes of pieces without gains."""
-    means = [perform_neutrally(performer, piece, 0, temperature=0) for piece in track(pieces, "rendering")]
+    means = [perform_neutrally(performer, piece, 0, temperature=0) for piece in track(pieces, "rendering", console=Console(stderr=True))]
     humans = [(piece, human_columns(piece)) for piece in pieces]
     return Rendered(pieces, means, {column: _amount(column, humans) for column in AMOUNTS})
 
 
-def perform_neutrally(performer: DexterPerformer, piece: Presentation, seed: int, temperature: float) -> np.ndarray:
+def perform_neutrally(performer: Samples, piece: Presentation, seed: int, temperature: float) -> np.ndarray:
     """Return a performance (N, 8), normalised, without gains."""
     return perform(neutral_sampler(performer, piece, seed), Settings(temperature=temperature), len(piece.notes))
 
 
-def neutral_sampler(performer: DexterPerformer, piece: Presentation, seed: int) -> WindowSampler:
-    neutral = replace(
-        performer.scales, gain=np.ones(COLUMNS), offset=np.zeros(COLUMNS), residual_gain=np.ones(COLUMNS), hold_quantiles=None
-    )
+def neutral_sampler(performer: Samples, piece: Presentation, seed: int) -> WindowSampler:
+    ones, zeros = np.ones(COLUMNS), np.zeros(COLUMNS)
+    neutral = replace(performer.scales, gain=ones, offset=zeros, residual_gain=ones, hold_quantiles=None)
     return performer.sampler(piece.notes, piece.score_columns, seed, scales=neutral)
 
 
@@ -166,7 +160,7 @@ def calibrate_means(rendered: Rendered) -> tuple[np.ndarray, np.ndarray]:
         else:
             adjust(gains, [column], (0.5, 8.0), average, rendered.humans[column])
         heard = f"humans {rendered.humans[column]:.4f}, mean {average():.4f}"
-        print(f"column {column}: {heard}, gain {gains[column]:.3f}, offset {offsets[column]:.3f}")
+        print(f"{PERFORMANCE_COLUMNS[column]}: {heard}, gain {gains[column]:.3f}, offset {offsets[column]:.3f}")
     return gains, offsets
 
 
@@ -188,14 +182,14 @@ class Sampled(NamedTuple):
         return [mean + scales.residual_gain * residual for residual in self.residuals]
 
 
-def calibrate_samples(performer: DexterPerformer, rendered: Rendered, gains: np.ndarray, offsets: np.ndarray) -> Scales:
+def calibrate_samples(performer: Samples, rendered: Rendered, gains: np.ndarray, offsets: np.ndarray) -> Scales:
     """Return the scales with which two samples of a piece are about as far apart, on average, as two of its humans, with which their
     amounts are humans', and keys are held more as humans hold them; of pieces as notation. ``gains`` and ``offsets`` (8,) of the mean.
     """
     played = [each for each in zip(rendered.pieces, rendered.means, strict=True) if each[0].kind == "notation" and len(each[0].columns) > 1]
     pieces = [
         Sampled(piece, mean, [perform_neutrally(performer, piece, seed, temperature=1) - mean for seed in (0, 1)], human_columns(piece))
-        for piece, mean in track(played, "sampling")
+        for piece, mean in track(played, "sampling", console=Console(stderr=True))
     ]
     scales = Scales(performer.scales.residual_deviation, gains, offsets, residual_gain=np.ones(COLUMNS), mean_gain_removed=np.ones(COLUMNS))
     for column, share in APART.items():
@@ -206,17 +200,21 @@ def calibrate_samples(performer: DexterPerformer, rendered: Rendered, gains: np.
             adjust(scales.residual_gain, columns, (0.1, 4.0), distance, share * apart_of_humans)
             adjust(scales.mean_gain_removed, columns, (1.0, 0.0), amount, amount_of_humans)
         heard = f"humans {apart_of_humans:.4f} apart, samples {distance():.4f}; amounts {amount_of_humans:.4f}, {amount():.4f}"
-        print(f"column {column}: {heard}; gain {scales.residual_gain[column]:.3f}, narrowed {scales.mean_gain_removed[column]:.3f}")
-    return replace(scales, hold_quantiles=find_touch(performer, [each.shown for each in pieces], scales))
+        gains_found = f"gain {scales.residual_gain[column]:.3f}, less {scales.mean_gain_removed[column]:.3f} of the mean's"
+        print(f"{PERFORMANCE_COLUMNS[column]}: {heard}; {gains_found}")
+    return replace(scales, hold_quantiles=find_holds(performer, [each.shown for each in pieces], scales))
 
 
-def find_touch(performer: DexterPerformer, pieces: list[Presentation], scales: Scales) -> HoldQuantiles:
+def find_holds(performer: Samples, pieces: list[Presentation], scales: Scales) -> HoldQuantiles:
     """Return how keys are held in samples of ``pieces`` with ``scales``, and in their humans' performances."""
-    sampled = [(piece, [_sample(performer, piece, seed, scales) for seed in (0, 1)]) for piece in track(pieces, "holding keys")]
+    sampled = [
+        (piece, [_sample(performer, piece, seed, scales) for seed in (0, 1)])
+        for piece in track(pieces, "holding keys", console=Console(stderr=True))
+    ]
     return HoldQuantiles(held_quantiles(sampled), held_quantiles([(piece, human_columns(piece)) for piece in pieces]))
 
 
-def _sample(performer: DexterPerformer, piece: Presentation, seed: int, scales: Scales) -> np.ndarray:
+def _sample(performer: Samples, piece: Presentation, seed: int, scales: Scales) -> np.ndarray:
     sampler = performer.sampler(piece.notes, piece.score_columns, seed, scales=scales)
     return perform(sampler, Settings(), len(piece.notes))
 
@@ -263,34 +261,55 @@ def adjust(values: np.ndarray, columns: list[int], reach: tuple[float, float], a
         low, high = (low, middle) if average() > wanted else (middle, high)
 
 
-def store(path: Path, system: str, constants: dict[str, list[Any]]) -> None:
-    """Write ``constants`` into the contract of an exported graph; all else in it stays."""
-    contract = Model(path, system, REPRESENTATION_VERSION).contract
-    with whole_file(path) as partial:
-        save(onnx.load(path), contract.model_copy(update={"constants": contract.constants | constants}), partial)
+class StoredQuantiles(BaseModel):
+    """Quantiles of articulation by written duration, of samples and of humans; see models/dexter/hold_quantiles.py."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sampled: list[list[float]]
+    human: list[list[float]]
 
 
-def _rounded(values: np.ndarray) -> list[float | None]:
-    return [round(value, 4) if np.isfinite(value) else None for value in values.tolist()]
+class Calibration(BaseModel):
+    """What was fitted, by column (8): the mean's ``gain`` and ``offset`` (None: about the piece's average), the ``residual_gain``, and the
+    share of the mean's gain that samples at temperature 1 do without, ``mean_gain_removed``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    gain: list[float]
+    offset: list[float | None]
+    residual_gain: list[float]
+    mean_gain_removed: list[float]
+    hold_quantiles: StoredQuantiles
 
 
-@app.command()
-def main(
-    model: Annotated[Path, typer.Argument(help="folder of the exported graphs; gains are written into them")],
-    data: Annotated[Path, typer.Option("--data", help="folder of the unpacked corpus")],
-    cache: Annotated[Path, typer.Option("--cache", help="folder to keep encoded performances in")] = Path("runs"),
-) -> None:
-    """Fit the gains of mean renderings and samples."""
-    performer = load_performer(model, None)
-    pieces = load_pieces(data, "train", cache)[::EVERY]
-    rendered = render(performer, [shown for piece in pieces for shown in piece.presentations])
+def calibrate(performer: Samples, presentations: list[Presentation]) -> Calibration:
+    """Return what makes renderings of ``presentations`` as expressive as the humans' performances of them."""
+    rendered = render(performer, presentations)
     gains, offsets = calibrate_means(rendered)
     scales = calibrate_samples(performer, rendered, gains, offsets)
-    mean, denoise, *_ = FILES
-    store(model / mean, FILES[mean], {"gains": _rounded(gains), "offsets": _rounded(offsets)})
-    fitted = {"sample_gains": _rounded(scales.residual_gain), "narrowed": _rounded(scales.mean_gain_removed)}
-    store(model / denoise, FILES[denoise], fitted | {"touch": np.array(scales.hold_quantiles).round(3).tolist()})
+    assert scales.hold_quantiles is not None  # noqa: S101 (calibrate_samples finds it)
+    return Calibration(
+        gain=_rounded(gains),
+        offset=[value if np.isfinite(value) else None for value in _rounded(offsets)],
+        residual_gain=_rounded(scales.residual_gain),
+        mean_gain_removed=_rounded(scales.mean_gain_removed),
+        hold_quantiles=StoredQuantiles(**{name: each.round(3).tolist() for name, each in scales.hold_quantiles._asdict().items()}),
+    )
 
 
-if __name__ == "__main__":
-    sys.exit(run(app, "training.dexter.calibration"))
+def _rounded(values: np.ndarray) -> list[float]:
+    return [round(value, 4) for value in values.tolist()]
+
+
+def write_calibration(calibration: Calibration, folder: Path) -> None:
+    write_json(folder / CALIBRATION_FILE, calibration.model_dump(mode="json"))
+
+
+def read_calibration(folder: Path) -> Calibration:
+    """Return what ``write_calibration`` wrote. Raises PerfLiveError."""
+    try:
+        return Calibration.model_validate(json.loads((folder / CALIBRATION_FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, ValidationError) as error:
+        raise PerfLiveError(f"{folder}: there is no calibration that can be read; run the stage again") from error

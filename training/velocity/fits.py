@@ -1,23 +1,38 @@
 """How a human strays from the predicted dynamics over time: fitted once after training, played back by the engine when it samples.
 
-    python -m training.velocity.noise RUN_DIR --data DIR
-
-reads RUN_DIR/last.ckpt and writes RUN_DIR/fitted.ckpt, the same with the fitted noise, for perf-export.
+Artefact: ``noise.json`` with the shares of variance and their time constants.
 """
 
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import Literal
 
 import numpy as np
 import torch
-import typer
+from pydantic import BaseModel, ConfigDict, Field
 from scipy.optimize import nnls
 from scipy.stats import norm
 
+from engine.base.errors import PerfLiveError
 from models.velocity.network import QUANTILE_LEVELS
-from training.datasets.asap import read_asap
-from training.velocity.data import VelocityFeatures, load_velocity_features
-from training.velocity.task import NOISE_TIME_CONSTANTS_S, VelocityTask, describe_windows, load_task
+from training.runs import LAST
+from training.stages import Outcome, Work, write_json
+from training.velocity.data import VelocityFeatures, describe_windows, load_split
+from training.velocity.task import VelocityTask, load_task
+
+NOISE_FILE = "noise.json"
+# A performer's deviations: within a gesture, within a phrase, for as long as the performance lasts.
+NOISE_TIME_CONSTANTS_S = (0.3, 3.0, 60.0)
+CAUSAL_NOTES = 2000  # of each performance, that a causal network goes through
+
+
+class NoiseConfig(BaseModel):
+    """``performances``: of the train split, at most, that the noise is fitted to."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: Literal["velocity-noise"]
+    performances: int = Field(default=100, gt=0)
 
 
 def normal_scores(quantiles: np.ndarray, velocity: np.ndarray) -> np.ndarray:
@@ -57,20 +72,19 @@ def score_performances(
     return scores, onsets
 
 
-def main(
-    run_folder: Annotated[Path, typer.Argument()],
-    data: Annotated[Path, typer.Option("--data", help="folder of the unpacked (n)ASAP corpus")],
-    performances: Annotated[int, typer.Option("--performances", min=1)] = 100,
-) -> None:
-    """Fit the noise to training performances and leave it beside the checkpoint."""
-    task = load_task(run_folder / "last.ckpt")
-    features = load_velocity_features(list(read_asap(data, "train")), run_folder.parent / "features")
-    notes = task.config.notes_per_window if task.config.network.looks_ahead else 2000
-    shares = fit_noise(*score_performances(task, features, performances, notes))
-    task.noise_shares[:] = torch.tensor(shares)
-    torch.save({"state_dict": task.state_dict(), "hyper_parameters": dict(task.hparams)}, run_folder / "fitted.ckpt")
-    print(f"noise shares {shares} at time constants {NOISE_TIME_CONSTANTS_S} s")
+def fit_velocity_noise(config: NoiseConfig, work: Work) -> Outcome:
+    """Fit the noise of the network that is read to performances of the train split, and write it to ``work.folder``."""
+    task = load_task(work.read("network") / LAST)
+    features = load_split(work.data, "train", work.cache)
+    notes = task.config.notes_per_window if task.config.network.looks_ahead else CAUSAL_NOTES
+    shares = fit_noise(*score_performances(task, features, config.performances, notes))
+    write_json(work.folder / NOISE_FILE, {"time_constants_s": NOISE_TIME_CONSTANTS_S, "shares": shares})
+    return Outcome(f"shares {', '.join(f'{share:.2f}' for share in shares)} at {NOISE_TIME_CONSTANTS_S} s", (NOISE_FILE,))
 
 
-if __name__ == "__main__":
-    typer.run(main)
+def read_noise(folder: Path) -> list[float]:
+    """Return the shares of variance that ``fit_velocity_noise`` wrote, by time constant. Raises PerfLiveError."""
+    try:
+        return [float(share) for share in json.loads((folder / NOISE_FILE).read_text(encoding="utf-8"))["shares"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PerfLiveError(f"{folder}: there is no noise that can be read; run the stage again") from error

@@ -1,26 +1,29 @@
-"""Learn what moves in ScorePerformer's styles: ``python -m training.score_performer.style_space --data FOLDER -o styles.safetensors``.
+"""What moves in ScorePerformer's styles, learnt from the train split: its style space.
 
 Styles of bars are regressed on what is measured of the bars, loudness, pace and length together: what differs between the styles of two
 bars of which one is played louder, and otherwise the same. Along that way a style is moved to be louder. The paper moves styles along the
-gradients of direction classifiers (see score_performer_classifiers) instead, which tell where a score has a forte; but there performances
-are faster too, and the rarer directions have too few examples to be told at all. A crescendo here is loudness that grows.
+gradients of direction classifiers (training/score_performer/classifiers.py) instead, which tell where a score has a forte; but there
+performances are faster too, and the rarer directions have too few examples to be told at all. A crescendo here is loudness that grows.
+
+Artefact: ``styles.safetensors``.
 """
 
-import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
-import typer
+import torch
+from pydantic import BaseModel, ConfigDict, Field
 
-from engine.base.command_line import run
-from engine.performers.score_performer.networks import Networks, open_networks
 from models.score_performer.score_representation import BAR_LEVEL, ONSET_LEVEL
+from models.score_performer.style import style_of
 from models.score_performer.style_space import LEVEL_NAMES, StyleSpace
 from models.score_performer.vocabulary import ONSET_DEVIATION, PERFORMED_DURATION, TEMPO, VELOCITY, to_values
-from training.score_performer.data import TokenPiece, load_pieces
+from training.runs import BEST
+from training.score_performer.data import TokenPiece, load_token_pieces
+from training.score_performer.task import ScorePerformerTask, load_task
 from training.score_performer.windows import performed, window_of
+from training.stages import Outcome, Work
 
 QUALITIES = ("loudness", "pace", "length")
 UNITS = ("MIDI velocities", "octaves of the tempo", "octaves of the share of the notated duration")
@@ -28,7 +31,41 @@ DELAY = "delay"  # of an onset beside the pace of its bar
 KNOBS = (4, 4, 2, 2)  # of each level, so many of the first components
 FASTEST_ARRIVAL = 1 / 8  # of the expected time until an onset: sooner counts as this
 
-app = typer.Typer(add_completion=False)
+STYLE_SPACE_FILE = "styles.safetensors"
+
+
+class StyleSpaceConfig(BaseModel):
+    """``windows`` of each performance are read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: Literal["score-performer-style-space"]
+    windows: int = Field(default=1, gt=0)
+    seed: int = 0
+
+
+class Styles(Protocol):
+    """What reads the style of a performance: the network as it was trained, or the exported graphs."""
+
+    window: int  # notes
+
+    def read_style(self, tokens: np.ndarray, segments: np.ndarray) -> np.ndarray:
+        """Return the style (N, style_width) of ``tokens`` (N, 16) of performed notes, with ``segments`` (N, 3)."""
+
+
+class TrainedStyles:
+    """Follows ``Styles``, for at most a window's notes."""
+
+    def __init__(self, task: ScorePerformerTask):
+        self._network = task.network
+        self.window = task.config.windows.notes
+        self.latents = tuple(task.config.network.latents)
+
+    def read_style(self, tokens: np.ndarray, segments: np.ndarray) -> np.ndarray:
+        within = np.stack([np.unique(column, return_inverse=True)[1] for column in segments.T], axis=1)
+        notes, places = (torch.from_numpy(np.asarray(each, np.int64))[None] for each in (tokens, within))
+        with torch.inference_mode():
+            return style_of(self._network.encode_style(notes, places, torch.ones(1, len(tokens), dtype=torch.bool)))[0].numpy()
 
 
 class StyledWindow(NamedTuple):
@@ -64,7 +101,7 @@ def segment_means(values: np.ndarray, segments: np.ndarray) -> np.ndarray:
     return sums / np.bincount(segments)[:, None]
 
 
-def collect_windows(networks: Networks, pieces: Sequence[TokenPiece], windows_each: int, seed: int) -> list[StyledWindow]:
+def collect_windows(networks: Styles, pieces: Sequence[TokenPiece], windows_each: int, seed: int) -> list[StyledWindow]:
     """Read the styles of windows at random places of every performance."""
     random, length = np.random.default_rng(seed), networks.window
     found = []
@@ -131,25 +168,11 @@ def _correlations(values: np.ndarray, qualities: np.ndarray) -> np.ndarray:
     return np.array([np.corrcoef(values, quality)[0, 1] for quality in qualities.T])
 
 
-@app.command()
-def main(
-    data: Annotated[Path, typer.Option("--data", help="folder of the unpacked corpus")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="the .safetensors file to write")],
-    model: Annotated[Path | None, typer.Option("--model", help="folder of the exported networks [default: what ships]")] = None,
-    cache: Annotated[Path, typer.Option("--cache", help="folder to keep encoded performances in")] = Path("runs"),
-    windows: Annotated[int, typer.Option("--windows", min=1, help="windows of each performance")] = 1,
-) -> None:
-    """Learn the style space from the train split, write it, and print how far styles tell what is heard."""
-    networks = open_networks(model)
-    found = collect_windows(networks, load_pieces(data, "train", cache), windows, seed=0)
-    space, of_bars = fit_space(found, networks.latents)
-    space.save(out)
-    print(f"{'quality':10}{'deviation':>10}{'told by styles':>16}  unit, of bars beside {networks.window} notes around")
-    for name, deviation, explained, unit in zip(QUALITIES, of_bars.deviations, of_bars.explained, UNITS, strict=True):
-        print(f"{name:10}{deviation:10.2f}{explained:16.2f}  {unit}")
-    for name, meaning in space.meanings.items():
-        print(f"{name:10}{meaning}")
-
-
-if __name__ == "__main__":
-    sys.exit(run(app, "training.score_performer.style_space"))
+def fit_style_space(config: StyleSpaceConfig, work: Work) -> Outcome:
+    """Learn the style space of the network that is read from the train split, and write it to ``work.folder``."""
+    styles = TrainedStyles(load_task(work.read("network") / BEST))
+    windows = collect_windows(styles, load_token_pieces(work.data, "train", work.cache), config.windows, config.seed)
+    space, of_bars = fit_space(windows, styles.latents)
+    space.save(work.folder / STYLE_SPACE_FILE)
+    told = zip(QUALITIES, of_bars.explained.tolist(), strict=True)
+    return Outcome(f"told by styles: {', '.join(f'{name} {share:.2f}' for name, share in told)}", (STYLE_SPACE_FILE,))

@@ -1,36 +1,31 @@
-"""How much expression performers give a piece, and how far they are apart, from what its score is like as a whole: ridge regression;
-how fast, loud and detached it is as a whole, in comparison with what the networks say; and how fast pieces are at their fastest.
+"""How much expression performers give a piece, and how far they are apart, from what its score is like as a whole: ridge regression.
 
-The networks' mean hardly varies in how wide it is from piece to piece, and their samples even less in how far apart they are; humans'
-deviation of tempo differs sixfold, and the score says by how much. Run, with the other graphs in the folder (a few minutes), and calibrate
-afterwards:
+It also says how fast, loud and detached a piece is as a whole in comparison with what the networks say, and how fast pieces are at their
+fastest. The networks' mean hardly varies in how wide it is from piece to piece, and their samples vary even less in how far apart they are;
+humans' deviation of tempo differs sixfold, and the score says by how much.
 
-    python -m training.dexter.expression_profile models/pretrained --data DIR
+Artefact: ``expression_profile.npz`` with ``centre``, ``scale``, ``weights``, ``bias`` and ``fast_intervals``.
 """
 
-import hashlib
-import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
-import typer
+from pydantic import BaseModel, ConfigDict, Field
+from rich.console import Console
 from rich.progress import track
 
-from engine.base.command_line import run
 from engine.base.errors import PerfLiveError
 from engine.base.files import whole_file
-from engine.onnx.contract import Contract, TensorSpec
-from engine.onnx.model import Model
-from engine.performers.dexter.performer import FILES, DexterPerformer
-from export.ridge_regression import write_amounts
-from models.dexter.expression_profile import PIECE_FEATURES, fastest_interval, piece_features
+from models.dexter.expression_profile import ExpressionProfile, fastest_interval, piece_features
 from models.performance.features import at_played_tempo, notated_intervals, note_features
-from models.performance.representation import ARTICULATION, BEAT_PERIOD, REPRESENTATION_VERSION, TIMING, VELOCITY
-from training.datasets.asap import LICENCE, work_of
-from training.dexter.calibration import (
+from models.performance.representation import ARTICULATION, BEAT_PERIOD, PERFORMANCE_COLUMNS, TIMING, VELOCITY
+from training.datasets.asap import work_of
+from training.dexter.figures import beat_intervals
+from training.dexter.fits.calibration import (
     AMOUNTS,
     MOST_PERFORMERS,
     apart,
@@ -38,11 +33,12 @@ from training.dexter.calibration import (
     neutral_sampler,
     perform_neutrally,
 )
-from training.dexter.figures import beat_intervals
-from training.performance.pieces import Piece, Presentation, load_pieces
+from training.dexter.fits.trees import read_trees
+from training.dexter.networks import Samples, load_trained
+from training.performance.pieces import PerformedPiece, Presentation, load_performed_pieces
+from training.stages import Outcome, Work
 
-FILE = "dexter_amounts.onnx"
-SYSTEM = FILES[FILE]
+PROFILE_FILE = "expression_profile.npz"
 COLUMNS = (BEAT_PERIOD, VELOCITY, TIMING, ARTICULATION)
 OUTPUTS = ("deviation", "apart", "level")
 LOGARITHMS = OUTPUTS[:2]
@@ -50,9 +46,17 @@ LEAST_NOTES = 40  # fewer have no deviation to speak of
 PENALTY = 1000.0  # of squared weights, as heavy as so many pieces; of 100, 300, 1000 and 3000 the best on pieces left out
 MOST_DEVIATIONS = 4.0  # of a feature from the pieces' average
 FOLDS = 8
-TOLERANCE = 1e-4
+# The outputs in the profile: its field, and its value of the other columns.
+FIELDS = {"deviation": ("mean_deviation", np.nan), "apart": ("residual_gain", 1.0), "level": ("mean_offset", 0.0)}
 
-app = typer.Typer(add_completion=False)
+
+class ProfileConfig(BaseModel):
+    """``penalty``: of squared weights, as heavy as so many pieces."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: Literal["dexter-expression-profile"]
+    penalty: float = Field(default=PENALTY, gt=0)
 
 
 class Examples(NamedTuple):
@@ -67,7 +71,7 @@ class Examples(NamedTuple):
 
 
 class Ridge(NamedTuple):
-    """``centre`` and ``scale`` (F,) of the features, ``weights`` (F, 12) and ``bias`` (12,)."""
+    """``centre`` and ``scale`` (F,) of the features, ``weights`` (F, 12) and ``bias`` (12,): of COLUMNS for each of OUTPUTS in turn."""
 
     centre: np.ndarray
     scale: np.ndarray
@@ -79,12 +83,12 @@ class Ridge(NamedTuple):
         return np.asarray(normalised @ self.weights + self.bias)
 
 
-def collect(performer: DexterPerformer, pieces: list[Piece]) -> Examples:
+def collect(performer: Samples, pieces: list[PerformedPiece]) -> Examples:
     """Return what is to be learnt of train pieces; typical pieces' targets are those for which no gain has to change."""
     pieces = [piece for piece in pieces if len(piece.presentations[0].notes) >= LEAST_NOTES]
     works = {name: number for number, name in enumerate(sorted({work_of(piece.name) for piece in pieces}))}
     rows = []
-    for piece in track(pieces, "performing"):
+    for piece in track(pieces, "performing", console=Console(stderr=True)):
         weight = min(len(piece.performances), MOST_PERFORMERS) ** 0.5 / len(piece.presentations)
         rows += [(_features(shown), _targets(performer, shown), weight, work_of(piece.name)) for shown in piece.presentations]
     features, targets, weights, names = (np.array(part) for part in zip(*rows, strict=True))
@@ -103,7 +107,7 @@ def _features(shown: Presentation) -> np.ndarray:
     return piece_features(shown.score_columns, note_features(shown.score_columns))
 
 
-def _targets(performer: DexterPerformer, shown: Presentation) -> np.ndarray:
+def _targets(performer: Samples, shown: Presentation) -> np.ndarray:
     """Return logarithms (12,): of COLUMNS' deviations of humans (of tempo, from the notated one), of those of the mean without gains, and
     of what humans are apart in comparison with two samples; in timing, by how much they are more out of time than a sample.
     """
@@ -120,7 +124,7 @@ def _targets(performer: DexterPerformer, shown: Presentation) -> np.ndarray:
     return np.concatenate([np.where(np.isfinite(values), values, np.nan), _above_the_mean(performer, shown, humans)])
 
 
-def _above_the_mean(performer: DexterPerformer, shown: Presentation, humans: list[np.ndarray]) -> np.ndarray:
+def _above_the_mean(performer: Samples, shown: Presentation, humans: list[np.ndarray]) -> np.ndarray:
     mean = perform_neutrally(performer, shown, 0, temperature=0)
     return np.mean([np.nanmean(human - mean, axis=0) for human in humans], axis=0)[list(COLUMNS)]
 
@@ -130,38 +134,38 @@ def _tempo_deviation(shown: Presentation, normalised: np.ndarray) -> float:
     return float(np.std(beat_intervals(normalised, shown.score_columns) - notated))
 
 
-def fit(examples: Examples, chosen: np.ndarray) -> Ridge:
-    """Return what is learnt of the ``chosen`` (M,) presentations."""
+def fit(examples: Examples, chosen: np.ndarray, penalty: float = PENALTY) -> Ridge:
+    """Return what is learnt from the ``chosen`` (M,) presentations."""
     features = examples.features[chosen]
     centre, scale = features.mean(0), features.std(0) + 1e-3
     normalised = np.clip((features - centre) / scale, -MOST_DEVIATIONS, MOST_DEVIATIONS)
-    solved = [_solve(normalised, target, examples.weights[chosen]) for target in examples.targets[chosen].T]
+    solved = [_solve(normalised, target, examples.weights[chosen], penalty) for target in examples.targets[chosen].T]
     weights, bias = (np.stack(part, axis=-1) for part in zip(*solved, strict=True))
     return Ridge(centre, scale, weights, bias)
 
 
-def _solve(features: np.ndarray, target: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _solve(features: np.ndarray, target: np.ndarray, weights: np.ndarray, penalty: float) -> tuple[np.ndarray, np.ndarray]:
     """Return weights (F,) and a bias; as there are more features than pieces, by the products of pieces."""
     known = np.isfinite(target)
     features, target, roots = features[known], target[known], np.sqrt(weights[known])
     centre, middle = np.average(features, axis=0, weights=roots**2), np.average(target, weights=roots**2)
     rows = roots[:, None] * (features - centre)
-    solution = np.linalg.solve(rows @ rows.T + PENALTY * np.eye(len(rows)), roots * (target - middle)) @ rows
+    solution = np.linalg.solve(rows @ rows.T + penalty * np.eye(len(rows)), roots * (target - middle)) @ rows
     return solution, middle - centre @ solution
 
 
-def cross_validate(examples: Examples) -> np.ndarray:
+def cross_validate(examples: Examples, penalty: float = PENALTY) -> np.ndarray:
     """Return the correlations (12,) of targets with what is predicted of works that were left out."""
     predicted = np.empty_like(examples.targets)
     for fold in range(FOLDS):
         left_out = examples.works % FOLDS == fold
-        predicted[left_out] = fit(examples, ~left_out).predict(examples.features[left_out])
+        predicted[left_out] = fit(examples, ~left_out, penalty).predict(examples.features[left_out])
     known = np.isfinite(examples.targets)
     columns = zip(examples.targets.T, predicted.T, known.T, strict=True)
     return np.array([np.corrcoef(target[seen], guess[seen])[0, 1] for target, guess, seen in columns])
 
 
-def fast_intervals(pieces: list[Piece]) -> list[float]:
+def fast_intervals(pieces: list[PerformedPiece]) -> list[float]:
     """Return the ``fastest_interval`` of each piece as humans play it on average, ascending."""
     found = []
     for piece in pieces:
@@ -171,40 +175,6 @@ def fast_intervals(pieces: list[Piece]) -> list[float]:
     return sorted(float(interval) for interval in found if np.isfinite(interval))
 
 
-def contract(fast: Sequence[float]) -> Contract:
-    outputs = tuple(TensorSpec(name=name, shape=("pieces", len(COLUMNS)), type="float32") for name in OUTPUTS)
-    return Contract(
-        system=SYSTEM,
-        representation_version=REPRESENTATION_VERSION,
-        inputs=(TensorSpec(name="features", shape=("pieces", len(PIECE_FEATURES)), type="float32"),),
-        outputs=outputs,
-        constants={"features": list(PIECE_FEATURES), "columns": list(COLUMNS), "fast_intervals": [round(each, 3) for each in fast]},
-        training_data="(n)ASAP, train split of splits.json",
-        licence=LICENCE,
-        configuration_hash=hashlib.sha256(repr((PENALTY, MOST_DEVIATIONS, MOST_PERFORMERS)).encode()).hexdigest()[:16],
-    )
-
-
-def export(ridge: Ridge, features: np.ndarray, fast: Sequence[float], path: Path) -> float:
-    """Write what was learnt, and ``fast`` intervals, to ``path``; return how far the graph is from the regression at most, of ``features``
-    (M, F). Raises PerfLiveError, and leaves no file, when that is more than TOLERANCE.
-    """
-    with whole_file(path) as partial:
-        write_amounts(ridge, MOST_DEVIATIONS, LOGARITHMS, contract(fast), partial)
-        answer = Model(partial, SYSTEM, REPRESENTATION_VERSION).run({"features": features.astype(np.float32)}, {})[0]
-        told = np.concatenate([np.log(answer[name]) if name in LOGARITHMS else answer[name] for name in OUTPUTS], axis=1)
-        distance = float(np.abs(told - ridge.predict(features)).max())
-        if not distance <= TOLERANCE:
-            raise PerfLiveError(f"{path}: the graph is {distance:.2g} from the regression, {TOLERANCE} is allowed; report this as a defect")
-    return distance
-
-
-def load_unfitted(folder: Path) -> DexterPerformer:
-    """Return the performer whose pieces all have the same gains. Raises PerfLiveError."""
-    files = [(name, system) for name, system in FILES.items() if name != FILE]
-    return DexterPerformer(*(Model(folder / name, system, REPRESENTATION_VERSION) for name, system in files))
-
-
 def describe(correlations: Sequence[float]) -> str:
     names = ("tempo", "velocity", "timing", "articulation")
     parts = zip(OUTPUTS, np.reshape(correlations, (len(OUTPUTS), -1)).tolist(), strict=True)
@@ -212,19 +182,42 @@ def describe(correlations: Sequence[float]) -> str:
     return f"correlations on works left out: {'; '.join(told)}"
 
 
-@app.command()
-def main(
-    model: Annotated[Path, typer.Argument(help=f"folder of the exported graphs; {FILE} is written there")],
-    data: Annotated[Path, typer.Option("--data", help="folder of the unpacked corpus")],
-    cache: Annotated[Path, typer.Option("--cache", help="folder to keep encoded performances in")] = Path("runs"),
-) -> None:
-    """Learn from the train split how much expression a piece takes, and write it as a verified ONNX file."""
-    pieces = load_pieces(data, "train", cache)
-    examples = collect(load_unfitted(model), pieces)
-    print(describe(cross_validate(examples).tolist()))
-    distance = export(fit(examples, np.ones(len(examples.works), bool)), examples.features, fast_intervals(pieces), model / FILE)
-    print(f"{model / FILE}: of {len(examples.works)} presentations; {distance:.2g} from the regression")
+def fit_profile(config: ProfileConfig, work: Work) -> Outcome:
+    """Learn from the train split of the (n)ASAP folder ``work.data`` how much expression a piece takes, and write it to ``work.folder``."""
+    pieces = load_performed_pieces(work.data, "train", work.cache)
+    trained = load_trained(work.read("mean"), work.read("denoiser"), read_trees(work.read("trees")))
+    examples = collect(trained, pieces)
+    write_profile(fit(examples, np.ones(len(examples.works), bool), config.penalty), fast_intervals(pieces), work.folder)
+    correlations = cross_validate(examples, config.penalty).tolist()
+    print(describe(correlations))
+    deviations = ", ".join(f"{correlation:.2f}" for correlation in correlations[: len(COLUMNS)])
+    return Outcome(f"deviations of tempo, velocity, timing and articulation told of works left out: {deviations}", (PROFILE_FILE,))
 
 
-if __name__ == "__main__":
-    sys.exit(run(app, "training.dexter.expression_profile"))
+def write_profile(ridge: Ridge, fast: Sequence[float], folder: Path) -> None:
+    with whole_file(folder / PROFILE_FILE) as partial:
+        np.savez(partial, **ridge._asdict(), fast_intervals=np.array(fast))
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What ``write_profile`` wrote, read as the performer reads the graph; see ``models.dexter.passages.ProfileReader``."""
+
+    ridge: Ridge
+    fast_intervals: np.ndarray
+
+    def read(self, score_columns: np.ndarray, features: np.ndarray) -> ExpressionProfile:
+        predicted = self.ridge.predict(piece_features(score_columns, features)[None])[0]
+        by_field = {field: np.full(len(PERFORMANCE_COLUMNS), left_out) for field, left_out in FIELDS.values()}
+        for name, values in zip(OUTPUTS, np.split(predicted, len(OUTPUTS)), strict=True):
+            by_field[FIELDS[name][0]][list(COLUMNS)] = np.exp(values) if name in LOGARITHMS else values
+        return ExpressionProfile(**by_field, human_fastest_intervals=self.fast_intervals)
+
+
+def read_profile(folder: Path) -> Profile:
+    """Return what ``write_profile`` wrote. Raises PerfLiveError."""
+    try:
+        with np.load(folder / PROFILE_FILE) as stored:
+            return Profile(Ridge(*(stored[name] for name in Ridge._fields)), stored["fast_intervals"])
+    except (OSError, ValueError, KeyError) as error:
+        raise PerfLiveError(f"{folder}: there is no expression profile that can be read ({error}); run the stage again") from error

@@ -1,0 +1,13 @@
+"""The stages of the velocity transformers: networks, the noise that a player strays from them by, and the article's network."""
+
+from training.stages import Reads, Stage
+from training.velocity import article, task
+from training.velocity.data import VelocityTrainingConfig
+from training.velocity.fits import NoiseConfig, fit_velocity_noise
+
+NETWORK, NOISE, ARTICLE = "velocity", "velocity-noise", "velocity-article"
+STAGES = {
+    NETWORK: Stage(VelocityTrainingConfig, task.train, {"start": Reads((NETWORK,), optional=True)}),
+    NOISE: Stage(NoiseConfig, fit_velocity_noise, {"network": Reads((NETWORK,))}),
+    ARTICLE: Stage(article.ArticleVelocityConfig, article.train),
+}
