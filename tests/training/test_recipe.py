@@ -188,8 +188,8 @@ def corpus(tmp_path_factory):
 
 
 PLAYED = {
-    "velocity": ["--performer", "velocity", "--model", "{out}/velocity.onnx"],
-    "performance-rnn": ["--performer", "performance-rnn", "--model", "{out}/performance_rnn.onnx", "--seconds", "30"],
+    "velocity": ["--performer", "velocity", "--model", "{out}"],
+    "performance-rnn": ["--performer", "performance-rnn", "--model", "{out}", "--seconds", "30"],
     "dexter": ["--performer", "dexter", "--model", "{out}"],
     "score-performer": ["--performer", "score-performer", "--model", "{out}"],
     "performance-net": ["--performer", "passthrough", "--sound", "neural"],
