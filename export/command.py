@@ -1,6 +1,5 @@
 """``perf-export``: a run of perf-train becomes the verified ONNX files of its system, or no file."""
 
-import importlib
 import os
 import shutil
 import sys
@@ -15,15 +14,13 @@ import typer
 from engine.base.command_line import run
 from engine.base.errors import PerfLiveError, UsageError
 from engine.base.files import check_folder, check_writable
-from engine.systems import systems
+from engine.base.on_demand import load_object
+from engine.systems import parts
 from export.four_bits import quantise_in_blocks
 from export.graph import DirectSpec, Spec, write_graph
 from export.quantise import quantise
 from export.verify import Verification, verify_direct, verify_float, verify_quantised
 from training.stages import Precision, read_run
-
-# system -> "module:name" of what returns, of a run, the files of the system by name: what is to be exported, or a file to be copied
-SYSTEMS = {name: system.exporter for name, system in systems().items() if system.exporter}
 
 app = typer.Typer(add_completion=False)
 
@@ -37,10 +34,10 @@ def export(
     """Export all graphs of a run to ONNX, quantise and verify them. Where one does not verify, no file is left."""
     torch.set_num_threads(1)
     trained = read_run(source)
-    if trained.system not in SYSTEMS:
-        raise UsageError(f"{source}: the system {trained.system!r} cannot be exported; allowed: {', '.join(SYSTEMS)}")
-    module, name = SYSTEMS[trained.system].split(":")
-    specs = getattr(importlib.import_module(module), name)(trained)
+    exporters = parts("exporter")
+    if trained.system not in exporters:
+        raise UsageError(f"{source}: the system {trained.system!r} cannot be exported; allowed: {', '.join(exporters)}")
+    specs = load_object(exporters[trained.system])(trained)
     if not specs:
         raise UsageError(f"{source}: no stage of this run makes a file of {trained.system!r}; train one that does")
     export_all(specs, out, precision or trained.precision)

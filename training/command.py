@@ -1,6 +1,5 @@
 """``perf-train``: run the stages of a recipe, from a corpus to what perf-export turns into ONNX files."""
 
-import importlib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,20 +12,18 @@ from rich.table import Table
 
 from engine.base.command_line import run
 from engine.base.errors import UsageError
-from engine.systems import systems
+from engine.base.on_demand import load_object
+from engine.systems import parts
 from training.recipe import PlannedStage, Recipe, read_recipe
 from training.stages import RECIPE_FILE, Done, Stage, Work, begin, read_done, stage_hash, write_json
-
-# system -> "module:name" of its stages, by task
-SYSTEMS = {name: system.task for name, system in systems().items() if system.task}
 
 app = typer.Typer(add_completion=False)
 
 
 def load_stages(system: str) -> Mapping[str, Stage]:
     """Return the stages of a system, by task."""
-    module, name = SYSTEMS[system].split(":")
-    return getattr(importlib.import_module(module), name)
+    stages: Mapping[str, Stage] = load_object(parts("task")[system])
+    return stages
 
 
 @app.command()
@@ -40,7 +37,7 @@ def train(
     ] = None,
 ) -> None:
     """Run the stages of a recipe that are not done. Given again, an interrupted command goes on from its last checkpoint."""
-    planned = read_recipe(recipe, SYSTEMS, load_stages)
+    planned = read_recipe(recipe, parts("task"), load_stages)
     torch.set_num_threads(threads)
     out.mkdir(parents=True, exist_ok=True)
     run_stages(planned, load_stages(planned.system), data, out, cache or out.absolute().parent, threads)

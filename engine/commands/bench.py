@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 from engine.base.command_line import run
 from engine.base.on_demand import load_object
 from engine.bench.measuring.benchmark import Benchmark
-from engine.systems import systems
+from engine.systems import parts
 
 OF_NO_SYSTEM = {"live": "engine.bench.live:BENCHMARK", "render": "engine.bench.render:BENCHMARK"}
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON; times are milliseconds (_ms) or seconds (_s).")]
@@ -50,7 +50,7 @@ def benchmarks() -> None:
 
 def _commands() -> dict[str, str]:
     """Return where each benchmark is, by the name of its command: those of the systems, and of what is of no system."""
-    return OF_NO_SYSTEM | {name: system.bench for name, system in systems().items() if system.bench}
+    return OF_NO_SYSTEM | parts("bench")
 
 
 def _command(name: str, benchmark: Benchmark) -> Any:

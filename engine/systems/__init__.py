@@ -8,7 +8,7 @@ import pkgutil
 from engine.base.errors import UsageError
 from engine.systems.manifest import Kind, Request, System
 
-__all__ = ["Kind", "Request", "System", "default_system", "find_system", "performers", "systems"]
+__all__ = ["Kind", "Request", "System", "default_system", "find_system", "parts", "performers", "systems"]
 
 
 @functools.cache
@@ -23,6 +23,11 @@ def performers(*kinds: Kind) -> dict[str, System]:
     """Return the systems that perform notes or scores or improvise; of ``kinds`` only, if any are given."""
     wanted = frozenset(kinds) or frozenset(Kind) - {Kind.SOUND}
     return {name: system for name, system in systems().items() if system.plays & wanted}
+
+
+def parts(name: str) -> dict[str, str]:
+    """Return by system the part ``name`` of its manifest, such as ``task``: ``"module:name"``, of those systems that have it."""
+    return {system.name: getattr(system, name) for system in systems().values() if getattr(system, name)}
 
 
 def find_system(name: str) -> System:

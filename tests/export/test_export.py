@@ -11,6 +11,7 @@ from attention_module import PAST, build_spec
 
 from engine.base.errors import PerfLiveError
 from engine.onnx.model import Model
+from engine.systems import Kind, System, systems
 from export import command
 from export.command import export_verified
 from export.graph import write_graph
@@ -142,7 +143,8 @@ def perf_export(monkeypatch, capsys, tmp_path):
     source = tmp_path / "run"
     source.mkdir()
     (source / "recipe.json").write_text(json.dumps({"system": "stand-in", "precision": "int8", "stages": {}}))
-    monkeypatch.setattr(command, "SYSTEMS", {"stand-in": "attention_module:build_specs"})
+    stand_in = System("stand-in", "made up", frozenset({Kind.NOTES}), exporter="attention_module:build_specs")
+    monkeypatch.setitem(systems(), "stand-in", stand_in)
 
     def run(*arguments: str) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["perf-export", *(arguments or [str(source), "-o", str(tmp_path / "out")])])
@@ -195,7 +197,7 @@ def test_wrong_sources_are_named(perf_export, tmp_path, monkeypatch):
         "none": "none': not a run of perf-train, its recipe.json cannot be read; give the folder of --out",
         "broken": "broken': not a run of perf-train",
         "undone": "undone': stage 'brush' is not done; run perf-train again, which goes on there",
-        "other": "other: the system 'painting' cannot be exported; allowed: stand-in",
+        "other": "other: the system 'painting' cannot be exported; allowed: dexter, ",
         "run": "run: no stage of this run makes a file of 'stand-in'; train one that does",
     }.items():
         status, error = perf_export(str(tmp_path / name), "-o", out)

@@ -12,17 +12,18 @@ from engine.base.command_line import run
 from engine.base.errors import PerfLiveError, UsageError
 from engine.commands import render
 from engine.sound.performance_net import synthesizer
+from engine.systems import parts
 from export import command as export_command
 from export import verify
 from training import command
-from training.command import SYSTEMS, load_stages, run_stages
+from training.command import load_stages, run_stages
 from training.performance_net import keys
 from training.recipe import read_recipe
 from training.stages import Outcome, Reads, Stage, read_run
 
 EXAMPLE = str(Path(render.__file__).parents[1] / "examples" / "satie_gymnopedie_1_opening.mid")
 NEURAL = "performance-net"
-FOLDERS = {system: system.replace("-", "_") for system in SYSTEMS}
+FOLDERS = {system: system.replace("-", "_") for system in parts("task")}
 
 
 class Settings(BaseModel):
@@ -168,7 +169,7 @@ def test_the_recipes_that_ship_are_valid(path):
     if path.parent.name == "presets":
         return
     try:
-        recipe = read_recipe(path, SYSTEMS, load_stages)
+        recipe = read_recipe(path, parts("task"), load_stages)
     except UsageError as error:  # of a stage that another recipe names
         assert path.stem.startswith("denoiser") and "run it as part of a recipe" in str(error)
     else:
@@ -208,7 +209,7 @@ def cached_measure(measure):
     return measured
 
 
-@pytest.mark.parametrize("system", [*(each for each in SYSTEMS if each != NEURAL), pytest.param(NEURAL, marks=pytest.mark.sound)])
+@pytest.mark.parametrize("system", [*(each for each in parts("task") if each != NEURAL), pytest.param(NEURAL, marks=pytest.mark.sound)])
 @pytest.mark.filterwarnings("ignore::UserWarning:lightning", "ignore::FutureWarning:lightning", "ignore::DeprecationWarning")
 def test_a_tiny_recipe_goes_from_a_corpus_to_a_folder_that_plays(system, corpus, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(verify, "STEPS", 101)

@@ -18,7 +18,7 @@ from engine.bench.measuring.takes import live_pattern
 from engine.commands.bench import app
 from engine.midi.events import is_note_on
 from engine.onnx.contract import Contract
-from engine.systems import systems
+from engine.systems import parts, systems
 
 NOTHING_WRONG = {"lost": 0, "changed": 0, "extra": 0, "out_of_order": 0, "stuck_notes": 0, "sustain_identical": True}
 BENCH = "from engine.commands.bench import main; main()"
@@ -173,7 +173,7 @@ def test_performance_net_reports_every_figure(bench, monkeypatch):
 
 def test_the_list_is_that_of_the_table(bench, monkeypatch):
     status, output, _ = bench("--help")
-    measured = [name for name, system in systems().items() if system.bench]
+    measured = list(parts("bench"))
     assert status == 0 and all(f" {name} " in output for name in ("live", "render", *measured))
     assert "passthrough" not in output
     monkeypatch.setitem(systems(), "sixth", replace(systems()["dexter"], name="sixth"))

@@ -1,0 +1,40 @@
+"""A system is trained and exported by what its manifest names, and by nothing else."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import echo_system
+import pytest
+from command_line import assert_refused, command
+
+from engine.systems import systems
+from export.command import app as export_app
+from training.command import app as train_app
+
+RECIPE = "system: echo\nstages:\n  - {name: level, stage: echo, settings: {level: 9}}\n"
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    system = replace(echo_system.SYSTEM, task="echo_training:STAGES", exporter="echo_training:export")
+    monkeypatch.setitem(systems(), "echo", system)
+    path = tmp_path / "shipped.yaml"
+    path.write_text(RECIPE)
+    return path
+
+
+def test_a_sixth_system_is_trained_and_exported(recipe: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    train = command(train_app, "perf-train", capfd)
+    ended = train(recipe, "--data", tmp_path, "--out", "run")
+    assert ended.status == 0 and "level 9" in ended.output
+    ended = command(export_app, "perf-export", capfd)("run", "-o", "out")
+    assert (ended.status, ended.error) == (0, "")
+    assert Path("out/echo.json").read_text() == "9"
+
+
+def test_what_cannot_be_trained_lists_what_can(recipe: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    recipe.write_text(RECIPE.replace("system: echo", "system: ecco"))
+    ended = command(train_app, "perf-train", capfd)(recipe, "--data", tmp_path, "--out", "run")
+    assert_refused(ended, 2, "ecco", "echo", "velocity")
+    assert not Path("run").exists() or not any(Path("run").iterdir())
