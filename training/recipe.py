@@ -9,9 +9,9 @@ which says ``task``, is a recipe of that stage alone.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from engine.base.configuration import parse_config, read_yaml, validate_config
 from engine.base.errors import UsageError
@@ -39,7 +39,7 @@ class RecipeFile(BaseModel):
 
     system: str
     precision: Precision = "int8"
-    stages: tuple[StageEntry, ...]
+    stages: Annotated[tuple[StageEntry, ...], Field(min_length=1)]
 
 
 class PlannedStage(NamedTuple):

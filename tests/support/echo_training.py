@@ -12,6 +12,7 @@ from training.stages import Outcome, Stage, Work
 class LevelConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    task: str
     level: int
 
 
