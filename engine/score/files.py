@@ -16,7 +16,7 @@ from engine.score.tables import Score
 # all endings included: the ids of its notes are the file's own.
 Repeats = Literal["play", "skip", "printed"]
 
-MUSICXML, MEI, HUMDRUM, MIDI = (".xml", ".musicxml", ".mxl"), (".mei",), (".krn", ".kern"), (".mid", ".midi")
+MUSICXML, MEI, HUMDRUM, MIDI = (".xml", ".musicxml", ".mxl"), (".mei",), (".krn", ".kern"), (".mid", ".midi", ".kar", ".rmi")
 SUFFIXES = (*MUSICXML, *MEI, *HUMDRUM, *MIDI)
 LARGEST_BYTES = 40_000_000  # unpacked; ten times the longest piano sonata
 
@@ -30,7 +30,7 @@ def read_score(path: str | os.PathLike[str], repeats: Repeats = "play") -> Score
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise PerfLiveError(f"cannot read {str(path)!r} as a score: its name ends in {suffix!r}; allowed: {', '.join(SUFFIXES)}")
-    _check_size(path)
+    check_size(path)
     if suffix in MIDI:
         from engine.score.midi import read_midi_score
 
@@ -39,13 +39,19 @@ def read_score(path: str | os.PathLike[str], repeats: Repeats = "play") -> Score
         from engine.score.notation import read_notation
 
         score = read_notation(path, repeats)
+    return checked(score, path)
+
+
+def checked(score: Score, path: Path) -> Score:
+    """Return a score that has notes to perform. Raises PerfLiveError, which names ``path``, for one that has none."""
     if not len(score.notes):
         found = f"{score.unpitched} unpitched notes and no others" if score.unpitched else "no notes"
         raise PerfLiveError(f"cannot perform {str(path)!r}: it has {found}; give a score with pitched notes")
     return score
 
 
-def _check_size(path: Path) -> None:
+def check_size(path: Path) -> None:
+    """Raise PerfLiveError for a file that cannot be opened or that is too large to be a score."""
     try:
         size = path.stat().st_size
         if zipfile.is_zipfile(path):

@@ -16,7 +16,11 @@ MOST_MEASURES = 100_000
 
 def read_midi_score(path: Path) -> Score:
     """Read a type 0 or 1 file whose times are in ticks. Raises PerfLiveError for any other."""
-    timeline = read_midi_file(path)
+    return midi_score(read_midi_file(path), path)
+
+
+def midi_score(timeline: MidiTimeline, path: Path) -> Score:
+    """Return a file that was read as a score. Raises PerfLiveError, which names ``path``, for one whose times are in seconds."""
     if timeline.division & 0x8000:
         raise PerfLiveError(f"cannot read {str(path)!r} as a score: its times are in seconds, not in beats; give a file in ticks a quarter")
     notes, unpitched = _notes(timeline)

@@ -19,7 +19,8 @@ from engine.midi.events import (
     is_note_on,
 )
 from engine.midi.file import KeptEvent, MidiTimeline, Track, encode_length, read_midi_file
-from engine.score.files import MIDI, Repeats, read_score
+from engine.score.files import MIDI, Repeats, check_size, checked, read_score
+from engine.score.midi import midi_score
 from engine.score.ornaments import WrittenOut, write_out_ornaments
 from engine.score.tables import DYNAMICS, Score
 
@@ -59,12 +60,14 @@ class Piece:
 
 def read_piece(path: Path, repeats: Repeats = "play") -> Piece:
     """Read a score to be played. Raises PerfLiveError, as ``read_score`` does."""
-    score = read_score(path, repeats)
     if path.suffix.lower() in MIDI:
+        check_size(path)
         timeline = read_midi_file(path)
+        score = checked(midi_score(timeline, path), path)
         finer = max(1, -(-DIVISION // timeline.division))
         tracks = _without_tempos(timeline, finer)
         return Piece(score, score.notes["voice"] - 1, score.notes["part"], _non_note_events(timeline), tracks, repeats)
+    score = read_score(path, repeats)
     parts = int(score.notes["part"].max()) + 1
     return Piece(score, np.zeros(len(score.notes), int), score.notes["part"], (), _timeline(score, parts), repeats)
 

@@ -1,4 +1,5 @@
 import random
+from pathlib import Path
 
 import mido
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from engine.base.errors import PerfLiveError
 from engine.midi.events import Event, control_change, note_off, note_on
-from engine.midi.file import LONGEST_DELTA_TICKS, MidiTimeline, encode_length, encode_midi, read_midi_file, write_midi_file
+from engine.midi.file import END, LONGEST_DELTA_TICKS, MidiTimeline, encode_length, encode_midi, read_midi_file, write_midi_file
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:
@@ -148,8 +149,8 @@ def test_a_silence_longer_than_the_format_knows_is_written_in_parts(tmp_path):
         (b"", "empty"),
         (b"RIFF....WAVEfmt ", "not a MIDI file"),
         (b"MThd\x00\x00", "truncated in its header"),
-        (FILE[:-30], "truncated in track 2"),
-        (FILE[: len(midi(CONDUCTOR)) + 3], "truncated: 1 of 2 tracks"),
+        (b"RIFF....RMID", "a RIFF file without one inside"),
+        (FILE[: len(midi(CONDUCTOR)) + 3], "1 of the 2 tracks"),
         (midi(PIANO, kind=2), "type 2"),
         (midi(PIANO, division=0), "time division 0x0000"),
         (midi(b"\x00\x3c\x40"), "byte 0x3c where a message should begin"),
@@ -166,6 +167,42 @@ def test_a_bad_file_is_refused_in_one_line(tmp_path, data, what):
         read_midi_file(path)
     assert what in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+CASES = Path(__file__).parents[2] / "data" / "midi"
+FOUR_NOTES = [(0, 60), (0.25, 62), (0.5, 64), (0.75, 65)]
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("riff_rmid.mid", "wrapped in RIFF"),
+        ("header_counts_too_many_tracks.mid", "1 of the 8 tracks"),
+        ("track_length_3_too_long.mid", "the length of track 1 is wrong"),
+        ("cut_short.mid", "the file is cut short in track 1"),
+        ("realtime_byte_in_track.mid", "real-time byte 0xf8 in track 1"),
+    ],
+)
+def test_a_faulty_file_is_read_with_one_line(capsys, name, what):
+    events = read_midi_file(CASES / name).events
+    struck = [(event.time_ns / 1e9, event.message[1]) for event in events if event.message[0] == 0x90]
+    assert struck == (FOUR_NOTES if name != "cut_short.mid" else FOUR_NOTES[:3] + struck[3:])
+    said = capsys.readouterr().err
+    assert what in said and name in said and said.count("\n") == 1
+
+
+def test_a_tempo_of_zero_is_left_out_with_one_line(capsys):
+    timeline = read_midi_file(CASES / "tempo0_mid.mid")
+    assert timeline.tempos == () and timeline.events[-1].time_ns == 16 * 500_000_000
+    assert "a tempo of 0 microseconds a quarter" in capsys.readouterr().err
+
+
+def test_a_wrong_length_before_another_track_costs_nothing(read, capsys):
+    first = chunk(b"MTrk", PIANO + b"\0" + END)
+    longer = first[:4] + (len(PIANO + b"\0" + END) + 5).to_bytes(4, "big") + first[8:]
+    whole, faulty = midi(PIANO, PIANO), midi(PIANO, PIANO).replace(first, longer, 1)
+    assert read(faulty).events == read(whole).events
+    assert "the length of track 1 is wrong" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("name", "what"), [("none.mid", "No such file"), (".", "Is a directory")])
