@@ -198,7 +198,7 @@ def play(
     The others as of ``render``. Raises UsageError, PerfLiveError. Whatever ends it, every sounding note is released.
     """
     from engine.base.clock import MonotonicClock, VirtualClock
-    from engine.output.endpoints import Endpoints, check_ports
+    from engine.output.endpoints import Endpoints, check_reachable
     from engine.performers.setup import Wanted, choose_system, settings_of
     from engine.session import guarded_by_ports, open_live
     from engine.systems import Kind
@@ -225,7 +225,7 @@ def play(
         lookahead,
         asked,
     ).check()
-    check_ports(ends)
+    check_reachable(ends)
     clock: Clock = VirtualClock() if ends.all_files else MonotonicClock()
     session, opened = open_live(wanted.load(), ends, clock)
     with guarded_by_ports(session, opened):

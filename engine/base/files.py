@@ -30,6 +30,15 @@ def check_folder(folder: Path) -> None:
         raise PerfLiveError(f"cannot write in {str(folder)!r}: {error.strerror or error}; choose another folder") from error
 
 
+def check_readable(path: Path, what: str = "a file") -> None:
+    """Try whether a file can be read, before anything slow begins. Raises PerfLiveError when not; ``what`` is what to give instead."""
+    try:
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise PerfLiveError(f"cannot read {str(path)!r}: {error.strerror or error}; give the name of {what}") from None
+
+
 @contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path in the same folder; move it to ``path`` when the block ends well, remove it when not.

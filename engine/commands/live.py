@@ -17,7 +17,7 @@ from engine.commands.listing import Listed, print_list
 from engine.commands.questions import Asked, PerformerName, flags_of, with_questions
 from engine.commands.signals import stop_on_signals
 from engine.commands.sound_options import SaidOfSound
-from engine.output.endpoints import Endpoints, Opened, check_ports
+from engine.output.endpoints import Endpoints, Opened, check_reachable
 from engine.performers.setup import Wanted
 from engine.runtime.loop import Report
 from engine.systems import Kind
@@ -116,7 +116,7 @@ def live(
         playing = options.with_settings(playing, f"mode={mode}")
     kind = Kind.SCORES if score else Kind.IMPROVISES if mode else Kind.NOTES
     wanted = options.combine(performer, playing, exclude, model, asked).of(kind)
-    check_ports(ends)
+    check_reachable(ends)
     report, opened = _play(wanted, ends, not no_repeats)
     if report.stopped and ends.all_files:
         raise KeyboardInterrupt  # nothing was written

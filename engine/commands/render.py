@@ -11,6 +11,7 @@ import typer
 
 from engine.base.command_line import print_error, run, single_command
 from engine.base.errors import PerfLiveError, UsageError
+from engine.base.files import check_readable
 from engine.commands import options, sound_options
 from engine.commands.grouped import grouped
 from engine.commands.jobs import Job, plan_jobs, plan_takes
@@ -65,6 +66,8 @@ class ScoreSaid:
         if (self.beside or of_one) and len(jobs) > 1:
             named = ", ".join([*(["--beside"] if self.beside else []), flags_of(of_one)]).strip(", ")
             raise UsageError(f"{named}: of one score, and there are {len(jobs)} inputs; give one")
+        if self.beside:
+            check_readable(self.beside, "a MIDI file")
         if self.beside and not any(path.suffix.lower() == ".png" for path in jobs[0].outputs):
             raise UsageError("--beside is for pictures, and none is drawn; add --to png, or give -o FILE.png")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine.base.clock import Clock
 from engine.base.errors import PerfLiveError, UsageError
+from engine.base.files import check_readable
 from engine.midi.file import MidiTimeline, read_midi_file
 from engine.output.file_sinks import MIDI_SUFFIXES, ScoreMaterial, TakeMaterial
 from engine.runtime.recorder import Recorder
@@ -150,8 +151,12 @@ def open_endpoints(ends: Endpoints, clock: Clock, performance: "Performance | No
     return opened
 
 
-def check_ports(ends: Endpoints) -> None:
-    """Look for the ports that ``ends`` names, before anything is loaded. Raises UsageError or PerfLiveError."""
+def check_reachable(ends: Endpoints) -> None:
+    """Look for the files and ports that ``ends`` names, before anything is loaded. Raises UsageError or PerfLiveError."""
+    if ends.input is not None and ends.input_is_file:
+        check_readable(Path(ends.input), "a MIDI file")
+    if ends.score is not None:
+        check_readable(ends.score, "a score")
     inputs = [ends.input] if ends.input is not None and not ends.input_is_file else []
     outputs = [name for name in ends.outputs if _is_port(name)]
     if inputs or outputs:

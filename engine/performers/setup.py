@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.base.errors import UsageError
+from engine.base.files import check_readable
 from engine.performers.controls import Control, find_control, parse_controller_map, parse_settings
 from engine.performers.protocol import MOST_SEED, Performer
 from engine.performers.registry import known_controls, load_performer
@@ -38,10 +39,17 @@ class Wanted:
     asked: Mapping[str, Any] = field(default_factory=dict)
 
     def check(self) -> "Wanted":
-        """Return itself. Raises UsageError for what the system does not know, is out of range or contradicts itself."""
+        """Return itself. Raises UsageError for what the system does not know, is out of range or contradicts itself, PerfLiveError for
+        a file that is not there.
+        """
         if not 0 <= self.seed <= MOST_SEED:
             raise UsageError(f"seed {self.seed}: allowed: 0 to {MOST_SEED}")
         make_request(self.system, self.asked)
+        for named in self.asked.values():
+            if isinstance(named, Path):
+                check_readable(named)
+        if self.model is not None and not self.model.is_dir():
+            check_readable(self.model, "an ONNX file or of a folder with those of the performer")
         controls = known_controls(self.system.name, self.model, self.lookahead_s)
         parse_settings(controls, self.settings)
         parse_controller_map(controls, self.controllers)

@@ -72,7 +72,7 @@ def _write_amounts(path: Path, amounts: dict[str, float]) -> None:
         representation_version=REPRESENTATION_VERSION,
         inputs=(TensorSpec(name="features", shape=("pieces", len(PIECE_FEATURES)), type="float32"),),
         outputs=tuple(TensorSpec(name=name, shape=("pieces", 1), type="float32") for name in amounts),
-        constants={"features": list(PIECE_FEATURES), "columns": [VELOCITY]},
+        constants={"features": list(PIECE_FEATURES), "columns": [VELOCITY], "fast_intervals": []},
         training_data="none",
         licence="CC0-1.0",
         configuration_hash="0",

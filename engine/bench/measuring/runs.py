@@ -7,15 +7,17 @@ from engine.midi.events import Event
 from engine.midi.file import MidiTimeline
 from engine.performers.protocol import Performer, PerformerStream
 from engine.performers.score_playing.stream import ScoreStream
+from engine.performers.setup import Setup
 from engine.runtime.conductor import ConductedSource
-from engine.runtime.loop import Engine, Report
+from engine.runtime.loop import Report
 from engine.runtime.sinks import Sink
 from engine.runtime.sources import FileSource, Source
+from engine.session import Session
 
 
-def create_run(source: Source, performer: Performer, stream: PerformerStream, sink: Sink, clock: Clock) -> Engine:
+def create_run(source: Source, performer: Performer, stream: PerformerStream, sink: Sink, clock: Clock) -> Session:
     """Return a run that ``run`` begins and ``stop`` ends."""
-    return Engine(source, performer, stream, [sink], clock)
+    return Session(Setup(performer), source, [sink], clock, stream=stream)
 
 
 def render_events(performer: Performer, stream: PerformerStream, events: Sequence[Event], sink: Sink) -> Report:

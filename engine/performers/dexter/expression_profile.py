@@ -22,7 +22,7 @@ class AmountsReader:
         check_features(model, PIECE_FEATURES)
         self._model = model
         self._columns = list(model.contract.constants["columns"])
-        self._fast_intervals = np.array(model.contract.constants.get("fast_intervals", ()))  # earlier exports have none
+        self._fast_intervals = np.array(model.contract.constants["fast_intervals"])
 
     def read(self, score_columns: np.ndarray, features: np.ndarray) -> ExpressionProfile:
         """Return what suits a piece of these score columns (N, 37) and ``note_features`` (N, F)."""
