@@ -98,6 +98,16 @@ def test_a_piece_counts_by_its_weight(examples):
     np.testing.assert_allclose(predicted[known], examples.targets[known], atol=0.3)
 
 
+def test_what_nobody_knows_changes_nothing(examples):
+    """Of a small corpus in which no piece has two performers, or all are of one work."""
+    alone = examples._replace(targets=np.where(np.arange(12) // 4 == 1, np.nan, examples.targets))
+    predicted = fit(alone, np.ones(WORKS, bool)).predict(examples.features)
+    assert not predicted[:, 4:8].any() and predicted[:, :4].any()
+    found = cross_validate(alone)
+    assert np.isnan(found[4:8]).all() and np.isfinite(found[:4]).all()
+    assert np.isnan(cross_validate(alone._replace(works=np.zeros(WORKS, int)))).all()
+
+
 def test_a_piece_of_twice_the_weight_is_as_two():
     random = np.random.default_rng(2)
     features, target = random.normal(size=(9, 20)), random.normal(size=9)

@@ -24,7 +24,7 @@ from models.dexter.expression_profile import ExpressionProfile, fastest_interval
 from models.performance.features import at_played_tempo, notated_intervals, note_features
 from models.performance.representation import ARTICULATION, BEAT_PERIOD, PERFORMANCE_COLUMNS, TIMING, VELOCITY
 from training.datasets.asap import work_of
-from training.dexter.figures import beat_intervals
+from training.dexter.figures import beat_intervals, correlation
 from training.dexter.fits.calibration import (
     AMOUNTS,
     MOST_PERFORMERS,
@@ -100,7 +100,7 @@ def collect(performer: Samples, pieces: list[PerformedPiece]) -> Examples:
 
 def _weighted_mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     known = np.isfinite(values)
-    return np.where(known, values, 0).T @ weights / (known.T @ weights)
+    return np.where(known, values, 0).T @ weights / np.maximum(known.T @ weights, 1e-9)
 
 
 def _features(shown: Presentation) -> np.ndarray:
@@ -147,6 +147,8 @@ def fit(examples: Examples, chosen: np.ndarray, penalty: float = PENALTY) -> Rid
 def _solve(features: np.ndarray, target: np.ndarray, weights: np.ndarray, penalty: float) -> tuple[np.ndarray, np.ndarray]:
     """Return weights (F,) and a bias; as there are more features than pieces, by the products of pieces."""
     known = np.isfinite(target)
+    if not known.any():
+        return np.zeros(features.shape[1]), 0.0  # nothing is known of it: no gain changes
     features, target, roots = features[known], target[known], np.sqrt(weights[known])
     centre, middle = np.average(features, axis=0, weights=roots**2), np.average(target, weights=roots**2)
     rows = roots[:, None] * (features - centre)
@@ -155,14 +157,13 @@ def _solve(features: np.ndarray, target: np.ndarray, weights: np.ndarray, penalt
 
 
 def cross_validate(examples: Examples, penalty: float = PENALTY) -> np.ndarray:
-    """Return the correlations (12,) of targets with what is predicted of works that were left out."""
-    predicted = np.empty_like(examples.targets)
+    """Return the correlations (12,) of targets with what is predicted of works that were left out; NaN where too few are known."""
+    predicted = np.full_like(examples.targets, np.nan)
     for fold in range(FOLDS):
         left_out = examples.works % FOLDS == fold
-        predicted[left_out] = fit(examples, ~left_out, penalty).predict(examples.features[left_out])
-    known = np.isfinite(examples.targets)
-    columns = zip(examples.targets.T, predicted.T, known.T, strict=True)
-    return np.array([np.corrcoef(target[seen], guess[seen])[0, 1] for target, guess, seen in columns])
+        if left_out.any() and not left_out.all():
+            predicted[left_out] = fit(examples, ~left_out, penalty).predict(examples.features[left_out])
+    return np.array([correlation(target, guess) for target, guess in zip(examples.targets.T, predicted.T, strict=True)])
 
 
 def fast_intervals(pieces: list[PerformedPiece]) -> list[float]:
