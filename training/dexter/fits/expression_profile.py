@@ -148,7 +148,7 @@ def _solve(features: np.ndarray, target: np.ndarray, weights: np.ndarray, penalt
     """Return weights (F,) and a bias; as there are more features than pieces, by the products of pieces."""
     known = np.isfinite(target)
     if not known.any():
-        return np.zeros(features.shape[1]), 0.0  # nothing is known of it: no gain changes
+        return np.zeros(features.shape[1]), np.zeros(())  # nothing is known of it: no gain changes
     features, target, roots = features[known], target[known], np.sqrt(weights[known])
     centre, middle = np.average(features, axis=0, weights=roots**2), np.average(target, weights=roots**2)
     rows = roots[:, None] * (features - centre)
