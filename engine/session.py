@@ -27,6 +27,7 @@ from engine.systems import Kind
 if TYPE_CHECKING:
     from engine.performers.score_playing.stream import ScoreStream
     from engine.runtime.conductor import ConductedSource
+    from engine.score.piece import Piece
 
 Guard = Callable[["Session"], AbstractContextManager[None]]  # what holds while a session runs: signals, ports that may go
 
@@ -108,7 +109,12 @@ def open_performance(setup: Setup, path: Path, repeats: bool = True, live: bool 
     from engine.score.piece import read_piece
 
     check_plays_scores(setup)
-    piece = read_piece(path, "play" if repeats else "skip")
+    return begin_performance(setup, read_piece(path, "play" if repeats else "skip"), live)
+
+
+def begin_performance(setup: Setup, piece: "Piece", live: bool = False) -> Performance:
+    """Return a performance of a score that is yet to be started; see ``open_performance``."""
+    check_plays_scores(setup)
     stream = setup.performer.perform(piece, setup.request, setup.controls, setup.seed, live)
     return Performance(piece, cast("ScoreStream", stream))
 

@@ -3,12 +3,14 @@
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from engine.base.errors import PerfLiveError
+from engine.base.on_demand import load_object
 
 STOPPED = "stopped before the end; what was not finished was not written"
 HELP = {"help_option_names": ["-h", "--help"]}
@@ -41,6 +43,33 @@ def single_command(command: Callable[..., Any], examples: str) -> typer.Typer:
     """Return an app of one command, whose help ends with examples; ``-h`` shows it as well as ``--help``."""
     app = typer.Typer(rich_markup_mode="rich")
     app.command(epilog=examples, context_settings=HELP)(command)
+    return app
+
+
+def commands_on_demand(help: str, references: Callable[[], Mapping[str, str]], make: Callable[[str, Any], Any]) -> typer.Typer:
+    """Return an app of several commands, of which each is imported when it is asked for, or all for the list of them.
+
+    references: ``"module:name"`` by the name of the command, asked each time.
+    make: a command of its name and of what is there.
+    """
+
+    class Commands(Mapping[str, Any]):
+        def __getitem__(self, name: str) -> Any:
+            return make(name, load_object(references()[name]))
+
+        def __iter__(self) -> Iterator[str]:
+            return iter(references())
+
+        def __len__(self) -> int:
+            return len(references())
+
+    class Group(TyperGroup):
+        def __init__(self, **settings: Any):
+            super().__init__(**settings)
+            self.commands = Commands()  # type: ignore[assignment]  # nothing is added to it
+
+    app = typer.Typer(cls=Group, add_completion=False, no_args_is_help=True, help=help)
+    app.callback()(lambda: None)
     return app
 
 

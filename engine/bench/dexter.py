@@ -108,7 +108,7 @@ def measure(
 
 def _time_thousand_steps(performer: DexterPerformer, piece: Piece) -> float:
     """Return the notes a second of one window."""
-    sampler = performer.sampler(piece.score.notes, playback_columns(piece.score), 0, thousand_steps=True)
+    sampler = performer.sampling_as_published().sampler(piece.score.notes, playback_columns(piece.score), 0)
     begun_s = time.perf_counter()
     window, _ = sampler.next(sampler.begin(), Settings())
     return len(window.columns) / (time.perf_counter() - begun_s)

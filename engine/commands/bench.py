@@ -2,50 +2,18 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from inspect import Parameter, Signature, signature
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
-from engine.base.command_line import run
-from engine.base.on_demand import load_object
+from engine.base.command_line import commands_on_demand, run
 from engine.bench.measuring.benchmark import Benchmark
 from engine.systems import parts
 
 OF_NO_SYSTEM = {"live": "engine.bench.live:BENCHMARK", "render": "engine.bench.render:BENCHMARK"}
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON; times are milliseconds (_ms) or seconds (_s).")]
-
-
-class _Commands(Mapping[str, Any]):
-    """The command lines by name, each imported when it is asked for, or all for the list of them."""
-
-    def __getitem__(self, name: str) -> Any:
-        return _command(name, load_object(_commands()[name]))
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(_commands())
-
-    def __len__(self) -> int:
-        return len(_commands())
-
-
-class _Group(TyperGroup):
-    def __init__(self, **settings: Any):
-        super().__init__(**settings)
-        self.commands = _Commands()  # type: ignore[assignment]  # nothing is added to it
-
-
-app = typer.Typer(
-    cls=_Group, add_completion=False, no_args_is_help=True, help="Speed figures. Measure on a machine that does nothing else."
-)
-
-
-@app.callback()
-def benchmarks() -> None:
-    """Speed figures. Measure on a machine that does nothing else."""
 
 
 def _commands() -> dict[str, str]:
@@ -71,6 +39,9 @@ def _command(name: str, benchmark: Benchmark) -> Any:
     alone = typer.Typer(add_completion=False)
     alone.command(name, help=benchmark.summary)(command)
     return typer.main.get_command(alone)
+
+
+app = commands_on_demand("Speed figures. Measure on a machine that does nothing else.", _commands, _command)
 
 
 def _say(text: str) -> None:

@@ -1,6 +1,6 @@
 """A performance of a score as a MIDI file: on the score's bars, with the performance as its tempo map, or in free time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -78,22 +78,35 @@ class ScorePictureSink:
         pass
 
     def send(self, event: Event) -> None:
-        if event.message[0] & 0xF0 == CONTROL_CHANGE and event.message[1] == SUSTAIN_PEDAL:
+        if _is_pedal(event):
             self._pedals.append(event)
 
     def close(self) -> None:
         from engine.output.score_picture import draw_score_picture
 
-        table = self._performance.performed
-        onset_sec = np.where(table["velocity"] > 0, table["onset_ns"] / 1e9, np.nan)
-        times_sec = np.array([event.time_ns / 1e9 for event in self._pedals])
-        pedal = Pedal(times_sec, np.array([event.message[2] for event in self._pedals], dtype=int))
-        performed = Performed(onset_sec, table["end_ns"] / 1e9 - onset_sec, table["velocity"], pedal)
+        performed = read_performed(self._performance, self._pedals)
         human = None if self._human is None else (self._piece.score, self._human)
         draw_score_picture(self._path, self._piece.played.score, performed, self._title, human, self._style)
 
     def abort(self) -> None:
         self._pedals.clear()
+
+
+def read_performed(performance: Remembering, sent: Iterable[Event]) -> Performed:
+    """Return what became of the notes (M,) of a score as it is played, in seconds of the clock; NaN for notes that were not played.
+
+    ``sent``: events that went out, of which the sustain pedal is taken.
+    """
+    table = performance.performed
+    onset_sec = np.where(table["velocity"] > 0, table["onset_ns"] / 1e9, np.nan)
+    moves = [event for event in sent if _is_pedal(event)]
+    times_sec = np.array([event.time_ns / 1e9 for event in moves])
+    pedal = Pedal(times_sec, np.array([event.message[2] for event in moves], dtype=int))
+    return Performed(onset_sec, table["end_ns"] / 1e9 - onset_sec, table["velocity"], pedal)
+
+
+def _is_pedal(event: Event) -> bool:
+    return event.message[0] & 0xF0 == CONTROL_CHANGE and event.message[1] == SUSTAIN_PEDAL
 
 
 class PassedCurve:

@@ -67,7 +67,11 @@ def read_piece(path: Path, repeats: Repeats = "play") -> Piece:
         finer = max(1, -(-DIVISION // timeline.division))
         tracks = _without_tempos(timeline, finer)
         return Piece(score, score.notes["voice"] - 1, score.notes["part"], _non_note_events(timeline), tracks, repeats)
-    score = read_score(path, repeats)
+    return piece_of(read_score(path, repeats), repeats)
+
+
+def piece_of(score: Score, repeats: Repeats = "play") -> Piece:
+    """Return a score as it is played when it was read from a notation: on one channel, a track for each part."""
     parts = int(score.notes["part"].max()) + 1
     return Piece(score, np.zeros(len(score.notes), int), score.notes["part"], (), _timeline(score, parts), repeats)
 

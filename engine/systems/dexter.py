@@ -32,5 +32,6 @@ SYSTEM = System(
     controls="engine.performers.dexter.performer:known_controls",
     task="training.dexter.stages:STAGES",
     exporter="export.dexter:build_specs",
+    evaluation="training.evaluation.dexter.command:dexter",
     bench="engine.bench.dexter:BENCHMARK",
 )

@@ -15,5 +15,6 @@ SYSTEM = System(
     performer="engine.sound.performance_net.synthesizer:open_synthesizer",
     task="training.performance_net.stages:STAGES",
     exporter="export.performance_net:build_specs",
+    evaluation="training.evaluation.performance_net.command:performance_net",
     bench="engine.bench.performance_net:BENCHMARK",
 )

@@ -49,5 +49,6 @@ SYSTEM = System(
     controls="engine.performers.performance_rnn.performer:known_controls",
     task="training.performance_rnn.stages:STAGES",
     exporter="export.performance_rnn:build_specs",
+    evaluation="training.evaluation.performance_rnn.command:performance_rnn",
     bench="engine.bench.performance_rnn:BENCHMARK",
 )

@@ -64,5 +64,6 @@ SYSTEM = System(
     controls="engine.performers.score_performer.performer:known_controls",
     task="training.score_performer.stages:STAGES",
     exporter="export.score_performer:build_specs",
+    evaluation="training.evaluation.score_performer.command:score_performer",
     bench="engine.bench.score_performer:BENCHMARK",
 )

@@ -16,5 +16,6 @@ SYSTEM = System(
     controls="engine.performers.velocity.performer:known_controls",
     task="training.velocity.stages:STAGES",
     exporter="export.velocity:build_specs",
+    evaluation="training.evaluation.velocity.command:velocity",
     bench="engine.bench.velocity:BENCHMARK",
 )

@@ -3,6 +3,7 @@
 Offline and live a performance is a ``ScoreStream`` whose windows a worker computes ahead. Offline it waits for them, live it does not.
 """
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import overload
@@ -73,27 +74,33 @@ class DexterPerformer:
         self._amounts = AmountsReader(amounts) if amounts else None
         self._window = min(model.contract.constants["window_notes"] for model in (mean, denoise))
         self.scales = Scales.from_constants(constants)
+        self._thousand_steps = False
 
     def looking_ahead(self, lookahead_s: float) -> DexterLookaheadPerformer:
         """Return the performer of live notes."""
         return DexterLookaheadPerformer(self._networks, Readers(self._trees, self._amounts), self.scales, self._window, lookahead_s)
+
+    def sampling_as_published(self) -> "DexterPerformer":
+        """Return a performer that samples in the paper's thousand steps, to compare with; a window takes minutes."""
+        published = copy.copy(self)
+        published._thousand_steps = True
+        return published
 
     def sampler(
         self,
         notes: np.ndarray,
         columns: np.ndarray,
         seed: int,
-        thousand_steps: bool = False,
         reference: Performed | None = None,
         descriptors: np.ndarray | None = None,
         scales: Scales | None = None,
     ) -> WindowSampler:
         """Return what samples the windows of a score of these notes and ``score_columns``.
 
-        With ``thousand_steps`` it samples as the paper does, to compare with; ``scales`` replaces the graphs' own.
+        ``scales`` replaces the graphs' own.
         """
         passage = passage_of(notes, columns, self._trees, self._amounts, reference, descriptors)
-        return WindowSampler(self._networks, scales or self.scales, self._window, passage, seed, thousand_steps)
+        return WindowSampler(self._networks, scales or self.scales, self._window, passage, seed, self._thousand_steps)
 
     def check(self, request: DexterRequest) -> None:
         """Each model knows all that can be asked."""

@@ -5,11 +5,12 @@ import json
 import numpy as np
 import pytest
 
+from engine.score.piece import piece_of
 from engine.score.tables import MARKING_DTYPE, MEASURE_DTYPE, SCORE_NOTE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE, Score
 from models.performance.pedal import Pedal
 from models.performance.representation import Performed
+from training.evaluation.dexter.descriptors import descriptor_trials, summarise_trials
 from training.evaluation.expressiveness.classic_attributes import compare_attributes, measure_attributes
-from training.evaluation.expressiveness.descriptors import descriptor_trials, summarise_trials
 from training.evaluation.expressiveness.figures import HUMANS, evaluate_piece, summarise
 from training.evaluation.expressiveness.pieces import HeldOutPiece, Presentation, as_written
 from training.evaluation.expressiveness.tables import as_plain, print_pieces, print_summary
@@ -79,9 +80,9 @@ def perform(score, seed, spread=1.0):
 def make_piece(name="piece", humans=5, seed=0, presentations=True):
     score = make_score(tempos=[(0.0, 120.0)])
     every = np.arange(len(score.notes))
-    shown = {"MusicXML": Presentation(score, every)}
+    shown = {"MusicXML": Presentation(piece_of(score), every)}
     if presentations:
-        shown["MIDI"] = Presentation(score, np.where(every % 7 == 3, -1, every))
+        shown["MIDI"] = Presentation(piece_of(score), np.where(every % 7 == 3, -1, every))
     return HeldOutPiece(name, score, find_beats(score), tuple(perform(score, seed + number) for number in range(humans)), shown)
 
 
@@ -243,9 +244,9 @@ def test_a_presentation_is_measured_as_the_piece():
     np.testing.assert_array_equal(performed.onset_sec[~unknown], written.onset_sec[~unknown])
 
 
-def render(score, seed):
+def render(piece, seed):
     """The shape that all humans share, or one more human."""
-    return perform(score, 100 + seed) if seed is not None else perform(score, 99, spread=0.5)
+    return perform(piece.score, 100 + seed) if seed is not None else perform(piece.score, 99, spread=0.5)
 
 
 @pytest.fixture(scope="module")
@@ -323,12 +324,12 @@ def test_classic_attributes_say_what_was_played():
 def test_controls_that_move_descriptors_are_told_from_those_that_do_not():
     score = make_score(4)
 
-    def render_with(score, controls):
-        written = as_written(score)
+    def render_with(piece, controls):
+        written = as_written(piece.score)
         share = 0.6 + 0.1 * controls.get("articulation", 0)
         return written._replace(duration_sec=share * written.duration_sec)
 
-    figures = summarise_trials([descriptor_trials(score, render_with)] * 2)
+    figures = summarise_trials([descriptor_trials(piece_of(score), render_with)] * 2)
     assert figures["articulation"]["right_way"] == 1 and figures["articulation"]["articulation"] > 1
     assert set(figures["melodiousness"].values()) == {0}
 

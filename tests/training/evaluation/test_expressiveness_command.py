@@ -1,4 +1,4 @@
-"""``perf-eval expressiveness`` and ``perf-eval descriptors`` on a corpus of one small piece."""
+"""``perf-eval expressiveness`` and ``perf-eval dexter`` on a corpus of one small piece."""
 
 import csv
 import json
@@ -12,6 +12,7 @@ from test_aligned import MUSICXML, VERSION_5
 from engine.base.command_line import run
 from engine.base.errors import PerfLiveError
 from engine.score.ornaments import ROLL, ROLL_POWER
+from engine.score.piece import piece_of
 from models.performance.descriptors import DESCRIPTORS
 from training.evaluation.command import app
 from training.evaluation.expressiveness.live_renderer import FLAT_VELOCITY, load_live_renderer
@@ -97,23 +98,23 @@ def test_expressiveness_of_a_performer(asap, models, tmp_path, capsys):
 
 
 def test_descriptors_of_a_performer(asap, models, tmp_path, capsys):
-    assert call(["descriptors", "--model", str(models)], asap, tmp_path) == 0
+    assert call(["dexter", "--model", str(models)], asap, tmp_path) == 0
     shown = capsys.readouterr().out
     assert all(name in shown for name in DESCRIPTORS) and "right way" in shown
 
 
 def test_an_unknown_performer_is_a_wrong_call(asap, tmp_path, capsys):
     assert call(["expressiveness", "--performer", "liszt"], asap, tmp_path) == 2
-    assert capsys.readouterr().err == "perf-eval: --performer 'liszt': allowed: dexter, dexter-thousand-steps, score-performer\n"
+    assert capsys.readouterr().err == "perf-eval: --performer 'liszt': allowed: dexter, score-performer\n"
 
 
 def test_a_rendering_is_the_same_for_the_same_seed(asap, models, tmp_path):
     (piece,) = load_held_out_pieces(asap, "validation", tmp_path / "cache")
     render = load_renderer("dexter", models)
-    first, again, other = (render(piece.score, seed, {}) for seed in (1, 1, 2))
+    first, again, other = (render(piece_of(piece.score), seed, {}) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.onset_sec, again.onset_sec)
     assert not np.allclose(first.onset_sec, other.onset_sec)
-    mean, louder = (render(piece.score, None, controls) for controls in ({}, {"melodiousness": 1.0}))
+    mean, louder = (render(piece_of(piece.score), None, controls) for controls in ({}, {"melodiousness": 1.0}))
     assert not np.allclose(mean.velocity, louder.velocity)
 
 
@@ -124,34 +125,35 @@ def test_a_rendering_rolls_chords_as_the_engine_does(asap, models, tmp_path):
     plain, signed = (replace(piece.score, notes=notes, markings=marks.copy()) for marks in (markings, markings))
     signed.markings["arpeggio"][:2] = 1
     render = load_renderer("dexter", models)
-    without, rolled = (render(score, None, {}) for score in (plain, signed))
+    without, rolled = (render(piece_of(score), None, {}) for score in (plain, signed))
     spread = ROLL * without.duration_sec[:2].mean() ** ROLL_POWER
     assert rolled.onset_sec[1] - rolled.onset_sec[0] == pytest.approx(spread, rel=0.01)
-    np.testing.assert_allclose(rolled.onset_sec[2:], without.onset_sec[2:])
+    np.testing.assert_allclose(np.diff(rolled.onset_sec[2:]), np.diff(without.onset_sec[2:]), atol=1e-6)
 
 
 def test_the_published_sampling_is_another(asap, models, tmp_path):
     (piece,) = load_held_out_pieces(asap, "validation", tmp_path / "cache")
     ours, published = (load_renderer(name, models) for name in ("dexter", "dexter-thousand-steps"))
-    assert not np.allclose(ours(piece.score, 1, {}).velocity, published(piece.score, 1, {}).velocity)
-    np.testing.assert_allclose(ours(piece.score, None, {}).velocity, published(piece.score, None, {}).velocity)  # the mean is not sampled
+    played = piece_of(piece.score)
+    assert not np.allclose(ours(played, 1, {}).velocity, published(played, 1, {}).velocity)
+    np.testing.assert_allclose(ours(played, None, {}).velocity, published(played, None, {}).velocity)  # the mean is not sampled
 
 
 def test_what_a_daw_plays_of_a_score_is_performed_on_its_time(asap, models, tmp_path):
     """Every note, moved by a quarter of a second at most, with a touch of its own; velocities of the score are not heard."""
     (piece,) = load_held_out_pieces(asap, "validation", tmp_path / "cache")
     render, written = load_live_renderer("dexter", models, 2.0), as_written(piece.score)
-    first, again, other = (render(piece.score, seed, {}) for seed in (1, 1, 2))
+    first, again, other = (render(piece_of(piece.score), seed, {}) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.onset_sec, again.onset_sec)
     assert not np.allclose(first.onset_sec, other.onset_sec)
-    mean = render(piece.score, None, {})
+    mean = render(piece_of(piece.score), None, {})
     assert 0 < np.abs(mean.onset_sec - written.onset_sec).max() < 0.25
     assert (mean.velocity > 0).all() and np.ptp(mean.velocity) > 0 and (mean.duration_sec > 0).all()
-    plain = render(piece.score, None, {"expression": 0})
+    plain = render(piece_of(piece.score), None, {"expression": 0})
     np.testing.assert_allclose(plain.onset_sec, written.onset_sec, atol=1e-6)
     np.testing.assert_allclose(plain.duration_sec, written.duration_sec, atol=1e-6)
     assert set(plain.velocity) == {FLAT_VELOCITY} and not plain.pedal.value.any()
-    assert render(piece.score, None, {"expression_velocity": 0}).pedal.value.any()
+    assert render(piece_of(piece.score), None, {"expression_velocity": 0}).pedal.value.any()
 
 
 def test_notes_of_one_key_keep_their_rows_whatever_part_they_are_of(asap, models, tmp_path):
@@ -160,7 +162,7 @@ def test_notes_of_one_key_keep_their_rows_whatever_part_they_are_of(asap, models
     notes["pitch"], notes["part"] = 60, [0, 1, 0, 20]
     notes["onset_quarter"], notes["duration_quarter"] = [0, 0.25, 1, 2], [0, 3, 0.5, 1]
     written = as_written(replace(piece.score, notes=notes))
-    performed = load_live_renderer("dexter", models, 2.0)(replace(piece.score, notes=notes), None, {"expression": 0})
+    performed = load_live_renderer("dexter", models, 2.0)(piece_of(replace(piece.score, notes=notes)), None, {"expression": 0})
     np.testing.assert_allclose(performed.onset_sec, written.onset_sec, atol=1e-6)
     np.testing.assert_allclose(performed.duration_sec, np.maximum(written.duration_sec, 0.05), atol=1e-6)
 
@@ -182,7 +184,7 @@ WANTED = "give more than 0 seconds, and --performer dexter or score-performer"
     [
         (["--lookahead", "2"], f"--lookahead 2: {WANTED}"),
         (["--performer", "dexter", "--lookahead", "-1"], f"--lookahead -1: {WANTED}"),
-        (["--performer", "liszt", "--lookahead", "2"], "--performer 'liszt' with --lookahead: allowed: dexter, score-performer"),
+        (["--performer", "liszt", "--lookahead", "2"], "--performer 'liszt': allowed: dexter, score-performer"),
     ],
 )
 def test_look_ahead_without_a_performer_that_does_is_a_wrong_call(asap, tmp_path, capsys, arguments, said):

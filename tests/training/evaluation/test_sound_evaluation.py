@@ -12,7 +12,7 @@ from models.performance_net.representation import SAMPLE_RATE
 from training.datasets.performances import NOTE_DTYPE, PEDAL_DTYPE
 from training.datasets.sound_takes import SoundTake, save_take, to_integers
 from training.evaluation.command import app
-from training.evaluation.sound.figures import (
+from training.evaluation.performance_net.figures import (
     BASELINE,
     CEILING,
     STREAMED_CEILING,
@@ -22,7 +22,7 @@ from training.evaluation.sound.figures import (
     mean_figures,
     share_of_the_way,
 )
-from training.evaluation.sound.templates import fit_templates
+from training.evaluation.performance_net.templates import fit_templates
 from training.metrics.sound import (
     count_matches,
     detect_onsets,
@@ -134,7 +134,8 @@ def test_the_command_prints_a_table_and_writes_what_there_is_to_hear(tmp_path: P
         (tmp_path / split).mkdir()
         for seed in seeds:
             save_take(tmp_path / split / f"{seed}.npz", replace(take_of(seed), name=str(seed)))
-    arguments = ["sound", "--data", str(tmp_path), "--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "out"), "--seconds", "1"]
+    folders = ["--data", str(tmp_path), "--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "out")]
+    arguments = ["performance-net", *folders, "--seconds", "1"]
     assert run(app, "perf-eval", arguments) == 0
     printed = capsys.readouterr().out
     assert "sound of 1 validation takes" in printed and TRUE_SOUND in printed and "SC+log" in printed and "…" not in printed
@@ -146,5 +147,5 @@ def test_the_command_prints_a_table_and_writes_what_there_is_to_hear(tmp_path: P
     told = json.loads(capsys.readouterr().out)
     assert told["takes"] == 1 and told["figures"][CEILING]["way"] == 1 and told["figures"][TRUE_SOUND]["onsets"] > 0.9
     assert fitted.stat().st_mtime_ns == before
-    assert run(app, "perf-eval", ["sound", "--data", str(tmp_path / "cache"), "--cache", str(tmp_path / "cache")]) == 1
+    assert run(app, "perf-eval", ["performance-net", "--data", str(tmp_path / "cache"), "--cache", str(tmp_path / "cache")]) == 1
     assert "make some with perf-eval sound-data" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""What perf-eval styles measures: excerpts, what is heard of them, trials of directions, manners, and pictures of style spaces."""
+"""What perf-eval score-performer measures: excerpts, what is heard of them, trials of directions, manners, and pictures of style spaces."""
 
 import json
 from dataclasses import replace
@@ -20,11 +20,11 @@ from models.score_performer.representation import encode_performance
 from models.score_performer.style_space import StyleSpace
 from models.score_performer.vocabulary import SPECIALS, VELOCITY
 from training.evaluation.command import app
-from training.evaluation.styles import command as styles_command
-from training.evaluation.styles.excerpts import FOLLOWING_BARS, LEAD_BARS, STYLED_BARS, Excerpt, Renderer, cut, excerpts
-from training.evaluation.styles.spaces import draw_spaces, read_pieces
-from training.evaluation.styles.transfer import MOST_PIANISTS, TYPICAL, compare_pianists, distance
-from training.evaluation.styles.trials import MEASURES, Heard, direction_trials, summarise
+from training.evaluation.score_performer import command as styles_command
+from training.evaluation.score_performer.excerpts import FOLLOWING_BARS, LEAD_BARS, STYLED_BARS, Excerpt, Renderer, cut, excerpts
+from training.evaluation.score_performer.spaces import draw_spaces, read_pieces
+from training.evaluation.score_performer.transfer import MOST_PIANISTS, TYPICAL, compare_pianists, distance
+from training.evaluation.score_performer.trials import MEASURES, Heard, direction_trials, summarise
 from training.score_performer.data import score_tokens, token_piece
 
 NOTES = 320
@@ -298,7 +298,7 @@ def test_the_command(tmp_path, performer, pieces, monkeypatch):
     monkeypatch.setattr(styles_command, "load_token_pieces", lambda root, split, cache: [piece for piece, _ in pieces])
     monkeypatch.setattr(styles_command, "load_scores", lambda root, split, cache: [score for _, score in pieces])
     monkeypatch.setattr(styles_command, "load_performer", lambda model, lookahead: performer)
-    options = ["styles", "--data", str(tmp_path), "--classifiers", "--picture", str(tmp_path / "s.png")]
+    options = ["score-performer", "--data", str(tmp_path), "--classifiers", "--picture", str(tmp_path / "s.png")]
     shown = CliRunner().invoke(app, [*options, "--json"], catch_exceptions=False)
     found = json.loads(shown.stdout)
     assert found["directions"]["forte"]["trials"] == 1 and found["directions"]["forte"]["right"] == 1
@@ -306,7 +306,7 @@ def test_the_command(tmp_path, performer, pieces, monkeypatch):
     assert "pp" in found["classifiers"]["dynamic"]["too_few"] and (tmp_path / "s.png").exists()
     table = CliRunner().invoke(app, [*options, "--pieces", "two", "--trials", "0"], catch_exceptions=False).stdout
     assert "class prior" in table and "directions, applied" not in table
-    nothing = CliRunner().invoke(app, ["styles", "--data", str(tmp_path), "--pieces", "three"])
+    nothing = CliRunner().invoke(app, ["score-performer", "--data", str(tmp_path), "--pieces", "three"])
     assert "no validation piece has 'three' in its name; they are: one, two" in str(nothing.exception)
 
 

@@ -1,4 +1,4 @@
-"""The commands ``perf-eval expressiveness`` and ``perf-eval descriptors``."""
+"""The command ``perf-eval expressiveness``."""
 
 import json
 from pathlib import Path
@@ -10,13 +10,11 @@ from rich.progress import track
 
 from engine.base.errors import UsageError
 from engine.systems import Kind, performers
-from models.performance.descriptors import DESCRIPTORS
-from training.evaluation.expressiveness.descriptors import descriptor_trials, summarise_trials
 from training.evaluation.expressiveness.figures import evaluate_piece, summarise
 from training.evaluation.expressiveness.live_renderer import load_live_renderer
 from training.evaluation.expressiveness.pieces import load_held_out_pieces
-from training.evaluation.expressiveness.renderers import load_renderer
-from training.evaluation.expressiveness.tables import as_plain, print_pieces, print_rows, print_summary
+from training.evaluation.expressiveness.renderers import PUBLISHED, load_renderer
+from training.evaluation.expressiveness.tables import as_plain, print_pieces, print_summary
 
 DataOption = Annotated[Path, typer.Option("--data", help="folder of the unpacked (n)ASAP corpus")]
 CacheOption = Annotated[Path, typer.Option("--cache", help="folder to keep aligned performances in")]
@@ -31,7 +29,7 @@ def expressiveness(
     cache: CacheOption = CACHE,
     performer: Annotated[
         str | None,
-        typer.Option("--performer", help="dexter, dexter-thousand-steps (sampled as published) or score-performer [default: none]"),
+        typer.Option("--performer", help=f"{' or '.join(performers(Kind.SCORES))}; dexter{PUBLISHED} samples as published [default: none]"),
     ] = None,
     model: ModelOption = None,
     seeds: Annotated[int, typer.Option("--seeds", min=0, help="how many sampled renderings of each score")] = 3,
@@ -48,7 +46,7 @@ def expressiveness(
     renderer = None
     if performer:
         renderer = load_live_renderer(performer, model, lookahead_s) if lookahead_s else load_renderer(performer, model)
-    render = (lambda score, seed: renderer(score, seed, {})) if renderer else None
+    render = (lambda piece, seed: renderer(piece, seed, {})) if renderer else None
     chosen = load_held_out_pieces(data, "validation", cache, pieces)
     rows = [evaluate_piece(piece, render, range(seeds)) for piece in track(chosen, "performing", console=Console(stderr=True))]
     names, summary = [piece.name for piece in chosen], summarise(rows)
@@ -57,24 +55,3 @@ def expressiveness(
         return
     print_pieces(names, rows)
     print_summary(summary)
-
-
-def descriptors(
-    data: DataOption,
-    cache: CacheOption = CACHE,
-    performer: Annotated[str, typer.Option("--performer", help="dexter")] = "dexter",
-    model: ModelOption = None,
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="of sampled renderings [default: mean renderings]")] = None,
-    pieces: PiecesOption = "",
-    as_json: JsonOption = False,
-) -> None:
-    """Each descriptor's control up and down by one deviation: how far that moves what is measured of the performance."""
-    renderer = load_renderer(performer, model)
-    chosen = load_held_out_pieces(data, "validation", cache, pieces)
-    shown = track([piece.score for piece in chosen], "performing", console=Console(stderr=True))
-    figures = summarise_trials([descriptor_trials(score, lambda score, controls: renderer(score, seed, controls)) for score in shown])
-    if as_json:
-        print(json.dumps(figures, indent=1))
-        return
-    title = "control moved from a deviation down to one up: change of each descriptor, in deviations; trials that go right"
-    print_rows(title, figures, (*DESCRIPTORS, "right_way"))

@@ -9,7 +9,7 @@ import typer
 from engine.base.files import check_writable, whole_file
 from engine.score.alignment import read_reference
 from engine.score.descriptors import write_score_descriptors
-from engine.score.files import read_score
+from engine.score.piece import read_piece
 from models.performance.descriptors import DESCRIPTORS, DEVIATIONS, describe
 from training.evaluation.expressiveness.renderers import load_renderer
 
@@ -24,9 +24,10 @@ def describe_performance(
 ) -> None:
     """How a performance sounds, note by note: seven descriptors, in deviations from what performers have in common."""
     check_writable(out)
-    notated = read_score(score, "skip" if no_repeats else "play")
+    piece = read_piece(score, "skip" if no_repeats else "play")
+    notated = piece.score
     performed = read_reference(performance, notated)
-    common = load_renderer(performer, model)(notated, None, {})
+    common = load_renderer(performer, model)(piece, None, {})
     relative = (describe(notated.notes, performed) - describe(notated.notes, common)) / np.array(DEVIATIONS)
     with whole_file(out) as temporary:
         write_score_descriptors(temporary, notated, relative)

@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
-from engine.score.tables import Score
+from engine.score.piece import Piece
 from models.performance.representation import Performed
 from training.evaluation.expressiveness.classic_attributes import Attributes, compare_with_all, measure_attributes
 from training.evaluation.expressiveness.pieces import HeldOutPiece, Presentation, as_written
@@ -26,7 +26,7 @@ from training.metrics.expressiveness import (
     overlap,
 )
 
-Render = Callable[[Score, int | None], Performed]  # the mean rendering of a score (None), or one sampled with a seed
+Render = Callable[[Piece, int | None], Performed]  # the mean rendering of a score (None), or one sampled with a seed
 Figures = dict[str, float]
 Histograms = dict[str, np.ndarray]
 
@@ -70,11 +70,11 @@ def evaluate_piece(piece: HeldOutPiece, render: Render | None, seeds: Sequence[i
         return performed_row([measure(piece, piece.performed(shown, each)) for each in performances], humans)
 
     for kind, shown in piece.presentations.items():
-        rows[f"{kind}, as written"] = row(shown, [as_written(shown.score)])
+        rows[f"{kind}, as written"] = row(shown, [as_written(shown.piece.score)])
         if render is not None:
-            rows[f"{kind}, mean"] = row(shown, [render(shown.score, None)])
+            rows[f"{kind}, mean"] = row(shown, [render(shown.piece, None)])
         if render is not None and seeds:
-            rows[f"{kind}, sampled"] = row(shown, [render(shown.score, seed) for seed in seeds])
+            rows[f"{kind}, sampled"] = row(shown, [render(shown.piece, seed) for seed in seeds])
     return rows
 
 

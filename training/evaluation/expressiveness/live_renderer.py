@@ -1,53 +1,47 @@
 """Performers with look-ahead as functions from a score to a performance: a DAW plays its notes flat and as written, on its own time."""
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from engine.base.clock import VirtualClock
-from engine.base.errors import UsageError
 from engine.midi.events import DRUM_CHANNEL, SUSTAIN_PEDAL, Event, channel_of, is_control_change, is_note_off, is_note_on, note_off, note_on
 from engine.midi.file import MidiTimeline, Track
-from engine.performers.controls import with_defaults
-from engine.performers.protocol import Performer
 from engine.performers.registry import load_performer
 from engine.performers.setup import Setup
 from engine.runtime.sinks import CollectingSink
 from engine.runtime.sources import FileSource
+from engine.score.piece import Piece
 from engine.score.tables import Score
 from engine.session import Session
-from engine.systems import Kind, performers
 from models.performance.pedal import Pedal
 from models.performance.representation import Performed
 from training.evaluation.expressiveness.pieces import as_written
+from training.evaluation.expressiveness.renderers import Renderer, check_performs_scores, setup_of
 
 FLAT_VELOCITY = 64
 SHORTEST_NS = 50_000_000  # of a grace note
 CHANNELS = [channel for channel in range(16) if channel != DRUM_CHANNEL]  # one for each part
 
 
-def load_live_renderer(
-    performer: str, model: Path | None, lookahead_s: float
-) -> Callable[[Score, int | None, Mapping[str, float]], Performed]:
+def load_live_renderer(performer: str, model: Path | None, lookahead_s: float) -> Renderer:
     """Return the renderer of a performer's ``model``, None for the one that ships. Raises UsageError for one that performs no scores."""
-    if performer not in performers(Kind.SCORES):
-        raise UsageError(f"--performer {performer!r} with --lookahead: allowed: {', '.join(performers(Kind.SCORES))}")
+    check_performs_scores(performer)
     loaded = load_performer(performer, model, lookahead_s)
 
-    def render(score: Score, seed: int | None, controls: Mapping[str, float]) -> Performed:
-        temperature = {"temperature": 0.0 if seed is None else 1.0}
-        return _perform(loaded, score, seed or 0, with_defaults(loaded.controls, temperature | dict(controls)))
+    def render(piece: Piece, seed: int | None, controls: Mapping[str, float]) -> Performed:
+        return _perform(setup_of(loaded, seed, controls), piece.score)
 
     return render
 
 
-def _perform(performer: Performer, score: Score, seed: int, controls: Mapping[str, float]) -> Performed:
+def _perform(setup: Setup, score: Score) -> Performed:
     played, sink, clock = _play_flat(score), CollectingSink(), VirtualClock()
     tracks = tuple(Track() for _ in CHANNELS)
     source = FileSource(MidiTimeline([event for event, _ in played], tracks), clock)
-    Session(Setup(performer, seed, controls), source, [sink], clock).run()
+    Session(setup, source, [sink], clock).run()
     rows: dict[tuple[int, int], deque[int]] = defaultdict(deque)
     for event, row in played:
         if is_note_on(event.message):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.base.errors import PerfLiveError
-from engine.score.files import read_score
+from engine.score.piece import Piece, piece_of, read_piece
 from engine.score.tables import Score
 from models.performance.pedal import Pedal
 from models.performance.representation import Performed
@@ -23,9 +23,9 @@ QUARTERS_PER_MINUTE_WITHOUT_ANY = 120.0
 
 @dataclass(frozen=True)
 class Presentation:
-    """A score as a performer gets it; ``rows`` (N,) says which note of the piece each of its notes is, -1 for none."""
+    """A score as a performer gets it; ``rows`` (N,) says which note of the held-out piece each of its notes is, -1 for none."""
 
-    score: Score
+    piece: Piece
     rows: np.ndarray
 
 
@@ -73,13 +73,13 @@ def load_held_out_pieces(root: Path, split: Split, cache: Path, containing: str 
 def _piece(root: Path, group: list[AlignedPerformance]) -> HeldOutPiece:
     score = group[0].score
     every = np.arange(len(score.notes))
-    presentations = {"MusicXML": Presentation(score, every)}
+    presentations = {"MusicXML": Presentation(piece_of(score), every)}
     try:
-        midi = read_score(root / group[0].piece / "midi_score.mid")
+        midi = read_piece(root / group[0].piece / "midi_score.mid")
     except PerfLiveError:
         pass  # MusicXML alone then
     else:
-        rows = match_notes(midi.notes, score.notes)
+        rows = match_notes(midi.score.notes, score.notes)
         if (rows >= 0).mean() >= LEAST_MATCHED:
             presentations["MIDI"] = Presentation(midi, rows)
     humans = tuple(performed_notes(item, every) for item in group)

@@ -1,72 +1,102 @@
-"""Performers of scores by name, as functions from a score to a performance of its notes: as the engine plays them, but for the notes that
-it adds where ornaments are printed, of which the score has none.
-"""
+"""Performers of scores as functions from a score to a performance of its notes: what perf-render writes, read back note by note."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from engine.base.clock import VirtualClock
 from engine.base.errors import UsageError
-from engine.performers.controls import with_defaults
-from engine.score.tables import Score
-from models.performance.representation import Performed, decode_performance
+from engine.midi.events import Event, channel_of, is_note_off, is_note_on
+from engine.output.score_sinks import read_performed
+from engine.performers.protocol import Performer
+from engine.performers.registry import load_performer
+from engine.performers.setup import Setup
+from engine.runtime.conductor import ConductedSource
+from engine.runtime.sinks import CollectingSink
+from engine.score.piece import Piece
+from engine.session import Session, begin_performance
+from engine.systems import Kind, find_system, performers
+from models.performance.representation import Performed
 
-# (score, seed or None for the mean rendering, controls by name) -> performance
-Renderer = Callable[[Score, int | None, Mapping[str, float]], Performed]
+# (score, seed or None for the mean rendering, controls by name) -> performance by note of ``piece.score``
+Renderer = Callable[[Piece, int | None, Mapping[str, float]], Performed]
+
+PUBLISHED = "-thousand-steps"  # after the name of a performer that can also sample as its paper does
 
 
 def load_renderer(performer: str, model: Path | None) -> Renderer:
-    """Return the renderer of a performer's ``model``, None for the one that ships. Raises UsageError for an unknown performer."""
-    if performer not in RENDERERS:
-        raise UsageError(f"--performer {performer!r}: allowed: {', '.join(RENDERERS)}")
-    return RENDERERS[performer](model)
+    """Return the renderer of a performer's ``model``, None for the one that ships.
+
+    A name that ends in PUBLISHED is that of a performer that samples as its paper does. Raises UsageError for an unknown performer.
+    """
+    name = performer.removesuffix(PUBLISHED)
+    check_performs_scores(name)
+    loaded: Any = load_performer(name, model)
+    if name == performer:
+        return _renderer(loaded)
+    if not hasattr(loaded, "sampling_as_published"):
+        raise UsageError(f"--performer {performer!r}: {name!r} samples in one way only; leave {PUBLISHED!r} out")
+    return _renderer(loaded.sampling_as_published())
 
 
-def _dexter(model: Path | None, thousand_steps: bool = False) -> Renderer:
-    from engine.performers.dexter.controls import CONTROLS, sampling_settings
-    from engine.performers.dexter.interpretation import as_played
-    from engine.performers.dexter.performer import load_performer
-    from engine.performers.score_playing.columns import playback_columns
-    from models.dexter.windows import perform
-    from models.performance.features import denormalise
-
-    dexter = load_performer(model, None)
-
-    def render(score: Score, seed: int | None, controls: Mapping[str, float]) -> Performed:
-        temperature = {"temperature": 0.0 if seed is None else 1.0}
-        settings = sampling_settings(with_defaults(CONTROLS, temperature | dict(controls)))
-        columns = playback_columns(score)
-        performed = perform(dexter.sampler(score.notes, columns, seed or 0, thousand_steps), settings, len(score.notes))
-        return decode_performance(score.notes, as_played(denormalise(performed, columns), score.notes, score.markings["arpeggio"]))
-
-    return render
+def check_performs_scores(name: str) -> None:
+    """Raise UsageError when no performer of scores is called ``name``."""
+    if name not in performers(Kind.SCORES):
+        raise UsageError(f"--performer {name!r}: allowed: {', '.join(performers(Kind.SCORES))}")
 
 
-def _score_performer(model: Path | None) -> Renderer:
-    from engine.performers.score_performer.decoding import decode_piece
-    from engine.performers.score_performer.directions import Places
-    from engine.performers.score_performer.performer import load_performer
-    from engine.performers.score_performer.score import ScoreReading
-    from engine.performers.score_performer.style import StyleChoice, plan_style
-    from engine.score.ornaments import roll_chords
-    from models.score_performer.representation import decode_performance
-
-    performer = load_performer(model, None)
-
-    def render(score: Score, seed: int | None, controls: Mapping[str, float]) -> Performed:
-        values = with_defaults(performer.controls, {"temperature": 0.0 if seed is None else 1.0} | dict(controls))
-        reading = ScoreReading(performer.networks, score)
-        knobs = {name: values[name] for name in performer.space.knobs}
-        plan = plan_style(StyleChoice(), Places(reading.score), performer.space, knobs)
-        tokens = decode_piece(performer.networks, reading, plan.styles, seed or 0, values["temperature"], values["top_p"], plan.tempos)
-        performed = decode_performance(reading.score.notes, reading.segments, tokens)
-        signs = score.markings["arpeggio"]
-        return performed._replace(onset_sec=roll_chords(score.notes, signs, performed.onset_sec, performed.duration_sec))
-
-    return render
+def setup_of(performer: Performer, seed: int | None, controls: Mapping[str, float]) -> Setup:
+    """Return a performer with its seed, at temperature 1, or at 0 without one: the mean rendering."""
+    temperature = {"temperature": 0.0 if seed is None else 1.0}
+    return Setup(performer, seed or 0, temperature | dict(controls), request=find_system(performer.name).request())
 
 
-def _dexter_as_published(model: Path | None) -> Renderer:
-    return _dexter(model, thousand_steps=True)
+def _renderer(performer: Performer) -> Renderer:
+    return lambda piece, seed, controls: perform(setup_of(performer, seed, controls), piece)
 
 
-RENDERERS = {"dexter": _dexter, "dexter-thousand-steps": _dexter_as_published, "score-performer": _score_performer}
+def perform(setup: Setup, piece: Piece) -> Performed:
+    """Return the performance of a score by note of ``piece.score``, as a file of it would have it.
+
+    A note with an ornament begins with the ornament's first note and ends with its last, whose velocity it has.
+    """
+    performance = begin_performance(setup, piece)
+    clock, sink = VirtualClock(), CollectingSink()
+    Session(setup, ConductedSource(performance.stream, clock), [sink], clock, performance).run()
+    played = read_performed(performance.stream, sink.sent)
+    played = played._replace(duration_sec=sounding_end_sec(piece, played.onset_sec, sink.sent) - played.onset_sec)
+    return _as_printed(piece.played.source, played)
+
+
+def sounding_end_sec(piece: Piece, onset_sec: np.ndarray, sent: Iterable[Event]) -> np.ndarray:
+    """Return when the notes (M,) of the score as it is played end in what was sent.
+
+    A key that is struck again ends what sounded on it; two notes that begin on one key together end together.
+    """
+    rows: dict[tuple[int, int], list[int]] = {}
+    keys = zip(piece.channels[piece.played.source].tolist(), piece.played.score.notes["pitch"].tolist(), strict=True)
+    order = np.argsort(onset_sec, kind="stable").tolist()
+    by_row = list(keys)
+    for row in reversed(order):
+        rows.setdefault(by_row[row], []).append(row)
+    end_sec = np.full(len(onset_sec), np.nan)
+    sounding: dict[tuple[int, int], list[int]] = {}
+    for event in sent:
+        key = channel_of(event.message), event.message[1] if len(event.message) > 1 else -1
+        if is_note_on(event.message) and rows.get(key):
+            sounding.setdefault(key, []).append(rows[key].pop())
+        elif is_note_off(event.message):
+            end_sec[sounding.pop(key, [])] = event.time_ns / 1e9
+    return end_sec
+
+
+def _as_printed(source: np.ndarray, played: Performed) -> Performed:
+    """Return a performance of a score as it is played by note of the printed one, whose rows ``source`` (M,) has."""
+    order = np.argsort(source, kind="stable")
+    bounds = np.searchsorted(source[order], np.arange(source.max() + 2))
+    first, last = order[bounds[:-1]], order[bounds[1:] - 1]
+    onset_sec = played.onset_sec[first]
+    end_sec = played.onset_sec[last] + played.duration_sec[last]
+    return Performed(onset_sec, end_sec - onset_sec, played.velocity[last].astype(np.int64), played.pedal)

@@ -1,19 +1,12 @@
-"""The velocity article's network on held-out performances, free-running, beside simple baselines that get the same coarse hint.
-
-python -m training.evaluation.velocity.article RUN_DIR/best.ckpt --data DIR
+"""``perf-eval velocity --model RUN/best.ckpt``: the velocity article's network on held-out performances, free-running, beside simple
+baselines that get the same coarse hint.
 """
 
-import sys
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import torch
-import typer
-from rich.console import Console
-from rich.table import Table
 
-from engine.base.command_line import run
 from models.velocity.article_decoding import choose, predict_velocities
 from models.velocity.article_network import ArticleNetwork
 from models.velocity.article_representation import (
@@ -29,8 +22,6 @@ from training.velocity.article import READERS, load_task
 
 FILTER_WEIGHT = 0.2  # of the newest velocity in the exponential average
 BATCH_TAKES = 64
-
-app = typer.Typer(add_completion=False)
 
 
 def excerpts(note_tables: list[np.ndarray], longest: int, seed: int, tables: int | None = None) -> list[np.ndarray]:
@@ -99,34 +90,17 @@ def evaluate(network: ArticleNetwork, train_velocities: np.ndarray, tables: list
     return {name: velocity_metrics(predicted, performed) for name, predicted in rows.items()}
 
 
-def print_table(rows: dict[str, VelocityMetrics], title: str) -> None:
-    table = Table(title=title)
-    for column in ("", *(field.replace("_", " ") for field in VelocityMetrics._fields)):
-        table.add_column(column, justify="right" if column else "left")
-    for name, metrics in rows.items():
-        table.add_row(name, *(f"{value:.2f}" for value in metrics))
-    Console(width=140).print(table)
+def evaluate_checkpoint(
+    checkpoint: Path, data: Path, longest: int, performances: int | None, seed: int
+) -> dict[str, dict[str, VelocityMetrics]]:
+    """Return a table of an article network's figures on validation performances of the corpus that it was trained on, by its title.
 
-
-@app.command()
-def main(
-    checkpoint: Annotated[Path, typer.Argument(help="best.ckpt or last.ckpt of a run")],
-    data: Annotated[Path, typer.Option(help="folder of the data set that the run was trained on")],
-    notes: Annotated[int, typer.Option(min=1, help="longest excerpt of a performance")] = 256,
-    performances: Annotated[int | None, typer.Option(min=1, help="how many, chosen at random by the seed; all if not given")] = None,
-    seed: int = 0,
-    threads: Annotated[int, typer.Option(min=1)] = 1,
-) -> None:
-    """Print the error and the correlation of an article network's velocities on the validation performances."""
-    torch.set_num_threads(threads)
+    ``longest`` and ``performances`` as of ``excerpts``. Raises PerfLiveError for what is no checkpoint of such a run.
+    """
     task = load_task(checkpoint)
-    config, network = task.config, task.network
-    read = READERS[config.dataset]
+    read = READERS[task.config.dataset]
     train_velocities = np.concatenate([performance.notes["velocity"] for performance in read(data, "train")])
-    tables = excerpts([performance.notes for performance in read(data, "validation") if len(performance.notes)], notes, seed, performances)
-    total = sum(map(len, tables))
-    print_table(evaluate(network, train_velocities, tables, seed), f"{len(tables)} performances, {total} notes, three-bin hint")
-
-
-if __name__ == "__main__":
-    sys.exit(run(app, "article_velocity"))
+    played = [performance.notes for performance in read(data, "validation") if len(performance.notes)]
+    tables = excerpts(played, longest, seed, performances)
+    title = f"{len(tables)} performances, {sum(map(len, tables))} notes, three-bin hint"
+    return {title: evaluate(task.network, train_velocities, tables, seed)}

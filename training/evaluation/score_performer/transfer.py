@@ -1,4 +1,4 @@
-"""``perf-eval styles``: are bars, performed in a pianist's manner elsewhere in the piece, nearer to the pianist's own than to another's?"""
+"""``perf-eval score-performer``: are bars, performed in a pianist's manner elsewhere in the piece, nearer to the own than to another's?"""
 
 from typing import NamedTuple
 
@@ -9,8 +9,8 @@ from engine.performers.score_performer.reference import ReadStyle, manner, refer
 from engine.performers.score_performer.score import ScoreReading
 from engine.performers.score_performer.style import StyleChoice
 from engine.score.tables import Score
-from training.evaluation.styles.excerpts import Excerpt, Renderer, excerpts
-from training.evaluation.styles.trials import PARTS, Heard
+from training.evaluation.score_performer.excerpts import Excerpt, Renderer, excerpts
+from training.evaluation.score_performer.trials import PARTS, Heard
 
 # By how much bars of a performance differ, see training.score_performer.style_space: velocities, octaves of tempo, octaves of length
 TYPICAL = (10.0, 0.27, 0.48)

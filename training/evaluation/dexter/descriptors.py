@@ -1,23 +1,25 @@
-"""``perf-eval descriptors``: does moving a descriptor's control move the descriptor that is measured of the performance?"""
+"""``perf-eval dexter``: does moving a descriptor's control move the descriptor that is measured of the performance?"""
 
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from engine.score.piece import Piece
 from engine.score.tables import Score
 from models.performance.descriptors import DESCRIPTORS, DEVIATIONS, describe
 from models.performance.representation import Performed
 
-RenderWith = Callable[[Score, Mapping[str, float]], Performed]  # a performance with controls, by name, in deviations
+RenderWith = Callable[[Piece, Mapping[str, float]], Performed]  # a performance with controls, by name, in deviations
 
 
-def descriptor_trials(score: Score, render: RenderWith) -> np.ndarray:
+def descriptor_trials(piece: Piece, render: RenderWith) -> np.ndarray:
     """Return by how many deviations each descriptor of the performance goes up, (7 controls, 2, 7 descriptors).
 
     First with the control one deviation up instead of 0, then with it at 0 instead of one deviation down.
     """
-    middle = measure_descriptors(score, render(score, {}))
-    moved = [[measure_descriptors(score, render(score, {name: value})) for value in (1.0, -1.0)] for name in DESCRIPTORS]
+    score = piece.score
+    middle = measure_descriptors(score, render(piece, {}))
+    moved = [[measure_descriptors(score, render(piece, {name: value})) for value in (1.0, -1.0)] for name in DESCRIPTORS]
     return np.array([[up - middle, middle - down] for up, down in moved])
 
 

@@ -1,4 +1,4 @@
-"""The command ``perf-eval styles``."""
+"""The command ``perf-eval score-performer``."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,15 +15,15 @@ from engine.base.errors import PerfLiveError
 from engine.performers.score_performer.performer import load_performer
 from engine.score.tables import Score
 from training.evaluation.expressiveness.command import DataOption, JsonOption, ModelOption, PiecesOption
-from training.evaluation.styles.excerpts import Renderer, excerpts
-from training.evaluation.styles.spaces import StyledNotes, draw_spaces, read_pieces
-from training.evaluation.styles.transfer import Comparison, compare_pianists
-from training.evaluation.styles.trials import DirectionFigures, direction_trials, summarise
+from training.evaluation.score_performer.excerpts import Renderer, excerpts
+from training.evaluation.score_performer.spaces import StyledNotes, draw_spaces, read_pieces
+from training.evaluation.score_performer.transfer import Comparison, compare_pianists
+from training.evaluation.score_performer.trials import DirectionFigures, direction_trials, summarise
 from training.score_performer.classifiers import fit, judge, too_few
 from training.score_performer.data import TokenPiece, load_scores, load_token_pieces
 
 
-def styles(
+def score_performer(
     data: DataOption,
     cache: Annotated[Path, typer.Option("--cache", help="folder to keep encoded performances in")] = Path("runs"),
     model: ModelOption = None,

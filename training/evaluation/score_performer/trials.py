@@ -1,4 +1,4 @@
-"""``perf-eval styles``: does a direction, applied to eight bars, move what is heard of them the right way, and what of the bars around?"""
+"""``perf-eval score-performer``: does a direction for eight bars move what is heard of them the right way, and what of those around?"""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from models.score_performer.representation import decode_performance
 from models.score_performer.score_representation import BEAT_LEVEL
 from models.score_performer.style_space import StyleSpace
 from models.score_performer.vocabulary import PERFORMED_DURATION, VELOCITY, to_values
-from training.evaluation.styles.excerpts import Excerpt, Renderer
+from training.evaluation.score_performer.excerpts import Excerpt, Renderer
 
 PARTS = 16  # of the bars, whose tempos the tempo's slope is of
 SHORTEST_S = 1e-3

@@ -1,4 +1,4 @@
-"""``perf-eval sound``: a synthesiser beside the sound that the same notes make in FluidSynth, and beside simpler ones."""
+"""``perf-eval performance-net``: a synthesiser beside the sound that the same notes make in FluidSynth, and beside simpler ones."""
 
 import hashlib
 import json
@@ -17,14 +17,14 @@ from engine.base.files import whole_file
 from engine.sound.wav_file import WavFile
 from models.performance_net.representation import SAMPLE_RATE
 from training.datasets.sound_takes import SoundTake, load_takes
-from training.evaluation.sound.figures import BASELINE, Renderer, SoundFigures, evaluate_take, mean_figures, share_of_the_way
-from training.evaluation.sound.picture import draw_spectrograms
-from training.evaluation.sound.templates import Templates, fit_templates
+from training.evaluation.performance_net.figures import BASELINE, Renderer, SoundFigures, evaluate_take, mean_figures, share_of_the_way
+from training.evaluation.performance_net.picture import draw_spectrograms
+from training.evaluation.performance_net.templates import Templates, fit_templates
 
 PICTURE_S = 6.0
 
 
-def sound(
+def performance_net(
     data: Annotated[Path, typer.Option("--data", help="folder of perf-eval sound-data")],
     models: Annotated[list[Path] | None, typer.Option("--model", help="PerformanceNet, an ONNX file; repeat for more")] = None,
     seconds: Annotated[float | None, typer.Option("--seconds", min=1, help="of each validation take [default: all of it]")] = None,

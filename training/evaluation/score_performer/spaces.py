@@ -1,4 +1,4 @@
-"""``perf-eval styles``: the styles of human performances, projected level by level, with the directions that their scores have."""
+"""``perf-eval score-performer``: the styles of human performances, projected level by level, with the directions that their scores have."""
 
 from collections.abc import Iterable
 from pathlib import Path
