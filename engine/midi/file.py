@@ -157,9 +157,9 @@ def _parse_tracks(data: bytes, count: int, faults: list[str]) -> list[_RawTrack]
             raw.append(track)
         elif not data[at : at + 4].isalnum():
             at = data.find(b"MTrk", at)
-            faults.append("there is something between its tracks that is no chunk")
             if at < 0:
-                break
+                break  # what follows the last track is not the file's yet: a recording that is being written has it
+            faults.append("there is something between its tracks that is no chunk")
             continue
         at = end
     if len(raw) != count:

@@ -84,7 +84,7 @@ def test_a_wrong_call_is_one_line_and_status_2(arguments: list[object], fragment
     [
         (None, "No such file"),
         (b"", "empty"),
-        (PRELUDE.read_bytes()[:1000], "truncated"),
+        (PRELUDE.read_bytes()[:60], "truncated"),
         (b"PK\x03\x04 this is no MIDI file", "not a MIDI file"),
     ],
 )

@@ -70,12 +70,21 @@ def test_a_second_run_does_not_perform_what_the_first_has_written(perf_render: C
 def test_a_bad_file_is_reported_and_the_others_are_done(perf_render: Command) -> None:
     os.mkdir("in")
     shutil.copy(ELISE, "in/a.mid")
-    Path("in/b.mid").write_bytes(ELISE.read_bytes()[:300])
+    Path("in/b.mid").write_bytes(ELISE.read_bytes()[:60])
     shutil.copy(PRELUDE, "in/c.mid")
     ended = perf_render("in", "-o", "out")
     assert_refused(ended, 1, "'in/b.mid'", "truncated")
     assert "performed 2 of 3 files" in ended.output
     assert [name for name in files() if name.startswith("out")] == ["out/a.mid", "out/c.mid"]
+
+
+def test_what_is_there_of_a_file_that_was_cut_short_is_performed(perf_render: Command) -> None:
+    Path("cut.mid").write_bytes(PRELUDE.read_bytes()[:1000])
+    ended = perf_render("cut.mid", "-o", "out.mid", "--performer", "passthrough")
+    assert_refused(ended, 0, "read what is there of 'cut.mid'", "cut short")
+    played = [event.message[1] for event in read_midi_file("out.mid").events if is_note_on(event.message)]
+    whole = [event.message[1] for event in read_midi_file(PRELUDE).events if is_note_on(event.message) and event.track == 1]
+    assert played == whole[: len(played)] and len(played) > 100
 
 
 @pytest.mark.parametrize(("content", "reason"), [(None, "No such file"), (b"", "empty"), (b"MThd", "truncated"), (b"words", "not a MIDI")])
