@@ -82,7 +82,9 @@ def encode_performance(codec: EventCodec, notes: np.ndarray, stretch: float = 1.
 
 class PerformanceRNNTrainingConfig(RunConfig):
     """A batch is ``lanes`` windows of ``events_per_window``. Time is stretched by one of ``stretch``, pitches move by up to
-    ``transpose_semitones``; density and histogram are each known in ``known_share`` of the windows.
+    ``transpose_semitones``; density and histogram are each known in ``known_share`` of the windows. ``initial`` is
+    the file that a run begins from, seen from the folder in which perf-train is called: a checkpoint (.ckpt) of another run, or weights
+    alone, exported (.onnx) or kept (.safetensors).
     """
 
     task: Literal["performance-rnn"]
@@ -92,6 +94,7 @@ class PerformanceRNNTrainingConfig(RunConfig):
     stretch: tuple[float, ...]
     transpose_semitones: int = Field(ge=0, le=12)
     known_share: float = Field(ge=0, le=1)
+    initial: str | None = None
 
 
 def inputs_of(codec: EventCodec, events: np.ndarray) -> np.ndarray:

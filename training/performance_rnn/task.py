@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import lightning
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -10,8 +11,17 @@ from models.performance_rnn.network import PerformanceRNN
 from training.datasets.asap import SPLITS
 from training.performance_rnn.data import LaneSampler, PerformanceRNNTrainingConfig, load_sounding_notes, validation_excerpts
 from training.performance_rnn.figures import baseline_losses, count_events
+from training.performance_rnn.weights import read_weights
 from training.runs import Best, fit, optimizer, read_task, steps_done
 from training.stages import Outcome, Work
+
+
+@torch.no_grad()
+def validation_loss(network: PerformanceRNN, excerpts: dict[str, Tensor]) -> float:
+    """Return nats an event of ``network`` over ``excerpts``."""
+    event, target = excerpts["event"], excerpts["target"]
+    logits, _, _ = network(event, excerpts["controls"], *network.initial_state(len(event)))
+    return functional.cross_entropy(logits.flatten(0, 1), target.flatten()).item()
 
 
 class PerformanceRNNTask(lightning.LightningModule):
@@ -34,11 +44,9 @@ class PerformanceRNNTask(lightning.LightningModule):
         return loss
 
     def validation_step(self, excerpts: dict[str, Tensor], index: int) -> None:
-        event, target = excerpts["event"], excerpts["target"]
-        logits, _, _ = self.network(event, excerpts["controls"], *self.network.initial_state(len(event)))
-        losses = {"validation": functional.cross_entropy(logits.flatten(0, 1), target.flatten()).item()} | self.baselines
+        losses = {"validation": validation_loss(self.network, excerpts)} | self.baselines
         by_event = {f"{name}_loss": loss for name, loss in losses.items()}
-        by_second = {f"{name}_loss_per_second": loss * target.numel() / self.seconds for name, loss in losses.items()}
+        by_second = {f"{name}_loss_per_second": loss * excerpts["target"].numel() / self.seconds for name, loss in losses.items()}
         self.log_dict(by_event | by_second, batch_size=1)
         shown = ", ".join(f"{name} {loss:.3f}" for name, loss in losses.items())
         print(f"\nstep {self.global_step}: nats an event: {shown}; a second: {by_second['validation_loss_per_second']:.1f}", flush=True)
@@ -55,11 +63,18 @@ def load_task(checkpoint: Path) -> PerformanceRNNTask:
 def train(config: PerformanceRNNTrainingConfig, work: Work) -> Outcome:
     """Train on the train split of the (n)ASAP or MAESTRO folder ``work.data``; checkpoints and the curve go to ``work.folder``.
 
-    Taken up again, performances are shuffled anew.
+    Taken up again, performances are shuffled anew. Weights that the run begins from are validated first.
     """
     lightning.seed_everything(config.seed, verbose=False)
     notes, followed = (load_sounding_notes(work.data, split, work.cache / "features") for split in SPLITS)
     excerpts, seconds = validation_excerpts(followed, config)
     losses = baseline_losses(count_events(config.network.codec, notes), excerpts)
-    lanes = LaneSampler(notes, config, (config.seed, steps_done(work.folder)))
-    return fit(PerformanceRNNTask(config, seconds, losses), lanes, [excerpts], work.folder, Best("validation_loss"))
+    initial = Path(config.initial) if config.initial else None
+    checkpoint = initial if initial and initial.suffix == ".ckpt" else None
+    done = steps_done(work.folder, checkpoint)
+    task = PerformanceRNNTask(config, seconds, losses)
+    if initial and not done and initial != checkpoint:
+        task.network.load_state_dict(read_weights(initial, config.network))
+        print(f"{initial}: nats an event: validation {validation_loss(task.network, excerpts):.3f}", flush=True)
+    lanes = LaneSampler(notes, config, (config.seed, done))
+    return fit(task, lanes, [excerpts], work.folder, Best("validation_loss"), initial=checkpoint)

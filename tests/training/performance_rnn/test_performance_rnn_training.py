@@ -8,6 +8,7 @@ import pytest
 import torch
 from stage_work import work
 
+from engine.base.errors import PerfLiveError
 from models.performance_rnn.representation import DENSITY_BINS, MAGENTA, NOTE_DTYPE, WISH_VALUES
 from training.datasets.maestro import COLUMNS, TABLE
 from training.performance_rnn.data import (
@@ -20,6 +21,7 @@ from training.performance_rnn.data import (
 )
 from training.performance_rnn.figures import count_events
 from training.performance_rnn.task import PerformanceRNNTask, load_task, train
+from training.performance_rnn.weights import keep
 
 # Lightning's own: advice on workers and on resuming inside an endless pass, and a deprecation between its parts
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:lightning", "ignore::FutureWarning:lightning", "ignore::DeprecationWarning")
@@ -153,6 +155,34 @@ def test_a_run_learns_and_is_taken_up_again(tmp_path, capsys):
     assert after["lr_schedulers"][0]["last_epoch"] == 90
     task = load_task(run_folder / "last.ckpt")
     assert task.config.steps == 90 and not task.training
+
+
+def test_a_run_begins_from_what_another_has_kept(tmp_path, capsys):
+    write_corpus(tmp_path)
+    train(config(), work(tmp_path, tmp_path / "runs" / "first"))
+    (*_, reached) = curve(tmp_path / "runs" / "first", "curve_from_000000")
+    kept = tmp_path / "kept.safetensors"
+    keep(tmp_path / "runs" / "first" / "last.ckpt", kept)
+    changes = {"initial": str(kept), "decay_steps": 1, "learning_rate": 1e-6, "steps": 2}
+    for changes["steps"] in (2, 3):
+        train(config(**changes), work(tmp_path, tmp_path / "runs" / "second"))
+    assert capsys.readouterr().out.count(f"{kept}: nats an event: validation {reached:.3f}") == 1  # taken up again, the run has its own
+    for name in ("curve_from_000000", "curve_from_000002"):
+        assert curve(tmp_path / "runs" / "second", name) == [pytest.approx(reached, abs=1e-3)]
+
+
+def test_a_run_goes_on_from_the_checkpoint_of_another(tmp_path):
+    write_corpus(tmp_path)
+    first, second = tmp_path / "runs" / "first", tmp_path / "runs" / "second"
+    train(config(steps=4, validate_every_steps=2), work(tmp_path, first))
+    for steps in (7, 9):
+        train(config(steps=steps, validate_every_steps=2, initial=str(first / "last.ckpt")), work(tmp_path, second))
+    assert {path.name for path in second.iterdir() if path.is_dir()} == {"curve_from_000004", "curve_from_000007"}
+    after = torch.load(second / "last.ckpt", weights_only=True)
+    assert after["global_step"] == after["optimizer_states"][0]["state"][0]["step"] == 9
+    assert torch.load(first / "last.ckpt", weights_only=True)["global_step"] == 4
+    with pytest.raises(PerfLiveError, match=r"none.ckpt: not a checkpoint"):
+        train(config(initial=str(tmp_path / "none.ckpt")), work(tmp_path, tmp_path / "runs" / "third"))
 
 
 def test_notes_are_read_back_from_the_cache(tmp_path):
