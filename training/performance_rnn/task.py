@@ -70,11 +70,11 @@ def train(config: PerformanceRNNTrainingConfig, work: Work) -> Outcome:
     excerpts, seconds = validation_excerpts(followed, config)
     losses = baseline_losses(count_events(config.network.codec, notes), excerpts)
     initial = Path(config.initial) if config.initial else None
-    checkpoint = initial if initial and initial.suffix == ".ckpt" else None
+    checkpoint, weights = (initial, None) if initial and initial.suffix == ".ckpt" else (None, initial)
     done = steps_done(work.folder, checkpoint)
     task = PerformanceRNNTask(config, seconds, losses)
-    if initial and not done and initial != checkpoint:
-        task.network.load_state_dict(read_weights(initial, config.network))
-        print(f"{initial}: nats an event: validation {validation_loss(task.network, excerpts):.3f}", flush=True)
+    if weights and not done:
+        task.network.load_state_dict(read_weights(weights, config.network))
+        print(f"{weights}: nats an event: validation {validation_loss(task.network, excerpts):.3f}", flush=True)
     lanes = LaneSampler(notes, config, (config.seed, done))
     return fit(task, lanes, [excerpts], work.folder, Best("validation_loss"), initial=checkpoint)
