@@ -1,4 +1,4 @@
-"""Scores from files: MusicXML (.xml, .musicxml, .mxl), MEI and Humdrum through partitura, MIDI by the engine's own reader.
+"""Scores from files: MusicXML, MEI, Humdrum and ABC through partitura and verovio, MIDI by the engine's own reader.
 
 MIDI does not go through partitura, which drops what a notation program wrote into a MIDI score beside the notes: velocities (its
 dynamics), gate lengths (its articulations) and the tempo map.
@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Literal
 
 from engine.base.errors import PerfLiveError
+from engine.base.on_demand import load_object
 from engine.score.tables import Score
 
 # "play" follows the repeat signs, "skip" plays everything once (of several endings the last), "printed" is the page from left to right,
 # all endings included: the ids of its notes are the file's own.
 Repeats = Literal["play", "skip", "printed"]
 
-MUSICXML, MEI, HUMDRUM, MIDI = (".xml", ".musicxml", ".mxl"), (".mei",), (".krn", ".kern"), (".mid", ".midi", ".kar", ".rmi")
-SUFFIXES = (*MUSICXML, *MEI, *HUMDRUM, *MIDI)
+NOTATION = (".xml", ".musicxml", ".mxl", ".mei", ".krn", ".kern", ".abc")
+MIDI = (".mid", ".midi", ".kar", ".rmi")
+NOTATION_READER = "engine.score.notation.reader:read_notation"  # by name: its parsers are heavy, and it knows this package's tables
+SUFFIXES = (*NOTATION, *MIDI)
 LARGEST_BYTES = 40_000_000  # unpacked; ten times the longest piano sonata
 
 
@@ -36,9 +39,7 @@ def read_score(path: str | os.PathLike[str], repeats: Repeats = "play") -> Score
 
         score = read_midi_score(path)
     else:
-        from engine.score.notation import read_notation
-
-        score = read_notation(path, repeats)
+        score = load_object(NOTATION_READER)(path, repeats)
     return checked(score, path)
 
 

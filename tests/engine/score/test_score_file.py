@@ -92,10 +92,10 @@ def test_words_are_repeated_with_their_notes(score_of):
     assert [word.onset_quarter for word in score_of(text, repeats="skip").words] == [0]
 
 
-def test_repeats_in_one_part_only_are_refused(score_of):
+def test_repeats_in_one_part_hold_for_all(score_of):
     repeated = [attributes(1) + note("C", 4), note("D", 4) + barline('<repeat direction="backward"/>')]
-    with pytest.raises(PerfLiveError, match="repeat signs stand in some parts only"):
-        score_of(musicxml(repeated, [attributes(1) + note("C", 4), note("D", 4)]))
+    score = score_of(musicxml(repeated, [attributes(1) + note("E", 4), note("F", 4)]))
+    assert places(score) == [(onset, 1, pitch) for onset, pair in enumerate([(60, 64), (62, 65)] * 2) for pitch in pair]
 
 
 def test_parts_are_numbered_and_share_the_time(score_of):

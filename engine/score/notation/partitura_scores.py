@@ -1,16 +1,13 @@
 """MusicXML, MEI and Humdrum to a Score, through partitura."""
 
-import warnings
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from engine.base.errors import PerfLiveError
 from engine.base.partitura_loader import load_partitura
-from engine.score.mei import read_mei
-from engine.score.musicxml import Arpeggios, open_musicxml
+from engine.score.notation.musicxml import Arpeggios
 from engine.score.tables import (
     MARKING_DTYPE,
     MEASURE_DTYPE,
@@ -23,70 +20,51 @@ from engine.score.tables import (
 )
 
 
-def read_notation(path: Path, repeats: str) -> Score:
-    """Read a file that is known to exist. Raises PerfLiveError for one that partitura cannot read."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # partitura warns of every sign it leaves out
-        try:
-            return _convert(*_parse(path), repeats)
-        except PerfLiveError as error:
-            raise PerfLiveError(f"cannot read {str(path)!r}: {error}") from None
-        except Exception as error:  # whatever a parser meets in a damaged file: key, index, type, syntax and recursion errors
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
-            raise PerfLiveError(f"cannot read {str(path)!r}: damaged or of another format ({reason}); give a valid score") from error
+class PartituraReading:
+    """A document as partitura reads it: its parts, and a MARKING_DTYPE row for the id of each printed note, part by part."""
 
+    def __init__(self, parts: list[Any], arpeggios: Arpeggios) -> None:
+        from engine.score.dynamics import loudness_marks, playback_velocities
+        from engine.score.markings import note_markings
 
-def _parse(path: Path) -> tuple[list[Any], Arpeggios]:
-    partitura = load_partitura()
-    suffix = path.suffix.lower()
-    if suffix == ".mei":
-        return read_mei(path)
-    if suffix in (".krn", ".kern"):
-        return partitura.load_kern(str(path), force_note_ids="keep").parts, {}
-    # As bytes: a name that is an address, or that libxml2 would unescape, stays a name.
-    source = open_musicxml(path)
-    return partitura.load_musicxml(source.document, force_note_ids="keep").parts, source.arpeggios
+        if not parts:
+            raise PerfLiveError("it has no parts; give a score with notes")
+        self.parts = parts
+        self.markings = [note_markings(part, arpeggios.get(part.id, {})) for part in parts]
+        marks = [loudness_marks(part, _quarters(part)) for part in parts]
+        first_marks = next(filter(None, marks), [])  # those of the right hand are for a left hand that has none
+        for part, rows, own in zip(parts, self.markings, marks, strict=True):
+            velocities = playback_velocities(part, rows, own or first_marks, _quarters(part))
+            for identifier, row in rows.items():
+                row["velocity"] = velocities[identifier]
 
-
-def _convert(parts: list[Any], arpeggios: Arpeggios, repeats: str) -> Score:
-    from engine.score.dynamics import loudness_marks, playback_velocities
-    from engine.score.markings import note_markings
-
-    if not parts:
-        raise PerfLiveError("it has no parts; give a score with notes")
-    score = load_partitura().score
-    markings = [note_markings(part, arpeggios.get(part.id, {})) for part in parts]
-    marks = [loudness_marks(part, _quarters(part)) for part in parts]
-    first_marks = next(filter(None, marks), [])  # those of the right hand are for a left hand that has none
-    velocities = [
-        playback_velocities(part, rows, own or first_marks, _quarters(part)) for part, rows, own in zip(parts, markings, marks, strict=True)
-    ]
-    if repeats == "printed":
-        played = parts
-    else:
-        unfold = score.unfold_part_maximal if repeats == "play" else score.unfold_part_minimal
-        played = [unfold(part) for part in parts]
-        _check_same_length(parts, played)
-    notes = np.concatenate([_notes(part, number) for number, part in enumerate(played)])
-    rows = np.zeros(len(notes), MARKING_DTYPE)
-    for index, (part, identifier) in enumerate(zip(notes["part"], notes["id"], strict=True)):
-        printed = identifier.rpartition("-")[0] if repeats == "play" else identifier
-        if printed in markings[part]:
-            rows[index] = markings[part][printed]
-            rows["velocity"][index] = velocities[part][printed]
-    words = tuple(word for number, part in enumerate(played) for word in _words(part, number))
-    order = note_order(notes)
-    first = played[0]
-    return Score(
-        notes[order],
-        _measures(first),
-        _time_signatures(first),
-        _tempos(played),
-        rows[order],
-        has_markings=True,
-        words=words,
-        unpitched=sum(1 for part in played for _ in part.iter_all(score.UnpitchedNote)),
-    )
+    def score(self, repeats: str) -> Score:
+        """Return the score with repeats played, skipped or left as printed. Raises PerfLiveError for parts that would fall apart."""
+        score = load_partitura().score
+        played = self.parts
+        if repeats != "printed":
+            unfold = score.unfold_part_maximal if repeats == "play" else score.unfold_part_minimal
+            played = [unfold(part) for part in self.parts]
+            _check_same_length(self.parts, played)
+        notes = np.concatenate([_notes(part, number) for number, part in enumerate(played)])
+        rows = np.zeros(len(notes), MARKING_DTYPE)
+        for index, (part, identifier) in enumerate(zip(notes["part"], notes["id"], strict=True)):
+            printed = identifier.rpartition("-")[0] if repeats == "play" else identifier
+            if printed in self.markings[part]:
+                rows[index] = self.markings[part][printed]
+        words = tuple(word for number, part in enumerate(played) for word in _words(part, number))
+        order = note_order(notes)
+        first = played[0]
+        return Score(
+            notes[order],
+            _measures(first),
+            _time_signatures(first),
+            _tempos(played),
+            rows[order],
+            has_markings=True,
+            words=words,
+            unpitched=sum(1 for part in played for _ in part.iter_all(score.UnpitchedNote)),
+        )
 
 
 def _check_same_length(parts: list[Any], played: list[Any]) -> None:

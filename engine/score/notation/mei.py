@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.base.partitura_loader import load_partitura
-from engine.score.musicxml import Arpeggios
+from engine.score.notation.musicxml import Arpeggios
 
 ID = "{http://www.w3.org/XML/1998/namespace}id"
 
@@ -19,7 +19,7 @@ def read_mei(path: Path) -> tuple[list[Any], Arpeggios]:
 
     parts = load_partitura().load_mei(str(path)).parts
     root = etree.fromstring(path.read_bytes(), etree.XMLParser(resolve_entities=False, huge_tree=False, no_network=True))
-    ornaments, directions = _signs(root)
+    ornaments, directions = mei_signs(root)
     signs: dict[int, int] = {}
     for place, note in enumerate(note for part in parts for note in part.notes):
         note.doc_order = place
@@ -30,7 +30,7 @@ def read_mei(path: Path) -> tuple[list[Any], Arpeggios]:
     return parts, {part.id: signs for part in parts}
 
 
-def _signs(root: Any) -> tuple[dict[str, str], dict[str, int]]:
+def mei_signs(root: Any) -> tuple[dict[str, str], dict[str, int]]:
     """Return by the id of a note its ornament, under MusicXML's name, and the direction in which it is rolled."""
     chords = {element.get(ID): [note.get(ID) for note in element.iter("{*}note")] for element in root.iter("{*}chord")}
     ornaments: dict[str, str] = {}

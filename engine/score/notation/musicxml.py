@@ -1,0 +1,211 @@
+"""MusicXML as partitura can take it, with what it leaves out: scores written measure by measure, dynamics in words, arpeggio signs."""
+
+import io
+import re
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from engine.score.notation.verovio_measures import nearest_semitone
+
+# part id -> index of a note among all <note> elements of the part -> 1 for a chord rolled upwards, -1 for one rolled downwards
+Arpeggios = dict[str, dict[int, int]]
+
+
+_LEVEL = re.compile(r"(?<!\w)(p{1,4}|mp|mf|f{1,4}|f?fp|s?fp|sf{1,2}z?|rfz?|pfz)(?!\w)")
+_ACCIDENTALS = {  # that partitura knows
+    "sharp", "flat", "natural", "double-sharp", "flat-flat", "sharp-sharp", "double-flat", "natural-sharp", "natural-flat", "triple-sharp",
+    "triple-flat",
+}  # fmt: skip
+_TYPES = {  # quarters
+    "breve": 8.0, "whole": 4.0, "half": 2.0, "quarter": 1.0, "eighth": 0.5, "16th": 0.25, "32nd": 0.125, "64th": 0.0625, "128th": 0.03125,
+}  # fmt: skip
+_SUDDEN = {"ffp": "fp", "sff": "sf", "sffz": "sfz", "pfz": "sfz"}  # signs that have no element of their own
+_DASHES = re.compile(r"[\s\-–_]*[\-–_]\s*$")  # that show how far a word reaches
+
+
+class MusicXML(NamedTuple):
+    """``document`` is partwise and not compressed; ``root`` is the same as a tree."""
+
+    document: io.BytesIO
+    arpeggios: Arpeggios
+    root: Any
+
+
+def open_musicxml(path: Path) -> MusicXML:
+    """Read a file, compressed or not. Raises whatever lxml and zipfile do for one that is damaged."""
+    from lxml import etree
+
+    parser = etree.XMLParser(resolve_entities=False, huge_tree=False, no_network=True)
+    data = _uncompressed(path)
+    root = etree.fromstring(data, parser)
+    timewise = root.tag == "score-timewise"
+    if timewise:
+        _make_partwise(root)
+    changed = [_spell_out_dynamics(root), _round_microtones(root), _silence_cues(root), timewise]
+    if any(changed):
+        data = etree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return MusicXML(io.BytesIO(data), _arpeggios(root), root)
+
+
+def identified(root: Any) -> tuple[str, dict[str, tuple[int, int, str]]]:
+    """Return the document with ids of its notes that are told apart by part and place, and (part, staff, voice) by these ids.
+
+    The ids are ``note_key``'s. Changes the tree.
+    """
+    from lxml import etree
+
+    named: dict[str, tuple[int, int, str]] = {}
+    listed = [part.get("id") for part in root.iter("score-part")]
+    for barline in root.iter("barline"):
+        if barline.get("location") is None and barline.find("repeat[@direction='forward']") is not None:
+            barline.set("location", "left")
+    for number, part in enumerate(root.findall("part")):
+        _add_types(part)
+        _count_staves(part)
+        identifier = part.get("id", "P1")
+        place = listed.index(identifier) if identifier in listed else number
+        for index, note in enumerate(part.iterfind("measure/note")):
+            staff = note.findtext("staff", "1").strip()
+            own = note.get("id") or f"p{place}n{index}"
+            named[note_key(identifier, index)] = (place, int(staff) if staff.isdigit() else 1, own)
+            note.set("id", note_key(identifier, index))
+    return etree.tostring(root, encoding="unicode"), named
+
+
+def _add_types(part: Any) -> None:
+    """Give notes and rests without a type the one of their duration, in place: verovio takes them for whole bars otherwise."""
+    divisions = 1.0
+    for element in part.iter("divisions", "note"):
+        if element.tag == "divisions":
+            divisions = float(element.text or 1) or 1.0
+            continue
+        rest = element.find("rest")
+        if element.find("type") is not None or element.find("grace") is not None or (rest is not None and rest.get("measure") == "yes"):
+            continue
+        quarters = float(element.findtext("duration", "0")) / divisions
+        for name, length in _TYPES.items():
+            dots = next((dots for dots in (0, 1, 2) if abs(length * (2 - 0.5**dots) - quarters) < 1e-6), None)
+            if dots is not None:
+                before = next(child for child in reversed(element) if child.tag in ("voice", "duration", "tie", "instrument"))
+                for tag in ["dot"] * dots + ["type"]:
+                    typed = element.makeelement(tag, {})
+                    typed.text = name if tag == "type" else None
+                    before.addnext(typed)
+                break
+
+
+def _count_staves(part: Any) -> None:
+    """Say how many staves the part has where it does not say so itself, in place."""
+    attributes = part.find("measure/attributes")
+    numbers = [int(staff.text) for staff in part.iterfind("measure/note/staff") if (staff.text or "").strip().isdigit()]
+    if attributes is None or part.find("measure/attributes/staves") is not None or max(numbers, default=1) < 2:
+        return
+    staves = attributes.makeelement("staves", {})
+    staves.text = str(max(numbers))
+    before = [child for child in attributes if child.tag in ("divisions", "key", "time")]
+    attributes.insert(len(before), staves)
+
+
+def note_key(part: str, index: int) -> str:
+    """Return an id for a note by its place among all <note> elements of its part."""
+    return f"{part}.note{index}"
+
+
+def _round_microtones(root: Any) -> bool:
+    """Turn quarter tones into the half step that they go towards, in place; say whether there were any."""
+    changed = False
+    for alter in root.iter("alter"):
+        try:
+            semitones = float(alter.text)
+        except (TypeError, ValueError):
+            continue
+        if semitones != int(semitones):
+            alter.text, changed = str(nearest_semitone(semitones)), True
+    for accidental in list(root.iter("accidental")):
+        if (accidental.text or "").strip() not in _ACCIDENTALS:
+            accidental.getparent().remove(accidental)  # the pitch is in <alter>
+            changed = True
+    return changed
+
+
+def _silence_cues(root: Any) -> bool:
+    """Turn cue notes into rests, in place; say whether there were any. MuseScore writes small notes so, which sound."""
+    if any("MuseScore" in (software.text or "") for software in root.iter("software")):
+        return False
+    cues = [note for note in root.iter("note") if note.find("cue") is not None and note.find("rest") is None]
+    for note in cues:
+        for name in ("chord", "grace", "notations", "tie", "pitch", "unpitched", "accidental"):
+            for element in note.findall(name):
+                if name in ("chord", "grace"):
+                    note.getparent().remove(note)
+                    break
+                if name in ("pitch", "unpitched"):
+                    element.addprevious(note.makeelement("rest", {}))
+                note.remove(element)
+            if note.getparent() is None:
+                break
+    return bool(cues)
+
+
+def _uncompressed(path: Path) -> bytes:
+    """Return the document; the container of an archive names which of its files that is."""
+    from lxml import etree
+
+    if not zipfile.is_zipfile(path):
+        return path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        container = etree.fromstring(archive.read("META-INF/container.xml"), etree.XMLParser(resolve_entities=False))
+        rootfile = next(element for element in container.iter() if str(element.tag).endswith("rootfile"))
+        return archive.read(rootfile.get("full-path"))
+
+
+def _make_partwise(root: Any) -> None:
+    """Turn measures of parts into parts of measures, in place; the parts in the order in which they first appear."""
+    measures = root.findall("measure")
+    parts: dict[str, Any] = {}
+    for measure in measures:
+        for piece in measure.findall("part"):
+            identifier = piece.get("id")
+            if identifier not in parts:
+                parts[identifier] = root.makeelement("part", {"id": identifier})
+            piece.tag = "measure"
+            piece.attrib.clear()
+            piece.attrib.update(measure.attrib)
+            parts[identifier].append(piece)
+        root.remove(measure)
+    root.extend(parts.values())
+    root.tag = "score-partwise"
+
+
+def _spell_out_dynamics(root: Any) -> bool:
+    """Turn dynamics that are written as text ("cresc.", "sempre ff") into dynamics and words, in place; say whether there were any.
+
+    Notation programs write them so, and partitura reads none of them.
+    """
+    texts = list(root.iter("other-dynamics"))
+    for element in texts:
+        place = element.getparent().getparent()  # direction-type, or notations
+        text = _DASHES.sub("", (element.text or "").strip(" []()"))
+        level = _LEVEL.search(text)
+        if level:
+            element.tag, element.text = _SUDDEN.get(level[0], level[0]), None
+        else:
+            element.getparent().remove(element)
+        if place.tag == "direction-type" and (words := _LEVEL.sub("", text).strip()):
+            typed = place.makeelement("direction-type", {})
+            typed.append(place.makeelement("words", {}))
+            typed[0].text = words
+            place.addnext(typed)
+    return bool(texts)
+
+
+def _arpeggios(root: Any) -> Arpeggios:
+    found: Arpeggios = {}
+    for part in root.findall("part"):
+        signs = found.setdefault(part.get("id", "P1"), {})
+        for index, note in enumerate(part.iterfind("measure/note")):
+            sign = note.find("notations/arpeggiate")
+            if sign is not None:
+                signs[index] = -1 if sign.get("direction") == "down" else 1
+    return found

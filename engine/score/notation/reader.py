@@ -1,0 +1,170 @@
+"""Which of two readers is right about a score.
+
+partitura gives the markings that the networks have learnt from, verovio hears repeats, jumps, transposition and ties as players do. Where
+both hear the same notes at the same places the score is partitura's. Where they do not, the notes are verovio's.
+"""
+
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from engine.base.errors import PerfLiveError
+from engine.base.partitura_loader import load_partitura
+from engine.score.notation.mei import read_mei
+from engine.score.notation.musicxml import identified, note_key, open_musicxml
+from engine.score.notation.partitura_scores import PartituraReading
+from engine.score.notation.verovio_markings import verovio_markings, verovio_words
+from engine.score.notation.verovio_measures import VerovioScore, read_with_verovio
+from engine.score.notation.verovio_scores import verovio_score
+from engine.score.tables import Score
+
+SAME_PLACE_QUARTERS = 1.5
+
+
+class _Reading(NamedTuple):
+    """What partitura makes of a document, or why it does not take it, and the document for verovio.
+
+    ``named`` has (part, staff, id) of notes by verovio's ids, and ``keys`` verovio's ids of partitura's notes by part and id.
+    """
+
+    partitura: PartituraReading | None
+    refusal: Exception | None
+    document: str
+    named: dict[str, tuple[int, int, str]]
+    keys: dict[tuple[int, str], str]
+
+
+def read_notation(path: Path, repeats: str) -> Score:
+    """Read a file that is known to exist. Raises PerfLiveError for one that neither reader can read."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # partitura warns of every sign it leaves out
+        try:
+            reading = _READERS[path.suffix.lower()](path)
+            return _choose(reading, repeats)
+        except PerfLiveError as error:
+            raise PerfLiveError(f"cannot read {str(path)!r}: {error}") from None
+        except Exception as error:  # whatever a parser meets in a damaged file: key, index, type, syntax and recursion errors
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
+            raise PerfLiveError(f"cannot read {str(path)!r}: damaged or of another format ({reason}); give a valid score") from error
+
+
+def _choose(reading: _Reading, repeats: str) -> Score:
+    ours, refusal = None, reading.refusal
+    if reading.partitura is not None:
+        try:
+            ours = reading.partitura.score(repeats)
+        except Exception as error:  # partitura's unfolding meets what its parser let through
+            refusal = error
+    heard = _heard(reading.document)
+    if heard is None:
+        if ours is None:
+            raise refusal or PerfLiveError("it has no parts; give a score with notes")
+        return ours
+    theirs = _verovio_score(heard, reading, repeats)
+    if ours is None or not sounds_alike(ours, theirs):
+        return theirs if len(theirs.notes) or ours is None else ours
+    if not len(ours.tempos) and len(theirs.tempos):
+        return replace(ours, tempos=theirs.tempos)
+    return ours
+
+
+def _heard(document: str) -> VerovioScore | None:
+    try:
+        heard = read_with_verovio(document)
+    except Exception:  # partitura's reading is left
+        return None
+    return heard if heard.played else None
+
+
+def _verovio_score(heard: VerovioScore, reading: _Reading, repeats: str) -> Score:
+    if reading.partitura is None:
+        return verovio_score(heard, repeats, verovio_markings(heard), reading.named, None, verovio_words(heard))
+    markings = {
+        reading.keys.get((number, identifier), identifier): row
+        for number, rows in enumerate(reading.partitura.markings)
+        for identifier, row in rows.items()
+    }
+    named = dict(reading.named)
+    for (number, identifier), key in reading.keys.items():
+        if key in named:
+            named[key] = (number, named[key][1], identifier)
+    return verovio_score(heard, repeats, markings, named, reading.partitura.score("printed"), verovio_words(heard))
+
+
+def sounds_alike(one: Score, other: Score) -> bool:
+    """Say whether two scores have the same notes in about the same places; of grace notes only which.
+
+    Places may stray: where bars are fuller or emptier than their metre, partitura goes by the durations of the file. What is looked for is
+    other notes, and notes that come in another order.
+    """
+    pairs = []
+    for score in (one, other):
+        plain = score.notes[~score.notes["is_grace"]]
+        order = np.lexsort((plain["onset_quarter"], plain["pitch"]))
+        pairs.append((plain["pitch"][order], plain["onset_quarter"][order], np.sort(score.notes["pitch"][score.notes["is_grace"]])))
+    (pitches, onsets, graces), (other_pitches, other_onsets, other_graces) = pairs
+    if not np.array_equal(pitches, other_pitches) or not np.array_equal(graces, other_graces):
+        return False
+    return not len(onsets) or bool(np.abs(onsets - other_onsets).max() < SAME_PLACE_QUARTERS)
+
+
+def _read_musicxml(path: Path) -> _Reading:
+    # As bytes: a name that is an address, or that libxml2 would unescape, stays a name.
+    source = open_musicxml(path)
+    partitura, refusal = _tried(lambda: load_partitura().load_musicxml(source.document, force_note_ids="keep").parts, source.arpeggios)
+    document, named = identified(source.root)
+    keys: dict[tuple[int, str], str] = {}
+    if partitura is not None:
+        for number, part in enumerate(partitura.parts):
+            keys |= {(number, note.id): note_key(part.id, note.doc_order) for note in part.notes}
+    return _Reading(partitura, refusal, document, named, keys)
+
+
+def _read_mei(path: Path) -> _Reading:
+    try:
+        parts, arpeggios = read_mei(path)
+        partitura, refusal = _tried(lambda: parts, arpeggios)
+    except Exception as error:  # partitura refuses much that is valid
+        partitura, refusal = None, error
+    return _Reading(partitura, refusal, _text(path), {}, {})
+
+
+def _read_humdrum(path: Path) -> _Reading:
+    partitura, refusal = _tried(lambda: load_partitura().load_kern(str(path), force_note_ids="keep").parts, {})
+    return _Reading(partitura, refusal, _text(path), {}, {})
+
+
+def _read_abc(path: Path) -> _Reading:
+    return _Reading(None, None, _text(path), {}, {})
+
+
+def _tried(load: Any, arpeggios: Any) -> tuple[PartituraReading | None, Exception | None]:
+    try:
+        return PartituraReading(load(), arpeggios), None
+    except Exception as error:  # verovio's reading is left
+        return None, error
+
+
+def _text(path: Path) -> str:
+    """Return a document in UTF-8, UTF-16 or Latin-1 without its byte-order mark."""
+    data = path.read_bytes()
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+_READERS = {
+    ".xml": _read_musicxml,
+    ".musicxml": _read_musicxml,
+    ".mxl": _read_musicxml,
+    ".mei": _read_mei,
+    ".krn": _read_humdrum,
+    ".kern": _read_humdrum,
+    ".abc": _read_abc,
+}

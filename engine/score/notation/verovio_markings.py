@@ -1,0 +1,123 @@
+"""Markings of a score that verovio alone reads, from its MEI: dynamics, articulations, slurs, fermatas, ornaments, tempo words."""
+
+import re
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from engine.score.dynamics import LEVEL_VELOCITIES, LoudnessMark, level_curve
+from engine.score.markings import ORNAMENT_KINDS, dynamic_level
+from engine.score.notation.mei import mei_signs
+from engine.score.notation.verovio_measures import PrintedNote, VerovioScore
+from engine.score.tables import MARKING_DTYPE, ORNAMENTS
+
+ARTICULATIONS = {
+    "stacc": "staccato",
+    "stacciss": "staccatissimo",
+    "spicc": "staccatissimo",
+    "ten": "tenuto",
+    "acc": "accent",
+    "marc": "marcato",
+}
+SUDDEN = re.compile(r"^(s?f+z|sf+|rf+z?|s?fp+|fzp?)$")
+
+
+def verovio_markings(heard: VerovioScore) -> dict[str, np.void]:
+    """Return a MARKING_DTYPE row for the id of every printed note."""
+    if not heard.measures:
+        return {}
+    starts = list(np.cumsum([0.0, *(float(measure.duration or 0) for measure in heard.measures)]))
+    notes = [(start + float(note.onset), note) for measure, start in zip(heard.measures, starts, strict=False) for note in measure.notes]
+    rows = np.zeros(len(notes), MARKING_DTYPE)
+    index = {note.identifier: row for row, (_, note) in enumerate(notes)}
+    _mark_elements(rows, index, notes, heard.measures[0].element.getroottree().getroot())
+    marks = _loudness_marks(heard, starts)
+    onsets = np.array([onset for onset, _ in notes])
+    staves = np.array([note.staff for _, note in notes])
+    for staff in np.unique(staves).tolist():
+        own = staves == staff
+        heard_here = [mark for mark in marks if mark.staff == staff] or marks
+        levels = level_curve(heard_here, staff).at(onsets[own])
+        rows["velocity"][own] = np.rint(np.interp(levels, np.arange(len(LEVEL_VELOCITIES)), LEVEL_VELOCITIES))
+        for mark in heard_here:
+            if mark.level:
+                rows["dynamic"][own & (onsets >= mark.start - 1e-6)] = mark.level
+            if mark.sudden:
+                rows["sudden_accent"][own & (np.abs(onsets - mark.start) < 1e-6)] = True
+            if mark.sign and mark.end:
+                inside = own & (onsets >= mark.start - 1e-6) & (onsets < mark.end)
+                rows["hairpin"][inside] = mark.sign
+                rows["hairpin_position"][inside] = (onsets[inside] - mark.start) / (mark.end - mark.start)
+    return dict(zip(index, rows[list(index.values())], strict=True))
+
+
+def verovio_words(heard: VerovioScore) -> list[tuple[int, Fraction, str, str]]:
+    """Return (measure, quarters from its beginning, text, kind) of tempo words and directions."""
+    words = []
+    for number, measure in enumerate(heard.measures):
+        for element in measure.element.iter("{*}tempo", "{*}dir"):
+            text = " ".join("".join(element.itertext()).split())
+            if text:
+                kind = "tempo" if str(element.tag).endswith("tempo") else "other"
+                words.append((number, Fraction(_quarters(element.get("tstamp"), measure.metre)).limit_denominator(960), text, kind))
+    return words
+
+
+def _quarters(timestamp: str | None, metre: tuple[int, int] | None) -> float:
+    """Return quarters from the beginning of the measure for MEI's beats from 1."""
+    return max(float(timestamp or 1) - 1, 0.0) * 4 / (metre or (4, 4))[1]
+
+
+def _mark_elements(rows: np.ndarray, index: dict[str, int], notes: list[tuple[float, PrintedNote]], root: Any) -> None:
+    for row, (_, note) in enumerate(notes):
+        if note.element is None:
+            continue
+        parent = note.element.getparent()
+        chord = [parent] if str(parent.tag).endswith("chord") else []
+        for sign in (sign for element in [note.element, *chord] for sign in element.iterfind("{*}artic")):
+            for name in sign.get("artic", "").split():
+                if name in ARTICULATIONS:
+                    rows[ARTICULATIONS[name]][row] = True
+    for fermata in root.iter("{*}fermata"):
+        if (row := index.get(fermata.get("startid", "")[1:], -1)) >= 0:
+            rows["fermata"][row] = True
+    for name, ornament in mei_signs(root)[0].items():
+        if name in index:
+            rows["ornament"][index[name]] = True
+            rows["ornament_kind"][index[name]] = ORNAMENTS.index(ORNAMENT_KINDS[ornament]) + 1
+    for slur in root.iter("{*}slur"):
+        first, last = (index.get(slur.get(name, "")[1:]) for name in ("startid", "endid"))
+        if first is None or last is None:
+            continue
+        rows["slur_start"][first] = rows["slur_end"][last] = True
+        begins, ends, own = notes[first][0], notes[last][0], notes[first][1]
+        for row, (onset, note) in enumerate(notes[first : last + 1], first):
+            if begins <= onset < ends and (note.staff, note.layer) == (own.staff, own.layer):
+                rows["slurred"][row] = True
+
+
+def _loudness_marks(heard: VerovioScore, starts: list[float]) -> list[LoudnessMark]:
+    marks = []
+    places = {
+        note.identifier: start + float(note.onset) for measure, start in zip(heard.measures, starts, strict=False) for note in measure.notes
+    }
+    for number, measure in enumerate(heard.measures):
+        for element in measure.element.iter("{*}dynam", "{*}hairpin"):
+            staff = int(element.get("staff", "0").split()[0]) if element.get("staff", "0").split()[0].isdigit() else None
+            start = places.get(element.get("startid", "")[1:], starts[number] + _quarters(element.get("tstamp"), measure.metre))
+            if str(element.tag).endswith("dynam"):
+                text = "".join(element.itertext()).strip()
+                sudden = bool(SUDDEN.match(text))
+                level = dynamic_level(text.lstrip("srfz") if sudden else text)
+                if level or sudden:
+                    marks.append(LoudnessMark(start, None, 0, level, sudden, staff, False))
+            else:
+                end = places.get(element.get("endid", "")[1:])
+                if end is None and (until := re.match(r"(\d+)m\+([\d.]+)", element.get("tstamp2", ""))):
+                    last = min(number + int(until[1]), len(heard.measures) - 1)
+                    end = starts[last] + _quarters(until[2], heard.measures[last].metre)
+                sign = {"cres": 1, "dim": -1}.get(element.get("form", ""), 0)
+                if sign and end is not None and end > start:
+                    marks.append(LoudnessMark(start, end, sign, 0, False, staff, True))
+    return sorted(marks, key=lambda mark: (mark.start, abs(mark.sign)))

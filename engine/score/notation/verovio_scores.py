@@ -1,0 +1,154 @@
+"""A Score of what verovio hears, with the markings that partitura read where it read them."""
+
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+
+import numpy as np
+
+from engine.score.notation.verovio_measures import PrintedMeasure, PrintedNote, VerovioScore
+from engine.score.tables import (
+    MARKING_DTYPE,
+    MEASURE_DTYPE,
+    SCORE_NOTE_DTYPE,
+    TEMPO_DTYPE,
+    TIME_SIGNATURE_DTYPE,
+    Score,
+    Word,
+    note_order,
+)
+
+Places = list[tuple[int, Fraction]]  # index of a measure and where it is played
+
+
+def play_order(heard: VerovioScore, repeats: str) -> Places:
+    """Return which measures are played where: as verovio does, once each as printed, or without all but the last of several voltas."""
+    if repeats == "play":
+        return heard.played
+    kept = [index for index in range(len(heard.measures)) if repeats == "printed" or _is_last_time(heard.measures, index)]
+    places, now = [], Fraction(0)
+    for index in kept:
+        places.append((index, now))
+        now += heard.measures[index].duration or 0
+    return places
+
+
+def _is_last_time(measures: list[PrintedMeasure], index: int) -> bool:
+    """Say whether a measure is in no volta, or in the last of those that follow each other."""
+    own = measures[index].in_ending
+    if own is None:
+        return True
+    last = own
+    for measure in measures[index:]:
+        if measure.in_ending is None:
+            break
+        last = measure.in_ending
+    return own is last
+
+
+def sounding_notes(heard: VerovioScore, places: Places) -> list[tuple[int, Fraction, Fraction, PrintedNote]]:
+    """Return (times the measure was played, onset, duration, note) of each note that is struck; tied ones are one."""
+    held: dict[tuple[str, int], int] = {}  # a note that is tied to, and in which of the places: the row that it prolongs
+    rows: list[list[Fraction]] = []
+    struck: list[tuple[int, PrintedNote]] = []
+    times: dict[int, int] = {}
+    where: dict[str, int] = {note.identifier: number for number, measure in enumerate(heard.measures) for note in measure.notes}
+    for place, (number, start) in enumerate(places):
+        times[number] = times.get(number, 0) + 1
+        for note in sorted(heard.measures[number].notes, key=lambda each: each.onset):
+            row = held.pop((note.identifier, place), None)
+            if row is None:
+                row = len(rows)
+                rows.append([start + note.onset, note.duration])
+                struck.append((times[number], note))
+            else:
+                rows[row][1] = start + note.onset + note.duration - rows[row][0]
+            if note.tied_to in where:
+                target = where[note.tied_to]
+                following = place if target == number else place + 1
+                if following < len(places) and places[following][0] == target:
+                    held[note.tied_to, following] = row
+    return [(passes, onset, duration, note) for (passes, note), (onset, duration) in zip(struck, rows, strict=True)]
+
+
+def verovio_score(
+    heard: VerovioScore,
+    repeats: str,
+    markings: Mapping[str, np.void],
+    parts: Mapping[str, tuple[int, int, str]],
+    printed: Score | None,
+    words: Iterable[tuple[int, Fraction, str, str]],
+) -> Score:
+    """Return a score. ``markings`` and ``parts`` go by verovio's ids of notes: MARKING_DTYPE, and (part, staff of the part, id to show).
+
+    ``printed`` is the score as partitura reads it without repeats, whose words and tempos are placed where they are played; None where
+    partitura read nothing: ``words`` (measure, quarters from its beginning, text, kind) are taken instead, and verovio's tempos.
+    """
+    places = play_order(heard, repeats)
+    rows, marks, unpitched = [], [], 0
+    for passes, onset, duration, note in sounding_notes(heard, places):
+        if note.pitch is None:
+            unpitched += 1
+            continue
+        staff_index = heard.staves.index(note.staff) if note.staff in heard.staves else note.staff - 1
+        part, staff, identifier = parts.get(note.identifier, (staff_index, 1, note.identifier))
+        shown = f"{identifier}-{passes}" if repeats == "play" else identifier
+        length = 0.0 if note.is_grace else float(duration)
+        rows.append((float(onset), length, note.pitch, note.layer, staff, part, shown, note.is_grace, 0))
+        marks.append(note.identifier)
+    notes = np.array(rows, dtype=SCORE_NOTE_DTYPE)
+    table = np.zeros(len(notes), MARKING_DTYPE)
+    for index, name in enumerate(marks):
+        if name in markings:
+            table[index] = markings[name]
+    order = note_order(notes)
+    measures = [(float(start), float(heard.measures[number].duration or 0), heard.measures[number].number) for number, start in places]
+    if printed is not None and len(printed.measures) == len(heard.measures):
+        placed, tempos = _placed(printed, places)
+        tempos = tempos or [(float(onset), tempo) for onset, tempo in heard.tempos]
+    else:
+        placed = [Word(float(start + offset), text, kind) for number, start in places for at, offset, text, kind in words if at == number]
+        tempos = [(float(onset), tempo) for onset, tempo in heard.tempos]
+    return Score(
+        notes[order],
+        np.array(measures, dtype=MEASURE_DTYPE),
+        _time_signatures(heard, places),
+        np.array(tempos, dtype=TEMPO_DTYPE),
+        table[order],
+        has_markings=True,
+        words=tuple(placed),
+        unpitched=unpitched,
+    )
+
+
+def _time_signatures(heard: VerovioScore, places: Places) -> np.ndarray:
+    """Return the metres where they change; 4/4 where none is written."""
+    rows: list[tuple[float, int, int]] = []
+    for number, start in places:
+        metre = heard.measures[number].metre or (4, 4)
+        if not rows or rows[-1][1:] != metre:
+            rows.append((float(start), *metre))
+    return np.array(rows, dtype=TIME_SIGNATURE_DTYPE)
+
+
+def _placed(printed: Score, places: Places) -> tuple[list[Word], list[tuple[float, float]]]:
+    """Return words and tempos of the printed score wherever their measures are played."""
+    starts = printed.measures["onset_quarter"]
+
+    def measure_of(onset: float) -> int:
+        return max(int(np.searchsorted(starts, onset + 1e-6, side="right")) - 1, 0)
+
+    words: list[Word] = []
+    tempos: list[tuple[float, float]] = []
+    for number, start in places:
+        shift = float(start) - float(starts[number])
+        words += [
+            Word(word.onset_quarter + shift, word.text, word.kind, word.part)
+            for word in printed.words
+            if measure_of(word.onset_quarter) == number
+        ]
+        in_force = [tempo for onset, tempo in printed.tempos.tolist() if onset <= starts[number] + 1e-6]
+        inside = [(onset + shift, tempo) for onset, tempo in printed.tempos.tolist() if measure_of(onset) == number]
+        for onset, tempo in [*((float(start), tempo) for tempo in in_force[-1:]), *inside]:
+            if not tempos or tempos[-1][1] != tempo:
+                tempos.append((onset, tempo))
+    return words, tempos
