@@ -17,14 +17,14 @@ from models.performance.features import FEATURES, SCALE
 from models.performance.representation import PERFORMANCE_COLUMNS, REPRESENTATION_VERSION, VELOCITY
 from models.performance.surroundings import WIDE_FEATURES
 from training.datasets.asap import LICENCE, TRAINING_DATA
+from training.dexter.calibration import Calibration, read_calibration
 from training.dexter.denoiser import DexterDenoiserTask, DexterDenoiserTrainingConfig
-from training.dexter.fits.calibration import Calibration, read_calibration
-from training.dexter.fits.expression_profile import COLUMNS as PROFILED
-from training.dexter.fits.expression_profile import LOGARITHMS, MOST_DEVIATIONS, OUTPUTS, Profile, Ridge, read_profile
-from training.dexter.fits.trees import read_trees
+from training.dexter.expression_profile import COLUMNS as PROFILED
+from training.dexter.expression_profile import LOGARITHMS, MOST_DEVIATIONS, OUTPUTS, Profile, Ridge, read_profile
 from training.dexter.networks import BoostedTrees
 from training.dexter.stages import AVERAGE, CALIBRATION, DENOISER, MEAN, PROFILE, TREES
 from training.dexter.task import DexterTask, DexterTrainingConfig
+from training.dexter.trees import read_trees
 from training.runs import BEST, read_checkpoint
 from training.stages import Run, configuration_hash
 

@@ -7,11 +7,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from training.dexter import denoiser, task
-from training.dexter.fits.average import AverageConfig, average
-from training.dexter.fits.calibration import CALIBRATION_FILE, calibrate, write_calibration
-from training.dexter.fits.expression_profile import ProfileConfig, fit_profile, read_profile
-from training.dexter.fits.trees import TreesConfig, fit_trees, read_trees
+from training.dexter.average import AverageConfig, average
+from training.dexter.calibration import CALIBRATION_FILE, calibrate, write_calibration
+from training.dexter.expression_profile import ProfileConfig, fit_profile, read_profile
 from training.dexter.networks import load_trained
+from training.dexter.trees import TreesConfig, fit_trees, read_trees
 from training.performance.pieces import load_performed_pieces
 from training.stages import Outcome, Reads, Stage, Work
 

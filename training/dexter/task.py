@@ -22,7 +22,7 @@ COLUMN_WEIGHTS = (1.0, 1.0, 0.7, 1.0, 0.4, 0.4, 0.2, 0.2)
 
 
 class DexterTrainingConfig(RunConfig):
-    """``beside`` are further networks whose means are averaged with the network's, in a checkpoint of ``training.dexter.fits.average``.
+    """``beside`` are further networks whose means are averaged with the network's, in a checkpoint of ``training.dexter.average``.
 
     ``shared_error`` is what an error that all notes of a window have in common weighs, beside one that makes its shape wrong.
     """

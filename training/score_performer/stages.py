@@ -1,6 +1,6 @@
 """The stages of ScorePerformer: DExter's means and their average, which it reads scores with, its own network, and the style space."""
 
-from training.dexter.fits.average import AverageConfig, average
+from training.dexter.average import AverageConfig, average
 from training.dexter.stages import MEAN
 from training.dexter.task import DexterTrainingConfig
 from training.dexter.task import train as train_mean

@@ -1,6 +1,6 @@
 """How much expression suits a score, how far apart its samples are, and how fast it is as a whole.
 
-Source: training/dexter/fits/expression_profile.py.
+Source: training/dexter/expression_profile.py.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Decision trees that read a score beside DExter's networks. Source: training/dexter/fits/trees.py."""
+"""Decision trees that read a score beside DExter's networks. Source: training/dexter/trees.py."""
 
 import numpy as np
 

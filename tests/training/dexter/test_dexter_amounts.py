@@ -25,9 +25,9 @@ from models.performance.features import denormalise, note_features
 from models.performance.representation import BEAT_PERIOD, PEDAL, REPRESENTATION_VERSION, VELOCITY
 from models.performance.score_representation import SCORE_COLUMNS
 from models.pretrained import pretrained
-from training.dexter.fits import expression_profile as dexter_amounts
-from training.dexter.fits.calibration import AMOUNTS, human_columns
-from training.dexter.fits.expression_profile import (
+from training.dexter import expression_profile as dexter_amounts
+from training.dexter.calibration import AMOUNTS, human_columns
+from training.dexter.expression_profile import (
     COLUMNS,
     Examples,
     Profile,

@@ -23,8 +23,8 @@ from models.performance.representation import (
     TIMING,
     VELOCITY,
 )
-from training.dexter.fits import calibration as dexter_calibration
-from training.dexter.fits.calibration import (
+from training.dexter import calibration as dexter_calibration
+from training.dexter.calibration import (
     AMOUNTS,
     APART,
     adjust,

@@ -14,8 +14,8 @@ from models.performance.representation import ARTICULATION, BEAT_PERIOD, TIMING,
 from training.dexter import data
 from training.dexter import denoiser as dexter_denoiser
 from training.dexter import task as dexter
+from training.dexter.average import AverageConfig, average, join
 from training.dexter.figures import figures, predict_piece
-from training.dexter.fits.average import AverageConfig, average, join
 from training.performance.pieces import match_notes
 from training.performance.windows import MARKING_FEATURES, TEMPO_FEATURES, ExpressionWindowConfig, ExpressionWindows, show
 

@@ -16,8 +16,9 @@ from export.trees import write_trees
 from models.performance.features import FEATURES, SCALE
 from models.performance.representation import BEAT_PERIOD, PEDAL_CHANGE, REPRESENTATION_VERSION, TIMING, VELOCITY
 from models.performance.surroundings import WIDE_FEATURES
-from training.dexter.fits import trees as dexter_trees
-from training.dexter.fits.trees import (
+from training.dexter import trees as dexter_trees
+from training.dexter.networks import BoostedTrees
+from training.dexter.trees import (
     ALONE,
     SHARES,
     Boosting,
@@ -30,7 +31,6 @@ from training.dexter.fits.trees import (
     read_trees,
     wide_features,
 )
-from training.dexter.networks import BoostedTrees
 from training.performance.windows import show
 
 SYSTEM = "dexter-trees"

@@ -6,7 +6,7 @@ explains more of humans than the one that the denoiser was trained around, and n
 mean, a gain of the residual, and the share of the mean's widening that a sample is without. These fit three quantities of humans: how wide
 a mean rendering is, how wide a sample is, and how far two samples are apart. How long samples hold keys is brought nearer to how long
 humans do, by quantiles (models/dexter/hold_quantiles.py). That the networks know these pieces by heart makes no difference, as how wide
-each piece's mean is was brought to what its score says (training/dexter/fits/expression_profile.py).
+each piece's mean is was brought to what its score says (training/dexter/expression_profile.py).
 
 Artefact: ``calibration.json``.
 """

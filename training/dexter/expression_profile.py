@@ -24,8 +24,7 @@ from models.dexter.expression_profile import ExpressionProfile, fastest_interval
 from models.performance.features import at_played_tempo, notated_intervals, note_features
 from models.performance.representation import ARTICULATION, BEAT_PERIOD, PERFORMANCE_COLUMNS, TIMING, VELOCITY
 from training.datasets.asap import work_of
-from training.dexter.figures import beat_intervals, correlation
-from training.dexter.fits.calibration import (
+from training.dexter.calibration import (
     AMOUNTS,
     MOST_PERFORMERS,
     apart,
@@ -33,8 +32,9 @@ from training.dexter.fits.calibration import (
     neutral_sampler,
     perform_neutrally,
 )
-from training.dexter.fits.trees import read_trees
+from training.dexter.figures import beat_intervals, correlation
 from training.dexter.networks import Samples, load_trained
+from training.dexter.trees import read_trees
 from training.performance.pieces import PerformedPiece, Presentation, load_performed_pieces
 from training.stages import Outcome, Work
 
