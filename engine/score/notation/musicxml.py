@@ -3,6 +3,7 @@
 import io
 import re
 import zipfile
+from math import lcm
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -61,6 +62,7 @@ def identified(root: Any) -> tuple[str, dict[str, tuple[int, int, str]]]:
         if barline.get("location") is None and barline.find("repeat[@direction='forward']") is not None:
             barline.set("location", "left")
     for number, part in enumerate(root.findall("part")):
+        _share_divisions(part)
         _add_types(part)
         _count_staves(part)
         identifier = part.get("id", "P1")
@@ -71,6 +73,20 @@ def identified(root: Any) -> tuple[str, dict[str, tuple[int, int, str]]]:
             named[note_key(identifier, index)] = (place, int(staff) if staff.isdigit() else 1, own)
             note.set("id", note_key(identifier, index))
     return etree.tostring(root, encoding="unicode"), named
+
+
+def _share_divisions(part: Any) -> None:
+    """Bring all durations of a part to the same divisions, in place: verovio tells the first divisions alone."""
+    found = [int(float(element.text or 1)) or 1 for element in part.iter("divisions")]
+    shared, factor = lcm(*found), 1
+    if len(set(found)) < 2:
+        return
+    for element in part.iter("divisions", "duration"):
+        if element.tag == "divisions":
+            factor = shared // (int(float(element.text or 1)) or 1)
+            element.text = str(shared)
+        else:
+            element.text = f"{float(element.text or 0) * factor:g}"
 
 
 def _add_types(part: Any) -> None:

@@ -4,7 +4,10 @@ partitura gives the markings that the networks have learnt from, verovio hears r
 both hear the same notes at the same places the score is partitura's. Where they do not, the notes are verovio's.
 """
 
+import io
+import re
 import warnings
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +24,8 @@ from engine.score.notation.verovio_measures import VerovioScore, read_with_verov
 from engine.score.notation.verovio_scores import verovio_score
 from engine.score.tables import Score
 
+_IS_SCORE = re.compile(rb"<score-(part|time)wise|<(\w+:)?mei\b|^\*\*kern|^X:", re.MULTILINE)
+LOOKED_AT_BYTES = 100_000
 SAME_PLACE_QUARTERS = 1.5
 
 
@@ -48,7 +53,9 @@ def read_notation(path: Path, repeats: str) -> Score:
             raise PerfLiveError(f"cannot read {str(path)!r}: {error}") from None
         except Exception as error:  # whatever a parser meets in a damaged file: key, index, type, syntax and recursion errors
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
-            raise PerfLiveError(f"cannot read {str(path)!r}: damaged or of another format ({reason}); give a valid score") from error
+            damaged = isinstance(error, SyntaxError | OSError) or not _IS_SCORE.search(path.read_bytes()[:LOOKED_AT_BYTES])
+            what = "damaged or of another format" if damaged else "it has something that neither partitura nor verovio reads"
+            raise PerfLiveError(f"cannot read {str(path)!r}: {what} ({reason}); give a valid score") from error
 
 
 def _choose(reading: _Reading, repeats: str) -> Score:
@@ -61,6 +68,8 @@ def _choose(reading: _Reading, repeats: str) -> Score:
     heard = _heard(reading.document)
     if heard is None:
         if ours is None:
+            if "<mei" in reading.document and "<note" not in reading.document:
+                raise PerfLiveError("it has no notes; give a score with notes")
             raise refusal or PerfLiveError("it has no parts; give a score with notes")
         return ours
     theirs = _verovio_score(heard, reading, repeats)
@@ -125,7 +134,8 @@ def _read_musicxml(path: Path) -> _Reading:
 
 def _read_mei(path: Path) -> _Reading:
     try:
-        parts, arpeggios = read_mei(path)
+        with redirect_stdout(io.StringIO()):  # where partitura prints what it leaves out
+            parts, arpeggios = read_mei(path)
         partitura, refusal = _tried(lambda: parts, arpeggios)
     except Exception as error:  # partitura refuses much that is valid
         partitura, refusal = None, error

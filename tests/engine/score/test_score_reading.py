@@ -109,6 +109,21 @@ def test_markings_follow_notes_that_verovio_places():
     assert (score.markings["velocity"] > 0).all()
 
 
+def test_a_file_without_music_is_not_called_damaged(tmp_path):
+    text = (FOLDER / "mei_no_ids.mei").read_text(encoding="utf-8")
+    (tmp_path / "header.mei").write_text(text.split("<music")[0] + "</mei>")
+    with pytest.raises(PerfLiveError, match="it has no notes"):
+        read_score(tmp_path / "header.mei")
+
+
+def test_divisions_that_change_are_heard_where_verovio_places_the_notes(tmp_path):
+    text = (FOLDER / "sound_as_measure_child.musicxml").read_text(encoding="utf-8")
+    head, tail = text.split('<measure number="3">')
+    tail = "<attributes><divisions>8</divisions></attributes>" + tail.replace("<duration>16<", "<duration>32<")
+    (tmp_path / "a.musicxml").write_text(f'{head}<measure number="3">{tail}')
+    assert notes_of(read_score(tmp_path / "a.musicxml")) == expected_notes("sound_as_measure_child.musicxml")
+
+
 def test_neither_reader_takes_it(tmp_path):
     (tmp_path / "none.abc").write_text("")
     with pytest.raises(PerfLiveError, match="none.abc"):
