@@ -12,14 +12,14 @@ network connection. Importing this package imports nothing heavy: names are look
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine.base.clock import Clock
     from engine.base.errors import PerfLiveError, UsageError
     from engine.midi.events import Event
     from engine.performers.protocol import Performer, PerformerStream
-    from engine.performers.setup import Setup
+    from engine.performers.setup import Setup, Wanted
     from engine.runtime.loop import Report
     from engine.session import ScoreOptions
     from engine.sound.options import SoundOptions
@@ -85,9 +85,10 @@ def load_performer(name: str, model: Named | None = None, lookahead: float | Non
 
     Raises UsageError for an unknown name, PerfLiveError for a model that is refused.
     """
+    from engine.base.arguments import path_of
     from engine.performers import registry
 
-    return registry.load_performer(name, None if model is None else Path(model), lookahead)
+    return registry.load_performer(name, None if model is None else path_of("model", model), lookahead)
 
 
 def render(
@@ -117,22 +118,16 @@ def render(
     Returns a report: how many notes were performed. Raises UsageError for a wrong call, PerfLiveError for a file that cannot be read or
     written; then no file is left behind.
     """
-    from engine.performers.setup import Wanted, choose_system, settings_of
+    from engine.base.arguments import names_of, path_of
+    from engine.output.file_sinks import check_collisions, check_outputs
 
-    asked = _as_paths(dict(request or {}))
-    source = None if input is None else Path(input)
-    wanted = Wanted(
-        choose_system(performer, _kind_of(source), asked),
-        seed,
-        settings_of(_improvised(asked) | dict(controls or {}) if source is None else controls or {}),
-        (),
-        frozenset(channel - 1 for channel in exclude),
-        None if model is None else Path(model),
-        lookahead,
-        asked,
-    )
-    outputs = [Path(output)] if isinstance(output, str | PathLike) else [Path(each) for each in output]
-    return _render(wanted.check().load(), source, outputs, sound, score)
+    source = None if input is None else path_of("input", input)
+    outputs = [Path(name) for name in names_of("output", output)]
+    check_outputs(outputs)
+    wanted = _wanted(_kind_of(source), performer, seed, controls, {}, request, lookahead, exclude, model)
+    sound, score = _checked_sound(sound, outputs), _checked_score(score, source, wanted)
+    check_collisions([(source, outputs)], [*wanted.files(), *([score.beside] if score and score.beside else [])])
+    return _render(wanted.load(), source, outputs, sound, score)
 
 
 def _kind_of(source: Path | None) -> "Kind":
@@ -143,31 +138,80 @@ def _kind_of(source: Path | None) -> "Kind":
     return Kind.IMPROVISES if source is None else Kind.NOTES if source.suffix.lower() in MIDI_SUFFIXES else Kind.SCORES
 
 
-def _improvised(asked: Mapping[str, Any]) -> dict[str, float]:
-    """Return the controls of an improvisation. While its primer lasts it only listens, however long the rests are."""
-    from engine.base.errors import UsageError
-
-    if "seconds" not in asked:
-        raise UsageError('nothing to perform: give an input, or request={"seconds": 60} to improvise')
-    return {"seconds": asked["seconds"], "pause": 0}
-
-
-def _render(
-    setup: "Setup", source: Path | None, outputs: Sequence[Path], sound: "SoundOptions | None", score: "ScoreOptions | None"
-) -> "Report":
-    from engine.midi.file import read_midi_file
-    from engine.session import read_primer, render_score, render_take, render_takes
+def _wanted(
+    kind: "Kind",
+    performer: str | None,
+    seed: int,
+    controls: Mapping[str, float | str] | None,
+    controllers: Mapping[int, str] | None,
+    request: Mapping[str, Any] | None,
+    lookahead: float | None,
+    exclude: Sequence[int],
+    model: Named | None,
+) -> "Wanted":
+    """Return what a caller wants for material of ``kind``, checked. Raises UsageError, PerfLiveError."""
+    from engine.base.arguments import channels_of, mapping_of, path_of
+    from engine.performers.setup import Wanted, choose_system, improvisation_settings, settings_of
     from engine.systems import Kind
 
+    asked = mapping_of("request", request, '{"deadpan": True}')
+    settings = settings_of(mapping_of("controls", controls, '{"strength": 0.5}'))
+    system = choose_system(performer, kind, asked)
+    if kind is Kind.IMPROVISES:
+        if asked.get("seconds") is None:
+            raise _usage_error('nothing to perform: give an input, or request={"seconds": 60} to improvise')
+        settings = [*improvisation_settings(asked["seconds"]), *settings]
+    elif asked.get("seconds") is not None:
+        raise _usage_error("seconds: an improvisation has no input; give it as the request's primer, or leave seconds out")
+    return Wanted(
+        system,
+        seed,
+        settings,
+        [f"{number}={name}" for number, name in mapping_of("controllers", controllers, '{1: "dynamics"}').items()],
+        channels_of("exclude", exclude),
+        None if model is None else path_of("model", model),
+        lookahead,
+        asked,
+    ).check()
+
+
+def _usage_error(line: str) -> "UsageError":
+    from engine.base.errors import UsageError
+
+    return UsageError(line)
+
+
+def _checked_sound(sound: "SoundOptions | None", outputs: Sequence[Path]) -> "SoundOptions":
+    from engine.base.arguments import instance_of
+    from engine.output.file_sinks import SOUND
+    from engine.sound.options import FLUIDSYNTH, SoundOptions, check_used
+
+    is_made = any(path.suffix.lower() == SOUND for path in outputs)
+    given = instance_of("sound", sound, SoundOptions)
+    if given is not None:
+        given = given.check()
+    return check_used(given, [given.kind if given else FLUIDSYNTH] if is_made else [], "add an output that ends in .wav")
+
+
+def _checked_score(score: "ScoreOptions | None", source: Path | None, wanted: "Wanted") -> "ScoreOptions | None":
+    from engine.base.arguments import instance_of
+    from engine.session import ScoreOptions
+    from engine.systems import Kind
+
+    given: ScoreOptions | None = instance_of("score", score, ScoreOptions)
+    if given is None:
+        return None
+    if source is None or not (wanted.plays_scores or _kind_of(source) is Kind.SCORES):
+        raise _usage_error("score: nothing is performed as a score here; leave it out, or choose a performer of scores")
+    return given.check()
+
+
+def _render(setup: "Setup", source: Path | None, outputs: Sequence[Path], sound: "SoundOptions", score: "ScoreOptions | None") -> "Report":
+    from engine.session import render_file, render_improvisations
+
     if source is None:
-        improvisation: Any = setup.request
-        name, primer = (improvisation.primer or Path("improvisation")).stem, read_primer(improvisation.primer)
-        if improvisation.together:
-            return render_takes(setup, primer, [outputs], name, sound)[0]
-        return render_take(setup, primer, outputs, name, sound)
-    if setup.performer.plays is Kind.SCORES:
-        return render_score(setup, source, outputs, score, sound)
-    return render_take(setup, read_midi_file(source), outputs, source.stem, sound)
+        return render_improvisations(setup, [outputs], sound)[0]
+    return render_file(setup, source, outputs, score, sound)
 
 
 def play(
@@ -197,49 +241,30 @@ def play(
 
     The others as of ``render``. Raises UsageError, PerfLiveError. Whatever ends it, every sounding note is released.
     """
+    from engine.base.arguments import instance_of, names_of, path_of, text_of
     from engine.base.clock import MonotonicClock, VirtualClock
     from engine.output.endpoints import Endpoints, check_reachable
-    from engine.performers.setup import Wanted, choose_system, settings_of
     from engine.session import guarded_by_ports, open_live
+    from engine.sound.options import SoundOptions
     from engine.systems import Kind
 
-    outputs = (output,) if isinstance(output, str | PathLike) else tuple(output)
-    asked = _as_paths(dict(request or {}))
+    given = instance_of("sound", sound, SoundOptions)
     ends = Endpoints(
-        None if input is None else str(input),
-        tuple(map(str, outputs)),
-        None if record is None else Path(record),
-        virtual,
-        api,
-        sound,
-        None if score is None else Path(score),
+        None if input is None else names_of("input", [input])[0],
+        names_of("output", output, least=0),
+        None if record is None else path_of("record", record),
+        None if virtual is None else text_of("virtual", virtual),
+        None if api is None else text_of("api", api),
+        None if given is None else given.check(),
+        None if score is None else path_of("score", score),
     )
     ends.check()
-    wanted = Wanted(
-        choose_system(performer, Kind.NOTES if score is None else Kind.SCORES, asked),
-        seed,
-        settings_of(controls or {}),
-        [f"{number}={name}" for number, name in (controllers or {}).items()],
-        frozenset(channel - 1 for channel in exclude),
-        None if model is None else Path(model),
-        lookahead,
-        asked,
-    ).check()
+    wanted = _wanted(
+        Kind.NOTES if score is None else Kind.SCORES, performer, seed, controls, controllers, request, lookahead, exclude, model
+    )
+    ends.check_written(wanted.files())
     check_reachable(ends)
     clock: Clock = VirtualClock() if ends.all_files else MonotonicClock()
     session, opened = open_live(wanted.load(), ends, clock)
     with guarded_by_ports(session, opened):
         return session.run()
-
-
-def _as_paths(asked: dict[str, Any]) -> dict[str, Any]:
-    """Return requests with names of files as paths, and lists as what they are kept as."""
-    from engine.systems import performers
-
-    hints = {name: hint for system in performers().values() for name, hint in get_type_hints(system.request).items()}
-    files = [name for name, hint in hints.items() if Path in get_args(hint)]
-    return asked | {name: Path(asked[name]) for name in files if asked.get(name) is not None} | _tuples(asked)
-
-
-def _tuples(asked: dict[str, Any]) -> dict[str, Any]:
-    return {name: tuple(value) for name, value in asked.items() if isinstance(value, list)}

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
+from engine.base.arguments import path_of
 from engine.base.clock import Clock, VirtualClock
 from engine.base.errors import PerfLiveError, UsageError
+from engine.base.files import check_readable
 from engine.midi.events import is_note_on
 from engine.midi.file import MidiTimeline, read_midi_file
 from engine.output.endpoints import Endpoints, Opened, Performance, load_ports, open_endpoints
@@ -47,6 +49,14 @@ class ScoreOptions:
     repeats: bool = True
     on_bars: bool = True
     beside: Path | None = None
+
+    def check(self) -> "ScoreOptions":
+        """Return the options, with the file as a path. Raises UsageError, or PerfLiveError for a file that cannot be read."""
+        if self.beside is None:
+            return self
+        beside = path_of("beside", self.beside)
+        check_readable(beside, "a MIDI file")
+        return replace(self, beside=beside)
 
 
 class Session:
@@ -147,6 +157,20 @@ def check_plays_scores(setup: Setup) -> None:
         raise UsageError("--lookahead is for live notes and MIDI files, and a score is known to its end; leave --lookahead out")
 
 
+def render_file(
+    setup: Setup,
+    path: Path,
+    outputs: Sequence[Path],
+    options: ScoreOptions | None = None,
+    sound: SoundOptions | None = None,
+    guard: Guard = unguarded,
+) -> Report:
+    """Perform a file to files: as a score where the performer plays scores, and as a take where it plays notes."""
+    if setup.performer.plays is Kind.SCORES:
+        return render_score(setup, path, outputs, options, sound, guard)
+    return render_take(setup, read_midi_file(path), outputs, path.stem, sound, guard)
+
+
 def render_take(
     setup: Setup,
     timeline: MidiTimeline,
@@ -190,6 +214,19 @@ def render_score(
     return _run(session, guard)
 
 
+def render_improvisations(
+    setup: Setup, outputs: Sequence[Sequence[Path]], sound: SoundOptions | None = None, guard: Guard = unguarded
+) -> list[Report]:
+    """Improvise as the request says, a take for each of ``outputs``. Raises UsageError when there are more takes or fewer than these."""
+    asked: Any = setup.request  # of the system that improvises
+    if asked.takes != len(outputs):
+        raise UsageError(f"takes: got {asked.takes}, and there are outputs for {len(outputs)}; give each take outputs of its own")
+    name, primer = (asked.primer or Path("improvisation")).stem, read_primer(asked.primer)
+    if asked.together:
+        return render_takes(setup, primer, outputs, name, sound, guard)
+    return [render_take(setup, primer, outputs[0], name, sound, guard)]
+
+
 def render_takes(
     setup: Setup,
     primer: MidiTimeline,
@@ -202,6 +239,7 @@ def render_takes(
 
     Returns their reports.
     """
+
     def listen(stream: PerformerStream) -> None:
         clock = VirtualClock()
         _run(Session(setup, FileSource(primer, clock), [], clock, stream=stream), guard)

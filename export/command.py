@@ -12,8 +12,8 @@ import torch
 import typer
 
 from engine.base.command_line import run
-from engine.base.errors import PerfLiveError, UsageError
-from engine.base.files import check_folder, check_writable
+from engine.base.errors import UsageError
+from engine.base.files import check_folder, check_writable, make_folder
 from engine.base.on_demand import load_object
 from engine.systems import parts
 from export.four_bits import quantise_in_blocks
@@ -45,10 +45,7 @@ def export(
 
 def export_all(specs: Mapping[str, Spec | Path], out: Path, precision: Precision) -> None:
     """Write what ``specs`` names into the folder ``out``: all of it, or nothing where one does not verify. Raises PerfLiveError."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise PerfLiveError(f"cannot write in {str(out)!r}: {error.strerror or error}; choose another folder") from error
+    make_folder(out)
     check_folder(out)
     for name in specs:
         check_writable(out / name)

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from engine.base.command_line import run
 from engine.base.errors import UsageError
+from engine.base.files import make_folder
 from engine.base.on_demand import load_object
 from engine.systems import parts
 from training.recipe import PlannedStage, Recipe, read_recipe
@@ -38,9 +39,13 @@ def train(
 ) -> None:
     """Run the stages of a recipe that are not done. Given again, an interrupted command goes on from its last checkpoint."""
     planned = read_recipe(recipe, parts("task"), load_stages)
+    if not data.is_dir():
+        raise UsageError(f"--data {str(data)!r}: there is no such folder; give that of the unpacked corpus")
     torch.set_num_threads(threads)
-    out.mkdir(parents=True, exist_ok=True)
-    run_stages(planned, load_stages(planned.system), data, out, cache or out.absolute().parent, threads)
+    cache = cache or out.absolute().parent
+    for folder in (out, cache):
+        make_folder(folder)
+    run_stages(planned, load_stages(planned.system), data, out, cache, threads)
 
 
 def run_stages(recipe: Recipe, stages: Mapping[str, Stage], data: Path, out: Path, cache: Path, threads: int) -> list[Done]:

@@ -30,6 +30,14 @@ def check_folder(folder: Path) -> None:
         raise PerfLiveError(f"cannot write in {str(folder)!r}: {error.strerror or error}; choose another folder") from error
 
 
+def make_folder(folder: Path) -> None:
+    """Create ``folder`` and those that it lies in, where they are not there. Raises PerfLiveError when that fails."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PerfLiveError(f"cannot create the folder {str(folder)!r}: {error.strerror or error}; choose another one") from error
+
+
 def check_readable(path: Path, what: str = "a file") -> None:
     """Try whether a file can be read, before anything slow begins. Raises PerfLiveError when not; ``what`` is what to give instead."""
     try:

@@ -1,15 +1,14 @@
 """What ``perf-render`` is to do: which input becomes which outputs, with everything that can be refused refused before work starts."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from engine.base.errors import UsageError
 from engine.base.files import check_folder, check_writable
+from engine.output.file_sinks import MIDI_SUFFIXES, OUTPUT_SUFFIXES, check_collisions
 
-MIDI_SUFFIXES = (".mid", ".midi")
 INPUT_SUFFIXES = (*MIDI_SUFFIXES, ".musicxml", ".mxl", ".xml", ".mei", ".krn", ".kern")
-OUTPUT_SUFFIXES = (".mid", ".midi", ".wav", ".png")
 KINDS = ("mid", "wav", "png")
 
 
@@ -24,24 +23,35 @@ class Job:
         return self.input.suffix.lower() in INPUT_SUFFIXES and self.input.suffix.lower() not in MIDI_SUFFIXES
 
 
-def plan_jobs(inputs: Sequence[Path], output: Path, kinds: Sequence[str]) -> list[Job]:
-    """Return one job a file. Raises UsageError or PerfLiveError, one line, for anything that cannot come out well."""
-    if unknown := [kind for kind in kinds if kind not in KINDS]:
-        raise UsageError(f"--to {unknown[0]!r}: allowed: {', '.join(KINDS)}")
-    if output.suffix.lower() in OUTPUT_SUFFIXES and not output.is_dir():
-        jobs = [_plan_file(inputs, output, kinds)]
-    else:
-        jobs = _plan_folder(inputs, output, kinds or KINDS[:1])
-    _check_collisions(jobs)
+def plan_jobs(inputs: Sequence[Path], output: Path, kinds: Sequence[str], read: Iterable[Path] = ()) -> list[Job]:
+    """Return one job a file; ``read`` is what is read besides.
+
+    Raises UsageError or PerfLiveError, one line, for anything that cannot come out well.
+    """
+    jobs = _plan(inputs, output, kinds)
+    check_collisions(((job.input, job.outputs) for job in jobs), read)
     return jobs
 
 
-def plan_takes(primer: Path, seeds: Sequence[int], output: Path, kinds: Sequence[str]) -> list[Job]:
-    """Return a job for each take after ``primer``, in a folder, named by its seed. Raises as ``plan_jobs``."""
+def plan_takes(primer: Path | None, seeds: Sequence[int], output: Path, kinds: Sequence[str]) -> list[tuple[Path, ...]]:
+    """Return the outputs of each take after ``primer``: several are in a folder, named by their seeds. Raises as ``plan_jobs``."""
+    named = primer or Path("improvisation.mid")
+    names = [named]
+    if len(seeds) > 1:
+        if output.suffix.lower() in OUTPUT_SUFFIXES and not output.is_dir():
+            raise UsageError(f"-o {str(output)!r} is one file, and there are {len(seeds)} takes; give a folder")
+        names = [named.with_stem(f"{named.stem}_{seed}") for seed in seeds]
+    outputs = [job.outputs for job in _plan(names, output, kinds)]
+    check_collisions((primer, paths) for paths in outputs)
+    return outputs
+
+
+def _plan(inputs: Sequence[Path], output: Path, kinds: Sequence[str]) -> list[Job]:
+    if unknown := [kind for kind in kinds if kind not in KINDS]:
+        raise UsageError(f"--to {unknown[0]!r}: allowed: {', '.join(KINDS)}")
     if output.suffix.lower() in OUTPUT_SUFFIXES and not output.is_dir():
-        raise UsageError(f"-o {str(output)!r} is one file, and there are {len(seeds)} takes; give a folder")
-    named = plan_jobs([primer.with_stem(f"{primer.stem}_{seed}") for seed in seeds], output, kinds)
-    return [replace(job, input=primer) for job in named]
+        return [_plan_file(inputs, output, kinds)]
+    return _plan_folder(inputs, output, kinds or KINDS[:1])
 
 
 def _plan_file(inputs: Sequence[Path], output: Path, kinds: Sequence[str]) -> Job:
@@ -77,16 +87,3 @@ def _find_files(folder: Path, output: Path) -> list[Path]:
     if not found:
         raise UsageError(f"{str(folder)!r}: no file in this folder ends in {', '.join(INPUT_SUFFIXES)}")
     return found
-
-
-def _check_collisions(jobs: Sequence[Job]) -> None:
-    inputs = {job.input.resolve() for job in jobs}
-    writers: dict[Path, Path] = {}
-    for job in jobs:
-        for path in job.outputs:
-            target = path.resolve()
-            if target in inputs:
-                raise UsageError(f"{str(path)!r} would be written over an input; give another -o")
-            if target in writers:
-                raise UsageError(f"{str(path)!r} would be written for both {str(writers[target])!r} and {str(job.input)!r}; rename one")
-            writers[target] = job.input

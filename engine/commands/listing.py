@@ -1,4 +1,4 @@
-"""``perf-live --list``: ports, audio devices, performers, and with ``controls`` their controls. 
+"""``perf-live --list``: ports, audio devices, performers, and with ``controls`` their controls.
 
 Tables on a terminal, tab-separated lines in a pipe.
 """

@@ -116,6 +116,7 @@ def live(
         playing = options.with_settings(playing, f"mode={mode}")
     kind = Kind.SCORES if score else Kind.IMPROVISES if mode else Kind.NOTES
     wanted = options.combine(performer, playing, exclude, model, asked).of(kind)
+    ends.check_written(wanted.files())
     check_reachable(ends)
     report, opened = _play(wanted, ends, not no_repeats)
     if report.stopped and ends.all_files:

@@ -1,11 +1,11 @@
 """``perf-render``: MIDI files and scores, and folders of them, performed offline by the same engine on a virtual clock."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,10 +17,14 @@ from engine.commands.grouped import grouped
 from engine.commands.jobs import Job, plan_jobs, plan_takes
 from engine.commands.questions import Asked, PerformerName, flags_of, with_questions
 from engine.commands.signals import stop_on_signals
-from engine.performers.setup import Setup, Wanted
+from engine.output.file_sinks import PICTURE, SOUND
+from engine.performers.setup import Wanted, improvisation_settings, make_request
 from engine.runtime.loop import Report
 from engine.sound.options import FLUIDSYNTH, SoundOptions, check_used
 from engine.systems import Kind, performers
+
+if TYPE_CHECKING:
+    from engine.session import ScoreOptions
 
 NOTHING = "give an INPUT to perform, or --performer performance-rnn with --seconds to improvise"
 EXAMPLES = """Examples:
@@ -60,6 +64,16 @@ class ScoreSaid:
         said = (("--no-repeats", self.no_repeats), ("--timing", self.timing), ("--beside", self.beside))
         return [flag for flag, value in said if value]
 
+    def files(self, asked: Mapping[str, object]) -> list[Path]:
+        """Return the files that are read besides the score."""
+        return [path for path in (self.beside, *asked.values()) if isinstance(path, Path)]
+
+    def options(self) -> "ScoreOptions":
+        """Return what is said as the session knows it."""
+        from engine.session import ScoreOptions
+
+        return ScoreOptions(not self.no_repeats, self.timing is not options.Timing.ABSOLUTE, self.beside)
+
     def check(self, jobs: Sequence[Job], asked: Mapping[str, object]) -> None:
         """Raise UsageError when what is said cannot be of these jobs."""
         of_one = [name for name, value in asked.items() if isinstance(value, Path)]
@@ -68,7 +82,7 @@ class ScoreSaid:
             raise UsageError(f"{named}: of one score, and there are {len(jobs)} inputs; give one")
         if self.beside:
             check_readable(self.beside, "a MIDI file")
-        if self.beside and not any(path.suffix.lower() == ".png" for path in jobs[0].outputs):
+        if self.beside and not any(path.suffix.lower() == PICTURE for path in jobs[0].outputs):
             raise UsageError("--beside is for pictures, and none is drawn; add --to png, or give -o FILE.png")
 
 
@@ -97,20 +111,24 @@ def render(
     if "seconds" in asked:
         if inputs:
             raise UsageError(f"an improvisation has no INPUT, and {str(inputs[0])!r} was given; give it as --primer to go on from it")
-        # While the primer lasts it only listens, however long the rests are.
-        playing = options.with_settings(playing, f"seconds={asked['seconds']}", "pause=0")
+        playing = options.with_settings(playing, *improvisation_settings(asked["seconds"]))
         wanted = options.combine(performer, playing, exclude, model, asked).of(Kind.IMPROVISES)
         return _improvise(wanted, output, kinds or (), said_of_sound)
     if not inputs:
         raise UsageError(NOTHING)
-    jobs = plan_jobs(inputs, output, kinds or ())
-    heard = _used_sound(said_of_sound, jobs)
+    jobs = plan_jobs(inputs, output, kinds or (), of_scores.files(asked))
+    heard = _used_sound(said_of_sound, [job.outputs for job in jobs])
     of_scores.check(jobs, asked)
     said = options.combine(performer, playing, exclude, model, asked)
     wanted_of = {is_score: _wanted(said, is_score) for is_score in {job.is_score for job in jobs}}
     _check_scores(wanted_of, [*of_scores.flags(), *filter(None, [flags_of(asked)])])
+    from engine.session import render_file
+
     setups = {is_score: wanted.load() for is_score, wanted in wanted_of.items()}
-    reports = _render_all(jobs, lambda job: _render(job, setups[job.is_score], of_scores, heard))
+    score_options = of_scores.options()
+    reports = _render_all(
+        jobs, lambda job: render_file(setups[job.is_score], job.input, job.outputs, score_options, heard, stop_on_signals)
+    )
     if reports:
         notes = sum(report.notes for report in reports)
         print(f"performed {len(reports)} of {len(jobs)} files, {notes} notes: {output}", flush=True)
@@ -127,23 +145,9 @@ def _wanted(said: options.Said, is_score: bool) -> Wanted:
 
 def _check_scores(wanted: Mapping[bool, Wanted], said: Sequence[str]) -> None:
     """Raise UsageError when something is said of scores and none is performed."""
-    if said and not any(is_score or _plays_scores(each) for is_score, each in wanted.items()):
+    if said and not any(is_score or each.plays_scores for is_score, each in wanted.items()):
         names = " or ".join(performers(Kind.SCORES))
         raise UsageError(f"{', '.join(said)}: for scores; leave it out, or give --performer {names}")
-
-
-def _plays_scores(wanted: Wanted) -> bool:
-    return Kind.SCORES in wanted.system.plays and not wanted.lookahead_s
-
-
-def _render(job: Job, setup: Setup, of_scores: ScoreSaid, sound: SoundOptions) -> Report:
-    from engine.midi.file import read_midi_file
-    from engine.session import ScoreOptions, render_score, render_take
-
-    if setup.performer.plays is Kind.SCORES:
-        score_options = ScoreOptions(not of_scores.no_repeats, of_scores.timing is not options.Timing.ABSOLUTE, of_scores.beside)
-        return render_score(setup, job.input, job.outputs, score_options, sound, stop_on_signals)
-    return render_take(setup, read_midi_file(job.input), job.outputs, job.input.stem, sound, stop_on_signals)
 
 
 def _render_all(jobs: Sequence[Job], render_one: Callable[[Job], Report]) -> list[Report]:
@@ -168,26 +172,20 @@ def _render_all(jobs: Sequence[Job], render_one: Callable[[Job], Report]) -> lis
 
 
 def _improvise(wanted: Wanted, output: Path, kinds: Sequence[str], sound: SoundOptions | None) -> int:
-    from engine.session import read_primer, render_take, render_takes
+    asked: Any = make_request(wanted.system, wanted.asked)  # of the system that improvises
+    outputs = plan_takes(asked.primer, range(wanted.seed, wanted.seed + asked.takes), output, kinds)
+    heard = _used_sound(sound, outputs)
+    from engine.session import render_improvisations
 
     setup = wanted.load()
-    asked: Any = setup.request  # of the system that improvises
-    named = asked.primer or Path("improvisation.mid")
-    seeds = range(setup.seed, setup.seed + asked.takes)
-    jobs = plan_jobs([named], output, kinds) if asked.takes == 1 else plan_takes(named, seeds, output, kinds)
-    heard = _used_sound(sound, jobs)
-    primer = read_primer(asked.primer)
-    if asked.together:
-        render_takes(setup, primer, [job.outputs for job in jobs], named.stem, heard, stop_on_signals)
-    else:
-        render_take(setup, primer, jobs[0].outputs, named.stem, heard, stop_on_signals)
+    render_improvisations(setup, outputs, heard, stop_on_signals)
     many = f"{asked.takes} takes of " if asked.takes > 1 else ""
     print(f"improvised {many}{setup.controls['seconds']:g} s: {output}", flush=True)
     return 0
 
 
-def _used_sound(said: SoundOptions | None, jobs: Sequence[Job]) -> SoundOptions:
-    is_made = any(path.suffix.lower() == ".wav" for job in jobs for path in job.outputs)
+def _used_sound(said: SoundOptions | None, outputs: Iterable[Sequence[Path]]) -> SoundOptions:
+    is_made = any(path.suffix.lower() == SOUND for paths in outputs for path in paths)
     kinds = [said.kind if said else FLUIDSYNTH] if is_made else []
     return check_used(said, kinds, "add --to wav, or give -o FILE.wav")
 

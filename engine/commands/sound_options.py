@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from engine.commands.options import SOUND
-from engine.sound.options import FLUIDSYNTH, MOST_GAIN_DB, NEURAL, PIANO, REVERB, SoundOptions
+from engine.sound.options import FLUIDSYNTH, MOST_GAIN_DB, NEURAL, REVERB, SoundOptions
+from models.performance_net.instruments import PIANO
 
 
 class Sound(StrEnum):
@@ -64,5 +65,4 @@ class SaidOfSound:
         if kind is None and self == SaidOfSound():
             return None
         options = SoundOptions(kind or FLUIDSYNTH, self.font, self.reverb, self.gain_db or 0.0, self.rate, self.bits or 16, self.instrument)
-        options.check()
-        return options
+        return options.check()

@@ -1,6 +1,7 @@
 """The two ends of a live run: what ``--in`` and ``--out`` name, checked and opened."""
 
 import sys
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from engine.base.clock import Clock
 from engine.base.errors import PerfLiveError, UsageError
 from engine.base.files import check_readable
 from engine.midi.file import MidiTimeline, read_midi_file
-from engine.output.file_sinks import MIDI_SUFFIXES, ScoreMaterial, TakeMaterial
+from engine.output.file_sinks import MIDI_SUFFIXES, PICTURE, SOUND, ScoreMaterial, TakeMaterial, check_collisions
 from engine.runtime.recorder import Recorder
 from engine.runtime.sinks import PortSink, Sink
 from engine.runtime.sources import FileSource, PortSource, Source
@@ -71,8 +72,13 @@ class Endpoints:
             raise UsageError("nowhere to play to: give --out PORT, FILE.mid, FILE.wav or audio (see --list), or --virtual NAME")
         if self.virtual is not None and self.input is not None and self.outputs:
             raise UsageError("--virtual opens the end that is not given, and both --in and --out are; leave one of them out")
-        if self.input == AUDIO or (self.input and _suffix(self.input) == ".wav"):
+        if self.input == AUDIO or (self.input and _suffix(self.input) == SOUND):
             raise UsageError(f"--in {self.input!r}: sound cannot be played from; give a port or a .mid file")
+        for name in self.outputs:
+            if name.startswith(f"{NEURAL}:") and _suffix(name) != SOUND:
+                raise UsageError(f"--out {name!r}: the neural sound goes to a .wav file, as in neural:FILE.wav; give such a name")
+            if _suffix(name) == PICTURE:
+                raise UsageError(f"--out {name!r}: perf-live draws no picture; give -o {name!r} to perf-render, or a .mid or .wav file")
         check_used(self.sound, [kind for kind, _ in self.sounds], "add --out audio or --out FILE.wav, or neural or neural:FILE.wav")
         if self.sound and self.sounds and all(kind == NEURAL for kind, _ in self.sounds):
             replace(self.sound, kind=NEURAL).check()
@@ -83,6 +89,10 @@ class Endpoints:
         if self.all_files and self.api:
             raise UsageError("--api chooses a MIDI driver, and no port is used here; leave it out")
         self._check_collisions()
+
+    def check_written(self, read: Iterable[Path]) -> None:
+        """Raise UsageError when an output would be written over one of the files that are ``read`` besides the input."""
+        check_collisions([(None, [Path(name.removeprefix(f"{NEURAL}:")) for name in self.outputs if _is_output_file(name)])], read)
 
     def _check_collisions(self) -> None:
         files = [name for name in (self.input or "", *self.outputs, str(self.record or ""), str(self.score or "")) if _is_output_file(name)]
@@ -100,7 +110,7 @@ def _sound(name: str) -> tuple[str, Path | None] | None:
     """Return the kind of sound that an output is and the file it goes to; None for the sound card, and for no sound at all."""
     if name in (AUDIO, NEURAL):
         return (NEURAL if name == NEURAL else FLUIDSYNTH), None
-    if _suffix(name) != ".wav":
+    if _suffix(name) != SOUND:
         return None
     return (NEURAL, Path(name.removeprefix(f"{NEURAL}:"))) if name.startswith(f"{NEURAL}:") else (FLUIDSYNTH, Path(name))
 
@@ -110,7 +120,7 @@ def _suffix(name: str) -> str:
 
 
 def _is_output_file(name: str) -> bool:
-    return _suffix(name) in (*MIDI_SUFFIXES, ".wav")
+    return _suffix(name) in (*MIDI_SUFFIXES, SOUND)
 
 
 @dataclass

@@ -1,11 +1,13 @@
 """The one place that turns a file's name into a sink: by its suffix, MIDI, picture or sound."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from engine.base.errors import UsageError
+from engine.base.files import make_folder
 from engine.midi.file import MidiTimeline
 from engine.runtime.sinks import MidiFileSink, Sink
 from engine.sound.options import SoundOptions
@@ -17,6 +19,7 @@ if TYPE_CHECKING:  # takes need none of it
 
 MIDI_SUFFIXES = (".mid", ".midi")
 PICTURE, SOUND = ".png", ".wav"
+OUTPUT_SUFFIXES = (*MIDI_SUFFIXES, SOUND, PICTURE)
 
 
 class Material(Protocol):
@@ -74,13 +77,45 @@ def open_file_sink(path: Path, material: Material, sound: SoundOptions) -> Sink:
     return material.picture_sink(path) if suffix == PICTURE else material.midi_sink(path)
 
 
+def check_outputs(outputs: Sequence[Path]) -> None:
+    """Raise UsageError when there is no output, or one of an unknown kind."""
+    if not outputs:
+        raise UsageError(f"there is no output; give one file or more that end in {', '.join(OUTPUT_SUFFIXES)}")
+    for path in outputs:
+        if path.suffix.lower() not in OUTPUT_SUFFIXES:
+            raise UsageError(f"{str(path)!r} is no output that can be made; give a file that ends in {', '.join(OUTPUT_SUFFIXES)}")
+
+
+def check_collisions(jobs: Iterable[tuple[Path | None, Sequence[Path]]], read: Iterable[Path] = ()) -> None:
+    """Raise UsageError for an output that would be written over a file that is read, or twice.
+
+    jobs: inputs with their outputs; ``read``: what is read besides.
+    """
+    jobs = list(jobs)
+    inputs = {path.resolve() for path in (*(given for given, _ in jobs), *read) if path}
+    writers: dict[Path, Path | None] = {}
+    for given, outputs in jobs:
+        for path in outputs:
+            target = path.resolve()
+            if target in inputs:
+                raise UsageError(f"{str(path)!r} would be written over an input; give another name")
+            if target in writers and writers[target] != given:
+                raise UsageError(f"{str(path)!r} would be written for both {str(writers[target])!r} and {str(given)!r}; rename one")
+            if target in writers:
+                raise UsageError(f"{str(path)!r} would be written twice; leave one of them out")
+            writers[target] = given
+
+
 @contextmanager
 def opened_sinks(paths: Sequence[Path], open_sink: Callable[[Path], Sink]) -> Iterator[list[Sink]]:
-    """Open outputs, with their folders; when the block fails they are given up, after it who runs them closes them."""
+    """Open outputs, with their folders. When the block fails they are given up; after it whoever runs them closes them.
+
+    Raises PerfLiveError for an output or a folder that cannot be made.
+    """
     with ExitStack() as undo:
         sinks: list[Sink] = []
         for path in paths:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             sinks.append(open_sink(path))
             undo.callback(sinks[-1].abort)
         yield sinks

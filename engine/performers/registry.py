@@ -2,22 +2,30 @@
 
 from pathlib import Path
 
+from engine.base.arguments import number_of
 from engine.base.on_demand import load_object
 from engine.performers.controls import Control
 from engine.performers.protocol import Performer
 from engine.systems import find_system
 
+MOST_LOOKAHEAD_S = 3600  # nobody waits for longer, and times stay far from what 64 bits of nanoseconds hold
+
 
 def load_performer(name: str, model: Path | None = None, lookahead_s: float | None = None) -> Performer:
     """Return the performer called ``name``, with ``model`` in place of the files that ship.
 
-    Raises UsageError for an unknown one; the performer's own errors for a model or a look-ahead that it refuses.
+    Raises UsageError for an unknown one and for a look-ahead out of range; the performer's own errors for what it refuses.
     """
-    performer: Performer = load_object(find_system(name).performer)(model, lookahead_s)
+    performer: Performer = load_object(find_system(name).performer)(model, _checked(lookahead_s))
     return performer
 
 
 def known_controls(name: str, model: Path | None = None, lookahead_s: float | None = None) -> tuple[Control, ...]:
     """Return the controls of the performer called ``name`` without loading its model. Raises UsageError for an unknown one."""
-    controls: tuple[Control, ...] = load_object(find_system(name).controls)(model, lookahead_s)
+    controls: tuple[Control, ...] = load_object(find_system(name).controls)(model, _checked(lookahead_s))
     return controls
+
+
+def _checked(lookahead_s: float | None) -> float | None:
+    """Return the look-ahead, None for none. Raises UsageError for what is no number of seconds."""
+    return None if lookahead_s is None else float(number_of("lookahead", lookahead_s, 0, MOST_LOOKAHEAD_S, "seconds"))

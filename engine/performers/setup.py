@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from engine.base.arguments import whole_number_of
 from engine.base.errors import UsageError
 from engine.base.files import check_readable
 from engine.performers.controls import Control, find_control, parse_controller_map, parse_settings
@@ -38,18 +39,26 @@ class Wanted:
     lookahead_s: float | None = None
     asked: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def plays_scores(self) -> bool:
+        """Whether it performs even a MIDI file as a score. With look-ahead a performer of scores plays notes."""
+        return Kind.SCORES in self.system.plays and not self.lookahead_s
+
+    def files(self) -> tuple[Path, ...]:
+        """Return the files that the request names. Raises UsageError as ``make_request``."""
+        return make_request(self.system, self.asked).files()
+
     def check(self) -> "Wanted":
         """Return itself. Raises UsageError for what the system does not know, is out of range or contradicts itself, PerfLiveError for
         a file that is not there.
         """
-        if not 0 <= self.seed <= MOST_SEED:
-            raise UsageError(f"seed {self.seed}: allowed: 0 to {MOST_SEED}")
-        make_request(self.system, self.asked)
-        for named in self.asked.values():
-            if isinstance(named, Path):
-                check_readable(named)
+        whole_number_of("seed", self.seed, 0, MOST_SEED)
+        for named in self.files():
+            check_readable(named)
         if self.model is not None and not self.model.is_dir():
             check_readable(self.model, "an ONNX file or of a folder with those of the performer")
+        if self.excluded_channels and self.plays_scores:
+            raise UsageError("--exclude is for notes as they come, and a score is performed as a whole; leave --exclude out")
         controls = known_controls(self.system.name, self.model, self.lookahead_s)
         parse_settings(controls, self.settings)
         parse_controller_map(controls, self.controllers)
@@ -86,20 +95,25 @@ def choose_system(name: str | None, kind: Kind, asked: Iterable[str] = ()) -> Sy
 
 
 def make_request(system: System, asked: Mapping[str, Any]) -> Request:
-    """Return what is asked, as a request of the system's own type. Raises UsageError for what it does not hear."""
+    """Return what is asked, as a request of the system's own type. Raises UsageError for what it does not hear, or not so."""
     questions = system.request.questions()
     if unheard := [name for name in asked if name not in questions]:
         others = [other for other in performers().values() if other.hears(unheard)]
-        flags = ", ".join(others[0].request.questions()[name].flag for name in unheard) if others else ", ".join(unheard)
+        flags = ", ".join(others[0].request.questions()[name].flag if others else str(name) for name in unheard)
         heard = ", ".join(question.flag for question in questions.values()) or "nothing of the kind"
         instead = f"; choose --performer {' or '.join(other.name for other in others)}" if others else ""
         raise UsageError(f"the performer {system.name!r} does not hear {flags}; it hears {heard}{instead}")
-    return system.request(**asked).check()
+    return system.request.of(asked)
 
 
 def settings_of(controls: Mapping[str, float | str]) -> list[str]:
-    """Return values by control as settings."""
-    return [f"{name}={value}" for name, value in controls.items()]
+    """Return values by control as settings; truth values are on and off."""
+    return [f"{name}={('off', 'on')[value] if isinstance(value, bool) else value}" for name, value in controls.items()]
+
+
+def improvisation_settings(seconds: float) -> list[str]:
+    """Return the settings of an improvisation that is rendered. While its primer lasts it only listens, however long the rests are."""
+    return settings_of({"seconds": seconds, "pause": 0})
 
 
 def checked_controls(known: Sequence[Control], controls: Mapping[str, float]) -> dict[str, float]:

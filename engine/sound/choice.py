@@ -1,9 +1,10 @@
 """A synthesizer by the options that a user gave. Each is imported only when it is chosen."""
 
 from engine.base.on_demand import load_object
-from engine.sound.options import NEURAL, PIANO, REVERB, SoundOptions
+from engine.sound.options import NEURAL, REVERB, SoundOptions
 from engine.sound.synthesizer import Synthesizer
 from engine.systems import Kind, performers
+from models.performance_net.instruments import PIANO
 
 
 def open_synthesizer(options: SoundOptions, sample_rate: int) -> Synthesizer:

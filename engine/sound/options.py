@@ -1,15 +1,16 @@
 """What a user can set of sound. It imports nothing heavy: commands read it before they know whether sound is made."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from engine.base.arguments import number_of, path_of
 from engine.base.errors import UsageError
+from models.performance_net.instruments import INSTRUMENTS
 
 FLUIDSYNTH, NEURAL = "fluidsynth", "neural"
 SAMPLE_RATES = (22050, 44100, 48000, 88200, 96000)
 FILE_SAMPLE_RATE = 44100
-PIANO = "piano"  # what sounds when nobody says which instrument of the neural sound
 REVERB = 0.9  # FluidSynth's own default, and the neural sound's
 MOST_GAIN_DB = 40.0
 BITS = (16, 24, 32)  # of a file's sample; 32 are a float
@@ -30,14 +31,22 @@ class SoundOptions:
     bits: int = 16
     instrument: str | None = None
 
-    def check(self) -> None:
-        """Raises UsageError for what is not allowed or contradicts itself."""
+    def check(self) -> "SoundOptions":
+        """Return the options, with the font as a path. Raises UsageError for what is not allowed or contradicts itself."""
+        if self.kind not in (FLUIDSYNTH, NEURAL):
+            raise UsageError(f"sound: got {self.kind!r}, allowed: {FLUIDSYNTH}, {NEURAL}")
+        if self.instrument not in (None, *INSTRUMENTS):
+            raise UsageError(f"instrument: got {self.instrument!r}, allowed: {', '.join(INSTRUMENTS)}")
+        number_of("gain_db", self.gain_db, -MOST_GAIN_DB, MOST_GAIN_DB)
+        if self.reverb is not None:
+            number_of("reverb", self.reverb, 0, 1)
         if self.sample_rate is not None and self.sample_rate not in SAMPLE_RATES:
             raise UsageError(f"--rate {self.sample_rate}: allowed: {', '.join(map(str, SAMPLE_RATES))}")
         if self.bits not in BITS:
             raise UsageError(f"--bits {self.bits}: allowed: 16, 24, and 32, which is float")
         if self.kind == NEURAL and self.font:
             raise UsageError("--soundfont is for FluidSynth, and the sound is neural; leave it out, or give --sound fluidsynth")
+        return self if self.font is None else replace(self, font=path_of("font", self.font))
 
 
 def check_used(options: SoundOptions | None, kinds: Collection[str], how: str) -> SoundOptions:

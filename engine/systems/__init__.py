@@ -33,6 +33,8 @@ def parts(name: str) -> dict[str, str]:
 def find_system(name: str) -> System:
     """Return the performer called ``name``. Raises UsageError that lists the known ones and names a near miss."""
     known = performers()
+    if not isinstance(name, str):
+        raise UsageError(f"performer: got {name!r}, expected a name: {', '.join(known)}")
     if name in known:
         return known[name]
     near = difflib.get_close_matches(name, known, n=1)

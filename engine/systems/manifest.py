@@ -3,7 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Any, Self
+from pathlib import Path
+from typing import Any, Self, get_args, get_origin, get_type_hints
+
+from engine.base.arguments import number_of, path_of, texts_of, whole_number_of
+from engine.base.errors import UsageError
 
 
 class Kind(StrEnum):
@@ -24,6 +28,19 @@ class Question:
     metavar: str | None = None
     least: float | None = None
     most: float | None = None
+
+    def value(self, name: str, hint: Any, given: Any) -> Any:
+        """Return ``given`` as a value of type ``hint``, the type of the field ``name``. Raises UsageError when it is none."""
+        if get_origin(hint) is tuple:
+            return texts_of(name, given, "texts")
+        kind = next((each for each in get_args(hint) if each is not type(None)), hint)
+        if kind is Path:
+            return path_of(name, given)
+        if kind in (int, float) and not isinstance(given, bool):
+            return (whole_number_of if kind is int else number_of)(name, given, self.least, self.most)
+        if not isinstance(given, kind):
+            raise UsageError(f"{name}: got {given!r}, expected {'True or False' if kind is bool else f'a value of type {kind.__name__}'}")
+        return given
 
 
 def asked(
@@ -48,6 +65,17 @@ class Request:
     def check(self) -> Self:
         """Return the request. Raises UsageError when it contradicts itself."""
         return self
+
+    def files(self) -> tuple[Path, ...]:
+        """Return the files that it names."""
+        return tuple(value for name in self.said() if isinstance(value := getattr(self, name), Path))
+
+    @classmethod
+    def of(cls, asked: Mapping[str, Any]) -> Self:
+        """Return the request for ``asked``, by question; None asks nothing. Raises UsageError for a value that is no answer."""
+        hints, questions = get_type_hints(cls), cls.questions()
+        given = {name: value for name, value in asked.items() if value is not None}
+        return cls(**{name: questions[name].value(name, hints[name], value) for name, value in given.items()}).check()
 
     @classmethod
     def questions(cls) -> dict[str, Question]:

@@ -84,17 +84,76 @@ def test_a_stream_is_fed_with_ones_own_events() -> None:
         (lambda: engine.render(PRELUDE, "x.mid", performer="velo"), "no performer is called 'velo'"),
         (lambda: engine.render(PRELUDE, "x.mid", controls={"loud": 1}), "no control is called 'loud'"),
         (lambda: engine.render(PRELUDE, "x.mid", controls={"strength": 2}), "'strength': got 2"),
-        (lambda: engine.render(PRELUDE, "x.mid", seed=-1), "seed -1: allowed"),
+        (lambda: engine.render(PRELUDE, "x.mid", seed=-1), "seed: got -1, expected a whole number from 0 to"),
         (lambda: engine.render(PRELUDE, "x.mid", performer="velocity", request={"knob": ["a=1"]}), "does not hear --knob"),
         (lambda: engine.render(None, "x.mid"), "nothing to perform"),
         (lambda: engine.play(None, "x.mid"), "nothing to play from"),
         (lambda: engine.load_performer("dexter", model="nowhere"), "give the folder"),
+        (lambda: engine.load_performer("velocity", lookahead=float("inf")), "lookahead: got inf, expected seconds from 0 to 3600"),
+        (lambda: engine.render(PRELUDE, "x.mid", lookahead=float("nan")), "lookahead: got nan"),
+        (lambda: engine.render(3, "x.mid"), "input: got 3, expected the name of a file"),
+        (lambda: engine.render(PRELUDE, 3), "output: got 3, expected a name, or a list"),
+        (lambda: engine.render(PRELUDE, []), r"output: got \[\], expected a name, or a list of one name or more"),
+        (lambda: engine.render(PRELUDE, ["x.mid", b"y.mid"]), "output: got"),
+        (lambda: engine.render(PRELUDE, "x.mp3"), "'x.mp3' is no output that can be made; give a file that ends in .mid"),
+        (lambda: engine.render(PRELUDE, ["x.mid", "./x.mid"]), "'x.mid' would be written twice"),
+        (lambda: engine.render(PRELUDE, PRELUDE), "would be written over an input"),
+        (lambda: engine.render(PRELUDE, "x.mid", engine.list_performers()[0]), "performer: got System.*expected a name: dexter"),
+        (lambda: engine.render(PRELUDE, "x.mid", seed="3"), "seed: got '3', expected a whole number"),
+        (lambda: engine.render(PRELUDE, "x.mid", controls=["strength=1"]), r"controls: got .* a dictionary, as in \{'strength': 0.5\}"),
+        (lambda: engine.render(PRELUDE, "x.mid", request=["deadpan"]), "request: got .*expected a dictionary"),
+        (lambda: engine.render(PRELUDE, "x.mid", request={3: 4}), "does not hear 3"),
+        (lambda: engine.render(PRELUDE, "x.mid", "score-performer", request={"direct": "forte"}), r"'forte'.*give \['forte'\]"),
+        (lambda: engine.render(PRELUDE, "x.mid", "score-performer", request={"direct": [3]}), r"direct: got \[3\], expected a list"),
+        (lambda: engine.render(PRELUDE, "x.mid", "score-performer", request={"deadpan": "no"}), "deadpan: got 'no', expected True"),
+        (lambda: engine.render(PRELUDE, "x.mid", "score-performer", request={"style_seed": 1.5}), "style_seed: got 1.5"),
+        (lambda: engine.render(PRELUDE, "x.mid", "dexter", request={"transfer": 3}), "transfer: got 3, expected the name of a file"),
+        (lambda: engine.render(PRELUDE, "x.mid", "performance-rnn", request={"seconds": 3}), "seconds: an improvisation has no input"),
+        (lambda: engine.render(None, "x.mid", request={"seconds": "3"}), "seconds: got '3', expected a number"),
+        (lambda: engine.render(None, "x.mid", request={"seconds": 3, "beam": 99}), "beam: got 99, expected a whole number from 0 to 16"),
+        (lambda: engine.render(None, "x.mid", request={"seconds": 3, "takes": 2}), "takes: got 2, and there are outputs for 1"),
+        (lambda: engine.render(PRELUDE, "x.mid", exclude="1"), "exclude: got '1', expected a list of channels from 1 to 16"),
+        (lambda: engine.render(PRELUDE, "x.mid", exclude=[0]), "exclude: got 0, expected a whole number from 1 to 16"),
+        (lambda: engine.render(PRELUDE, "x.wav", sound="neural"), r"sound: got 'neural', expected engine.SoundOptions"),
+        (lambda: engine.render(PRELUDE, "x.wav", sound=engine.SoundOptions(reverb=5)), "reverb: got 5, expected a number from 0 to 1"),
+        (lambda: engine.render(PRELUDE, "x.wav", sound=engine.SoundOptions("neural", instrument="tuba")), "instrument: got 'tuba'"),
+        (lambda: engine.render(PRELUDE, "x.mid", sound=engine.SoundOptions(reverb=0)), "none is made; add an output that ends in .wav"),
+        (lambda: engine.render(PRELUDE, "x.mid", score=engine.ScoreOptions(repeats=False)), "score: nothing is performed as a score"),
+        (lambda: engine.play(3, "x.mid"), "input: got 3"),
+        (lambda: engine.play(PRELUDE, []), "nowhere to play to"),
+        (lambda: engine.play(PRELUDE, "x.mid", controllers=["1=strength"]), "controllers: got .*expected a dictionary"),
+        (lambda: engine.play(PRELUDE, "x.mid", record=3), "record: got 3, expected the name of a file"),
     ],
 )
 def test_wrong_calls_are_told_in_one_line_and_write_nothing(call, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         call()
     assert not list(Path().iterdir())
+
+
+def test_outputs_never_replace_what_is_read() -> None:
+    for name in ("own.mid", "hers.mid"):
+        Path(name).write_bytes(PRELUDE.read_bytes())
+    with pytest.raises(UsageError, match="'own.mid' would be written over an input"):
+        engine.render("own.mid", ["x.mid", "own.mid"])
+    with pytest.raises(UsageError, match="'hers.mid' would be written over an input"):
+        engine.render("own.mid", "hers.mid", "dexter", request={"transfer": "hers.mid"})
+    with pytest.raises(UsageError, match="'hers.mid' would be written over an input"):
+        engine.play(None, "hers.mid", "dexter", score="own.mid", request={"transfer": "hers.mid"})
+    assert sorted(path.name for path in Path().iterdir()) == ["hers.mid", "own.mid"]
+    assert Path("own.mid").read_bytes() == Path("hers.mid").read_bytes() == PRELUDE.read_bytes()
+
+
+def test_a_folder_that_cannot_be_made_is_one_line() -> None:
+    Path("file").write_bytes(b"")
+    with pytest.raises(PerfLiveError, match="cannot create the folder 'file': .*choose another one"):
+        engine.render(PRELUDE, "file/x.mid", "passthrough")
+
+
+def test_truth_values_are_on_and_off() -> None:
+    engine.render(PRELUDE, "word.mid", controls={"hint": "off"})
+    engine.render(PRELUDE, "truth.mid", controls={"hint": False})
+    assert Path("word.mid").read_bytes() == Path("truth.mid").read_bytes()
 
 
 def test_a_file_that_cannot_be_read_leaves_nothing_behind() -> None:

@@ -38,3 +38,11 @@ def test_what_cannot_be_trained_lists_what_can(recipe: Path, tmp_path: Path, cap
     ended = command(train_app, "perf-train", capfd)(recipe, "--data", tmp_path, "--out", "run")
     assert_refused(ended, 2, "ecco", "echo", "velocity")
     assert not Path("run").exists() or not any(Path("run").iterdir())
+
+
+def test_folders_are_looked_at_before_anything_is_trained(recipe: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    train = command(train_app, "perf-train", capfd)
+    assert_refused(train(recipe, "--data", "corpse", "--out", "run"), 2, "--data 'corpse'", "give that of the unpacked corpus")
+    assert_refused(train(recipe, "--data", tmp_path, "--out", recipe), 1, "cannot create the folder", "choose another one")
+    assert_refused(train(recipe, "--data", tmp_path, "--out", "run", "--cache", recipe / "x"), 1, "cannot create the folder")
+    assert not Path("run/level").exists()

@@ -12,8 +12,8 @@ import numpy as np
 
 from engine.midi.events import DRUM_CHANNEL, SUSTAIN_PEDAL, channel_of, is_channel_message, is_control_change, is_note_off, is_note_on
 from engine.onnx.model import Model
-from engine.sound.options import PIANO
 from engine.sound.performance_net.stream import BLOCK_SAMPLES, PIANO_PITCHES, NeuralStream, open_model
+from models.performance_net.instruments import PIANO
 from models.performance_net.representation import (
     KEYS,
     NOTE_BEGIN,

@@ -1,5 +1,6 @@
 """perf-render as an improviser: from nothing, from a take, and what it refuses."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,12 @@ def test_refusals(perf_render: Command) -> None:
     assert_refused(perf_render("--seconds", 3, "-o", "out.mid", "--performer", "velocity"), 2, "'velocity' does not improvise")
     assert_refused(perf_render("--seconds", 3, "--primer", "silent.mid", "-o", "silent.mid", *PERFORMER), 2, "over an input")
     assert not Path("out.mid").exists()
+
+
+def test_improvisations_may_be_written_beside_their_primer_and_again(perf_render: Command) -> None:
+    shutil.copy(GYMNOPEDIE, "take.mid")
+    for _ in range(2):
+        assert perf_render("--seconds", 1, "-o", ".", *PERFORMER).status == 0
+        assert perf_render("--seconds", 1, "--takes", 2, "--primer", "take.mid", "-o", ".", *PERFORMER).status == 0
+    assert sorted(path.name for path in Path().iterdir()) == ["improvisation.mid", "take.mid", "take_0.mid", "take_1.mid"]
+    assert Path("take.mid").read_bytes() == GYMNOPEDIE.read_bytes()

@@ -49,6 +49,8 @@ def velocities(path: Path | str) -> list[int]:
         (["--in", PRELUDE, "--out", "out.mid", "--api", "jack"], ["--api chooses a MIDI driver"]),
         (["--in", PRELUDE, "--out", "out.mid", "--out", "./out.mid"], ["named twice"]),
         (["--in", PRELUDE, "--out", PRELUDE], ["named twice"]),
+        (["--in", PRELUDE, "--out", "neural:out.mid"], ["'neural:out.mid'", "as in neural:FILE.wav"]),
+        (["--in", PRELUDE, "--out", "out.png"], ["perf-live draws no picture"]),
         (["--in", PRELUDE, "--out", "audio", "--out", "audio"], ["one sound card", "given twice"]),
         (["--in", PRELUDE, "--out", "neural", "--out", "audio"], ["one sound card", "given twice"]),
         (["--in", PRELUDE, "--out", "neural:out.wav", "--out", "out.wav"], ["'out.wav' is named twice"]),

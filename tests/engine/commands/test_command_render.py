@@ -110,6 +110,8 @@ def test_a_single_bad_file_is_one_line_and_status_1(content: bytes | None, reaso
         (["own.mid", "-o", "."], ["'own.mid'", "over an input"]),
         (["own.mid", "-o", "link.mid"], ["'link.mid'", "over an input"]),
         (["own.mid", "other/own.mid", "-o", "out"], ["'out/own.mid'", "written for both"]),
+        ([PRELUDE, "-o", "own.mid", "--performer", "dexter", "--transfer", "own.mid"], ["'own.mid'", "over an input"]),
+        ([PRELUDE, "-o", "out.mid", "--lookahead", "inf"], ["lookahead: got inf", "seconds from 0 to 3600"]),
         (["nothing", "-o", "out"], ["'nothing'", "no file in this folder"]),
     ],
 )
