@@ -250,7 +250,7 @@ def play(
 
     given = instance_of("sound", sound, SoundOptions)
     ends = Endpoints(
-        None if input is None else names_of("input", [input])[0],
+        None if input is None else text_of("input", input),
         names_of("output", output, least=0),
         None if record is None else path_of("record", record),
         None if virtual is None else text_of("virtual", virtual),

@@ -29,18 +29,18 @@ def texts_of(name: str, given: Any, what: str) -> tuple[str, ...]:
 
 
 def text_of(name: str, given: Any) -> str:
-    """Return a text. Raises UsageError."""
-    if isinstance(given, str):
-        return given
+    """Return a text; a path is one too. Raises UsageError."""
+    if isinstance(given, str | PathLike) and isinstance(fspath(given), str):
+        return fspath(given)
     raise _wrong(name, given, "a text")
 
 
 def names_of(name: str, given: Any, least: int = 1) -> tuple[str, ...]:
     """Return the names in ``given``: one, or a list of ``least`` or more. Raises UsageError."""
     several = given if isinstance(given, Iterable) and not isinstance(given, str | bytes | PathLike | Mapping) else [given]
-    names = tuple(str(path_of(name, each)) if isinstance(each, PathLike) else each for each in several)
-    if len(names) >= least and all(isinstance(each, str) for each in names):
-        return names
+    names = tuple(several)
+    if len(names) >= least and all(isinstance(each, str | PathLike) for each in names):
+        return tuple(text_of(name, each) for each in names)
     raise _wrong(name, given, "a name, or a list of one name or more")
 
 

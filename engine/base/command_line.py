@@ -1,5 +1,6 @@
 """How every command ends: an exit status, and at most one line on standard error."""
 
+import errno
 import os
 import signal
 import sys
@@ -14,15 +15,19 @@ from engine.base.on_demand import load_object
 
 STOPPED = "stopped before the end; what was not finished was not written"
 HELP = {"help_option_names": ["-h", "--help"]}
+ENDING_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # Windows has no SIGHUP
 TYPERS_INTERRUPTED = 130  # what typer makes of a KeyboardInterrupt
 
 
 def run(app: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> int:
     """Run a command line, by default the process's own, and return its exit status: 0, 1 for a failed run, 2 for a wrong call.
 
-    Nothing leaves a traceback. A command may return its own status. SIGTERM ends a command as Ctrl-C does: no temporary file is left.
+    Nothing leaves a traceback. A command may return its own status. SIGTERM and a closed terminal end a command as Ctrl-C does: no
+    temporary file is left. What nohup ignores stays ignored.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in ENDING_SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
     try:
         status = typer.main.get_command(app).main(args=arguments, prog_name=name, standalone_mode=False) or 0
         return _fail(name, STOPPED, 1) if status == TYPERS_INTERRUPTED else status
@@ -36,6 +41,8 @@ def run(app: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> 
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            return _fail(name, f"{error.strerror}: {error.filename or 'standard output'}; make room, or write to another place", 1)
         return _fail(name, f"unexpected {type(error).__name__}: {error}; this is a defect, please report it", 1)
 
 

@@ -16,7 +16,7 @@ from engine.commands.grouped import grouped
 from engine.commands.listing import Listed, print_list
 from engine.commands.questions import Asked, PerformerName, flags_of, with_questions
 from engine.commands.signals import stop_on_signals
-from engine.commands.sound_options import SaidOfSound
+from engine.commands.sound_options import SoundFlags
 from engine.output.endpoints import Endpoints, Opened, check_reachable
 from engine.performers.setup import Wanted
 from engine.runtime.loop import Report
@@ -97,7 +97,7 @@ def live(
     score: ScoreOption = None,
     no_repeats: options.NoRepeatsOption = False,
     asked: Asked,
-    sound: SaidOfSound,
+    sound: SoundFlags,
     list_all: Annotated[bool, typer.Option("--list", help="List ports, audio devices and performers.")] = False,
     listed: Annotated[Listed | None, typer.Argument(help="With --list: only these; controls are all that can be set.")] = None,
     version: options.VersionOption = False,

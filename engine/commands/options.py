@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ import typer
 from engine.base.errors import UsageError
 from engine.performers.protocol import MOST_SEED
 from engine.performers.setup import Wanted, choose_system, settings_of
-from engine.systems import Kind
+from engine.systems import Kind, System
 
 PERFORMING, SCORES, DEVICES, SOUND = "How it performs", "Scores", "Where from and to", "Sound"  # groups of options in the help
 
@@ -48,7 +49,7 @@ VersionOption = Annotated[
 
 @dataclass(frozen=True)
 class PlayingOptions:
-    """As they are typed."""
+    """How to perform, as it is typed."""
 
     seed: Annotated[
         int | None,
@@ -99,12 +100,12 @@ class Said:
     """How to perform, as the command line and the preset say it together; which system that is depends on the material."""
 
     performer: str | None
-    wanted: Callable[..., Wanted]
+    wanted: Callable[[System], Wanted]
     asked: Mapping[str, Any]
 
     def of(self, kind: Kind) -> Wanted:
         """Return what is wanted for material of ``kind``, checked. Raises UsageError."""
-        return self.wanted(system=choose_system(self.performer, kind, self.asked), asked=self.asked).check()
+        return self.wanted(choose_system(self.performer, kind, self.asked)).check()
 
 
 def combine(performer: str | None, playing: PlayingOptions, exclude: str | None, model: Path | None, asked: Mapping[str, Any]) -> Said:
@@ -123,10 +124,16 @@ def combine(performer: str | None, playing: PlayingOptions, exclude: str | None,
         controllers = [*(f"{number}={name}" for number, name in preset.cc.items()), *controllers]
         excluded = frozenset(channel - 1 for channel in preset.exclude) if exclude is None else excluded
 
-    def wanted(**of_system: Any) -> Wanted:
-        plain = Wanted(of_system["system"], seed or 0, settings, controllers, excluded, model, lookahead_s)
-        return replace(plain, **of_system)
-
+    wanted = partial(
+        Wanted,
+        seed=seed or 0,
+        settings=settings,
+        controllers=controllers,
+        excluded_channels=excluded,
+        model=model,
+        lookahead_s=lookahead_s,
+        asked=asked,
+    )
     return Said(performer, wanted, asked)
 
 

@@ -7,11 +7,11 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import typer
 
-from engine.commands.options import PERFORMING
+from engine.commands.options import PERFORMING, SCORES
 from engine.systems import Kind, default_system, performers
 from engine.systems.manifest import Question
 
-PANELS = {Kind.SCORES: "Scores", Kind.IMPROVISES: "Improvisations", Kind.NOTES: "Notes"}
+PANELS = {Kind.SCORES: SCORES, Kind.IMPROVISES: "Improvisations", Kind.NOTES: "Notes"}
 Returned = TypeVar("Returned")
 
 

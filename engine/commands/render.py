@@ -37,8 +37,8 @@ perf-render -o new.mid --performer performance-rnn --seconds 60 --primer take.mi
 
 
 @dataclass(frozen=True)
-class ScoreSaid:
-    """What can be said of scores alone, whoever performs them. ``beside`` is of one score."""
+class ScoreFlags:
+    """The options for scores that every performer of scores has. ``beside`` belongs to one score."""
 
     no_repeats: options.NoRepeatsOption = False
     timing: Annotated[
@@ -60,7 +60,7 @@ class ScoreSaid:
     ] = None
 
     def flags(self) -> list[str]:
-        """Return what is said, as it is typed."""
+        """Return the flags that are given, as they are typed."""
         said = (("--no-repeats", self.no_repeats), ("--timing", self.timing), ("--beside", self.beside))
         return [flag for flag, value in said if value]
 
@@ -69,13 +69,13 @@ class ScoreSaid:
         return [path for path in (self.beside, *asked.values()) if isinstance(path, Path)]
 
     def options(self) -> "ScoreOptions":
-        """Return what is said as the session knows it."""
+        """Return the options as the session knows them."""
         from engine.session import ScoreOptions
 
         return ScoreOptions(not self.no_repeats, self.timing is not options.Timing.ABSOLUTE, self.beside)
 
     def check(self, jobs: Sequence[Job], asked: Mapping[str, object]) -> None:
-        """Raise UsageError when what is said cannot be of these jobs."""
+        """Raise UsageError when an option does not go with these jobs."""
         of_one = [name for name, value in asked.items() if isinstance(value, Path)]
         if (self.beside or of_one) and len(jobs) > 1:
             named = ", ".join([*(["--beside"] if self.beside else []), flags_of(of_one)]).strip(", ")
@@ -97,10 +97,10 @@ def render(
     playing: options.PlayingOptions,
     exclude: options.ExcludeOption = None,
     model: options.ModelOption = None,
-    of_scores: ScoreSaid,
+    of_scores: ScoreFlags,
     asked: Asked,
     sound_kind: sound_options.SoundOption = None,
-    sound: sound_options.SaidOfSound,
+    sound: sound_options.SoundFlags,
     version: options.VersionOption = False,
 ) -> int:
     """Perform MIDI files and scores: every note of the input, with its tracks, texts and bars, and a performer's touch.
@@ -136,7 +136,7 @@ def render(
 
 
 def _wanted(said: options.Said, is_score: bool) -> Wanted:
-    """Return what is wanted for a score, or for a MIDI file: which some performers play as a score."""
+    """Return what is wanted for a score, or for a MIDI file, which some performers play as a score."""
     wanted = said.of(Kind.SCORES if is_score else Kind.NOTES)
     if is_score and wanted.lookahead_s:
         raise UsageError("--lookahead is for live notes and MIDI files, and a score is known to its end; leave --lookahead out")
@@ -144,7 +144,7 @@ def _wanted(said: options.Said, is_score: bool) -> Wanted:
 
 
 def _check_scores(wanted: Mapping[bool, Wanted], said: Sequence[str]) -> None:
-    """Raise UsageError when something is said of scores and none is performed."""
+    """Raise UsageError when options for scores are given and no score is performed."""
     if said and not any(is_score or each.plays_scores for is_score, each in wanted.items()):
         names = " or ".join(performers(Kind.SCORES))
         raise UsageError(f"{', '.join(said)}: for scores; leave it out, or give --performer {names}")

@@ -1,4 +1,4 @@
-"""What ``perf-live`` and ``perf-render`` let a user say of sound."""
+"""The options of sound that ``perf-live`` and ``perf-render`` have in common."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -28,8 +28,8 @@ SoundOption = Annotated[Sound | None, typer.Option("--sound", help="What plays .
 
 
 @dataclass(frozen=True)
-class SaidOfSound:
-    """As it is typed."""
+class SoundFlags:
+    """The options of sound, as they are typed."""
 
     font: Annotated[
         Path | None, typer.Option("--soundfont", metavar="FILE.sf2", help="Sound font. (default: the system's)", rich_help_panel=SOUND)
@@ -61,8 +61,8 @@ class SaidOfSound:
     ] = None
 
     def options(self, kind: Sound | None = None) -> SoundOptions | None:
-        """Return what is said, None if nothing is. Raises UsageError for what is not allowed."""
-        if kind is None and self == SaidOfSound():
+        """Return them as the engine knows them, None where none is given. Raises UsageError for what is not allowed."""
+        if kind is None and self == SoundFlags():
             return None
         options = SoundOptions(kind or FLUIDSYNTH, self.font, self.reverb, self.gain_db or 0.0, self.rate, self.bits or 16, self.instrument)
         return options.check()

@@ -8,7 +8,7 @@ from typing import Any
 from engine.base.arguments import whole_number_of
 from engine.base.errors import UsageError
 from engine.base.files import check_readable
-from engine.performers.controls import Control, find_control, parse_controller_map, parse_settings
+from engine.performers.controls import Control, parse_controller_map, parse_settings
 from engine.performers.protocol import MOST_SEED, Performer
 from engine.performers.registry import known_controls, load_performer
 from engine.systems import Kind, Request, System, default_system, find_system, performers
@@ -114,8 +114,3 @@ def settings_of(controls: Mapping[str, float | str]) -> list[str]:
 def improvisation_settings(seconds: float) -> list[str]:
     """Return the settings of an improvisation that is rendered. While its primer lasts it only listens, however long the rests are."""
     return settings_of({"seconds": seconds, "pause": 0})
-
-
-def checked_controls(known: Sequence[Control], controls: Mapping[str, float]) -> dict[str, float]:
-    """Return ``controls``, each in its range. Raises UsageError."""
-    return {name: find_control(known, name).check(value) for name, value in controls.items()}

@@ -100,7 +100,7 @@ def test_a_stream_is_fed_with_ones_own_events() -> None:
         (lambda: engine.render(PRELUDE, PRELUDE), "would be written over an input"),
         (lambda: engine.render(PRELUDE, "x.mid", engine.list_performers()[0]), "performer: got System.*expected a name: dexter"),
         (lambda: engine.render(PRELUDE, "x.mid", seed="3"), "seed: got '3', expected a whole number"),
-        (lambda: engine.render(PRELUDE, "x.mid", controls=["strength=1"]), r"controls: got .* a dictionary, as in \{'strength': 0.5\}"),
+        (lambda: engine.render(PRELUDE, "x.mid", controls=["strength=1"]), "controls: got .*expected a dictionary, as in"),
         (lambda: engine.render(PRELUDE, "x.mid", request=["deadpan"]), "request: got .*expected a dictionary"),
         (lambda: engine.render(PRELUDE, "x.mid", request={3: 4}), "does not hear 3"),
         (lambda: engine.render(PRELUDE, "x.mid", "score-performer", request={"direct": "forte"}), r"'forte'.*give \['forte'\]"),

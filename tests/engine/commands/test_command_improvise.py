@@ -95,5 +95,5 @@ def test_improvisations_may_be_written_beside_their_primer_and_again(perf_render
     for _ in range(2):
         assert perf_render("--seconds", 1, "-o", ".", *PERFORMER).status == 0
         assert perf_render("--seconds", 1, "--takes", 2, "--primer", "take.mid", "-o", ".", *PERFORMER).status == 0
-    assert sorted(path.name for path in Path().iterdir()) == ["improvisation.mid", "take.mid", "take_0.mid", "take_1.mid"]
+    assert sorted(path.name for path in Path().iterdir()) == ["improvisation.mid", "model.onnx", "take.mid", "take_0.mid", "take_1.mid"]
     assert Path("take.mid").read_bytes() == GYMNOPEDIE.read_bytes()

@@ -138,7 +138,7 @@ def test_an_output_folder_that_cannot_be_written_is_refused_before_any_work(outp
 
 
 @pytest.mark.sound
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_leaves_no_half_written_file(number: signal.Signals, tmp_path: Path) -> None:
     write_midi_file(tmp_path / "long.mid", [Event(i * 10**9, note_on(0, 60, 60)) for i in range(20_000)])
     render = subprocess.Popen(

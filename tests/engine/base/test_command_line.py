@@ -1,0 +1,51 @@
+"""Commands end with a status and at most one line, whatever happens to their terminal."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+STOPPED = "wait: stopped before the end; what was not finished was not written\n"
+LIVE = (sys.executable, "-c", "from engine.commands.live import main; main()")
+STANDING = """
+import os, signal, sys
+import typer
+from engine.base.command_line import run
+app = typer.Typer()
+@app.command()
+def wait() -> None:
+    print("there", flush=True)
+    while True:
+        signal.pause()
+sys.exit(run(app, "wait"))
+"""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_disk_is_one_line() -> None:
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run([*LIVE, "--list", "performers"], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (ended.returncode, ended.stderr) == (
+        1,
+        "perf-live: No space left on device: standard output; make room, or write to another place\n",
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGHUP")
+@pytest.mark.parametrize(
+    ("prefix", "error"), [([], STOPPED), (["nohup"], "")]
+)
+def test_a_closed_terminal_ends_a_command_unless_it_is_ignored(prefix: list[str], error: str) -> None:
+    import signal
+
+    waiting = subprocess.Popen([*prefix, sys.executable, "-c", STANDING], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert waiting.stdout is not None and waiting.stdout.readline() == "there\n"
+    waiting.send_signal(signal.SIGHUP)
+    if prefix:
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(timeout=0.3)
+        waiting.kill()
+    output, said = waiting.communicate(timeout=30)
+    assert output == "" and said.endswith(error) and "Traceback" not in said
+    assert prefix or waiting.returncode == 1
