@@ -125,7 +125,7 @@ def render(
     outputs = [Path(name) for name in names_of("output", output)]
     check_outputs(outputs)
     wanted = _wanted(_kind_of(source), performer, seed, controls, {}, request, lookahead, exclude, model)
-    sound, score = _checked_sound(sound, outputs), _checked_score(score, source, wanted)
+    sound, score = _checked_sound(sound, outputs), _checked_score(score, source, outputs, wanted)
     check_collisions([(source, outputs)], [*wanted.files(), *([score.beside] if score and score.beside else [])])
     return _render(wanted.load(), source, outputs, sound, score)
 
@@ -193,8 +193,11 @@ def _checked_sound(sound: "SoundOptions | None", outputs: Sequence[Path]) -> "So
     return check_used(given, [given.kind if given else FLUIDSYNTH] if is_made else [], "add an output that ends in .wav")
 
 
-def _checked_score(score: "ScoreOptions | None", source: Path | None, wanted: "Wanted") -> "ScoreOptions | None":
+def _checked_score(
+    score: "ScoreOptions | None", source: Path | None, outputs: Sequence[Path], wanted: "Wanted"
+) -> "ScoreOptions | None":
     from engine.base.arguments import instance_of
+    from engine.output.file_sinks import PICTURE
     from engine.session import ScoreOptions
     from engine.systems import Kind
 
@@ -203,6 +206,8 @@ def _checked_score(score: "ScoreOptions | None", source: Path | None, wanted: "W
         return None
     if source is None or not (wanted.plays_scores or _kind_of(source) is Kind.SCORES):
         raise _usage_error("score: nothing is performed as a score here; leave it out, or choose a performer of scores")
+    if given.beside and not any(path.suffix.lower() == PICTURE for path in outputs):
+        raise _usage_error("beside: it is drawn in pictures, and none is made; add an output that ends in .png")
     return given.check()
 
 

@@ -85,6 +85,13 @@ def instance_of(name: str, given: Any, kind: type) -> Any:
     raise _wrong(name, given, f"engine.{kind.__name__}(...)")
 
 
+def request_of(given: Any, kind: type) -> Any:
+    """Return a request of the performer's own ``kind``. Raises UsageError."""
+    if isinstance(given, kind):
+        return given
+    raise _wrong("request", given, f"{kind.__module__}.{kind.__name__}(...)")
+
+
 def _range(least: float | None, most: float | None) -> str:
     if least is None:
         return ""

@@ -10,6 +10,7 @@ from typing import overload
 
 import numpy as np
 
+from engine.base.arguments import request_of
 from engine.base.errors import UsageError
 from engine.onnx.model import Model
 from engine.performers.controls import Control
@@ -107,7 +108,7 @@ class DexterPerformer:
 
     def perform(self, material: Piece | None, request: DexterRequest, controls: Mapping[str, float], seed: int, live: bool) -> ScoreStream:
         """Return a performance that is yet to be started. Raises UsageError without a score, PerfLiveError for a file that is refused."""
-        piece = require_score(material, self.name)
+        piece, request = require_score(material, self.name), request_of(request, DexterRequest)
         reference = read_reference(request.transfer, piece.score) if request.transfer else None
         descriptors = read_score_descriptors(request.descriptors, piece.score) if request.descriptors else None
         return self.perform_score(piece, seed, controls, live, reference, descriptors)

@@ -10,6 +10,7 @@ from typing import overload
 
 import numpy as np
 
+from engine.base.arguments import request_of
 from engine.performers.controls import Control
 from engine.performers.lookahead.stream import SCORE_CONTROLS
 from engine.performers.score_performer.controls import CONTROLS
@@ -88,7 +89,7 @@ class ScorePerformerPerformer:
         """Return a performance that is yet to be started. Raises UsageError without a score and for directions that mean nothing,
         PerfLiveError for a file that is refused.
         """
-        piece = require_score(material, self.name)
+        piece, request = require_score(material, self.name), request_of(request, StyleRequest)
         return self.perform_score(piece, seed, controls, live, lambda _, score: self._choose_style(request, score, piece.repeats))
 
     def _choose_style(self, request: StyleRequest, score: Score, repeats: Repeats) -> StyleChoice:
