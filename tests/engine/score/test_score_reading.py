@@ -11,6 +11,7 @@ import pytest
 
 from engine.base.errors import PerfLiveError
 from engine.score.files import read_score
+from engine.score.notation import verovio_measures
 
 FOLDER = Path(__file__).parents[2] / "data" / "scores"
 EXPECTED = json.loads((FOLDER / "expected.json").read_text(encoding="utf-8"))
@@ -122,6 +123,14 @@ def test_divisions_that_change_are_heard_where_verovio_places_the_notes(tmp_path
     tail = "<attributes><divisions>8</divisions></attributes>" + tail.replace("<duration>16<", "<duration>32<")
     (tmp_path / "a.musicxml").write_text(f'{head}<measure number="3">{tail}')
     assert notes_of(read_score(tmp_path / "a.musicxml")) == expected_notes("sound_as_measure_child.musicxml")
+
+
+def test_what_ends_verovio_ends_nothing_else(monkeypatch):
+    """verovio ends its process on some damaged files; partitura's reading is kept."""
+    monkeypatch.setattr(verovio_measures.sys, "executable", "false")
+    assert notes_of(read_score(FOLDER / "ottava.musicxml"))
+    with pytest.raises(PerfLiveError, match="k2_sections"):
+        read_score(FOLDER / "k2_sections.krn")
 
 
 def test_neither_reader_takes_it(tmp_path):
