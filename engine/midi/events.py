@@ -54,3 +54,7 @@ def note_off(channel: int, pitch: int, velocity: int = 64) -> bytes:
 
 def control_change(channel: int, number: int, value: int) -> bytes:
     return bytes((CONTROL_CHANGE | channel, number, value))
+
+
+def program_change(channel: int, program: int) -> bytes:
+    return bytes((PROGRAM_CHANGE | channel, program))

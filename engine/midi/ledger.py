@@ -37,7 +37,7 @@ class NoteLedger:
             key = (message[0] & 0x0F, message[1])
             tracks = self._sounding.get(key, [])
             if len(tracks) > 1:
-                tracks.pop(0)
+                tracks.pop(tracks.index(track) if track in tracks else 0)
             else:
                 self._sounding.pop(key, None)
         elif kind == CONTROL_CHANGE and message[1] in PEDALS:

@@ -1,5 +1,7 @@
 """A score to be played: the channel and track of each note, what else is to be sent, and the file's texts and markers."""
 
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -17,15 +19,18 @@ from engine.midi.events import (
     is_control_change,
     is_note_off,
     is_note_on,
+    program_change,
 )
 from engine.midi.file import KeptEvent, MidiTimeline, Track, encode_length, read_midi_file
+from engine.midi.general_midi import chooses_program
 from engine.score.files import MIDI, Repeats, check_size, checked, read_score
 from engine.score.midi import midi_score
 from engine.score.ornaments import WrittenOut, write_out_ornaments
+from engine.score.parts import CHANNELS, Part, read_parts, spread_channels
 from engine.score.tables import DYNAMICS, Score
 
 DIVISION = 960  # ticks a quarter of a file made of a score; a MIDI score's own is multiplied until it is as fine
-TEXT, MARKER, TEMPO, TIME_SIGNATURE = 0x01, 0x06, 0x51, 0x58
+TEXT, TRACK_NAME, MARKER, TEMPO, TIME_SIGNATURE = 0x01, 0x03, 0x06, 0x51, 0x58
 CLOCKS_A_QUARTER, THIRTY_SECONDS_A_QUARTER = 24, 8
 
 
@@ -67,23 +72,50 @@ def read_piece(path: Path, repeats: Repeats = "play") -> Piece:
         finer = max(1, -(-DIVISION // timeline.division))
         tracks = _without_tempos(timeline, finer)
         return Piece(score, score.notes["voice"] - 1, score.notes["part"], _non_note_events(timeline), tracks, repeats)
-    return piece_of(read_score(path, repeats), repeats)
+    score = read_score(path, repeats)
+    parts = read_parts(path, int(score.notes["part"].max()) + 1)
+    instruments = {part.instrument for part in parts}
+    if len(instruments) > len(CHANNELS):
+        said = f"{str(path)!r} has {len(instruments)} instruments: those that are alike share channels, of which there are {len(CHANNELS)}"
+        print(said, file=sys.stderr, flush=True)
+    return piece_of(score, repeats, parts)
 
 
-def piece_of(score: Score, repeats: Repeats = "play") -> Piece:
-    """Return a score as it is played when it was read from a notation: on one channel, a track for each part."""
-    parts = int(score.notes["part"].max()) + 1
-    return Piece(score, np.zeros(len(score.notes), int), score.notes["part"], (), _timeline(score, parts), repeats)
+def piece_of(score: Score, repeats: Repeats = "play", parts: Sequence[Part] | None = None) -> Piece:
+    """Return a score as it is played when it was read from a notation: a track for each part, on the channel of its instrument.
+
+    Without ``parts`` all are one piano.
+    """
+    own = score.notes["part"]
+    parts = parts or [Part(0)] * (int(own.max()) + 1)
+    channels = spread_channels(parts)
+    return Piece(score, np.array(channels)[own], own, _programs(parts, channels), _timeline(score, parts), repeats)
 
 
 def _non_note_events(timeline: MidiTimeline) -> tuple[NonNoteEvent, ...]:
-    """Return everything but the notes that are performed and the sustain pedal, which the performer plays itself."""
+    """Return everything but the notes that are performed and the sustain pedal, which the performer plays itself.
+
+    What chooses a channel's program before its first note stands at the very beginning: the note may sound before its place.
+    """
     to_tick = timeline.tempo_map.to_tick
-    return tuple(
-        NonNoteEvent(to_tick(event.time_ns) / timeline.division, event.message, event.track)
-        for event in timeline.events
-        if not _is_performed(event.message)
-    )
+    found = []
+    played: set[int] = set()  # the channels that have had a note
+    for event in timeline.events:
+        if is_channel_message(event.message) and (is_note_on(event.message) or is_note_off(event.message)):
+            played.add(channel_of(event.message))
+        if not _is_performed(event.message):
+            early = chooses_program(event.message) and channel_of(event.message) not in played
+            quarter = 0.0 if early else to_tick(event.time_ns) / timeline.division
+            found.append(NonNoteEvent(quarter, event.message, event.track))
+    return tuple(sorted(found, key=lambda event: event.quarter))
+
+
+def _programs(parts: Sequence[Part], channels: Sequence[int]) -> tuple[NonNoteEvent, ...]:
+    """Return the program change of each channel, none where all parts are pianos: an instrument is one already."""
+    chosen: dict[int, NonNoteEvent] = {}
+    for track, (part, channel) in enumerate(zip(parts, channels, strict=True)):
+        chosen.setdefault(channel, NonNoteEvent(0.0, program_change(channel, part.program or 0), track))
+    return tuple(chosen.values()) if any(part.program for part in parts) else ()
 
 
 def _is_performed(message: bytes) -> bool:
@@ -103,13 +135,14 @@ def _without_tempos(timeline: MidiTimeline, finer: int) -> MidiTimeline:
     return MidiTimeline([], tuple(tracks), timeline.kind, timeline.division * finer)
 
 
-def _timeline(score: Score, parts: int) -> MidiTimeline:
-    """Make tracks for a score: one a part; metre, tempo words and dynamics in the first."""
+def _timeline(score: Score, parts: Sequence[Part]) -> MidiTimeline:
+    """Make tracks for a score: one a part, with its name; metre, tempo words and dynamics in the first."""
     metas = _metres(score) + _words(score) + _dynamics(score)
     kept = tuple(KeptEvent(tick, 0, data) for tick, data in sorted(metas, key=lambda meta: meta[0]))
+    names = [(KeptEvent(0, 0, meta(TRACK_NAME, part.name.encode())),) if part.name else () for part in parts]
     end_tick = round(score.end_quarter * DIVISION)
-    tracks = (Track(kept, end_tick), *(Track((), end_tick) for _ in range(parts - 1)))
-    return MidiTimeline([], tracks, 1 if parts > 1 else 0, DIVISION)
+    tracks = (Track((*names[0], *kept), end_tick), *(Track(name, end_tick) for name in names[1:]))
+    return MidiTimeline([], tracks, 1 if len(parts) > 1 else 0, DIVISION)
 
 
 def meta(kind: int, data: bytes) -> bytes:

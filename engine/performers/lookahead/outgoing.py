@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from engine.midi.events import SUSTAIN_PEDAL, Event, channel_of, control_change, note_on
+from engine.midi.general_midi import Programs
 from engine.performers.lookahead.rubato import PedalStep
 from engine.performers.score_playing.keys import Keys
 
@@ -25,7 +26,7 @@ class Item(NamedTuple):
 class Outgoing:
     """``channels`` that have notes, each with the file track of its first note.
 
-    The model's pedal goes to all of them, until the sender presses one (``pedal_taken``).
+    The model's pedal goes to those of them whose program is a piano's, until the sender presses one (``pedal_taken``).
     """
 
     channels: dict[int, int] = field(default_factory=dict)
@@ -33,6 +34,7 @@ class Outgoing:
     _items: list[Item] = field(default_factory=list)  # a heap
     _put: int = 0
     _keys: Keys = field(default_factory=Keys)
+    _programs: Programs = field(default_factory=Programs)
     _pedal: int = 0
     _anchor: int = 0  # whose pedal it is
 
@@ -73,7 +75,7 @@ class Outgoing:
 
     def _send(self, item: Item) -> list[Event]:
         if item.kind == MESSAGE:
-            return [item.content]
+            return self._send_message(item.content)
         if item.kind == BEGIN:
             return self._keys.begin(item.number, item.time_ns / 1e9, item.time_ns, item.content.message, item.content.track)
         if item.kind == END:
@@ -89,11 +91,21 @@ class Outgoing:
 
     def _end(self, note: int, event: Event) -> list[Event]:
         channel, pitch = channel_of(event.message), event.message[1]
-        sent = self._keys.end(note, event.time_ns, channel, pitch, event.track)
+        sent = self._keys.end(note, event.time_ns, channel, pitch)
         return [event] if len(sent) == 1 else sent  # with the velocity of the release that it came with
+
+    def _send_message(self, event: Event) -> list[Event]:
+        """Send a message as it is; before a channel changes from a piano to something else, its pedal is lifted."""
+        channel = channel_of(event.message)
+        had_pedal = self._programs.has_pedal(channel)
+        self._programs.observe(event.message)
+        if self._pedal and had_pedal and channel in self.channels and not self._programs.has_pedal(channel):
+            return [Event(event.time_ns, control_change(channel, SUSTAIN_PEDAL, 0), self.channels[channel]), event]
+        return [event]
 
     def _move_pedal(self, time_ns: int, value: int) -> list[Event]:
         if value == self._pedal:
             return []
         self._pedal = value
-        return [Event(time_ns, control_change(channel, SUSTAIN_PEDAL, value), track) for channel, track in sorted(self.channels.items())]
+        pianos = [(channel, track) for channel, track in sorted(self.channels.items()) if self._programs.has_pedal(channel)]
+        return [Event(time_ns, control_change(channel, SUSTAIN_PEDAL, value), track) for channel, track in pianos]

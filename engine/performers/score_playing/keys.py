@@ -12,7 +12,8 @@ SHORTEST_NOTE_S = 0.01
 @dataclass
 class _Key:
     begun_sec: float
-    ended: dict[int, bool] = field(default_factory=dict)  # note -> whether it has
+    tracks: dict[int, int] = field(default_factory=dict)  # note -> the file track on which it ends, as it began
+    sounding: set[int] = field(default_factory=set)
 
 
 class Keys:
@@ -28,11 +29,12 @@ class Keys:
         down = self._keys.get(key)
         sent = []
         if down is not None and time_sec - down.begun_sec > UNISON_S:
-            sent = self._lift(key, time_ns, track)
+            sent = self._lift(key, time_ns)
             down = None
         if down is None:
             down = self._keys[key] = _Key(time_sec)
-        down.ended[note] = False
+        down.tracks[note] = track
+        down.sounding.add(note)
         return [*sent, *self.send(Event(time_ns, message, track))]
 
     def least_end_sec(self, channel: int, pitch: int) -> float:
@@ -40,12 +42,13 @@ class Keys:
         down = self._keys.get((channel, pitch))
         return down.begun_sec + SHORTEST_NOTE_S if down else 0.0
 
-    def end(self, note: int, time_ns: int, channel: int, pitch: int, track: int) -> list[Event]:
+    def end(self, note: int, time_ns: int, channel: int, pitch: int) -> list[Event]:
+        """End a note. Of notes that are one sound, all end with the last, each in the track in which it began."""
         down = self._keys.get((channel, pitch))
-        if down is None or note not in down.ended:
+        if down is None or note not in down.tracks:
             return []
-        down.ended[note] = True
-        return self._lift((channel, pitch), time_ns, track) if all(down.ended.values()) else []
+        down.sounding.discard(note)
+        return [] if down.sounding else self._lift((channel, pitch), time_ns)
 
     def send(self, event: Event) -> list[Event]:
         """Take note of an event that is sent."""
@@ -57,7 +60,8 @@ class Keys:
         self._keys.clear()
         return self.ledger.release_all(time_ns)
 
-    def _lift(self, key: tuple[int, int], time_ns: int, track: int) -> list[Event]:
-        return [event for _ in self._keys.pop(key).ended for event in self.send(Event(time_ns, note_off(*key), track))]
+    def _lift(self, key: tuple[int, int], time_ns: int) -> list[Event]:
+        tracks = self._keys.pop(key).tracks.values()
+        return [event for track in tracks for event in self.send(Event(time_ns, note_off(*key), track))]
 
 

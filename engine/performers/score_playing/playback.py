@@ -2,17 +2,19 @@
 
 import heapq
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from engine.midi.events import Event
+from engine.midi.events import SUSTAIN_PEDAL, Event, channel_of, control_change, is_channel_message
+from engine.midi.general_midi import Programs
 from engine.performers.score_playing.keys import Keys
 from engine.performers.score_playing.ornaments import Step
 
 PERFORMED_DTYPE = np.dtype([("onset_ns", "i8"), ("end_ns", "i8"), ("velocity", "i4")])  # velocity 0: not yet
-ENDS, PEDALS, JOINS, NON_NOTES, ANCHORS, BEGINS = range(6)  # of what is due at one time, in this order
+SET_UPS, ENDS, PEDALS, JOINS, NON_NOTES, ANCHORS, BEGINS = range(7)  # of what is due at one time, in this order
 
 
 class Item(NamedTuple):
@@ -30,6 +32,7 @@ class Playback:
 
     stop: int
     speed: float  # seconds of the performance in one of the clock
+    channels: Mapping[int, int]  # that have notes, each with the track of its first
     first: int = 0
     begin_quarter: float = 0.0
     items: list[Item] = field(default_factory=list)  # a heap
@@ -40,6 +43,7 @@ class Playback:
     ends: dict[int, float] = field(default_factory=dict)  # note -> when it ends, where its ornament's last note is not placed yet
     curve_sec: float = 0.0  # the time of the last anchor
     keys: Keys = field(default_factory=Keys)
+    programs: Programs = field(default_factory=Programs)
     pedal: int = 0
     outgoing: list[Event] = field(default_factory=list)
     passed: list[tuple[float, int]] = field(default_factory=list)
@@ -66,6 +70,25 @@ class Playback:
         """Go on at ``speed`` from now on."""
         self.time_sec = self.time_at(now_ns)
         self.clock_ns, self.speed = now_ns, speed
+
+    def send_non_note(self, event: Event) -> list[Event]:
+        """Send a message beside the notes. Before a channel changes from a piano to something else, its pedal is lifted."""
+        channel = channel_of(event.message) if is_channel_message(event.message) else None
+        had_pedal = channel is not None and self.programs.has_pedal(channel)
+        self.programs.observe(event.message)
+        lifted: list[Event] = []
+        if channel is not None and self.pedal and had_pedal and not self.programs.has_pedal(channel):
+            lifted = self.keys.send(Event(event.time_ns, control_change(channel, SUSTAIN_PEDAL, 0), event.track))
+        return [*lifted, *self.keys.send(event)]
+
+    def pedal_events(self, time_ns: int) -> list[Event]:
+        """Send the pedal as it is now to the channels of pianos."""
+        return [
+            event
+            for channel, track in self.channels.items()
+            if self.programs.has_pedal(channel)
+            for event in self.keys.send(Event(time_ns, control_change(channel, SUSTAIN_PEDAL, self.pedal), track))
+        ]
 
     def put(self, time_sec: float, kind: int, content: Any) -> None:
         heapq.heappush(self.items, Item(time_sec, kind, self.numbered, content))

@@ -12,14 +12,25 @@ from typing import Any
 
 import numpy as np
 
-from engine.midi.events import SUSTAIN_PEDAL, Event, control_change, note_on
+from engine.midi.events import Event, note_on
 from engine.performers.controls import Control
 from engine.performers.counts import WindowCounts
 from engine.performers.score_playing.interpretation import Decided, Interpretation
 from engine.performers.score_playing.keys import SHORTEST_NOTE_S
 from engine.performers.score_playing.non_note_events import is_note, set_up
 from engine.performers.score_playing.ornaments import PlayedNotes
-from engine.performers.score_playing.playback import ANCHORS, BEGINS, ENDS, JOINS, NON_NOTES, PEDALS, PERFORMED_DTYPE, Item, Playback
+from engine.performers.score_playing.playback import (
+    ANCHORS,
+    BEGINS,
+    ENDS,
+    JOINS,
+    NON_NOTES,
+    PEDALS,
+    PERFORMED_DTYPE,
+    SET_UPS,
+    Item,
+    Playback,
+)
 from engine.performers.score_playing.positions import Positions
 from engine.score.ornaments import SHORTEST_NOTE_S as SHORTEST_STEP_S
 from engine.score.piece import Piece
@@ -44,7 +55,7 @@ class ScoreStream:
         self._onsets = self._positions.onsets
         self._played = PlayedNotes(piece)
         channels, firsts = np.unique(piece.channels, return_index=True)
-        self._pedals = list(zip(channels.tolist(), piece.tracks[firsts].tolist(), strict=True))
+        self._channels = dict(zip(channels.tolist(), piece.tracks[firsts].tolist(), strict=True))
         self._given = dict(controls)
         self._due_ns: int | None = None
         self._due_known = False
@@ -56,7 +67,7 @@ class ScoreStream:
         if not state.running:
             state.now_ns = state.clock_ns = state.retry_ns = now_ns
             state.running = True
-            self._send_pedal(state.pedal, now_ns)
+            state.outgoing += state.pedal_events(now_ns) if state.pedal else []
 
     def restart(self, now_ns: int) -> None:
         """Play from the beginning."""
@@ -192,7 +203,7 @@ class ScoreStream:
         self._due_known = False
         self.interpretation.reset(self._given)
         performed = np.zeros(self._played.count, PERFORMED_DTYPE)
-        self._state = Playback(len(self._onsets), self.interpretation.value("tempo"), performed=performed)
+        self._state = Playback(len(self._onsets), self.interpretation.value("tempo"), self._channels, performed=performed)
 
     def _changing(self) -> Playback:
         """Return the state for a change; what is due is found out anew."""
@@ -335,7 +346,7 @@ class ScoreStream:
         """Send first what sets an instrument up for the segment."""
         state = self._state
         for event in set_up(self._piece.non_note_events, state.begin_quarter):
-            state.put(state.time_sec, NON_NOTES, event)
+            state.put(state.time_sec, SET_UPS, event)
 
     def _follow_tempo(self, now_ns: int) -> None:
         state, wanted = self._state, self.interpretation.value("tempo")
@@ -354,12 +365,13 @@ class ScoreStream:
             return state.keys.begin(row, item.time_sec, time_ns, note_on(channel, pitch, velocity), track)
         if item.kind == ENDS:
             state.performed["end_ns"][item.content] = time_ns
-            return state.keys.end(item.content, time_ns, *self._played.keys[item.content])
+            channel, pitch, _ = self._played.keys[item.content]
+            return state.keys.end(item.content, time_ns, channel, pitch)
         if item.kind == PEDALS:
             state.pedal = item.content
-            return self._pedal_events(item.content, time_ns)
-        if item.kind == NON_NOTES:
-            return state.keys.send(Event(time_ns, item.content.message, item.content.track))
+            return state.pedal_events(time_ns)
+        if item.kind in (SET_UPS, NON_NOTES):
+            return state.send_non_note(Event(time_ns, item.content.message, item.content.track))
         state.passed.append((item.content, time_ns))
         return self._join(item, time_ns) if item.kind == JOINS else []
 
@@ -376,14 +388,3 @@ class ScoreStream:
         if not self._start_deciding(item.time_sec):
             state.retry_ns = time_ns + POLL_NS
         return sent
-
-    def _send_pedal(self, value: int, now_ns: int) -> None:
-        if value:
-            self._state.outgoing += self._pedal_events(value, now_ns)
-
-    def _pedal_events(self, value: int, time_ns: int) -> list[Event]:
-        return [
-            event
-            for channel, track in self._pedals
-            for event in self._state.keys.send(Event(time_ns, control_change(channel, SUSTAIN_PEDAL, value), track))
-        ]

@@ -38,7 +38,7 @@ def open_musicxml(path: Path) -> MusicXML:
     from lxml import etree
 
     parser = etree.XMLParser(resolve_entities=False, huge_tree=False, no_network=True)
-    data = _uncompressed(path)
+    data = uncompressed(path)
     root = etree.fromstring(data, parser)
     timewise = root.tag == "score-timewise"
     if timewise:
@@ -164,7 +164,7 @@ def _silence_cues(root: Any) -> bool:
     return bool(cues)
 
 
-def _uncompressed(path: Path) -> bytes:
+def uncompressed(path: Path) -> bytes:
     """Return the document; the container of an archive names which of its files that is."""
     from lxml import etree
 

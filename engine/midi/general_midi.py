@@ -1,0 +1,91 @@
+"""General MIDI programs: which one an instrument's name stands for, and which ones have a sustain pedal (General MIDI System Level 1)."""
+
+import re
+import unicodedata
+
+from engine.midi.events import CONTROL_CHANGE, PROGRAM_CHANGE, channel_of
+
+PIANOS = range(8)  # the programs that are played with a sustain pedal: pianos, harpsichord and clavinet
+BANK_SELECT = (0, 32)  # controllers that choose the bank of the next program change
+
+# Beginnings of words in English, Italian, German and French, without accents. The first row that a name matches counts.
+_NAMES: tuple[tuple[str, int], ...] = (
+    (r"bass clarinet|bassklarinette|clarinette basse|clarinetto basso", 71),
+    (r"english horn|cor anglais|corno inglese|englischhorn", 69),
+    (r"viola da gamba|viole de gambe|viol\b", 42),
+    (r"contrabassoon|kontrafagott|controfagotto|contrebasson|bassoon|basson|fagot|bsn|fg\b", 70),
+    (r"bass guitar|bassgitarre|guitare basse|electric bass|e bass|fretless", 33),
+    (r"acoustic bass|upright", 32),
+    (r"contrabass|kontrabass|contrabbass|contrebasse|double bass|violone|cbass|string bass|db\b|cb\b", 43),
+    (r"pan ?flute|panflote|pan pipe|flute de pan", 75),
+    (r"recorder|blockflote|flauto dolce|flute a bec", 74),
+    (r"soprano sax|sopransax", 64),
+    (r"tenor sax", 66),
+    (r"baritone sax|bari sax|baritonsax", 67),
+    (r"(alto |alt)?sax", 65),
+    (r"tenor horn|baritone horn|euphonium|tuba", 58),
+    (r"(alto |tenor |bass )?(trombon|posaune)|tromb\b|trb\b|tbn\b", 57),
+    (r"trumpet|tromba\b|trombe\b|tromp|cornet|flugelhorn|tpt\b", 56),
+    (r"(french )?horn|corni?\b|corno|cors?\b|waldhorn|hn\b", 60),
+    (r"oboe|hautbois|ob\b", 68),
+    (r"clarinet|klarinette|clars?\b|cl\b", 71),
+    (r"piccolo|ottavino", 72),
+    (r"(alto )?(flute|flaut|flote|querflote)|traverso|flt\b|fl\b", 73),
+    (r"violoncel|cell|vc\b|vlc\b", 42),
+    (r"violin|violn|geige|violon\b|violons|vln\b|vl\b|vn\b", 40),
+    (r"viola|viole|bratsche|va\b|vla\b", 41),
+    (r"strings|streicher|cordes|archi\b|string (section|ensemble)", 48),
+    (r"timpani|pauken|timbales", 47),
+    (r"harpsichord|cemba|clavecin|clavicemb", 6),
+    (r"clavinet|clavichord", 7),
+    (r"harmonium|reed organ", 20),
+    (r"electric organ|hammond|drawbar", 16),
+    (r"(church |pipe )?organ|orgel|orgue", 19),
+    (r"accordion|akkordeon|fisarmonica", 21),
+    (r"harmonica|mundharmonika", 22),
+    (r"bandoneon", 23),
+    (r"harp|harfe|arpa\b", 46),
+    (r"electric guitar|e gitarre|guitare electrique", 27),
+    (r"steel guitar|mandolin", 25),
+    (r"(acoustic |classical )?(guitar|guitr|gitarre|chitarra)|liuto|lute\b|laute\b|luth\b|theorbo|ukulele", 24),
+    (r"banjo", 105),
+    (r"celest", 8),
+    (r"glockenspiel", 9),
+    (r"vibraphon", 11),
+    (r"marimba", 12),
+    (r"xylophon", 13),
+    (r"tubular|chimes|rohrenglocken", 14),
+    (r"electric piano|e piano|rhodes", 4),
+    (r"piano|klavier|pianoforte|fortepiano|clavier", 0),
+    (r"choir|chorus|chor\b|choeur|coro\b|voice|vocal|voix|stimme|singstimme|gesang|canto|chant|voce", 52),
+    (r"(mezzo ?)?sopra?n|alto?\b|alti\b|tenor|baryton|bariton|basso?\b|counter ?tenor", 52),
+)
+
+
+def program_of(name: str) -> int | None:
+    """Return the program, 0 to 127, that an instrument's name stands for; None for an unknown one."""
+    plain = unicodedata.normalize("NFKD", name.lower())
+    words = " ".join(re.findall(r"[a-z0-9]+", "".join(letter for letter in plain if not unicodedata.combining(letter))))
+    return next((program for names, program in _NAMES if re.search(rf"\b(?:{names})", words)), None)
+
+
+def chooses_program(message: bytes) -> bool:
+    """Return whether a channel message is a program change or chooses its bank."""
+    kind = message[0] & 0xF0
+    return kind == PROGRAM_CHANGE or (kind == CONTROL_CHANGE and message[1] in BANK_SELECT)
+
+
+class Programs:
+    """The program of each channel, as far as program changes told; a channel without one is a piano."""
+
+    def __init__(self) -> None:
+        self._programs: dict[int, int] = {}
+
+    def observe(self, message: bytes) -> None:
+        """Take note of one message; only program changes count."""
+        if message[0] & 0xF0 == PROGRAM_CHANGE:
+            self._programs[channel_of(message)] = message[1]
+
+    def has_pedal(self, channel: int) -> bool:
+        """Return whether the channel's instrument is played with a sustain pedal."""
+        return self._programs.get(channel, 0) in PIANOS
