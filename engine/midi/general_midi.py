@@ -36,7 +36,7 @@ _NAMES: tuple[tuple[str, int], ...] = (
     (r"viola|viole|bratsche|va\b|vla\b", 41),
     (r"strings|streicher|cordes|archi\b|string (section|ensemble)", 48),
     (r"timpani|pauken|timbales", 47),
-    (r"harpsichord|cemba|clavecin|clavicemb", 6),
+    (r"harpsichord|basso continuo|continuo|cemba|clavecin|clavicemb", 6),
     (r"clavinet|clavichord", 7),
     (r"harmonium|reed organ", 20),
     (r"electric organ|hammond|drawbar", 16),

@@ -111,12 +111,13 @@ def _mei_parts(document: bytes) -> list[Part]:
     from lxml import etree
 
     root = etree.fromstring(document, etree.XMLParser(resolve_entities=False, no_network=True, recover=True))
-    definition = next(root.iter("{*}scoreDef"), None)
+    music = next(root.iter("{*}music"), root)  # the header may have the beginning of the score as well
+    definition = next(music.iter("{*}scoreDef"), None)
     found: list[Part] = []
     groups: dict[Any, int] = {}
     for staff in definition.iter("{*}staffDef") if definition is not None else ():
         group = staff.getparent()
-        braced = "brace" in (group.get("symbol"), *(sign.get("symbol") for sign in group.iterfind("{*}grpSym"))) and not any(_label(own) for own in group.iterfind("{*}staffDef"))
+        braced = _is_braced(group) and not any(_label(own) for own in group.iterfind("{*}staffDef"))
         instrument = groups.setdefault(group if braced else staff, len(found))
         name = _label(staff) or (_label(group) if braced else "")
         given = next((own for place in (staff, group) for own in place.iterfind("{*}instrDef")), None)
@@ -125,6 +126,10 @@ def _mei_parts(document: bytes) -> list[Part]:
             program = _first_program(["" if given is None else given.get("midi.instrname", ""), name])
         found.append(Part(instrument, name, program))
     return found
+
+
+def _is_braced(group: Any) -> bool:
+    return "brace" in (group.get("symbol"), *(sign.get("symbol") for sign in group.iterfind("{*}grpSym")))
 
 
 def _label(element: Any) -> str:
@@ -149,7 +154,7 @@ def _humdrum_parts(text: str) -> list[Part]:
         code = next((mark[2:] for mark in spine if mark[:2] == "*I" and mark[2:3].islower()), "")
         group = next((mark for mark in spine if mark.startswith("*part")), code if code == "piano" else "")
         instrument = numbers.setdefault(group, len(found)) if group else len(found)
-        found.append(Part(instrument, name or code.capitalize(), _first_program([code, name])))
+        found.append(Part(instrument, name, _first_program([code, name])))
     return found
 
 

@@ -1,0 +1,44 @@
+import pytest
+
+from engine.midi.events import control_change, program_change
+from engine.midi.general_midi import Programs, chooses_program, program_of
+
+NAMES = {
+    0: "Piano|Pianoforte|Klavier|keyboard.piano",
+    6: "Harpsichord|Cembalo|Basso continuo",
+    19: "Organ|Orgel|Organo",
+    40: "Violin I|Violine 2|Violino|Vln. 1|strings.violin|violn",
+    41: "Viola|Bratsche|Va.",
+    42: "Violoncello|Cello|Vc.|Viola da gamba",
+    43: "Contrabass|Kontrabass|Double Bass",
+    52: "Soprano|Alto|Tenor|Bass|Voice|Singstimme",
+    56: "Trumpet in C|Trompete|Tromba",
+    57: "Trombone|Bass Trombone|Posaune",
+    60: "Horn in F|Corni in D|brass.french-horn",
+    66: "Tenor Saxophone",
+    68: "Oboe|Hautbois|Oboe d'amore",
+    69: "English Horn|Corno inglese",
+    70: "Bassoon|Fagotto|Contrabassoon",
+    71: "Clarinet in B♭|Bass Clarinet|Klarinette",
+    73: "Flute|Flûte|Flöte|Flauto 2|Alto Flute",
+    74: "Recorder|Blockflöte",
+    None: "Part P1|Drums|English|Chord||MusicXML Part",
+}
+
+
+@pytest.mark.parametrize(("program", "names"), NAMES.items())
+def test_instruments_are_known_by_their_names_in_four_languages(program, names):
+    assert {name: program_of(name) for name in names.split("|")} == dict.fromkeys(names.split("|"), program)
+
+
+def test_a_channel_has_a_pedal_while_it_is_a_piano():
+    programs = Programs()
+    assert programs.has_pedal(3)  # an instrument that says nothing
+    for program, pedal in ((40, False), (7, True), (8, False), (19, False), (0, True)):
+        programs.observe(program_change(3, program))
+        assert (programs.has_pedal(3), programs.has_pedal(4)) == (pedal, True)
+
+
+def test_a_program_is_chosen_by_its_change_and_by_its_bank():
+    assert chooses_program(program_change(2, 5)) and chooses_program(control_change(2, 0, 1)) and chooses_program(control_change(2, 32, 1))
+    assert not chooses_program(control_change(2, 7, 1)) and not chooses_program(b"\xf0\xc0\xf7")
