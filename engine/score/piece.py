@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from engine.base.on_demand import load_object
 from engine.midi.events import (
     DRUM_CHANNEL,
     SUSTAIN_PEDAL,
@@ -26,9 +27,10 @@ from engine.midi.general_midi import chooses_program
 from engine.score.files import MIDI, Repeats, check_size, checked, read_score
 from engine.score.midi import midi_score
 from engine.score.ornaments import WrittenOut, write_out_ornaments
-from engine.score.parts import CHANNELS, Part, read_parts, spread_channels
+from engine.score.parts import CHANNELS, Part, spread_channels
 from engine.score.tables import DYNAMICS, Score
 
+PART_READER = "engine.score.notation.part_lists:read_parts"  # by name, as the reader of scores is
 DIVISION = 960  # ticks a quarter of a file made of a score; a MIDI score's own is multiplied until it is as fine
 TEXT, TRACK_NAME, MARKER, TEMPO, TIME_SIGNATURE = 0x01, 0x03, 0x06, 0x51, 0x58
 CLOCKS_A_QUARTER, THIRTY_SECONDS_A_QUARTER = 24, 8
@@ -73,7 +75,7 @@ def read_piece(path: Path, repeats: Repeats = "play") -> Piece:
         tracks = _without_tempos(timeline, finer)
         return Piece(score, score.notes["voice"] - 1, score.notes["part"], _non_note_events(timeline), tracks, repeats)
     score = read_score(path, repeats)
-    parts = read_parts(path, int(score.notes["part"].max()) + 1)
+    parts: Sequence[Part] = load_object(PART_READER)(path, int(score.notes["part"].max()) + 1)
     instruments = {part.instrument for part in parts}
     if len(instruments) > len(CHANNELS):
         said = f"{str(path)!r} has {len(instruments)} instruments: those that are alike share channels, of which there are {len(CHANNELS)}"

@@ -6,7 +6,8 @@ from score_fixtures import attributes, musicxml, note
 
 from engine.midi.events import Event, note_off, note_on, program_change
 from engine.midi.file import MidiTimeline, Track, write_midi_file
-from engine.score.parts import CHANNELS, Part, read_parts, spread_channels
+from engine.score.notation.part_lists import read_parts
+from engine.score.parts import CHANNELS, Part, spread_channels
 from engine.score.piece import TRACK_NAME, NonNoteEvent, meta, read_piece
 
 SCORES = Path(__file__).parents[2] / "data" / "scores"
