@@ -62,3 +62,11 @@ def test_a_sender_without_note_offs_does_not_fill_the_memory():
     assert ledger.sounding == MOST_OVERLAPS
     ended = ledger.release_all()
     assert ended and all(is_note_off(event.message) for event in ended)
+
+
+def test_of_two_tracks_on_a_key_the_one_that_ended_it_is_done():
+    ledger = NoteLedger()
+    for track in (1, 2, 3):
+        ledger.observe(note_on(0, 60, 64), track)
+    ledger.observe(note_off(0, 60), 2)
+    assert [event.track for event in ledger.release_all()] == [1, 3]

@@ -14,8 +14,9 @@ SCORES = Path(__file__).parents[2] / "data" / "scores"
 GROUPS = """<mei xmlns="http://www.music-encoding.org/ns/mei"><meiHead><work><incip><score><scoreDef><staffGrp>
 <staffDef n="9" label="Tuba"/></staffGrp></scoreDef></score></incip></work></meiHead>
 <music><body><mdiv><score><scoreDef><staffGrp symbol="bracket">
-<staffDef n="1" label="Singstimme"/><staffDef n="2"><label>Solo</label><instrDef midi.instrnum="56"/></staffDef>
-<staffGrp symbol="brace"><label>Pianoforte</label><staffDef n="3"/><staffDef n="4"/></staffGrp></staffGrp></scoreDef></score></mdiv></body>
+<staffDef n="1" label="Singstimme"/>
+<staffGrp symbol="brace"><label>Pianoforte</label><staffDef n="2"/><staffDef n="3"/></staffGrp>
+<staffDef n="4"><label>Solo</label><instrDef midi.instrnum="56"/></staffDef></staffGrp></scoreDef></score></mdiv></body>
 </music></mei>"""
 
 
@@ -62,10 +63,10 @@ def test_what_the_file_does_not_say_is_told_from_the_instrument_and_channel_10_i
 def test_staves_under_one_brace_are_one_instrument(tmp_path):
     (tmp_path / "score.mei").write_text(GROUPS)
     parts = read_parts(tmp_path / "score.mei", 4)
-    assert [(part.name, part.program) for part in parts] == [("Singstimme", 52), ("Solo", 56), ("Pianoforte", 0), ("Pianoforte", 0)]
-    assert spread_channels(parts) == (0, 1, 2, 2)
-    assert [part.name for part in read_parts(tmp_path / "score.mei", 3)] == ["Singstimme", "Solo", "Pianoforte"]  # one part for both staves
-    assert read_parts(tmp_path / "score.mei", 6)[4:] == (Part(3), Part(4))  # not described
+    assert [(part.name, part.program) for part in parts] == [("Singstimme", 52), ("Pianoforte", 0), ("Pianoforte", 0), ("Solo", 56)]
+    assert spread_channels(parts) == (0, 1, 1, 2)
+    assert [part.name for part in read_parts(tmp_path / "score.mei", 3)] == ["Singstimme", "Pianoforte", "Solo"]  # one part for both staves
+    assert read_parts(tmp_path / "score.mei", 6)[4:] == (Part(4), Part(5))  # not described
 
 
 def test_humdrum_spines_are_parts_from_the_last_to_the_first(tmp_path):
