@@ -11,7 +11,7 @@ from typing import Annotated
 import torch
 import typer
 
-from engine.base.command_line import run
+from engine.base.command_line import HELP, run
 from engine.base.errors import UsageError
 from engine.base.files import check_folder, check_writable, make_folder
 from engine.base.on_demand import load_object
@@ -22,7 +22,7 @@ from export.quantise import quantise
 from export.verify import Verification, verify_direct, verify_float, verify_quantised
 from training.stages import Precision, read_run
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, context_settings=HELP)
 
 
 @app.command()

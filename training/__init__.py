@@ -7,9 +7,21 @@ Nothing here needs them again, so they go to a folder that ends with the process
 import atexit
 import os
 import shutil
+import sys
 import tempfile
+from importlib.util import find_spec
 
 _CACHES = ("MPLCONFIGDIR", "TORCHINDUCTOR_CACHE_DIR")
+
+
+_NEEDED = ("torch", "lightning", "symusic", "lightgbm", "onnx", "scipy", "parangonar")  # of the extra ``train``
+
+
+def _require_packages() -> None:
+    """End the program with one line when what only this side needs is not installed."""
+    if missing := [name for name in _NEEDED if find_spec(name) is None]:
+        what = f"training, evaluation and export need packages that are not installed ({', '.join(missing)})"
+        sys.exit(f"perf-live: {what}; install them with: pip install 'perf-live[train]'")
 
 
 def _use_temporary_caches() -> None:
@@ -21,4 +33,5 @@ def _use_temporary_caches() -> None:
         os.environ.setdefault(name, folder)
 
 
+_require_packages()
 _use_temporary_caches()

@@ -1,5 +1,6 @@
 """``perf-train``: run the stages of a recipe, from a corpus to what perf-export turns into ONNX files."""
 
+import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from engine.base.command_line import run
+from engine.base.command_line import HELP, run
 from engine.base.errors import UsageError
 from engine.base.files import make_folder
 from engine.base.on_demand import load_object
@@ -18,7 +19,7 @@ from engine.systems import parts
 from training.recipe import PlannedStage, Recipe, read_recipe
 from training.stages import RECIPE_FILE, Done, Stage, Work, begin, read_done, stage_hash, write_json
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, context_settings=HELP)
 
 
 def load_stages(system: str) -> Mapping[str, Stage]:
@@ -50,6 +51,7 @@ def train(
 
 def run_stages(recipe: Recipe, stages: Mapping[str, Stage], data: Path, out: Path, cache: Path, threads: int) -> list[Done]:
     """Run what is not done in the run ``out``, and print a table of all of it."""
+    _check_same_system(out, recipe.system)
     told = {"system": recipe.system, "precision": recipe.precision, "stages": {stage.name: stage.reads for stage in recipe.stages}}
     write_json(out / RECIPE_FILE, told)
     console, finished = Console(stderr=True), dict[str, Done]()
@@ -67,6 +69,17 @@ def run_stages(recipe: Recipe, stages: Mapping[str, Stage], data: Path, out: Pat
         finished[planned.name] = done
     Console().print(_table(finished))
     return list(finished.values())
+
+
+def _check_same_system(out: Path, system: str) -> None:
+    """Raise UsageError when the folder of a run is another system's."""
+    path = out / RECIPE_FILE
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))["system"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if before != system:
+        raise UsageError(f"--out {str(out)!r}: the run of {before!r} is there, and the recipe is {system!r}'s; give another folder")
 
 
 def _find(name: str, finished: Mapping[str, Done], planned: PlannedStage, out: Path) -> Done:

@@ -34,7 +34,7 @@ def run(app: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> 
     except PerfLiveError as error:
         return error.exit_status if error.reported else _fail(name, error, error.exit_status)
     except typer.TyperException as error:
-        return _fail(name, error.format_message(), error.exit_code)
+        return _fail(name, error.format_message(), error.exit_code) if error.format_message() else error.exit_code
     except KeyboardInterrupt:
         return _fail(name, STOPPED, 1)
     except BrokenPipeError:  # the reader of our output has gone; the interpreter must not try to flush it again
@@ -75,7 +75,7 @@ def commands_on_demand(help: str, references: Callable[[], Mapping[str, str]], m
             super().__init__(**settings)
             self.commands = Commands()  # type: ignore[assignment]  # nothing is added to it
 
-    app = typer.Typer(cls=Group, add_completion=False, no_args_is_help=True, help=help)
+    app = typer.Typer(cls=Group, add_completion=False, no_args_is_help=True, help=help, context_settings=HELP)
     app.callback()(lambda: None)
     return app
 

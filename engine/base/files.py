@@ -8,6 +8,8 @@ from pathlib import Path
 
 from engine.base.errors import PerfLiveError
 
+NOTATION_SUFFIXES = (".xml", ".musicxml", ".mxl", ".mei", ".krn", ".kern", ".abc")  # of files that are scores and nothing else
+
 
 def check_writable(path: str | os.PathLike[str]) -> Path:
     """Return ``path``, absolute and with links resolved, if a file may be put there. Raises PerfLiveError when not."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.base.command_line import commands_on_demand, run
+from engine.base.command_line import HELP, commands_on_demand, run
 from engine.bench.measuring.benchmark import Benchmark
 from engine.systems import parts
 
@@ -36,7 +36,7 @@ def _command(name: str, benchmark: Benchmark) -> Any:
     options.append(Parameter("as_json", Parameter.KEYWORD_ONLY, default=False, annotation=JsonOption))
     command.__signature__ = Signature(options)  # type: ignore[attr-defined]
     command.__annotations__ = {each.name: each.annotation for each in options}
-    alone = typer.Typer(add_completion=False)
+    alone = typer.Typer(add_completion=False, context_settings=HELP)
     alone.command(name, help=benchmark.summary)(command)
     return typer.main.get_command(alone)
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.base.errors import UsageError
-from engine.base.files import check_folder, check_writable
+from engine.base.files import NOTATION_SUFFIXES, check_folder, check_writable
 from engine.output.file_sinks import MIDI_SUFFIXES, OUTPUT_SUFFIXES, check_collisions
 
-INPUT_SUFFIXES = (*MIDI_SUFFIXES, ".musicxml", ".mxl", ".xml", ".mei", ".krn", ".kern")
+INPUT_SUFFIXES = (*MIDI_SUFFIXES, *NOTATION_SUFFIXES)
 KINDS = ("mid", "wav", "png")
 
 
@@ -20,7 +20,7 @@ class Job:
     @property
     def is_score(self) -> bool:
         """Whether the input can be nothing else; a MIDI file may be a score or a take."""
-        return self.input.suffix.lower() in INPUT_SUFFIXES and self.input.suffix.lower() not in MIDI_SUFFIXES
+        return self.input.suffix.lower() in NOTATION_SUFFIXES
 
 
 def plan_jobs(inputs: Sequence[Path], output: Path, kinds: Sequence[str], read: Iterable[Path] = ()) -> list[Job]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from engine.base.clock import Clock
 from engine.base.errors import PerfLiveError, UsageError
-from engine.base.files import check_readable
+from engine.base.files import NOTATION_SUFFIXES, check_readable
 from engine.midi.file import MidiTimeline, read_midi_file
 from engine.output.file_sinks import MIDI_SUFFIXES, PICTURE, SOUND, ScoreMaterial, TakeMaterial, check_collisions
 from engine.runtime.recorder import Recorder
@@ -74,6 +74,9 @@ class Endpoints:
             raise UsageError("--virtual opens the end that is not given, and both --in and --out are; leave one of them out")
         if self.input == AUDIO or (self.input and _suffix(self.input) == SOUND):
             raise UsageError(f"--in {self.input!r}: sound cannot be played from; give a port or a .mid file")
+        if self.input and (_suffix(self.input) in NOTATION_SUFFIXES or Path(self.input).is_dir()):
+            how = f"give --score {self.input}" if _suffix(self.input) in NOTATION_SUFFIXES else "perf-render performs folders"
+            raise UsageError(f"--in {self.input!r}: neither a port nor a MIDI file; {how}")
         for name in self.outputs:
             if name.startswith(f"{NEURAL}:") and _suffix(name) != SOUND:
                 raise UsageError(f"--out {name!r}: the neural sound goes to a .wav file, as in neural:FILE.wav; give such a name")

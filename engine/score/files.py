@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from engine.base.errors import PerfLiveError
+from engine.base.files import NOTATION_SUFFIXES
 from engine.base.on_demand import load_object
 from engine.score.tables import Score
 
@@ -17,7 +18,7 @@ from engine.score.tables import Score
 # all endings included: the ids of its notes are the file's own.
 Repeats = Literal["play", "skip", "printed"]
 
-NOTATION = (".xml", ".musicxml", ".mxl", ".mei", ".krn", ".kern", ".abc")
+NOTATION = NOTATION_SUFFIXES
 MIDI = (".mid", ".midi", ".kar", ".rmi")
 NOTATION_READER = "engine.score.notation.reader:read_notation"  # by name: its parsers are heavy, and it knows this package's tables
 SUFFIXES = (*NOTATION, *MIDI)

@@ -1,5 +1,7 @@
 """A system is trained and exported by what its manifest names, and by nothing else."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,3 +48,17 @@ def test_folders_are_looked_at_before_anything_is_trained(recipe: Path, tmp_path
     assert_refused(train(recipe, "--data", tmp_path, "--out", recipe), 1, "cannot create the folder", "choose another one")
     assert_refused(train(recipe, "--data", tmp_path, "--out", "run", "--cache", recipe / "x"), 1, "cannot create the folder")
     assert not Path("run/level").exists()
+
+
+def test_the_folder_of_another_system_s_run_is_left_alone(recipe: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    Path("run").mkdir()
+    Path("run/recipe.json").write_text('{"system": "velocity"}')
+    ended = command(train_app, "perf-train", capfd)(recipe, "--data", tmp_path, "--out", "run")
+    assert_refused(ended, 2, "the run of 'velocity' is there", "give another folder")
+    assert Path("run/recipe.json").read_text() == '{"system": "velocity"}'
+
+
+def test_without_pytorch_it_is_one_line_that_says_what_to_install() -> None:
+    script = "import sys; sys.modules['torch'] = None; import training"
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert ended.returncode == 1 and ended.stderr.count("\n") == 1 and "pip install 'perf-live[train]'" in ended.stderr

@@ -8,7 +8,7 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from engine.base.command_line import run
+from engine.base.command_line import HELP, run
 from engine.base.errors import PerfLiveError, UsageError
 from engine.base.files import check_writable
 from engine.score.files import MIDI, read_score
@@ -19,7 +19,7 @@ from training.alignment.quality import AlignmentQuality, alignment_quality
 from training.datasets.aligned import LEAST_COVERAGE
 from training.datasets.performances import Performance, read_performance
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, context_settings=HELP)
 
 
 @app.command()

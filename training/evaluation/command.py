@@ -4,7 +4,7 @@ from typing import Any
 
 import typer
 
-from engine.base.command_line import commands_on_demand, run
+from engine.base.command_line import HELP, commands_on_demand, run
 from engine.systems import parts
 
 OF_NO_SYSTEM = {
@@ -22,7 +22,7 @@ def _commands() -> dict[str, str]:
 
 
 def _command(name: str, function: Any) -> Any:
-    alone = typer.Typer(add_completion=False)
+    alone = typer.Typer(add_completion=False, context_settings=HELP)
     alone.command(name)(function)
     return typer.main.get_command(alone)
 

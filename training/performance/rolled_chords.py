@@ -11,13 +11,13 @@ from typing import Annotated, NamedTuple
 import numpy as np
 import typer
 
-from engine.base.command_line import run
+from engine.base.command_line import HELP, run
 from engine.score.ornaments import BEFORE_THE_BEAT, ROLL, ROLL_POWER
 from training.datasets.aligned import AlignedPerformance, asap_alignments, load_aligned
 
 LEAST_S = 0.02  # a chord that is rolled by less is not rolled
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, context_settings=HELP)
 
 
 class RolledChord(NamedTuple):

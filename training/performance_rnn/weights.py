@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from engine.base.command_line import run
+from engine.base.command_line import HELP, run
 from engine.base.errors import PerfLiveError
 from engine.base.files import whole_file
 from models.performance_rnn.network import PerformanceRNN, PerformanceRNNConfig
@@ -30,7 +30,7 @@ from training.runs import read_checkpoint, steps_of
 Weights = dict[str, Tensor]
 PREFIX = "network."  # of the network's weights in a checkpoint
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, context_settings=HELP)
 
 
 def read_weights(path: Path, config: PerformanceRNNConfig) -> Weights:

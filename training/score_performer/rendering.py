@@ -12,7 +12,7 @@ import torch
 import typer
 from torch import Tensor
 
-from engine.base.command_line import run
+from engine.base.command_line import HELP, run
 from models.layers.sampling import GumbelNoise, SamplingOptions
 from models.score_performer.network import ScorePerformer, StreamingDecoder
 from models.score_performer.sampling import Continuation, choose_fields
@@ -33,7 +33,7 @@ from training.score_performer.windows import batch_of, performed, window_of, win
 
 FOLLOWED = {"velocity": VELOCITY, "tempo": TEMPO, "onset deviation": ONSET_DEVIATION, "duration": PERFORMED_DURATION}
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, context_settings=HELP)
 
 
 Place = tuple[int, float, bool]  # of a note: the index of its onset, where that is in quarters, whether it is a grace note

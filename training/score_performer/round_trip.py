@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from engine.base.command_line import run
+from engine.base.command_line import HELP, run
 from engine.performers.score_performer.score import score_tokens
 from models.performance.pedal import Pedal
 from models.performance.representation import Performed
@@ -18,7 +18,7 @@ from training.score_performer.data import performed_notes
 
 PEDAL_STEP_S = 0.01
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, context_settings=HELP)
 
 
 @dataclass(frozen=True)

@@ -203,6 +203,13 @@ def test_the_version_and_the_short_form_of_help(perf_live: Command) -> None:
     assert shown.output.count("perf-live --") == 3 and "How it performs" in shown.output  # three examples, and options in groups
 
 
+def test_a_score_or_a_folder_is_no_port(perf_live: Command) -> None:
+    Path("piece.musicxml").touch()
+    Path("folder").mkdir()
+    assert_refused(perf_live("--in", "piece.musicxml", "--out", "out.mid"), 2, "give --score piece.musicxml")
+    assert_refused(perf_live("--in", "folder", "--out", "out.mid"), 2, "perf-render performs folders")
+
+
 def test_channels_are_counted_from_one() -> None:
     assert parse_channels("1, 3,15-16") == {0, 2, 14, 15}
     for text in ("", "0", "17", "3-1", "a", "1-", "-1", "1,,2"):
