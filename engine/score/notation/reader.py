@@ -133,12 +133,15 @@ def _read_musicxml(path: Path) -> _Reading:
 
 
 def _read_mei(path: Path) -> _Reading:
+    from lxml import etree
+
     try:
         with redirect_stdout(io.StringIO()):  # where partitura prints what it leaves out
             parts, arpeggios = read_mei(path)
         partitura, refusal = _tried(lambda: parts, arpeggios)
     except Exception as error:  # partitura refuses much that is valid
-        partitura, refusal = None, error
+        etree.fromstring(path.read_bytes(), etree.XMLParser(resolve_entities=False, no_network=True))  # raises for a damaged one
+        partitura, refusal = None, ValueError(str(error))
     return _Reading(partitura, refusal, _text(path), {}, {})
 
 
