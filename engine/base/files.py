@@ -9,6 +9,7 @@ from pathlib import Path
 from engine.base.errors import PerfLiveError
 
 NOTATION_SUFFIXES = (".xml", ".musicxml", ".mxl", ".mei", ".krn", ".kern", ".abc")  # of files that are scores and nothing else
+MOST_NAME_BYTES = 255
 
 
 def check_writable(path: str | os.PathLike[str]) -> Path:
@@ -30,6 +31,12 @@ def check_folder(folder: Path) -> None:
             pass
     except OSError as error:
         raise PerfLiveError(f"cannot write in {str(folder)!r}: {error.strerror or error}; choose another folder") from error
+
+
+def check_name(path: Path) -> None:
+    """Raise PerfLiveError for a name that is longer than file systems take."""
+    if len(os.fsencode(path.name)) > MOST_NAME_BYTES:
+        raise PerfLiveError(f"cannot write {path.name[:20]!r}...: its name has more than {MOST_NAME_BYTES} bytes; give a shorter one")
 
 
 def make_folder(folder: Path) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.base.errors import UsageError
-from engine.base.files import NOTATION_SUFFIXES, check_folder, check_writable
+from engine.base.files import NOTATION_SUFFIXES, check_folder, check_name, check_writable
 from engine.output.file_sinks import MIDI_SUFFIXES, OUTPUT_SUFFIXES, check_collisions
 
 INPUT_SUFFIXES = (*MIDI_SUFFIXES, *NOTATION_SUFFIXES)
@@ -49,6 +49,7 @@ def plan_takes(primer: Path | None, seeds: Sequence[int], output: Path, kinds: S
 def _plan(inputs: Sequence[Path], output: Path, kinds: Sequence[str]) -> list[Job]:
     if unknown := [kind for kind in kinds if kind not in KINDS]:
         raise UsageError(f"--to {unknown[0]!r}: allowed: {', '.join(KINDS)}")
+    check_name(output)
     if output.suffix.lower() in OUTPUT_SUFFIXES and not output.is_dir():
         return [_plan_file(inputs, output, kinds)]
     return _plan_folder(inputs, output, kinds or KINDS[:1])

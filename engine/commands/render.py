@@ -111,6 +111,8 @@ def render(
     if "seconds" in asked:
         if inputs:
             raise UsageError(f"an improvisation has no INPUT, and {str(inputs[0])!r} was given; give it as --primer to go on from it")
+        if flags := of_scores.flags():
+            raise UsageError(f"{', '.join(flags)}: for scores, and this is an improvisation; leave it out")
         playing = options.with_settings(playing, *improvisation_settings(asked["seconds"]))
         wanted = options.combine(performer, playing, exclude, model, asked).of(Kind.IMPROVISES)
         return _improvise(wanted, output, kinds or (), said_of_sound)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from engine.base.errors import UsageError
-from engine.base.files import make_folder
+from engine.base.files import check_name, make_folder
 from engine.midi.file import MidiTimeline
 from engine.runtime.sinks import MidiFileSink, Sink
 from engine.sound.options import SoundOptions
@@ -82,6 +82,7 @@ def check_outputs(outputs: Sequence[Path]) -> None:
     if not outputs:
         raise UsageError(f"there is no output; give one file or more that end in {', '.join(OUTPUT_SUFFIXES)}")
     for path in outputs:
+        check_name(path)
         if path.suffix.lower() not in OUTPUT_SUFFIXES:
             raise UsageError(f"{str(path)!r} is no output that can be made; give a file that ends in {', '.join(OUTPUT_SUFFIXES)}")
 

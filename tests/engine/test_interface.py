@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from command_line import ELISE, PRELUDE, command
+from command_line import ELISE, PRELUDE, assert_refused, command
 
 import engine
 from engine import Event, PerfLiveError, UsageError
@@ -151,6 +151,12 @@ def test_a_folder_that_cannot_be_made_is_one_line() -> None:
     Path("file").write_bytes(b"")
     with pytest.raises(PerfLiveError, match="cannot create the folder 'file': .*choose another one"):
         engine.render(PRELUDE, "file/x.mid", "passthrough")
+
+
+def test_a_name_that_is_too_long_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(PerfLiveError, match="more than 255 bytes; give a shorter one"):
+        engine.render(PRELUDE, "x" * 300 + ".mid")
+    assert_refused(command(render_app, "perf-render", capfd)(PRELUDE, "-o", "x" * 300 + ".mid"), 1, "give a shorter one")
 
 
 def test_truth_values_are_on_and_off() -> None:

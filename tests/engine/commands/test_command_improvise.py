@@ -84,6 +84,7 @@ def test_refusals(perf_render: Command) -> None:
     assert_refused(perf_render("--primer", "silent.mid", "-o", "out.mid"), 2, "--seconds")
     assert_refused(perf_render("--primer", "silent.mid", "--seconds", 3, "-o", "out.mid", *PERFORMER), 1, "no note to go on from")
     assert_refused(perf_render("--primer", "none.mid", "--seconds", 3, "-o", "out.mid", *PERFORMER), 1, "none.mid")
+    assert_refused(perf_render("--seconds", 3, "-o", "out.mid", "--no-repeats", *PERFORMER), 2, "--no-repeats: for scores")
     assert_refused(perf_render(GYMNOPEDIE, "--seconds", 3, "-o", "out.mid", *PERFORMER), 2, "give it as --primer")
     assert_refused(perf_render("--seconds", 3, "-o", "out.mid", "--performer", "velocity"), 2, "'velocity' does not improvise")
     assert_refused(perf_render("--seconds", 3, "--primer", "silent.mid", "-o", "silent.mid", *PERFORMER), 2, "over an input")
