@@ -11,7 +11,7 @@ from typing import Annotated
 import torch
 import typer
 
-from engine.base.command_line import HELP, run
+from engine.base.command_line import run, single_command
 from engine.base.errors import UsageError
 from engine.base.files import check_folder, check_writable, make_folder
 from engine.base.on_demand import load_object
@@ -22,10 +22,7 @@ from export.quantise import quantise
 from export.verify import Verification, verify_direct, verify_float, verify_quantised
 from training.stages import Precision, read_run
 
-app = typer.Typer(add_completion=False, context_settings=HELP)
 
-
-@app.command()
 def export(
     source: Annotated[Path, typer.Argument(metavar="RUN", help="folder of a run of perf-train")],
     out: Annotated[Path, typer.Option("-o", "--out", help="folder for the files")],
@@ -89,6 +86,14 @@ def _describe(pair: str, measured: Verification) -> str:
         f"{pair}, {measured.steps} steps: largest difference {measured.largest_difference:.2g}, "
         f"{measured.decision_agreement:.2%} of decisions equal, mean decision difference {measured.mean_decision_difference:.3f}"
     )
+
+
+app = single_command(
+    export,
+    "perf-export runs/velocity -o my_velocity",
+    "perf-export runs/dexter -o my_dexter",
+    "perf-export runs/performance_rnn -o my_partner --precision float32",
+)
 
 
 def main() -> None:

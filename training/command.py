@@ -11,15 +11,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from engine.base.command_line import HELP, run
+from engine.base.command_line import run, single_command
 from engine.base.errors import UsageError
 from engine.base.files import make_folder
 from engine.base.on_demand import load_object
 from engine.systems import parts
 from training.recipe import PlannedStage, Recipe, read_recipe
 from training.stages import RECIPE_FILE, Done, Stage, Work, begin, read_done, stage_hash, write_json
-
-app = typer.Typer(add_completion=False, context_settings=HELP)
 
 
 def load_stages(system: str) -> Mapping[str, Stage]:
@@ -28,7 +26,6 @@ def load_stages(system: str) -> Mapping[str, Stage]:
     return stages
 
 
-@app.command()
 def train(
     recipe: Annotated[Path, typer.Argument(help="recipe, as configs/dexter/shipped.yaml, or YAML file of one stage")],
     data: Annotated[Path, typer.Option("--data", help="folder of the unpacked corpus")],
@@ -97,6 +94,14 @@ def _table(finished: Mapping[str, Done]) -> Table:
     for name, done in finished.items():
         table.add_row(name, f"{done.seconds:.1f}", done.figure, ", ".join(done.artefacts))
     return table
+
+
+app = single_command(
+    train,
+    "perf-train configs/velocity/tiny.yaml --data asap --out runs/tiny",
+    "perf-train configs/dexter/shipped.yaml --data asap --out runs/dexter --threads 2",
+    "perf-train configs/dexter/mean.yaml --data asap --out runs/mean",
+)
 
 
 def main() -> int:

@@ -5,7 +5,9 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -46,14 +48,45 @@ def run(app: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> 
         return _fail(name, f"unexpected {type(error).__name__}: {error}; this is a defect, please report it", 1)
 
 
-def single_command(command: Callable[..., Any], examples: str) -> typer.Typer:
-    """Return an app of one command, whose help ends with examples; ``-h`` shows it as well as ``--help``."""
+def _print_version(wanted: bool) -> None:
+    """Print the version and end, when it is asked for."""
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"perf-live {version('perf-live')}", flush=True)
+        raise typer.Exit
+
+
+VersionOption = Annotated[bool, typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True)]
+
+
+def single_command(command: Callable[..., Any], *examples: str) -> typer.Typer:
+    """Return an app of one command with ``--version``, whose help ends with examples; ``-h`` shows it as well as ``--help``."""
+
+    @wraps(command)
+    def versioned(*, version: VersionOption = False, **given: Any) -> Any:
+        return command(**given)
+
+    version = Parameter("version", Parameter.KEYWORD_ONLY, default=False, annotation=VersionOption)
+    own = [each.replace(kind=Parameter.KEYWORD_ONLY) for each in signature(command, eval_str=True).parameters.values()]
+    versioned.__signature__ = Signature([*own, version])  # type: ignore[attr-defined]
+    versioned.__annotations__ = {each.name: each.annotation for each in (*own, version)}
     app = typer.Typer(rich_markup_mode="rich")
-    app.command(epilog=examples, context_settings=HELP)(command)
+    app.command(epilog=_shown(examples), context_settings=HELP)(versioned)
     return app
 
 
-def commands_on_demand(help: str, references: Callable[[], Mapping[str, str]], make: Callable[[str, Any], Any]) -> typer.Typer:
+def _shown(examples: Sequence[str]) -> str:
+    return "\n\n".join(("Examples:", *examples))
+
+
+def _versioned_group(version: VersionOption = False) -> None:
+    """What all commands of a group have."""
+
+
+def commands_on_demand(
+    help: str, references: Callable[[], Mapping[str, str]], make: Callable[[str, Any], Any], *examples: str
+) -> typer.Typer:
     """Return an app of several commands, of which each is imported when it is asked for, or all for the list of them.
 
     references: ``"module:name"`` by the name of the command, asked each time.
@@ -75,8 +108,8 @@ def commands_on_demand(help: str, references: Callable[[], Mapping[str, str]], m
             super().__init__(**settings)
             self.commands = Commands()  # type: ignore[assignment]  # nothing is added to it
 
-    app = typer.Typer(cls=Group, add_completion=False, no_args_is_help=True, help=help, context_settings=HELP)
-    app.callback()(lambda: None)
+    app = typer.Typer(cls=Group, add_completion=False, no_args_is_help=True, help=help, epilog=_shown(examples), context_settings=HELP)
+    app.callback()(_versioned_group)
     return app
 
 

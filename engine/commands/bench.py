@@ -41,7 +41,8 @@ def _command(name: str, benchmark: Benchmark) -> Any:
     return typer.main.get_command(alone)
 
 
-app = commands_on_demand("Speed figures. Measure on a machine that does nothing else.", _commands, _command)
+EXAMPLES = ("perf-bench live --seconds 60", "perf-bench velocity", "perf-bench dexter --seconds 30 --json")
+app = commands_on_demand("Speed figures. Measure on a machine that does nothing else.", _commands, _command, *EXAMPLES)
 
 
 def _say(text: str) -> None:

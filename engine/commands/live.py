@@ -22,13 +22,11 @@ from engine.performers.setup import Wanted
 from engine.runtime.loop import Report
 from engine.systems import Kind
 
-EXAMPLES = """Examples:
-
-perf-live --in Keyboard --out Module
-
-perf-live --in DAW --out Synth --performer dexter --lookahead 2
-
-perf-live --score piece.musicxml --out audio"""
+EXAMPLES = (
+    "perf-live --in Keyboard --out Module",
+    "perf-live --in DAW --out Synth --performer dexter --lookahead 2",
+    "perf-live --score piece.musicxml --out audio",
+)
 
 
 class Mode(StrEnum):
@@ -100,7 +98,6 @@ def live(
     sound: SoundFlags,
     list_all: Annotated[bool, typer.Option("--list", help="List ports, audio devices and performers.")] = False,
     listed: Annotated[Listed | None, typer.Argument(help="With --list: only these; controls are all that can be set.")] = None,
-    version: options.VersionOption = False,
 ) -> None:
     """Play; your notes come out performed. Stop with Ctrl-C."""
     if list_all:
@@ -148,7 +145,7 @@ def _print_report(report: Report, underruns: int) -> None:
 
 def create_app() -> typer.Typer:
     """Return the command, with the options of all systems that there are."""
-    return single_command(grouped(with_questions(Kind.SCORES)(live)), EXAMPLES)
+    return single_command(grouped(with_questions(Kind.SCORES)(live)), *EXAMPLES)
 
 
 app = create_app()

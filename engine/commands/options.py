@@ -33,20 +33,6 @@ ModelOption = Annotated[
 NoRepeatsOption = Annotated[bool, typer.Option("--no-repeats", help="Play a score without its repeats.", rich_help_panel=SCORES)]
 
 
-def print_version(wanted: bool) -> None:
-    """Print the version and end, when it is asked for."""
-    if wanted:
-        from importlib.metadata import version
-
-        print(f"perf-live {version('perf-live')}", flush=True)
-        raise typer.Exit
-
-
-VersionOption = Annotated[
-    bool, typer.Option("--version", help="Show the version and exit.", callback=print_version, is_eager=True, expose_value=True)
-]
-
-
 @dataclass(frozen=True)
 class PlayingOptions:
     """How to perform, as it is typed."""

@@ -27,13 +27,11 @@ if TYPE_CHECKING:
     from engine.session import ScoreOptions
 
 NOTHING = "give an INPUT to perform, or --performer performance-rnn with --seconds to improvise"
-EXAMPLES = """Examples:
-
-perf-render take.mid -o performed.mid
-
-perf-render piece.musicxml -o performed.wav --performer dexter --seed 3 --set temperature=0.8
-
-perf-render -o new.mid --performer performance-rnn --seconds 60 --primer take.mid"""
+EXAMPLES = (
+    "perf-render take.mid -o performed.mid",
+    "perf-render piece.musicxml -o performed.wav --performer dexter --seed 3 --set temperature=0.8",
+    "perf-render -o new.mid --performer performance-rnn --seconds 60 --primer take.mid",
+)
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,6 @@ def render(
     asked: Asked,
     sound_kind: sound_options.SoundOption = None,
     sound: sound_options.SoundFlags,
-    version: options.VersionOption = False,
 ) -> int:
     """Perform MIDI files and scores: every note of the input, with its tracks, texts and bars, and a performer's touch.
 
@@ -194,7 +191,7 @@ def _used_sound(said: SoundOptions | None, outputs: Iterable[Sequence[Path]]) ->
 
 def create_app() -> typer.Typer:
     """Return the command, with the options of all systems that there are."""
-    return single_command(grouped(with_questions(Kind.SCORES, Kind.IMPROVISES)(render)), EXAMPLES)
+    return single_command(grouped(with_questions(Kind.SCORES, Kind.IMPROVISES)(render)), *EXAMPLES)
 
 
 app = create_app()

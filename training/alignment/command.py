@@ -8,7 +8,7 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from engine.base.command_line import HELP, run
+from engine.base.command_line import run, single_command
 from engine.base.errors import PerfLiveError, UsageError
 from engine.base.files import check_writable
 from engine.score.files import MIDI, read_score
@@ -19,10 +19,7 @@ from training.alignment.quality import AlignmentQuality, alignment_quality
 from training.datasets.aligned import LEAST_COVERAGE
 from training.datasets.performances import Performance, read_performance
 
-app = typer.Typer(add_completion=False, context_settings=HELP)
 
-
-@app.command()
 def align(
     score: Annotated[Path, typer.Argument(help="MusicXML, MEI, Humdrum or MIDI")],
     performance: Annotated[Path, typer.Argument(help="MIDI file as it was played")],
@@ -57,6 +54,14 @@ def align_files(score: Path, played: Performance) -> tuple[Score, np.ndarray, Al
         pairs = match_notes(reading, played)
         judged.append((reading, pairs, alignment_quality(reading, played, pairs)))
     return max(judged, key=lambda each: each[2].coverage + each[2].precision)
+
+
+app = single_command(
+    align,
+    "perf-align score.musicxml take.mid -o take.match",
+    "perf-align score.mid take.mid -o take.match",
+    "perf-align score.mei take.mid -o take.match",
+)
 
 
 def main() -> int:

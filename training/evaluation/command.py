@@ -27,7 +27,12 @@ def _command(name: str, function: Any) -> Any:
     return typer.main.get_command(alone)
 
 
-app = commands_on_demand("Quality figures on held-out performances, beside simple baselines.", _commands, _command)
+EXAMPLES = (
+    "perf-eval velocity --data asap",
+    "perf-eval expressiveness --data asap --performer dexter",
+    "perf-eval describe piece.musicxml take.mid -o take.csv",
+)
+app = commands_on_demand("Quality figures on held-out performances, beside simple baselines.", _commands, _command, *EXAMPLES)
 
 
 def main() -> int:

@@ -1,10 +1,14 @@
 """Commands end with a status and at most one line, whatever happens to their terminal."""
 
+import importlib
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+
+from engine.base.command_line import run
 
 STOPPED = "wait: stopped before the end; what was not finished was not written\n"
 LIVE = (sys.executable, "-c", "from engine.commands.live import main; main()")
@@ -49,3 +53,23 @@ def test_a_closed_terminal_ends_a_command_unless_it_is_ignored(prefix: list[str]
     output, said = waiting.communicate(timeout=30)
     assert output == "" and said.endswith(error) and "Traceback" not in said
     assert prefix or waiting.returncode == 1
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "engine.commands.live",
+        "engine.commands.render",
+        "engine.commands.bench",
+        "training.command",
+        "training.evaluation.command",
+        "training.alignment.command",
+        "export.command",
+    ],
+)
+def test_every_command_has_a_version_and_help_with_three_examples(module: str, capfd: pytest.CaptureFixture[str]) -> None:
+    app = importlib.import_module(module).app
+    assert run(app, "perf", ["--version"]) == 0
+    assert capfd.readouterr().out == f"perf-live {version('perf-live')}\n"
+    assert run(app, "perf", ["-h"]) == 0
+    assert capfd.readouterr().out.partition("Examples:")[2].count("perf-") == 3
