@@ -1,7 +1,8 @@
 """The one place that imports partitura, lazily and without the download that its import starts.
 
 ``partitura.utils.fluidsynth`` fetches a sound font at import when pyfluidsynth is installed, and fails without a network. It takes
-pyfluidsynth as absent when the name cannot be imported, so that is what it is told. Ours is used for sound, partitura's never is.
+pyfluidsynth as absent when the name cannot be imported, so that is what it is told. Ours is used for sound, partitura's never is. Where
+verovio is installed, partitura runs it on every MEI file, in this process, where it prints and may crash: that is hidden as well.
 """
 
 import sys
@@ -9,6 +10,7 @@ import threading
 import warnings
 from typing import Any
 
+HIDDEN = ("fluidsynth", "verovio")
 _LOCK = threading.Lock()
 
 
@@ -16,15 +18,16 @@ def load_partitura() -> Any:
     """Return the partitura package (one to three seconds the first time). Opens no connection."""
     with _LOCK:
         if "partitura" not in sys.modules:
-            fluidsynth = sys.modules.get("fluidsynth")
-            sys.modules["fluidsynth"] = None  # type: ignore[assignment]  # Python's own way to say: this import fails
+            hidden = {name: sys.modules.get(name) for name in HIDDEN}
+            sys.modules.update(dict.fromkeys(HIDDEN))  # type: ignore[arg-type]  # None is Python's own way to say: this import fails
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
                     import partitura
             finally:
-                del sys.modules["fluidsynth"]
-                if fluidsynth is not None:
-                    sys.modules["fluidsynth"] = fluidsynth
+                for name, module in hidden.items():
+                    del sys.modules[name]
+                    if module is not None:
+                        sys.modules[name] = module
         import partitura
     return partitura
