@@ -37,11 +37,6 @@ class Keys:
         down.sounding.add(note)
         return [*sent, *self.send(Event(time_ns, message, track))]
 
-    def least_end_sec(self, channel: int, pitch: int) -> float:
-        """Return when the key may end at the earliest, seconds."""
-        down = self._keys.get((channel, pitch))
-        return down.begun_sec + SHORTEST_NOTE_S if down else 0.0
-
     def end(self, note: int, time_ns: int, channel: int, pitch: int) -> list[Event]:
         """End a note. Of notes that are one sound, all end with the last, each in the track in which it began."""
         down = self._keys.get((channel, pitch))
