@@ -26,8 +26,8 @@ from engine.midi.file import KeptEvent, MidiTimeline, Track, encode_length, read
 from engine.midi.general_midi import chooses_program
 from engine.score.files import MIDI, Repeats, check_size, checked, read_score
 from engine.score.midi import midi_score
-from engine.score.ornaments import WrittenOut, write_out_ornaments
 from engine.score.parts import CHANNELS, Part, spread_channels
+from engine.score.realisation.ornaments import WrittenOut, write_out_ornaments
 from engine.score.tables import DYNAMICS, Score
 
 PART_READER = "engine.score.notation.part_lists:read_parts"  # by name, as the reader of scores is

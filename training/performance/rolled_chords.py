@@ -1,4 +1,4 @@
-"""How widely pianists roll the chords under arpeggio signs: what ``engine.score.ornaments`` knows of it, fitted to train pieces. Run:
+"""How widely pianists roll the chords under arpeggio signs, fitted to train pieces for ``engine.score.realisation.ornaments``. Run:
 
 python -m training.performance.rolled_chords --data DIR
 """
@@ -12,7 +12,7 @@ import numpy as np
 import typer
 
 from engine.base.command_line import HELP, run
-from engine.score.ornaments import BEFORE_THE_BEAT, ROLL, ROLL_POWER
+from engine.score.realisation.ornaments import BEFORE_THE_BEAT, ROLL, ROLL_POWER
 from training.datasets.aligned import AlignedPerformance, asap_alignments, load_aligned
 
 LEAST_S = 0.02  # a chord that is rolled by less is not rolled

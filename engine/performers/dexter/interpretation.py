@@ -12,8 +12,8 @@ from engine.performers.dexter.controls import CONTROLS, SAMPLING, sampling_setti
 from engine.performers.dexter.window_worker import Route, WindowWorker
 from engine.performers.score_playing.expression import ColumnExpression
 from engine.performers.score_playing.interpretation import Decided
-from engine.score.ornaments import roll_chords
 from engine.score.piece import Piece
+from engine.score.realisation.ornaments import roll_chords
 from models.performance.decoder import PerformanceDecoder, beat_period
 from models.performance.features import denormalise
 from models.performance.representation import ARTICULATION, BEAT_PERIOD, PEDAL, PERFORMANCE_COLUMNS, TIMING, find_anchors, settle

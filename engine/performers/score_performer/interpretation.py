@@ -22,7 +22,7 @@ from engine.performers.score_performer.style_curve import style_curve
 from engine.performers.score_playing.expression import ColumnExpression
 from engine.performers.score_playing.interpretation import Decided
 from engine.performers.score_playing.style_curve import StyleCurve
-from engine.score.ornaments import roll_chords
+from engine.score.realisation.ornaments import roll_chords
 from models.layers.sampling import SamplingOptions
 from models.performance.decoder import Anchor, DecodedEnd, DecodedNote, DecodedPedal, beat_period
 from models.performance.pedal import span_steps

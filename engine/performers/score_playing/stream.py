@@ -32,8 +32,8 @@ from engine.performers.score_playing.playback import (
     Playback,
 )
 from engine.performers.score_playing.positions import Positions
-from engine.score.ornaments import SHORTEST_NOTE_S as SHORTEST_STEP_S
 from engine.score.piece import Piece
+from engine.score.realisation.ornaments import SHORTEST_NOTE_S as SHORTEST_STEP_S
 from models.performance.decoder import Anchor, DecodedEnd, DecodedNote, DecodedPedal
 
 POLL_NS = 5_000_000

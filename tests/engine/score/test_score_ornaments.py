@@ -5,7 +5,7 @@ import pytest
 from score_fixtures import attributes, direction, musicxml, note
 
 from engine.score.files import read_score
-from engine.score.ornaments import ROLL, ROLL_POWER, SHORTEST_NOTE_S, roll_chords, write_out_ornaments
+from engine.score.realisation.ornaments import ROLL, ROLL_POWER, SHORTEST_NOTE_S, roll_chords, write_out_ornaments
 from engine.score.tables import ORNAMENTS
 
 TEMPO_60 = direction("<words>x</words>", '<sound tempo="60"/>')

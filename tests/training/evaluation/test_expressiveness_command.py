@@ -11,8 +11,8 @@ from test_aligned import MUSICXML, VERSION_5
 
 from engine.base.command_line import run
 from engine.base.errors import PerfLiveError
-from engine.score.ornaments import ROLL, ROLL_POWER
 from engine.score.piece import piece_of
+from engine.score.realisation.ornaments import ROLL, ROLL_POWER
 from models.performance.descriptors import DESCRIPTORS
 from training.evaluation.command import app
 from training.evaluation.expressiveness.live_renderer import FLAT_VELOCITY, load_live_renderer

@@ -12,7 +12,7 @@ from engine.performers.dexter.performer import load_performer
 from engine.performers.dexter.window_worker import WindowWorker
 from engine.performers.score_playing.columns import playback_columns
 from engine.performers.score_playing.stream import HEAD_START_NS, POLL_NS
-from engine.score.ornaments import ROLL, ROLL_POWER
+from engine.score.realisation.ornaments import ROLL, ROLL_POWER
 from models.dexter.representation import Settings
 from models.dexter.windows import perform
 from models.performance.features import denormalise

@@ -1,0 +1,1 @@
+"""What is written in a score and stands for other notes or other times: ornaments, tremolos, swing."""
