@@ -12,6 +12,7 @@ from engine.performers.dexter.controls import CONTROLS, SAMPLING, sampling_setti
 from engine.performers.dexter.window_worker import Route, WindowWorker
 from engine.performers.score_playing.expression import ColumnExpression
 from engine.performers.score_playing.interpretation import Decided
+from engine.performers.score_playing.shaping.shaping import Shaping
 from engine.score.piece import Piece
 from engine.score.realisation.ornaments import roll_chords
 from models.performance.decoder import PerformanceDecoder, beat_period
@@ -28,11 +29,11 @@ class DexterInterpretation:
 
     controls = CONTROLS
 
-    def __init__(self, piece: Piece, score_columns: np.ndarray, written: np.ndarray, worker: WindowWorker):
+    def __init__(self, piece: Piece, score_columns: np.ndarray, written: np.ndarray, shaping: Shaping, worker: WindowWorker):
         """``score_columns`` (N, 37); ``written`` (N, 8): the columns of the notes as they are in the score."""
         self.worker = worker
         self._notes, self._arpeggios = piece.score.notes, piece.score.markings["arpeggio"]
-        self._score_columns, self._written = score_columns, written
+        self._score_columns, self._written, self._shaping = score_columns, written, shaping
         self._expression = ColumnExpression({}, CONTROLS)
         self._forget()
 
@@ -72,7 +73,7 @@ class DexterInterpretation:
         size = int(np.searchsorted(find_anchors(notes["onset_quarter"])[1], 1))
         if not self._fill(size):
             return None
-        columns = self._expression.apply(self._rows[:size], self._written[first : first + size])
+        columns = self._heard(first, size)
         before = (float(notes["onset_quarter"][0]) - begin_quarter) * beat_period(columns[:, BEAT_PERIOD].mean())
         self._first, self._decoder = first, PerformanceDecoder(notes, begin_sec + before)
         return self._decode(self._decoder, columns)
@@ -104,7 +105,7 @@ class DexterInterpretation:
             self._add_rows(window.first_note, window.columns)
         first, anchor = self._first + group.start, decoder.curve[-1]
         self._expression.pass_time(anchor.period * (float(self._notes["onset_quarter"][first]) - anchor.quarter))
-        return self._decode(decoder, self._expression.apply(self._rows[:size], self._written[first : first + size]))
+        return self._decode(decoder, self._heard(first, size))
 
     def style_curve(self) -> None:
         return None
@@ -136,6 +137,10 @@ class DexterInterpretation:
         rows = denormalise(columns, self._score_columns[first : first + len(columns)])
         np.clip(rows[:, PEDAL:], 0, 1, out=rows[:, PEDAL:])  # so that half the expression is half the depth
         self._rows = np.concatenate([self._rows, rows])
+
+    def _heard(self, first: int, size: int) -> np.ndarray:
+        """Return the columns (size, 8) of the notes from ``first`` on, as controls and rules make of the model's."""
+        return self._shaping.apply(self._expression.apply(self._rows[:size], self._written[first : first + size]), first)
 
     def _decode(self, decoder: PerformanceDecoder, columns: np.ndarray) -> list[Decided]:
         self._rows = self._rows[len(columns) :]

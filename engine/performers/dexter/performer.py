@@ -23,6 +23,7 @@ from engine.performers.dexter.trees import Trees
 from engine.performers.dexter.window_worker import WindowWorker
 from engine.performers.score_playing.columns import playback_columns, written_columns
 from engine.performers.score_playing.scores_only import require_score
+from engine.performers.score_playing.shaping.shaping import Shaping
 from engine.performers.score_playing.stream import ScoreStream
 from engine.score.alignment import read_reference
 from engine.score.descriptors import read_score_descriptors
@@ -131,4 +132,4 @@ class DexterPerformer:
         average = denormalise(np.tile(sampler.average, (len(columns), 1)), columns)[:, BEAT_PERIOD]
         written = written_columns(dict(zip(SCORE_COLUMNS, columns.T, strict=True)), average)
         worker = WindowWorker(sampler, normalise(written, columns), waits=not ahead)
-        return ScoreStream(piece, DexterInterpretation(piece, columns, written, worker), controls)
+        return ScoreStream(piece, DexterInterpretation(piece, columns, written, Shaping(piece), worker), controls)

@@ -21,6 +21,7 @@ from engine.performers.score_performer.style import StylePlan
 from engine.performers.score_performer.style_curve import style_curve
 from engine.performers.score_playing.expression import ColumnExpression
 from engine.performers.score_playing.interpretation import Decided
+from engine.performers.score_playing.shaping.shaping import Shaping
 from engine.performers.score_playing.style_curve import StyleCurve
 from engine.score.realisation.ornaments import roll_chords
 from models.layers.sampling import SamplingOptions
@@ -87,10 +88,18 @@ class ScorePerformerInterpretation:
 
     counts = None
 
-    def __init__(self, decoder: OnsetDecoder, reading: ScoreReading, plan: StylePlan, controls: tuple[Control, ...], waits: bool):
+    def __init__(
+        self,
+        decoder: OnsetDecoder,
+        reading: ScoreReading,
+        plan: StylePlan,
+        shaping: Shaping,
+        controls: tuple[Control, ...],
+        waits: bool,
+    ):
         """With ``waits``, for files, a segment begins when it is asked for; without, when its first notes are read."""
         self.controls, self._waits = controls, waits
-        self._decoder = decoder
+        self._decoder, self._shaping = decoder, shaping
         self._reading, self._given_plan = reading, plan
         self._notes = reading.score.notes
         durations = self._notes["duration_quarter"]
@@ -204,16 +213,17 @@ class ScorePerformerInterpretation:
         local = math.log2(60 / to_value(TEMPO, first[TEMPO]))
         begun = self._period(quarter) if state.anchor else local
         onset_s, pedal = self._decoder.onset_s, [to_value(each, first[each]) for each in PEDAL_FIELDS]
-        played, timings = [], []
+        heard = []
         for note, time_s, written in zip(notes, self._decoder.times_s, self._written[rows], strict=True):
             length = math.log2(to_value(PERFORMED_DURATION, note[PERFORMED_DURATION]))
             columns = [begun, to_value(VELOCITY, note[VELOCITY]) / 127, onset_s - time_s, length, *pedal]
-            played.append(expression.apply_to_note(columns, written))
-            timings.append(played[-1][TIMING])
+            heard.append(expression.apply_to_note(columns, written))
+        played: list[list[float]] = self._shaping.apply(np.array(heard), rows.start).tolist()
         period = beat_period(expression.apply_to_note([local, 0.0, 0.0, 0.0, *pedal], self._written[rows.start])[BEAT_PERIOD])
         time_sec = self._time_of(quarter, beat_period(played[0][BEAT_PERIOD]))
         velocities = [min(max(round(127 * note[VELOCITY_COLUMN]), 1), 127) for note in played]
         durations = [2.0 ** note[ARTICULATION] * length * period for note, length in zip(played, self._lengths[rows], strict=True)]
+        timings = [note[TIMING] for note in played]
         if any(self._arpeggios[rows]):
             timings = self._rolled(rows, timings, durations)
         onsets = [time_sec - timing for timing in timings]

@@ -23,6 +23,7 @@ from engine.performers.score_performer.reference import manner, performed_styles
 from engine.performers.score_performer.score import ScoreReading, score_tokens
 from engine.performers.score_performer.style import StyleChoice, knob_controls, open_style_space, parse_style, plan_style
 from engine.performers.score_playing.scores_only import require_score
+from engine.performers.score_playing.shaping.shaping import Shaping
 from engine.performers.score_playing.stream import ScoreStream
 from engine.score.alignment import read_reference
 from engine.score.dynamics import with_playback_velocities
@@ -109,7 +110,9 @@ class ScorePerformerPerformer:
         reading = ScoreReading(self.networks, piece.score)
         plan = plan_style(choose(self, reading.score) if choose else StyleChoice(), Places(reading.score), self.space)
         decoder = OnsetDecoder(self.networks, reading, plan.styles, seed, plan.tempos)
-        return ScoreStream(piece, ScorePerformerInterpretation(decoder, reading, plan, self.controls, waits=not ahead), controls)
+        shaping = Shaping(piece)
+        interpretation = ScorePerformerInterpretation(decoder, reading, plan, shaping, self.controls, waits=not ahead)
+        return ScoreStream(piece, interpretation, controls)
 
     def read_styles(self, score: Score, performed: Performed) -> np.ndarray:
         """Return the styles (N, style_width) of a performance by note of its score."""
