@@ -64,9 +64,14 @@ _NAMES: tuple[tuple[str, int], ...] = (
 
 def program_of(name: str) -> int | None:
     """Return the program, 0 to 127, that an instrument's name stands for; None for an unknown one."""
-    plain = unicodedata.normalize("NFKD", name.lower())
-    words = " ".join(re.findall(r"[a-z0-9]+", "".join(letter for letter in plain if not unicodedata.combining(letter))))
+    words = plain_words(name)
     return next((program for names, program in _NAMES if re.search(rf"\b(?:{names})", words)), None)
+
+
+def plain_words(name: str) -> str:
+    """Return a name in lower case, without accents and whatever else is neither letter nor digit."""
+    plain = unicodedata.normalize("NFKD", name.lower())
+    return " ".join(re.findall(r"[a-z0-9]+", "".join(letter for letter in plain if not unicodedata.combining(letter))))
 
 
 def chooses_program(message: bytes) -> bool:

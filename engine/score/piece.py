@@ -27,10 +27,10 @@ from engine.midi.general_midi import chooses_program
 from engine.score.files import MIDI, Repeats, check_size, checked, read_score
 from engine.score.midi import midi_score
 from engine.score.parts import CHANNELS, Part, spread_channels
-from engine.score.realisation.ornaments import WrittenOut, write_out_ornaments
-from engine.score.tables import DYNAMICS, Score
+from engine.score.tables import DYNAMICS, Score, WrittenOut
 
 PART_READER = "engine.score.notation.part_lists:read_parts"  # by name, as the reader of scores is
+WRITER_OUT = "engine.score.realisation.written_out:write_out"
 DIVISION = 960  # ticks a quarter of a file made of a score; a MIDI score's own is multiplied until it is as fine
 TEXT, TRACK_NAME, MARKER, TEMPO, TIME_SIGNATURE = 0x01, 0x03, 0x06, 0x51, 0x58
 CLOCKS_A_QUARTER, THIRTY_SECONDS_A_QUARTER = 24, 8
@@ -61,8 +61,9 @@ class Piece:
 
     @cached_property
     def played(self) -> WrittenOut:
-        """The score with its ornaments as notes, as it sounds; ``score`` is what is printed, and what the networks have learnt from."""
-        return write_out_ornaments(self.score)
+        """The score as it sounds, ornaments and tremolos as notes; ``score`` is what is printed, and what the networks have learnt from."""
+        written_out: WrittenOut = load_object(WRITER_OUT)(self.score)
+        return written_out
 
 
 def read_piece(path: Path, repeats: Repeats = "play") -> Piece:

@@ -5,6 +5,7 @@ of the MIDI file that a notation program would export.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -52,6 +53,8 @@ MARKING_DTYPE = np.dtype(
         ("ornament", "?"),  # of any kind, those that are not in ORNAMENTS too
         ("ornament_kind", "i1"),  # 1 for the first of ORNAMENTS and so on, 0 for none of them
         ("arpeggio", "i1"),  # 1 under a sign to roll the chord upwards, -1 downwards
+        ("tremolo", "f4"),  # quarters of each of the notes that its strokes stand for
+        ("tremolo_pair", "i1"),  # of two notes that are played in turn 1 at the first, -1 at the second
         ("velocity", "i4"),  # what all dynamics amount to, as a notation program would play it, see engine.score.dynamics
     ]
 )
@@ -90,6 +93,13 @@ class Score:
         """Where the last note or measure ends."""
         ends = [table["onset_quarter"] + table["duration_quarter"] for table in (self.notes, self.measures) if len(table)]
         return float(max((end.max() for end in ends), default=0.0))
+
+
+class WrittenOut(NamedTuple):
+    """``score`` is as it is played; ``source`` (M,) has for each of its notes the row of the printed score."""
+
+    score: Score
+    source: np.ndarray
 
 
 def note_order(notes: np.ndarray) -> np.ndarray:

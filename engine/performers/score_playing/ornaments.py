@@ -1,9 +1,10 @@
-"""Ornaments while they are played: the networks perform a note of the printed score, which then sounds as several.
+"""Ornaments and tremolos while they are played: the networks perform a note of the printed score, which then sounds as several.
 
 All of these have the printed note's velocity and its distance from the tempo curve, and each has its own place on that curve, so that a
 trill slows down with the beat.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -14,11 +15,11 @@ NEIGHBOUR_LOUDNESS = 0.85  # of the notes beside the printed one, as a share of 
 
 
 class Step(NamedTuple):
-    """A later note of an ornament that is yet to be placed."""
+    """A later note of an ornament or a tremolo that is yet to be placed."""
 
     quarter: float
-    row: int  # of the score as it is played; the note before it ends when it begins
-    before: int
+    row: int  # of the score as it is played
+    before: tuple[int, ...]  # the rows that end when it begins
     note: int  # of the printed score
     shift_sec: float  # behind the tempo curve
     velocity: int
@@ -35,6 +36,7 @@ class PlayedNotes:
             zip(piece.channels[source].tolist(), notes["pitch"].tolist(), piece.tracks[source].tolist(), strict=True)
         )
         self._quarters: list[float] = notes["onset_quarter"].tolist()
+        self._equally_loud: list[bool] = (piece.score.markings["tremolo"] > 0).tolist()
         self._pitches: list[int] = piece.score.notes["pitch"].tolist()
         order = np.argsort(source, kind="stable")
         bounds = np.searchsorted(source[order], np.arange(len(piece.score.notes) + 1)).tolist()
@@ -44,17 +46,25 @@ class PlayedNotes:
     def first(self, note: int) -> int:
         return self._rows[note][0]
 
-    def last(self, note: int) -> int:
-        return self._rows[note][-1]
+    def last(self, note: int) -> list[int]:
+        """Return the rows that end with the note: those that begin last."""
+        rows = self._rows[note]
+        return [row for row in rows if self._quarters[row] == self._quarters[rows[-1]]]
 
     def velocity(self, note: int, row: int, velocity: int) -> int:
         """Return the velocity of a row whose printed note has ``velocity``."""
-        return velocity if self.keys[row][1] == self._pitches[note] else max(round(NEIGHBOUR_LOUDNESS * velocity), 1)
+        alike = self.keys[row][1] == self._pitches[note] or self._equally_loud[note]
+        return velocity if alike else max(round(NEIGHBOUR_LOUDNESS * velocity), 1)
 
     def steps(self, note: int, shift_sec: float, velocity: int) -> list[Step]:
         """Return the notes that follow the first row, in order; none for most notes."""
-        rows = self._rows[note]
-        return [
-            Step(self._quarters[row], row, before, note, shift_sec, self.velocity(note, row, velocity))
-            for before, row in zip(rows[:-1], rows[1:], strict=True)
-        ]
+        steps: list[Step] = []
+        sounding: list[int] = []
+        for before, row in pairwise(self._rows[note]):
+            sounding.append(before)
+            quarter = self._quarters[row]
+            ended = tuple(sounding) if quarter > self._quarters[before] else ()
+            steps.append(Step(quarter, row, ended, note, shift_sec, self.velocity(note, row, velocity)))
+            if ended:
+                sounding = []
+        return steps

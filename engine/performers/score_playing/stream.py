@@ -301,7 +301,8 @@ class ScoreStream:
         for step in state.steps:
             if step.quarter < known:
                 time_sec = self.interpretation.time_at(step.quarter) + step.shift_sec
-                state.put(time_sec, ENDS, step.before)
+                for row in step.before:
+                    state.put(time_sec, ENDS, row)
                 state.put(time_sec, BEGINS, (step.row, step.velocity))
                 state.earliest_end[step.note] = time_sec + SHORTEST_STEP_S
             else:
@@ -317,7 +318,9 @@ class ScoreStream:
         if any(step.note == note for step in state.steps):
             state.ends[note] = time_sec
         else:
-            state.put(max(time_sec, state.earliest_end.pop(note)), ENDS, self._played.last(note))
+            end_sec = max(time_sec, state.earliest_end.pop(note))
+            for row in self._played.last(note):
+                state.put(end_sec, ENDS, row)
 
     def _known_quarter(self) -> float:
         """Return up to where the tempo is known."""

@@ -1,16 +1,14 @@
-"""Ornaments and arpeggios as they are played: trills, mordents and turns written out, chords rolled.
+"""Ornaments and arpeggios as they are played: the notes of trills, mordents and turns, chords rolled.
 
 Speeds are those of moderate modern practice; others can be written out in the score. A trill begins and ends on the printed note, so that
 this note keeps its onset; upper and lower notes are those of the scale, as far as the surrounding notes tell.
 """
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
-from engine.score.tables import ORNAMENTS, Score, note_order
-from engine.score.tempo import tempo_at
+from engine.score.tables import ORNAMENTS, Score
 
 TRILL_NOTE_S = 1 / 12
 SHORTEST_NOTE_S = 1 / 18  # faster is a blur: a note too short for its ornament is played plain
@@ -33,51 +31,25 @@ FIGURES = {
 }
 
 
-class WrittenOut(NamedTuple):
-    """``score`` is as it is played; ``source`` (M,) has for each of its notes the row of the printed score."""
+class Figure(NamedTuple):
+    """The notes that are played for a printed one: onsets and durations in quarters, and pitches, (M,) each in order of onset."""
 
-    score: Score
-    source: np.ndarray
+    onsets: np.ndarray
+    durations: np.ndarray
+    pitches: np.ndarray
 
 
-def write_out_ornaments(score: Score) -> WrittenOut:
-    """Return the score with its trills, mordents and turns as notes; the same score when it has none.
+def ornament_figures(score: Score, tempos: np.ndarray) -> dict[int, Figure]:
+    """Return by row the notes of its trill, mordent or turn; ``tempos`` (N,) are quarters a minute at the notes.
 
-    The last of an ornament's notes, the printed one, keeps its row's id and markings; those before it have its id with ~1, ~2, ... and no
-    markings of their own but dynamics. A note stays plain that is too short, that is a grace note, or whose neighbour's key
-    is held by another note.
+    A note stays plain that is too short, that is a grace note, or whose neighbour's key is held by another note.
     """
-    tempos = tempo_at(score, score.notes["onset_quarter"])
-    notes, markings, kept, sources = [], [], [], []
-    for row in np.flatnonzero(score.markings["ornament_kind"]).tolist():
-        figure = _figure(score, row, 60 / float(tempos[row]))
-        if figure is None:
-            continue
-        onsets, durations, pitches = figure
-        added = np.repeat(score.notes[row : row + 1], len(onsets))
-        added["onset_quarter"], added["duration_quarter"], added["pitch"] = onsets, durations, pitches
-        added["id"][:-1] = [f"{score.notes['id'][row]}~{number}" for number in range(1, len(onsets))]
-        marks = np.repeat(score.markings[row : row + 1], len(onsets))
-        for name in marks.dtype.names or ():
-            if name not in ("dynamic", "hairpin", "hairpin_position", "velocity"):
-                marks[name][:-1] = 0
-        marks["ornament_kind"] = 0
-        notes.append(added)
-        markings.append(marks)
-        sources.append(np.full(len(onsets), row))
-        kept.append(row)
-    rows = np.arange(len(score.notes))
-    if not kept:
-        return WrittenOut(score, rows)
-    every_note = np.concatenate([np.delete(score.notes, kept), *notes])
-    every_marking = np.concatenate([np.delete(score.markings, kept), *markings])
-    order = note_order(every_note)
-    source = np.concatenate([np.delete(rows, kept), *sources])[order]
-    return WrittenOut(replace(score, notes=every_note[order], markings=every_marking[order]), source)
+    found = {row: _figure(score, row, 60 / float(tempos[row])) for row in np.flatnonzero(score.markings["ornament_kind"]).tolist()}
+    return {row: figure for row, figure in found.items() if figure is not None}
 
 
-def _figure(score: Score, row: int, beat_period_s: float) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Return onsets and durations in quarters and pitches of the notes that are played for a note; None when it stays plain."""
+def _figure(score: Score, row: int, beat_period_s: float) -> Figure | None:
+    """Return the notes that are played for a note; None when it stays plain."""
     note = score.notes[row]
     length_s = float(note["duration_quarter"]) * beat_period_s
     kind = ORNAMENTS[score.markings["ornament_kind"][row] - 1]
@@ -102,7 +74,7 @@ def _figure(score: Score, row: int, beat_period_s: float) -> tuple[np.ndarray, n
         lengths_s[-1] = length_s - step_s * len(steps)
     offsets = np.cumsum(lengths_s) / beat_period_s
     onsets = float(note["onset_quarter"]) + np.concatenate([[0.0], offsets[:-1]])
-    return onsets, lengths_s / beat_period_s, pitches
+    return Figure(onsets, lengths_s / beat_period_s, pitches)
 
 
 def _neighbour(score: Score, row: int, direction: int) -> int:

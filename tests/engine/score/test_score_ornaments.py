@@ -5,7 +5,8 @@ import pytest
 from score_fixtures import attributes, direction, musicxml, note
 
 from engine.score.files import read_score
-from engine.score.realisation.ornaments import ROLL, ROLL_POWER, SHORTEST_NOTE_S, roll_chords, write_out_ornaments
+from engine.score.realisation.ornaments import ROLL, ROLL_POWER, SHORTEST_NOTE_S, roll_chords
+from engine.score.realisation.written_out import write_out
 from engine.score.tables import ORNAMENTS
 
 TEMPO_60 = direction("<words>x</words>", '<sound tempo="60"/>')
@@ -32,7 +33,7 @@ def played(score):
 
 
 def written_out(score):
-    return write_out_ornaments(score).score
+    return write_out(score).score
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,7 @@ def written_out(score):
 )
 def test_figures_go_to_the_neighbours_in_the_scale_and_come_to_rest(ornamented, sign, pitches):
     plain = ornamented(sign)
-    score, source = write_out_ornaments(plain)
+    score, source = write_out(plain)
     heights, times = played(score)
     assert heights == pitches
     onsets, durations = times.T
