@@ -7,14 +7,18 @@ from typing import Annotated
 
 import typer
 
+from engine.base.errors import UsageError
 from engine.commands.options import SOUND
-from engine.sound.options import FLUIDSYNTH, MOST_GAIN_DB, NEURAL, REVERB, SoundOptions
+from engine.sound.options import FLUIDSYNTH, LOUDEST_LUFS, LOUDNESS_LUFS, MOST_GAIN_DB, NEURAL, REVERB, SOFTEST_LUFS, SoundOptions
 from models.performance_net.instruments import PIANO
 
 
 class Sound(StrEnum):
     FLUIDSYNTH = FLUIDSYNTH
     NEURAL = NEURAL
+
+
+OFF = "off"
 
 
 class InstrumentName(StrEnum):
@@ -49,6 +53,15 @@ class SoundFlags:
             rich_help_panel=SOUND,
         ),
     ] = None
+    loudness: Annotated[
+        str | None,
+        typer.Option(
+            "--loudness",
+            metavar="LUFS",
+            help=f"Of a .wav file as a whole (EBU R 128), or off. (default: {LOUDNESS_LUFS:g})",
+            rich_help_panel=SOUND,
+        ),
+    ] = None
     rate: Annotated[
         int | None,
         typer.Option("--rate", metavar="HZ", help="Sample rate. (default: 44100 in files, else the card's)", rich_help_panel=SOUND),
@@ -64,5 +77,26 @@ class SoundFlags:
         """Return them as the engine knows them, None where none is given. Raises UsageError for what is not allowed."""
         if kind is None and self == SoundFlags():
             return None
-        options = SoundOptions(kind or FLUIDSYNTH, self.font, self.reverb, self.gain_db or 0.0, self.rate, self.bits or 16, self.instrument)
-        return options.check()
+        return SoundOptions(
+            kind or FLUIDSYNTH,
+            self.font,
+            self.reverb,
+            self.gain_db or 0.0,
+            self.rate,
+            self.bits or 16,
+            self.instrument,
+            _loudness_lufs(self.loudness),
+        ).check()
+
+
+def _loudness_lufs(said: str | None) -> float | None:
+    """Return the loudness that ``said`` names, None for "off". Raises UsageError for anything else."""
+    if said is None or said == OFF:
+        return LOUDNESS_LUFS if said is None else None
+    try:
+        lufs = float(said)
+    except ValueError:
+        lufs = float("nan")
+    if not SOFTEST_LUFS <= lufs <= LOUDEST_LUFS:
+        raise UsageError(f"--loudness {said!r}: allowed: {SOFTEST_LUFS:g} to {LOUDEST_LUFS:g} LUFS, and {OFF}")
+    return lufs

@@ -14,6 +14,8 @@ FILE_SAMPLE_RATE = 44100
 REVERB = 0.9  # FluidSynth's own default, and the neural sound's
 MOST_GAIN_DB = 40.0
 BITS = (16, 24, 32)  # of a file's sample; 32 are a float
+LOUDNESS_LUFS = -18.0  # of files: near to what streaming services ask of music
+SOFTEST_LUFS, LOUDEST_LUFS = -60.0, -6.0
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,8 @@ class SoundOptions:
     """``sample_rate`` None is 44.1 kHz in files and the device's own on the sound card; ``reverb`` is from 0, dry, to 1.
 
     ``instrument``, of the neural sound, is one of models.performance_net.instruments; None is the piano.
+
+    Files are brought to ``loudness_lufs`` (EBU R 128); None leaves the sound as loud as it is. ``gain_db`` comes on top.
     """
 
     kind: str = FLUIDSYNTH
@@ -30,6 +34,7 @@ class SoundOptions:
     sample_rate: int | None = None
     bits: int = 16
     instrument: str | None = None
+    loudness_lufs: float | None = LOUDNESS_LUFS
 
     def check(self) -> "SoundOptions":
         """Return the options, with the font as a path. Raises UsageError for what is not allowed or contradicts itself."""
@@ -40,6 +45,8 @@ class SoundOptions:
         number_of("gain_db", self.gain_db, -MOST_GAIN_DB, MOST_GAIN_DB)
         if self.reverb is not None:
             number_of("reverb", self.reverb, 0, 1)
+        if self.loudness_lufs is not None:
+            number_of("loudness_lufs", self.loudness_lufs, SOFTEST_LUFS, LOUDEST_LUFS)
         if self.sample_rate is not None and self.sample_rate not in SAMPLE_RATES:
             raise UsageError(f"--rate {self.sample_rate}: allowed: {', '.join(map(str, SAMPLE_RATES))}")
         if self.bits not in BITS:
@@ -52,7 +59,8 @@ class SoundOptions:
 def check_used(options: SoundOptions | None, kinds: Collection[str], how: str) -> SoundOptions:
     """Return the options, or the default ones. Raises UsageError when something is said of sound and none of that kind is made."""
     if options is not None and not kinds:
-        raise UsageError(f"--soundfont, --reverb, --gain, --rate, --bits and --instrument are for sound, and none is made; {how}")
+        of_sound = "--soundfont, --reverb, --gain, --loudness, --rate, --bits and --instrument are for sound"
+        raise UsageError(f"{of_sound}, and none is made; {how}")
     if options is not None and options.instrument is not None and NEURAL not in kinds:
         what = "--instrument is of the neural sound, and FluidSynth plays what the MIDI file says"
         raise UsageError(f"{what}; give --sound neural (perf-render) or --out neural (perf-live), or leave it out")

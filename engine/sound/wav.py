@@ -1,7 +1,13 @@
-"""A sink that renders what it is sent to a WAV file, stereo, faster than real time."""
+"""A sink that renders what it is sent to a WAV file, stereo, faster than real time, and brings it to its loudness.
+
+How loud a take is as a whole is known at its end. Until then the sound waits in a draft beside the file, however loud it is.
+"""
 
 import queue
+import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +17,43 @@ from engine.base.files import check_writable, whole_file
 from engine.midi.events import Event
 from engine.sound.choice import open_synthesizer
 from engine.sound.limiter import Limiter
+from engine.sound.loudness import LoudnessMeter
 from engine.sound.options import FILE_SAMPLE_RATE, SoundOptions
-from engine.sound.wav_file import WavFile
+from engine.sound.wav_file import WavFile, most_frames
 
 CHUNK_FRAMES = 32768  # 0.7 s: what is in memory at a time
 QUIET = 1e-4  # -80 dB: the tail ends here
 LONGEST_TAIL_S = 12.0
+CHANNELS = 2
 QUEUE_LENGTH = 4096  # messages waiting for the renderer; only an offline run ever fills it, and then waits
 
 
 class _Abandoned(Exception):
     """The file is not wanted any more."""
+
+
+class Draft:
+    """Sound that is kept in an unnamed file, 32-bit float, while its loudness is measured. Its methods raise OSError."""
+
+    def __init__(self, folder: Path, sample_rate: int):
+        self.frames = 0
+        self.meter = LoudnessMeter(sample_rate, CHANNELS)
+        self._file = tempfile.TemporaryFile(dir=folder)
+
+    def write(self, samples: np.ndarray) -> None:
+        """Append (frames, 2) samples."""
+        self.meter.hear(samples)
+        self._file.write(np.ascontiguousarray(samples, np.float32).tobytes())
+        self.frames += len(samples)
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """Yield what was written, CHUNK_FRAMES at a time, so that a limiter sees what is coming."""
+        self._file.seek(0)
+        while data := self._file.read(CHUNK_FRAMES * CHANNELS * 4):
+            yield np.frombuffer(data, np.float32).reshape(-1, CHANNELS)
+
+    def close(self) -> None:
+        self._file.close()
 
 
 class WavSink:
@@ -34,10 +66,9 @@ class WavSink:
     def __init__(self, path: Path, options: SoundOptions | None = None):
         """Raises PerfLiveError when ``path`` cannot be written, or what makes the sound is missing."""
         self._path = check_writable(path)
-        options = options or SoundOptions()
-        self._bits = options.bits
+        self._options = options = options or SoundOptions()
+        self._most_frames = most_frames(CHANNELS, options.bits)
         self._synthesizer = open_synthesizer(options, options.sample_rate or FILE_SAMPLE_RATE)
-        self._limiter = Limiter(self._synthesizer.sample_rate, options.gain_db)
         self._to_skip = self._synthesizer.latency_frames
         self._rendered: list[np.ndarray] = []  # not yet written, in all less than a chunk
         self._frames_rendered = 0
@@ -83,8 +114,11 @@ class WavSink:
 
     def _run(self) -> None:
         try:
-            with whole_file(self._path) as temporary, WavFile(temporary, self._synthesizer.sample_rate, 2, self._bits) as file:
-                self._render(file)
+            rate = self._synthesizer.sample_rate
+            with whole_file(self._path) as temporary, closing(Draft(self._path.parent, rate)) as draft:
+                self._render(draft)
+                with WavFile(temporary, rate, CHANNELS, self._options.bits) as file:
+                    self._finish(draft, file)
             return
         except _Abandoned:
             pass
@@ -98,42 +132,53 @@ class WavSink:
         self._ended = event is None
         return event
 
-    def _render(self, file: WavFile) -> None:
+    def _render(self, draft: Draft) -> None:
         """Render what is sent, each message after the frames before it; what comes before the first can sound is left out."""
         while (event := self._receive()) is not None:
-            self._render_until(file, (event.time_ns - self._origin_ns) * self._synthesizer.sample_rate // 1_000_000_000)
+            self._render_until(draft, (event.time_ns - self._origin_ns) * self._synthesizer.sample_rate // 1_000_000_000)
             self._synthesizer.send(event.message)
-        self._render_until(file, self._frames_rendered + self._synthesizer.latency_frames)
-        self._render_tail(file)
-        self._write(file)
+        self._render_until(draft, self._frames_rendered + self._synthesizer.latency_frames)
+        self._render_tail(draft)
+        self._write(draft)
 
-    def _render_until(self, file: WavFile, frame: int) -> None:
+    def _render_until(self, draft: Draft, frame: int) -> None:
         while self._frames_rendered < frame and not self._full_at:
-            self._render_chunk(file, frame - self._frames_rendered)
+            self._render_chunk(draft, frame - self._frames_rendered)
 
-    def _render_tail(self, file: WavFile) -> None:
+    def _render_tail(self, draft: Draft) -> None:
         end = self._frames_rendered + int(LONGEST_TAIL_S * self._synthesizer.sample_rate)
         while self._frames_rendered < end and not self._full_at:
-            if np.abs(self._render_chunk(file, end - self._frames_rendered)).max(initial=0) < QUIET:
+            if np.abs(self._render_chunk(draft, end - self._frames_rendered)).max(initial=0) < QUIET:
                 return
 
-    def _render_chunk(self, file: WavFile, frames: int) -> np.ndarray:
+    def _render_chunk(self, draft: Draft, frames: int) -> np.ndarray:
         samples = self._synthesizer.render(min(CHUNK_FRAMES, frames))
         self._frames_rendered += len(samples)
         skipped = min(self._to_skip, len(samples))
         self._to_skip -= skipped
         self._rendered.append(samples[skipped:])
         if sum(map(len, self._rendered)) >= CHUNK_FRAMES:
-            self._write(file)
+            self._write(draft)
         return samples
 
-    def _write(self, file: WavFile) -> None:
-        """Write what is rendered: much at a time, so that the limiter sees what is coming."""
+    def _write(self, draft: Draft) -> None:
+        """Write what is rendered, as far as the file has room."""
         if self._abandoned:
             raise _Abandoned
-        samples = np.concatenate([np.zeros((0, 2), np.float32), *self._rendered])
+        samples = np.concatenate([np.zeros((0, CHANNELS), np.float32), *self._rendered])
         self._rendered = []
-        room = file.most_frames - file.frames
-        file.write(self._limiter.process(samples[:room]))
+        room = self._most_frames - draft.frames
+        draft.write(samples[:room])
         if room <= len(samples):
-            self._full_at = file.frames
+            self._full_at = draft.frames
+
+    def _finish(self, draft: Draft, file: WavFile) -> None:
+        """Write the file at its loudness; silence stays silence."""
+        gain_db, wanted, measured = self._options.gain_db, self._options.loudness_lufs, draft.meter.integrated_lufs()
+        if wanted is not None and np.isfinite(measured):
+            gain_db += wanted - measured
+        limiter = Limiter(self._synthesizer.sample_rate, gain_db)
+        for samples in draft.blocks():
+            if self._abandoned:
+                raise _Abandoned
+            file.write(limiter.process(samples))

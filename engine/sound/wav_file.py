@@ -10,13 +10,17 @@ MOST_BYTES = 2**32 - 1 - 100  # the format counts them with 32 bits, and its hea
 _INTEGER, _FLOAT = 1, 3  # format tags
 
 
+def most_frames(channels: int, bits: int) -> int:
+    """Return how many frames a file can hold."""
+    return MOST_BYTES // (channels * bits // 8)
+
+
 class WavFile:
     """Writes blocks of samples to a new file, and its lengths when it is closed."""
 
     def __init__(self, path: Path, sample_rate: int, channels: int = 2, bits: int = 16):
         """Raises OSError."""
         self.bits, self._frame_bytes = bits, channels * bits // 8
-        self.most_frames = MOST_BYTES // self._frame_bytes
         self.frames = 0
         tag = _FLOAT if bits == 32 else _INTEGER
         layout = struct.pack("<HHIIHH", tag, channels, sample_rate, sample_rate * self._frame_bytes, self._frame_bytes, bits)
