@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from engine.base.clock import Clock
     from engine.base.errors import PerfLiveError, UsageError
     from engine.midi.events import Event
+    from engine.midi.routing import Routing
     from engine.performers.protocol import Performer, PerformerStream
     from engine.performers.setup import Setup, Wanted
     from engine.runtime.loop import Report
@@ -101,6 +102,11 @@ def render(
     request: Mapping[str, Any] | None = None,
     lookahead: float | None = None,
     exclude: Sequence[int] = (),
+    tracks: Sequence[str] = (),
+    exclude_tracks: Sequence[str] = (),
+    keyswitches: str | None = None,
+    drums: bool = True,
+    mpe: bool = False,
     model: Named | None = None,
     sound: "SoundOptions | None" = None,
     score: "ScoreOptions | None" = None,
@@ -112,7 +118,10 @@ def render(
     performer: a name of ``list_performers``; by default ``dexter`` for scores, ``velocity`` for MIDI files.
     controls: values by control, as ``--set`` takes them.
     request: what else is asked of the performer, by name: ``{"transfer": "hers.mid"}``, ``{"direct": ["crescendo:bars=9-16"]}``.
-    exclude: channels to leave alone, 1 to 16.
+    exclude: channels to leave alone, 1 to 16. What is left alone goes out as it is written.
+    tracks, exclude_tracks: the only tracks (or parts of a score) to perform, and those to leave alone, by name or by number from 1.
+    keyswitches: keys that switch a sampler's sounds and are left alone, as in ``"C-1-B0,C7"``; C4 is middle C, 60.
+    drums: whether channel 10 is drums, which are left alone. mpe: all channels are one MPE instrument that does not say so itself.
     sound, score: how ``.wav`` files sound; how a score is read and written.
 
     Returns a report: how many notes were performed. Raises UsageError for a wrong call, PerfLiveError for a file that cannot be read or
@@ -124,7 +133,8 @@ def render(
     source = None if input is None else path_of("input", input)
     outputs = [Path(name) for name in names_of("output", output)]
     check_outputs(outputs)
-    wanted = _wanted(_kind_of(source), performer, seed, controls, {}, request, lookahead, exclude, model)
+    routing = _routing(exclude, tracks, exclude_tracks, keyswitches, drums, mpe)
+    wanted = _wanted(_kind_of(source), performer, seed, controls, {}, request, lookahead, routing, model)
     sound, score = _checked_sound(sound, outputs), _checked_score(score, source, outputs, wanted)
     check_collisions([(source, outputs)], [*wanted.files(), *([score.beside] if score and score.beside else [])])
     return _render(wanted.load(), source, outputs, sound, score)
@@ -146,11 +156,11 @@ def _wanted(
     controllers: Mapping[int, str] | None,
     request: Mapping[str, Any] | None,
     lookahead: float | None,
-    exclude: Sequence[int],
+    routing: "Routing",
     model: Named | None,
 ) -> "Wanted":
     """Return what a caller wants for material of ``kind``, checked. Raises UsageError, PerfLiveError."""
-    from engine.base.arguments import channels_of, mapping_of, path_of
+    from engine.base.arguments import mapping_of, path_of
     from engine.performers.setup import Wanted, choose_system, improvisation_settings, settings_of
     from engine.systems import Kind
 
@@ -168,11 +178,28 @@ def _wanted(
         seed,
         settings,
         [f"{number}={name}" for number, name in mapping_of("controllers", controllers, '{1: "dynamics"}').items()],
-        channels_of("exclude", exclude),
+        routing,
         None if model is None else path_of("model", model),
         lookahead,
         asked,
     ).check()
+
+
+def _routing(
+    exclude: Sequence[int], tracks: Sequence[str], exclude_tracks: Sequence[str], keyswitches: str | None, drums: bool, mpe: bool
+) -> "Routing":
+    """Return what a caller leaves alone, checked. Raises UsageError."""
+    from engine.base.arguments import channels_of, text_of, texts_of, truth_of
+    from engine.midi.routing import Routing, parse_keys
+
+    return Routing(
+        channels_of("exclude", exclude),
+        frozenset() if keyswitches is None else parse_keys(text_of("keyswitches", keyswitches)),
+        texts_of("tracks", tracks, "names of tracks"),
+        texts_of("exclude_tracks", exclude_tracks, "names of tracks"),
+        truth_of("drums", drums),
+        truth_of("mpe", mpe),
+    )
 
 
 def _usage_error(line: str) -> "UsageError":
@@ -231,6 +258,11 @@ def play(
     request: Mapping[str, Any] | None = None,
     lookahead: float | None = None,
     exclude: Sequence[int] = (),
+    tracks: Sequence[str] = (),
+    exclude_tracks: Sequence[str] = (),
+    keyswitches: str | None = None,
+    drums: bool = True,
+    mpe: bool = False,
     model: Named | None = None,
     record: Named | None = None,
     virtual: str | None = None,
@@ -264,10 +296,12 @@ def play(
         None if score is None else path_of("score", score),
     )
     ends.check()
+    routing = _routing(exclude, tracks, exclude_tracks, keyswitches, drums, mpe)
     wanted = _wanted(
-        Kind.NOTES if score is None else Kind.SCORES, performer, seed, controls, controllers, request, lookahead, exclude, model
+        Kind.NOTES if score is None else Kind.SCORES, performer, seed, controls, controllers, request, lookahead, routing, model
     )
     ends.check_written(wanted.files())
+    ends.check_routing(routing)
     check_reachable(ends)
     clock: Clock = VirtualClock() if ends.all_files else MonotonicClock()
     session, opened = open_live(wanted.load(), ends, clock)

@@ -3,7 +3,7 @@
 Live, offline and in tests it is the same code: only the clock and the ends differ.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from engine.base.errors import PerfLiveError, UsageError
 from engine.base.files import check_readable
 from engine.midi.events import is_note_on
 from engine.midi.file import MidiTimeline, read_midi_file
+from engine.midi.routing import DEFAULT_ROUTING
 from engine.output.endpoints import Endpoints, Opened, Performance, load_ports, open_endpoints
 from engine.output.file_sinks import Material, ScoreMaterial, TakeMaterial, open_file_sink, opened_sinks
 from engine.performers.protocol import PerformerStream, TakesPerformer
@@ -82,9 +83,9 @@ class Session:
             stream = performance.stream
         elif stream is None:
             stream = setup.performer.perform(None, setup.request, setup.controls, setup.seed, live)
-        excluded: Iterable[int] = setup.excluded_channels if performance is None else ()
+        routing = setup.routing if performance is None else DEFAULT_ROUTING  # a score's is heard where it is read
         self._engine = Engine(
-            source, setup.performer, stream, sinks, clock, setup.controller_map, excluded, keep_incomplete=keep_incomplete
+            source, setup.performer, stream, sinks, clock, setup.controller_map, routing, keep_incomplete=keep_incomplete
         )
 
     def run(self) -> Report:
@@ -119,7 +120,7 @@ def open_performance(setup: Setup, path: Path, repeats: bool = True, live: bool 
     from engine.score.piece import read_piece
 
     check_plays_scores(setup)
-    return begin_performance(setup, read_piece(path, "play" if repeats else "skip"), live)
+    return begin_performance(setup, read_piece(path, "play" if repeats else "skip", setup.routing), live)
 
 
 def begin_performance(setup: Setup, piece: "Piece", live: bool = False) -> Performance:

@@ -78,6 +78,13 @@ def mapping_of(name: str, given: Any, example: str) -> dict[Any, Any]:
     raise _wrong(name, given, f"a dictionary, as in {example}")
 
 
+def truth_of(name: str, given: Any) -> bool:
+    """Return a truth value. Raises UsageError."""
+    if isinstance(given, bool):
+        return given
+    raise _wrong(name, given, "True or False")
+
+
 def instance_of(name: str, given: Any, kind: type) -> Any:
     """Return ``given``, an object of ``kind`` or None. Raises UsageError."""
     if given is None or isinstance(given, kind):

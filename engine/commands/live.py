@@ -15,6 +15,7 @@ from engine.commands import options
 from engine.commands.grouped import grouped
 from engine.commands.listing import Listed, print_list
 from engine.commands.questions import Asked, PerformerName, flags_of, with_questions
+from engine.commands.routing_options import RoutingFlags
 from engine.commands.signals import stop_on_signals
 from engine.commands.sound_options import SoundFlags
 from engine.output.endpoints import Endpoints, Opened, check_reachable
@@ -90,7 +91,7 @@ def live(
         ),
     ] = None,
     playing: options.PlayingOptions,
-    exclude: options.ExcludeOption = None,
+    left_alone: RoutingFlags,
     model: options.ModelOption = None,
     score: ScoreOption = None,
     no_repeats: options.NoRepeatsOption = False,
@@ -112,8 +113,9 @@ def live(
     if mode is not None:
         playing = options.with_settings(playing, f"mode={mode}")
     kind = Kind.SCORES if score else Kind.IMPROVISES if mode else Kind.NOTES
-    wanted = options.combine(performer, playing, exclude, model, asked).of(kind)
+    wanted = options.combine(performer, playing, left_alone, model, asked).of(kind)
     ends.check_written(wanted.files())
+    ends.check_routing(wanted.routing)
     check_reachable(ends)
     report, opened = _play(wanted, ends, not no_repeats)
     if report.stopped and ends.all_files:

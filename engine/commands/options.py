@@ -9,23 +9,13 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.base.errors import UsageError
+from engine.commands.routing_options import RoutingFlags
 from engine.performers.protocol import MOST_SEED
 from engine.performers.setup import Wanted, choose_system, settings_of
 from engine.systems import Kind, System
 
 PERFORMING, SCORES, DEVICES, SOUND = "How it performs", "Scores", "Where from and to", "Sound"  # groups of options in the help
 
-
-ExcludeOption = Annotated[
-    str | None,
-    typer.Option(
-        "--exclude",
-        metavar="CHANNELS",
-        help="Channels to leave alone, as in 2,5-8. Channel 10, drums, always is.",
-        rich_help_panel=PERFORMING,
-    ),
-]
 ModelOption = Annotated[
     Path | None,
     typer.Option("--model", metavar="FILE.onnx|FOLDER", help="Model files. (default: those that ship)", rich_help_panel=PERFORMING),
@@ -94,9 +84,11 @@ class Said:
         return self.wanted(choose_system(self.performer, kind, self.asked)).check()
 
 
-def combine(performer: str | None, playing: PlayingOptions, exclude: str | None, model: Path | None, asked: Mapping[str, Any]) -> Said:
+def combine(
+    performer: str | None, playing: PlayingOptions, left_alone: RoutingFlags, model: Path | None, asked: Mapping[str, Any]
+) -> Said:
     """Merge the command line over the preset. Raises UsageError."""
-    excluded = frozenset() if exclude is None else parse_channels(exclude)
+    routing = left_alone.routing()
     seed, lookahead_s = playing.seed, playing.lookahead_s
     settings, controllers = list(playing.settings or ()), list(playing.controllers or ())
     if playing.preset:
@@ -108,31 +100,19 @@ def combine(performer: str | None, playing: PlayingOptions, exclude: str | None,
         lookahead_s = preset.lookahead if lookahead_s is None else lookahead_s
         settings = [*settings_of(preset.set), *settings]
         controllers = [*(f"{number}={name}" for number, name in preset.cc.items()), *controllers]
-        excluded = frozenset(channel - 1 for channel in preset.exclude) if exclude is None else excluded
+        routing = preset.routing(routing)
 
     wanted = partial(
         Wanted,
         seed=seed or 0,
         settings=settings,
         controllers=controllers,
-        excluded_channels=excluded,
+        routing=routing,
         model=model,
         lookahead_s=lookahead_s,
         asked=asked,
     )
     return Said(performer, wanted, asked)
-
-
-def parse_channels(text: str) -> frozenset[int]:
-    """Turn ``2,5-8``, counted from one, into channels 0 to 15. Raises UsageError."""
-    channels: set[int] = set()
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        last = last if dash else first
-        if not (first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last) <= 16):
-            raise UsageError(f"--exclude {text!r}: expected channels from 1 to 16, as in 2,5-8")
-        channels.update(range(int(first) - 1, int(last)))
-    return frozenset(channels)
 
 
 def with_settings(playing: PlayingOptions, *settings: str) -> PlayingOptions:

@@ -1,6 +1,7 @@
 """Presets: what ``--preset FILE.yaml`` sets; anything given on the command line as well wins."""
 
 import difflib
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from engine.base.configuration import parse_config
 from engine.base.errors import UsageError
+from engine.midi.routing import Routing, parse_keys
 from engine.performers.protocol import MOST_SEED
 
 
@@ -30,6 +32,13 @@ class Preset(BaseModel):
     cc: dict[Annotated[int, Field(ge=0, le=119)], str] = {}  # controller number: control
     lookahead: Annotated[float, Field(ge=0)] | None = None  # seconds
     exclude: tuple[Annotated[int, Field(ge=1, le=16)], ...] = ()  # channels, counted from one
+    keyswitches: str = ""  # as in C-1-B0
+
+    def routing(self, typed: Routing) -> Routing:
+        """Return what is left alone: what was ``typed``, and of what was not, what this says. Raises UsageError."""
+        channels = typed.excluded_channels or frozenset(channel - 1 for channel in self.exclude)
+        keys = typed.keyswitches or (parse_keys(self.keyswitches) if self.keyswitches else frozenset())
+        return replace(typed, excluded_channels=channels, keyswitches=keys)
 
 
 def load_preset(named: Path) -> Preset:

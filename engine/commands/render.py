@@ -16,6 +16,7 @@ from engine.commands import options, sound_options
 from engine.commands.grouped import grouped
 from engine.commands.jobs import Job, plan_jobs, plan_takes
 from engine.commands.questions import Asked, PerformerName, flags_of, with_questions
+from engine.commands.routing_options import RoutingFlags
 from engine.commands.signals import stop_on_signals
 from engine.output.file_sinks import PICTURE, SOUND
 from engine.performers.setup import Wanted, improvisation_settings, make_request
@@ -93,7 +94,7 @@ def render(
     ] = None,
     performer: PerformerName = None,  # type: ignore[assignment]
     playing: options.PlayingOptions,
-    exclude: options.ExcludeOption = None,
+    left_alone: RoutingFlags,
     model: options.ModelOption = None,
     of_scores: ScoreFlags,
     asked: Asked,
@@ -111,14 +112,14 @@ def render(
         if flags := of_scores.flags():
             raise UsageError(f"{', '.join(flags)}: for scores, and this is an improvisation; leave it out")
         playing = options.with_settings(playing, *improvisation_settings(asked["seconds"]))
-        wanted = options.combine(performer, playing, exclude, model, asked).of(Kind.IMPROVISES)
+        wanted = options.combine(performer, playing, left_alone, model, asked).of(Kind.IMPROVISES)
         return _improvise(wanted, output, kinds or (), said_of_sound)
     if not inputs:
         raise UsageError(NOTHING)
     jobs = plan_jobs(inputs, output, kinds or (), of_scores.files(asked))
     heard = _used_sound(said_of_sound, [job.outputs for job in jobs])
     of_scores.check(jobs, asked)
-    said = options.combine(performer, playing, exclude, model, asked)
+    said = options.combine(performer, playing, left_alone, model, asked)
     wanted_of = {is_score: _wanted(said, is_score) for is_score in {job.is_score for job in jobs}}
     _check_scores(wanted_of, [*of_scores.flags(), *filter(None, [flags_of(asked)])])
     from engine.session import render_file

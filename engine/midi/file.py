@@ -19,6 +19,7 @@ from engine.midi.tempo_map import TempoMap
 END = b"\xff\x2f\x00"  # of a track
 NOTHING = b"\xff\x7f\x00"  # a sequencer-specific event without content, which every reader skips
 TEMPO = b"\xff\x51\x03"
+TRACK_NAME = b"\xff\x03"
 META, SYSTEM_EXCLUSIVE, END_OF_EXCLUSIVE = 0xFF, 0xF0, 0xF7
 MOST_FAULTS = 3  # that are told of one file
 LONGEST_NS = 30 * 24 * 3600 * 1_000_000_000  # thirty days: a longer file is a damaged one
@@ -53,6 +54,12 @@ class MidiTimeline:
     kind: int = 0  # the header's type: 0 for one track, 1 for tracks that sound together
     division: int = LIVE_DIVISION  # the header's field: ticks a quarter, or SMPTE frames and ticks a frame
     tempos: tuple[tuple[int, int], ...] = ()  # (tick, microseconds a quarter)
+
+    @property
+    def track_names(self) -> tuple[str, ...]:
+        """The name of each track, "" for one without."""
+        names = (next((event.data for event in track.kept if event.data[:2] == TRACK_NAME), b"") for track in self.tracks)
+        return tuple(_text(name) for name in names)
 
     @property
     def tempo_map(self) -> TempoMap:
@@ -239,6 +246,17 @@ def _read_unusual(data: bytes, at: int) -> tuple[bytes, int]:
     if body + length > len(data):
         raise IndexError
     return data[at : body + length], body + length
+
+
+def _text(event: bytes) -> str:
+    """Return the text of a meta event; "" for no event. The standard names no character set: it is UTF-8, or else Latin-1."""
+    if not event:
+        return ""
+    _, body = _read_length(event, 2)
+    try:
+        return event[body:].decode()
+    except UnicodeDecodeError:
+        return event[body:].decode("latin-1")
 
 
 def encode_length(value: int) -> bytes:

@@ -3,10 +3,11 @@
 import re
 import unicodedata
 
-from engine.midi.events import CONTROL_CHANGE, PROGRAM_CHANGE, channel_of
+from engine.midi.events import CONTROL_CHANGE, PITCH_BEND, PROGRAM_CHANGE, channel_of
 
 PIANOS = range(8)  # the programs that are played with a sustain pedal: pianos, harpsichord and clavinet
 BANK_SELECT = (0, 32)  # controllers that choose the bank of the next program change
+CHANNEL_MODE = 120  # controllers from there on are mode messages
 
 # Beginnings of words in English, Italian, German and French, without accents. The first row that a name matches counts.
 _NAMES: tuple[tuple[str, int], ...] = (
@@ -78,6 +79,12 @@ def chooses_program(message: bytes) -> bool:
     """Return whether a channel message is a program change or chooses its bank."""
     kind = message[0] & 0xF0
     return kind == PROGRAM_CHANGE or (kind == CONTROL_CHANGE and message[1] in BANK_SELECT)
+
+
+def changes_notes(message: bytes) -> bool:
+    """Return whether a channel message changes how notes sound that follow: program, bank, pitch bend or channel mode."""
+    kind = message[0] & 0xF0
+    return chooses_program(message) or kind == PITCH_BEND or (kind == CONTROL_CHANGE and message[1] >= CHANNEL_MODE)
 
 
 class Programs:

@@ -12,6 +12,7 @@ from engine.base.clock import Clock
 from engine.base.errors import PerfLiveError, UsageError
 from engine.base.files import NOTATION_SUFFIXES, check_readable
 from engine.midi.file import MidiTimeline, read_midi_file
+from engine.midi.routing import Routing
 from engine.output.file_sinks import MIDI_SUFFIXES, PICTURE, SOUND, ScoreMaterial, TakeMaterial, check_collisions
 from engine.runtime.recorder import Recorder
 from engine.runtime.sinks import PortSink, Sink
@@ -96,6 +97,12 @@ class Endpoints:
     def check_written(self, read: Iterable[Path]) -> None:
         """Raise UsageError when an output would be written over one of the files that are ``read`` besides the input."""
         check_collisions([(None, [Path(name.removeprefix(f"{NEURAL}:")) for name in self.outputs if _is_output_file(name)])], read)
+
+    def check_routing(self, routing: Routing) -> None:
+        """Raise UsageError for tracks where the input has none: a port."""
+        if routing.names_tracks and self.score is None and not self.input_is_file:
+            flag = "--track" if routing.tracks else "--exclude-track"
+            raise UsageError(f"{flag} is for files, and a port has no tracks; leave it out, or leave channels alone with --exclude")
 
     def _check_collisions(self) -> None:
         files = [name for name in (self.input or "", *self.outputs, str(self.record or ""), str(self.score or "")) if _is_output_file(name)]

@@ -115,6 +115,17 @@ class ClockFollower(Protocol):
 
 
 @runtime_checkable
+class KeyswitchFollower(Protocol):
+    """A stream that moves notes in time, and must not move them past the keys that switch how they sound."""
+
+    def follow_keyswitch(self, event: Event) -> None:
+        """Hear that a keyswitch goes down or up, which goes past the performer a look-ahead later.
+
+        Notes of its channel that come after it are sent after it, those that came before it before it.
+        """
+
+
+@runtime_checkable
 class WindowedStream(Protocol):
     """A stream that looks ahead in windows which take time to compute."""
 

@@ -8,6 +8,7 @@ from typing import Any
 from engine.base.arguments import whole_number_of
 from engine.base.errors import UsageError
 from engine.base.files import check_readable
+from engine.midi.routing import Routing
 from engine.performers.controls import Control, parse_controller_map, parse_settings
 from engine.performers.protocol import MOST_SEED, Performer
 from engine.performers.registry import known_controls, load_performer
@@ -16,13 +17,13 @@ from engine.systems import Kind, Request, System, default_system, find_system, p
 
 @dataclass(frozen=True)
 class Setup:
-    """A loaded performer, and how it is to play. ``excluded_channels`` are 0 to 15."""
+    """A loaded performer, and how it is to play."""
 
     performer: Performer
     seed: int = 0
     controls: Mapping[str, float] = field(default_factory=dict)
     controller_map: Mapping[int, Control] = field(default_factory=dict)
-    excluded_channels: frozenset[int] = frozenset()
+    routing: Routing = Routing()
     request: Request = Request()
 
 
@@ -34,7 +35,7 @@ class Wanted:
     seed: int = 0
     settings: Sequence[str] = ()  # control=value
     controllers: Sequence[str] = ()  # number=control
-    excluded_channels: frozenset[int] = frozenset()
+    routing: Routing = Routing()
     model: Path | None = None
     lookahead_s: float | None = None
     asked: Mapping[str, Any] = field(default_factory=dict)
@@ -57,8 +58,6 @@ class Wanted:
             check_readable(named)
         if self.model is not None and not self.model.is_dir():
             check_readable(self.model, "an ONNX file or of a folder with those of the performer")
-        if self.excluded_channels and self.plays_scores:
-            raise UsageError("--exclude is for notes as they come, and a score is performed as a whole; leave --exclude out")
         controls = known_controls(self.system.name, self.model, self.lookahead_s)
         parse_settings(controls, self.settings)
         parse_controller_map(controls, self.controllers)
@@ -75,7 +74,7 @@ class Wanted:
             self.seed,
             parse_settings(performer.controls, self.settings),
             parse_controller_map(performer.controls, self.controllers),
-            self.excluded_channels,
+            self.routing,
             request,
         )
 

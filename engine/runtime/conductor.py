@@ -35,6 +35,10 @@ class ConductedSource:
     def exhausted(self) -> bool:
         return self._quit or self._stream.ended
 
+    @property
+    def track_names(self) -> tuple[str, ...]:
+        return ()
+
     def start(self, start_ns: int) -> None:
         self._stream.start(start_ns)
 

@@ -3,16 +3,18 @@
 import gc
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.base.clock import Clock, VirtualClock
 from engine.base.errors import PerfLiveError
-from engine.midi.events import DRUM_CHANNEL, Event, channel_of, is_channel_message, is_control_change, is_note_on
+from engine.midi.events import Event, is_channel_message, is_control_change, is_note_on
+from engine.midi.mpe import configures
+from engine.midi.routing import DEFAULT_ROUTING, Router, Routing, Way
 from engine.performers.controls import Control
-from engine.performers.protocol import ClockFollower, Performer, PerformerStream, WindowedStream
+from engine.performers.protocol import ClockFollower, KeyswitchFollower, Performer, PerformerStream, WindowedStream
 from engine.runtime.real_time import real_time
 from engine.runtime.sender import Sender, ThreadSender
 from engine.runtime.sinks import Sink
@@ -45,8 +47,8 @@ class Report:
 class Engine:
     """One run. Everything that is not a note-on goes through untouched and in order.
 
-    Channel 10 (drums), ``excluded_channels`` (0 to 15) and system messages bypass the performer, delayed by its look-ahead. A control
-    change in ``controller_map`` sets the control and goes through as well.
+    What the ``routing`` leaves alone and system messages bypass the performer, delayed by its look-ahead. A control change in
+    ``controller_map`` sets the control and goes through as well.
     """
 
     def __init__(
@@ -57,23 +59,27 @@ class Engine:
         sinks: Sequence[Sink],
         clock: Clock,
         controller_map: Mapping[int, Control] | None = None,
-        excluded_channels: Iterable[int] = (),
+        routing: Routing = DEFAULT_ROUTING,
         deadline_ns: int = DEADLINE_NS,
         keep_incomplete: bool = True,
     ):
-        """``keep_incomplete`` decides whether a run that is stopped or fails completes its outputs (live) or abandons them (offline)."""
+        """Raises UsageError for a track of the routing that the source does not have.
+
+        ``keep_incomplete`` decides whether a run that is stopped or fails completes its outputs (live) or abandons them (offline)."""
         self._source = source
         self._performer = performer
         self._stream = stream
         self._sinks = list(sinks)
         self._clock = clock
         self._controller_map = controller_map or {}
-        self._bypassed = frozenset(excluded_channels) | {DRUM_CHANNEL}
+        self._router = Router(routing, source.track_names)
+        self._announcement = routing.announcement
         self._deadline_ns = deadline_ns
         self._keep_incomplete = keep_incomplete
         self._latency_ns = performer.latency_ns
         self._windowed = stream if isinstance(stream, WindowedStream) else None
         self._clock_follower = stream if isinstance(stream, ClockFollower) else None
+        self._keyswitch_follower = stream if isinstance(stream, KeyswitchFollower) else None
         self._live = live = not isinstance(clock, VirtualClock)
         self._answers_at_once = live and performer.latency_ns == 0
         self._sender = ThreadSender(self._sinks, clock, self.fail) if live and performer.latency_ns else Sender(self._sinks, clock)
@@ -190,19 +196,24 @@ class Engine:
                 self._take(event)
 
     def _foresee(self, events: list[Event]) -> None:
-        """Let the stream think of two notes or more together, unless a control between them would change how they are performed."""
-        performed = [event for event in events if self._is_performed(event.message)]
+        """Let the stream think of two notes or more together, unless a message between them would change how they are performed."""
+        performed = [event for event in events if self._router.way(event) is Way.PERFORMED]
         notes = sum(is_note_on(event.message) for event in performed)
-        if notes > 1 and not any(self._mapped_control(event.message) for event in performed):
+        changing = self._announcement or any(configures(event.message) for event in performed)
+        if notes > 1 and not changing and not any(self._mapped_control(event.message) for event in performed):
             self._call(self._stream.foresee, performed)
 
     def _take(self, event: Event) -> None:
+        if self._announcement:
+            self._announce(event.time_ns)
         self._events_in += 1
         message = event.message
+        self._router.zones.observe(message)
         self._advance(event.time_ns - 1)
         if control := self._mapped_control(message):
             self._call(self._stream.set_control, control.name, control.from_controller(message[2]))
-        if self._is_performed(message):
+        way = self._router.way(event)
+        if way is Way.PERFORMED:
             late = self._clock.now_ns() - event.time_ns > self._deadline_ns
             self._degraded += late
             if is_note_on(message):
@@ -212,13 +223,18 @@ class Engine:
         else:
             if self._clock_follower and not is_channel_message(message):
                 self._call(self._clock_follower.follow_clock, event)
+            if self._keyswitch_follower and way is Way.KEYSWITCH:
+                self._call(self._keyswitch_follower.follow_keyswitch, event)
             self._sender.put((event._replace(time_ns=event.time_ns + self._latency_ns) if self._latency_ns else event,))
 
     def _mapped_control(self, message: bytes) -> Control | None:
         return self._controller_map.get(message[1]) if is_control_change(message) else None
 
-    def _is_performed(self, message: bytes) -> bool:
-        return is_channel_message(message) and channel_of(message) not in self._bypassed
+    def _announce(self, time_ns: int) -> None:
+        """Take, with the first event, what the sender left out before it."""
+        announcement, self._announcement = self._announcement, ()
+        for message in announcement:
+            self._take(Event(time_ns, message))
 
     def _advance(self, until_ns: int) -> bool:
         """Take from the stream what became certain up to ``until_ns``, step by step, so that it does not matter when this is called.

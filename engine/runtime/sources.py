@@ -15,6 +15,10 @@ class Source(Protocol):
     def exhausted(self) -> bool:
         """True once no further event can come."""
 
+    @property
+    def track_names(self) -> tuple[str, ...]:
+        """The names of the tracks that events come from, "" for one without; none of a port."""
+
     def start(self, start_ns: int) -> None:
         """Begin: the time 0 of a file is ``start_ns`` on the clock."""
 
@@ -47,6 +51,7 @@ class PortSource:
     """Events from an input port, in order of arrival and stamped on arrival."""
 
     exhausted = False
+    track_names = ()
 
     def __init__(self, port: Port, clock: Clock):
         self._port = port
@@ -82,6 +87,7 @@ class FileSource:
 
     def __init__(self, timeline: MidiTimeline, clock: Clock):
         self._events = timeline.events
+        self.track_names = timeline.track_names
         self._clock = clock
         self._next = 0
         self._shown = 0  # how many were upcoming, from the first on

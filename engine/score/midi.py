@@ -1,13 +1,26 @@
 """A MIDI file as a Score: exact ticks, velocities and gate lengths as they were exported; no markings, voices by track and channel."""
 
+from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from engine.base.errors import PerfLiveError
-from engine.midi.events import DRUM_CHANNEL, channel_of, is_note_off, is_note_on
+from engine.midi.events import (
+    DRUM_CHANNEL,
+    SUSTAIN_PEDAL,
+    Event,
+    channel_of,
+    is_channel_message,
+    is_control_change,
+    is_note_off,
+    is_note_on,
+)
 from engine.midi.file import MidiTimeline, read_midi_file
+from engine.midi.routing import DEFAULT_ROUTING, Router, Routing, Way
 from engine.score.tables import MARKING_DTYPE, MEASURE_DTYPE, SCORE_NOTE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE, Score, note_order
 
 TIME_SIGNATURE = b"\xff\x58\x04"
@@ -16,49 +29,81 @@ MOST_MEASURES = 100_000
 
 def read_midi_score(path: Path) -> Score:
     """Read a type 0 or 1 file whose times are in ticks. Raises PerfLiveError for any other."""
-    return midi_score(read_midi_file(path), path)
+    return midi_score(read_midi_file(path), path).score
 
 
-def midi_score(timeline: MidiTimeline, path: Path) -> Score:
-    """Return a file that was read as a score. Raises PerfLiveError, which names ``path``, for one whose times are in seconds."""
+class MidiScore(NamedTuple):
+    """A file as a score. ``channels`` (N,) 0 to 15 go with its notes; ``untouched`` are the messages that are no notes to be performed.
+
+    ``instruments`` (N,) are the channels of the notes' pedals: a note's own, or of an MPE zone its master.
+    """
+
+    score: Score
+    channels: np.ndarray
+    instruments: np.ndarray
+    untouched: list[tuple[Event, Way]]
+
+
+def midi_score(timeline: MidiTimeline, path: Path, routing: Routing = DEFAULT_ROUTING) -> MidiScore:
+    """Return a file that was read as a score, with what ``routing`` leaves alone beside it.
+
+    Raises PerfLiveError, which names ``path``, for one whose times are in seconds, UsageError for a track that it does not have.
+    """
     if timeline.division & 0x8000:
         raise PerfLiveError(f"cannot read {str(path)!r} as a score: its times are in seconds, not in beats; give a file in ticks a quarter")
-    notes, unpitched = _notes(timeline)
+    router, heard = Router(routing, timeline.track_names), [*map(partial(Event, 0), routing.announcement), *timeline.events]
+    performed: list[tuple[Event, int]] = []
+    untouched: list[tuple[Event, Way]] = []
+    for event in heard:
+        router.zones.observe(event.message)
+        way = router.way(event)
+        if way is not Way.PERFORMED or not _is_performed(event.message):
+            untouched.append((event, way))
+        elif not is_control_change(event.message):
+            performed.append((event, router.zones.instrument_of(channel_of(event.message))))
+    left_alone = [event.message for event, _ in untouched if is_channel_message(event.message) and is_note_on(event.message)]
+    if left_alone and not performed and (routing.names_tracks or routing.keyswitches or routing.excluded_channels):
+        raise PerfLiveError(f"cannot perform {str(path)!r}: all of its {len(left_alone)} notes are left alone; leave fewer of them alone")
+    notes, channels, instruments = _notes(timeline, performed)
     signatures = _time_signatures(timeline)
     end = float((notes["onset_quarter"] + notes["duration_quarter"]).max(initial=0.0))
     tempos = [(tick / timeline.division, 60e6 / microseconds) for tick, microseconds in timeline.tempos if microseconds]
-    return Score(
+    score = Score(
         notes,
         _measures(signatures, end),
         signatures,
         np.array(tempos, dtype=TEMPO_DTYPE),
         np.zeros(len(notes), MARKING_DTYPE),
         has_markings=False,
-        unpitched=unpitched,
+        unpitched=sum(channel_of(message) == DRUM_CHANNEL for message in left_alone),
     )
+    return MidiScore(score, channels, instruments, untouched)
 
 
-def _notes(timeline: MidiTimeline) -> tuple[np.ndarray, int]:
-    """Return the notes and how many drum notes were left out. Of two equal keys that overlap, the earlier ends first."""
+def _is_performed(message: bytes) -> bool:
+    """Return whether a channel message is a note's, or the sustain pedal's, which the performer plays itself."""
+    return is_note_on(message) or is_note_off(message) or (is_control_change(message) and message[1] == SUSTAIN_PEDAL)
+
+
+def _notes(timeline: MidiTimeline, performed: Sequence[tuple[Event, int]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the notes of note-ons and note-offs, each with its instrument's channel, their channels, and their instruments'.
+
+    Of two equal keys that overlap, the earlier ends first.
+    """
     to_tick, division = timeline.tempo_map.to_tick, timeline.division
+    last_tick = to_tick(max((event.time_ns for event in timeline.events), default=0))
     sounding: dict[tuple[int, int, int], list[int]] = {}
     rows: list[list[float | int | str | bool]] = []
-    unpitched = last_tick = 0
-    for event in timeline.events:
-        message, tick = event.message, to_tick(event.time_ns)
-        last_tick = max(last_tick, tick)
+    channels: list[int] = []
+    for event, instrument in performed:
+        message, tick, channel = event.message, to_tick(event.time_ns), channel_of(event.message)
         if is_note_on(message):
-            channel = channel_of(message)
-            if channel == DRUM_CHANNEL:
-                unpitched += 1
-                continue
             sounding.setdefault((event.track, channel, message[1]), []).append(len(rows))
-            rows.append([tick, -1, message[1], channel + 1, 0, event.track, f"n{len(rows)}", False, message[2]])
-        elif is_note_off(message):
-            started = sounding.get((event.track, channel_of(message), message[1]))
-            if started:
-                row = rows[started.pop(0)]
-                row[1] = tick - int(row[0])
+            rows.append([tick, -1, message[1], instrument + 1, 0, event.track, f"n{len(rows)}", False, message[2]])
+            channels.append(channel)
+        elif started := sounding.get((event.track, channel, message[1])):
+            row = rows[started.pop(0)]
+            row[1] = tick - int(row[0])
     for row in rows:
         if row[1] == -1:  # never ended: it sounds to the end
             row[1] = last_tick - int(row[0])
@@ -66,7 +111,8 @@ def _notes(timeline: MidiTimeline) -> tuple[np.ndarray, int]:
     notes["onset_quarter"] /= division
     notes["duration_quarter"] /= division
     _lengthen_unisons(notes)
-    return notes[note_order(notes)], unpitched
+    order = note_order(notes)
+    return notes[order], np.array(channels, int)[order], notes["voice"][order] - 1
 
 
 def _lengthen_unisons(notes: np.ndarray) -> None:

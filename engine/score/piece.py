@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from math import isclose
@@ -11,19 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from engine.base.errors import PerfLiveError
 from engine.base.on_demand import load_object
-from engine.midi.events import (
-    DRUM_CHANNEL,
-    SUSTAIN_PEDAL,
-    channel_of,
-    is_channel_message,
-    is_control_change,
-    is_note_off,
-    is_note_on,
-    program_change,
-)
+from engine.midi.events import Event, channel_of, is_channel_message, is_note_on, note_off, note_on, program_change
 from engine.midi.file import KeptEvent, MidiTimeline, Track, encode_length, read_midi_file
-from engine.midi.general_midi import chooses_program
+from engine.midi.general_midi import changes_notes, chooses_program
+from engine.midi.routing import DEFAULT_ROUTING, Routing, Way
+from engine.score.dynamics import with_playback_velocities
 from engine.score.files import MIDI, Repeats, check_size, checked, read_score
 from engine.score.midi import midi_score
 from engine.score.parts import CHANNELS, Part, spread_channels
@@ -34,19 +28,25 @@ WRITER_OUT = "engine.score.realisation.written_out:write_out"
 DIVISION = 960  # ticks a quarter of a file made of a score; a MIDI score's own is multiplied until it is as fine
 TEXT, TRACK_NAME, MARKER, TEMPO, TIME_SIGNATURE = 0x01, 0x03, 0x06, 0x51, 0x58
 CLOCKS_A_QUARTER, THIRTY_SECONDS_A_QUARTER = 24, 8
+MIDDLE_VELOCITY = 64  # of a note as it is written that nothing says the loudness of
+GRACE_NOTE_QUARTERS = 1 / 8  # before its main note, as it is written
 
 
 class NonNoteEvent(NamedTuple):
-    """A message of a MIDI score that is no note to be performed: a drum, a program change, a controller."""
+    """A message of a score that is no note to be performed: a drum, what is left alone, a program change, a controller.
+
+    ``leads``: whether notes of its channel that follow it must not sound before it.
+    """
 
     quarter: float
     message: bytes
     track: int
+    leads: bool = False
 
 
 @dataclass(frozen=True)
 class Piece:
-    """``channels`` (N,) 0 to 15 and ``tracks`` (N,) go with the score's notes.
+    """``channels`` (N,) 0 to 15, ``tracks`` (N,) and ``instruments`` (N,), the channels of their pedals, go with the score's notes.
 
     ``timeline`` has the tracks on the score's own ticks, without messages and tempos. ``repeats``: whether the score's repeats are
     played.
@@ -58,6 +58,12 @@ class Piece:
     non_note_events: tuple[NonNoteEvent, ...]
     timeline: MidiTimeline
     repeats: Repeats = "play"
+    instruments: np.ndarray | None = None  # the notes' own channels
+
+    @property
+    def pedal_channels(self) -> np.ndarray:
+        """The channel of each note's pedal, (N,): its own, or of an MPE zone the master."""
+        return self.channels if self.instruments is None else self.instruments
 
     @cached_property
     def played(self) -> WrittenOut:
@@ -66,22 +72,53 @@ class Piece:
         return written_out
 
 
-def read_piece(path: Path, repeats: Repeats = "play") -> Piece:
-    """Read a score to be played. Raises PerfLiveError, as ``read_score`` does."""
+def read_piece(path: Path, repeats: Repeats = "play", routing: Routing = DEFAULT_ROUTING) -> Piece:
+    """Read a score to be played; what ``routing`` leaves alone is sent as it is written.
+
+    Raises PerfLiveError, as ``read_score`` does, UsageError for a track that is not there.
+    """
     if path.suffix.lower() in MIDI:
         check_size(path)
         timeline = read_midi_file(path)
-        score = checked(midi_score(timeline, path), path)
+        read = midi_score(timeline, path, routing)
+        score = checked(read.score, path)
         finer = max(1, -(-DIVISION // timeline.division))
         tracks = _without_tempos(timeline, finer)
-        return Piece(score, score.notes["voice"] - 1, score.notes["part"], _non_note_events(timeline), tracks, repeats)
+        events = _non_note_events(timeline, read.untouched)
+        return Piece(score, read.channels, score.notes["part"], events, tracks, repeats, read.instruments)
     score = read_score(path, repeats)
     parts: Sequence[Part] = load_object(PART_READER)(path, int(score.notes["part"].max()) + 1)
     instruments = {part.instrument for part in parts}
     if len(instruments) > len(CHANNELS):
         said = f"{str(path)!r} has {len(instruments)} instruments: those that are alike share channels, of which there are {len(CHANNELS)}"
         print(said, file=sys.stderr, flush=True)
-    return piece_of(score, repeats, parts)
+    return leave_alone(piece_of(score, repeats, parts), parts, routing, path)
+
+
+def leave_alone(piece: Piece, parts: Sequence[Part], routing: Routing, path: Path) -> Piece:
+    """Return a piece that was read from a notation without the notes that ``routing`` leaves alone, which are sent as they are written.
+
+    Raises UsageError for a part that is not there, PerfLiveError, which names ``path``, where nothing is left.
+    """
+    if routing == DEFAULT_ROUTING:
+        return piece
+    notes, written, source = piece.score.notes, with_playback_velocities(piece.played.score), piece.played.source
+    parts_alone = routing.tracks_left_alone([part.name for part in parts]) if routing.names_tracks else ()
+    switches = np.isin(notes["pitch"], list(routing.keyswitches))
+    alone = switches | np.isin(notes["part"], list(parts_alone)) | np.isin(piece.channels, list(routing.excluded_channels))
+    if alone.all():
+        raise PerfLiveError(f"cannot perform {str(path)!r}: all of its {len(alone)} notes are left alone; leave fewer of them alone")
+    events = list(piece.non_note_events)
+    for row in np.flatnonzero(alone[source]).tolist():
+        note, own = written.notes[row], source[row]
+        channel, track, leads = int(piece.channels[own]), int(piece.tracks[own]), bool(switches[own])
+        length = max(float(note["duration_quarter"]), GRACE_NOTE_QUARTERS)
+        begin = max(float(note["onset_quarter"]) - length * bool(note["is_grace"]), 0.0)
+        events.append(NonNoteEvent(begin, note_on(channel, int(note["pitch"]), int(note["velocity"]) or MIDDLE_VELOCITY), track, leads))
+        events.append(NonNoteEvent(begin + length, note_off(channel, int(note["pitch"])), track, leads))
+    events.sort(key=lambda event: (event.quarter, is_channel_message(event.message) and is_note_on(event.message)))
+    score = replace(piece.score, notes=notes[~alone], markings=piece.score.markings[~alone])
+    return replace(piece, score=score, channels=piece.channels[~alone], tracks=piece.tracks[~alone], non_note_events=tuple(events))
 
 
 def piece_of(score: Score, repeats: Repeats = "play", parts: Sequence[Part] | None = None) -> Piece:
@@ -95,21 +132,23 @@ def piece_of(score: Score, repeats: Repeats = "play", parts: Sequence[Part] | No
     return Piece(score, np.array(channels)[own], own, _programs(parts, channels), _timeline(score, parts), repeats)
 
 
-def _non_note_events(timeline: MidiTimeline) -> tuple[NonNoteEvent, ...]:
-    """Return everything but the notes that are performed and the sustain pedal, which the performer plays itself.
+def _non_note_events(timeline: MidiTimeline, untouched: Sequence[tuple[Event, Way]]) -> tuple[NonNoteEvent, ...]:
+    """Return the messages that are no notes to be performed, in order.
 
     What chooses a channel's program before its first note stands at the very beginning: the note may sound before its place.
     """
     to_tick = timeline.tempo_map.to_tick
-    found = []
-    played: set[int] = set()  # the channels that have had a note
+    first_ns: dict[int, int] = {}  # by channel: when its first note begins
     for event in timeline.events:
-        if is_channel_message(event.message) and (is_note_on(event.message) or is_note_off(event.message)):
-            played.add(channel_of(event.message))
-        if not _is_performed(event.message):
-            early = chooses_program(event.message) and channel_of(event.message) not in played
-            quarter = 0.0 if early else to_tick(event.time_ns) / timeline.division
-            found.append(NonNoteEvent(quarter, event.message, event.track))
+        if is_channel_message(event.message) and is_note_on(event.message):
+            first_ns.setdefault(channel_of(event.message), event.time_ns)
+    found = []
+    for event, way in untouched:
+        message = event.message
+        early = chooses_program(message) and event.time_ns <= first_ns.get(channel_of(message), event.time_ns)
+        quarter = 0.0 if early else to_tick(event.time_ns) / timeline.division
+        leads = way is Way.KEYSWITCH or (way is Way.PERFORMED and changes_notes(message) and quarter > 0)
+        found.append(NonNoteEvent(quarter, message, event.track, leads))
     return tuple(sorted(found, key=lambda event: event.quarter))
 
 
@@ -119,12 +158,6 @@ def _programs(parts: Sequence[Part], channels: Sequence[int]) -> tuple[NonNoteEv
     for track, (part, channel) in enumerate(zip(parts, channels, strict=True)):
         chosen.setdefault(channel, NonNoteEvent(0.0, program_change(channel, part.program or 0), track))
     return tuple(chosen.values()) if any(part.program for part in parts) else ()
-
-
-def _is_performed(message: bytes) -> bool:
-    if not is_channel_message(message) or channel_of(message) == DRUM_CHANNEL:
-        return False
-    return is_note_on(message) or is_note_off(message) or (is_control_change(message) and message[1] == SUSTAIN_PEDAL)
 
 
 def _without_tempos(timeline: MidiTimeline, finer: int) -> MidiTimeline:

@@ -24,7 +24,7 @@ class Item(NamedTuple):
 
 @dataclass
 class Outgoing:
-    """``channels`` that have notes, each with the file track of its first note.
+    """``channels`` whose pedal is that of notes, their own or a master channel's, each with the file track of its first note.
 
     The model's pedal goes to those of them whose program is a piano's, until the sender presses one (``pedal_taken``).
     """
@@ -42,9 +42,9 @@ class Outgoing:
         """Take a message that is sent unchanged; ``event`` has its due time."""
         self._add(event.time_ns, number, MESSAGE, event)
 
-    def put_note(self, number: int, event: Event, velocity: int) -> None:
-        """Take a note-on that is sent with another velocity, under the number ``number``."""
-        self.channels.setdefault(channel_of(event.message), event.track)
+    def put_note(self, number: int, event: Event, velocity: int, pedalled: int) -> None:
+        """Take a note-on that is sent with another velocity, under the number ``number``; ``pedalled`` is the channel of its pedal."""
+        self.channels.setdefault(pedalled, event.track)
         message = note_on(channel_of(event.message), event.message[1], velocity)
         self._add(event.time_ns, number, BEGIN, event._replace(message=message))
 

@@ -19,18 +19,10 @@ from typing import Any
 import numpy as np
 
 from engine.midi.clock_messages import Heard, MidiClock
-from engine.midi.events import (
-    CONTROL_CHANGE,
-    PITCH_BEND,
-    PROGRAM_CHANGE,
-    SUSTAIN_PEDAL,
-    Event,
-    channel_of,
-    is_control_change,
-    is_note_off,
-    is_note_on,
-)
+from engine.midi.events import SUSTAIN_PEDAL, Event, channel_of, is_control_change, is_note_off, is_note_on
+from engine.midi.general_midi import changes_notes
 from engine.midi.ledger import MOST_OVERLAPS
+from engine.midi.mpe import Zones
 from engine.performers.controls import Control
 from engine.performers.counts import WindowCounts
 from engine.performers.lookahead.beats import DEFAULT_BEAT_NS, Place, place_notes
@@ -60,7 +52,6 @@ CARRIED_SHARE = 1 / 8  # decided without a window that is late
 CARRIED_NOTES = 16  # whose expression on average is carried forward
 SHORTEST_NOTE_NS = 10_000_000
 VARYING = 0  # in place of a velocity
-BANK_SELECT, CHANNEL_MODE = (0, 32), 120  # control changes; mode messages from there on
 
 
 @dataclass(eq=False)
@@ -98,6 +89,7 @@ class LiveState:
     binding_ns: dict[int, int] = field(default_factory=dict)  # by channel: when what notes may not overtake is due
     pedalled: bool = False  # by the sender
     outgoing: Outgoing = field(default_factory=Outgoing)
+    zones: Zones = field(default_factory=Zones)  # of MPE: their channels are one instrument
     events: int = 0
     notes: int = 0  # that are decided
     now_ns: int = 0
@@ -142,6 +134,11 @@ class LookaheadStream:
 
     def follow_clock(self, event: Event) -> None:
         self._state.clock.follow(event)
+
+    def follow_keyswitch(self, event: Event) -> None:
+        state = self._state
+        state.now_ns = max(state.now_ns, event.time_ns)
+        self._bind_notes(channel_of(event.message), event.time_ns + self._latency_ns, event.time_ns + self._latency_ns - 1)
 
     def feed(self, event: Event, late: bool = False) -> list[Event]:
         """``late`` changes nothing: the look-ahead makes up for it."""
@@ -224,16 +221,21 @@ class LookaheadStream:
         """Send a message that neither begins nor ends a note, a look-ahead after it came."""
         state, message = self._state, event.message
         due_ns = event.time_ns + self._latency_ns
+        state.zones.observe(message)
         if is_control_change(message) and message[1] == SUSTAIN_PEDAL and message[2] and not state.pedalled:
             state.pedalled = True
             state.outgoing.take_pedal(state.events, due_ns)
-        if _changes_notes(message):
-            channel = channel_of(message)
-            state.binding_ns[channel] = due_ns
-            for note in state.undecided:
-                if note.until_ns is None and channel_of(note.event.message) == channel:
-                    note.until_ns = due_ns
+        if changes_notes(message):
+            self._bind_notes(channel_of(message), due_ns, due_ns)
         state.outgoing.put_message(state.events, event._replace(time_ns=due_ns))
+
+    def _bind_notes(self, channel: int, from_ns: int, until_ns: int) -> None:
+        """Let the notes to come on a channel begin at ``from_ns`` or later, those that are undecided at ``until_ns`` or before."""
+        state = self._state
+        state.binding_ns[channel] = from_ns
+        for note in state.undecided:
+            if note.until_ns is None and channel_of(note.event.message) == channel:
+                note.until_ns = until_ns
 
     def _release(self) -> list[Event]:
         """Return what nothing to come can precede: no undecided note, and no note's end."""
@@ -263,7 +265,8 @@ class LookaheadStream:
     def _heard(self, note: LiveNote) -> IncomingNote:
         message, end_ns = note.event.message, note.release.time_ns if note.release else self._state.now_ns
         held_ns = end_ns - note.event.time_ns
-        return IncomingNote(note.heard, held_ns, message[1], channel_of(message), note.event.track, message[2], note.place)
+        channel = self._state.zones.instrument_of(channel_of(message))
+        return IncomingNote(note.heard, held_ns, message[1], channel, note.event.track, message[2], note.place)
 
     def _collect(self, request: WindowRequest) -> None:
         """Decide the notes of the window, or, if it is not ready, those that cannot wait any longer."""
@@ -329,7 +332,8 @@ class LookaheadStream:
             due_ns = note.event.time_ns + self._latency_ns
             onset_ns = max(due_ns + round(new.shift_s * 1e9), note.from_ns)
             note.onset_ns = onset_ns if note.until_ns is None else min(onset_ns, note.until_ns)
-            state.outgoing.put_note(note.number, note.event._replace(time_ns=note.onset_ns), new.velocity)
+            pedalled = state.zones.instrument_of(channel_of(note.event.message))
+            state.outgoing.put_note(note.number, note.event._replace(time_ns=note.onset_ns), new.velocity, pedalled)
             self._put_end(note)
         for step in pedal:
             state.outgoing.put_pedal(notes[0].number, step._replace(time_ns=step.time_ns + self._latency_ns))
@@ -343,10 +347,3 @@ class LookaheadStream:
         due_ns = note.release.time_ns + self._latency_ns
         end_ns = min(max(end_ns, due_ns - self._end_ns, note.onset_ns), due_ns + self._end_ns)
         self._state.outgoing.put_end(note.release_number, note.number, note.release._replace(time_ns=end_ns))
-
-
-def _changes_notes(message: bytes) -> bool:
-    """Return whether a channel message changes how notes sound: program, bank, pitch bend or channel mode."""
-    if message[0] & 0xF0 == CONTROL_CHANGE:
-        return message[1] in BANK_SELECT or message[1] >= CHANNEL_MODE
-    return message[0] & 0xF0 in (PROGRAM_CHANGE, PITCH_BEND)

@@ -41,6 +41,7 @@ class Playback:
     earliest_end: dict[int, float] = field(default_factory=dict)  # note -> when it may end, until its end is placed
     steps: list[Step] = field(default_factory=list)  # of ornaments
     ends: dict[int, float] = field(default_factory=dict)  # note -> when it ends, where its ornament's last note is not placed yet
+    led: dict[int, tuple[float, float]] = field(default_factory=dict)  # channel -> where and when notes are led by what is placed
     curve_sec: float = 0.0  # the time of the last anchor
     keys: Keys = field(default_factory=Keys)
     programs: Programs = field(default_factory=Programs)
@@ -99,4 +100,5 @@ class Playback:
         self.items.clear()
         self.steps.clear()
         self.ends.clear()
+        self.led.clear()
         self.earliest_end.clear()

@@ -23,7 +23,6 @@ def nothing_is_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("velocity", {"controllers": ["200=strength"]}, UsageError, "a controller from 0 to 119"),
         ("velocity", {"seed": -1}, UsageError, "seed: got -1, expected a whole number from 0 to"),
         ("velocity", {"lookahead_s": float("inf")}, UsageError, "lookahead: got inf, expected seconds from 0 to 3600"),
-        ("dexter", {"excluded_channels": frozenset({0})}, UsageError, "--exclude is for notes as they come"),
         ("velocity", {"model": Path("missing.onnx")}, PerfLiveError, "cannot read 'missing.onnx'.*an ONNX file or of a folder"),
         ("dexter", {"asked": {"transfer": Path("missing.mid")}}, PerfLiveError, "cannot read 'missing.mid': No such file"),
         ("dexter", {"settings": ["tempo=2"], "lookahead_s": 2.0}, UsageError, "no control is called 'tempo'"),

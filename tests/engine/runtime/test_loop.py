@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from engine.base.clock import MonotonicClock, VirtualClock
 from engine.midi.events import Event, control_change, note_off, note_on
 from engine.midi.file import MidiTimeline, read_midi_file, write_midi_file
+from engine.midi.routing import Routing
 from engine.performers.passthrough.performer import PassthroughPerformer
 from engine.performers.passthrough.stream import PassthroughStream
 from engine.runtime.loop import DEADLINE_NS, Engine
@@ -50,7 +51,7 @@ def test_drums_excluded_channels_and_system_messages_bypass_the_performer():
             fed.append(event)
             return [event]
 
-    _, sink = run(PIECE, stream=Watching(), excluded_channels=[5])
+    _, sink = run(PIECE, stream=Watching(), routing=Routing(frozenset({5})))
     assert sink.sent == PIECE
     assert fed == [event for event in PIECE if event.message[0] & 0xF0 < 0xF0 and event.message[0] & 15 == 0]
 
@@ -135,7 +136,7 @@ def test_a_note_off_never_overtakes_its_note_on(music, performer):
     events = [Event(at * MS, note_on(channel, pitch, 64)) for at, channel, pitch, _ in music]
     events += [Event((at + length) * MS, note_off(channel, pitch)) for at, channel, pitch, length in music]
     events.sort(key=lambda event: event.time_ns)
-    _, sink = run(events, performer(), excluded_channels=[1])
+    _, sink = run(events, performer(), routing=Routing(frozenset({1})))
     for channel in range(4):
         messages = [event.message for event in of_channel(channel, sink.sent)]
         assert messages == [event.message for event in of_channel(channel, events)]
