@@ -9,7 +9,7 @@ from synthetic_dexter import write_models
 
 from engine.commands.live import app as live_app
 from engine.commands.render import app
-from engine.midi.events import Event, channel_of, is_control_change, is_note_off, is_note_on
+from engine.midi.events import Event, channel_of, is_control_change, is_note_off, is_note_on, note_off, note_on, program_change
 from engine.midi.file import read_midi_file, write_midi_file
 
 DATA = Path(__file__).parents[2] / "data" / "midi"
@@ -61,6 +61,25 @@ def test_keyswitches_are_left_alone_and_stay_before_the_notes_that_they_switch(p
     assert len(performed) > 1, "the other notes are performed"
     if performer != "dexter":  # whose time is its own
         assert [event.time_ns for event in own] == [event.time_ns for event in before]
+
+
+def test_no_note_of_a_chord_sounds_before_what_stands_at_its_onset(perf_render: Command) -> None:
+    """A keyswitch and a program change: a chord's notes are spread around the tempo curve, on which both stand."""
+    events = []
+    for beat in range(16):
+        begin_ns = beat * 500_000_000
+        events += [Event(begin_ns, note_on(0, 24 + beat % 3, 9)), Event(begin_ns, program_change(0, 40 + beat))]
+        events += [Event(begin_ns, note_on(0, pitch + beat % 5, 64)) for pitch in (48, 55, 64, 72)]
+        events += [Event(begin_ns + 400_000_000, note_off(0, pitch + beat % 5)) for pitch in (48, 55, 64, 72)]
+        events += [Event(begin_ns + 450_000_000, note_off(0, 24 + beat % 3))]
+    write_midi_file("chords.mid", events)
+    sent = perform(perf_render, Path("chords.mid"), *DEXTER, "--keyswitches", "C1-D1")
+    assert sorted(switched(sent)) == sorted(switched(events))
+    program, programs = -1, []
+    for event in sent:
+        program = event.message[1] if event.message[0] == 0xC0 else program
+        programs += [program] if is_note_on(event.message) and event.message[1] > 30 else []
+    assert programs == [40 + beat for beat in range(16) for _ in range(4)]
 
 
 def test_a_score_is_performed_as_it_would_be_without_its_keyswitches(perf_render: Command, tmp_path: Path) -> None:
