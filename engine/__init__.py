@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from engine.base.errors import PerfLiveError, UsageError
     from engine.midi.events import Event
     from engine.midi.routing import Routing
+    from engine.output.endpoints import Endpoints
     from engine.performers.protocol import Performer, PerformerStream
     from engine.performers.setup import Setup, Wanted
     from engine.runtime.loop import Report
@@ -278,23 +279,12 @@ def play(
 
     The others as of ``render``. Raises UsageError, PerfLiveError. Whatever ends it, every sounding note is released.
     """
-    from engine.base.arguments import instance_of, names_of, path_of, text_of
     from engine.base.clock import MonotonicClock, VirtualClock
-    from engine.output.endpoints import Endpoints, check_reachable
+    from engine.output.endpoints import check_reachable
     from engine.session import guarded_by_ports, open_live
-    from engine.sound.options import SoundOptions
     from engine.systems import Kind
 
-    given = instance_of("sound", sound, SoundOptions)
-    ends = Endpoints(
-        None if input is None else text_of("input", input),
-        names_of("output", output, least=0),
-        None if record is None else path_of("record", record),
-        None if virtual is None else text_of("virtual", virtual),
-        None if api is None else text_of("api", api),
-        None if given is None else given.check(),
-        None if score is None else path_of("score", score),
-    )
+    ends = _endpoints(input, output, record, virtual, api, sound, score)
     ends.check()
     routing = _routing(exclude, tracks, exclude_tracks, keyswitches, drums, mpe)
     wanted = _wanted(
@@ -307,3 +297,28 @@ def play(
     session, opened = open_live(wanted.load(), ends, clock)
     with guarded_by_ports(session, opened):
         return session.run()
+
+
+def _endpoints(
+    input: Named | None,
+    output: Named | Sequence[Named],
+    record: Named | None,
+    virtual: str | None,
+    api: str | None,
+    sound: "SoundOptions | None",
+    score: Named | None,
+) -> "Endpoints":
+    from engine.base.arguments import instance_of, names_of, path_of, text_of
+    from engine.output.endpoints import Endpoints
+    from engine.sound.options import SoundOptions
+
+    given = instance_of("sound", sound, SoundOptions)
+    return Endpoints(
+        None if input is None else text_of("input", input),
+        names_of("output", output, least=0),
+        None if record is None else path_of("record", record),
+        None if virtual is None else text_of("virtual", virtual),
+        None if api is None else text_of("api", api),
+        None if given is None else given.check(),
+        None if score is None else path_of("score", score),
+    )

@@ -2,7 +2,7 @@
 
 import heapq
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from engine.midi.events import SUSTAIN_PEDAL, Event, channel_of, control_change,
 from engine.midi.general_midi import Programs
 from engine.performers.score_playing.keys import Keys
 from engine.performers.score_playing.ornaments import Step
+from engine.score.piece import NonNoteEvent
 
 PERFORMED_DTYPE = np.dtype([("onset_ns", "i8"), ("end_ns", "i8"), ("velocity", "i4")])  # velocity 0: not yet
 SET_UPS, ENDS, PEDALS, JOINS, NON_NOTES, ANCHORS, BEGINS = range(7)  # of what is due at one time, in this order
@@ -94,6 +95,16 @@ class Playback:
     def put(self, time_sec: float, kind: int, content: Any) -> None:
         heapq.heappush(self.items, Item(time_sec, kind, self.numbered, content))
         self.numbered += 1
+
+    def put_non_note(self, time_sec: float, event: NonNoteEvent) -> None:
+        self.put(time_sec, NON_NOTES, event)
+        if event.leads:
+            self.led[channel_of(event.message)] = event.quarter, time_sec
+
+    def led_from_sec(self, channel: int, quarter: float, time_at: Callable[[float], float]) -> float:
+        """Return when the message is sent that a note of a channel must not sound before: the one at ``quarter``, or placed already."""
+        placed_quarter, placed_sec = self.led.get(channel, (-math.inf, -math.inf))
+        return placed_sec if quarter <= placed_quarter or quarter < self.begin_quarter else time_at(quarter)
 
     def forget(self) -> None:
         """Drop everything that is still to come."""

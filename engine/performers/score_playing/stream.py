@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.midi.events import Event, channel_of, note_on
+from engine.midi.events import Event, note_on
 from engine.performers.controls import Control
 from engine.performers.counts import WindowCounts
 from engine.performers.score_playing.interpretation import Decided, Interpretation
@@ -291,17 +291,11 @@ class ScoreStream:
     def _place_note(self, decoded: DecodedNote) -> None:
         state, played, note = self._state, self._played, self._state.first + decoded.note
         row = played.first(note)
-        time_sec = max(decoded.time_sec, self._led_from_sec(note, played.keys[row][0]))
+        led_sec = state.led_from_sec(played.keys[row][0], float(self._led_from[note]), self.interpretation.time_at)
+        time_sec = max(decoded.time_sec, led_sec)
         state.earliest_end[note] = time_sec + SHORTEST_NOTE_S
         state.put(time_sec, BEGINS, (row, played.velocity(note, row, decoded.velocity)))
         state.steps += played.steps(note, time_sec - self.interpretation.time_at(self._onsets[note]), decoded.velocity)
-
-    def _led_from_sec(self, note: int, channel: int) -> float:
-        """Return when the last message is sent that a note must not sound before: one that is placed already, or at the note."""
-        quarter, placed_sec = self._state.led.get(channel, (-math.inf, -math.inf))
-        behind = float(self._led_from[note])
-        is_placed = behind <= quarter or behind < self._state.begin_quarter
-        return placed_sec if is_placed else self.interpretation.time_at(behind)
 
     def _place_steps(self) -> None:
         """Place the later notes of ornaments, as far as the tempo is known."""
@@ -351,10 +345,7 @@ class ScoreStream:
         while state.next_non_note < len(non_note_events) and non_note_events[state.next_non_note].quarter < known:
             event = non_note_events[state.next_non_note]
             if event.quarter > state.begin_quarter or (event.quarter == state.begin_quarter and is_note(event.message)):
-                time_sec = self.interpretation.time_at(event.quarter)
-                state.put(time_sec, NON_NOTES, event)
-                if event.leads:
-                    state.led[channel_of(event.message)] = event.quarter, time_sec
+                state.put_non_note(self.interpretation.time_at(event.quarter), event)
             state.next_non_note += 1
 
     def _place_set_up(self) -> None:

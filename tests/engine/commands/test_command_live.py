@@ -14,7 +14,7 @@ from engine import midi
 from engine.base.clock import MonotonicClock
 from engine.base.errors import UsageError
 from engine.commands.live import app
-from engine.commands.options import parse_channels
+from engine.commands.routing_options import parse_channels
 from engine.midi.events import Event, control_change, is_note_on, note_off, note_on
 from engine.midi.file import read_midi_file, write_midi_file
 from engine.midi.ports import open_input, open_output
