@@ -11,7 +11,8 @@ from engine.midi.events import CONTROL_CHANGE, SUSTAIN_PEDAL, Event
 from engine.midi.file import LIVE_DIVISION, KeptEvent, MidiTimeline, Track, write_midi_file
 from engine.midi.tempo_map import TempoMap
 from engine.runtime.sinks import CollectingSink
-from engine.score.piece import TEMPO, Piece, meta
+from engine.score.piece import TEMPO, Piece
+from engine.score.track_texts import meta
 from models.performance.pedal import Pedal
 from models.performance.representation import Performed
 

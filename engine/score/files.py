@@ -46,9 +46,8 @@ def read_score(path: str | os.PathLike[str], repeats: Repeats = "play") -> Score
 
 def checked(score: Score, path: Path) -> Score:
     """Return a score that has notes to perform. Raises PerfLiveError, which names ``path``, for one that has none."""
-    if not len(score.notes):
-        found = f"{score.unpitched} unpitched notes and no others" if score.unpitched else "no notes"
-        raise PerfLiveError(f"cannot perform {str(path)!r}: it has {found}; give a score with pitched notes")
+    if not len(score.notes) and not len(score.percussion):
+        raise PerfLiveError(f"cannot perform {str(path)!r}: it has no notes; give a score with notes")
     return score
 
 

@@ -21,7 +21,16 @@ from engine.midi.events import (
 )
 from engine.midi.file import MidiTimeline, read_midi_file
 from engine.midi.routing import DEFAULT_ROUTING, Router, Routing, Way
-from engine.score.tables import MARKING_DTYPE, MEASURE_DTYPE, SCORE_NOTE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE, Score, note_order
+from engine.score.tables import (
+    MARKING_DTYPE,
+    MEASURE_DTYPE,
+    PERCUSSION_DTYPE,
+    SCORE_NOTE_DTYPE,
+    TEMPO_DTYPE,
+    TIME_SIGNATURE_DTYPE,
+    Score,
+    note_order,
+)
 
 TIME_SIGNATURE = b"\xff\x58\x04"
 MOST_MEASURES = 100_000
@@ -65,8 +74,9 @@ def midi_score(timeline: MidiTimeline, path: Path, routing: Routing = DEFAULT_RO
     if left_alone and not performed and (routing.names_tracks or routing.keyswitches or routing.excluded_channels):
         raise PerfLiveError(f"cannot perform {str(path)!r}: all of its {len(left_alone)} notes are left alone; leave fewer of them alone")
     notes, channels, instruments = _notes(timeline, performed)
+    percussion = _percussion(timeline, [event for event, _ in untouched])
     signatures = _time_signatures(timeline)
-    end = float((notes["onset_quarter"] + notes["duration_quarter"]).max(initial=0.0))
+    end = max(float((table["onset_quarter"] + table["duration_quarter"]).max(initial=0.0)) for table in (notes, percussion))
     tempos = [(tick / timeline.division, 60e6 / microseconds) for tick, microseconds in timeline.tempos if microseconds]
     score = Score(
         notes,
@@ -75,7 +85,7 @@ def midi_score(timeline: MidiTimeline, path: Path, routing: Routing = DEFAULT_RO
         np.array(tempos, dtype=TEMPO_DTYPE),
         np.zeros(len(notes), MARKING_DTYPE),
         has_markings=False,
-        unpitched=sum(channel_of(message) == DRUM_CHANNEL for message in left_alone),
+        percussion=percussion,
     )
     return MidiScore(score, channels, instruments, untouched)
 
@@ -113,6 +123,13 @@ def _notes(timeline: MidiTimeline, performed: Sequence[tuple[Event, int]]) -> tu
     _lengthen_unisons(notes)
     order = note_order(notes)
     return notes[order], np.array(channels, int)[order], notes["voice"][order] - 1
+
+
+def _percussion(timeline: MidiTimeline, untouched: Sequence[Event]) -> np.ndarray:
+    """Return the notes of the drums' channel (PERCUSSION_DTYPE)."""
+    notes = [event for event in untouched if is_channel_message(event.message) and (is_note_on(event.message) or is_note_off(event.message))]
+    struck = _notes(timeline, [(event, DRUM_CHANNEL) for event in notes if channel_of(event.message) == DRUM_CHANNEL])[0]
+    return struck[["onset_quarter", "duration_quarter", "pitch", "velocity", "part"]].astype(PERCUSSION_DTYPE)
 
 
 def _lengthen_unisons(notes: np.ndarray) -> None:

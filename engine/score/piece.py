@@ -1,11 +1,9 @@
 """A score to be played: the channel and track of each note, what else is to be sent, and the file's texts and markers."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
-from math import isclose
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,21 +11,21 @@ import numpy as np
 
 from engine.base.errors import PerfLiveError
 from engine.base.on_demand import load_object
-from engine.midi.events import Event, channel_of, is_channel_message, is_note_on, note_off, note_on, program_change
-from engine.midi.file import KeptEvent, MidiTimeline, Track, encode_length, read_midi_file
+from engine.midi.events import DRUM_CHANNEL, Event, channel_of, is_channel_message, is_note_on, note_off, note_on, program_change
+from engine.midi.file import KeptEvent, MidiTimeline, Track, read_midi_file
 from engine.midi.general_midi import changes_notes, chooses_program
 from engine.midi.routing import DEFAULT_ROUTING, Routing, Way
 from engine.score.dynamics import with_playback_velocities
 from engine.score.files import MIDI, Repeats, check_size, checked, read_score
 from engine.score.midi import midi_score
 from engine.score.parts import CHANNELS, Part, spread_channels
-from engine.score.tables import DYNAMICS, Score, WrittenOut
+from engine.score.tables import Score, WrittenOut
+from engine.score.track_texts import track_timeline
 
 PART_READER = "engine.score.notation.part_lists:read_parts"  # by name, as the reader of scores is
 WRITER_OUT = "engine.score.realisation.written_out:write_out"
 DIVISION = 960  # ticks a quarter of a file made of a score; a MIDI score's own is multiplied until it is as fine
-TEXT, TRACK_NAME, MARKER, TEMPO, TIME_SIGNATURE = 0x01, 0x03, 0x06, 0x51, 0x58
-CLOCKS_A_QUARTER, THIRTY_SECONDS_A_QUARTER = 24, 8
+TEMPO = 0x51
 MIDDLE_VELOCITY = 64  # of a note as it is written that nothing says the loudness of
 GRACE_NOTE_QUARTERS = 1 / 8  # before its main note, as it is written
 
@@ -87,8 +85,8 @@ def read_piece(path: Path, repeats: Repeats = "play", routing: Routing = DEFAULT
         events = _non_note_events(timeline, read.untouched)
         return Piece(score, read.channels, score.notes["part"], events, tracks, repeats, read.instruments)
     score = read_score(path, repeats)
-    parts: Sequence[Part] = load_object(PART_READER)(path, int(score.notes["part"].max()) + 1)
-    instruments = {part.instrument for part in parts}
+    parts: Sequence[Part] = load_object(PART_READER)(path, _part_count(score))
+    instruments = {parts[number].instrument for number in np.unique(score.notes["part"]).tolist()}
     if len(instruments) > len(CHANNELS):
         said = f"{str(path)!r} has {len(instruments)} instruments: those that are alike share channels, of which there are {len(CHANNELS)}"
         print(said, file=sys.stderr, flush=True)
@@ -106,7 +104,7 @@ def leave_alone(piece: Piece, parts: Sequence[Part], routing: Routing, path: Pat
     parts_alone = routing.tracks_left_alone([part.name for part in parts]) if routing.names_tracks else ()
     switches = np.isin(notes["pitch"], list(routing.keyswitches))
     alone = switches | np.isin(notes["part"], list(parts_alone)) | np.isin(piece.channels, list(routing.excluded_channels))
-    if alone.all():
+    if len(alone) and alone.all():
         raise PerfLiveError(f"cannot perform {str(path)!r}: all of its {len(alone)} notes are left alone; leave fewer of them alone")
     events = list(piece.non_note_events)
     for row in np.flatnonzero(alone[source]).tolist():
@@ -124,12 +122,29 @@ def leave_alone(piece: Piece, parts: Sequence[Part], routing: Routing, path: Pat
 def piece_of(score: Score, repeats: Repeats = "play", parts: Sequence[Part] | None = None) -> Piece:
     """Return a score as it is played when it was read from a notation: a track for each part, on the channel of its instrument.
 
-    Without ``parts`` all are one piano.
+    Without ``parts`` all are one piano. Unpitched notes are messages on the drums' channel, beside the notes that are performed.
     """
     own = score.notes["part"]
-    parts = parts or [Part(0)] * (int(own.max()) + 1)
-    channels = spread_channels(parts)
-    return Piece(score, np.array(channels)[own], own, _programs(parts, channels), _timeline(score, parts), repeats)
+    parts = parts or [Part(0)] * _part_count(score)
+    pitched = np.unique(own).tolist()
+    channels = dict(zip(pitched, spread_channels([parts[number] for number in pitched]), strict=True))
+    by_note = np.array([channels[number] for number in own.tolist()], dtype=int)
+    beside = (*_programs(parts, channels), *_strokes(score.percussion))
+    timeline = track_timeline(score, [part.name for part in parts], DIVISION)
+    return Piece(score, by_note, own, tuple(sorted(beside, key=lambda event: event.quarter)), timeline, repeats)
+
+
+def _part_count(score: Score) -> int:
+    return 1 + max([0, *(int(table["part"].max()) for table in (score.notes, score.percussion) if len(table))])
+
+
+def _strokes(percussion: np.ndarray) -> list[NonNoteEvent]:
+    """Return the messages of unpitched notes (PERCUSSION_DTYPE), in order; ends before beginnings."""
+    begins, ends = [], []
+    for onset, duration, key, velocity, part in percussion.tolist():
+        begins.append(NonNoteEvent(onset, note_on(DRUM_CHANNEL, key, velocity), part))
+        ends.append(NonNoteEvent(onset + duration, note_off(DRUM_CHANNEL, key), part))
+    return sorted((*ends, *begins), key=lambda event: event.quarter)
 
 
 def _non_note_events(timeline: MidiTimeline, untouched: Sequence[tuple[Event, Way]]) -> tuple[NonNoteEvent, ...]:
@@ -152,12 +167,12 @@ def _non_note_events(timeline: MidiTimeline, untouched: Sequence[tuple[Event, Wa
     return tuple(sorted(found, key=lambda event: event.quarter))
 
 
-def _programs(parts: Sequence[Part], channels: Sequence[int]) -> tuple[NonNoteEvent, ...]:
-    """Return the program change of each channel, none where all parts are pianos: an instrument is one already."""
+def _programs(parts: Sequence[Part], channels: Mapping[int, int]) -> tuple[NonNoteEvent, ...]:
+    """Return the program change of each channel of the parts, none where all are pianos: an instrument is one already."""
     chosen: dict[int, NonNoteEvent] = {}
-    for track, (part, channel) in enumerate(zip(parts, channels, strict=True)):
-        chosen.setdefault(channel, NonNoteEvent(0.0, program_change(channel, part.program or 0), track))
-    return tuple(chosen.values()) if any(part.program for part in parts) else ()
+    for number, channel in channels.items():
+        chosen.setdefault(channel, NonNoteEvent(0.0, program_change(channel, parts[number].program or 0), number))
+    return tuple(chosen.values()) if any(parts[number].program for number in channels) else ()
 
 
 def _without_tempos(timeline: MidiTimeline, finer: int) -> MidiTimeline:
@@ -169,61 +184,3 @@ def _without_tempos(timeline: MidiTimeline, finer: int) -> MidiTimeline:
         )
         tracks.append(Track(kept, track.end_tick * finer))
     return MidiTimeline([], tuple(tracks), timeline.kind, timeline.division * finer)
-
-
-def _timeline(score: Score, parts: Sequence[Part]) -> MidiTimeline:
-    """Make tracks for a score: one a part, with its name; metre, tempo words and dynamics in the first."""
-    metas = _metres(score) + _words(score) + _dynamics(score)
-    kept = tuple(KeptEvent(tick, 0, data) for tick, data in sorted(metas, key=lambda meta: meta[0]))
-    names = [(KeptEvent(0, 0, meta(TRACK_NAME, part.name.encode())),) if part.name else () for part in parts]
-    end_tick = round(score.end_quarter * DIVISION)
-    tracks = (Track((*names[0], *kept), end_tick), *(Track(name, end_tick) for name in names[1:]))
-    return MidiTimeline([], tracks, 1 if len(parts) > 1 else 0, DIVISION)
-
-
-def meta(kind: int, data: bytes) -> bytes:
-    """Return a meta event as it stands in a file after its delta time."""
-    return bytes((0xFF, kind)) + encode_length(len(data)) + data
-
-
-def _metres(score: Score) -> list[tuple[int, bytes]]:
-    """Return time signatures such that bar lines fall where the score has them: an upbeat has one of its own."""
-    found: list[tuple[float, int, int]] = []
-    starts = score.time_signatures["onset_quarter"]
-    for onset, duration, _ in score.measures.tolist():
-        index = int(np.searchsorted(starts, onset + 1e-6, side="right")) - 1
-        _, beats, beat_type = score.time_signatures[max(index, 0)].tolist() if len(starts) else (0.0, 4, 4)
-        actual = duration * beat_type / 4
-        if not isclose(actual, beats, abs_tol=1e-6) and actual >= 1 and isclose(actual, round(actual), abs_tol=1e-6):
-            beats = round(actual)
-        found.append((onset, beats, beat_type))
-    changes = found[:1] + [row for before, row in pairwise(found) if row[1:] != before[1:]]
-    return [
-        (
-            round(onset * DIVISION),
-            meta(
-                TIME_SIGNATURE,
-                bytes((min(beats, 255), max(beat_type, 1).bit_length() - 1, CLOCKS_A_QUARTER, THIRTY_SECONDS_A_QUARTER)),
-            ),
-        )
-        for onset, beats, beat_type in changes
-    ]
-
-
-def _words(score: Score) -> list[tuple[int, bytes]]:
-    """Return tempo words as markers, which serve to navigate, and other words as text; those that all parts have, once."""
-    rows = dict.fromkeys((word.onset_quarter, word.text, word.kind in ("tempo", "a-tempo")) for word in score.words)
-    return [(round(onset * DIVISION), meta(MARKER if marks else TEXT, text.encode())) for onset, text, marks in rows]
-
-
-def _dynamics(score: Score) -> list[tuple[int, bytes]]:
-    if not score.has_markings:
-        return []
-    rows: list[tuple[int, bytes]] = []
-    for part in np.unique(score.notes["part"]).tolist():
-        own = score.notes["part"] == part
-        levels, onsets = score.markings["dynamic"][own], score.notes["onset_quarter"][own]
-        for index in np.flatnonzero(np.diff(levels, prepend=0)).tolist():
-            if levels[index]:
-                rows.append((round(float(onsets[index]) * DIVISION), meta(TEXT, DYNAMICS[levels[index] - 1].encode())))
-    return list(dict.fromkeys(rows))

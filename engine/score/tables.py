@@ -4,7 +4,7 @@ Field names are partitura's. Unlike there, position 0 is the first thing in the 
 of the MIDI file that a notation program would export.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +26,16 @@ SCORE_NOTE_DTYPE = np.dtype(
 MEASURE_DTYPE = np.dtype([("onset_quarter", "f8"), ("duration_quarter", "f8"), ("number", "i4")])
 TIME_SIGNATURE_DTYPE = np.dtype([("onset_quarter", "f8"), ("beats", "i4"), ("beat_type", "i4")])
 TEMPO_DTYPE = np.dtype([("onset_quarter", "f8"), ("quarters_per_minute", "f8")])
+
+PERCUSSION_DTYPE = np.dtype(
+    [
+        ("onset_quarter", "f8"),
+        ("duration_quarter", "f8"),
+        ("key", "i4"),  # of General MIDI's drum channel, 0 to 127
+        ("velocity", "i4"),  # what dynamics and accents amount to, 1 to 127
+        ("part", "i4"),
+    ]
+)
 
 DYNAMICS = ("ppp", "pp", "p", "mp", "mf", "f", "ff", "fff")  # softer and louder ones count as the outermost
 
@@ -71,12 +81,27 @@ class Word:
 
 
 @dataclass(frozen=True)
+class Annotation:
+    """What is written beside the notes and not played.
+
+    ``kind`` is 'lyric' (a syllable, with a space where its word ends), 'chord', 'rehearsal', 'title', 'composer', 'lyricist' or
+    'copyright'; only a lyric belongs to its ``part``.
+    """
+
+    onset_quarter: float
+    text: str
+    kind: str
+    part: int = 0
+
+
+@dataclass(frozen=True)
 class Score:
     """``notes`` (SCORE_NOTE_DTYPE) are sorted by onset, grace notes before others, then pitch.
 
     ``markings`` (MARKING_DTYPE) go with them row by row when ``has_markings``, and are all zeros when not (a MIDI score). ``measures``,
     ``time_signatures`` and ``tempos`` are in order of onset; a score without a tempo has none in ``tempos``, and the performer chooses.
-    ``words`` stand where they are played, repeats included. ``unpitched`` counts percussion notes, which are not in ``notes``.
+    ``words`` stand where they are played, repeats included. ``percussion`` (PERCUSSION_DTYPE, in order of onset) has the unpitched notes,
+    which are not in ``notes``. ``annotations`` stand where they are played as well.
     """
 
     notes: np.ndarray
@@ -86,12 +111,13 @@ class Score:
     markings: np.ndarray
     has_markings: bool
     words: tuple[Word, ...] = ()
-    unpitched: int = 0
+    annotations: tuple[Annotation, ...] = ()
+    percussion: np.ndarray = field(default_factory=lambda: np.zeros(0, PERCUSSION_DTYPE))
 
     @property
     def end_quarter(self) -> float:
         """Where the last note or measure ends."""
-        ends = [table["onset_quarter"] + table["duration_quarter"] for table in (self.notes, self.measures) if len(table)]
+        ends = [table["onset_quarter"] + table["duration_quarter"] for table in (self.notes, self.percussion, self.measures) if len(table)]
         return float(max((end.max() for end in ends), default=0.0))
 
 

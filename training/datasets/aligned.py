@@ -265,7 +265,7 @@ def _save(path: Path, performances: list[AlignedPerformance], left_out: list[tup
         arrays |= {f"performance/{index}/performed": performance.performed, f"performance/{index}/pedals": performance.pedals}
     description = {
         "scores": [
-            {"has_markings": score.has_markings, "words": [asdict(word) for word in score.words], "unpitched": score.unpitched}
+            {"has_markings": score.has_markings, "words": [asdict(word) for word in score.words]}
             for score in scores.values()
         ],
         "performances": [(item.name, item.piece, numbers[id(item.score)], item.inserted) for item in performances],
@@ -279,10 +279,10 @@ def _load(path: Path) -> tuple[list[AlignedPerformance], list[tuple[str, str]]]:
         description = json.loads(str(stored["description"]))
         scores = []
         for number, other in enumerate(description["scores"]):
-            words = tuple(Word(**word) for word in other.pop("words"))
+            words = tuple(Word(**word) for word in other["words"])
             tables = {name: stored[f"score/{number}/{name}"] for name in _SCORE_TABLES}
             tables["markings"] = _all_markings(tables["markings"])
-            scores.append(Score(**tables, words=words, **other))
+            scores.append(Score(**tables, words=words, has_markings=other["has_markings"]))
         performances = [
             AlignedPerformance(
                 name, piece, scores[number], stored[f"performance/{i}/performed"], stored[f"performance/{i}/pedals"], inserted

@@ -7,7 +7,8 @@ from math import lcm
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from engine.score.notation.verovio_measures import nearest_semitone
+from engine.midi.percussion import key_of
+from engine.score.notation.verovio_layers import nearest_semitone
 
 # part id -> index of a note among all <note> elements of the part -> 1 for a chord rolled upwards, -1 for one rolled downwards
 Arpeggios = dict[str, dict[int, int]]
@@ -126,6 +127,35 @@ def _count_staves(part: Any) -> None:
 def note_key(part: str, index: int) -> str:
     """Return an id for a note by its place among all <note> elements of its part."""
     return f"{part}.note{index}"
+
+
+def percussion_keys(root: Any) -> dict[str, int]:
+    """Return General MIDI keys by the ids of unpitched notes: as the file says (midi-unpitched), else as their instrument's name does."""
+    known = {part.get("id"): _instrument_keys(part) for part in root.iter("score-part")}
+    found: dict[str, int] = {}
+    for part in root.findall("part"):
+        keys = known.get(part.get("id"), {})
+        for note in part.iterfind("measure/note[unpitched]"):
+            instrument = note.find("instrument")
+            only = next(iter(keys)) if len(keys) == 1 else None
+            identifier = only if instrument is None else instrument.get("id")
+            if identifier in keys:
+                found[note.get("id")] = keys[identifier]
+    return found
+
+
+def _instrument_keys(part: Any) -> dict[str, int]:
+    keys: dict[str, int] = {}
+    for instrument in part.iter("score-instrument"):
+        names = (instrument.findtext(tag, "").replace(".", " ") for tag in ("instrument-name", "instrument-sound"))
+        key = next((key for name in names if (key := key_of(name)) is not None), None)
+        if key is not None:
+            keys[instrument.get("id")] = key
+    for instrument in part.iter("midi-instrument"):
+        number = instrument.findtext("midi-unpitched", "").strip()
+        if number.isdigit() and 1 <= int(number) <= 128:
+            keys[instrument.get("id")] = int(number) - 1
+    return keys
 
 
 def _round_microtones(root: Any) -> bool:

@@ -63,7 +63,6 @@ class PartituraReading:
             rows[order],
             has_markings=True,
             words=words,
-            unpitched=sum(1 for part in played for _ in part.iter_all(score.UnpitchedNote)),
         )
 
 

@@ -17,11 +17,13 @@ import numpy as np
 from engine.base.errors import PerfLiveError
 from engine.base.partitura_loader import load_partitura
 from engine.score.notation.mei import read_mei
-from engine.score.notation.musicxml import identified, note_key, open_musicxml
+from engine.score.notation.musicxml import identified, note_key, open_musicxml, percussion_keys
 from engine.score.notation.partitura_scores import PartituraReading
 from engine.score.notation.verovio_markings import verovio_markings, verovio_words
 from engine.score.notation.verovio_measures import VerovioScore, read_with_verovio
-from engine.score.notation.verovio_scores import verovio_score
+from engine.score.notation.verovio_percussion import percussion_notes
+from engine.score.notation.verovio_scores import play_order, verovio_score
+from engine.score.notation.verovio_texts import annotations
 from engine.score.tables import Score
 
 _IS_SCORE = re.compile(rb"<score-(part|time)wise|<(\w+:)?mei\b|^\*\*kern|^X:", re.MULTILINE)
@@ -32,7 +34,8 @@ SAME_PLACE_QUARTERS = 1.5
 class _Reading(NamedTuple):
     """What partitura makes of a document, or why it does not take it, and the document for verovio.
 
-    ``named`` has (part, staff, id) of notes by verovio's ids, and ``keys`` verovio's ids of partitura's notes by part and id.
+    ``named`` has (part, staff, id) of notes by verovio's ids, ``keys`` verovio's ids of partitura's notes by part and id, and
+    ``percussion`` the keys that the document gives to unpitched notes, by verovio's ids.
     """
 
     partitura: PartituraReading | None
@@ -40,6 +43,7 @@ class _Reading(NamedTuple):
     document: str
     named: dict[str, tuple[int, int, str]]
     keys: dict[tuple[int, str], str]
+    percussion: dict[str, int]
 
 
 def read_notation(path: Path, repeats: str) -> Score:
@@ -60,12 +64,14 @@ def read_notation(path: Path, repeats: str) -> Score:
 
 def _choose(reading: _Reading, repeats: str) -> Score:
     ours, refusal = None, reading.refusal
+    heard = _heard(reading.document)
     if reading.partitura is not None:
+        if heard is not None:
+            _mark_tremolos(reading.partitura, reading.keys, heard)
         try:
             ours = reading.partitura.score(repeats)
         except Exception as error:  # partitura's unfolding meets what its parser let through
             refusal = error
-    heard = _heard(reading.document)
     if heard is None:
         if ours is None:
             if "<mei" in reading.document and "<note" not in reading.document:
@@ -74,10 +80,24 @@ def _choose(reading: _Reading, repeats: str) -> Score:
         return ours
     theirs = _verovio_score(heard, reading, repeats)
     if ours is None or not sounds_alike(ours, theirs):
-        return theirs if len(theirs.notes) or ours is None else ours
-    if not len(ours.tempos) and len(theirs.tempos):
-        return replace(ours, tempos=theirs.tempos)
-    return ours
+        chosen = theirs if len(theirs.notes) or ours is None else ours
+    else:
+        chosen = ours if len(ours.tempos) else replace(ours, tempos=theirs.tempos)
+    places = play_order(heard, repeats)
+    return replace(
+        chosen,
+        annotations=annotations(heard, places, reading.named),
+        percussion=percussion_notes(heard, places, reading.named, reading.percussion),
+    )
+
+
+def _mark_tremolos(partitura: PartituraReading, keys: dict[tuple[int, str], str], heard: VerovioScore) -> None:
+    """Add the tremolos that verovio hears to partitura's markings, which have none."""
+    found = {note.printed: note for measure in heard.measures for note in measure.notes if note.tremolo}
+    for number, rows in enumerate(partitura.markings if found else ()):
+        for identifier, row in rows.items():
+            if note := found.get(keys.get((number, identifier), identifier)):
+                row["tremolo"], row["tremolo_pair"] = float(note.tremolo), note.tremolo_pair
 
 
 def _heard(document: str) -> VerovioScore | None:
@@ -129,7 +149,7 @@ def _read_musicxml(path: Path) -> _Reading:
     if partitura is not None:
         for number, part in enumerate(partitura.parts):
             keys |= {(number, note.id): note_key(part.id, note.doc_order) for note in part.notes}
-    return _Reading(partitura, refusal, document, named, keys)
+    return _Reading(partitura, refusal, document, named, keys, percussion_keys(source.root))
 
 
 def _read_mei(path: Path) -> _Reading:
@@ -142,16 +162,16 @@ def _read_mei(path: Path) -> _Reading:
     except Exception as error:  # partitura refuses much that is valid
         etree.fromstring(path.read_bytes(), etree.XMLParser(resolve_entities=False, no_network=True))  # raises for a damaged one
         partitura, refusal = None, ValueError(str(error))
-    return _Reading(partitura, refusal, _text(path), {}, {})
+    return _Reading(partitura, refusal, _text(path), {}, {}, {})
 
 
 def _read_humdrum(path: Path) -> _Reading:
     partitura, refusal = _tried(lambda: load_partitura().load_kern(str(path), force_note_ids="keep").parts, {})
-    return _Reading(partitura, refusal, _text(path), {}, {})
+    return _Reading(partitura, refusal, _text(path), {}, {}, {})
 
 
 def _read_abc(path: Path) -> _Reading:
-    return _Reading(None, None, _text(path), {}, {})
+    return _Reading(None, None, _text(path), {}, {}, {})
 
 
 def _tried(load: Any, arpeggios: Any) -> tuple[PartituraReading | None, Exception | None]:

@@ -9,7 +9,8 @@ import numpy as np
 from engine.score.dynamics import LEVEL_VELOCITIES, LoudnessMark, level_curve
 from engine.score.markings import ORNAMENT_KINDS, dynamic_level
 from engine.score.notation.mei import mei_signs
-from engine.score.notation.verovio_measures import PrintedNote, VerovioScore
+from engine.score.notation.verovio_layers import PrintedNote
+from engine.score.notation.verovio_measures import VerovioScore, quarters_of
 from engine.score.tables import MARKING_DTYPE, ORNAMENTS
 
 ARTICULATIONS = {
@@ -20,6 +21,7 @@ ARTICULATIONS = {
     "acc": "accent",
     "marc": "marcato",
 }
+_GLYPHS = re.compile("[\ue000-\uf8ff]")  # notes of metronome marks, in fonts of music
 SUDDEN = re.compile(r"^(s?f+z|sf+|rf+z?|s?fp+|fzp?)$")
 
 
@@ -57,22 +59,16 @@ def verovio_words(heard: VerovioScore) -> list[tuple[int, Fraction, str, str]]:
     words = []
     for number, measure in enumerate(heard.measures):
         for element in measure.element.iter("{*}tempo", "{*}dir"):
-            text = " ".join("".join(element.itertext()).split())
-            if text:
+            text = " ".join(_GLYPHS.sub("", "".join(element.itertext())).split())
+            if any(letter.isalpha() for letter in text):
                 kind = "tempo" if str(element.tag).endswith("tempo") else "other"
-                words.append((number, Fraction(_quarters(element.get("tstamp"), measure.metre)).limit_denominator(960), text, kind))
+                words.append((number, Fraction(quarters_of(element.get("tstamp"), measure.metre)).limit_denominator(960), text, kind))
     return words
-
-
-def _quarters(timestamp: str | None, metre: tuple[int, int] | None) -> float:
-    """Return quarters from the beginning of the measure for MEI's beats from 1."""
-    return max(float(timestamp or 1) - 1, 0.0) * 4 / (metre or (4, 4))[1]
 
 
 def _mark_elements(rows: np.ndarray, index: dict[str, int], notes: list[tuple[float, PrintedNote]], root: Any) -> None:
     for row, (_, note) in enumerate(notes):
-        if note.element is None:
-            continue
+        rows["tremolo"][row], rows["tremolo_pair"][row] = float(note.tremolo), note.tremolo_pair
         parent = note.element.getparent()
         chord = [parent] if str(parent.tag).endswith("chord") else []
         for sign in (sign for element in [note.element, *chord] for sign in element.iterfind("{*}artic")):
@@ -105,7 +101,7 @@ def _loudness_marks(heard: VerovioScore, starts: list[float]) -> list[LoudnessMa
     for number, measure in enumerate(heard.measures):
         for element in measure.element.iter("{*}dynam", "{*}hairpin"):
             staff = int(element.get("staff", "0").split()[0]) if element.get("staff", "0").split()[0].isdigit() else None
-            start = places.get(element.get("startid", "")[1:], starts[number] + _quarters(element.get("tstamp"), measure.metre))
+            start = places.get(element.get("startid", "")[1:], starts[number] + quarters_of(element.get("tstamp"), measure.metre))
             if str(element.tag).endswith("dynam"):
                 text = "".join(element.itertext()).strip()
                 sudden = bool(SUDDEN.match(text))
@@ -116,7 +112,7 @@ def _loudness_marks(heard: VerovioScore, starts: list[float]) -> list[LoudnessMa
                 end = places.get(element.get("endid", "")[1:])
                 if end is None and (until := re.match(r"(\d+)m\+([\d.]+)", element.get("tstamp2", ""))):
                     last = min(number + int(until[1]), len(heard.measures) - 1)
-                    end = starts[last] + _quarters(until[2], heard.measures[last].metre)
+                    end = starts[last] + quarters_of(until[2], heard.measures[last].metre)
                 sign = {"cres": 1, "dim": -1}.get(element.get("form", ""), 0)
                 if sign and end is not None and end > start:
                     marks.append(LoudnessMark(start, end, sign, 0, False, staff, True))

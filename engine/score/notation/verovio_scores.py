@@ -5,7 +5,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from engine.score.notation.verovio_measures import PrintedMeasure, PrintedNote, VerovioScore
+from engine.score.notation.verovio_layers import PrintedNote
+from engine.score.notation.verovio_measures import PrintedMeasure, VerovioScore
 from engine.score.tables import (
     MARKING_DTYPE,
     MEASURE_DTYPE,
@@ -70,6 +71,12 @@ def sounding_notes(heard: VerovioScore, places: Places) -> list[tuple[int, Fract
     return [(passes, onset, duration, note) for (passes, note), (onset, duration) in zip(struck, rows, strict=True)]
 
 
+def part_of(note: PrintedNote, heard: VerovioScore, parts: Mapping[str, tuple[int, int, str]]) -> tuple[int, int, str]:
+    """Return (part, staff of the part, id to show) of a note: what ``parts`` have for it, else each staff is a part."""
+    staff_index = heard.staves.index(note.staff) if note.staff in heard.staves else note.staff - 1
+    return parts.get(note.printed, (staff_index, 1, note.printed))
+
+
 def verovio_score(
     heard: VerovioScore,
     repeats: str,
@@ -84,17 +91,16 @@ def verovio_score(
     partitura read nothing: ``words`` (measure, quarters from its beginning, text, kind) are taken instead, and verovio's tempos.
     """
     places = play_order(heard, repeats)
-    rows, marks, unpitched = [], [], 0
+    rows, marks = [], []
     for passes, onset, duration, note in sounding_notes(heard, places):
         if note.pitch is None:
-            unpitched += 1
             continue
-        staff_index = heard.staves.index(note.staff) if note.staff in heard.staves else note.staff - 1
-        part, staff, identifier = parts.get(note.identifier, (staff_index, 1, note.identifier))
+        part, staff, identifier = part_of(note, heard, parts)
+        identifier += note.identifier.removeprefix(note.printed)  # an r for each sign of repetition
         shown = f"{identifier}-{passes}" if repeats == "play" else identifier
         length = 0.0 if note.is_grace else float(duration)
         rows.append((float(onset), length, note.pitch, note.layer, staff, part, shown, note.is_grace, 0))
-        marks.append(note.identifier)
+        marks.append(note.printed)
     notes = np.array(rows, dtype=SCORE_NOTE_DTYPE)
     table = np.zeros(len(notes), MARKING_DTYPE)
     for index, name in enumerate(marks):
@@ -116,7 +122,6 @@ def verovio_score(
         table[order],
         has_markings=True,
         words=tuple(placed),
-        unpitched=unpitched,
     )
 
 

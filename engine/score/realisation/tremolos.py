@@ -37,15 +37,18 @@ def tremolo_figures(score: Score, tempos: np.ndarray) -> dict[int, Figure]:
 
 def strokes(note: np.void, unit: float, tempo: float, even: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Return onsets and durations in quarters of strokes that stand for notes of ``unit`` quarters; ``even``: of two notes each."""
-    length = float(note["duration_quarter"])
     unit_s = unit * 60 / tempo
     if unit_s < SHORTEST_NOTE_S or (unit <= UNMEASURED_QUARTERS + 1e-6 and unit_s > SLOWEST_NOTE_S):
         unit = UNMEASURED_NOTE_S * tempo / 60
+    return stroke_times(float(note["onset_quarter"]), float(note["duration_quarter"]), unit, even)
+
+
+def stroke_times(onset: float, length: float, unit: float, even: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Return onsets and durations of strokes of about ``unit`` quarters that fill a ``length`` from ``onset`` on."""
     count = max(round(length / unit), 1)
     if even and count % 2:
         count += 1
-    steps = np.arange(count) * (length / count)
-    return float(note["onset_quarter"]) + steps, np.full(count, length / count)
+    return onset + np.arange(count) * (length / count), np.full(count, length / count)
 
 
 def _pairs(score: Score, marked: np.ndarray) -> list[tuple[list[int], list[int]]]:

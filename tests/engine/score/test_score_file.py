@@ -237,15 +237,15 @@ def test_a_midi_file_in_smpte_time_is_refused(tmp_path):
 UNPITCHED = "<note><unpitched><display-step>C</display-step><display-octave>5</display-octave></unpitched><duration>4</duration></note>"
 
 
-def test_unpitched_notes_are_counted(score_of):
+def test_unpitched_notes_stand_beside_the_others(score_of):
     score = score_of(musicxml([attributes(2) + UNPITCHED + note("C", 4)]))
-    assert (len(score.notes), score.unpitched) == (1, 1)
+    assert places(score) == [(1, 1, 48)]
+    assert score.percussion[["onset_quarter", "duration_quarter", "key", "part"]].tolist() == [(0, 1, 38, 0)]
 
 
 @pytest.mark.parametrize(
     ("text", "name", "message"),
     [
-        (musicxml([attributes(2) + UNPITCHED]), "score.xml", "1 unpitched notes and no others"),
         (musicxml([attributes(1) + "<note><rest/><duration>4</duration></note>"]), "score.xml", "it has no notes"),
         ("<score-partwise><part", "score.xml", "damaged or of another format"),
         ("<html/>", "score.musicxml", "damaged or of another format"),

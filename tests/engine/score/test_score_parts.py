@@ -8,7 +8,8 @@ from engine.midi.events import Event, note_off, note_on, program_change
 from engine.midi.file import MidiTimeline, Track, write_midi_file
 from engine.score.notation.part_lists import read_parts
 from engine.score.parts import CHANNELS, Part, spread_channels
-from engine.score.piece import TRACK_NAME, NonNoteEvent, meta, read_piece
+from engine.score.piece import NonNoteEvent, read_piece
+from engine.score.track_texts import TRACK_NAME, meta
 
 SCORES = Path(__file__).parents[2] / "data" / "scores"
 GROUPS = """<mei xmlns="http://www.music-encoding.org/ns/mei"><meiHead><work><incip><score><scoreDef><staffGrp>

@@ -12,24 +12,18 @@ import pytest
 from engine.base.errors import PerfLiveError
 from engine.score.files import read_score
 from engine.score.notation import verovio_measures
+from engine.score.piece import piece_of
 
 FOLDER = Path(__file__).parents[2] / "data" / "scores"
 EXPECTED = json.loads((FOLDER / "expected.json").read_text(encoding="utf-8"))
 MIDI_TICK_QUARTERS = 1 / 120  # verovio's notes end one tick early
 # Whose own times are free.
 GRACE_NOTES = {"grace_at_end_of_bar.musicxml", "grace_at_end_of_piece.musicxml", "mei_gracegrp.mei"}
-DRUMS = "percussion has no place in a Score yet"
-TREMOLOS = "tremolos are not written out yet"
-UNREAD = {
-    "drum_chord.musicxml": DRUMS,
-    "melody_and_drums.musicxml": DRUMS,
-    "krn_drum.krn": DRUMS,
-    "mei_bTrem.mei": TREMOLOS,
-    "tremolo_single.musicxml": TREMOLOS,
-}
 # What is right where verovio is not: see the comments.
 RIGHT = {
     "cue_notes.musicxml": [(2.0, 2.0, 76)],
+    "krn_drum.krn": [(float(time), 1.0, pitch) for time, pitch in enumerate((72, 74, 76, 77))] + [(k, 1.0, 35) for k in range(4)],
+    "tremolo_two_notes.musicxml": [(step / 8, 0.125, 76 if step % 2 else 72) for step in range(32)],
     "microtone_alter.musicxml": [(0.0, 1.0, 70), (1.0, 1.0, 79), (2.0, 2.0, 76)],
     "quarter_tone_accidental.musicxml": [(0.0, 1.0, 73), (1.0, 1.0, 73), (2.0, 2.0, 76)],
 }
@@ -40,21 +34,24 @@ def notes_of(score):
     return [(round(onset, 3), round(duration, 3), pitch) for onset, duration, pitch in rows]
 
 
+def sounding_notes_of(score):
+    """Return what is heard: tremolos as notes, and drums."""
+    played = piece_of(score).played.score
+    strokes = score.percussion[["onset_quarter", "duration_quarter", "key"]].tolist()
+    return sorted([*notes_of(played), *((round(onset, 3), round(duration, 3), key) for onset, duration, key in strokes)])
+
+
 def expected_notes(name):
     rows = EXPECTED[name]["notes"] or []
     return sorted((onset, round(duration + MIDI_TICK_QUARTERS, 3), pitch) for onset, duration, pitch in rows)
 
 
-def cases(names):
-    return [pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=UNREAD[name])) if name in UNREAD else name for name in names]
-
-
-@pytest.mark.parametrize("name", cases(name for name in EXPECTED if name not in GRACE_NOTES))
+@pytest.mark.parametrize("name", [name for name in EXPECTED if name not in GRACE_NOTES])
 def test_what_is_written_is_what_sounds(name):
-    score = read_score(FOLDER / name)
-    assert len(score.notes) == len(RIGHT.get(name, [])) or len(score.notes) == EXPECTED[name]["sounding"]
+    heard = sounding_notes_of(read_score(FOLDER / name))
+    assert len(heard) == len(RIGHT.get(name, [])) or len(heard) == EXPECTED[name]["sounding"]
     if EXPECTED[name]["notes"]:
-        assert sorted(notes_of(score)) == sorted(RIGHT.get(name, expected_notes(name)))
+        assert heard == sorted(RIGHT.get(name, expected_notes(name)))
 
 
 @pytest.mark.parametrize("name", sorted(GRACE_NOTES))
