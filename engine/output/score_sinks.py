@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from engine.base.errors import PerfLiveError
 from engine.base.files import check_writable
 from engine.midi.events import CONTROL_CHANGE, SUSTAIN_PEDAL, Event
 from engine.midi.file import LIVE_DIVISION, KeptEvent, MidiTimeline, Track, write_midi_file
@@ -67,7 +68,9 @@ class ScorePictureSink:
     ):
         """``human``: a performance of the notes of ``piece.score`` to draw beside it; ``style``: of the performance, to draw below it.
 
-        Raises PerfLiveError when the file could not be written in the end."""
+        Raises PerfLiveError when the file could not be written in the end, and for a score of drums alone."""
+        if not len(piece.score.notes):
+            raise PerfLiveError(f"cannot draw {str(path)!r}: the score has drums alone, and a picture shows pitched notes; leave it out")
         self._path = check_writable(path)
         self._piece = piece
         self._performance = performance

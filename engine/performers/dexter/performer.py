@@ -22,7 +22,7 @@ from engine.performers.dexter.networks import OnnxNetworks
 from engine.performers.dexter.trees import Trees
 from engine.performers.dexter.window_worker import WindowWorker
 from engine.performers.score_playing.columns import playback_columns, written_columns
-from engine.performers.score_playing.scores_only import require_score
+from engine.performers.score_playing.scores_only import WrittenTempo, require_score
 from engine.performers.score_playing.shaping.shaping import Shaping
 from engine.performers.score_playing.stream import ScoreStream
 from engine.score.alignment import read_reference
@@ -110,6 +110,8 @@ class DexterPerformer:
     def perform(self, material: Piece | None, request: DexterRequest, controls: Mapping[str, float], seed: int, live: bool) -> ScoreStream:
         """Return a performance that is yet to be started. Raises UsageError without a score, PerfLiveError for a file that is refused."""
         piece, request = require_score(material, self.name), request_of(request, DexterRequest)
+        if not len(piece.score.notes):
+            return ScoreStream(piece, WrittenTempo(piece.score, self.controls), controls)
         reference = read_reference(request.transfer, piece.score) if request.transfer else None
         descriptors = read_score_descriptors(request.descriptors, piece.score) if request.descriptors else None
         return self.perform_score(piece, seed, controls, live, reference, descriptors)

@@ -22,7 +22,7 @@ from engine.performers.score_performer.networks import Networks, open_networks
 from engine.performers.score_performer.reference import manner, performed_styles
 from engine.performers.score_performer.score import ScoreReading, score_tokens
 from engine.performers.score_performer.style import StyleChoice, knob_controls, open_style_space, parse_style, plan_style
-from engine.performers.score_playing.scores_only import require_score
+from engine.performers.score_playing.scores_only import WrittenTempo, require_score
 from engine.performers.score_playing.shaping.shaping import Shaping
 from engine.performers.score_playing.stream import ScoreStream
 from engine.score.alignment import read_reference
@@ -91,6 +91,8 @@ class ScorePerformerPerformer:
         PerfLiveError for a file that is refused.
         """
         piece, request = require_score(material, self.name), request_of(request, StyleRequest)
+        if not len(piece.score.notes):
+            return ScoreStream(piece, WrittenTempo(piece.score, self.controls), controls)
         return self.perform_score(piece, seed, controls, live, lambda _, score: self._choose_style(request, score, piece.repeats))
 
     def _choose_style(self, request: StyleRequest, score: Score, repeats: Repeats) -> StyleChoice:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.midi.events import Event, note_on
+from engine.midi.events import Event, is_channel_message, is_note_on, note_on
 from engine.performers.controls import Control
 from engine.performers.counts import WindowCounts
 from engine.performers.score_playing.interpretation import Decided, Interpretation
@@ -220,7 +220,7 @@ class ScoreStream:
         state.begin_quarter, state.waiting, state.retry_ns, state.now_ns = quarter, True, now_ns, now_ns
         state.pedal = 0
         state.forget()
-        state.ended = state.first == len(self._onsets)  # nothing but rests
+        state.ended = state.first == len(self._onsets) > 0  # nothing but rests
         if not state.ended:
             self.interpretation.go(state.first, state.stop, loops=state.loop is not None)
 
@@ -377,6 +377,7 @@ class ScoreStream:
             state.pedal = item.content
             return state.pedal_events(time_ns)
         if item.kind in (SET_UPS, NON_NOTES):
+            state.notes += is_channel_message(item.content.message) and is_note_on(item.content.message)
             return state.send_non_note(Event(time_ns, item.content.message, item.content.track))
         state.passed.append((item.content, time_ns))
         return self._join(item, time_ns) if item.kind == JOINS else []

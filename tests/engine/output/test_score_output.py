@@ -7,7 +7,8 @@ from score_fixtures import attributes, direction, musicxml, note
 from engine.midi.events import Event, is_note_on, note_off, note_on
 from engine.midi.file import KeptEvent, MidiTimeline, Track, read_midi_file, write_midi_file
 from engine.output.score_sinks import PassedCurve, ScoreFileSink
-from engine.score.piece import MARKER, TEXT, TIME_SIGNATURE, NonNoteEvent, meta, read_piece
+from engine.score.piece import NonNoteEvent, read_piece
+from engine.score.track_texts import MARKER, TEXT, TIME_SIGNATURE, meta
 
 NAME, LYRIC, TWO_FOUR = b"\xff\x03\x05Piano", b"\xff\x05\x02la", b"\xff\x58\x04\x02\x02\x18\x08"
 PROGRAM, DRUM, DRUM_END, PEDAL = b"\xc0\x05", b"\x99\x26\x50", b"\x89\x26\x40", b"\xb0\x40\x7f"

@@ -239,7 +239,7 @@ UNPITCHED = "<note><unpitched><display-step>C</display-step><display-octave>5</d
 
 def test_unpitched_notes_stand_beside_the_others(score_of):
     score = score_of(musicxml([attributes(2) + UNPITCHED + note("C", 4)]))
-    assert places(score) == [(1, 1, 48)]
+    assert places(score) == [(1, 1, 60)]
     assert score.percussion[["onset_quarter", "duration_quarter", "key", "part"]].tolist() == [(0, 1, 38, 0)]
 
 
