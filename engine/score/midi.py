@@ -127,8 +127,9 @@ def _notes(timeline: MidiTimeline, performed: Sequence[tuple[Event, int]]) -> tu
 
 def _percussion(timeline: MidiTimeline, untouched: Sequence[Event]) -> np.ndarray:
     """Return the notes of the drums' channel (PERCUSSION_DTYPE)."""
-    notes = [event for event in untouched if is_channel_message(event.message) and (is_note_on(event.message) or is_note_off(event.message))]
-    struck = _notes(timeline, [(event, DRUM_CHANNEL) for event in notes if channel_of(event.message) == DRUM_CHANNEL])[0]
+    notes = (event for event in untouched if is_channel_message(event.message))
+    drums = [(event, DRUM_CHANNEL) for event in notes if channel_of(event.message) == DRUM_CHANNEL]
+    struck = _notes(timeline, [each for each in drums if is_note_on(each[0].message) or is_note_off(each[0].message)])[0]
     return struck[["onset_quarter", "duration_quarter", "pitch", "velocity", "part"]].astype(PERCUSSION_DTYPE)
 
 
