@@ -6,14 +6,21 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from score_fixtures import attributes, musicxml, note
 from score_performer_pieces import made_up_item, made_up_score
 from synthetic_score_performer import LATENTS, STYLE, write_models
 from typer.testing import CliRunner
 
+from engine.midi.events import is_note_on
+from engine.midi.file import read_midi_file
 from engine.performers.score_performer.directions import DIRECTIONS, Bars, Directed, Places
 from engine.performers.score_performer.performer import STYLE_SPACE_FILE, load_performer
 from engine.performers.score_performer.style import StyleChoice, plan_style
+from engine.performers.setup import Setup
+from engine.score.files import read_score
 from engine.score.tables import MEASURE_DTYPE
+from engine.session import ScoreOptions, render_score
+from engine.systems.score_performer import StyleRequest
 from models.performance.pedal import Pedal
 from models.performance.representation import Performed
 from models.score_performer.representation import encode_performance
@@ -24,7 +31,7 @@ from training.evaluation.score_performer import command as styles_command
 from training.evaluation.score_performer.excerpts import FOLLOWING_BARS, LEAD_BARS, STYLED_BARS, Excerpt, Renderer, cut, excerpts
 from training.evaluation.score_performer.spaces import draw_spaces, read_pieces
 from training.evaluation.score_performer.transfer import MOST_PIANISTS, TYPICAL, compare_pianists, distance
-from training.evaluation.score_performer.trials import MEASURES, Heard, direction_trials, summarise
+from training.evaluation.score_performer.trials import MEASURES, Passage, direction_trials, summarise
 from training.score_performer.data import score_tokens, token_piece
 
 NOTES = 320
@@ -51,13 +58,16 @@ def performer(tmp_path_factory, space):
 
 
 def played(score, seconds, lengths=0.9, velocities=60):
-    """Return the tokens of a performance with ``seconds`` (N,) as onsets, and lengths as shares at a quarter a half second."""
-    tokens, segments = score_tokens(score)
-    notes = score.notes
-    durations = lengths * 0.5 * notes["duration_quarter"]
+    """Return a performance with ``seconds`` (N,) as onsets, and lengths as shares at a quarter a half second."""
+    durations = lengths * 0.5 * score.notes["duration_quarter"]
     pedal = Pedal(np.empty(0), np.empty(0, dtype=np.int64))
-    velocity = np.broadcast_to(np.asarray(velocities, dtype=np.int64), len(notes))
-    return encode_performance(tokens, segments, notes, Performed(np.asarray(seconds, float), durations, velocity, pedal)).tokens
+    velocity = np.broadcast_to(np.asarray(velocities, dtype=np.int64), len(score.notes)).copy()
+    return Performed(np.asarray(seconds, float), durations, velocity, pedal)
+
+
+def tokens_of(score, performed):
+    tokens, segments = score_tokens(score)
+    return encode_performance(tokens, segments, score.notes, performed).tokens
 
 
 def test_excerpts_have_bars_before_and_after(score):
@@ -90,7 +100,7 @@ def _with(score, **changes):
 def test_what_is_heard_of_a_steady_performance(score):
     part = cut(score, 0, 14)[0]
     quarters = part.notes["onset_quarter"]
-    heard = Heard(part, played(part, 0.5 * quarters), Bars(3, 10))
+    heard = Passage(part, played(part, 0.5 * quarters), Bars(3, 10))
     assert heard.velocity() == 60 and heard.velocity_rise() == pytest.approx(0) and heard.accent() == 0
     assert heard.tempo() == pytest.approx(np.log2(120), abs=0.02) and heard.tempo_rise() == pytest.approx(0, abs=0.02)
     assert heard.last_tempo() == pytest.approx(np.log2(120), abs=0.03)
@@ -101,31 +111,32 @@ def test_what_changes_is_heard(score):
     part = cut(score, 0, 14)[0]
     quarters, places = part.notes["onset_quarter"], Places(part)
     bars = Bars(3, 10)
-    growing = Heard(part, played(part, 0.5 * quarters, velocities=np.round(40 + quarters).astype(int)), bars)
+    growing = Passage(part, played(part, 0.5 * quarters, velocities=np.round(40 + quarters).astype(int)), bars)
     assert growing.velocity_rise() == pytest.approx(np.ptp(quarters[places.inside(bars)]), abs=1)
-    accents = Heard(part, played(part, 0.5 * quarters, velocities=50 + 20 * (quarters % 4 == 0)), bars)
+    accents = Passage(part, played(part, 0.5 * quarters, velocities=50 + 20 * (quarters % 4 == 0)), bars)
     assert accents.accent() == 20
     begin, end = 8.0, 40.0
     slowing = np.cumsum(np.diff(quarters, prepend=0) * 0.5 * 2 ** np.clip((quarters - begin) / (end - begin), 0, 1))
-    heard = Heard(part, played(part, slowing), bars)
+    heard = Passage(part, played(part, slowing), bars)
     assert heard.tempo_rise() == pytest.approx(-1, abs=0.1)
-    assert Heard(part, played(part, slowing), Bars(11, 14)).tempo() == pytest.approx(np.log2(60), abs=0.03)
+    assert Passage(part, played(part, slowing), Bars(11, 14)).tempo() == pytest.approx(np.log2(60), abs=0.03)
     held = 0.5 * quarters + 0.2 * (quarters >= 40)
     beat = quarters[places.inside(bars)]
     wait = 40 - np.unique(beat[np.floor(beat) == np.floor(beat[-1])])[0]
-    heard = Heard(part, played(part, held), bars)
+    heard = Passage(part, played(part, held), bars)
     first_after = quarters[quarters >= 40][0]
     span = first_after - 40 + wait
-    steady = Heard(part, played(part, 0.5 * quarters), bars).last_tempo()
+    steady = Passage(part, played(part, 0.5 * quarters), bars).last_tempo()
     assert heard.last_tempo() == pytest.approx(steady - np.log2(1 + 0.2 / (0.5 * span)), abs=0.05)
 
 
 def test_silent_notes_are_not_heard(score):
     part = cut(score, 0, 14)[0]
-    tokens = played(part, 0.5 * part.notes["onset_quarter"])
-    whole = Heard(part, tokens, Bars(3, 10))
-    tokens[60:70, VELOCITY] = SPECIALS
-    some = Heard(part, tokens, Bars(3, 10))
+    performed = played(part, 0.5 * part.notes["onset_quarter"])
+    whole = Passage(part, performed, Bars(3, 10))
+    performed.velocity[60:70] = 0
+    performed.onset_sec[60:70] = np.nan
+    some = Passage(part, performed, Bars(3, 10))
     assert np.isnan(some.velocities[60:70]).all() and some.velocity() == 60
     assert some.tempo() == pytest.approx(whole.tempo(), abs=0.02) and distance(some, whole) == pytest.approx(0, abs=0.1)
 
@@ -177,8 +188,8 @@ def test_what_follows_is_compared(score, space):
     def render(part, choice, seed):
         plain, *others = Obedient(space)(part, choice, seed)
         after = Places(part).numbers > excerpt.bars.last
-        for tokens in others:
-            tokens[after, VELOCITY] += 3
+        for performed in others:
+            performed.velocity[after] += 3
         return [plain, *others]
 
     figures = summarise([direction_trials(excerpt, render, space, 0)])
@@ -191,10 +202,28 @@ def test_the_engine_renders_excerpts(performer, score, space):
     loud = StyleChoice(manner=space.moves["loudness"])
     render = Renderer(performer)
     plain, louder, again = render(part, [StyleChoice(), loud, StyleChoice()], 1)
-    np.testing.assert_array_equal(plain, again)
-    assert (louder[:, VELOCITY] - plain[:, VELOCITY]).mean() > 3 and (render(part, [StyleChoice()], 2)[0] != plain).any()
+    assert_same(plain, again)
+    assert (louder.velocity - plain.velocity).mean() > 3 and (render(part, [StyleChoice()], 2)[0].onset_sec != plain.onset_sec).any()
     central = Renderer(performer, temperature=0)
-    np.testing.assert_array_equal(central(part, [StyleChoice()], 1)[0], central(part, [StyleChoice()], 2)[0])
+    assert_same(central(part, [StyleChoice()], 1)[0], central(part, [StyleChoice()], 2)[0])
+
+
+def assert_same(one, other, rows=slice(None)):
+    for name in ("onset_sec", "duration_sec", "velocity"):
+        np.testing.assert_array_equal(getattr(one, name)[rows], getattr(other, name)[rows])
+
+
+def test_excerpts_are_played_as_perf_render_writes_them(tmp_path, performer):
+    path = tmp_path / "piece.musicxml"
+    bars = [attributes() + "".join(note(step, 4) for step in "CDEF"), *["".join(note(step, 4, 5) for step in "GAFD")] * 3]
+    path.write_text(musicxml(bars))
+    setup = Setup(performer, 3, {"temperature": 1.0}, request=StyleRequest())
+    render_score(setup, path, [tmp_path / "written.mid"], ScoreOptions(on_bars=False))
+    heard = Renderer(performer)(read_score(path), [StyleChoice()], 3)[0]
+    struck = [event for event in read_midi_file(tmp_path / "written.mid").events if is_note_on(event.message)]
+    assert [event.message[2] for event in struck] == heard.velocity.tolist() and len(struck) == 16
+    times = np.array([event.time_ns for event in struck]) / 1e9
+    np.testing.assert_allclose(times - times[0], heard.onset_sec - heard.onset_sec[0], atol=0.002)
 
 
 def test_the_engine_changes_the_tempo_where_it_is_said(performer, score):
@@ -203,10 +232,10 @@ def test_the_engine_changes_the_tempo_where_it_is_said(performer, score):
     choice = [StyleChoice(), *(StyleChoice(directed=(Directed(still, "even", bars, octaves=0.5),)) for bars in (None, Bars(3, 6)))]
     plain, faster, within = Renderer(performer, 0)(part, choice, 1)
     for bars, by_all, by_some in ((Bars(1, 2), 0.5, 0), (Bars(4, 6), 0.5, 0.5), (Bars(8, 10), 0.5, 0)):
-        tempo = Heard(part, plain, bars).tempo()
-        assert Heard(part, faster, bars).tempo() - tempo == pytest.approx(by_all, abs=0.1)
-        assert Heard(part, within, bars).tempo() - tempo == pytest.approx(by_some, abs=0.1)
-    np.testing.assert_array_equal(within[Places(part).numbers < 3], plain[Places(part).numbers < 3])
+        tempo = Passage(part, plain, bars).tempo()
+        assert Passage(part, faster, bars).tempo() - tempo == pytest.approx(by_all, abs=0.1)
+        assert Passage(part, within, bars).tempo() - tempo == pytest.approx(by_some, abs=0.1)
+    assert_same(within, plain, Places(part).numbers < 3)
 
 
 def pianists(score):
@@ -215,7 +244,7 @@ def pianists(score):
     quarters = score.notes["onset_quarter"]
     return np.stack(
         [
-            played(score, pace * quarters, velocities=loudness + random.integers(-5, 5, len(quarters)))
+            tokens_of(score, played(score, pace * quarters, velocities=loudness + random.integers(-5, 5, len(quarters))))
             for pace, loudness in ((0.7, 40), (0.4, 90))
         ]
     )
@@ -262,9 +291,9 @@ def test_distances_are_in_deviations(score):
     part = cut(score, 0, 14)[0]
     quarters = part.notes["onset_quarter"]
     bars = Bars(1, 14)
-    steady = Heard(part, played(part, 0.5 * quarters), bars)
-    louder = Heard(part, played(part, 0.5 * quarters, velocities=60 + 2 * int(TYPICAL[0])), bars)
-    faster = Heard(part, played(part, 0.25 * quarters, 0.45), bars)
+    steady = Passage(part, played(part, 0.5 * quarters), bars)
+    louder = Passage(part, played(part, 0.5 * quarters, velocities=60 + 2 * int(TYPICAL[0])), bars)
+    faster = Passage(part, played(part, 0.25 * quarters, 0.45), bars)
     assert distance(steady, louder) == pytest.approx(2 / 3, abs=0.02)
     assert distance(steady, faster) == pytest.approx(1 / TYPICAL[1] / 3, abs=0.1)
 

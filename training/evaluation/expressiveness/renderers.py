@@ -9,6 +9,7 @@ import numpy as np
 from engine.base.clock import VirtualClock
 from engine.base.errors import UsageError
 from engine.midi.events import Event, channel_of, is_note_off, is_note_on
+from engine.output.endpoints import Performance
 from engine.output.score_sinks import read_performed
 from engine.performers.protocol import Performer
 from engine.performers.registry import load_performer
@@ -54,16 +55,19 @@ def setup_of(performer: Performer, seed: int | None, controls: Mapping[str, floa
 
 
 def _renderer(performer: Performer) -> Renderer:
-    return lambda piece, seed, controls: perform(setup_of(performer, seed, controls), piece)
+    def render(piece: Piece, seed: int | None, controls: Mapping[str, float]) -> Performed:
+        setup = setup_of(performer, seed, controls)
+        return play(setup, begin_performance(setup, piece))
+
+    return render
 
 
-def perform(setup: Setup, piece: Piece) -> Performed:
-    """Return the performance of a score by note of ``piece.score``, as a file of it would have it.
+def play(setup: Setup, performance: Performance) -> Performed:
+    """Play a performance of a score that is yet to be started. Return it by note of the printed score, as a file of it would have it.
 
     A note with an ornament begins with the ornament's first note and ends with its last, whose velocity it has.
     """
-    performance = begin_performance(setup, piece)
-    clock, sink = VirtualClock(), CollectingSink()
+    clock, piece, sink = VirtualClock(), performance.piece, CollectingSink()
     Session(setup, ConductedSource(performance.stream, clock), [sink], clock, performance).run()
     played = read_performed(performance.stream, sink.sent)
     played = played._replace(duration_sec=sounding_end_sec(piece, played.onset_sec, sink.sent) - played.onset_sec)

@@ -1,4 +1,4 @@
-"""Some bars of scores, and performances of them in several styles, as the engine performs them."""
+"""Some bars of scores, and performances of them in several styles, as perf-render would write them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -6,12 +6,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.performers.score_performer.decoding import decode_piece
+from engine.output.endpoints import Performance
 from engine.performers.score_performer.directions import Bars, Places
 from engine.performers.score_performer.performer import ScorePerformerPerformer
-from engine.performers.score_performer.score import ScoreReading
-from engine.performers.score_performer.style import StyleChoice, plan_style
+from engine.performers.score_performer.style import StyleChoice
+from engine.performers.setup import Setup
+from engine.score.piece import Piece, piece_of
 from engine.score.tables import Score
+from models.performance.representation import Performed
+from training.evaluation.expressiveness.renderers import play
 
 LEAD_BARS, STYLED_BARS, FOLLOWING_BARS = 2, 8, 4
 FEWEST_ONSETS, MOST_NOTES = 2, 500  # of a styled bar; of an excerpt
@@ -60,22 +63,15 @@ def _excerpts(score: Score) -> Iterator[Excerpt]:
 class Renderer:
     """Performs scores with a model, in any style; ``temperature`` 0 plays what is in the middle of what humans do."""
 
-    def __init__(self, performer: ScorePerformerPerformer, temperature: float = 1.0, top_p: float = 0.95):
-        self.performer, self.temperature, self.top_p = performer, temperature, top_p
+    def __init__(self, performer: ScorePerformerPerformer, temperature: float = 1.0):
+        self.performer, self.temperature = performer, temperature
 
-    def __call__(self, score: Score, choices: Sequence[StyleChoice], seed: int) -> list[np.ndarray]:
-        """Return the tokens (N, 16) of a performance for each of ``choices``."""
-        reading, places = ScoreReading(self.performer.networks, score), Places(score)
-        plans = [plan_style(choice, places, self.performer.space) for choice in choices]
-        return [
-            decode_piece(
-                self.performer.networks,
-                reading,
-                plan.styles,
-                seed,
-                self.temperature,
-                self.top_p,
-                plan.tempos,
-            )
-            for plan in plans
-        ]
+    def __call__(self, score: Score, choices: Sequence[StyleChoice], seed: int) -> list[Performed]:
+        """Return a performance by note of ``score`` for each of ``choices``."""
+        piece = piece_of(score)
+        return [self._perform(piece, choice, seed) for choice in choices]
+
+    def _perform(self, piece: Piece, choice: StyleChoice, seed: int) -> Performed:
+        setup = Setup(self.performer, seed, {"temperature": self.temperature})
+        stream = self.performer.perform_score(piece, seed, setup.controls, ahead=False, choose=lambda *_: choice)
+        return play(setup, Performance(piece, stream))

@@ -4,13 +4,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.performers.score_performer.directions import Bars
+from engine.performers.score_performer.directions import Bars, Places
 from engine.performers.score_performer.reference import ReadStyle, manner, reference_styles
 from engine.performers.score_performer.score import ScoreReading
 from engine.performers.score_performer.style import StyleChoice
 from engine.score.tables import Score
+from models.performance.representation import Performed
+from models.score_performer.representation import decode_performance
 from training.evaluation.score_performer.excerpts import Excerpt, Renderer, excerpts
-from training.evaluation.score_performer.trials import PARTS, Heard
+from training.evaluation.score_performer.trials import PARTS, Passage
 
 # By how much bars of a performance differ, see training.score_performer.style_space: velocities, octaves of tempo, octaves of length
 TYPICAL = (10.0, 0.27, 0.48)
@@ -43,8 +45,8 @@ def compare_pianists(score: Score, performances: np.ndarray, render: Renderer, s
     reading = ScoreReading(render.performer.networks, score)
     manners = [_manner(render.performer.networks.read_style, reading, tokens, outside) for tokens in performances]
     rendered = render(excerpt.score, [StyleChoice(manner=each) for each in manners], seed)
-    mine = [_heard(excerpt, tokens) for tokens in rendered]
-    theirs = [_heard(excerpt, tokens[excerpt.rows]) for tokens in performances]
+    mine = [_whole(excerpt, performed) for performed in rendered]
+    theirs = [_whole(excerpt, _performed(excerpt, tokens)) for tokens in performances]
     pairs = [(own, other) for own in range(len(theirs)) for other in range(len(theirs)) if own != other]
     return [Comparison(distance(mine[own], theirs[own]), distance(mine[own], theirs[other])) for own, other in pairs]
 
@@ -55,12 +57,18 @@ def _manner(read_style: ReadStyle, reading: ScoreReading, tokens: np.ndarray, ou
     return manner(styles, reading.expected[outside])
 
 
-def _heard(excerpt: Excerpt, tokens: np.ndarray) -> Heard:
+def _performed(excerpt: Excerpt, tokens: np.ndarray) -> Performed:
+    """Return the excerpt of a performance (N, 16) of the whole score."""
+    notes = excerpt.score.notes
+    return decode_performance(notes, Places(excerpt.score).segments, tokens[excerpt.rows])
+
+
+def _whole(excerpt: Excerpt, performed: Performed) -> Passage:
     numbers = excerpt.score.measures["number"]
-    return Heard(excerpt.score, tokens, Bars(int(numbers[0]), int(numbers[-1])))
+    return Passage(excerpt.score, performed, Bars(int(numbers[0]), int(numbers[-1])))
 
 
-def distance(one: Heard, other: Heard) -> float:
+def distance(one: Passage, other: Passage) -> float:
     """Return how far two performances are apart: mean absolute differences of velocities, tempos and lengths, each in deviations."""
     differences = (
         np.abs(one.velocities - other.velocities),

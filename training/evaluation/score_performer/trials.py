@@ -8,31 +8,29 @@ import numpy as np
 from engine.performers.score_performer.directions import DIRECTIONS, Bars, Places, parse_direction
 from engine.performers.score_performer.style import StyleChoice
 from engine.score.tables import Score
-from models.score_performer.representation import decode_performance
+from models.performance.representation import ARTICULATION, Performed, encode_performance
 from models.score_performer.score_representation import BEAT_LEVEL
 from models.score_performer.style_space import StyleSpace
-from models.score_performer.vocabulary import PERFORMED_DURATION, VELOCITY, to_values
 from training.evaluation.score_performer.excerpts import Excerpt, Renderer
 
 PARTS = 16  # of the bars, whose tempos the tempo's slope is of
 SHORTEST_S = 1e-3
 
 
-class Heard:
-    """What is measured of a passage of a performance, of notes that are played: velocities in MIDI's, tempos and lengths in octaves."""
+class Passage:
+    """What is measured of some bars of a performance, of notes that are played: velocities in MIDI's, tempos and lengths in octaves."""
 
-    def __init__(self, score: Score, tokens: np.ndarray, bars: Bars):
-        """``tokens`` (N, 16) are a performance of ``score``, ``bars`` the passage."""
+    def __init__(self, score: Score, performed: Performed, bars: Bars):
+        """``performed`` is by note of ``score``, ``bars`` are the passage."""
         self.places = Places(score)
         inside = self.places.inside(bars)
         self.span = self.places.positions[inside][[0, -1]]
-        velocities = to_values(VELOCITY, tokens[:, VELOCITY])
-        self.velocities = np.where(inside & (velocities > 0), velocities, np.nan)  # (N,), and the lengths
-        self.lengths = np.where(np.isnan(self.velocities), np.nan, np.log2(to_values(PERFORMED_DURATION, tokens[:, PERFORMED_DURATION])))
-        times = decode_performance(score.notes, self.places.segments, tokens).onset_sec
-        played = np.isfinite(times)
+        self.velocities = np.where(inside & (performed.velocity > 0), performed.velocity, np.nan)  # (N,), and the lengths
+        articulation = encode_performance(score.notes, performed)[0][:, ARTICULATION]
+        self.lengths = np.where(np.isnan(self.velocities), np.nan, articulation)
+        played = np.isfinite(performed.onset_sec)
         self._quarters, index = np.unique(self.places.positions[played], return_inverse=True)
-        self._seconds = np.bincount(index, times[played]) / np.bincount(index)
+        self._seconds = np.bincount(index, performed.onset_sec[played]) / np.bincount(index)
 
     def velocity(self) -> float:
         return float(np.nanmean(self.velocities))
@@ -85,26 +83,26 @@ def _rise(places: np.ndarray, values: np.ndarray) -> float:
 class Measure(NamedTuple):
     """What a direction is to move, up (1) or down (-1)."""
 
-    of: Callable[[Heard], float]
+    of: Callable[[Passage], float]
     sign: int
     unit: str
 
 
 VELOCITIES, OCTAVES = "velocities", "octaves"
 MEASURES = {
-    "crescendo": Measure(Heard.velocity_rise, 1, VELOCITIES),
-    "diminuendo": Measure(Heard.velocity_rise, -1, VELOCITIES),
-    "forte": Measure(Heard.velocity, 1, VELOCITIES),
-    "piano": Measure(Heard.velocity, -1, VELOCITIES),
-    "accent": Measure(Heard.accent, 1, VELOCITIES),
-    "accelerando": Measure(Heard.tempo_rise, 1, OCTAVES),
-    "ritardando": Measure(Heard.tempo_rise, -1, OCTAVES),
-    "faster": Measure(Heard.tempo, 1, OCTAVES),
-    "slower": Measure(Heard.tempo, -1, OCTAVES),
-    "fermata": Measure(Heard.last_tempo, -1, OCTAVES),
-    "staccato": Measure(Heard.length, -1, OCTAVES),
-    "tenuto": Measure(Heard.length, 1, OCTAVES),
-    "legato": Measure(Heard.length, 1, OCTAVES),
+    "crescendo": Measure(Passage.velocity_rise, 1, VELOCITIES),
+    "diminuendo": Measure(Passage.velocity_rise, -1, VELOCITIES),
+    "forte": Measure(Passage.velocity, 1, VELOCITIES),
+    "piano": Measure(Passage.velocity, -1, VELOCITIES),
+    "accent": Measure(Passage.accent, 1, VELOCITIES),
+    "accelerando": Measure(Passage.tempo_rise, 1, OCTAVES),
+    "ritardando": Measure(Passage.tempo_rise, -1, OCTAVES),
+    "faster": Measure(Passage.tempo, 1, OCTAVES),
+    "slower": Measure(Passage.tempo, -1, OCTAVES),
+    "fermata": Measure(Passage.last_tempo, -1, OCTAVES),
+    "staccato": Measure(Passage.length, -1, OCTAVES),
+    "tenuto": Measure(Passage.length, 1, OCTAVES),
+    "legato": Measure(Passage.length, 1, OCTAVES),
 }
 PAIR = ("forte", "piano")  # and the one against the other
 
@@ -127,21 +125,25 @@ def direction_trials(excerpt: Excerpt, render: Renderer, space: StyleSpace, seed
     said = [f"{name}:bars={bars.first}-{bars.last}" for name in DIRECTIONS]
     choices = [StyleChoice(), *(StyleChoice(directed=(parse_direction(text, space),)) for text in said)]
     plain, *directed = render(excerpt.score, choices, seed)
-    trials = {name: _trial(excerpt, plain, tokens, MEASURES[name]) for name, tokens in zip(DIRECTIONS, directed, strict=True)}
+    trials = {name: _trial(excerpt, plain, played, MEASURES[name]) for name, played in zip(DIRECTIONS, directed, strict=True)}
     loud, soft = (directed[list(DIRECTIONS).index(name)] for name in PAIR)
     return trials | {" against ".join(PAIR): _trial(excerpt, soft, loud, MEASURES[PAIR[0]])}
 
 
-def _trial(excerpt: Excerpt, plain: np.ndarray, directed: np.ndarray, measure: Measure) -> Trial:
+def _trial(excerpt: Excerpt, plain: Performed, directed: Performed, measure: Measure) -> Trial:
     score, bars = excerpt.score, excerpt.bars
     places = Places(score)
     before = places.numbers < bars.first
-    changed = float((plain[before] != directed[before]).any(axis=1).mean()) if before.any() else 0.0
-    inside, after = (
-        [Heard(score, tokens, where) for tokens in (plain, directed)] for where in (bars, Bars(bars.last + 1, int(places.numbers.max())))
-    )
+    changed = _changed(plain, directed)[before].mean() if before.any() else 0.0
+    following = Bars(bars.last + 1, int(places.numbers.max()))
+    inside, after = ([Passage(score, performed, where) for performed in (plain, directed)] for where in (bars, following))
     effect = measure.sign * (measure.of(inside[1]) - measure.of(inside[0]))
-    return Trial(effect, changed, inside[1].overall() - inside[0].overall(), after[1].overall() - after[0].overall())
+    return Trial(effect, float(changed), inside[1].overall() - inside[0].overall(), after[1].overall() - after[0].overall())
+
+
+def _changed(one: Performed, other: Performed) -> np.ndarray:
+    """Return which notes (N,) differ in velocity or onset. Durations do not count: a key that is struck anew cuts its last note short."""
+    return (one.velocity != other.velocity) | ~np.isclose(one.onset_sec, other.onset_sec, equal_nan=True)
 
 
 class DirectionFigures(NamedTuple):
