@@ -22,7 +22,7 @@ from engine.performers.protocol import PerformerStream, TakesPerformer
 from engine.performers.setup import Setup
 from engine.performers.stateless import TakeStream
 from engine.runtime.loop import Engine, Report
-from engine.runtime.sinks import Sink
+from engine.runtime.sinks import NoteCounter, Sink
 from engine.runtime.sources import FileSource, Source
 from engine.sound.options import SoundOptions
 from engine.systems import Kind
@@ -124,8 +124,7 @@ def open_performance(setup: Setup, path: Path, repeats: bool = True, live: bool 
 
 
 def begin_performance(setup: Setup, piece: "Piece", live: bool = False) -> Performance:
-    """Return a performance of a score that is yet to be started; see ``open_performance``."""
-    check_plays_scores(setup)
+    """Return a performance of a score that is yet to be started. The performer plays scores; see ``open_performance``."""
     stream = setup.performer.perform(piece, setup.request, setup.controls, setup.seed, live)
     return Performance(piece, cast("ScoreStream", stream))
 
@@ -184,9 +183,11 @@ def render_take(
     """Perform ``timeline`` to files; ``name`` is what pictures call it, ``stream`` is played in place of the performer's own."""
     clock = VirtualClock()
     material = TakeMaterial(timeline, _title(name, setup))
+    played = NoteCounter()
     with _opened(outputs, material, sound) as sinks:
-        session = Session(setup, FileSource(timeline, clock), sinks, clock, stream=stream)
-    return _run(session, guard)
+        session = Session(setup, FileSource(timeline, clock), [*sinks, played], clock, stream=stream)
+    report = _run(session, guard)
+    return replace(report, notes=played.notes) if setup.performer.plays is Kind.IMPROVISES else report
 
 
 def render_score(

@@ -26,7 +26,7 @@ from training.stages import Precision, read_run
 def export(
     source: Annotated[Path, typer.Argument(metavar="RUN", help="folder of a run of perf-train")],
     out: Annotated[Path, typer.Option("-o", "--out", help="folder for the files")],
-    precision: Annotated[Precision | None, typer.Option(help="of the weights of matrix products [default: what the recipe says]")] = None,
+    precision: Annotated[Precision | None, typer.Option(help="of the weights of matrix products (default: what the recipe says)")] = None,
 ) -> None:
     """Export all graphs of a run to ONNX, quantise and verify them. Where one does not verify, no file is left."""
     torch.set_num_threads(1)

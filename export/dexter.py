@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.onnx.contract import Contract, TensorSpec
+from engine.onnx.contract import UNCOUNTED, Contract, TensorSpec
 from engine.performers.dexter.performer import FILES
 from export.graph import Arrays, DirectSpec, ExportSpec, Spec
 from export.ridge_regression import write_regression
@@ -80,13 +80,13 @@ def denoise_spec(config: dict[str, Any], weights: dict[str, torch.Tensor] | None
     constants = {
         "window_notes": task.config.windows.notes,
         "residual_deviation": _rounded(task.residual_deviation),
-        "sample_gains": calibration.residual_gain if calibration else [1.0] * COLUMNS,
-        "narrowed": calibration.mean_gain_removed if calibration else [1.0] * COLUMNS,
+        "residual_gains": calibration.residual_gain if calibration else [1.0] * COLUMNS,
+        "mean_gains_removed": calibration.mean_gain_removed if calibration else [1.0] * COLUMNS,
         "lowest_log_snr": LOWEST_LOG_SNR,
         "highest_log_snr": HIGHEST_LOG_SNR,
     }
     if calibration:
-        constants["touch"] = [calibration.hold_quantiles.sampled, calibration.hold_quantiles.human]
+        constants["hold_quantiles"] = [calibration.hold_quantiles.sampled, calibration.hold_quantiles.human]
     inputs = (
         _by_note("noisy", COLUMNS),
         _by_note("context", task.config.mean.width),
@@ -182,6 +182,7 @@ def _contract(
         training_data=TRAINING_DATA,
         licence=LICENCE,
         configuration_hash=hash_,
+        parameters=UNCOUNTED,
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from engine.base.errors import UsageError
-from engine.onnx.contract import Contract, StateSpec, TensorSpec
+from engine.onnx.contract import UNCOUNTED, Contract, StateSpec, TensorSpec
 from export.graph import ExportSpec
 from models.performance_net.exported import SYSTEM, ExportedPerformanceNet
 from models.performance_net.instruments import INSTRUMENTS, PIANO
@@ -99,6 +99,7 @@ def _contract(instrument: str, shapes: list[StateShape], configuration_hash: str
         training_data=learnt if instrument == PIANO else measured,
         licence=LICENCE if instrument == PIANO else SOLO_LICENCE,
         configuration_hash=configuration_hash,
+        parameters=UNCOUNTED,
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.onnx.contract import Contract, StateSpec, TensorSpec
+from engine.onnx.contract import UNCOUNTED, Contract, StateSpec, TensorSpec
 from export.graph import Arrays, ExportSpec
 from models.performance_rnn.exported import StreamingPerformanceRNN
 from models.performance_rnn.network import PerformanceRNNConfig
@@ -71,6 +71,7 @@ def _contract(sizes: PerformanceRNNConfig, configuration_hash: str) -> Contract:
         training_data=TRAINING_DATA,
         licence=LICENCE,
         configuration_hash=configuration_hash,
+        parameters=UNCOUNTED,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.onnx.contract import Contract, StateSpec, TensorSpec
+from engine.onnx.contract import UNCOUNTED, Contract, StateSpec, TensorSpec
 from engine.performers.score_performer.networks import DECODER_SYSTEM, SCORE_SYSTEM, STEM, STYLE_SYSTEM, SUFFIXES
 from engine.performers.score_performer.performer import STYLE_SPACE_FILE
 from export.graph import Arrays, ExportSpec
@@ -100,6 +100,7 @@ class _Specs:
             training_data=TRAINING_DATA,
             licence=LICENCE,
             configuration_hash=self._hash,
+            parameters=UNCOUNTED,
         )
 
     def _spec(

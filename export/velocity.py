@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.onnx.contract import Contract, ControlRange, StateSpec, TensorSpec
+from engine.onnx.contract import UNCOUNTED, Contract, ControlRange, StateSpec, TensorSpec
 from engine.performers.velocity.controls import CONTROLS
 from engine.performers.velocity.networks import LOOKAHEAD_SYSTEM, MEMORY_SYSTEM, SYSTEM
 from export.graph import Arrays, ExportSpec
@@ -108,6 +108,7 @@ class _Specs:
             training_data=TRAINING_DATA,
             licence=LICENCE,
             configuration_hash=self._hash,
+            parameters=UNCOUNTED,
         )
 
     def _random_rows(self, rng: np.random.Generator) -> np.ndarray:

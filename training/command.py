@@ -32,7 +32,7 @@ def train(
     out: Annotated[Path, typer.Option("--out", help="folder of the run: a folder a stage; what is done there is not done again")],
     threads: Annotated[int, typer.Option("--threads", min=1, help="processor threads")] = 1,
     cache: Annotated[
-        Path | None, typer.Option("--cache", help="folder for what is read from the corpus [default: the one that --out is in]")
+        Path | None, typer.Option("--cache", help="folder for what is read from the corpus (default: the one that --out is in)")
     ] = None,
 ) -> None:
     """Run the stages of a recipe that are not done. Given again, an interrupted command goes on from its last checkpoint."""

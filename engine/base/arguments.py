@@ -1,4 +1,4 @@
-"""Arguments that a Python caller gave, checked: what is of the wrong type is one line that names it, not a TypeError somewhere inside."""
+"""Checks of the arguments of Python callers: a wrong type is one line that names the argument, not a TypeError somewhere inside."""
 
 import math
 import operator
@@ -18,7 +18,7 @@ def path_of(name: str, given: Any) -> Path:
 
 
 def texts_of(name: str, given: Any, what: str) -> tuple[str, ...]:
-    """Return the texts in a list; a text alone, which is a list of its letters, is taken for a slip. Raises UsageError."""
+    """Return the texts in a list. Raises UsageError, also for a single text, whose letters would else be taken one by one."""
     if isinstance(given, Iterable) and not isinstance(given, str | bytes | Mapping):
         texts = tuple(given)
         if all(isinstance(each, str) for each in texts):
@@ -29,7 +29,7 @@ def texts_of(name: str, given: Any, what: str) -> tuple[str, ...]:
 
 
 def text_of(name: str, given: Any) -> str:
-    """Return a text; a path is one too. Raises UsageError."""
+    """Return a text, or a path as a text. Raises UsageError."""
     if isinstance(given, str | PathLike) and isinstance(fspath(given), str):
         return fspath(given)
     raise _wrong(name, given, "a text")

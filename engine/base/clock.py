@@ -1,4 +1,4 @@
-"""Clocks: integer nanoseconds, monotonic. Everything that reads the time or sleeps does it through one of these."""
+"""Clocks, in integer nanoseconds that never go back. Whatever reads the time or sleeps does it through one of these."""
 
 import queue
 import time
@@ -57,7 +57,7 @@ class VirtualClock:
         self._now_ns = max(self._now_ns, time_ns)
 
     def wait(self, inbox: "queue.SimpleQueue[Any]", until_ns: int | None) -> Any:
-        """As the protocol says; with an empty inbox and no ``until_ns`` nothing can ever happen, so it returns None at once."""
+        """Do what the protocol says. With an empty inbox and no ``until_ns`` nothing can ever happen, so None is returned at once."""
         try:
             return inbox.get_nowait()
         except queue.Empty:

@@ -1,4 +1,4 @@
-"""How every command ends: an exit status, and at most one line on standard error."""
+"""What all commands share: they end with an exit status and at most one line on standard error."""
 
 import errno
 import os
@@ -81,16 +81,16 @@ def _shown(examples: Sequence[str]) -> str:
 
 
 def _versioned_group(version: VersionOption = False) -> None:
-    """What all commands of a group have."""
+    """The options of a group itself."""
 
 
 def commands_on_demand(
     help: str, references: Callable[[], Mapping[str, str]], make: Callable[[str, Any], Any], *examples: str
 ) -> typer.Typer:
-    """Return an app of several commands, of which each is imported when it is asked for, or all for the list of them.
+    """Return an app of several commands. Each is imported when it is called, and all of them for the list in the help.
 
-    references: ``"module:name"`` by the name of the command, asked each time.
-    make: a command of its name and of what is there.
+    references: returns ``"module:name"`` by the name of the command.
+    make: returns the command, given its name and the object that the reference names.
     """
 
     class Commands(Mapping[str, Any]):

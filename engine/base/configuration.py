@@ -1,4 +1,4 @@
-"""YAML files loaded into frozen strict types: a wrong file is one line that says which entry and, for a typo, what was meant."""
+"""YAML files, loaded into frozen strict types. A wrong file is one line that names the entry and, for a typo, what was meant."""
 
 import difflib
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from engine.base.errors import UsageError
 
@@ -43,15 +44,42 @@ def validate_config(source: str, content: Mapping[str, object], kind: type[Confi
         raise UsageError(f"{source}: {_describe(error, kind)}") from None
 
 
+RANGES = {"greater_than_equal": "{ge:g} or more", "greater_than": "more than {gt:g}", "less_than_equal": "{le:g} or less"}
+KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "string": "a text",
+    "bool": "true or false",
+    "tuple": "a list, as in [1, 2]",
+    "dict": "'name: value' lines",
+    "model": "'name: value' lines",
+}  # of values, by the beginning of pydantic's names for what is wrong
+
+
 def _describe(error: ValidationError, kind: type[BaseModel]) -> str:
-    first = error.errors()[0]
-    entry = ".".join(str(part) for part in first["loc"]) or "the file"
+    errors = error.errors()
+    first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])  # a typo is missing as well
+    entry = ".".join(str(part) for part in first["loc"] if part != "[key]") or "the file"
     if first["type"] != "extra_forbidden":
-        return f"{entry}: got {first['input']!r}: {first['msg'].lower()}"
+        return _describe_value(entry, first)
     known = _fields(kind, first["loc"][:-1])
     near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return f"nothing is called {entry!r}; allowed: {', '.join(known)}{hint}"
+
+
+def _describe_value(entry: str, error: ErrorDetails) -> str:
+    """Return what is wrong with the value of an entry, in words that say nothing of pydantic where the mistake is a common one."""
+    limits, what = error.get("ctx", {}), error["type"].partition("_")[0]
+    if error["type"] == "missing":
+        return f"{entry} is missing; add it"
+    if error["type"] in RANGES:
+        return f"{entry}: got {error['input']!r}, allowed: {RANGES[error['type']].format(**limits)}"
+    if error["type"] == "literal_error":
+        return f"{entry}: got {error['input']!r}, allowed: {limits['expected']}"
+    if what in KINDS:
+        return f"{entry}: got {error['input']!r}, expected {KINDS[what]}"
+    return f"{entry}: got {error['input']!r}: {error['msg'].lower()}"
 
 
 def _fields(kind: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:

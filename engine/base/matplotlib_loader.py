@@ -1,7 +1,7 @@
-"""The one place that imports matplotlib first: it writes nothing below the home folder and reads no settings there.
+"""The only place that may import matplotlib first, so that it writes nothing below the home folder and reads no settings there.
 
-matplotlib keeps a list of the system's fonts in a folder of its own, which it reads and writes while it is imported. Ours is a temporary
-one, gone after the import. A list that another program left in the usual place is read there, because making one takes seconds on a
+While it is imported, matplotlib reads and writes a list of the system's fonts in a folder of its own. Here that is a temporary folder,
+which is deleted after the import. A list that another program left in the usual folder is copied, because making one takes seconds on a
 machine with many fonts.
 """
 

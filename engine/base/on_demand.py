@@ -1,12 +1,13 @@
-"""Objects by name, imported when they are asked for: so that naming a thing costs nothing, and needs no import of its module."""
+"""Objects named as ``"module:name"``, whose modules are imported only when the objects are used."""
 
 from importlib import import_module
 from typing import Any
 
 
 def load_object(reference: str) -> Any:
-    """Return what ``reference``, ``"module:name"``, names. Raises ValueError when it is not of that form or the module has no such name,
-    ImportError when there is no such module.
+    """Return the object that ``reference``, ``"module:name"``, names.
+
+    Raises ValueError when it is not of that form or the module has no such name, ImportError when there is no such module.
     """
     module, separator, name = reference.partition(":")
     if not (module and separator and name):

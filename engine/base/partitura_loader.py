@@ -1,8 +1,8 @@
-"""The one place that imports partitura, lazily and without the download that its import starts.
+"""The only place that imports partitura, when it is first needed, and without the download that its import starts.
 
-``partitura.utils.fluidsynth`` fetches a sound font at import when pyfluidsynth is installed, and fails without a network. It takes
-pyfluidsynth as absent when the name cannot be imported, so that is what it is told. Ours is used for sound, partitura's never is. Where
-verovio is installed, partitura runs it on every MEI file, in this process, where it prints and may crash: that is hidden as well.
+At import ``partitura.utils.fluidsynth`` downloads a sound font when pyfluidsynth is installed, and fails without a network. Therefore
+pyfluidsynth is hidden meanwhile; the engine has its own FluidSynth, and partitura's is never used. Where verovio is installed, partitura
+runs it on every MEI file in this process, where it prints and may crash. Therefore verovio is hidden as well.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Silence for C libraries, which print line upon line where one error of ours says it."""
+"""Silences C libraries, which print many lines where one error message says it all."""
 
 import os
 import sys

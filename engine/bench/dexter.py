@@ -31,7 +31,7 @@ from engine.bench.measuring.runs import render_events, render_score
 from engine.bench.measuring.score_playing import (
     NOTES,
     QUARTERS_PER_MINUTE,
-    Heard,
+    TimedSink,
     made_up_piece,
     notes_for,
     play_in_time,
@@ -82,7 +82,7 @@ def measure(
     on_stage("a whole score, offline")
     stream = performer.perform_score(piece, 0, {}, ahead=False)
     begun_s = time.perf_counter()
-    render_score(performer, stream, Heard())
+    render_score(performer, stream, TimedSink())
     offline_s = time.perf_counter() - begun_s
     stream.close()
     counts = stream.counts
@@ -124,7 +124,7 @@ def _time_lookahead(performer: DexterPerformer, piece: Piece) -> float:
     ahead = performer.looking_ahead(LOOKAHEAD_S)
     stream = ahead.create_stream(0, {})
     begun_s = time.perf_counter()
-    render_events(ahead, stream, sorted(events), Heard())
+    render_events(ahead, stream, sorted(events), TimedSink())
     return (time.perf_counter() - begun_s) / stream.counts.windows
 
 
@@ -153,7 +153,7 @@ class _WatchedSupply:
         self._spent_s = 0.0
         self._worker.on_window = self._on_window
 
-    def figures(self, heard: Heard) -> dict[str, Any]:
+    def figures(self, heard: TimedSink) -> dict[str, Any]:
         """End the worker; return what became of its windows."""
         self._worker.close()
         table = self._stream.performed

@@ -48,7 +48,7 @@ class PerformanceRNNReport:
     machine: Machine
     on_one_core: bool
     precision: str
-    parameters: int | None  # None: the contract does not say
+    parameters: int
     cost: Cost
     agreement: Agreement | None  # None: not asked for
     response: ResponseReport

@@ -27,7 +27,7 @@ from engine.bench.measuring.benchmark import Benchmark, OnStage, silent
 from engine.bench.measuring.figures import Distribution, describe
 from engine.bench.measuring.machine import Machine, describe_machine, one_core
 from engine.bench.measuring.runs import render_score
-from engine.bench.measuring.score_playing import NOTES, Heard, made_up_piece, notes_for, play_in_time, time_first_note
+from engine.bench.measuring.score_playing import NOTES, TimedSink, made_up_piece, notes_for, play_in_time, time_first_note
 from engine.bench.measuring.tables import DISTRIBUTION, add_distribution, new_table, print_cost, print_head
 from engine.bench.measuring.timing import WARM_UP_CALLS, Cost, Timed, compare_tenths, time_calls
 from engine.performers.score_performer.decoding import OnsetDecoder
@@ -45,7 +45,7 @@ class ScorePerformerReport:
     machine: Machine
     on_one_core: bool  # for the cost
     precision: str
-    parameters: int | None  # of the decoder; None: its contract does not say
+    parameters: int  # of the decoder
     cost: Cost
     notes: int
     notes_per_s: float
@@ -61,7 +61,7 @@ class ScorePerformerReport:
 
 def measure(
     seconds: Annotated[float, typer.Option(min=4, help="How long to play in real time.")] = 60,
-    model: Annotated[Path | None, typer.Option(metavar="FOLDER", help="[default: the one that ships]")] = None,
+    model: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Another model. (default: the one that ships)")] = None,
     *,
     on_stage: OnStage = silent,
 ) -> ScorePerformerReport:
@@ -100,7 +100,7 @@ def time_score(performer: ScorePerformerPerformer, notes: int) -> tuple[float, f
     begun_s = time.perf_counter()
     ScoreReading(performer.networks, piece.score).understand(slice(0, notes))
     read_s = time.perf_counter() - begun_s
-    render_score(performer, performer.perform_score(piece, 0, {"temperature": 1.0}, ahead=False), Heard())
+    render_score(performer, performer.perform_score(piece, 0, {"temperature": 1.0}, ahead=False), TimedSink())
     return notes / read_s, notes / (time.perf_counter() - begun_s - read_s)
 
 

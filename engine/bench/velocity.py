@@ -4,7 +4,7 @@
   does for a note-on: describing it, the step, choosing the velocity, and remembering the note before it, for which there is time when
   playing. Both without rest (``hot``) and 30 ms apart (``paced``).
 - ``reference``: NumPy float32 products of matrices and vectors, with as many weights in the matrices as the model of the step has
-  parameters, in the same run: what the arithmetic alone costs here. None where the model's contract does not state their number.
+  parameters, in the same run: what the arithmetic alone costs here.
 - ``cost.long_run``: a made-up take of an hour, more than 100,000 notes, goes through the whole engine on the virtual clock. The cost of a
   note is the time from one sent note to the next (its note-off and the pedals included). On a slow machine the take is shorter.
 
@@ -54,10 +54,10 @@ class VelocityReport:
     machine: Machine
     on_one_core: bool
     precision: str
-    parameters: int | None  # of the step's model; None: its contract does not say
+    parameters: int  # of the step's model
     cost: Cost
-    reference: Timed | None
-    step_to_reference: float | None  # hot medians
+    reference: Timed
+    step_to_reference: float  # hot medians
 
 
 def measure(*, on_stage: OnStage = silent) -> VelocityReport:
@@ -79,12 +79,10 @@ def _measure(machine: Machine, on_one_core: bool, on_stage: OnStage) -> Velocity
     on_stage("one note of the performer")
     notes = piano_take(WARM_UP_CALLS + amounts.hot_calls + amounts.paced_calls, TAKE_NOTES_PER_S)
     note = time_hot_and_paced(_note_calls(performer.create_stream(0, {}), notes), amounts.hot_calls, amounts.paced_calls)
-    reference = ratio = None
-    if contract.parameters:
-        on_stage("the reference, NumPy")
-        products = repeat(_matrix_vector_products(contract.parameters))
-        reference = time_hot_and_paced(products, amounts.hot_calls, amounts.paced_calls)
-        ratio = round(step.hot.median_ms / reference.hot.median_ms, 2)
+    on_stage("the reference, NumPy")
+    products = repeat(_matrix_vector_products(contract.parameters))
+    reference = time_hot_and_paced(products, amounts.hot_calls, amounts.paced_calls)
+    ratio = round(step.hot.median_ms / reference.hot.median_ms, 2)
     on_stage("a long take")
     affordable = round(TAKE_BUDGET_S * MS_PER_S / note.hot.median_ms)
     take = _time_take(performer, max(FEWEST_TAKE_NOTES, min(amounts.take_notes, affordable)))
@@ -158,8 +156,7 @@ def print_table(report: VelocityReport) -> None:
     console = Console()
     print_head(console, report.machine, "velocity transformer", report.precision, report.parameters)
     print_cost(console, report.cost, report.on_one_core, {"reference, NumPy": report.reference})
-    if report.step_to_reference is not None:
-        console.print(f"step to reference: {report.step_to_reference:g}")
+    console.print(f"step to reference: {report.step_to_reference:g}")
 
 
 BENCHMARK = Benchmark("What a note costs in the velocity transformer, on one core, hot and paced, and over an hour.", measure, print_table)

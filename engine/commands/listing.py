@@ -12,27 +12,34 @@ from engine.performers.registry import known_controls
 from engine.systems import performers
 
 Row = tuple[str, ...]
-NAMED, CONTROLS = ("kind", "name", "what it is"), ("performer", "control", "range", "default", "what it does")
+NAMED, CONTROLS = ("kind", "name", "what it is"), ("control", "range", "default", "what it does")
 
 
-class Listed(StrEnum):
+class Section(StrEnum):
     PORTS = "ports"
     PERFORMERS = "performers"
     CONTROLS = "controls"
 
 
-def print_list(listed: Listed | None, api: str | None) -> None:
+def print_list(listed: Section | None, api: str | None) -> None:
     """Print everything that can be named on the command line, or one kind of it. What is missing here is a row that says so."""
     sections = {
-        Listed.PORTS: lambda: _print("MIDI ports and audio devices", NAMED, [*port_rows(api), *audio_rows()]),
-        Listed.PERFORMERS: lambda: _print("Performers (their controls: --list controls)", NAMED, list(performer_rows())),
-        Listed.CONTROLS: lambda: _print("Controls, for --set, --cc and presets", CONTROLS, list(control_rows())),
+        Section.PORTS: lambda: _print("MIDI ports and audio devices", NAMED, [*port_rows(api), *audio_rows()]),
+        Section.PERFORMERS: lambda: _print("Performers (their controls: --list controls)", NAMED, list(performer_rows())),
+        Section.CONTROLS: _print_controls,
     }
-    for each in [listed] if listed else (Listed.PORTS, Listed.PERFORMERS):
+    for each in [listed] if listed else (Section.PORTS, Section.PERFORMERS):
         sections[each]()
 
 
-def _print(title: str, columns: Row, rows: list[Row]) -> None:
+def _print_controls() -> None:
+    """Print a table for each performer, so that the columns have room on a terminal; in a pipe each line names its performer."""
+    for name in performers():
+        if rows := list(control_rows(name)):
+            _print(f"{name}: for --set, --cc and presets", CONTROLS, rows, (name,))
+
+
+def _print(title: str, columns: Row, rows: list[Row], beginning: Row = ()) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -40,9 +47,9 @@ def _print(title: str, columns: Row, rows: list[Row]) -> None:
     console = Console()
     if not console.is_terminal:
         for row in rows:
-            print("\t".join(row).rstrip())
+            print("\t".join((*beginning, *row)).rstrip())
         return
-    table = Table(*columns, title=title, title_justify="left", title_style="bold")
+    table = Table(*columns, title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for row in rows:
         table.add_row(*map(escape, row))
     console.print(table)
@@ -78,8 +85,7 @@ def performer_rows() -> Iterator[Row]:
         yield ("performer", name, system.summary)
 
 
-def control_rows() -> Iterator[Row]:
-    for name in performers():
-        for control in known_controls(name):
-            default = control.choices[int(control.default)] if control.choices else f"{control.default:g}"
-            yield (name, control.name, control.describe_range(), default, control.help)
+def control_rows(performer: str) -> Iterator[Row]:
+    for control in known_controls(performer):
+        default = control.choices[int(control.default)] if control.choices else f"{control.default:g}"
+        yield (control.name, control.describe_range(), default, control.help)

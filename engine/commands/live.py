@@ -13,7 +13,7 @@ from engine.base.command_line import run, single_command
 from engine.base.errors import UsageError
 from engine.commands import options
 from engine.commands.grouped import grouped
-from engine.commands.listing import Listed, print_list
+from engine.commands.listing import Section, print_list
 from engine.commands.questions import Asked, PerformerName, flags_of, with_questions
 from engine.commands.routing_options import RoutingFlags
 from engine.commands.signals import stop_on_signals
@@ -98,7 +98,7 @@ def live(
     asked: Asked,
     sound: SoundFlags,
     list_all: Annotated[bool, typer.Option("--list", help="List ports, audio devices and performers.")] = False,
-    listed: Annotated[Listed | None, typer.Argument(help="With --list: only these; controls are all that can be set.")] = None,
+    listed: Annotated[Section | None, typer.Argument(help="With --list: only these; controls are all that can be set.")] = None,
 ) -> None:
     """Play; your notes come out performed. Stop with Ctrl-C."""
     if list_all:

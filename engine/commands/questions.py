@@ -73,7 +73,7 @@ def _option(hint: Any, question: Question, kind: Kind) -> Any:
     option = typer.Option(
         question.flag,
         help=question.help,
-        metavar=question.metavar,
+        metavar=question.metavar or ("NUMBER" if hint in (int | None, float | None) else None),
         min=question.least,
         max=question.most,
         rich_help_panel=PANELS[kind],

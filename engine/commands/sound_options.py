@@ -10,7 +10,7 @@ import typer
 from engine.base.errors import UsageError
 from engine.commands.options import SOUND
 from engine.sound.options import FLUIDSYNTH, LOUDEST_LUFS, LOUDNESS_LUFS, MOST_GAIN_DB, NEURAL, REVERB, SOFTEST_LUFS, SoundOptions
-from models.performance_net.instruments import PIANO
+from models.performance_net.instruments import INSTRUMENTS
 
 
 class Sound(StrEnum):
@@ -21,11 +21,8 @@ class Sound(StrEnum):
 OFF = "off"
 
 
-class InstrumentName(StrEnum):
-    PIANO = PIANO
-    VIOLIN = "violin"
-    CELLO = "cello"
-    FLUTE = "flute"
+def _complete_instrument(begun: str) -> list[str]:
+    return [name for name in INSTRUMENTS if name.startswith(begun)]
 
 
 SoundOption = Annotated[Sound | None, typer.Option("--sound", help="What plays .wav files. (default: fluidsynth)", rich_help_panel=SOUND)]
@@ -70,7 +67,14 @@ class SoundFlags:
         int | None, typer.Option("--bits", help="Of a .wav file: 16, 24, or 32 for float. (default: 16)", rich_help_panel=SOUND)
     ] = None
     instrument: Annotated[
-        InstrumentName | None, typer.Option("--instrument", help="Of the neural sound. (default: piano)", rich_help_panel=SOUND)
+        str | None,
+        typer.Option(
+            "--instrument",
+            metavar="|".join((*INSTRUMENTS, "FOLDER|FILE.onnx")),
+            help="Of the neural sound. (default: piano)",
+            autocompletion=_complete_instrument,
+            rich_help_panel=SOUND,
+        ),
     ] = None
 
     def options(self, kind: Sound | None = None) -> SoundOptions | None:

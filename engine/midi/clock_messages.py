@@ -12,8 +12,8 @@ LONGEST_CLOCK_NS = 500_000_000  # a clock that is silent for longer has ended
 SHORTEST_CLOCK_NS = 2_500_000.0  # 1000 quarters a minute
 
 
-class Heard(NamedTuple):
-    """A moment and what MIDI clock says of it.
+class ClockReading(NamedTuple):
+    """What MIDI clock says of a moment, ``time_ns``.
 
     ``beat_ns`` is the length of a quarter, 0 if unknown; ``song_quarter`` is NaN if unknown; ``segment`` counts the sender's jumps.
     """
@@ -55,7 +55,7 @@ class MidiClock:
             self._running = status in (START, CONTINUE) or (self._running and status != STOP)
             self._begun_ns = event.time_ns if self._running else None
 
-    def hear(self, time_ns: int) -> Heard:
+    def read(self, time_ns: int) -> ClockReading:
         """Return what is known of a moment that is not before the last message."""
         since_ns = time_ns - self._time_ns
         ticking = since_ns < LONGEST_CLOCK_NS
@@ -64,7 +64,7 @@ class MidiClock:
             song_quarter = self._next / CLOCKS_A_QUARTER
         elif ticking and self._last is not None:
             song_quarter = (self._last + (since_ns / self._interval_ns if self._interval_ns else 0.0)) / CLOCKS_A_QUARTER
-        return Heard(time_ns, self._interval_ns * CLOCKS_A_QUARTER if ticking else 0.0, song_quarter, self._segment)
+        return ClockReading(time_ns, self._interval_ns * CLOCKS_A_QUARTER if ticking else 0.0, song_quarter, self._segment)
 
     def _tick(self, time_ns: int) -> None:
         since_ns = time_ns - self._time_ns

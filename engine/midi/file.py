@@ -71,7 +71,7 @@ _RawTrack = tuple[list[tuple[int, bytes]], list[KeptEvent], int]
 
 
 class _Damaged(Exception):
-    """What is wrong with a file, in a few words."""
+    """Raised while a file is parsed; its text says in a few words what is wrong."""
 
 
 def read_midi_file(path: str | os.PathLike[str]) -> MidiTimeline:

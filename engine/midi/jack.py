@@ -1,4 +1,4 @@
-"""What rtmidi does not report of JACK, the end of the server; and silence in place of the library's own messages."""
+"""Notices the end of the JACK server, which rtmidi does not report, and silences the library's own messages."""
 
 import ctypes
 from collections.abc import Callable, Iterator

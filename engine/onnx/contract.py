@@ -1,4 +1,4 @@
-"""The contract that every exported graph carries in its metadata, so that the engine reads constants instead of repeating them."""
+"""The contract in the metadata of every exported graph. The engine reads its constants from there instead of repeating them."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -10,11 +10,12 @@ from engine.base.errors import PerfLiveError
 
 CONTRACT_VERSION = 1
 PREFIX = "perf_live."  # of the contract's keys among a file's metadata
+UNCOUNTED = 0  # parameters of a contract whose graph is yet to be written: the export counts them
 NEXT = "next_"  # an output next_<name> is the value of the state <name> after the run
 
 
 class TensorSpec(BaseModel):
-    """An input or output. A word in ``shape`` is an axis of any size: the chunk's steps (notes, events) in one run, or the streams."""
+    """An input or output. A word in ``shape`` is an axis of any size: the steps of a chunk (notes, events), or the streams."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -24,9 +25,9 @@ class TensorSpec(BaseModel):
 
 
 class StateSpec(BaseModel):
-    """A part of the state: input ``name``, output ``next_<name>``; all zeros at the start of a stream.
+    """A part of the state: input ``name``, output ``next_<name>``. It is all zeros at the start of a stream.
 
-    A word in ``shape`` is the axis of streams, of a graph that takes any number of them side by side.
+    A word in ``shape`` is the axis of streams, in a graph that computes any number of them side by side.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,8 +51,9 @@ class Contract(BaseModel):
     """What a graph computes and what it needs.
 
     ``inputs`` and ``outputs`` leave out the state. ``look_ahead_steps`` and ``look_ahead_s`` say how much of the future an output waits
-    for. ``constants`` holds what else the engine needs, as JSON values. ``configuration_hash`` is that of the training configuration.
-    ``precision`` is that of the weights of matrix products, int4 where some have 4 bits. ``parameters`` is the number of all weights.
+    for. ``constants`` holds everything else that the engine needs, as JSON values. ``configuration_hash`` is that of the training
+    configuration. ``precision`` is that of the weights of matrix products, int4 where some have 4 bits. ``parameters`` is the number of
+    all weights.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -70,7 +72,7 @@ class Contract(BaseModel):
     licence: str
     configuration_hash: str
     precision: Literal["float32", "float16", "int8", "int4"] = "float32"
-    parameters: int | None = None  # None: not stated, in a contract that no export has written yet
+    parameters: int
 
     @model_validator(mode="after")
     def _one_chunk_axis_and_one_of_streams(self) -> "Contract":
@@ -110,9 +112,9 @@ class Contract(BaseModel):
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str], source: str) -> "Contract":
-        """Read the contract of the file ``source``; properties that others wrote are left alone.
+        """Return the contract in the metadata of the file ``source``. Properties that other programs wrote are ignored.
 
-        Raises PerfLiveError, naming the file and the field, when there is no contract, it has another version or a wrong field.
+        Raises PerfLiveError that names the file and the field when there is no contract, or one of another version or with a wrong field.
         """
         texts = {key.removeprefix(PREFIX): text for key, text in metadata.items() if key.startswith(PREFIX)}
         if "contract_version" not in texts:

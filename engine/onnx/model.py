@@ -1,4 +1,4 @@
-"""A model in ONNX Runtime: heavy, immutable, shared by many streams. What changes is passed in and out, or lives in a ``Stepper``."""
+"""A model in ONNX Runtime: heavy, immutable, shared by many streams. State is passed in and out, or lives in a ``Stepper``."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -29,8 +29,8 @@ _LOAD_ERRORS = (
 class Model:
     """An ONNX file whose contract has been checked.
 
-    ``provider`` says what runs it in chunks: CUDA where it really loads, else the CPU. Single steps (``create_stepper``) always run on the
-    CPU: a step of one note is many tiny kernels, which a GPU takes longer to launch than a core to compute.
+    ``provider`` says what runs chunks: CUDA where it can be loaded, else the CPU. Single steps (``create_stepper``) always run on the CPU,
+    because a step of one note is many tiny kernels, which take a GPU longer to launch than a core to compute.
     Raises PerfLiveError when the file is missing, is not a model, or holds another contract or graph than expected.
     """
 
@@ -55,7 +55,7 @@ class Model:
         return results, next_state
 
     def create_stepper(self, streams: int = 1) -> "Stepper":
-        """Return a stepper at the initial state, for a new stream or, of a graph that has an axis for them, ``streams`` side by side."""
+        """Return a stepper at the initial state, for ``streams`` new streams; more than one needs a graph with an axis of streams."""
         return Stepper(self._step_session, self._chunk_session, self.contract, streams)
 
     def warm_up(self, steps: int = 3) -> None:
@@ -73,19 +73,19 @@ class Model:
 
     @cached_property
     def _step_session(self) -> ort.InferenceSession:
-        """The same graph for one step of one stream: all that depended on sizes alone (positions, masks, shapes) becomes constant."""
+        """The same graph for one step of one stream. What depends on sizes alone (positions, masks, shapes) is constant in it."""
         axes = (self.contract.chunk_axis, self.contract.stream_axis)
         return _open_session(self.path, self._bytes, (CPU,), {axis: 1 for axis in axes if axis})
 
 
 class Stepper:
-    """One stream's place in a model, or that of some side by side, advanced one step at a time.
+    """The state of one stream, or of several side by side, which advances one step at a time.
 
-    Write a step's values into the arrays of ``inputs`` (zeros at first), call ``step``, read ``outputs``. These arrays stay the same ones,
-    and the state lies in two sets of them that a step reads and writes in turn, so that nothing is allocated or copied per step.
+    Write a step's values into the arrays of ``inputs`` (zeros at first), call ``step``, read ``outputs``. The arrays are never replaced,
+    and the state lies in two sets of arrays that steps read and write in turn, so that a step allocates and copies nothing.
 
-    Each stream has a run of its own, because ONNX Runtime adds up several rows in another order than one: so a stream does what it does
-    alone, to the last bit.
+    Each stream is run separately. ONNX Runtime adds up several rows in another order than one, and this way a stream beside others gives
+    the same bits as alone.
     """
 
     def __init__(self, session: ort.InferenceSession, chunk_session: ort.InferenceSession, contract: Contract, streams: int = 1):
@@ -110,7 +110,7 @@ class Stepper:
         return binding
 
     def step(self) -> Mapping[str, np.ndarray]:
-        """Advance by one step; return ``outputs``, whose arrays the next step overwrites. After an error the state is as before."""
+        """Advance by one step. Return ``outputs``, whose arrays the next step overwrites. After an error the state is as before."""
         for binding in self._bindings:
             self._session.run_with_iobinding(binding)
         self._bindings, self._next_bindings = self._next_bindings, self._bindings
@@ -118,9 +118,9 @@ class Stepper:
         return self.outputs
 
     def step_chunk(self, inputs: Mapping[str, np.ndarray]) -> Arrays:
-        """Advance by a chunk of any length in one run, or of a graph of single steps [steps, ...] in as many; return its outputs.
+        """Advance by a chunk of any length and return its outputs. Single steps give the same, up to rounding.
 
-        As many single steps answer the same, up to rounding.
+        A graph without a chunk axis takes inputs [steps, ...] and is run once a step.
         """
         if self._contract.chunk_axis is None:
             return self._step_through(inputs)
@@ -144,16 +144,16 @@ class Stepper:
         return {name: array.copy() for name, array in self._state.items()}
 
     def snapshot_before(self) -> Arrays:
-        """Return a copy of the state before the last step, of which there has been one since the state was set."""
+        """Return a copy of the state before the last step. At least one step must have been made since the state was set."""
         return {name: array.copy() for name, array in self._next_state.items()}
 
     def restore(self, snapshot: Mapping[str, np.ndarray]) -> None:
-        """Go back to a state that ``snapshot`` (or ``Model.run``) returned; one stream's goes to each of those side by side."""
+        """Go back to a state that ``snapshot`` or ``Model.run`` returned. The state of one stream is given to all streams."""
         for name, array in self._state.items():
             array[...] = snapshot[name]
 
     def select(self, streams: Sequence[int]) -> None:
-        """Put the streams of these numbers, as many as there are places, in the places of those side by side."""
+        """Replace the streams by those of these numbers, one for each; a stream may be taken more than once or not at all."""
         for spec in self._contract.state:
             array = self._state[spec.name]
             array[...] = array.take(streams, spec.shape.index(self._contract.stream_axis))
@@ -165,7 +165,7 @@ class Stepper:
 
 
 def _zeros(specs: Sequence[TensorSpec | StateSpec], sizes: Mapping[str | None, int] | None = None) -> Arrays:
-    """Arrays whose axes of any size have those of ``sizes``, or else 1: one step of one stream."""
+    """Return arrays of zeros. Named axes have the size that ``sizes`` gives them, or 1: one step of one stream."""
     given = sizes or {}
     shapes = {spec.name: [given.get(size, 1) if isinstance(size, str) else size for size in spec.shape] for spec in specs}
     return {spec.name: np.zeros(shapes[spec.name], spec.type) for spec in specs}
@@ -179,7 +179,7 @@ def _read(path: Path) -> bytes:
 
 
 def _open_session(path: Path, model: bytes, providers: tuple[str, ...], fixed_axes: Mapping[str, int]) -> ort.InferenceSession:
-    ort.set_default_logger_severity(4)  # a CUDA provider that does not load is no news on a machine without CUDA
+    ort.set_default_logger_severity(4)  # else it warns of CUDA on every machine without CUDA
     options = ort.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = options.inter_op_num_threads = 1

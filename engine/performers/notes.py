@@ -1,4 +1,4 @@
-"""What performers of notes share: nothing but controls can be asked of them, and no score is known."""
+"""What performers of notes share: they know no score, and only their controls can be set."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ class NotesPerformer:
         raise NotImplementedError
 
     def check(self, request: Request) -> None:
-        """Raise UsageError for any request that asks for something: all of that is of scores."""
+        """Raise UsageError for a request that asks for anything: requests are for scores."""
         if said := request_of(request, Request).said():
             flag = request.questions()[said[0]].flag
             raise UsageError(f"{flag} is not for notes that come one by one; leave it out, or give a score")

@@ -1,4 +1,4 @@
-"""Performers by name. Each is imported only when it is asked for, so that none costs anything to those who use another."""
+"""Loads performers by name. Each is imported only when it is used, so the others cost nothing."""
 
 from pathlib import Path
 

@@ -1,6 +1,6 @@
 """A performer and how it is to play: all that is decided before the first event."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,9 @@ class Setup:
 
 @dataclass(frozen=True)
 class Wanted:
-    """The same as a user says it, checked before anything is loaded. ``asked`` holds what is asked for besides controls, by question."""
+    """A ``Setup`` in the user's words, which is checked before anything is loaded. ``asked`` holds the answers to the system's questions
+    by name.
+    """
 
     system: System
     seed: int = 0
@@ -59,9 +61,20 @@ class Wanted:
         if self.model is not None and not self.model.is_dir():
             check_readable(self.model, "an ONNX file or of a folder with those of the performer")
         controls = known_controls(self.system.name, self.model, self.lookahead_s)
+        self._check_controls([control.name for control in controls])
         parse_settings(controls, self.settings)
         parse_controller_map(controls, self.controllers)
         return self
+
+    def _check_controls(self, own: Collection[str]) -> None:
+        """Raise UsageError for a control that is another performer's; what nobody has is refused where it is parsed."""
+        for name in [text.partition("=")[0] for text in self.settings] + [text.partition("=")[2] for text in self.controllers]:
+            if name in own:
+                continue
+            having = [other for other in performers() if any(name == each.name for each in known_controls(other, None, self.lookahead_s))]
+            if having:
+                what = f"the performer {self.system.name!r} has no control {name!r}, only {', '.join(own) or 'none'}"
+                raise UsageError(f"{what}; choose --performer {' or '.join(having)}")
 
     def load(self) -> Setup:
         """Load the performer. Raises UsageError, and PerfLiveError for a model that is refused."""

@@ -1,4 +1,4 @@
-"""A stream without a state: every event goes out as it came. What sends something of its own besides is made of it."""
+"""A stream without state: every event goes out as it came. Streams that also send events of their own are subclasses."""
 
 from collections.abc import Sequence
 

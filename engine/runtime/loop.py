@@ -35,7 +35,7 @@ class Report:
 
     events_in: int
     events_out: int
-    notes: int  # note-ons that the performer was given
+    notes: int  # note-ons that the performer was given; of an improvisation to a file, those in the file
     degraded: int  # of the events, how many came to the performer past their deadline
     late: int  # of what was sent, how many more than 10 ms after they were due
     most_lateness_ns: int

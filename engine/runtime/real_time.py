@@ -1,4 +1,4 @@
-"""The scheduling that audio programs ask for: a thread that sends runs as soon as it is ready, whatever else the machine does."""
+"""Real-time scheduling, as audio programs ask for it: a thread that sends runs as soon as it is ready, whatever else the machine does."""
 
 import os
 from collections.abc import Iterator

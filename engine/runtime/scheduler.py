@@ -1,4 +1,4 @@
-"""When things are sent: a queue by due time, which also counts what was late and knows what still sounds."""
+"""A queue of events by due time. It also counts late events and knows which notes still sound."""
 
 import heapq
 from collections.abc import Callable, Iterator

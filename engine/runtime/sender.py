@@ -1,4 +1,4 @@
-"""What leaves when it is due: on the engine's own thread, or on another, which a performer's computing does not delay."""
+"""Sends events when they are due, on the engine's own thread or on one that a performer's computing does not delay."""
 
 import queue
 import threading

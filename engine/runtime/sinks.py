@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from engine.base.files import check_writable
-from engine.midi.events import Event
+from engine.midi.events import Event, is_note_on
 from engine.midi.file import MidiTimeline, write_midi_file
 
 if TYPE_CHECKING:  # a run on files needs no MIDI driver
@@ -66,6 +66,25 @@ class CollectingSink:
     def events(self, from_ns: int = 0) -> list[Event]:
         """Return what was sent; times count from ``from_ns`` after the beginning of the music."""
         return [event._replace(time_ns=event.time_ns - self.origin_ns - from_ns) for event in self.sent]
+
+
+class NoteCounter:
+    """Counts the notes that are sent; keeps nothing."""
+
+    def __init__(self) -> None:
+        self.notes = 0
+
+    def start(self, origin_ns: int) -> None:
+        pass
+
+    def send(self, event: Event) -> None:
+        self.notes += is_note_on(event.message)
+
+    def close(self) -> None:
+        pass
+
+    def abort(self) -> None:
+        pass
 
 
 class MidiFileSink(CollectingSink):

@@ -7,7 +7,7 @@ from engine.base.clock import Clock
 from engine.midi.events import Event
 from engine.midi.file import MidiTimeline
 
-UPCOMING_EVENTS = 32  # shown together: a performer thinks faster of many, but while it does, none leaves
+UPCOMING_EVENTS = 32  # shown at once: a performer computes many together faster, but nothing is sent meanwhile
 
 
 class Source(Protocol):
@@ -20,35 +20,38 @@ class Source(Protocol):
         """The names of the tracks that events come from, "" for one without; none of a port."""
 
     def start(self, start_ns: int) -> None:
-        """Begin: the time 0 of a file is ``start_ns`` on the clock."""
+        """Begin. Time 0 of a file is ``start_ns`` on the clock."""
 
     def receive(self, until_ns: int | None) -> Event | None:
-        """Wait for the next event; return None when there is none by ``until_ns`` (None: wait however long). It may return None early."""
+        """Wait for the next event until ``until_ns``, or for as long as it takes when that is None. Return None when none has come.
+
+        It may return None early.
+        """
 
     def receive_waiting(self) -> list[Event]:
-        """Return the further events that have come together with the one just received, without waiting."""
+        """Return, without waiting, the events that have arrived after the one just received."""
 
     def upcoming(self) -> list[Event]:
-        """Return the next of the events that are known before their time, or [] until those that were returned last are received."""
+        """Return the next events of a file, which are known before their time. Return [] until those returned last have been received."""
 
     def wake(self) -> None:
-        """End a wait that is going on, or else the next one. Safe from any thread and from a signal handler."""
+        """End the present wait or, when there is none, the next one. Safe from any thread and from a signal handler."""
 
     def close(self) -> None:
-        """Let go of the device."""
+        """Release the device."""
 
 
 class Port(Protocol):
-    """What events come through from elsewhere, stamped; a None wakes whoever waits."""
+    """An input port whose own thread puts events, stamped on arrival, into ``inbox``. A None wakes whoever waits there."""
 
     inbox: "queue.SimpleQueue[Event | None]"
 
     def close(self) -> None:
-        """Let go of the device."""
+        """Release the device."""
 
 
 class PortSource:
-    """Events from an input port, in order of arrival and stamped on arrival."""
+    """The events of an input port, in order of arrival and stamped on arrival."""
 
     exhausted = False
     track_names = ()
@@ -67,7 +70,7 @@ class PortSource:
         inbox, events = self._port.inbox, []
         while not inbox.empty():
             if (event := inbox.get_nowait()) is None:
-                self.wake()  # that None was a call to wake, and there is a wait to come
+                self.wake()  # the None was meant to end a wait, and the next one is yet to come
                 break
             events.append(event)
         return events
@@ -83,16 +86,16 @@ class PortSource:
 
 
 class FileSource:
-    """A file's events, each when the clock reaches it; on a virtual clock as fast as they can be taken."""
+    """The events of a file, each when the clock reaches its time. On a virtual clock they come as fast as they are taken."""
 
     def __init__(self, timeline: MidiTimeline, clock: Clock):
         self._events = timeline.events
         self.track_names = timeline.track_names
         self._clock = clock
         self._next = 0
-        self._shown = 0  # how many were upcoming, from the first on
+        self._shown = 0  # events, from the first on, that ``upcoming`` has returned
         self._start_ns = 0
-        self._alarm: queue.SimpleQueue[Any] = queue.SimpleQueue()  # nothing comes through it but the call to wake
+        self._alarm: queue.SimpleQueue[Any] = queue.SimpleQueue()  # only ``wake`` puts anything into it
 
     @property
     def exhausted(self) -> bool:
@@ -116,7 +119,7 @@ class FileSource:
         return []
 
     def upcoming(self) -> list[Event]:
-        """On every clock the same ones together, so that a file is performed the same."""
+        """Return groups that do not depend on the clock, so that a file is performed the same live and offline."""
         if self._next < self._shown:
             return []
         shown = self._events[self._next : self._next + UPCOMING_EVENTS]

@@ -1,8 +1,9 @@
-"""A performance in a MIDI file, note by note beside the score that it is of.
+"""Alignment of a performance in a MIDI file with its score, note by note.
 
-Two steps, as of parangonar's DualDTWNoteMatcher (which cannot be had without loading torch where that is installed): pitches are warped to
-the score's onsets, which says when each was passed; then each pitch's notes take the performed ones that are nearest to their time. Here
-the warping also knows which notes are played together, without which a chord that is repeated cannot be told from the one before.
+It has two steps, like parangonar's DualDTWNoteMatcher, which cannot be used here because its import loads torch where that is installed.
+Dynamic time warping of the pitches to the score's onsets says when each onset was passed. Then the notes of each pitch are matched with
+the performed notes that are nearest in time. Here the warping also knows which notes are played together; without that, a repeated chord
+could not be distinguished from the one before.
 """
 
 from bisect import bisect_right
@@ -18,16 +19,16 @@ from engine.score.tables import Score
 from models.performance.pedal import Pedal
 from models.performance.representation import Performed
 
-LEAST_FOUND = 0.6  # of the score's notes; of another piece a third may be
-MOST_CELLS = 400_000_000  # notes of the performance times onsets of the score, a byte each; a whole sonata has a tenth
-MOST_APART_S = 1.0  # a performed note further from its expected time is another
-CHORD_S = 0.05  # a note that follows another within this is of its chord
-STEP_COST = 0.25  # of a wrong pitch: to take a note for one of another chord than it seems to be, or to pass an onset without one
-PASSES = 2  # the second knows the times of onsets that the warping alone did not find
+LEAST_FOUND = 0.6  # the share of the score's notes that must be found; in another piece a third may be found by chance
+MOST_CELLS = 400_000_000  # notes of the performance times onsets of the score, a byte each; a whole sonata has a tenth of that
+MOST_APART_S = 1.0  # a performed note further from the expected time is not matched
+CHORD_S = 0.05  # notes that follow each other within this time belong to one chord
+STEP_COST = 0.25  # of the cost of a wrong pitch: for splitting or joining what seems a chord, or passing an onset without a note
+PASSES = 2  # the second pass also uses the onsets that were matched in the first
 
 
 def read_reference(path: Path, score: Score) -> Performed:
-    """Return the performance in a MIDI file by note of ``score``. Raises PerfLiveError when it is not one of it, or cannot be read."""
+    """Return the performance in a MIDI file by note of ``score``. Raises PerfLiveError when it is of another score or cannot be read."""
     events = read_midi_file(path).events
     played, pedal = note_array(events), pedal_array(events)
     if len(played) * len(np.unique(score.notes["onset_quarter"])) > MOST_CELLS:
@@ -48,7 +49,10 @@ def read_reference(path: Path, score: Score) -> Performed:
 
 
 def match_notes(notes: np.ndarray, played: np.ndarray) -> np.ndarray:
-    """Return for each of a score's ``notes`` which row of ``played`` (onset_sec, pitch; in order of onset) it is, each once, or -1."""
+    """Return for each of a score's ``notes`` the row of ``played`` that it is matched with, or -1. No row is taken twice.
+
+    ``played`` has the fields onset_sec and pitch and is in order of onset.
+    """
     if not len(played):
         return np.full(len(notes), -1)
     positions, index = np.unique(notes["onset_quarter"], return_inverse=True)
@@ -70,7 +74,10 @@ def match_notes(notes: np.ndarray, played: np.ndarray) -> np.ndarray:
 
 
 def _expected(positions: np.ndarray, places: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Return when each onset is passed, given some ``times`` at ``places``; straight between those known, beyond them at the mean tempo."""
+    """Return the expected time of each onset, given some ``times`` at ``places``.
+
+    Between known onsets it is interpolated linearly; beyond them the mean tempo goes on.
+    """
     order = np.lexsort((times, places))
     known, first = np.unique(places[order], return_index=True)
     medians = np.maximum.accumulate([np.median(each) for each in np.split(times[order], first[1:])])
@@ -81,7 +88,7 @@ def _expected(positions: np.ndarray, places: np.ndarray, times: np.ndarray) -> n
 
 
 def _in_order(rows: np.ndarray, index: np.ndarray, played: np.ndarray) -> np.ndarray:
-    """Return the rows without those of onsets that are out of order: all but the longest series of onsets played one after the other."""
+    """Return the rows, with -1 for onsets that are out of order: only the longest ascending sequence of onsets is kept."""
     found = np.flatnonzero(rows >= 0)
     if not len(found):
         return rows
@@ -95,8 +102,8 @@ def _in_order(rows: np.ndarray, index: np.ndarray, played: np.ndarray) -> np.nda
 
 def _longest_ascent(values: list[float]) -> list[int]:
     """Return the indices of the longest subsequence that never falls."""
-    lowest: list[float] = []  # of the ascents of each length, the lowest last value
-    ends: list[int] = []  # and where that is
+    lowest: list[float] = []  # the lowest last value of the ascents of each length
+    ends: list[int] = []  # the index of that value
     before: list[int] = []
     for index, value in enumerate(values):
         length = bisect_right(lowest, value)
@@ -110,7 +117,10 @@ def _longest_ascent(values: list[float]) -> list[int]:
 
 
 def _take_nearest(pitches: np.ndarray, expected_sec: np.ndarray, played: np.ndarray) -> np.ndarray:
-    """Return for each note (N,) the row of the played note of its pitch nearest to its time, the nearest pairs first, each row once."""
+    """Return for each note (N,) the row of the played note of its pitch that is nearest to its expected time, or -1.
+
+    The nearest pairs are matched first, and no row is taken twice.
+    """
     rows = np.full(len(pitches), -1)
     for pitch in np.unique(pitches).tolist():
         wanted, offered = np.flatnonzero(pitches == pitch), np.flatnonzero(played["pitch"] == pitch)

@@ -4,10 +4,13 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from engine.base.arguments import number_of, path_of
+from engine.base.arguments import number_of, path_of, text_of
 from engine.base.errors import UsageError
+from engine.base.files import check_readable
 from models.performance_net.instruments import INSTRUMENTS
+from models.pretrained import pretrained
 
+PIANO_FILE = "performance_net.onnx"
 FLUIDSYNTH, NEURAL = "fluidsynth", "neural"
 SAMPLE_RATES = (22050, 44100, 48000, 88200, 96000)
 FILE_SAMPLE_RATE = 44100
@@ -22,7 +25,8 @@ SOFTEST_LUFS, LOUDEST_LUFS = -60.0, -6.0
 class SoundOptions:
     """``sample_rate`` None is 44.1 kHz in files and the device's own on the sound card; ``reverb`` is from 0, dry, to 1.
 
-    ``instrument``, of the neural sound, is one of models.performance_net.instruments; None is the piano.
+    ``instrument``, of the neural sound, is one of models.performance_net.instruments, or what perf-export made of one of your own, the
+    file or its folder; None is the piano.
 
     Files are brought to ``loudness_lufs`` (EBU R 128); None leaves the sound as loud as it is. ``gain_db`` comes on top.
     """
@@ -37,11 +41,16 @@ class SoundOptions:
     loudness_lufs: float | None = LOUDNESS_LUFS
 
     def check(self) -> "SoundOptions":
-        """Return the options, with the font as a path. Raises UsageError for what is not allowed or contradicts itself."""
+        """Return the options, with the font as a path. Raises UsageError for what is not allowed or contradicts itself, PerfLiveError for
+        an instrument's file that cannot be read.
+        """
         if self.kind not in (FLUIDSYNTH, NEURAL):
             raise UsageError(f"sound: got {self.kind!r}, allowed: {FLUIDSYNTH}, {NEURAL}")
         if self.instrument not in (None, *INSTRUMENTS):
-            raise UsageError(f"instrument: got {self.instrument!r}, allowed: {', '.join(INSTRUMENTS)}")
+            named = text_of("instrument", self.instrument)
+            if Path(named).suffix != ".onnx" and not Path(named).is_dir():
+                raise UsageError(f"instrument: got {named!r}, allowed: {', '.join(INSTRUMENTS)}, and a folder or .onnx file of perf-export")
+            check_readable(pretrained(PIANO_FILE, Path(named)), "a folder or .onnx file of perf-export")
         number_of("gain_db", self.gain_db, -MOST_GAIN_DB, MOST_GAIN_DB)
         if self.reverb is not None:
             number_of("reverb", self.reverb, 0, 1)

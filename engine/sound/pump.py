@@ -1,4 +1,4 @@
-"""Sound that is written to a device's stream, by a thread of its own, in place of being called for.
+"""Writes sound to a device's stream from a thread of its own, instead of from the device's callback.
 
 The device calls back from a thread that may not wait, and Python may have to: for the interpreter, while a network's thread has it. What
 is written waits in the stream, from where the device takes it without Python.

@@ -1,4 +1,4 @@
-"""From one sample rate to another, as samples come: band-limited interpolation. NumPy only."""
+"""Converts sound from one sample rate to another as it comes, by band-limited interpolation. NumPy only."""
 
 from fractions import Fraction
 from typing import TYPE_CHECKING

@@ -25,7 +25,7 @@ SYSTEM = System(
         "dexter_mean.onnx": "dexter-mean",
         "dexter_denoise.onnx": "dexter-denoise",
         "dexter_trees.onnx": "dexter-trees",
-        "dexter_amounts.onnx": "dexter-amounts",
+        "dexter_profile.onnx": "dexter-profile",
     },
     request=DexterRequest,
     performer="engine.performers.dexter.performer:load_performer",

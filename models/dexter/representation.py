@@ -63,9 +63,9 @@ class Scales:
             residual_deviation=np.array(constants["residual_deviation"]),
             gain=np.array(constants["gains"]),
             offset=np.array([np.nan if offset is None else offset for offset in constants["offsets"]]),
-            residual_gain=np.array(constants["sample_gains"]),
-            mean_gain_removed=np.array(constants["narrowed"]),
-            hold_quantiles=HoldQuantiles(*np.array(constants["touch"])) if "touch" in constants else None,
+            residual_gain=np.array(constants["residual_gains"]),
+            mean_gain_removed=np.array(constants["mean_gains_removed"]),
+            hold_quantiles=HoldQuantiles(*np.array(constants["hold_quantiles"])) if "hold_quantiles" in constants else None,
         )
 
     def mean_gain_and_offset(self, temperature: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:

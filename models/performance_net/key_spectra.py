@@ -26,29 +26,32 @@ from models.performance_net.representation import (
     WINDOW,
 )
 
-LOOK_AHEAD = 4  # frames: a transform's window begins to hear a note half its length, 1,024 samples, before the onset
-ROLL_HISTORY = 2 * LOOK_AHEAD  # frames of the roll before the newest that are looked at
+LOOK_AHEAD = 4  # frames: the window reaches half its length, 1,024 samples, ahead of its frame, so it contains onsets that are yet to come
+ROLL_HISTORY = 2 * LOOK_AHEAD  # frames before the newest that a frame's sound depends on
 OLDEST_FRAMES = OLDEST_S * float(FRAME_RATE)
-STEPS = 4  # a frame: notes begin at whole ones, of 64 samples, as FluidSynth's do
-POSITIONS = 2 * LOOK_AHEAD * STEPS  # of an onset in a window, from a step after its beginning
-PARTIALS, PARTIAL_BINS = 48, 704  # a key's, and those in which they are heard: up to 15 kHz
-RELEASE_VELOCITIES = (1, 40, 64, 72, 80, 88, 96, 104, 112, 120, 127)  # at which releases are told; between them lines are straight
-TAIL = 4  # what is carried of a key's last damped note
+STEPS = 4  # a frame has so many steps, of 64 samples; notes begin at whole steps, as FluidSynth's do
+POSITIONS = 2 * LOOK_AHEAD * STEPS  # the places in a window at which an onset can lie, from a step after its beginning
+PARTIALS, PARTIAL_BINS = 48, 704  # partials of a key, and the bins that they lie in: up to 15 kHz
+RELEASE_VELOCITIES = (1, 40, 64, 72, 80, 88, 96, 104, 112, 120, 127)  # where releases are measured; between them they are interpolated
+TAIL = 4  # numbers that describe a key's last damped note
 NEVER = 1e9  # frames
-SCAN_FRAMES = 32  # a longer roll is gone through in pieces of so many
+SCAN_FRAMES = 32  # longer rolls are scanned in pieces of so many frames
 
-_PERIOD = FFT_SAMPLES // HOP_SAMPLES * STEPS  # steps in which a sine of the first bin comes round
+_PERIOD = FFT_SAMPLES // HOP_SAMPLES * STEPS  # steps that a sine at the first bin takes for one period
 
 
 def envelope_ages() -> Tensor:
-    """Return the ages, in frames, between which partials change along straight lines: every frame, then 14 apart, then ever further."""
+    """Return the ages (ENVELOPE_AGES,), in frames, between which partials are interpolated linearly.
+
+    They lie one frame apart at first, then 14, then further and further.
+    """
     apart = torch.cat((torch.ones(12), torch.arange(1, 14, 0.5), torch.full((30,), 14.0)))
     near = LOOK_AHEAD + torch.cat((torch.zeros(1), torch.cumsum(apart, 0)))
     return torch.cat((near, torch.logspace(torch.log10(near[-1]).item(), torch.log10(torch.tensor(OLDEST_FRAMES)).item(), 36)[1:]))
 
 
 def noise_ages() -> Tensor:
-    """Return the ages, in frames, between which the power of noise is a straight line."""
+    """Return the ages (NOISE_AGES,), in frames, between which the power of the noise is interpolated linearly."""
     return torch.logspace(torch.log10(torch.tensor(float(LOOK_AHEAD))).item(), torch.log10(torch.tensor(OLDEST_FRAMES)).item(), 24)
 
 
@@ -56,8 +59,11 @@ ENVELOPE_AGES, NOISE_AGES = len(envelope_ages()), len(noise_ages())
 
 
 class Sounding(NamedTuple):
-    """What sounds in T frames: the ``power`` [B, BINS, T] in log_power's unit, and the spectrum [B, BINS, T], in parts, of what of it has
-    a phase: that at the centre of the window. ``noise`` is the power of the rest."""
+    """The sound of T frames, each field [B, BINS, T].
+
+    ``power`` is in log_power's unit. ``real`` and ``imaginary`` are the spectrum of attacks and partials, with phases at the window's
+    centre. ``noise`` is the power of the noise, which has no phase.
+    """
 
     power: Tensor
     real: Tensor
@@ -66,8 +72,11 @@ class Sounding(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """What follows from the buffers of ``KeySounds``: spectra of attacks [keys POSITIONS, 2 BINS], real parts first; what
-    ``partial_spectra`` returns; powers of noise [keys NOISE_AGES, BINS]."""
+    """Tables that follow from the buffers of ``KeySounds``.
+
+    ``attacks`` [keys POSITIONS, 2 BINS] are spectra, real parts first; ``partials`` is what ``partial_spectra`` returns; ``noise``
+    [keys NOISE_AGES, BINS] are powers.
+    """
 
     attacks: Tensor
     partials: Tensor
@@ -75,8 +84,10 @@ class Tables(NamedTuple):
 
 
 class Played(NamedTuple):
-    """What a roll's last frames and T new ones say [B, keys, ROLL_HISTORY + T]: velocities (of 1), ages in frames, marks of offsets; and
-    the depth of the pedal [B, 1, ROLL_HISTORY + T]."""
+    """The last frames of a roll and T new ones, each field [B, keys, ROLL_HISTORY + T], of ``pedal`` [B, 1, ROLL_HISTORY + T].
+
+    ``velocity`` is 0 to 1, ``age`` in frames, ``offset`` marks where notes end, ``pedal`` is its depth, 0 to 1.
+    """
 
     velocity: Tensor
     age: Tensor
@@ -85,13 +96,12 @@ class Played(NamedTuple):
 
 
 class KeySounds(nn.Module):
-    """The sum of what all keys sound like. A note of velocity v (of 1) has v^2 of the amplitudes that are told here, measured, not trained.
+    """The sum of the sounds of all keys. The buffers are measured, not trained; a note of velocity v (0 to 1) has v^2 of their amplitudes.
 
-    While the onset is in the window of a frame, a note's spectrum is that of its ``attack`` [keys, FFT_SAMPLES], which begins with
-    the onset. Later it is that of its partials, which a kind of keys has its own way to tell; beside them there is noise of the power
-    exp(noise_log) [keys, ages of noise, BINS]. A note that is damped goes on ageing, and fades by exp(release_log) nepers of power a
-    frame besides, which depends on its velocity. A key's last damped note is heard beside the one that sounds. One that is struck again
-    under the pedal fades when the pedal is lifted.
+    While the onset lies in a frame's window, a note's spectrum is that of its ``attack`` [keys, FFT_SAMPLES], which begins with the onset.
+    Later it is that of its partials, which subclasses describe, and of noise with the power exp(noise_log) [keys, ages of noise, BINS]. A
+    damped note goes on ageing and additionally fades by exp(release_log) nepers of power a frame, which depends on its velocity. A key's
+    last damped note sounds beside the key's present note. A note whose key is struck again under the pedal fades when the pedal is lifted.
     """
 
     attack: Tensor
@@ -112,16 +122,20 @@ class KeySounds(nn.Module):
         self.register_buffer("velocities", torch.tensor(RELEASE_VELOCITIES, dtype=torch.float32), persistent=False)
 
     def partials(self, amplitudes: Tensor, steps: Tensor, spectra: Tensor) -> Tensor:
-        """Amplitude and age in steps of two voices a key [B, keys, 2 T] -> the partials' spectrum [B, 2, T, PARTIAL_BINS], in parts."""
+        """Return the partials' spectrum [B, 2, T, PARTIAL_BINS], real and imaginary parts.
+
+        ``amplitudes`` and ``steps``, the ages, are of two voices a key [B, keys, 2 T]; ``spectra`` is what ``partial_spectra`` returns.
+        """
         raise NotImplementedError
 
     def partial_spectra(self) -> Tensor:
-        """Return the tables that ``partials`` needs; they are computed once."""
+        """Return the tables that ``partials`` reads. They are computed once."""
         raise NotImplementedError
 
     def sound(self, played: Played, tail: Tensor) -> tuple[Sounding, Tensor]:
-        """Return what sounds, and the next tail [B, keys, TAIL]: of the last damped note the amplitude, age (frames), release,
-        and whether the pedal still holds it. What sounds is of the T frames LOOK_AHEAD before the new ones.
+        """Return the sound of the T frames that lie LOOK_AHEAD before the new ones, and the next tail [B, keys, TAIL].
+
+        The tail has of each key's last damped note the amplitude, the age in frames, the release, and whether the pedal still holds it.
         """
         velocity, age = played.velocity, played.age
         frames = age.shape[-1] - ROLL_HISTORY
@@ -140,7 +154,10 @@ class KeySounds(nn.Module):
         return Sounding(power, real, imaginary, noise), next_tail
 
     def tables(self) -> Tables:
-        """Return what is computed once; a graph that is exported has it as operations on the buffers, which are a tenth as large."""
+        """Return the tables, which are kept until a buffer changes.
+
+        An exported graph computes them itself, because the buffers are a tenth as large as the tables.
+        """
         if torch.compiler.is_compiling():
             return self._compute_tables()
         measured = [id(part) + part._version for part in self.buffers()]
@@ -166,22 +183,22 @@ class KeySounds(nn.Module):
         now, before = slice(LOOK_AHEAD, LOOK_AHEAD + frames), slice(LOOK_AHEAD - 1, LOOK_AHEAD - 1 + frames)
         damped = (velocity[..., before] > 0) & ((velocity[..., now] == 0) | (age[..., now] < age[..., before]))
         rate = self._release(velocity[..., before])
-        fading = (pedal[..., now] < SUSTAINED / 127 - 1e-4).to(age.dtype)  # [B, 1, T]: what the pedal would hold
+        fading = (pedal[..., now] < SUSTAINED / 127 - 1e-4).to(age.dtype)  # [B, 1, T]: the pedal holds nothing
         held = (velocity[..., now] > 0) * (1 - fading)
-        within = (1 - held) * (1 - offset[..., now].clamp(max=1))  # the part of a frame in which it fades already
+        within = (1 - held) * (1 - offset[..., now].clamp(max=1))  # the part of the frame after its end
         entering = velocity[..., before].square() * torch.exp(-rate * within), age[..., before] + 1, rate, held
         return _scan(damped, entering, fading, tail)
 
     def _release(self, velocity: Tensor) -> Tensor:
-        """Velocity (of 1) [B, keys, T] -> nepers of amplitude a frame."""
+        """Return the release in nepers of amplitude a frame, of velocities 0 to 1 [B, keys, T]."""
         return torch.matmul(interpolation(velocity * 127, self.velocities), torch.exp(self.release_log)[..., None])[..., 0] / 2
 
 
 class KeySpectra(KeySounds):
-    """Keys of strings that are struck or plucked, all of a piano's.
+    """The keys of a piano: struck strings, whose partials keep their frequencies.
 
-    A note's partials have the frequencies ``bins`` [KEYS, PARTIALS]: the n-th of ``envelope_ages`` after the onset, their amplitudes,
-    times their rotation since then, are ``envelope`` [KEYS, ENVELOPE_AGES, 2 PARTIALS], real parts first.
+    ``bins`` [KEYS, PARTIALS] are the frequencies. ``envelope`` [KEYS, ENVELOPE_AGES, 2 PARTIALS], real parts first, holds the partials'
+    amplitudes at each of ``envelope_ages``, without their rotation since the onset.
     """
 
     bins: Tensor
@@ -195,12 +212,12 @@ class KeySpectra(KeySounds):
         self.register_buffer("envelope_ages", envelope_ages(), persistent=False)
 
     def forward(self, joined: Tensor, tail: Tensor) -> tuple[Sounding, Tensor]:
-        """``joined`` [B, CHANNELS, ROLL_HISTORY + T] is the roll's last frames and T new ones; see ``sound``."""
+        """``joined`` [B, CHANNELS, ROLL_HISTORY + T] holds the last frames of the roll and T new ones; see ``sound``."""
         age = joined[:, AGE].square() * OLDEST_FRAMES
         return self.sound(Played(joined[:, SOUNDING], age, joined[:, OFFSET], joined[:, None, PEDAL]), tail)
 
     def partial_spectra(self) -> Tensor:
-        """Return those of amplitude 1 [KEYS PARTIALS, PARTIAL_BINS]."""
+        """Return the spectra of partials of amplitude 1 [KEYS PARTIALS, PARTIAL_BINS]."""
         return lobes(self.bins.flatten())
 
     def partials(self, amplitudes: Tensor, steps: Tensor, spectra: Tensor) -> Tensor:
@@ -215,14 +232,14 @@ class KeySpectra(KeySounds):
 
 
 def attacks(amplitude: Tensor, age: Tensor, frames: int) -> Tensor:
-    """Return [B, T, keys POSITIONS], the amplitude of the note whose onset is at each position of a frame's window, the last position, at
-    the window's end, first.
+    """Return the amplitudes [B, T, keys POSITIONS] of notes by the position of their onset in a frame's window.
 
-    ``amplitude`` and ``age`` [B, keys, ROLL_HISTORY + T] are of what sounds. A note is told of by the frame at its onset or after.
+    The position at the window's end comes first. ``amplitude`` and ``age`` [B, keys, ROLL_HISTORY + T] are of the sounding notes; a note
+    appears in the roll in the frame of its onset or in the one after.
     """
     steps = torch.round(STEPS * age)[..., None]
     begun = torch.where((age < 1)[..., None] & (steps == torch.arange(STEPS + 1, device=age.device)), amplitude[..., None], 0.0)
-    of_next = nn.functional.pad(begun[..., 1:, STEPS:], (0, STEPS - 1, 0, 1))  # nearly a frame ago: at the frame before
+    of_next = nn.functional.pad(begun[..., 1:, STEPS:], (0, STEPS - 1, 0, 1))  # aged almost a frame: the frame before has the onset
     begun = begun[..., :STEPS] + of_next
     nearer = torch.cat([begun[..., ahead : ahead + frames, :] for ahead in range(ROLL_HISTORY, -1, -1)], -1)
     return nearer[..., 1 : 1 + POSITIONS].transpose(1, 2).flatten(2)
@@ -241,9 +258,12 @@ def lobes(bins: Tensor) -> Tensor:
 
 
 def interpolation(age: Tensor, ages: Tensor) -> Tensor:
-    """Return [..., AGES], the shares of the two of ``ages`` beside each age; beyond their ends the end has all."""
+    """Return the weights [..., AGES] that interpolate linearly between ``ages``: two of them are above 0.
+
+    Beyond the first and the last age, that one has all the weight.
+    """
     age = torch.minimum(torch.maximum(age, ages[0]), ages[-1])[..., None]
-    passed = ((age - ages[:-1]) / (ages[1:] - ages[:-1])).clamp(0, 1)  # how far each interval is behind
+    passed = ((age - ages[:-1]) / (ages[1:] - ages[:-1])).clamp(0, 1)  # the share of each interval that has passed
     ends = torch.zeros_like(age)
     return torch.cat((ends + 1, passed), -1) - torch.cat((passed, ends), -1)
 
@@ -252,10 +272,10 @@ Entering = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def _scan(damped: Tensor, entering: Entering, fading: Tensor, tail: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return amplitude and age [B, keys, T] of the last note that was damped, and the tail [B, keys, TAIL] after them.
+    """Return amplitude and age [B, keys, T] of each key's last damped note, and the tail [B, keys, TAIL] after the last frame.
 
-    ``damped`` [B, keys, T] says where one is, and then ``entering`` has its amplitude, age, release and whether the pedal holds
-    it there; ``fading`` [B, 1, T] is 1 where the pedal is up.
+    ``damped`` [B, keys, T] marks the frames in which a note is damped; ``entering`` has its amplitude, age and release there, and whether
+    the pedal holds it. ``fading`` [B, 1, T] is 1 where the pedal is up.
     """
     if torch.compiler.is_compiling():
         return _scan_piece(damped, entering, fading, tail)
@@ -268,10 +288,10 @@ def _scan(damped: Tensor, entering: Entering, fading: Tensor, tail: Tensor) -> t
 
 
 def _scan_piece(damped: Tensor, entering: Entering, fading: Tensor, tail: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """All frames at once: each looks for the last one until it, itself included, in which a note was damped."""
+    """Compute all frames at once: each one looks up the last frame, up to itself, in which a note was damped."""
     steps = torch.arange(damped.shape[-1], device=tail.device, dtype=tail.dtype)
     seen = (steps[:, None] >= steps) & damped[..., None, :]  # [B, KEYS, T, T]
-    last = torch.where(seen, steps, -1.0).amax(-1)  # -1: none, but perhaps the tail
+    last = torch.where(seen, steps, -1.0).amax(-1)  # -1: none in these frames; the tail counts
     begun, index = last >= 0, last.clamp(min=0).long()
     amplitude, age, rate, held = (torch.where(begun, each.gather(-1, index), tail[..., part, None]) for part, each in enumerate(entering))
     up = torch.where(fading > 0, steps, NEVER)  # [B, 1, T]
@@ -279,5 +299,5 @@ def _scan_piece(damped: Tensor, entering: Entering, fading: Tensor, tail: Tensor
     lifted = torch.where(begun, next_up.gather(-1, index), up.amin(-1, keepdim=True))  # the frame
     passed, fading_for = steps - last, (steps - lifted + 1).clamp(min=0)
     amplitudes, ages = amplitude * torch.exp(-rate * torch.where(held > 0, fading_for, passed)), age + passed
-    held = held * (fading_for == 0)  # it is not caught again
+    held = held * (fading_for == 0)  # the pedal does not catch a note that fades
     return amplitudes, ages, torch.stack([each[..., -1] for each in (amplitudes, ages, rate, held)], -1)

@@ -1,8 +1,8 @@
 """The sound of each note of a bowed or blown instrument, which lasts as long as it is held, with vibrato. PyTorch.
 
-Partials are harmonics of one pitch, which vibrato moves: its course is told apart from the harmonics' envelopes, which then change
-slowly. A harmonic at a moment is a sine through the window; of it only the bins around its frequency are heard. From an age on, the pitch's
-course and the envelopes are a loop of whole vibratos, through which phases go on.
+The partials are harmonics of one pitch, which vibrato moves. The course of the pitch is stored apart from the harmonics' envelopes, which
+therefore change slowly. In a frame each harmonic is a sine seen through the window, of which only the bins around its frequency are
+computed. From a certain age on the pitch's course and the envelopes repeat a loop of whole vibrato periods, while the phases go on.
 """
 
 import torch
@@ -24,37 +24,40 @@ from models.performance_net.key_spectra import (
 from models.performance_net.representation import AGE, LOWEST_KEY, OFFSET, PEDAL, SOUNDING
 
 HARMONICS = 64
-VOICES = 32  # the loudest notes, and those that fade, whose partials are heard
-LOOP_BEGIN = LOOK_AHEAD + 340  # frames: the age, 2 s, from which a note comes round
+VOICES = 32  # the partials of so many of the loudest notes, sounding or fading, are computed
+LOOP_BEGIN = LOOK_AHEAD + 340  # frames: the age, 2 s, at which the loop begins
 LONGEST_LOOP = 200  # frames, 1.16 s
-ROW_FRAMES = 2  # between two rows of the envelope; those of the pitch are a frame apart
+ROW_FRAMES = 2  # frames from one row of the envelope to the next; rows of the pitch are one frame apart
 PITCH_ROWS = LOOP_BEGIN + LONGEST_LOOP - LOOK_AHEAD + 2
 ENVELOPE_ROWS = PITCH_ROWS // ROW_FRAMES + 1
 NOISE_AGES = 16
-TAPS = 8  # bins in which a harmonic is heard
-FRACTIONS = 256  # of a bin, at which a lobe is known
+TAPS = 8  # bins around its frequency that a harmonic is computed in
+FRACTIONS = 256  # steps within a bin at which the window's main lobe is tabulated
 SUSTAINED_TAIL = TAIL + 1
 
 
 def noise_ages() -> Tensor:
-    """Return the ages, in frames, between which the power of noise is a straight line."""
+    """Return the ages (NOISE_AGES,), in frames, between which the power of the noise is interpolated linearly."""
     first, last = torch.log10(torch.tensor((float(LOOK_AHEAD), float(LOOP_BEGIN)))).tolist()
     return torch.logspace(first, last, NOISE_AGES)
 
 
 def lobe_table() -> Tensor:
-    """Return [FRACTIONS + 1, TAPS]: of sines of amplitude 1 so far above a bin, the spectrum from TAPS / 2 - 1 bins below it on."""
+    """Return the window's main lobe [FRACTIONS + 1, TAPS]: row f is the spectrum of a sine of amplitude 1, f / FRACTIONS above a bin.
+
+    Its first column is TAPS / 2 - 1 bins below that bin.
+    """
     above = torch.arange(FRACTIONS + 1) / FRACTIONS
     return lobes(TAPS // 2 - 1 + above)[:, :TAPS]
 
 
 class SustainedKeys(KeySounds):
-    """The sum of what an instrument's notes sound like.
+    """The sum of the sounds of an instrument's notes.
 
-    ``pitch`` [keys, PITCH_ROWS, 2] is, frame by frame from the age LOOK_AHEAD on, how often the fundamental has turned since the onset,
-    and its frequency in bins. The amplitudes of HARMONICS, less their turns, which are multiples of the fundamental's, are ``envelope``
-    [keys, ENVELOPE_ROWS, 2 HARMONICS], real parts first. From LOOP_BEGIN on a note comes round every ``loop`` [keys] steps, and then
-    its fundamental is ``advance`` [keys] of a turn further.
+    ``pitch`` [keys, PITCH_ROWS, 2] holds, frame by frame from the age LOOK_AHEAD on, the fundamental's phase in turns since the onset and
+    its frequency in bins. ``envelope`` [keys, ENVELOPE_ROWS, 2 HARMONICS], real parts first, holds the harmonics' amplitudes without the
+    rotation that follows from the fundamental's phase. From LOOP_BEGIN on a note repeats every ``loop`` [keys] steps, and each time its
+    fundamental is ``advance`` [keys] of a turn further.
     """
 
     pitch: Tensor
@@ -75,9 +78,9 @@ class SustainedKeys(KeySounds):
         self.register_buffer("harmonics", torch.arange(1.0, HARMONICS + 1), persistent=False)
 
     def forward(self, joined: Tensor, tail: Tensor) -> tuple[Sounding, Tensor]:
-        """Return what sounds, and the next tail [B, keys, SUSTAINED_TAIL], which has the age of what sounds beside what ``sound`` says.
+        """Return the sound of T frames, and the next tail [B, keys, SUSTAINED_TAIL]: that of ``sound``, and the age of the sounding note.
 
-        ``joined`` [B, CHANNELS, ROLL_HISTORY + T] is the roll's last frames and T new ones.
+        ``joined`` [B, CHANNELS, ROLL_HISTORY + T] holds the last frames of the roll and T new ones.
         """
         velocity, share, offset = (self._own(joined[:, rows]) for rows in (SOUNDING, AGE, OFFSET))
         age = _without_end(share, tail[..., TAIL])
@@ -95,7 +98,7 @@ class SustainedKeys(KeySounds):
         amplitude, key, age = _loudest(amplitudes, steps)  # [B, T, VOICES]
         real, imaginary, bins = self._harmonics(key, age)
         real, imaginary = real * amplitude[..., None], imaginary * amplitude[..., None]
-        bins = bins.clamp(max=PARTIAL_BINS - TAPS)  # those above are silent
+        bins = bins.clamp(max=PARTIAL_BINS - TAPS)  # harmonics above have amplitude 0
         below = torch.floor(bins)
         lobe = spectra[torch.round((bins - below) * FRACTIONS).long()]  # [B, T, VOICES, HARMONICS, TAPS]
         heard_in = below.long()[..., None] + 1 + torch.arange(TAPS, device=bins.device)  # after TAPS / 2 bins of padding
@@ -105,7 +108,10 @@ class SustainedKeys(KeySounds):
         return torch.scatter_add(spectrum, -1, places, values)[..., TAPS // 2 : TAPS // 2 + PARTIAL_BINS]
 
     def _harmonics(self, key: Tensor, age: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Keys and ages in steps [B, T, VOICES] -> amplitudes, in parts, and frequencies in bins [B, T, VOICES, HARMONICS]."""
+        """Return the harmonics' real and imaginary amplitudes and their frequencies in bins, each [B, T, VOICES, HARMONICS].
+
+        ``key`` and ``age``, in steps, are [B, T, VOICES].
+        """
         loop = self.loop[key]
         laps = torch.floor((age - LOOP_BEGIN * STEPS).clamp(min=0) / loop)
         place = ((age - laps * loop) / STEPS - LOOK_AHEAD).clamp(min=0)  # frames
@@ -118,9 +124,10 @@ class SustainedKeys(KeySounds):
 
 
 def _without_end(share: Tensor, before: Tensor) -> Tensor:
-    """Return ages in frames [B, keys, T] of a roll's rows of them, which stay 1 after OLDEST_FRAMES, and the ages of the frame before.
+    """Return the ages of sounding notes in frames [B, keys, T], which go on beyond OLDEST_FRAMES.
 
-    From the first frame on they are in whole steps, so that what is added to them is exact.
+    ``share`` [B, keys, T] are the roll's rows of ages, which stay at 1 from OLDEST_FRAMES on; ``before`` [B, keys] are the ages of the
+    frame before. After its first frame an age is rounded to whole steps, so that counting on from it is exact.
     """
     age, frames = share.square() * OLDEST_FRAMES, torch.arange(share.shape[-1], device=share.device, dtype=share.dtype)
     age = torch.where(age < 1, age, torch.round(age * STEPS) / STEPS)
@@ -131,7 +138,10 @@ def _without_end(share: Tensor, before: Tensor) -> Tensor:
 
 
 def _loudest(amplitudes: Tensor, steps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Two voices a key [B, keys, 2 T] -> the amplitude, key and age in steps of the loudest [B, T, VOICES]."""
+    """Return amplitude, key and age in steps of the loudest voices, each [B, T, VOICES].
+
+    ``amplitudes`` and ``steps`` [B, keys, 2 T] have two voices a key, one after the other in time.
+    """
     keys, frames = amplitudes.shape[1], amplitudes.shape[-1] // 2
     voices, ages = (torch.cat((each[..., :frames], each[..., frames:]), 1).transpose(1, 2) for each in (amplitudes, steps))
     loudest, index = voices.topk(VOICES, -1)
@@ -139,7 +149,7 @@ def _loudest(amplitudes: Tensor, steps: Tensor) -> tuple[Tensor, Tensor, Tensor]
 
 
 def _between(rows: Tensor, key: Tensor, place: Tensor) -> Tensor:
-    """Return values [..., n] between two of a key's ``rows`` [keys, rows, n]."""
+    """Return values [..., n], interpolated linearly between two of a key's ``rows`` [keys, rows, n]; ``place`` is counted in rows."""
     whole = torch.floor(place).clamp(max=rows.shape[1] - 2)
     index = key * rows.shape[1] + whole.long()
     flat, share = rows.flatten(0, 1), (place - whole).clamp(max=1)[..., None]

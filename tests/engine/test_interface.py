@@ -12,6 +12,7 @@ from engine import Event, PerfLiveError, UsageError
 from engine.commands.live import app as live_app
 from engine.commands.render import app as render_app
 from engine.midi.events import is_note_on, note_off, note_on
+from engine.midi.file import read_midi_file
 from engine.systems import Request
 
 
@@ -54,7 +55,8 @@ def test_render_gives_the_bytes_of_the_command(options: list[str], keywords: dic
 def test_an_improvisation_gives_the_bytes_of_the_command(capfd: pytest.CaptureFixture[str]) -> None:
     perf_render = command(render_app, "perf-render", capfd)
     perf_render("-o", "command.mid", "--seconds", 3, "--seed", 5, "--primer", PRELUDE, "--without-primer")
-    engine.render(None, "python.mid", seed=5, request={"seconds": 3, "primer": str(PRELUDE), "without_primer": True})
+    report = engine.render(None, "python.mid", seed=5, request={"seconds": 3, "primer": str(PRELUDE), "without_primer": True})
+    assert report.notes == sum(is_note_on(event.message) for event in read_midi_file("python.mid").events) > 0
     assert Path("command.mid").read_bytes() == Path("python.mid").read_bytes()
     perf_render("-o", "alone.mid", "--seconds", 3)
     engine.render(None, ["alone_too.mid", "alone.png"], request={"seconds": 3})
@@ -83,6 +85,8 @@ def test_a_stream_is_fed_with_ones_own_events() -> None:
     [
         (lambda: engine.render(PRELUDE, "x.mid", performer="velo"), "no performer is called 'velo'"),
         (lambda: engine.render(PRELUDE, "x.mid", controls={"loud": 1}), "no control is called 'loud'"),
+        (lambda: engine.render(PRELUDE, "x.mid", controls={"tempo": 1}), "'velocity' has no control 'tempo', .*dexter or score-performer"),
+        (lambda: engine.play(PRELUDE, "x.mid", controllers={1: "density"}), "has no control 'density', .*--performer performance-rnn"),
         (lambda: engine.render(PRELUDE, "x.mid", controls={"strength": 2}), "'strength': got 2"),
         (lambda: engine.render(PRELUDE, "x.mid", seed=-1), "seed: got -1, expected a whole number from 0 to"),
         (lambda: engine.render(PRELUDE, "x.mid", performer="velocity", request={"knob": ["a=1"]}), "does not hear --knob"),
@@ -122,6 +126,8 @@ def test_a_stream_is_fed_with_ones_own_events() -> None:
         (lambda: engine.render(PRELUDE, "x.mid", "dexter", score=engine.ScoreOptions(beside=PRELUDE)), "beside: .* in .png"),
         (lambda: engine.load_performer("velocity").perform(None, {}, {}, 0, False), r"request: got \{\}, expected .*Request"),
         (lambda: engine.load_performer("velocity").perform(None, Request(), {}, -1, False), "seed: got -1"),
+        (lambda: engine.load_performer("dexter").perform("a.mid", Request(), {}, 0, False), "material: got 'a.mid', expected a Piece"),
+        (lambda: engine.load_performer("velocity").perform("a.mid", Request(), {}, 0, False), "plays notes as they come, not scores"),
         (lambda: engine.play(3, "x.mid"), "input: got 3"),
         (lambda: engine.play(PRELUDE, []), "nowhere to play to"),
         (lambda: engine.play(PRELUDE, "x.mid", controllers=["1=strength"]), "controllers: got .*expected a dictionary"),

@@ -33,4 +33,4 @@ def test_a_graph_verifies_and_says_what_it_is(name, build, request, tmp_path):
     if name == "mean":
         assert contract.constants["features"] == list(FEATURES) and len(contract.constants["gains"]) == 8
     else:
-        assert len(contract.constants["residual_deviation"]) == 8 and contract.constants["sample_gains"] == [1.0] * 8
+        assert len(contract.constants["residual_deviation"]) == 8 and contract.constants["residual_gains"] == [1.0] * 8

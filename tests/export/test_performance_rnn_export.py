@@ -8,7 +8,7 @@ from engine.performers.performance_rnn.networks import open_model
 from export.command import export_verified
 from export.performance_rnn import network_specs
 from models.performance_rnn.representation import MAGENTA, NOTE_DTYPE
-from training.evaluation.performance_rnn.figures import TAKE_S, describe_run, describe_take, foretell, improvise, summarise, takes_of
+from training.evaluation.performance_rnn.figures import TAKE_S, describe_run, describe_take, improvise, predict, summarise, takes_of
 from training.performance_rnn.data import PerformanceRNNTrainingConfig, SoundingNotes
 from training.performance_rnn.figures import count_events
 from training.performance_rnn.task import PerformanceRNNTask
@@ -66,7 +66,7 @@ def even_notes(count, interval_s):
 def test_it_is_measured(exported):
     model = open_model(exported[0])
     notes = SoundingNotes(np.concatenate([even_notes(200, 0.5), even_notes(20, 0.5)]), np.array([0, 200, 220]))
-    rows = foretell(model, notes, count_events(MAGENTA, notes))
+    rows = predict(model, notes, count_events(MAGENTA, notes))
     assert rows["bigram"].by_event < rows["unigram"].by_event < rows["performance-rnn"].by_event
     assert rows["performance-rnn"].by_event != rows["performance-rnn, told"].by_event
     seconds = 199 * 0.5 + 0.1 + 19 * 0.5 + 0.1

@@ -1,4 +1,4 @@
-"""A contract states how many weights its graph has and in which precision; a file's contract can be stated anew."""
+"""A contract states how many weights its graph has and in which precision."""
 
 from pathlib import Path
 
@@ -7,11 +7,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from engine.base.errors import PerfLiveError
 from engine.onnx.contract import Contract, TensorSpec
 from export.four_bits import quantise_in_blocks
 from export.quantise import quantise
-from export.restate import restate
 from export.weights import count_parameters, precision_of
 
 INPUTS, HIDDEN, OUTPUTS = 40, 64, 24
@@ -24,6 +22,7 @@ CONTRACT = Contract(
     training_data="none",
     licence="CC0",
     configuration_hash="",
+    parameters=0,
 )
 
 
@@ -82,19 +81,3 @@ def test_thresholds_and_leaves_of_trees_are_weights() -> None:
     })  # fmt: skip
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, 1)) for name in "xy"]
     assert count_parameters(helper.make_model(helper.make_graph([node], "trees", ends[:1], ends[1:]))) == 11
-
-
-def test_a_file_is_stated_anew_and_its_graph_stays(tmp_path: Path) -> None:
-    path, model = tmp_path / "model.onnx", two_products(np.float16)
-    helper.set_model_props(model, CONTRACT.to_metadata())
-    onnx.save(model, path)
-    assert restate(path) == read_contract(path) == CONTRACT.model_copy(update={"parameters": WEIGHTS, "precision": "float16"})
-    assert onnx.load(path).graph == model.graph
-    assert [each.name for each in tmp_path.iterdir()] == ["model.onnx"]
-
-
-def test_a_file_without_a_contract_stays_as_it_is(float_path: Path) -> None:
-    before = float_path.read_bytes()
-    with pytest.raises(PerfLiveError, match="not a perf-live model"):
-        restate(float_path)
-    assert float_path.read_bytes() == before

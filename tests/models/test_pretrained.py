@@ -27,7 +27,7 @@ SHIPPED = {
     "dexter_mean.onnx": ("dexter-mean", dexter.REPRESENTATION_VERSION),
     "dexter_denoise.onnx": ("dexter-denoise", dexter.REPRESENTATION_VERSION),
     "dexter_trees.onnx": ("dexter-trees", dexter.REPRESENTATION_VERSION),
-    "dexter_amounts.onnx": ("dexter-amounts", dexter.REPRESENTATION_VERSION),
+    "dexter_profile.onnx": ("dexter-profile", dexter.REPRESENTATION_VERSION),
     "performance_net.onnx": (neural_stream.SYSTEM, performance_net.REPRESENTATION_VERSION),
     "performance_net_violin.onnx": (neural_stream.SYSTEM, performance_net.REPRESENTATION_VERSION),
     "performance_net_cello.onnx": (neural_stream.SYSTEM, performance_net.REPRESENTATION_VERSION),

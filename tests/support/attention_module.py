@@ -41,6 +41,7 @@ def build_spec(config: dict | None = None, weights: dict | None = None, quantise
         training_data="none",
         licence="Apache-2.0",
         configuration_hash="0",
+        parameters=0,
     )
     return ExportSpec(
         module=module,

@@ -53,8 +53,8 @@ def write_models(
     denoise_constants = {
         "window_notes": WINDOW,
         "residual_deviation": [0.3] * COLUMNS,
-        "sample_gains": [0.7] + [1.0] * (COLUMNS - 1),
-        "narrowed": [0.5] + [1.0] * (COLUMNS - 1),
+        "residual_gains": [0.7] + [1.0] * (COLUMNS - 1),
+        "mean_gains_removed": [0.5] + [1.0] * (COLUMNS - 1),
     }
     outputs = {"mean": COLUMNS, "context": CONTEXT}
     _write(folder / "dexter_mean.onnx", "dexter-mean", {"features": len(features), **BY_NOTE}, outputs, mean_nodes, mean_weights, constants)
@@ -62,24 +62,25 @@ def write_models(
     proportion = {"share": np.array([0.1])}
     _write(folder / "dexter_denoise.onnx", "dexter-denoise", DENOISE_INPUTS, {"v": COLUMNS}, denoise_nodes, proportion, denoise_constants)
     _write_trees(folder / "dexter_trees.onnx", random, share)
-    _write_amounts(folder / "dexter_amounts.onnx", {"deviation": deviation, "apart": apart})
+    _write_profile(folder / "dexter_profile.onnx", {"mean_deviation": deviation, "residual_gain": apart})
     return folder
 
 
-def _write_amounts(path: Path, amounts: dict[str, float]) -> None:
+def _write_profile(path: Path, values: dict[str, float]) -> None:
     contract = Contract(
-        system="dexter-amounts",
+        system="dexter-profile",
         representation_version=REPRESENTATION_VERSION,
         inputs=(TensorSpec(name="features", shape=("pieces", len(PIECE_FEATURES)), type="float32"),),
-        outputs=tuple(TensorSpec(name=name, shape=("pieces", 1), type="float32") for name in amounts),
+        outputs=tuple(TensorSpec(name=name, shape=("pieces", 1), type="float32") for name in values),
         constants={"features": list(PIECE_FEATURES), "columns": [VELOCITY], "fast_intervals": []},
         training_data="none",
         licence="CC0-1.0",
         configuration_hash="0",
+        parameters=0,
     )
     nodes = [helper.make_node("MatMul", ["features", "nothing"], ["zero"])]
-    nodes += [helper.make_node("Add", ["zero", f"constant_{name}"], [name]) for name in amounts]
-    weights = {"nothing": np.zeros((len(PIECE_FEATURES), 1))} | {f"constant_{name}": np.array([value]) for name, value in amounts.items()}
+    nodes += [helper.make_node("Add", ["zero", f"constant_{name}"], [name]) for name in values]
+    weights = {"nothing": np.zeros((len(PIECE_FEATURES), 1))} | {f"constant_{name}": np.array([value]) for name, value in values.items()}
     _save(path, contract, nodes, weights)
 
 
@@ -93,6 +94,7 @@ def _write_trees(path: Path, random: np.random.Generator, share: float) -> None:
         training_data="none",
         licence="CC0-1.0",
         configuration_hash="0",
+        parameters=0,
     )
     weights = np.zeros((len(WIDE_FEATURES), COLUMNS))
     weights[: len(FEATURES)] = random.normal(0, 0.06, (len(FEATURES), COLUMNS))
@@ -110,6 +112,7 @@ def _write(path, system, inputs, outputs, nodes, weights, constants):
         training_data="none",
         licence="CC0-1.0",
         configuration_hash="0",
+        parameters=0,
     )
     _save(path, contract, nodes, weights)
 

@@ -59,6 +59,7 @@ def write_model(path: Path) -> Path:
         training_data="none",
         licence="CC0-1.0",
         configuration_hash="0",
+        parameters=0,
     )
     helper.set_model_props(model, contract.to_metadata())
     onnx.save(model, path)

@@ -24,6 +24,7 @@ def contract() -> Contract:
         training_data="none",
         licence="CC0-1.0",
         configuration_hash="0",
+        parameters=0,
     )
 
 

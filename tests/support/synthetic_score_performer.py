@@ -136,6 +136,7 @@ def _write(folder, system, inputs, outputs, state, nodes, weights, **constants):
         training_data="none",
         licence="CC0-1.0",
         configuration_hash="0",
+        parameters=0,
     )
     values = {name: value.astype(np.float32 if value.dtype.kind == "f" else np.int64) for name, value in weights.items()}
     graph = helper.make_graph(

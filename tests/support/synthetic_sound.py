@@ -44,6 +44,7 @@ def contract(constants: dict[str, int] | None = None) -> Contract:
         training_data="none",
         licence="CC0-1.0",
         configuration_hash="0",
+        parameters=0,
     )
 
 

@@ -1,4 +1,4 @@
-"""Which performed note is which note of the score, found by parangonar.
+"""Matches performed notes with the notes of the score, with parangonar.
 
 Source: Peter, Cancino-Chacon, Foscarin, McLeod, Henkel, Karystinaios, Widmer, "Automatic Note-Level Score-to-Performance Alignments in
 the ASAP Dataset", TISMIR 6(1), 2023; the matcher is parangonar's DualDTWNoteMatcher. Its dynamic time warping is a loop over notes times

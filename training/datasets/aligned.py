@@ -43,8 +43,7 @@ MATCH_DTYPE = np.dtype([("id", "U64"), ("onset_beat", "f8"), *PERFORMED_DTYPE.de
 
 
 class Alignment(NamedTuple):
-    """Where an aligned performance lies: its ``name``, the ``piece`` it is of (its folder), the match file or ``align.csv``, the MusicXML.
-
+    """The files of an aligned performance: its ``name``, the folder of its ``piece``, the match file or ``align.csv``, the MusicXML.
     ``refused`` says why it is not to be read.
     """
 

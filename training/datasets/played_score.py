@@ -54,7 +54,9 @@ def played_score(printed: Score, ids: np.ndarray, onset_beat: np.ndarray) -> Sco
 
 
 def _printed_row(name: str, row_of: dict[str, int]) -> tuple[int, int] | None:
-    """Return the row of the printed note that ``name`` means, and for which time it is played; None for an unknown one."""
+    """Return the row of the printed note that is called ``name`` and how many times it has been played, itself included; None for an
+    unknown one.
+    """
     if name in row_of:  # a score that is printed with its repeats written out, such as that of Vienna 4x22
         return row_of[name], 1
     printed, _, time = name.rpartition("-")

@@ -1,7 +1,7 @@
 """Several trained mean predictors of DExter become one checkpoint, whose network averages their means.
 
-Networks that learnt differently err differently: their average is nearer to the humans' mean than each. The first one's context is kept,
-so that a denoiser that was trained around it goes on to work.
+Networks that learnt differently err differently, so their average is nearer to the humans' mean than each of them. The first one's
+context is kept, because the denoiser was trained with it.
 """
 
 from typing import Literal

@@ -1,12 +1,12 @@
-"""How much to exaggerate DExter's mean, and how much of the denoiser's residual to hear, so that renderings are as expressive as humans and
-differ as humans do: fitted after training, on train pieces.
+"""Fits how much DExter's mean is exaggerated and how much of the denoiser's residual is added. Renderings are then as expressive as
+humans and differ from each other as humans do. This is fitted after training, on train pieces.
 
-A mean of many performers is flatter than each of them, and its pedal is half down. Samples are further apart than humans where the mean
-explains more of humans than the one that the denoiser was trained around, and nearer where it is flatter. Each column has a gain of the
-mean, a gain of the residual, and the share of the mean's widening that a sample is without. These fit three quantities of humans: how wide
-a mean rendering is, how wide a sample is, and how far two samples are apart. How long samples hold keys is brought nearer to how long
-humans do, by quantiles (models/dexter/hold_quantiles.py). That the networks know these pieces by heart makes no difference, as how wide
-each piece's mean is was brought to what its score says (training/dexter/expression_profile.py).
+A mean of many performers is flatter than each of them, and its pedal is half down. Samples differ more than humans where the mean
+explains more than the one that the denoiser was trained around, and less where it is flatter. Each column therefore has a gain of the
+mean, a gain of the residual, and the share of the mean's gain that samples do without. They fit three standard deviations of humans: that
+of a mean rendering, that of a sample, and that of the difference of two samples. The articulation of samples is moved towards that of
+humans by quantile mapping (models/dexter/hold_quantiles.py). It does not matter that the networks know these pieces by heart, because
+each piece's mean already has the standard deviation that its score predicts (training/dexter/expression_profile.py).
 
 Artefact: ``calibration.json``.
 """
@@ -82,13 +82,13 @@ def deviation(column: int) -> Amount:
 
 
 def apart(shown: Presentation, pair: Sequence[np.ndarray], column: int) -> float:
-    """Return how far two performances (N, 8) are apart: the deviation of the difference of their curves; NaN where there is none."""
+    """Return how much two performances (N, 8) differ: the standard deviation of the difference of their curves, NaN where there is none."""
     first, second = (curve(shown, normalised, column) for normalised in pair)
     return float(np.nanstd(first - second)) if np.isfinite(first - second).any() else float("nan")
 
 
 def asynchrony_s(shown: Presentation, normalised: np.ndarray) -> float:
-    """Return how far onsets are from the mean of their chord, seconds, on average over the notes of chords; NaN where there are none."""
+    """Return the mean distance of onsets from the mean of their chord in seconds, NaN where there are no chords."""
     distance = np.abs(curve(shown, normalised, TIMING))
     return float(np.nanmean(distance)) if np.isfinite(distance).any() else float("nan")
 
@@ -118,7 +118,7 @@ def express(mean: np.ndarray, gains: np.ndarray, offsets: np.ndarray) -> np.ndar
 
 
 class Rendered(NamedTuple):
-    """Pieces, their mean renderings (N, 8), normalised and as they come, and by column the humans' amounts on average."""
+    """Pieces, their mean renderings (N, 8), normalised and without gains, and the humans' average amounts of expression by column."""
 
     pieces: list[Presentation]
     means: list[np.ndarray]
@@ -149,7 +149,7 @@ def human_columns(piece: Presentation) -> list[np.ndarray]:
 
 
 def calibrate_means(rendered: Rendered) -> tuple[np.ndarray, np.ndarray]:
-    """Return gains and offsets (8,) with which each amount, on average over pieces, is the humans'."""
+    """Return gains and offsets (8,) with which each amount of expression, averaged over pieces, equals the humans'."""
     gains, offsets = np.ones(COLUMNS), np.zeros(COLUMNS)
     offsets[[BEAT_PERIOD, VELOCITY, ARTICULATION]] = np.nan
     gains[[PEDAL, PEDAL_BETWEEN]] = PEDAL_GAIN
@@ -183,8 +183,9 @@ class Sampled(NamedTuple):
 
 
 def calibrate_samples(performer: Samples, rendered: Rendered, gains: np.ndarray, offsets: np.ndarray) -> Scales:
-    """Return the scales with which two samples of a piece are about as far apart, on average, as two of its humans, with which their
-    amounts are humans', and keys are held more as humans hold them; of pieces as notation. ``gains`` and ``offsets`` (8,) of the mean.
+    """Return the scales with which two samples of a piece differ about as much as two of its humans, and samples have the humans' amounts
+    of expression and nearly their articulation. They are fitted on pieces as notation; ``gains`` and ``offsets`` (8,) are those of the
+    mean.
     """
     played = [each for each in zip(rendered.pieces, rendered.means, strict=True) if each[0].kind == "notation" and len(each[0].columns) > 1]
     pieces = [
@@ -227,14 +228,14 @@ def held_quantiles(performed: Performances) -> np.ndarray:
 
 
 def _held_notes(shown: Presentation, normalised: np.ndarray, performances: int) -> np.ndarray:
-    """Return of the notes that are played (3, n): how long they last as written, their articulation, and what each counts."""
+    """Return (3, n) of the notes that are played: the notated duration, the articulation, and the weight."""
     held = holds_of(normalised, notated_octaves(shown.score_columns))
     rows = np.stack([*held, np.full(len(normalised), len(normalised) ** -0.5 / performances)])
     return np.asarray(rows[:, np.isfinite(held.articulation) & ~shown.notes["is_grace"]])
 
 
 def weighted_quantiles(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Return the quantiles (len(LEVELS),) of values (n,), n at least 1, each of which counts as its ``weight`` (n,) says."""
+    """Return the weighted quantiles (len(LEVELS),) of values (n,), n at least 1; ``weight`` is (n,)."""
     order = np.argsort(values)
     below = np.cumsum(weight[order]) - weight[order] / 2
     return np.asarray(np.interp(LEVELS * weight.sum(), below, values[order]))

@@ -1,8 +1,8 @@
-"""How much expression performers give a piece, and how far they are apart, from what its score is like as a whole: ridge regression.
+"""Predicts by ridge regression, from a score as a whole, how much expression performers give a piece and how much they differ.
 
-It also says how fast, loud and detached a piece is as a whole in comparison with what the networks say, and how fast pieces are at their
-fastest. The networks' mean hardly varies in how wide it is from piece to piece, and their samples vary even less in how far apart they are;
-humans' deviation of tempo differs sixfold, and the score says by how much.
+It also predicts how fast, loud and detached a piece is in comparison with the networks' prediction, and keeps how fast pieces are at
+their fastest. The standard deviation of humans' tempo differs sixfold from piece to piece, and the score says by how much. That of the
+networks' mean hardly varies, and how much their samples differ varies even less.
 
 Artefact: ``expression_profile.npz`` with ``centre``, ``scale``, ``weights``, ``bias`` and ``fast_intervals``.
 """
@@ -40,14 +40,14 @@ from training.stages import Outcome, Work
 
 PROFILE_FILE = "expression_profile.npz"
 COLUMNS = (BEAT_PERIOD, VELOCITY, TIMING, ARTICULATION)
-OUTPUTS = ("deviation", "apart", "level")
+# The outputs, which are fields of the profile, with the value of the columns that are not predicted.
+LEFT_OUT = {"mean_deviation": np.nan, "residual_gain": 1.0, "mean_offset": 0.0}
+OUTPUTS = tuple(LEFT_OUT)
 LOGARITHMS = OUTPUTS[:2]
 LEAST_NOTES = 40  # fewer have no deviation to speak of
 PENALTY = 1000.0  # of squared weights, as heavy as so many pieces; of 100, 300, 1000 and 3000 the best on pieces left out
 MOST_DEVIATIONS = 4.0  # of a feature from the pieces' average
 FOLDS = 8
-# The outputs in the profile: its field, and its value of the other columns.
-FIELDS = {"deviation": ("mean_deviation", np.nan), "apart": ("residual_gain", 1.0), "level": ("mean_offset", 0.0)}
 
 
 class ProfileConfig(BaseModel):
@@ -60,8 +60,9 @@ class ProfileConfig(BaseModel):
 
 
 class Examples(NamedTuple):
-    """``features`` (M, F) of presentations; ``targets`` (M, 12): log of COLUMNS' deviations, then of how much further apart than samples
-    humans are, NaN unknown, then by how much they are above the mean; ``weights`` (M,); ``works`` (M,) numbers the pieces.
+    """What is learnt from. ``features`` (M, F) are of presentations. ``targets`` (M, 12) are, for each of COLUMNS, the logarithm of the
+    standard deviation, then that of the ratio of humans' differences to samples' (NaN unknown), then the humans' average less the
+    networks'. ``weights`` are (M,); ``works`` (M,) numbers the pieces.
     """
 
     features: np.ndarray
@@ -84,7 +85,7 @@ class Ridge(NamedTuple):
 
 
 def collect(performer: Samples, pieces: list[PerformedPiece]) -> Examples:
-    """Return what is to be learnt of train pieces; typical pieces' targets are those for which no gain has to change."""
+    """Return the examples of train pieces. Targets are relative to those of a typical piece, whose gains stay as they are."""
     pieces = [piece for piece in pieces if len(piece.presentations[0].notes) >= LEAST_NOTES]
     works = {name: number for number, name in enumerate(sorted({work_of(piece.name) for piece in pieces}))}
     rows = []
@@ -108,8 +109,9 @@ def _features(shown: Presentation) -> np.ndarray:
 
 
 def _targets(performer: Samples, shown: Presentation) -> np.ndarray:
-    """Return logarithms (12,): of COLUMNS' deviations of humans (of tempo, from the notated one), of those of the mean without gains, and
-    of what humans are apart in comparison with two samples; in timing, by how much they are more out of time than a sample.
+    """Return the targets of a presentation, by column: the logarithms of the humans' standard deviations (of tempo, from the notated
+    tempo), of those of the mean without gains, and of the ratio of humans' differences to those of two samples (in timing, of their
+    asynchronies).
     """
     humans = human_columns(shown)
     amounts = AMOUNTS | {BEAT_PERIOD: _tempo_deviation}
@@ -145,7 +147,7 @@ def fit(examples: Examples, chosen: np.ndarray, penalty: float = PENALTY) -> Rid
 
 
 def _solve(features: np.ndarray, target: np.ndarray, weights: np.ndarray, penalty: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return weights (F,) and a bias; as there are more features than pieces, by the products of pieces."""
+    """Return weights (F,) and a bias. There are more features than pieces, so the dual form is solved."""
     known = np.isfinite(target)
     if not known.any():
         return np.zeros(features.shape[1]), np.zeros(())  # nothing is known of it: no gain changes
@@ -157,7 +159,7 @@ def _solve(features: np.ndarray, target: np.ndarray, weights: np.ndarray, penalt
 
 
 def cross_validate(examples: Examples, penalty: float = PENALTY) -> np.ndarray:
-    """Return the correlations (12,) of targets with what is predicted of works that were left out; NaN where too few are known."""
+    """Return the correlations (12,) of the targets with predictions for works that were left out; NaN where too few are known."""
     predicted = np.full_like(examples.targets, np.nan)
     for fold in range(FOLDS):
         left_out = examples.works % FOLDS == fold
@@ -209,9 +211,9 @@ class Profile:
 
     def read(self, score_columns: np.ndarray, features: np.ndarray) -> ExpressionProfile:
         predicted = self.ridge.predict(piece_features(score_columns, features)[None])[0]
-        by_field = {field: np.full(len(PERFORMANCE_COLUMNS), left_out) for field, left_out in FIELDS.values()}
+        by_field = {name: np.full(len(PERFORMANCE_COLUMNS), left_out) for name, left_out in LEFT_OUT.items()}
         for name, values in zip(OUTPUTS, np.split(predicted, len(OUTPUTS)), strict=True):
-            by_field[FIELDS[name][0]][list(COLUMNS)] = np.exp(values) if name in LOGARITHMS else values
+            by_field[name][list(COLUMNS)] = np.exp(values) if name in LOGARITHMS else values
         return ExpressionProfile(**by_field, human_fastest_intervals=self.fast_intervals)
 
 

@@ -1,4 +1,6 @@
-"""Figures to follow a training of DExter's mean by: how it goes with the humans' mean on whole pieces. The real ones are perf-eval's."""
+"""Figures that are logged while DExter's mean is trained: correlations with the humans' mean on whole pieces. perf-eval has the final
+ones.
+"""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""DExter as it was trained, before it is exported: what is fitted to its renderings samples from this.
+"""DExter as it was trained, before it is exported. The fits that need renderings sample from it.
 
 ``TorchNetworks`` are what ``models.dexter.windows`` calls the networks; the trees and the expression profile are read from the artefacts of
 their stages.

@@ -1,11 +1,11 @@
 """Gradient-boosted trees that read a score beside DExter's networks, a note at a time.
 
-The networks learn the few pieces there are by heart before they have learnt what is common to them, above all over phrases. Trees that see
-a note, what is around it and nothing else err differently, and the mean of both is nearer to the humans' than either.
+The networks learn the few pieces by heart before they have learnt what is common to all, above all over phrases. Trees see only a note
+and its surroundings and err differently. The average of both is nearer to the humans' mean than either.
 
-Timing is learnt apart from the other columns. It is a note's place among those that it is played with, which has little to do with what is
-around, and few notes (ornaments, tenths, rolled chords) have most of it, so that leaves are small. A piece whose chords are together counts
-as much as one whose chords are not. The other columns are also learnt from pieces without a robust alignment.
+Timing is learnt separately. It is a note's asynchrony in its chord, which depends little on the surroundings, and a few notes (ornaments,
+tenths, rolled chords) have most of it, so the leaves are small. A piece with small asynchronies counts as much as one with large ones.
+The other columns are also learnt from pieces without a robust alignment.
 
 Artefacts: ``COLUMN.txt``, LightGBM's own text, for each column, and ``trees.json`` with the column's shares.
 """

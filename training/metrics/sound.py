@@ -1,4 +1,4 @@
-"""How near one sound is to another, and whether its notes can be heard in it: when they begin, and how loud they are. NumPy only."""
+"""Measures of a sound against the true one: spectral distances, and whether its notes' onsets and loudness can be heard. NumPy only."""
 
 from typing import NamedTuple
 

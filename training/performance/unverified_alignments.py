@@ -1,7 +1,6 @@
-"""Train pieces of which no alignment is called robust.
-
-Most of their notes are aligned right, and say of velocity and articulation what others say. Where an alignment goes astray, so does the
-tempo, which is left out there, and of performances that still jump about, everywhere.
+"""Train pieces without an alignment that is marked as robust. Most of their notes are aligned correctly, so that velocity and
+articulation can be learnt from them. Where an alignment is wrong the tempo is wrong too; it is left out there, and in the whole of a
+performance whose tempo still jumps.
 """
 
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""How far a predicted spectrum is from the true one: what PerformanceNet is trained to make small, and what its training is followed by."""
+"""The distance of a predicted spectrum from the true one: PerformanceNet's training loss, and the figure that is logged."""
 
 import torch
 from torch import Tensor

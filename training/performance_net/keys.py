@@ -1,6 +1,6 @@
-"""What a rendered set's instrument sounds like key by key, where PerformanceNet's ``KeySpectra`` begins.
+"""Measures how each key of a sound font's instrument sounds. PerformanceNet's ``KeySpectra`` begins from these measurements.
 
-A single note is heard in full, so that nothing has to be told apart, and each key is heard, however few pieces reach it.
+FluidSynth renders each key alone and in full. So no note has to be separated from others, and keys that few pieces use are measured too.
 """
 
 from collections.abc import Callable, Sequence
@@ -44,34 +44,38 @@ from models.performance_net.representation import (
 )
 from training.performance_net.rendered_audio import choose_program, render_sound
 
-Measure = Callable[[int, FluidSynthesizer], dict[str, np.ndarray]]  # what is measured of a key, by name
+Measure = Callable[[int, FluidSynthesizer], dict[str, np.ndarray]]  # key -> measured arrays, by name
 
 KEYS_FILE = "keys.npz"
 VELOCITY = 100
 ONSET_FRAME = 8
-RELEASED_FRAMES = 44  # that are heard after the key is let go
-HELD_FRAMES = 20  # of the note whose release is measured
-FIRST, LAST = 8, 32  # frames after its end, between which that is done
-LEAST_VELOCITY, LEAST_RELEASE = 20, 1e-3
-LEAST_POWER = 1e-6  # of the unit above which log_power is a logarithm
+RELEASED_FRAMES = 44  # rendered after the key is released
+HELD_FRAMES = 20  # how long the key is held before its release is measured
+FIRST, LAST = 8, 32  # frames after the release; the decay is measured between them
+LEAST_VELOCITY, LEAST_RELEASE = 20, 1e-3  # softer notes are too faint to measure
+LEAST_POWER = 1e-6  # in units of log_power; keeps logarithms finite
 PEAK_SAMPLES = 16 * FFT_SAMPLES
-APART = 1.25  # bins: partials nearer to each other count as one
+APART = 1.25  # bins; peaks closer together than this count as one partial
 LEAST_LEVEL = 1e-9
 RIDGE = 1e-3
 SIGNS = np.where(np.arange(BINS) % 2, -1, 1)[:, None]  # from phases at a window's beginning to phases at its centre
 
 
 def build_keys(folder: Path, sound_font: Path | None = None) -> Path:
-    """Write what every key sounds like into ``folder`` unless it is there; return the file. Raises PerfLiveError without FluidSynth.
+    """Measure all keys and write the result into ``folder``, unless it is there already. Return the file's path.
 
-    ``attack``, ``bins``, ``envelope`` and ``noise`` are as ``KeySpectra`` has them, of notes of velocity 127; ``release``
-    [KEYS, RELEASE_VELOCITIES] is in nepers of power a frame, beside what a held note fades by.
+    ``attack``, ``bins``, ``envelope`` and ``noise`` have the shapes of the buffers of ``KeySpectra`` and describe notes of velocity 127.
+    ``release`` [KEYS, RELEASE_VELOCITIES] is the additional decay after the release, in nepers of power a frame. Raises PerfLiveError
+    without FluidSynth.
     """
     return write_keys(folder / KEYS_FILE, range(KEYS), measure_key, sound_font)
 
 
 def write_keys(path: Path, keys: Sequence[int], measure: Measure, sound_font: Path | None) -> Path:
-    """Write what ``measure`` returns of each key, side by side, to ``path`` unless it is there. Raises PerfLiveError without FluidSynth."""
+    """Measure ``keys`` one by one, stack the results and write them to ``path``, unless it is there already. Return the path.
+
+    Raises PerfLiveError without FluidSynth.
+    """
     if path.exists():
         return path
     synthesizer = FluidSynthesizer(find_sound_font(sound_font), SAMPLE_RATE, reverb=0)
@@ -87,7 +91,7 @@ def write_keys(path: Path, keys: Sequence[int], measure: Measure, sound_font: Pa
 
 
 def measure_key(key: int, synthesizer: FluidSynthesizer) -> dict[str, np.ndarray]:
-    """Return what ``build_keys`` writes of a key."""
+    """Return the arrays that ``build_keys`` writes, for one key."""
     held = render_note(key, 127, int(OLDEST_FRAMES) + LOOK_AHEAD, synthesizer)[ONSET_FRAME * HOP_SAMPLES :]
     bins = find_partials(held)
     before = LOOK_AHEAD * HOP_SAMPLES
@@ -105,7 +109,10 @@ def measure_key(key: int, synthesizer: FluidSynthesizer) -> dict[str, np.ndarray
 
 
 def find_partials(held: np.ndarray) -> np.ndarray:
-    """Return the frequencies of the PARTIALS highest peaks of a note's first 0.7 s, in bins, in order; 0 where there are fewer."""
+    """Return the frequencies (PARTIALS,) of the highest spectral peaks of a note's first 0.7 s, in bins, ascending.
+
+    Where a note has fewer peaks, the rest are 0.
+    """
     finer = PEAK_SAMPLES // FFT_SAMPLES
     level = np.log(np.abs(np.fft.rfft(held[:PEAK_SAMPLES] * np.hanning(PEAK_SAMPLES))) + LEAST_LEVEL)
     peaks = 1 + np.flatnonzero((level[1:-1] >= level[:-2]) & (level[1:-1] > level[2:]))
@@ -120,10 +127,11 @@ def find_partials(held: np.ndarray) -> np.ndarray:
 
 
 def fit_partials(spectra: np.ndarray, bins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the envelope [ENVELOPE_AGES, 2 PARTIALS] of partials at ``bins``, and what is heard of them, as ``spectra``.
+    """Fit the amplitudes of a note's partials. Return their envelope [ENVELOPE_AGES, 2 PARTIALS] and their part of the spectra [BINS, T].
 
-    ``spectra`` [BINS, T] are of a note from the age LOOK_AHEAD on, frame by frame, phases at the windows' centres. Each of them is fitted
-    by least squares; what is heard has straight lines between the ages.
+    ``spectra`` [BINS, T] are the frames of a note from the age LOOK_AHEAD on, with phases at the windows' centres; ``bins`` (PARTIALS,)
+    are the frequencies. Each frame is fitted by least squares. The part that is returned is interpolated linearly between the ages, as
+    ``KeySpectra`` will do it.
     """
     lobe = lobes(torch.from_numpy(bins)).numpy()
     square = lobe @ lobe.T + RIDGE * (FFT_SAMPLES / 4) ** 2 * np.eye(len(bins))
@@ -138,7 +146,10 @@ def fit_partials(spectra: np.ndarray, bins: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def measure_releases(key: int, synthesizer: FluidSynthesizer, program: int = 0) -> np.ndarray:
-    """Return how much faster a note fades that is let go after a tenth of a second than one that is held, by velocity."""
+    """Return by velocity (RELEASE_VELOCITIES,) how much faster a released note decays than a held one, in nepers of power a frame.
+
+    The key is released after HELD_FRAMES, about a tenth of a second.
+    """
     held = _power(key, VELOCITY, HELD_FRAMES + RELEASED_FRAMES, synthesizer, program).sum(0)
     frames = ONSET_FRAME + HELD_FRAMES + np.array([FIRST, LAST])
     releases = []
@@ -150,13 +161,13 @@ def measure_releases(key: int, synthesizer: FluidSynthesizer, program: int = 0) 
 
 
 def _power(key: int, velocity: int, held_frames: int, synthesizer: FluidSynthesizer, program: int) -> np.ndarray:
-    """Return the power [BINS, frames] of a note, as loud as one of velocity 127."""
+    """Return the power [BINS, frames] of a note, scaled to the loudness of velocity 127."""
     spectrum = transform(render_note(key, velocity, held_frames, synthesizer, program))
-    return POWER_SCALE * (spectrum.real**2 + spectrum.imag**2) * (127 / velocity) ** 4  # amplitudes go with the velocity's square
+    return POWER_SCALE * (spectrum.real**2 + spectrum.imag**2) * (127 / velocity) ** 4  # the amplitude is proportional to velocity squared
 
 
 def render_note(key: int, velocity: int, held_frames: int, synthesizer: FluidSynthesizer, program: int = 0) -> np.ndarray:
-    """Return a note (samples,) from ONSET_FRAME on, and RELEASED_FRAMES after its end."""
+    """Return the sound (samples,) of a note whose onset is at ONSET_FRAME, to RELEASED_FRAMES after its release."""
     begin_sec, end_sec = (frame / float(FRAME_RATE) for frame in (ONSET_FRAME, ONSET_FRAME + held_frames))
     events = [SoundEvent(begin_sec, NOTE_BEGIN, LOWEST_KEY + key, velocity), SoundEvent(end_sec, NOTE_END, LOWEST_KEY + key, 0)]
     choose_program(synthesizer, program)
@@ -164,12 +175,12 @@ def render_note(key: int, velocity: int, held_frames: int, synthesizer: FluidSyn
 
 
 def set_key_spectra(key_spectra: KeySpectra, path: Path) -> None:
-    """Let ``key_spectra`` sound like the keys of the file at ``path``. Raises PerfLiveError when there is none."""
+    """Load the measurements at ``path`` into ``key_spectra``. Raises PerfLiveError when they cannot be read."""
     set_measured(key_spectra, ("attack", "bins", "envelope"), path)
 
 
 def set_measured(keys: KeySounds, names: Sequence[str], path: Path) -> None:
-    """Give ``keys`` the buffers of these names, and noise and release, of the file at ``path``. Raises PerfLiveError when there is none."""
+    """Load the buffers called ``names``, the noise and the release from ``path`` into ``keys``. Raises PerfLiveError when that fails."""
     try:
         with np.load(path) as stored:
             measured = {name: torch.from_numpy(stored[name]) for name in (*names, "noise", "release")}

@@ -1,4 +1,4 @@
-"""Performances played by FluidSynth through a sound font: sound to learn from, without a download.
+"""Renders performances with FluidSynth and a sound font: sound to learn from, without a download.
 
 Excerpts are of (n)ASAP's performances, chosen by seed: so many a piece, of different performances as far as there are. Splits are
 (n)ASAP's, by piece. Beside them are studies: notes at random over the whole keyboard, all velocities, short and long, with pedal or
@@ -123,7 +123,7 @@ def render_sound(events: Iterable[SoundEvent], seconds: float, synthesizer: Flui
 
 
 def choose_program(synthesizer: FluidSynthesizer, program: int) -> None:
-    """Silence ``synthesizer``, as if nothing had been sent but that what follows is of this program, from 0."""
+    """Reset ``synthesizer`` and choose a program, 0 to 127, on its first channel."""
     synthesizer.reset()
     synthesizer.send(bytes((PROGRAM_CHANGE, program)))
 

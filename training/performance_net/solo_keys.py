@@ -1,4 +1,4 @@
-"""What the notes of an instrument that is bowed or blown sound like, one by one, where PerformanceNet's ``SustainedKeys`` begins."""
+"""Measures how each note of a bowed or blown instrument sounds. PerformanceNet's ``SustainedKeys`` plays from these measurements."""
 
 from functools import partial
 from pathlib import Path
@@ -25,12 +25,12 @@ from models.performance_net.sustained_keys import (
 )
 from training.performance_net.keys import KEYS_FILE, ONSET_FRAME, RIDGE, SIGNS, measure_releases, render_note, set_measured, write_keys
 
-COMPARED_SAMPLES = SAMPLE_RATE  # of a loop with what comes after it
-SHORTEST_LOOP = SAMPLE_RATE // 2  # samples: some vibratos, so that a whole number of steps is near
-ALIKE = 0.002  # loops whose correlations differ by no more are as good
+COMPARED_SAMPLES = SAMPLE_RATE  # length of the two passages that are correlated to find a loop
+SHORTEST_LOOP = SAMPLE_RATE // 2  # samples; long enough for several vibrato periods, one of which ends near a whole step
+ALIKE = 0.002  # loops whose correlations differ by no more than this count as equally good
 HEARD_FRAMES = LOOP_BEGIN + LONGEST_LOOP + COMPARED_SAMPLES // HOP_SAMPLES + 1
-FOLLOWED = 8  # harmonics, at most, that the pitch is heard in
-MOST_AWAY = 2 ** (1 / 12)  # from the pitch as it is written
+FOLLOWED = 8  # the pitch is measured in up to so many harmonics
+MOST_AWAY = 2 ** (1 / 12)  # a semitone: the largest deviation from the notated pitch
 DECIMATION = 16
 SMOOTHED = 35  # decimated samples: 13 ms
 HARMONIC_NUMBERS = np.arange(1, HARMONICS + 1)
@@ -39,10 +39,10 @@ SOLO_BUFFERS = ("attack", "pitch", "envelope", "loop", "advance")
 
 
 def build_solo_keys(folder: Path, instrument: str, sound_font: Path | None = None) -> Path:
-    """Write what every note of one of SOLO_INSTRUMENTS sounds like into ``folder`` unless it is there; return the file.
+    """Measure all notes of one of SOLO_INSTRUMENTS and write the result into ``folder``, unless it is there already. Return its path.
 
-    SOLO_BUFFERS and ``noise`` are as ``SustainedKeys`` has them, of notes of velocity 127; ``release`` as ``build_keys`` has it.
-    Raises PerfLiveError without FluidSynth.
+    SOLO_BUFFERS and ``noise`` have the shapes of the buffers of ``SustainedKeys`` and describe notes of velocity 127; ``release`` is that
+    of ``build_keys``. Raises PerfLiveError without FluidSynth.
     """
     chosen = INSTRUMENTS[instrument]
     keys = range(chosen.lowest_pitch - LOWEST_KEY, chosen.highest_pitch - LOWEST_KEY + 1)
@@ -50,12 +50,12 @@ def build_solo_keys(folder: Path, instrument: str, sound_font: Path | None = Non
 
 
 def set_solo_keys(keys: SustainedKeys, path: Path) -> None:
-    """Let ``keys`` sound like those of the file at ``path``. Raises PerfLiveError when there is none, or of another instrument."""
+    """Load the measurements at ``path`` into ``keys``. Raises PerfLiveError when they cannot be read or are another instrument's."""
     set_measured(keys, SOLO_BUFFERS, path)
 
 
 def measure_solo_key(key: int, synthesizer: FluidSynthesizer, instrument: Instrument) -> dict[str, np.ndarray]:
-    """Return what ``build_solo_keys`` writes of a key."""
+    """Return the arrays that ``build_solo_keys`` writes, for one key."""
     held = render_note(key, 127, HEARD_FRAMES, synthesizer, instrument.program)[ONSET_FRAME * HOP_SAMPLES :]
     period = find_loop(held)
     turns, bins = follow_pitch(held, 440 * 2 ** ((key + LOWEST_KEY - 69) / 12), period)
@@ -80,7 +80,10 @@ def measure_solo_key(key: int, synthesizer: FluidSynthesizer, instrument: Instru
 
 
 def find_loop(held: np.ndarray) -> int:
-    """Return after how many samples a note is most like itself, from the age LOOP_BEGIN on; of those alike, what is nearest to steps."""
+    """Return the length in samples of the loop of a held note that begins at the age LOOP_BEGIN.
+
+    It is the lag at which the note correlates best with itself. Among lags that are equally good, the one nearest to a whole step is taken.
+    """
     sound = held[LOOP_BEGIN * HOP_SAMPLES :][: COMPARED_SAMPLES + LONGEST_LOOP * HOP_SAMPLES].astype(np.float64)
     size = 2 ** int(np.ceil(np.log2(len(sound) + COMPARED_SAMPLES)))
     first = np.fft.rfft(sound[:COMPARED_SAMPLES], size)
@@ -96,10 +99,10 @@ def find_loop(held: np.ndarray) -> int:
 
 
 def follow_pitch(held: np.ndarray, hertz: float, period: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return how often the fundamental has turned since the onset, and its frequency in bins, sample by sample.
+    """Return the fundamental's phase in turns since the onset, and its frequency in bins, both (samples,).
 
-    ``hertz`` is the pitch as it is written. Each harmonic's frequency is heard where it is loudest; the whole loop of ``period`` samples
-    has a whole number of turns.
+    ``hertz`` is the notated pitch. The frequency is the mean over the first harmonics, weighted by their power; it is then corrected so
+    that the loop of ``period`` samples has a whole number of turns.
     """
     size = 2 ** int(np.ceil(np.log2(len(held))))
     spectrum, decimated = np.fft.rfft(held, size), size // DECIMATION
@@ -123,10 +126,11 @@ def follow_pitch(held: np.ndarray, hertz: float, period: int) -> tuple[np.ndarra
 
 
 def fit_harmonics(spectra: np.ndarray, turns: np.ndarray, bins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the envelope [ENVELOPE_ROWS, 2 HARMONICS] of what turns so often and has these frequencies, and what is heard of it.
+    """Fit the amplitudes of a note's harmonics. Return their envelope [ENVELOPE_ROWS, 2 HARMONICS] and their part of the spectra.
 
-    ``spectra`` [BINS, PITCH_ROWS] are a note's, frame by frame, phases at the windows' centres; ``turns`` and ``bins`` (PITCH_ROWS,) are
-    its fundamental's. Each of them is fitted by least squares; what is heard has straight lines between the rows of the envelope.
+    ``spectra`` [BINS, PITCH_ROWS] are the frames of a note, with phases at the windows' centres; ``turns`` and ``bins`` (PITCH_ROWS,) are
+    the phase and the frequency of its fundamental. Each frame is fitted by least squares. The part that is returned is interpolated
+    linearly between the rows of the envelope, as ``SustainedKeys`` will do it.
     """
     rotation = np.exp(2j * np.pi * HARMONIC_NUMBERS * turns[:, None])  # [PITCH_ROWS, HARMONICS]
     lobes = [_lobes(HARMONIC_NUMBERS * at) for at in bins]
@@ -142,7 +146,7 @@ def fit_harmonics(spectra: np.ndarray, turns: np.ndarray, bins: np.ndarray) -> t
 
 
 def _lobes(bins: np.ndarray) -> np.ndarray:
-    """Return the spectra [HARMONICS, BINS] of sines of amplitude 1, as they are heard; nothing of those that are too high."""
+    """Return the spectra [HARMONICS, BINS] of sines of amplitude 1 in the TAPS bins around each; zeros for those above the highest bin."""
     within = np.flatnonzero(bins < PARTIAL_BINS - TAPS)
     below = np.floor(bins[within]).astype(int)
     lobes = np.zeros((len(bins), BINS + TAPS))

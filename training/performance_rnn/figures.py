@@ -1,4 +1,4 @@
-"""What the loss of Performance RNN is read beside: how well events are foretold by their frequency alone, and by the event before."""
+"""Baselines for the loss of Performance RNN: how well events are predicted from their frequency alone, and from the event before."""
 
 from dataclasses import dataclass
 

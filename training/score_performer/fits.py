@@ -1,7 +1,7 @@
-"""What moves in ScorePerformer's styles, learnt from the train split: its style space.
+"""Learns ScorePerformer's style space from the train split: how styles move when a performance gets louder, faster or longer.
 
-Styles of bars are regressed on what is measured of the bars, loudness, pace and length together: what differs between the styles of two
-bars of which one is played louder, and otherwise the same. Along that way a style is moved to be louder. The paper moves styles along the
+Styles of bars are regressed on loudness, pace and length, measured in the bars, all three together. A coefficient is therefore the
+difference between the styles of two bars that differ in that quality alone, and a style is moved along it. The paper moves styles along the
 gradients of direction classifiers (training/score_performer/classifiers.py) instead, which tell where a score has a forte; but there
 performances are faster too, and the rarer directions have too few examples to be told at all. A crescendo here is loudness that grows.
 

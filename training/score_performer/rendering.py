@@ -1,4 +1,4 @@
-"""Scores performed by a trained ScorePerformer, and how near that comes to whom the style is of:
+"""Performs scores with a trained ScorePerformer and compares them with the human whose style is used:
 ``python -m training.score_performer.rendering CHECKPOINT --data FOLDER``.
 """
 

@@ -1,4 +1,4 @@
-"""Training of ScorePerformer: performances are given back note by note from their scores, their styles and what was played before."""
+"""Training of ScorePerformer: performances are reconstructed note by note from their scores, their styles and the notes before."""
 
 from pathlib import Path
 from typing import Literal

@@ -91,7 +91,7 @@ class _WatchedStream(PerformanceRNNStream):
 
     def _plan(self) -> None:
         super()._plan()
-        now_ns, record, planned = time.monotonic_ns(), self._record, self._place.planned[-1]
+        now_ns, record, planned = time.monotonic_ns(), self._record, self._state.planned[-1]
         record.response_ns += [now_ns - heard_ns for heard_ns in self._unanswered_ns]
         self._unanswered_ns.clear()
         if planned.note:
@@ -99,9 +99,9 @@ class _WatchedStream(PerformanceRNNStream):
             record.planned.append(Note(planned.time_ns, pitch, velocity > 0, len(record.heard_ns)))
 
     def _take_back(self, time_ns: int) -> None:
-        before = _count_notes(self._place.planned)
+        before = _count_notes(self._state.planned)
         super()._take_back(time_ns)
-        self._record.taken_back += before - _count_notes(self._place.planned)
+        self._record.taken_back += before - _count_notes(self._state.planned)
 
 
 def _count_notes(planned: deque[Planned]) -> int:

@@ -9,7 +9,7 @@ import typer
 
 OnStage = Callable[[str], None]  # is told what is measured next
 
-ModelOption = Annotated[Path | None, typer.Option(metavar="FILE.onnx", help="[default: the one that ships]")]
+ModelOption = Annotated[Path | None, typer.Option(metavar="FILE.onnx", help="Another model. (default: the one that ships)")]
 
 
 def silent(stage: str) -> None:

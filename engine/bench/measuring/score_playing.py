@@ -31,8 +31,8 @@ def notes_for(seconds: float) -> int:
     return max(NOTES, round(MOST_NOTES_A_SECOND * seconds))
 
 
-class Heard:
-    """A sink that takes down when events were due and sent."""
+class TimedSink:
+    """A sink that records when each event was due and when it was sent."""
 
     def __init__(self, on_first_note: Callable[[], None] = lambda: None) -> None:
         self.sent: list[tuple[int, int]] = []
@@ -75,11 +75,11 @@ def made_up_piece(count: int) -> Piece:
     return Piece(score, np.zeros(count, int), np.zeros(count, int), (), MidiTimeline())
 
 
-def play_in_time(performer: Performer, begin: Callable[[], ScoreStream], seconds: float) -> tuple[Heard, dict[str, Any]]:
+def play_in_time(performer: Performer, begin: Callable[[], ScoreStream], seconds: float) -> tuple[TimedSink, dict[str, Any]]:
     """Play the stream that ``begin`` makes for a while on the real clock, with a change every two seconds; return that part of a report as
     well. ``late_while_running``: how many events were late without the time in which the machine stood still; None where nothing watched.
     """
-    clock, heard = MonotonicClock(), Heard()
+    clock, heard = MonotonicClock(), TimedSink()
     with watched_cores() as standstill:
         stream = begin()
         source = ConductedSource(stream, clock)
@@ -100,7 +100,7 @@ def time_first_note(performer: Performer, perform: Callable[[Piece], ScoreStream
     given_ns = time.monotonic_ns()
     stream = perform(piece)
     source = ConductedSource(stream, clock)
-    heard = Heard(lambda: source.put_line("quit"))
+    heard = TimedSink(lambda: source.put_line("quit"))
     create_run(source, performer, stream, heard, clock).run()
     stream.close()
     return round(((heard.first_note_ns or given_ns) - given_ns) / 1e9, 3)

@@ -37,11 +37,10 @@ def add_timed(table: Table, title: str, timed: Timed) -> None:
     add_distribution(table, f"{title}, paced", timed.paced)
 
 
-def print_head(console: Console, machine: Machine, system: str = "", precision: str = "", parameters: int | None = None) -> None:
+def print_head(console: Console, machine: Machine, system: str = "", precision: str = "", parameters: int = 0) -> None:
     """Say what was measured, a model of a system or several, and on which machine."""
     if system:
-        weights = "an unknown number of" if parameters is None else str(parameters)
-        console.print(f"{system}, {precision}, {weights} parameters", soft_wrap=True)
+        console.print(f"{system}, {precision}, {parameters} parameters", soft_wrap=True)
     load = "unknown" if machine.load is None else f"{machine.load:g}"
     told = f"{machine.processor}, {machine.cores} cores, {machine.system}, Python {machine.python}; load before: {load}"
     console.print(told, soft_wrap=True)

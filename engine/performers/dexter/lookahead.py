@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.performers.dexter.controls import CONTROLS, sampling_settings
-from engine.performers.dexter.expression_profile import AmountsReader
+from engine.performers.dexter.expression_profile import ProfileGraph
 from engine.performers.dexter.trees import Trees
 from engine.performers.dexter.window_worker import URGENT_EVALUATIONS
 from engine.performers.lookahead.stream import SCORE_CONTROLS, LookaheadStream
@@ -45,7 +45,7 @@ class Readers(NamedTuple):
     """What reads a score beside the networks; None where a model has no such graph."""
 
     trees: Trees | None = None
-    amounts: AmountsReader | None = None
+    profile: ProfileGraph | None = None
 
 
 class DexterLookaheadSampler:
@@ -65,7 +65,7 @@ class DexterLookaheadSampler:
 
     def answer(self, request: WindowRequest, is_wanted: Callable[[], bool] = lambda: True) -> WindowAnswer:
         score = as_score(request)
-        columns, (trees, amounts) = score.columns, self._readers
+        columns, (trees, profile) = score.columns, self._readers
         features = _features(columns)
         so_far: MeanSoFar | None = request.progress.so_far if request.progress else None
         passage = Passage(
@@ -75,7 +75,7 @@ class DexterLookaheadSampler:
             average=so_far and so_far.average,
             deviation=so_far and so_far.deviation,
             second=trees.read(columns, features) if trees else None,
-            profile=amounts.read(columns, features) if amounts else None,
+            profile=profile.read(columns, features) if profile else None,
             notated_octaves=notated_octaves(columns),
         )
         sampler = WindowSampler(_Wanted(self._networks, is_wanted), self._scales, self._window, passage, self._seed)

@@ -15,7 +15,7 @@ from engine.base.errors import UsageError
 from engine.onnx.model import Model
 from engine.performers.controls import Control
 from engine.performers.dexter.controls import CONTROLS
-from engine.performers.dexter.expression_profile import AmountsReader
+from engine.performers.dexter.expression_profile import ProfileGraph
 from engine.performers.dexter.interpretation import DexterInterpretation
 from engine.performers.dexter.lookahead import DexterLookaheadPerformer, Readers
 from engine.performers.dexter.networks import OnnxNetworks
@@ -69,18 +69,18 @@ class DexterPerformer:
     controls = CONTROLS
     latency_ns = 0
 
-    def __init__(self, mean: Model, denoise: Model, trees: Model | None = None, amounts: Model | None = None):
-        """Without ``trees`` the networks read alone; without ``amounts`` every piece gets the same gains."""
+    def __init__(self, mean: Model, denoise: Model, trees: Model | None = None, profile: Model | None = None):
+        """Without ``trees`` the networks read alone; without ``profile`` every piece gets the same gains."""
         constants = mean.contract.constants | denoise.contract.constants
         self._networks, self._trees = OnnxNetworks(mean, denoise), Trees(trees) if trees else None
-        self._amounts = AmountsReader(amounts) if amounts else None
+        self._profile = ProfileGraph(profile) if profile else None
         self._window = min(model.contract.constants["window_notes"] for model in (mean, denoise))
         self.scales = Scales.from_constants(constants)
         self._thousand_steps = False
 
     def looking_ahead(self, lookahead_s: float) -> DexterLookaheadPerformer:
         """Return the performer of live notes."""
-        return DexterLookaheadPerformer(self._networks, Readers(self._trees, self._amounts), self.scales, self._window, lookahead_s)
+        return DexterLookaheadPerformer(self._networks, Readers(self._trees, self._profile), self.scales, self._window, lookahead_s)
 
     def sampling_as_published(self) -> "DexterPerformer":
         """Return a performer that samples in the paper's thousand steps, to compare with; a window takes minutes."""
@@ -101,7 +101,7 @@ class DexterPerformer:
 
         ``scales`` replaces the graphs' own.
         """
-        passage = passage_of(notes, columns, self._trees, self._amounts, reference, descriptors)
+        passage = passage_of(notes, columns, self._trees, self._profile, reference, descriptors)
         return WindowSampler(self._networks, scales or self.scales, self._window, passage, seed, self._thousand_steps)
 
     def check(self, request: DexterRequest) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.midi.clock_messages import Heard
+from engine.midi.clock_messages import ClockReading
 
 BAR_QUARTERS = 4
 DEFAULT_BEAT_NS = 500_000_000  # 120 quarters a minute, until there is something to go by
@@ -42,7 +42,7 @@ class Place(NamedTuple):
     base: float
 
 
-def place_notes(previous: Place | None, heard: Sequence[Heard], beat_ns: float) -> list[Place]:
+def place_notes(previous: Place | None, heard: Sequence[ClockReading], beat_ns: float) -> list[Place]:
     """Return the places of notes in order of time, which follow ``previous``; notes without a clock have beats of ``beat_ns``."""
     places = []
     for moment in heard:
@@ -51,7 +51,7 @@ def place_notes(previous: Place | None, heard: Sequence[Heard], beat_ns: float) 
     return places
 
 
-def _place(previous: Place | None, heard: Heard, beat_ns: float) -> Place:
+def _place(previous: Place | None, heard: ClockReading, beat_ns: float) -> Place:
     beat_ns, known = heard.beat_ns or beat_ns, not math.isnan(heard.song_quarter)
     song_quarter = round(heard.song_quarter * FINEST) / FINEST if known else 0.0
     if previous is None:

@@ -1,4 +1,4 @@
-"""A performance's columns laid over a time that is given: a DAW's, which waits for nobody.
+"""Applies a performance's columns to notes whose time is given by a DAW, which waits for nobody.
 
 The performer of a score makes the time. Here tempo can only be local: what the notes of a phrase gain or lose against the beat is given
 back within about RETURN_S, and never exceeds the bound of the stream.

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.midi.clock_messages import Heard, MidiClock
+from engine.midi.clock_messages import ClockReading, MidiClock
 from engine.midi.events import SUSTAIN_PEDAL, Event, channel_of, is_control_change, is_note_off, is_note_on
 from engine.midi.general_midi import changes_notes
 from engine.midi.ledger import MOST_OVERLAPS
@@ -60,7 +60,7 @@ class LiveNote:
 
     number: int
     event: Event
-    heard: Heard
+    heard: ClockReading
     from_ns: int
     until_ns: int | None = None
     release: Event | None = None
@@ -210,7 +210,7 @@ class LookaheadStream:
 
     def _begin_note(self, event: Event) -> None:
         state, channel, velocity = self._state, channel_of(event.message), event.message[2]
-        note = LiveNote(state.events, event, state.clock.hear(event.time_ns), state.binding_ns.get(channel, 0))
+        note = LiveNote(state.events, event, state.clock.read(event.time_ns), state.binding_ns.get(channel, 0))
         state.undecided.append(note)
         state.held.setdefault((channel, event.message[1]), deque(maxlen=MOST_OVERLAPS)).append(note)
         state.touch = velocity if state.touch in (None, velocity) else VARYING

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from engine.midi.clock_messages import Heard
+from engine.midi.clock_messages import ClockReading
 from engine.performers.lookahead.beats import BAR_QUARTERS, Place, estimate_beat_ns, place_notes
 from engine.score.tables import MEASURE_DTYPE, SCORE_NOTE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE
 from models.performance.score_representation import SCORE_COLUMNS, encode_score
@@ -26,7 +26,7 @@ VELOCITY_KNOWN, VELOCITY = SCORE_COLUMNS.index("velocity_known"), SCORE_COLUMNS.
 class IncomingNote(NamedTuple):
     """A note as far as it is known: ``held_ns`` is its duration up to now, ``track`` a file's; ``place`` is None until it is decided."""
 
-    heard: Heard
+    heard: ClockReading
     held_ns: int
     pitch: int
     channel: int
@@ -120,7 +120,7 @@ def as_score(request: WindowRequest) -> WindowScore:
 
 def single_note_request(settings: Any) -> WindowRequest:
     """Return a request to decide a single note, to warm up with."""
-    return WindowRequest((IncomingNote(Heard(0, 0.0, math.nan, 0), 0, 60, 0, 0, 64, None),), 0, 1, 0, False, (0,), settings, None)
+    return WindowRequest((IncomingNote(ClockReading(0, 0.0, math.nan, 0), 0, 60, 0, 0, 64, None),), 0, 1, 0, False, (0,), settings, None)
 
 
 def _places(request: WindowRequest) -> list[Place]:

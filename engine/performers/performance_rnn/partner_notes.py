@@ -30,7 +30,7 @@ class PartnerNotes:
 
     def reach_ns(self, now_ns: int) -> int:
         """Return how much earlier than it was chosen a note may be due."""
-        return round(self.grid_quarters * self.clock.hear(now_ns).beat_ns / 2)
+        return round(self.grid_quarters * self.clock.read(now_ns).beat_ns / 2)
 
     def put(self, time_ns: int, pitch: int, velocity: int, now_ns: int) -> None:
         """Take a note that was chosen for ``time_ns``. A release keeps its distance from the onset."""
@@ -52,7 +52,7 @@ class PartnerNotes:
 
     def _on_grid(self, time_ns: int, now_ns: int) -> int:
         """Return the time of the nearest grid point that is not past."""
-        heard = self.clock.hear(now_ns)
+        heard = self.clock.read(now_ns)
         if not self.grid_quarters or not heard.beat_ns or math.isnan(heard.song_quarter):
             return time_ns
         quarter = heard.song_quarter + (time_ns - now_ns) / heard.beat_ns

@@ -35,7 +35,7 @@ class Planned(NamedTuple):
 
 
 @dataclass
-class Place:
+class State:
     """All of a stream that changes, but for its improvisation and its controls."""
 
     origin_ns: int = 0
@@ -67,45 +67,45 @@ class PerformanceRNNStream:
         self._preferences = preferences_of(self._controls)
         self._improvisation = Improvisation(self._model, self._seed)
         self._step_ns = round(1e9 / self._improvisation.codec.steps_per_second)
-        self._place = Place(asked={name for name in ACTS if self._controls[name]})
-        self._place.own.grid_quarters = grid_quarters(self._controls)
+        self._state = State(asked={name for name in ACTS if self._controls[name]})
+        self._state.own.grid_quarters = grid_quarters(self._controls)
         self._preferences_changed = False
 
     def feed(self, event: Event, late: bool = False) -> list[Event]:
         """Pass the event on. Take back what was planned after it; the network hears it later."""
-        place = self._place
-        if place.input_ns is None:
-            place.origin_ns = event.time_ns
-        place.input_ns = place.now_ns = event.time_ns
+        state = self._state
+        if state.input_ns is None:
+            state.origin_ns = event.time_ns
+        state.input_ns = state.now_ns = event.time_ns
         sent = self._act(event.time_ns)
         if is_note_on(event.message):
-            place.channel, place.waiting = channel_of(event.message), False
-            place.playing = place.playing and self._controls["mode"] == DUET
-            sent += self._let_go(event.time_ns, event.message[1] if place.playing else None)
-        changes = place.player.hear(event.message)
+            state.channel, state.waiting = channel_of(event.message), False
+            state.playing = state.playing and self._controls["mode"] == DUET
+            sent += self._let_go(event.time_ns, event.message[1] if state.playing else None)
+        changes = state.player.hear(event.message)
         if self._controls["mode"] == DUET:
-            place.playing = not place.waiting
+            state.playing = not state.waiting
         if changes or self._preferences_changed:
             self._hear_later(event.time_ns, changes)
         return [*sent, event]
 
     def follow_clock(self, event: Event) -> None:
-        self._place.own.clock.follow(event)
+        self._state.own.clock.follow(event)
 
     def _act(self, time_ns: int) -> list[Event]:
         """Do what controls have asked for; return what has to be sent at once."""
-        place, sent = self._place, []
-        if "panic" in place.asked:
-            place.playing, place.waiting = False, True
+        state, sent = self._state, []
+        if "panic" in state.asked:
+            state.playing, state.waiting = False, True
             sent = self._let_go(time_ns)
-        elif place.asked and not place.playing:
+        elif state.asked and not state.playing:
             self._take_turn(time_ns)
-        place.asked.clear()
+        state.asked.clear()
         return sent
 
     def _let_go(self, time_ns: int, pitch: int | None = None) -> list[Event]:
         """End its own notes, of one pitch or all, and hear that they end."""
-        own = self._place.own
+        own = self._state.own
         ended = sorted(own.drop(pitch))
         if ended:
             self._hear_later(time_ns, [(each, 0) for each in ended])
@@ -113,24 +113,24 @@ class PerformanceRNNStream:
 
     def _hear_later(self, time_ns: int, changes: Changes) -> None:
         self._take_back(time_ns)
-        self._place.reaction.notice(time_ns, changes)
+        self._state.reaction.notice(time_ns, changes)
 
     def _end(self, pitch: int, time_ns: int) -> Event:
-        return Event(time_ns, note_off(self._place.own.sounding.pop(pitch), pitch))
+        return Event(time_ns, note_off(self._state.own.sounding.pop(pitch), pitch))
 
     def _take_back(self, time_ns: int) -> None:
         """Forget what was planned for ``time_ns`` and after it."""
         self._preferences_changed = False
         before = None
-        planned = self._place.planned
-        while planned and (planned[-1].time_ns >= time_ns or not self._place.playing):
+        planned = self._state.planned
+        while planned and (planned[-1].time_ns >= time_ns or not self._state.playing):
             before = planned.pop().before
         if before is not None:
             self._improvisation.restore(before)
 
     def _hear_one(self) -> bool:
         """Hear one event, if there is any. Each takes a step of the network, and an input that comes meanwhile waits for no more."""
-        reaction = self._place.reaction
+        reaction = self._state.reaction
         while reaction.unheard and not reaction.hearing:
             reaction.hearing.extend(self._events_of(*reaction.unheard.popleft()))
         if not reaction.hearing:
@@ -140,10 +140,10 @@ class PerformanceRNNStream:
 
     def _events_of(self, time_ns: int, changes: Sequence[tuple[int, int]]) -> list[int]:
         """Return the events of the time up to ``time_ns``, rounded up to a step, and of what changed then. Long silences are shortened."""
-        codec, place, velocity = self._improvisation.codec, self._place, self._improvisation.velocity
-        passed = max(-(-(time_ns - place.origin_ns) // self._step_ns) - self._improvisation.step, 0)
+        codec, state, velocity = self._improvisation.codec, self._state, self._improvisation.velocity
+        passed = max(-(-(time_ns - state.origin_ns) // self._step_ns) - self._improvisation.step, 0)
         skipped = max(passed - round(LONGEST_SILENCE_S * codec.steps_per_second), 0)
-        place.origin_ns += skipped * self._step_ns
+        state.origin_ns += skipped * self._step_ns
         events = list(codec.encode_time(passed - skipped))
         for pitch, loudness in changes:
             index = int(velocity_bin(np.array(loudness)))
@@ -157,7 +157,7 @@ class PerformanceRNNStream:
         """Hear all that came, and the time that went by until ``until_ns``."""
         while self._hear_one():
             pass
-        self._place.reaction.react()
+        self._state.reaction.react()
         self._improvisation.hear(self._events_of(until_ns, ()), self._preferences, partners=True)
 
     def _think(self) -> None:
@@ -166,103 +166,103 @@ class PerformanceRNNStream:
 
     def _plan(self) -> None:
         """Sample one event; the first after an input is the reaction to it."""
-        improvisation, place, reaction = self._improvisation, self._place, self._place.reaction
+        improvisation, state, reaction = self._improvisation, self._state, self._state.reaction
         before = improvisation.snapshot()
         if reaction.reacting:
             self._catch_up(reaction.reacts_ns)
-            place.planned.append(Planned(self._time_ns(), None, before))
+            state.planned.append(Planned(self._time_ns(), None, before))
             return
         kind, value = improvisation.codec.describe(improvisation.sample(self._preferences))
         note = {NOTE_ON: (value, improvisation.velocity or 64), NOTE_OFF: (value, 0)}.get(kind)
-        place.planned.append(Planned(max(self._time_ns(), reaction.think()), note, before))
+        state.planned.append(Planned(max(self._time_ns(), reaction.think()), note, before))
 
     def _time_ns(self) -> int:
-        return self._place.origin_ns + self._improvisation.step * self._step_ns
+        return self._state.origin_ns + self._improvisation.step * self._step_ns
 
     def next_due_ns(self) -> int | None:
-        place = self._place
-        times = (place.own.next_due_ns(), self._next_plan_ns() if place.playing else self._turn_ns())
+        state = self._state
+        times = (state.own.next_due_ns(), self._next_plan_ns() if state.playing else self._turn_ns())
         return min((time_ns for time_ns in times if time_ns is not None), default=None)
 
     def _next_plan_ns(self) -> int:
         """Return when the next planned note must be sent on its way or, if that is earlier, the next event must be sampled."""
-        place = self._place
-        reach_ns, rested_ns = place.own.reach_ns(place.now_ns), (place.input_ns or 0) + RESTED_NS
-        chosen_ns = next((planned.time_ns for planned in place.planned if planned.note), None)
+        state = self._state
+        reach_ns, rested_ns = state.own.reach_ns(state.now_ns), (state.input_ns or 0) + RESTED_NS
+        chosen_ns = next((planned.time_ns for planned in state.planned if planned.note), None)
         if chosen_ns is not None:
-            return min(chosen_ns - reach_ns, max(place.planned[-1].time_ns - SOON_NS - reach_ns, rested_ns))
-        next_ns = place.reaction.next_ns(place.planned[-1].time_ns if place.planned else place.now_ns) - reach_ns
+            return min(chosen_ns - reach_ns, max(state.planned[-1].time_ns - SOON_NS - reach_ns, rested_ns))
+        next_ns = state.reaction.next_ns(state.planned[-1].time_ns if state.planned else state.now_ns) - reach_ns
         return max(next_ns - SOON_NS, min(next_ns, rested_ns))
 
     def _ahead_ns(self) -> int:
-        return HORIZON_NS + self._place.own.reach_ns(self._place.now_ns)
+        return HORIZON_NS + self._state.own.reach_ns(self._state.now_ns)
 
     def _turn_ns(self) -> int | None:
         """Return when it goes on if nothing more comes, or None."""
-        place = self._place
-        waits = self._controls["pause"] > 0 and not (place.player.held or place.finished or place.waiting)
-        if place.input_ns is None or not waits or self._controls["mode"] == DUET:
+        state = self._state
+        waits = self._controls["pause"] > 0 and not (state.player.held or state.finished or state.waiting)
+        if state.input_ns is None or not waits or self._controls["mode"] == DUET:
             return None
-        return place.input_ns + round(self._controls["pause"] * 1e9)
+        return state.input_ns + round(self._controls["pause"] * 1e9)
 
     def advance(self, now_ns: int) -> list[Event]:
         """Send what is due; if nothing is, sample the next event."""
-        place = self._place
+        state = self._state
         sent = self._act(now_ns)
         turn_ns = self._turn_ns()
-        if not place.playing and turn_ns is not None and turn_ns <= now_ns:
+        if not state.playing and turn_ns is not None and turn_ns <= now_ns:
             self._take_turn(turn_ns)
         sent += self._send(now_ns)
-        if not sent and place.playing:
+        if not sent and state.playing:
             self._think()
         return sent
 
     def _take_turn(self, time_ns: int) -> None:
         self._catch_up(time_ns)
-        self._place.playing, self._place.now_ns, self._place.reaction.thought_ns = True, time_ns, time_ns
+        self._state.playing, self._state.now_ns, self._state.reaction.thought_ns = True, time_ns, time_ns
 
     def _send(self, now_ns: int) -> list[Event]:
         """Send planned notes on their way as their time comes; return those that are due, as they are played."""
-        place, own, sent = self._place, self._place.own, []
+        state, own, sent = self._state, self._state.own, []
         reach_ns = own.reach_ns(now_ns)
-        while place.planned and place.planned[0].time_ns - reach_ns <= now_ns:
-            planned = place.planned.popleft()
+        while state.planned and state.planned[0].time_ns - reach_ns <= now_ns:
+            planned = state.planned.popleft()
             if planned.note is not None:
                 own.put(planned.time_ns, *planned.note, now_ns)
         for note in own.take_due(now_ns):
-            place.now_ns = max(place.now_ns, note.due_ns)
+            state.now_ns = max(state.now_ns, note.due_ns)
             if note.pitch in own.sounding:
                 sent.append(self._end(note.pitch, note.due_ns))
             if note.velocity and not self._controls["mute"]:
-                own.sounding[note.pitch] = channel = int(self._controls["channel"] or place.channel + 1) - 1
+                own.sounding[note.pitch] = channel = int(self._controls["channel"] or state.channel + 1) - 1
                 louder = round(min(max(note.velocity + self._controls["velocity"], 1), 127))
                 sent.append(Event(note.due_ns, note_on(channel, note.pitch, louder)))
         return sent
 
     def finish(self) -> list[Event]:
         """Go on for as long as the control ``seconds`` says, without waiting, and end what sounds."""
-        place, sent = self._place, []
-        begin_ns = place.now_ns
+        state, sent = self._state, []
+        begin_ns = state.now_ns
         end_ns = begin_ns + round(self._controls["seconds"] * 1e9)
-        if not place.playing:
+        if not state.playing:
             self._take_turn(begin_ns)
         while self._controls["seconds"] and self._time_ns() <= end_ns:
             self._think()
             sent += self._send(end_ns)
-        place.playing, place.finished = False, True
-        place.planned.clear()
-        place.own.drop()
-        return sent + [self._end(pitch, end_ns) for pitch in sorted(place.own.sounding)]
+        state.playing, state.finished = False, True
+        state.planned.clear()
+        state.own.drop()
+        return sent + [self._end(pitch, end_ns) for pitch in sorted(state.own.sounding)]
 
     def foresee(self, events: Sequence[Event]) -> None:
         pass
 
     def rest(self) -> bool:
         """Hear one event or, while it plays, sample one, until enough are planned. Return whether more is left."""
-        place = self._place
+        state = self._state
         if self._hear_one():
             return True
-        if not place.playing or (place.planned and place.planned[-1].time_ns - self._ahead_ns() > place.now_ns):
+        if not state.playing or (state.planned and state.planned[-1].time_ns - self._ahead_ns() > state.now_ns):
             return False
         self._plan()
         return True
@@ -270,17 +270,17 @@ class PerformanceRNNStream:
     def set_control(self, name: str, value: float) -> None:
         self._controls[name] = value
         if name in ACTS:
-            self._place.asked |= {name} if value else set()
+            self._state.asked |= {name} if value else set()
             return
-        self._place.own.grid_quarters = grid_quarters(self._controls)
+        self._state.own.grid_quarters = grid_quarters(self._controls)
         self._preferences = preferences_of(self._controls)
         self._preferences_changed = True
 
     def snapshot(self) -> Any:
-        return copy.deepcopy((self._place, self._controls, self._preferences_changed)), self._improvisation.snapshot()
+        return copy.deepcopy((self._state, self._controls, self._preferences_changed)), self._improvisation.snapshot()
 
     def restore(self, snapshot: Any) -> None:
-        (self._place, self._controls, self._preferences_changed), improvisation = copy.deepcopy(snapshot[0]), snapshot[1]
+        (self._state, self._controls, self._preferences_changed), improvisation = copy.deepcopy(snapshot[0]), snapshot[1]
         self._preferences = preferences_of(self._controls)
         self._improvisation.restore(improvisation)
 

@@ -33,10 +33,10 @@ class Listener(PerformanceRNNStream):
     def finish(self) -> list[Event]:
         """Raises UsageError when it has played: what follows would belong to its own seed only."""
         _, voice = self._improvisation.snapshot()
-        if self._place.playing or voice.index:
+        if self._state.playing or voice.index:
             named = "--takes, --beam and --without-primer"
             raise UsageError(f"{named}: it must not play before its primer ends; leave the controls mode and pause alone")
-        self._place.finished = True
+        self._state.finished = True
         return []
 
     def improvise(self, seeds: Sequence[int], beams: int = 0) -> list[list[Event]]:
@@ -44,12 +44,12 @@ class Listener(PerformanceRNNStream):
 
         With ``beams`` each is the likeliest that a search finds (see ``search``).
         """
-        self.begin_ns = self._place.now_ns
+        self.begin_ns = self._state.now_ns
         self._take_turn(self.begin_ns)
         heard, improvisation = self.snapshot(), self._improvisation
         network, voice = improvisation.snapshot()
         end_ns = self.begin_ns + round(self._controls["seconds"] * 1e9)
-        last_step = (end_ns - self._place.origin_ns) // self._step_ns
+        last_step = (end_ns - self._state.origin_ns) // self._step_ns
         ensemble = Ensemble(self._model.create_stepper(beams * BRANCHES or len(seeds)))
         voices = [voice.copy(noise=GumbelNoise(seed)) for seed in seeds]
         if beams:

@@ -16,10 +16,12 @@ from models.performance.decoder import Anchor
 
 
 def require_score(material: Piece | None, performer: str) -> Piece:
-    """Return the score. Raises UsageError when there is none."""
+    """Return the score. Raises UsageError when there is none, or something else in its place."""
     if material is None:
         how = "give a score with --score FILE, or --lookahead 2 for live notes"
         raise UsageError(f"the performer {performer!r} must know what follows: {how}")
+    if not isinstance(material, Piece):
+        raise UsageError(f"material: got {material!r}, expected a Piece, as in engine.score.piece.read_piece(Path('piece.musicxml'))")
     return material
 
 

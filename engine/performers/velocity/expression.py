@@ -1,4 +1,4 @@
-"""From the predicted quantiles of a note's velocity to the velocity that is sent: hints, sampling and the user's controls."""
+"""Turns the predicted quantiles of a note's velocity into the velocity that is sent, with hints, sampling and the user's controls."""
 
 import math
 from bisect import bisect_left

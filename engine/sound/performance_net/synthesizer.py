@@ -12,8 +12,9 @@ import numpy as np
 
 from engine.midi.events import DRUM_CHANNEL, SUSTAIN_PEDAL, channel_of, is_channel_message, is_control_change, is_note_off, is_note_on
 from engine.onnx.model import Model
+from engine.sound.options import PIANO_FILE
 from engine.sound.performance_net.stream import BLOCK_SAMPLES, PIANO_PITCHES, NeuralStream, open_model
-from models.performance_net.instruments import PIANO
+from models.performance_net.instruments import INSTRUMENTS, PIANO
 from models.performance_net.representation import (
     KEYS,
     NOTE_BEGIN,
@@ -127,13 +128,15 @@ def load_sound_model(path: Path | None = None) -> Model:
 
 
 def open_synthesizer(instrument: str) -> NeuralSynthesizer:
-    """Return the synthesizer of an instrument, dry. Raises PerfLiveError when its model is missing."""
-    return NeuralSynthesizer(shipped_model(instrument))
+    """Return the synthesizer of an instrument that ships, or of the ONNX file or folder of another, dry. Raises PerfLiveError when its
+    model is missing or of another system.
+    """
+    return NeuralSynthesizer(shipped_model(instrument) if instrument in INSTRUMENTS else pretrained(PIANO_FILE, Path(instrument)))
 
 
 def shipped_model(instrument: str) -> Path:
     """Return the path of the model that ships for one of models.performance_net.instruments."""
-    return pretrained("performance_net.onnx" if instrument == PIANO else f"performance_net_{instrument}.onnx")
+    return pretrained(PIANO_FILE if instrument == PIANO else f"performance_net_{instrument}.onnx")
 
 
 def render_events(events: Iterable[SoundEvent], seconds: float, model: Path | None = None) -> np.ndarray:

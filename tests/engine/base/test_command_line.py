@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import typer
 
 from engine.base.command_line import run
 
@@ -73,3 +74,7 @@ def test_every_command_has_a_version_and_help_with_three_examples(module: str, c
     assert capfd.readouterr().out == f"perf-live {version('perf-live')}\n"
     assert run(app, "perf", ["-h"]) == 0
     assert capfd.readouterr().out.partition("Examples:")[2].count("perf-") == 3
+    command = typer.main.get_command(app)
+    for each in (command, *getattr(command, "commands", {}).values()):
+        for parameter in each.params:
+            assert "[" not in (getattr(parameter, "help", None) or ""), parameter.name  # rich would take it for markup and not show it

@@ -1,9 +1,10 @@
 """Configuration files: what is wrong is said in one line that names the entry."""
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from engine.base.configuration import parse_config
 from engine.base.errors import UsageError
@@ -12,7 +13,8 @@ from engine.base.errors import UsageError
 class Inner(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    width: int = 4
+    width: int = Field(default=4, ge=1, le=8)
+    kind: Literal["a", "b"] = "a"
 
 
 class Outer(BaseModel):
@@ -35,10 +37,15 @@ def test_a_file_is_loaded_into_its_type(tmp_path):
 @pytest.mark.parametrize(
     ("text", "fragments"),
     [
-        ("stepz: 3", ["steps", "required"]),
+        ("stepz: 3", ["'stepz'", "did you mean 'steps'?"]),
+        ("network: {width: 8}", ["steps is missing; add it"]),
+        ("steps: 3\nnetwork: {width: 0}", ["network.width: got 0, allowed: 1 or more"]),
+        ("steps: 3\nnetwork: {width: 9}", ["network.width: got 9, allowed: 8 or less"]),
+        ("steps: 3\nnetwork: {kind: c}", ["network.kind: got 'c', allowed: 'a' or 'b'"]),
+        ("steps: 3\nnetwork: 4", ["network: got 4, expected 'name: value' lines"]),
         ("steps: 3\nstepz: 3", ["'stepz'", "did you mean 'steps'?"]),
         ("steps: 3\nnetwork: {widht: 8}", ["'network.widht'", "allowed: width", "did you mean 'width'?"]),
-        ("steps: lots", ["steps", "'lots'"]),
+        ("steps: lots", ["steps: got 'lots', expected a whole number"]),
         ("- 1", ["expected 'name: value' lines"]),
     ],
 )

@@ -1,6 +1,7 @@
 """perf-live: wrong calls, bad files, files on both ends, presets; and ports, on a JACK server."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from engine.commands.routing_options import parse_channels
 from engine.midi.events import Event, control_change, is_note_on, note_off, note_on
 from engine.midi.file import read_midi_file, write_midi_file
 from engine.midi.ports import open_input, open_output
+from engine.performers.registry import known_controls
+from engine.systems import performers
 
 PERF_LIVE = Path(sys.executable).with_name("perf-live")
 LIMIT_S = 60
@@ -151,9 +154,12 @@ def test_the_command_line_wins_over_the_preset(perf_live: Command) -> None:
     ("text", "fragments"),
     [
         ("perfomer: scaled", ["'perfomer'", "did you mean 'performer'?"]),
-        ("seed: many", ["seed", "'many'"]),
-        ("cc: {200: gain}", ["cc.200"]),
-        ("exclude: [0]", ["exclude.0", "got 0"]),
+        ("seed: many", ["seed: got 'many', expected a whole number"]),
+        ("seed: -1", ["seed: got -1, allowed: 0 or more"]),
+        ("lookahead: soon", ["lookahead: got 'soon', expected a number"]),
+        ("cc: {200: gain}", ["cc.200: got 200, allowed: 119 or less"]),
+        ("exclude: [0]", ["exclude.0: got 0, allowed: 1 or more"]),
+        ("exclude: 3", ["exclude: got 3, expected a list"]),
         ("set: {gain: 7}", ["'gain'", "got 7", "0 to 2 x"]),
         ("performer: [", ["not YAML in line 1"]),
         ("just words", ["expected 'name: value' lines"]),
@@ -194,6 +200,32 @@ def test_list_in_a_pipe_is_plain_lines(perf_live: Command) -> None:
     assert ["scaled", "mood", "off, on", "off", "a word"] in rows
     assert_refused(perf_live("controls"), 2, "'controls' says what --list is to list")
     assert_refused(perf_live("--list", "everything"), 2, "'everything'", "'ports', 'performers', 'controls'")
+
+
+def test_controls_on_a_terminal_have_room(perf_live: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table for each performer, no wider than 80 columns, in which no control's name is broken."""
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", perf_live("--list", "controls").output).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [line.partition(":")[0] for line in lines if "for --set" in line] == [name for name in performers() if known_controls(name)]
+    assert any(line.startswith("expression_articulation ") for line in lines)
+
+
+@pytest.mark.parametrize("name", ["perf-live", "perf-render"])
+def test_the_shell_completes_options_and_performers(name: str) -> None:
+    """As bash asks, with the script that --install-completion installs."""
+
+    def complete(line: str) -> list[str]:
+        words = line.split(" ")
+        asked = {f"_{name.replace('-', '_').upper()}_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
+        called = [PERF_LIVE.with_name(name)]
+        return subprocess.run(called, env=os.environ | asked, capture_output=True, text=True, timeout=LIMIT_S).stdout.split()
+
+    assert complete(f"{name} --perf") == ["--performer"]
+    assert complete(f"{name} --performer d") == ["dexter"]
+    assert complete(f"{name} --instrument ") == ["piano", "violin", "cello", "flute"]
 
 
 def test_the_version_and_the_short_form_of_help(perf_live: Command) -> None:

@@ -25,6 +25,7 @@ from engine.midi.file import read_midi_file
 from engine.performers.dexter.controls import CONTROLS
 from engine.performers.setup import Wanted
 from engine.runtime.conductor import ConductedSource
+from engine.runtime.sinks import CollectingSink
 from engine.session import Session, open_performance
 from engine.systems import Kind, find_system, performers
 
@@ -255,24 +256,18 @@ def test_a_controller_that_is_played_moves_a_control_while_the_score_plays(perfo
     setup = Wanted(find_system(performer), controllers=["1=tempo"], model=models).load()
     performance, clock = open_performance(setup, PRELUDE), VirtualClock()
     keys = SimpleNamespace(inbox=queue.SimpleQueue(), close=lambda: None)
-    sent: list[Event] = []
 
-    class Player:
-        """Hears what is sent, and moves the wheel when a hundred notes have begun."""
+    class Player(CollectingSink):
+        """Moves the wheel when a hundred notes have begun."""
 
         def send(self, event: Event) -> None:
-            sent.append(event)
-            if is_note_on(event.message) and sum(is_note_on(each.message) for each in sent) == 100:
+            super().send(event)
+            if is_note_on(event.message) and sum(is_note_on(each.message) for each in self.sent) == 100:
                 keys.inbox.put(Event(clock.now_ns(), b"\xb0\x01\x7f"))
 
-        def start(self, origin_ns: int) -> None: ...
-
-        def close(self) -> None: ...
-
-        def abort(self) -> None: ...
-
-    source = ConductedSource(performance.stream, clock, keys)
-    Session(setup, source, [Player()], clock, performance).run()
+    source, player = ConductedSource(performance.stream, clock, keys), Player()
+    Session(setup, source, [player], clock, performance).run()
+    sent = player.sent
     onsets = np.array([event.time_ns for event in sent if is_note_on(event.message)]) / 1e9
     assert len(onsets) == 549
     before, after = np.median(np.diff(onsets[:100])), np.median(np.diff(onsets[150:450]))

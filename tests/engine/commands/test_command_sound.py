@@ -78,13 +78,34 @@ def test_a_neural_file_has_notes_in_their_places(perf_render: Command, monkeypat
     assert np.array_equal(dry[:, 0], dry[:, 1])
 
 
+def test_an_instrument_of_ones_own_is_a_file(perf_render: Command) -> None:
+    """The model of sines plays an A without partials; the piano that ships has some."""
+    write(Path("sines.onnx"))
+    ended = perf_render("note.mid", "-o", "own.wav", "--sound", "neural", "--instrument", "sines.onnx", "--reverb", 0)
+    assert (ended.status, ended.error) == (0, "")
+    samples, rate, _ = read("own.wav")
+    spectrum = np.abs(np.fft.rfft(samples[int(1.2 * rate) : int(1.8 * rate), 0]))
+    near = slice(round(0.6 * 400), round(0.6 * 480))  # 440 Hz, to the bin of the model
+    assert (spectrum[near] ** 2).sum() > 0.99 * (spectrum**2).sum()
+    missing = perf_render("note.mid", "-o", "out.wav", "--sound", "neural", "--instrument", "none.onnx")
+    assert_refused(missing, 1, "cannot read 'none.onnx'", ".onnx file of perf-export")
+    Path("mine").mkdir()
+    assert_refused(perf_render("note.mid", "-o", "out.wav", "--sound", "neural", "--instrument", "mine"), 1, "mine/performance_net.onnx'")
+    Path("sines.onnx").rename("mine/performance_net.onnx")
+    assert perf_render("note.mid", "-o", "folder.wav", "--sound", "neural", "--instrument", "mine", "--reverb", 0).status == 0
+    assert Path("folder.wav").read_bytes() == Path("own.wav").read_bytes()
+    Path("text.onnx").write_text("words")
+    assert_refused(perf_render("note.mid", "-o", "out.wav", "--sound", "neural", "--instrument", "text.onnx"), 1, "text.onnx: not a model")
+    assert not Path("out.wav").exists()
+
+
 def test_what_is_said_of_sound_and_of_no_use_is_one_line(perf_render: Command) -> None:
     assert_refused(perf_render("note.mid", "-o", "out.mid", "--gain", 3), 2, "are for sound, and none is made", "-o FILE.wav")
     assert_refused(perf_render("note.mid", "-o", "out.wav", "--sound", "neutral"), 2, "--sound", "neural")
     fluidsynth = perf_render("note.mid", "-o", "out.wav", "--instrument", "cello")
     assert_refused(fluidsynth, 2, "--instrument is of the neural sound", "--sound neural")
     assert_refused(perf_render("note.mid", "-o", "out.mid", "--instrument", "cello"), 2, "are for sound, and none is made")
-    assert_refused(perf_render("note.mid", "-o", "out.wav", "--sound", "neural", "--instrument", "kazoo"), 2, "--instrument", "flute")
+    assert_refused(perf_render("note.mid", "-o", "out.wav", "--sound", "neural", "--instrument", "kazoo"), 2, "'kazoo'", "flute", ".onnx")
     assert not Path("out.wav").exists()
 
 

@@ -40,10 +40,11 @@ def test_a_wrong_field_is_named_with_found_and_expected(key, text, expected):
     assert message(contract().to_metadata() | {f"perf_live.{key}": text}).startswith(expected)
 
 
-def test_a_missing_field_is_named():
+@pytest.mark.parametrize("field", ["licence", "parameters"])
+def test_a_missing_field_is_named(field):
     metadata = contract().to_metadata()
-    del metadata["perf_live.licence"]
-    assert message(metadata).startswith("model.onnx: contract field 'licence': found nothing")
+    del metadata[f"perf_live.{field}"]
+    assert message(metadata).startswith(f"model.onnx: contract field '{field}': found nothing")
 
 
 def test_another_system_or_representation_is_refused():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_score_picture import make_performed, make_score
+from pictured_scores import make_performed, make_score
 
 from engine.output.score_picture import draw_score_picture
 from engine.performers.score_performer.style_curve import opposites, style_curve

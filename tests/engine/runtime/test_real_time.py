@@ -4,7 +4,7 @@ import os
 import threading
 
 import pytest
-from test_sender import DelayingPerformer, DelayingStream, MadeUpTimeline, WatchedSink, timeline
+from sender_runs import DelayingPerformer, DelayingStream, MadeUpTimeline, WatchedSink, timeline
 
 from engine.base.clock import MonotonicClock
 from engine.performers.passthrough.performer import PassthroughPerformer

@@ -169,9 +169,9 @@ def test_a_gain_differs_by_a_limited_factor(features):
 
 
 def test_of_a_few_notes_no_amount_is_told(features):
-    few, amounts = features[: PROFILE_NOTES // 2], profile_of(1e9, 4.0)
+    few, wide = features[: PROFILE_NOTES // 2], profile_of(1e9, 4.0)
     mean, sample = Settings(temperature=0), Settings()
-    alone, told = sampler(few), sampler(few, profile=amounts)
+    alone, told = sampler(few), sampler(few, profile=wide)
     wider = perform(told, mean, len(few)).std(axis=0) / perform(alone, mean, len(few)).std(axis=0)
     np.testing.assert_allclose(wider, MOST_PIECE_GAIN**0.5, rtol=0.02)
     assert told.piece.scales.residual_gain == pytest.approx(2 * SAMPLED)
@@ -182,8 +182,8 @@ def test_a_sample_s_mean_is_narrower_by_its_share(features):
     plain = replace(SCALES, gain=np.ones(COLUMNS))
     sample, mean = (perform(sampler(features, scales=plain), Settings(temperature=each), NOTES) for each in (1, 0))
     residual, wide = sample - mean, perform(sampler(features), Settings(temperature=0), NOTES)
-    for narrowed, left in ((0.0, GAIN[0]), (0.5, np.sqrt((1 + GAIN[0] ** 2) / 2)), (1.0, 1.0)):
-        scales = replace(SCALES, mean_gain_removed=np.full(COLUMNS, narrowed))
+    for removed, left in ((0.0, GAIN[0]), (0.5, np.sqrt((1 + GAIN[0] ** 2) / 2)), (1.0, 1.0)):
+        scales = replace(SCALES, mean_gain_removed=np.full(COLUMNS, removed))
         heard = perform(sampler(features, scales=scales), Settings(), NOTES) - residual
         np.testing.assert_allclose(heard.std(axis=0), wide.std(axis=0) * left / GAIN[0], rtol=1e-3)
     half, whole = (
@@ -203,7 +203,7 @@ def test_what_suits_a_piece_suits_its_samples(features):
     assert gain[TIMING] == pytest.approx(np.sqrt(1 + 0.75 * (GAIN[0] ** 2 - 1)))
 
 
-def test_a_piece_is_as_a_whole_as_its_amounts_say(features):
+def test_a_piece_is_as_a_whole_as_its_profile_says(features):
     mean, level = Settings(temperature=0), np.linspace(-0.4, 0.4, COLUMNS)
     alone, windows = sampler(features), sampler(features, profile=profile_of(offset=level))
     moved = perform(windows, mean, NOTES) - perform(alone, mean, NOTES)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import mido
 import numpy as np
 import pytest
-from test_aligned import MUSICXML, VERSION_5
+from match_files import MUSICXML, VERSION_5
 
 from engine.base.command_line import run
 from engine.base.errors import PerfLiveError

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from dexter_pieces import made_up_presentation
-from test_aligned import MUSICXML, VERSION_1, VERSION_5
+from match_files import MUSICXML, VERSION_1, VERSION_5
 
 from models.performance.features import denormalise, normalise
 from models.performance.representation import BEAT_PERIOD

@@ -19,7 +19,7 @@ def dexter(
     data: DataOption,
     cache: CacheOption = CACHE,
     model: ModelOption = None,
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="of sampled renderings [default: mean renderings]")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="of sampled renderings (default: mean renderings)")] = None,
     pieces: PiecesOption = "",
     as_json: JsonOption = False,
 ) -> None:

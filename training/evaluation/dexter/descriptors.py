@@ -1,4 +1,4 @@
-"""``perf-eval dexter``: does moving a descriptor's control move the descriptor that is measured of the performance?"""
+"""``perf-eval dexter``: does a descriptor's control move the descriptor that is measured in the performance?"""
 
 from collections.abc import Callable, Mapping, Sequence
 

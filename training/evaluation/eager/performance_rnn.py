@@ -18,7 +18,7 @@ from training.evaluation.eager.report import EagerReport
 
 def compare(model: Path | None, calls: int) -> EagerReport:
     """Time ``calls`` events of each on one thread. Raises PerfLiveError when the model cannot be used."""
-    exported = open_model(model or pretrained(MODEL))
+    exported = open_model(pretrained(MODEL, model))
     network = PerformanceRNN(config_of(exported)).eval()
     with one_core() as alone:
         cost = time_events(exported, calls)

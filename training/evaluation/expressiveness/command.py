@@ -29,7 +29,7 @@ def expressiveness(
     cache: CacheOption = CACHE,
     performer: Annotated[
         str | None,
-        typer.Option("--performer", help=f"{' or '.join(performers(Kind.SCORES))}; dexter{PUBLISHED} samples as published [default: none]"),
+        typer.Option("--performer", help=f"{' or '.join(performers(Kind.SCORES))}; dexter{PUBLISHED} samples as published (default: none)"),
     ] = None,
     model: ModelOption = None,
     seeds: Annotated[int, typer.Option("--seeds", min=0, help="how many sampled renderings of each score")] = 3,

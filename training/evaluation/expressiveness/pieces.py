@@ -31,7 +31,9 @@ class Presentation:
 
 @dataclass(frozen=True)
 class HeldOutPiece:
-    """``humans`` go with the notes of ``score``, the MusicXML's, whichever presentation is performed: figures are comparable."""
+    """A held-out piece. ``humans`` are by note of ``score``, that of the MusicXML file, whichever presentation is performed, so that
+    figures are comparable.
+    """
 
     name: str
     score: Score

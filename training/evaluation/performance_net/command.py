@@ -14,8 +14,10 @@ from rich.progress import track
 from rich.table import Table
 
 from engine.base.files import whole_file
+from engine.sound.options import PIANO_FILE
 from engine.sound.wav_file import WavFile
 from models.performance_net.representation import SAMPLE_RATE
+from models.pretrained import pretrained
 from training.datasets.sound_takes import SoundTake, load_takes
 from training.evaluation.performance_net.figures import BASELINE, Renderer, SoundFigures, evaluate_take, mean_figures, share_of_the_way
 from training.evaluation.performance_net.picture import draw_spectrograms
@@ -26,9 +28,9 @@ PICTURE_S = 6.0
 
 def performance_net(
     data: Annotated[Path, typer.Option("--data", help="folder of perf-eval sound-data")],
-    models: Annotated[list[Path] | None, typer.Option("--model", help="PerformanceNet, an ONNX file; repeat for more")] = None,
-    seconds: Annotated[float | None, typer.Option("--seconds", min=1, help="of each validation take [default: all of it]")] = None,
-    takes: Annotated[int | None, typer.Option("--takes", min=1, help="validation takes, at most [default: all]")] = None,
+    models: Annotated[list[Path] | None, typer.Option("--model", help="ONNX file of perf-export, or its folder; repeat for more")] = None,
+    seconds: Annotated[float | None, typer.Option("--seconds", min=1, help="of each validation take (default: all of it)")] = None,
+    takes: Annotated[int | None, typer.Option("--takes", min=1, help="validation takes, at most (default: all)")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="folder for pictures and .wav files of the first take")] = None,
     cache: Annotated[Path, typer.Option("--cache", help="folder to keep the templates in")] = Path("runs/sound"),
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
@@ -40,7 +42,7 @@ def performance_net(
     for path in models or ():
         from engine.sound.performance_net.synthesizer import render_events
 
-        renderers[path.stem] = partial(render_events, model=path)
+        renderers[path.stem] = partial(render_events, model=pretrained(PIANO_FILE, path))
     rows: list[dict[str, SoundFigures]] = []
     for number, take in enumerate(track(validation, "rendering", console=Console(stderr=True))):
         figures, sounds = evaluate_take(take, renderers)

@@ -12,13 +12,14 @@ from rich.table import Column, Table
 
 from engine.performers.performance_rnn.networks import open_model
 from models.performance_rnn.representation import EventCodec
+from models.pretrained import pretrained
 from training.evaluation.performance_rnn.figures import (
     TAKE_S,
-    Foretold,
+    Predicted,
     describe_run,
     describe_take,
-    foretell,
     improvise,
+    predict,
     summarise,
     takes_of,
 )
@@ -28,17 +29,17 @@ from training.performance_rnn.figures import count_events
 
 def performance_rnn(
     data: Annotated[Path, typer.Option("--data", help="folder of the unpacked (n)ASAP or MAESTRO corpus")],
-    model: Annotated[Path, typer.Option("--model", help="ONNX file of perf-export")],
+    model: Annotated[Path, typer.Option("--model", help="ONNX file of perf-export, or its folder")],
     cache: Annotated[Path, typer.Option("--cache", help="folder to keep notes in")] = Path("runs/features"),
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="how many takes of 60 s to improvise")] = 20,
     minutes: Annotated[int, typer.Option("--minutes", min=0, help="how long one improvisation goes on: does it stay alive?")] = 60,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of tables")] = False,
 ) -> None:
-    """How well validation performances are foretold, and the measures of improvised takes beside human ones."""
-    opened = open_model(model)
+    """How well validation performances are predicted, and the measures of improvised takes beside human ones."""
+    opened = open_model(pretrained("performance_rnn.onnx", model))
     codec = EventCodec(opened.contract.constants["steps_per_second"])
     validation = load_sounding_notes(data, "validation", cache)
-    foretold = foretell(opened, validation, count_events(codec, load_sounding_notes(data, "train", cache)))
+    predicted = predict(opened, validation, count_events(codec, load_sounding_notes(data, "train", cache)))
     console = Console(stderr=True)
     humans = [takes_of(validation.performance(index)) for index in range(len(validation))]
     takes = {
@@ -58,16 +59,16 @@ def performance_rnn(
     measures = {name: summarise(described) for name, described in takes.items()}
     long_run = {name: summarise(described) for name, described in runs.items()}
     if as_json:
-        told = {name: dataclasses.asdict(row) for name, row in foretold.items()}
-        print(json.dumps({"foretold": told, "takes": measures, "run": long_run}, indent=1))
+        told = {name: dataclasses.asdict(row) for name, row in predicted.items()}
+        print(json.dumps({"predicted": told, "takes": measures, "run": long_run}, indent=1))
         return
-    print_foretold(foretold)
+    print_predicted(predicted)
     print_measures(measures, "first minutes, mean and deviation over takes")
     if long_run:
         print_measures(long_run, f"one improvisation of {minutes} minutes, from its second minute on: mean and deviation over minutes")
 
 
-def print_foretold(rows: dict[str, Foretold]) -> None:
+def print_predicted(rows: dict[str, Predicted]) -> None:
     table = Table(
         Column(no_wrap=True), "nats an event", "below the bigram's", "nats a second", "likeliest is right", title="validation performances"
     )

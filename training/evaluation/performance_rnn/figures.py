@@ -1,4 +1,4 @@
-"""``perf-eval performance-rnn``: how well held-out performances are foretold, and what is improvised measured beside what humans play."""
+"""``perf-eval performance-rnn``: how well held-out performances are predicted, and what is improvised measured beside what humans play."""
 
 import itertools
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ MOST_EVENTS_A_SECOND = 400
 
 
 @dataclass(frozen=True)
-class Foretold:
+class Predicted:
     """Nats an event, nats a second of music, and the share of events that were the likeliest."""
 
     by_event: float
@@ -30,13 +30,15 @@ class Foretold:
     accuracy: float
 
 
-def foretell(model: Model, notes: SoundingNotes, baselines: EventBaselines) -> dict[str, Foretold]:
-    """Return how well each way foretells the beginnings of the performances; ``told`` knows density and pitch classes to come."""
+def predict(model: Model, notes: SoundingNotes, baselines: EventBaselines) -> dict[str, Predicted]:
+    """Return how well each model predicts the beginnings of the performances; ``told`` is given the density and the pitch classes to
+    come.
+    """
     codec = EventCodec(model.contract.constants["steps_per_second"])
     nats: dict[str, list[np.ndarray]] = {name: [] for name in ("unigram", "bigram", "performance-rnn", "performance-rnn, told")}
     right: dict[str, list[np.ndarray]] = {name: [] for name in nats}
     seconds = 0.0
-    for index in track(range(len(notes)), "foretelling", console=Console(stderr=True)):
+    for index in track(range(len(notes)), "predicting", console=Console(stderr=True)):
         events, density, histogram = (column[:MOST_EVENTS] for column in encode_performance(codec, notes.performance(index)))
         before, sounding = inputs_of(codec, events), codec.sounding(events)
         seconds += float(codec.shift_steps(events).sum() * codec.step_s)
@@ -49,7 +51,7 @@ def foretell(model: Model, notes: SoundingNotes, baselines: EventBaselines) -> d
     found = {}
     for name, parts in nats.items():
         all_nats = np.concatenate(parts)
-        found[name] = Foretold(float(all_nats.mean()), float(all_nats.sum() / seconds), float(np.concatenate(right[name]).mean()))
+        found[name] = Predicted(float(all_nats.mean()), float(all_nats.sum() / seconds), float(np.concatenate(right[name]).mean()))
     return found
 
 

@@ -61,7 +61,7 @@ def _excerpts(score: Score) -> Iterator[Excerpt]:
 
 
 class Renderer:
-    """Performs scores with a model, in any style; ``temperature`` 0 plays what is in the middle of what humans do."""
+    """Performs scores with a model, in any style; at ``temperature`` 0 it plays what performers have in common."""
 
     def __init__(self, performer: ScorePerformerPerformer, temperature: float = 1.0):
         self.performer, self.temperature = performer, temperature

@@ -1,4 +1,6 @@
-"""``perf-eval score-performer``: are bars, performed in a pianist's manner elsewhere in the piece, nearer to the own than to another's?"""
+"""``perf-eval score-performer``: are bars in a pianist's manner, learnt from the rest of the piece, nearer to that pianist's bars than to
+another's?
+"""
 
 from typing import NamedTuple
 

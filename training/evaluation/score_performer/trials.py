@@ -1,4 +1,6 @@
-"""``perf-eval score-performer``: does a direction for eight bars move what is heard of them the right way, and what of those around?"""
+"""``perf-eval score-performer``: does a direction for eight bars change the performance of these bars the right way, and how does it
+change the bars around?
+"""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple

@@ -32,15 +32,15 @@ def velocity(
     data: Annotated[Path, typer.Option("--data", help="folder of the unpacked corpus: (n)ASAP, or what the article's run learnt from")],
     cache: Annotated[Path, typer.Option("--cache", help="folder to keep described notes in")] = Path("runs/features"),
     model: Annotated[
-        Path | None, typer.Option("--model", help="causal model, in place of the one that ships; or a .ckpt of the article's network")
+        Path | None, typer.Option("--model", help="folder of perf-export, in place of what ships; or a .ckpt of the article's network")
     ] = None,
     lookahead_model: Annotated[Path | None, typer.Option("--lookahead-model", help="model that looks ahead, likewise")] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="of the sampled rows, and of the article's excerpts")] = 0,
     notes: Annotated[
-        int | None, typer.Option("--notes", min=1, help=f"longest excerpt for the article's network [default: {LONGEST_EXCERPT}]")
+        int | None, typer.Option("--notes", min=1, help=f"longest excerpt for the article's network (default: {LONGEST_EXCERPT})")
     ] = None,
     performances: Annotated[
-        int | None, typer.Option("--performances", min=1, help="how many performances it gets, chosen by the seed [default: all]")
+        int | None, typer.Option("--performances", min=1, help="how many performances it gets, chosen by the seed (default: all)")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
 ) -> None:
@@ -62,10 +62,11 @@ def evaluate_models(data: Path, cache: Path, model: Path | None, lookahead_model
     train = load_velocity_features(list(read_asap(data, "train")), cache)
     takes = velocity_figures.split_takes(load_velocity_features(list(read_asap(data, "validation")), cache))
     rows = velocity_figures.baselines(train, takes)
-    causal = VelocityModel.open(model or pretrained("velocity.onnx"))
+    causal = VelocityModel.open(pretrained("velocity.onnx", model))
     predict = partial(velocity_figures.causal_quantiles, causal)
     rows |= velocity_figures.evaluate(predict, causal.answer.contract.constants, takes, "causal", seed)
-    ahead = Model(lookahead_model or pretrained("velocity_lookahead.onnx"), LOOKAHEAD_SYSTEM, REPRESENTATION_VERSION)
+    folder = model if model and model.is_dir() else None
+    ahead = Model(pretrained("velocity_lookahead.onnx", lookahead_model or folder), LOOKAHEAD_SYSTEM, REPRESENTATION_VERSION)
     predict = partial(velocity_figures.lookahead_quantiles, ahead)
     rows |= velocity_figures.evaluate(predict, ahead.contract.constants, takes, "looking ahead", seed)
     robust = robustly_aligned(data, "validation")

@@ -100,10 +100,10 @@ def test_samples_hold_keys_as_humans_do_and_the_mean_as_it_does(performer):
     np.testing.assert_array_equal(articulation(shorter, temperature=0), articulation(performer.scales, temperature=0))
 
 
-def test_amounts_of_other_features_are_refused_in_one_line(tmp_path, monkeypatch):
+def test_a_profile_of_other_features_are_refused_in_one_line(tmp_path, monkeypatch):
     folder = write_models(tmp_path / "models")
     monkeypatch.setattr("engine.performers.dexter.expression_profile.PIECE_FEATURES", (*PIECE_FEATURES[1:], "pitch"))
-    with pytest.raises(PerfLiveError, match="dexter_amounts.onnx: contract constant 'features'.*use a model exported for this version"):
+    with pytest.raises(PerfLiveError, match="dexter_profile.onnx: contract constant 'features'.*use a model exported for this version"):
         load_performer(folder, None)
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from engine.midi.clock_messages import Heard, MidiClock
+from engine.midi.clock_messages import ClockReading, MidiClock
 from engine.midi.events import Event
 from engine.performers.lookahead.beats import DEFAULT_BEAT_NS, Place, estimate_beat_ns, place_notes
 
@@ -27,7 +27,7 @@ def tick(clock, count, start_ns=0.0, tick_ns=TICK_NS, jitter_ns=0.0, seed=0):
 
 
 def unclocked(*times_s):
-    return [Heard(round(time_s * 1e9), 0.0, math.nan, 0) for time_s in times_s]
+    return [ClockReading(round(time_s * 1e9), 0.0, math.nan, 0) for time_s in times_s]
 
 
 def test_positions_count_from_the_start_and_jitter_is_filtered():
@@ -35,7 +35,7 @@ def test_positions_count_from_the_start_and_jitter_is_filtered():
     clock.follow(Event(-5, START))
     end_ns = tick(clock, 24 * 8, jitter_ns=2e6)
     for later_ns in (0, 10_000_000, 90_000_000):
-        heard = clock.hear(round(end_ns) + later_ns)
+        heard = clock.read(round(end_ns) + later_ns)
         assert heard.song_quarter == pytest.approx(8 + later_ns / BEAT_NS, abs=0.005)
         assert heard.beat_ns == pytest.approx(BEAT_NS, rel=0.02)
 
@@ -43,10 +43,10 @@ def test_positions_count_from_the_start_and_jitter_is_filtered():
 def test_the_first_notes_stand_on_the_song_s_beginning_before_any_clock():
     clock = MidiClock()
     clock.follow(Event(0, START))
-    assert clock.hear(1_000_000).song_quarter == 0
+    assert clock.read(1_000_000).song_quarter == 0
     clock.follow(Event(2_000_000, CLOCK))
-    assert clock.hear(2_000_000).song_quarter == 0
-    assert clock.hear(3_000_000_000).song_quarter != 0  # a start that no clock follows says nothing for long
+    assert clock.read(2_000_000).song_quarter == 0
+    assert clock.read(3_000_000_000).song_quarter != 0  # a start that no clock follows says nothing for long
 
 
 def test_a_changed_tempo_is_followed():
@@ -54,7 +54,7 @@ def test_a_changed_tempo_is_followed():
     clock.follow(Event(0, START))
     middle_ns = tick(clock, 96)
     end_ns = tick(clock, 96, middle_ns, tick_ns=TICK_NS * 0.6)
-    heard = clock.hear(round(end_ns))
+    heard = clock.read(round(end_ns))
     assert heard.song_quarter == pytest.approx(8, abs=0.01)
     assert heard.beat_ns == pytest.approx(BEAT_NS * 0.6, rel=0.02)
 
@@ -62,40 +62,41 @@ def test_a_changed_tempo_is_followed():
 def test_song_position_continue_and_stop():
     clock = MidiClock()
     end_ns = tick(clock, 30)  # a clock that runs before anything is played tells the tempo alone
-    assert math.isnan(clock.hear(round(end_ns)).song_quarter) and clock.hear(round(end_ns)).beat_ns == pytest.approx(BEAT_NS)
+    assert math.isnan(clock.read(round(end_ns)).song_quarter) and clock.read(round(end_ns)).beat_ns == pytest.approx(BEAT_NS)
     clock.follow(Event(round(end_ns), song_position(300)))
     clock.follow(Event(round(end_ns), CONTINUE))
     end_ns = tick(clock, 24, end_ns)
-    assert clock.hear(round(end_ns)).song_quarter == pytest.approx(76, abs=0.01)
-    segment = clock.hear(round(end_ns)).segment
+    assert clock.read(round(end_ns)).song_quarter == pytest.approx(76, abs=0.01)
+    segment = clock.read(round(end_ns)).segment
     clock.follow(Event(round(end_ns), STOP))
     end_ns = tick(clock, 24, end_ns)
-    stopped = clock.hear(round(end_ns))
+    stopped = clock.read(round(end_ns))
     assert math.isnan(stopped.song_quarter) and stopped.beat_ns == pytest.approx(BEAT_NS) and stopped.segment > segment
     clock.follow(Event(round(end_ns), CONTINUE))
     end_ns = tick(clock, 24, end_ns)
-    assert clock.hear(round(end_ns)).song_quarter == pytest.approx(77, abs=0.01)
+    assert clock.read(round(end_ns)).song_quarter == pytest.approx(77, abs=0.01)
 
 
 def test_a_clock_that_has_ended_tells_nothing():
     clock = MidiClock()
     clock.follow(Event(0, START))
     end_ns = round(tick(clock, 48))
-    assert clock.hear(end_ns + 400_000_000).song_quarter == pytest.approx(2.8, abs=0.01)
-    later = clock.hear(end_ns + 2_000_000_000)
+    assert clock.read(end_ns + 400_000_000).song_quarter == pytest.approx(2.8, abs=0.01)
+    later = clock.read(end_ns + 2_000_000_000)
     assert later.beat_ns == 0 and math.isnan(later.song_quarter)
 
 
 def test_places_never_go_back_and_keep_their_place_in_the_bar():
-    heard = [Heard(0, BEAT_NS, 0.0, 1), Heard(BEAT_NS, BEAT_NS, 1.0, 1), Heard(2 * BEAT_NS, BEAT_NS, 30.5, 2)]
-    heard += [Heard(3 * BEAT_NS, BEAT_NS, 31.5, 2), Heard(4 * BEAT_NS, BEAT_NS, 1.0, 3), Heard(5 * BEAT_NS, 0.0, math.nan, 4)]
+    heard = [ClockReading(0, BEAT_NS, 0.0, 1), ClockReading(BEAT_NS, BEAT_NS, 1.0, 1), ClockReading(2 * BEAT_NS, BEAT_NS, 30.5, 2)]
+    heard += [ClockReading(3 * BEAT_NS, BEAT_NS, 31.5, 2), ClockReading(4 * BEAT_NS, BEAT_NS, 1.0, 3)]
+    heard += [ClockReading(5 * BEAT_NS, 0.0, math.nan, 4)]
     places = place_notes(None, heard, BEAT_NS)
     assert [place.quarter for place in places] == [0, 1, 2.5, 3.5, 5, 6]
     assert [place.quarter % 4 for place in places[:5]] == [moment.song_quarter % 4 for moment in heard[:5]]
 
 
 def test_notes_of_a_chord_stand_together_and_a_clock_s_jitter_is_rounded_off():
-    heard = [Heard(0, BEAT_NS, 0.004, 1), Heard(15_000_000, BEAT_NS, 0.034, 1), Heard(124_000_000, BEAT_NS, 0.248, 1)]
+    heard = [ClockReading(0, BEAT_NS, 0.004, 1), ClockReading(15_000_000, BEAT_NS, 0.034, 1), ClockReading(124_000_000, BEAT_NS, 0.248, 1)]
     assert [place.quarter for place in place_notes(None, heard, BEAT_NS)] == [0, 0, 0.25]
     assert [place.quarter for place in place_notes(None, unclocked(0, 0.015, 0.26), BEAT_NS)] == [0, 0, 0.5]
 

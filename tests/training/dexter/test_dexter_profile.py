@@ -12,7 +12,7 @@ from synthetic_dexter import write_models
 from engine.base.errors import PerfLiveError
 from engine.onnx.contract import Contract
 from engine.onnx.model import Model
-from engine.performers.dexter.expression_profile import AmountsReader
+from engine.performers.dexter.expression_profile import ProfileGraph
 from engine.performers.dexter.performer import FILES, DexterPerformer, load_performer
 from export.command import export_all, export_verified
 from export.dexter import profile_spec
@@ -25,7 +25,7 @@ from models.performance.features import denormalise, note_features
 from models.performance.representation import BEAT_PERIOD, PEDAL, REPRESENTATION_VERSION, VELOCITY
 from models.performance.score_representation import SCORE_COLUMNS
 from models.pretrained import pretrained
-from training.dexter import expression_profile as dexter_amounts
+from training.dexter import expression_profile as profiles
 from training.dexter.calibration import AMOUNTS, human_columns
 from training.dexter.expression_profile import (
     COLUMNS,
@@ -41,7 +41,7 @@ from training.dexter.expression_profile import (
 )
 from training.performance.pieces import PerformedPiece
 
-FILE = "dexter_amounts.onnx"
+FILE = "dexter_profile.onnx"
 SYSTEM = FILES[FILE]
 WORKS = 40
 
@@ -80,7 +80,7 @@ def examples():
     return Examples(features, targets, np.ones(WORKS), np.arange(WORKS))
 
 
-def test_what_a_score_says_of_amounts_is_found(examples):
+def test_what_a_score_says_of_expression_is_found(examples):
     known = np.isfinite(examples.targets)
     predicted = fit(examples, np.ones(WORKS, bool), 0.01).predict(examples.features)
     np.testing.assert_allclose(predicted[known], examples.targets[known], atol=0.2)
@@ -111,8 +111,8 @@ def test_what_nobody_knows_changes_nothing(examples):
 def test_a_piece_of_twice_the_weight_is_as_two():
     random = np.random.default_rng(2)
     features, target = random.normal(size=(9, 20)), random.normal(size=9)
-    twice = dexter_amounts._solve(features, target, np.array([2.0, *[1.0] * 8]), 1000.0)
-    two = dexter_amounts._solve(np.concatenate([features, features[:1]]), np.append(target, target[0]), np.ones(10), 1000.0)
+    twice = profiles._solve(features, target, np.array([2.0, *[1.0] * 8]), 1000.0)
+    two = profiles._solve(np.concatenate([features, features[:1]]), np.append(target, target[0]), np.ones(10), 1000.0)
     np.testing.assert_allclose(twice[0], two[0])
     assert twice[1] == pytest.approx(two[1])
 
@@ -121,23 +121,23 @@ def test_tempo_deviates_from_the_notated_one(folder):
     shown = made_up_presentation("notation", 90, 1)
     shown.score_columns[45:, SCORE_COLUMNS.index("beat_period")] += 1
     straight = np.zeros((90, 8), np.float32)
-    assert AMOUNTS[BEAT_PERIOD](shown, straight) > 0.3 and dexter_amounts._tempo_deviation(shown, straight) == pytest.approx(0)
+    assert AMOUNTS[BEAT_PERIOD](shown, straight) > 0.3 and profiles._tempo_deviation(shown, straight) == pytest.approx(0)
     freely = straight + np.sin(np.arange(90) / 5)[:, None].astype(np.float32)
-    assert dexter_amounts._tempo_deviation(shown, freely) > 0.2
+    assert profiles._tempo_deviation(shown, freely) > 0.2
     (human,) = human_columns(shown)
-    told = dexter_amounts._targets(load_unfitted(folder), shown)[COLUMNS.index(BEAT_PERIOD)]
-    assert told == pytest.approx(np.log(dexter_amounts._tempo_deviation(shown, human)))
+    told = profiles._targets(load_unfitted(folder), shown)[COLUMNS.index(BEAT_PERIOD)]
+    assert told == pytest.approx(np.log(profiles._tempo_deviation(shown, human)))
 
 
 def test_the_level_is_by_how_much_humans_are_above_the_mean(folder):
     performer, shown = load_unfitted(folder), made_up_presentation("notation", 90, 2)
-    before = dexter_amounts._targets(performer, shown)
+    before = profiles._targets(performer, shown)
     louder = replace(shown, columns=shown.columns + np.where(np.arange(8) == VELOCITY, 0.06, 0))  # of 127; not played is still NaN
-    difference = dexter_amounts._targets(performer, louder)[12:] - before[12:]
+    difference = profiles._targets(performer, louder)[12:] - before[12:]
     np.testing.assert_allclose(difference, np.where(np.array(COLUMNS) == VELOCITY, 0.06 / 0.15, 0), atol=1e-4)
     mean = perform(performer.sampler(shown.notes, shown.score_columns, 0), Settings(temperature=0), 90)
     own = replace(shown, columns=denormalise(mean, shown.score_columns)[None])
-    assert np.abs(dexter_amounts._targets(performer, own)[12:]).max() < 0.3 < np.abs(before[12:]).max()
+    assert np.abs(profiles._targets(performer, own)[12:]).max() < 0.3 < np.abs(before[12:]).max()
 
 
 def test_a_typical_piece_changes_no_gain(folder):
@@ -167,20 +167,20 @@ def test_a_graph_answers_as_the_regression_and_is_read_as_what_it_is(folder, tmp
     write_profile(fit(examples, np.ones(len(examples.works), bool)), fast_intervals(pieces), tmp_path)
     profile = read_profile(tmp_path)
     export_verified(profile_spec(profile, "0"), folder / FILE, "float32")
-    reader = AmountsReader(Model(folder / FILE, SYSTEM, REPRESENTATION_VERSION))
+    reader = ProfileGraph(Model(folder / FILE, SYSTEM, REPRESENTATION_VERSION))
     shown = pieces[0].presentations[0]
     given = shown.score_columns, note_features(shown.score_columns)
-    amounts, expected = reader.read(*given), profile.read(*given)
+    answered, expected = reader.read(*given), profile.read(*given)
     for name in ("mean_deviation", "residual_gain", "mean_offset"):
-        np.testing.assert_allclose(getattr(amounts, name), getattr(expected, name), rtol=1e-4)
-    np.testing.assert_allclose(amounts.human_fastest_intervals, fast_intervals(pieces), atol=6e-4)
-    assert np.isnan(amounts.mean_deviation[PEDAL:]).all()
-    assert (amounts.residual_gain[PEDAL:] == 1).all() and (amounts.mean_offset[PEDAL:] == 0).all()
+        np.testing.assert_allclose(getattr(answered, name), getattr(expected, name), rtol=1e-4)
+    np.testing.assert_allclose(answered.human_fastest_intervals, fast_intervals(pieces), atol=6e-4)
+    assert np.isnan(answered.mean_deviation[PEDAL:]).all()
+    assert (answered.residual_gain[PEDAL:] == 1).all() and (answered.mean_offset[PEDAL:] == 0).all()
     performer = load_performer(folder, None)
     sampler = performer.sampler(shown.notes, shown.score_columns, 0)
     columns = perform(sampler, Settings(temperature=0), len(shown.notes))
     for column in (BEAT_PERIOD, VELOCITY):
-        wider = np.clip(amounts.mean_deviation[column] / sampler.deviation[column], 1 / 3, 3) ** (len(shown.notes) / PROFILE_NOTES)
+        wider = np.clip(answered.mean_deviation[column] / sampler.deviation[column], 1 / 3, 3) ** (len(shown.notes) / PROFILE_NOTES)
         assert columns[:, column].std() == pytest.approx(1.5 * wider * sampler.deviation[column], rel=0.15)
 
 
@@ -201,7 +201,7 @@ def test_what_ships_is_exported_again_as_it_is(tmp_path):
 def test_a_regression_that_the_graph_does_not_follow_leaves_no_file(examples, tmp_path):
     spec = profile_spec(Profile(fit(examples, np.ones(WORKS, bool)), np.zeros(0)), "0")
     other = profile_spec(Profile(fit(examples, examples.works < 20), np.zeros(0)), "0")
-    with pytest.raises(PerfLiveError, match="not verified: output 'deviation' differs"):
+    with pytest.raises(PerfLiveError, match="not verified: output 'mean_deviation' differs"):
         export_all({FILE: replace(spec, answer=other.answer)}, tmp_path / "out", "float32")
     assert not list((tmp_path / "out").iterdir())
 
