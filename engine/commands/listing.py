@@ -87,5 +87,4 @@ def performer_rows() -> Iterator[Row]:
 
 def control_rows(performer: str) -> Iterator[Row]:
     for control in known_controls(performer):
-        default = control.choices[int(control.default)] if control.choices else f"{control.default:g}"
-        yield (control.name, control.describe_range(), default, control.help)
+        yield (control.name, control.describe_range(), control.describe_default(), control.help)

@@ -9,7 +9,10 @@ from engine.base.errors import UsageError
 
 @dataclass(frozen=True)
 class Control:
-    """A number in a range, or one of a few words (``choices``; its value is then the word's index)."""
+    """A number in a range, or one of a few words (``choices``; its value is then the word's index).
+
+    ``words`` name single numbers, in the range or beside it: word and number.
+    """
 
     name: str
     minimum: float
@@ -18,6 +21,7 @@ class Control:
     unit: str
     help: str
     choices: tuple[str, ...] = ()
+    words: tuple[tuple[str, float], ...] = ()
 
     def parse(self, text: str) -> float:
         """Return the value that ``text`` names. Raises UsageError when it is not a number or out of range."""
@@ -25,6 +29,8 @@ class Control:
             if text in self.choices:
                 return float(self.choices.index(text))
             raise UsageError(f"control {self.name!r}: got {text!r}, allowed: {', '.join(self.choices)}")
+        if text in dict(self.words):
+            return dict(self.words)[text]
         try:
             value = float(text)
         except ValueError:
@@ -33,14 +39,20 @@ class Control:
 
     def check(self, value: float, shown: str | None = None) -> float:
         """Return ``value`` if it is in the range. Raises UsageError when not."""
-        if self.minimum <= value <= self.maximum:
+        if self.minimum <= value <= self.maximum or value in dict(self.words).values():
             return value
         raise UsageError(f"control {self.name!r}: got {shown or value}, allowed: {self.describe_range()}")
 
     def describe_range(self) -> str:
         if self.choices:
             return ", ".join(self.choices)
-        return f"{self.minimum:g} to {self.maximum:g} {self.unit}".rstrip()
+        numbers = f"{self.minimum:g} to {self.maximum:g} {self.unit}".rstrip()
+        return ", ".join([*dict(self.words), numbers])
+
+    def describe_default(self) -> str:
+        if self.choices:
+            return self.choices[int(self.default)]
+        return next((word for word, value in self.words if value == self.default), f"{self.default:g}")
 
     def from_controller(self, value: int) -> float:
         """Map a 7-bit controller value, 0 to 127, onto the range (or onto the choices, in equal parts)."""

@@ -50,8 +50,28 @@ def default_tempo(score: Score) -> float:
     The beat is a dotted note in 6/8, 9/8, 12/8 and the like, else the denominator's. Longer beats are slower and shorter ones faster, but
     not as much as the notes' lengths: Andante in 6/8 is slower by the bar than in 3/4, and Allegro in 2/2 not twice Allegro in 2/4.
     """
-    texts = [word.text for word in score.words if word.onset_quarter <= AT_THE_BEGINNING_QUARTERS]
-    return _beats_a_minute(" ".join(texts)) * _beat_quarters(score) ** (1 - BEAT_EXPONENT)
+    beats_a_minute = _beats_a_minute(_first_words(score), DEFAULT_BEATS_A_MINUTE) or DEFAULT_BEATS_A_MINUTE
+    return beats_a_minute * _beat_quarters(score, 0.0) ** (1 - BEAT_EXPONENT)
+
+
+def moderate_tempo(score: Score) -> float:
+    """Return the quarters a minute of a moderate beat in the metre at the beginning, whatever words say."""
+    return DEFAULT_BEATS_A_MINUTE * _beat_quarters(score, 0.0) ** (1 - BEAT_EXPONENT)
+
+
+def word_tempo(score: Score, text: str, onset_quarter: float) -> float | None:
+    """Return the quarters a minute that words stand for at a position; None where none of them is a tempo word."""
+    beats_a_minute = _beats_a_minute(text, None)
+    return beats_a_minute and beats_a_minute * _beat_quarters(score, onset_quarter) ** (1 - BEAT_EXPONENT)
+
+
+def says_a_word(score: Score) -> bool:
+    """Return whether a tempo word stands at the beginning."""
+    return word_tempo(score, _first_words(score), 0.0) is not None
+
+
+def _first_words(score: Score) -> str:
+    return " ".join(word.text for word in score.words if word.onset_quarter <= AT_THE_BEGINNING_QUARTERS)
 
 
 def tempo_at(score: Score, onset_quarter: np.ndarray) -> np.ndarray:
@@ -62,19 +82,22 @@ def tempo_at(score: Score, onset_quarter: np.ndarray) -> np.ndarray:
     return score.tempos["quarters_per_minute"][np.maximum(index, 0)]
 
 
-def _beats_a_minute(text: str) -> float:
+def _beats_a_minute(text: str, default: float | None) -> float | None:
+    """Return the beats a minute, in x/4, that words stand for; with ``default`` where none of them is a tempo word."""
     plain = unicodedata.normalize("NFKD", text.casefold()).encode("ascii", "ignore").decode()
     words = re.findall(r"[a-z]+", plain)
-    tempo = next((beats for names, beats in TEMPO_WORDS if not set(names.split()).isdisjoint(words)), DEFAULT_BEATS_A_MINUTE)
+    tempo = next((beats for names, beats in TEMPO_WORDS if not set(names.split()).isdisjoint(words)), default)
     said = f" {' '.join(words)} "
     for phrase, factor in MODIFIERS:
-        if f" {phrase} " in said:
+        if tempo and f" {phrase} " in said:
             tempo *= factor
     return tempo
 
 
-def _beat_quarters(score: Score) -> float:
-    if not len(score.time_signatures):
+def _beat_quarters(score: Score, onset_quarter: float) -> float:
+    signatures = score.time_signatures
+    if not len(signatures):
         return 1.0
-    _, beats, beat_type = score.time_signatures[0].item()
+    index = int(np.searchsorted(signatures["onset_quarter"], onset_quarter + 1e-6, side="right")) - 1
+    _, beats, beat_type = signatures[max(index, 0)].item()
     return 4 / beat_type * (3 if beats > 3 and beats % 3 == 0 else 1)

@@ -31,6 +31,10 @@ class Renderer:
         self._describe(columns, descriptors, first, settings.depth)
         return columns
 
+    def expected(self, mean: np.ndarray) -> np.ndarray:
+        """Return the mean performance (n, 8) with its gain, at temperature 0, without corrections of single notes."""
+        return self._scaled(Settings(temperature=0.0), np.zeros(len(mean)), mean, np.zeros_like(mean))
+
     def _scaled(self, settings: Settings, temperatures: np.ndarray, mean: np.ndarray, residual: np.ndarray) -> np.ndarray:
         """Add the residual (n, 8) at ``temperatures`` (n,) to the mean, each with its gain.
 

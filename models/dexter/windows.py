@@ -73,6 +73,23 @@ class WindowSampler:
         )
         return Window(first, columns, evaluations), after
 
+    def expected(self) -> np.ndarray:
+        """Return the columns (N, 8), normalised, of the passage's mean performance, or of the reference where there is one.
+
+        No descriptors are followed. The notes are read in the same windows as they are sampled in, without blending them.
+        """
+        length, parts = len(self._passage.features), []
+        for first in range(0, length, self._hop):
+            stop = min(first + self._hop, length)
+            begin, end = max(first - self._overlap, 0), min(stop + self._overlap, length)
+            mean = self.piece.networks_mean(self._passage.features[begin:end])[first - begin : stop - begin] + self.piece.mean_offset
+            if self._passage.second is not None:
+                mean = mean + self._passage.second.correction(slice(first, stop), mean, self.average)
+            parts.append(mean)
+        expected = self._renderer.expected(np.concatenate(parts))
+        reference = self._passage.reference
+        return expected if reference is None else np.where(np.isfinite(reference), reference, expected)
+
     def carry(self, state: State, written: np.ndarray) -> tuple[Window, State]:
         """Return a few notes without any network: as ``written`` (N, 8), with the last notes' average tempo, velocity and articulation."""
         first = state.next_note

@@ -136,6 +136,11 @@ class Continuation:
         return self._expected is not None
 
     @property
+    def ratio(self) -> float:
+        """The performance's initial tempo divided by the written one that it is held near; 1 where none is."""
+        return self._hold.ratio if self._hold else 1.0
+
+    @property
     def onset_s(self) -> float:
         """The mean time of the current onset's notes so far, without grace notes if there are others."""
         times = [time_s for time_s, is_grace in self.times if not is_grace] or [time_s for time_s, _ in self.times]

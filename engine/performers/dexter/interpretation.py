@@ -140,7 +140,9 @@ class DexterInterpretation:
 
     def _heard(self, first: int, size: int) -> np.ndarray:
         """Return the columns (size, 8) of the notes from ``first`` on, as controls and rules make of the model's."""
-        return self._shaping.apply(self._expression.apply(self._rows[:size], self._written[first : first + size]), first)
+        columns, written = self._rows[:size], self._written[first : first + size]
+        period = self._shaping.tempo.heard(float(columns[:, BEAT_PERIOD].mean()), first, self._expression)
+        return self._shaping.heard(columns, written, first, period, self._expression)
 
     def _decode(self, decoder: PerformanceDecoder, columns: np.ndarray) -> list[Decided]:
         self._rows = self._rows[len(columns) :]

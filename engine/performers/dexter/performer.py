@@ -24,6 +24,7 @@ from engine.performers.dexter.window_worker import WindowWorker
 from engine.performers.score_playing.columns import playback_columns, written_columns
 from engine.performers.score_playing.scores_only import WrittenTempo, require_score
 from engine.performers.score_playing.shaping.shaping import Shaping
+from engine.performers.score_playing.shaping.tempo import TempoRule
 from engine.performers.score_playing.stream import ScoreStream
 from engine.score.alignment import read_reference
 from engine.score.descriptors import read_score_descriptors
@@ -134,4 +135,6 @@ class DexterPerformer:
         average = denormalise(np.tile(sampler.average, (len(columns), 1)), columns)[:, BEAT_PERIOD]
         written = written_columns(dict(zip(SCORE_COLUMNS, columns.T, strict=True)), average)
         worker = WindowWorker(sampler, normalise(written, columns), waits=not ahead)
-        return ScoreStream(piece, DexterInterpretation(piece, columns, written, Shaping(piece), worker), controls)
+        expected = denormalise(sampler.expected(), columns)[:, BEAT_PERIOD]
+        shaping = Shaping(piece, TempoRule(piece, expected, follows_reference=reference is not None))
+        return ScoreStream(piece, DexterInterpretation(piece, columns, written, shaping, worker), controls)

@@ -42,7 +42,7 @@ from engine.performers.score_playing.expression import ColumnExpression
 from models.performance.representation import ARTICULATION, VELOCITY
 from models.performance.windows import overlap_notes
 
-SCORE_CONTROLS = ("tempo", "depth")  # mean nothing here: time is the sender's, and there is no reference
+SCORE_CONTROLS = ("tempo", "tempo_from", "depth")  # mean nothing here: time is the sender's, and there is no reference
 MOST_SHIFT_S, SHIFT_SHARE = 0.25, 1 / 8  # what a note is moved at most: this, and this share of the look-ahead
 COMPUTING_SHARE = 1 / 4  # of the look-ahead, left for a window to be sampled in
 DECIDED_SHARE = 3 / 8

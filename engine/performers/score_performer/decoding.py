@@ -1,6 +1,7 @@
 """Notes decoded one after the other, an onset at a time; an onset may be taken back until the next one is begun."""
 
 import copy
+import math
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -148,6 +149,11 @@ class OnsetDecoder:
     def onset_s(self) -> float:
         """When the onset is played."""
         return self._place.continuation.onset_s
+
+    @property
+    def pace(self) -> float:
+        """How many octaves slower than the score and what is asked for the performance is as a whole."""
+        return -math.log2(self._place.continuation.ratio)
 
     def work(self) -> None:
         """Decode a note of the onset; there must be one left."""

@@ -106,7 +106,7 @@ class ScorePerformerInterpretation:
         # Of one note at a time, so that lists are quicker than arrays.
         self._quarters: list[float] = self._notes["onset_quarter"].tolist()
         self._lengths: list[float] = np.where(durations > 0, durations, GRACE_NOTE_QUARTERS).tolist()
-        self._written: list[list[float]] = reading.written().tolist()
+        self._written, self._before = reading.written(), reading.before.tolist()
         self._arpeggios: list[int] = np.where(plan.arpeggios != 0, plan.arpeggios, reading.score.markings["arpeggio"]).tolist()
 
     def reset(self, controls: Mapping[str, float]) -> None:
@@ -211,16 +211,16 @@ class ScorePerformerInterpretation:
         state, rows, notes = self._state, self._decoder.rows, self._decoder.played
         first, quarter, expression = notes[0], self._quarters[rows.start], state.expression
         local = math.log2(60 / to_value(TEMPO, first[TEMPO]))
-        begun = self._period(quarter) if state.anchor else local
         onset_s, pedal = self._decoder.onset_s, [to_value(each, first[each]) for each in PEDAL_FIELDS]
-        heard = []
-        for note, time_s, written in zip(notes, self._decoder.times_s, self._written[rows], strict=True):
+        chosen = []
+        for note, time_s in zip(notes, self._decoder.times_s, strict=True):
             length = math.log2(to_value(PERFORMED_DURATION, note[PERFORMED_DURATION]))
-            columns = [begun, to_value(VELOCITY, note[VELOCITY]) / 127, onset_s - time_s, length, *pedal]
-            heard.append(expression.apply_to_note(columns, written))
-        played: list[list[float]] = self._shaping.apply(np.array(heard), rows.start).tolist()
-        period = beat_period(expression.apply_to_note([local, 0.0, 0.0, 0.0, *pedal], self._written[rows.start])[BEAT_PERIOD])
-        time_sec = self._time_of(quarter, beat_period(played[0][BEAT_PERIOD]))
+            chosen.append([local, to_value(VELOCITY, note[VELOCITY]) / 127, onset_s - time_s, length, *pedal])
+        heard = self._shaping.heard(np.array(chosen), self._written[rows], rows.start, self._tempo_heard(local, rows.start), expression)
+        played: list[list[float]] = heard.tolist()
+        period = beat_period(played[0][BEAT_PERIOD])
+        begun = beat_period(self._tempo_heard(self._period(quarter), self._before[rows.start])) if state.anchor else period
+        time_sec = self._time_of(quarter, begun)
         velocities = [min(max(round(127 * note[VELOCITY_COLUMN]), 1), 127) for note in played]
         durations = [2.0 ** note[ARTICULATION] * length * period for note, length in zip(played, self._lengths[rows], strict=True)]
         timings = [note[TIMING] for note in played]
@@ -230,6 +230,12 @@ class ScorePerformerInterpretation:
         pedal = [min(max(value, 0.0), 1.0) for value in played[0][PEDAL:]]
         steps = self._steps(time_sec, pedal[0])
         return _Heard(Anchor(quarter, time_sec, period), onsets, durations, velocities, pedal, steps, min(onsets))
+
+    def _tempo_heard(self, period: float, note: int) -> float:
+        """Return log2 of the seconds a quarter that are heard after a note, given the decoder's; directions are not bounded."""
+        directed = self._plan.directed_octaves(self._decoder.rows.start)
+        pace = self._decoder.pace
+        return self._shaping.tempo.heard(period + directed, note, self._state.expression, pace) - directed
 
     def _rolled(self, rows: slice, timings: list[float], durations: list[float]) -> list[float]:
         """Return the onset's timings, seconds ahead of the tempo curve, with chords under arpeggio signs rolled."""

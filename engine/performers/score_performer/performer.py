@@ -24,6 +24,7 @@ from engine.performers.score_performer.score import ScoreReading, score_tokens
 from engine.performers.score_performer.style import StyleChoice, knob_controls, open_style_space, parse_style, plan_style
 from engine.performers.score_playing.scores_only import WrittenTempo, require_score
 from engine.performers.score_playing.shaping.shaping import Shaping
+from engine.performers.score_playing.shaping.tempo import TempoRule
 from engine.performers.score_playing.stream import ScoreStream
 from engine.score.alignment import read_reference
 from engine.score.dynamics import with_playback_velocities
@@ -110,9 +111,11 @@ class ScorePerformerPerformer:
     ) -> ScoreStream:
         """Return a performance of ``piece``, yet to be started. ``choose`` says what is asked of its style, by default nothing."""
         reading = ScoreReading(self.networks, piece.score)
-        plan = plan_style(choose(self, reading.score) if choose else StyleChoice(), Places(reading.score), self.space)
+        choice = choose(self, reading.score) if choose else StyleChoice()
+        plan = plan_style(choice, Places(reading.score), self.space)
         decoder = OnsetDecoder(self.networks, reading, plan.styles, seed, plan.tempos)
-        shaping = Shaping(piece)
+        follows = choice.reference is not None or choice.manner is not None
+        shaping = Shaping(piece, TempoRule(piece, reading.expected_periods(), follows))
         interpretation = ScorePerformerInterpretation(decoder, reading, plan, shaping, self.controls, waits=not ahead)
         return ScoreStream(piece, interpretation, controls)
 

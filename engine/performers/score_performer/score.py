@@ -52,6 +52,10 @@ class ScoreReading:
         """The expected style (N, style_width) of all notes."""
         return self.understand(slice(0, len(self.tokens))).style
 
+    def expected_periods(self) -> np.ndarray:
+        """Return the expected log2 of seconds a quarter (N,) from each note on, of a performance with the notated tempo as its mean."""
+        return self.written()[:, BEAT_PERIOD] - self._understand(slice(0, len(self.tokens))).tempo
+
     def is_read(self, rows: slice) -> bool:
         """Return whether ``understand`` would answer for the notes ``rows`` at once; if not, they are being read from now on."""
         return all(each.done() for each in self._reading(slice(int(self.before[rows.start]), rows.stop))[1])

@@ -92,7 +92,15 @@ class StylePlan:
 
         They keep the same share of the ``expected`` octaves (T,) as of the expected style.
         """
-        return 2.0 ** (self.kept[rows, 0] * expected + self.faster[rows] + octaves(PACE, self.knobs.get(PACE, 0.0), self.space))
+        return 2.0 ** (self.kept[rows, 0] * expected + self.faster[rows] + self._knob_octaves)
+
+    def directed_octaves(self, note: int) -> float:
+        """Return how many octaves faster directions and knobs make a note."""
+        return float(self.faster[note]) + self._knob_octaves
+
+    @property
+    def _knob_octaves(self) -> float:
+        return float(octaves(PACE, self.knobs.get(PACE, 0.0), self.space))
 
     def turned(self, name: str, value: float) -> "StylePlan":
         """Return the plan with a knob, one of ``knob_controls``, at another value, for the notes that are yet to be performed."""

@@ -2,8 +2,19 @@
 
 from engine.performers.controls import Control
 
+AS_SAID = -1.0  # the value of ``tempo_from`` that leaves the choice to what the score says
+
 HEARD_CONTROLS: tuple[Control, ...] = (
     Control("tempo", 0.25, 4, 1, "x", "faster or slower than the performance; half is half as fast"),
+    Control(
+        "tempo_from",
+        0,
+        1,
+        AS_SAID,
+        "",
+        "the score's mean tempo or the model's, or between them; auto: the score's where it says one, the model's where not",
+        words=(("auto", AS_SAID), ("score", 1.0), ("model", 0.0)),
+    ),
     Control("dynamics", -40, 40, 0, "velocity steps", "louder or softer than the performance"),
     Control("expression", 0, 2, 1, "x", "0 plays as written, 1 as the model, 2 exaggerates"),
     Control("expression_tempo", 0, 2, 1, "x", "the same for the tempo alone, times the overall expression"),

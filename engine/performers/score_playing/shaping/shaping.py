@@ -1,10 +1,13 @@
-"""Rules of a performance: what is done to the model's columns after the controls, before they are decoded."""
+"""From a model's columns to those that are heard: the controls, and the rules of a performance."""
 
 from typing import Protocol
 
 import numpy as np
 
+from engine.performers.score_playing.expression import ColumnExpression
+from engine.performers.score_playing.shaping.tempo import TempoRule
 from engine.score.piece import Piece
+from models.performance.representation import BEAT_PERIOD
 
 
 class Rule(Protocol):
@@ -18,13 +21,21 @@ class Rule(Protocol):
 
 
 class Shaping:
-    """The rules for one piece, in order; immutable."""
+    """The rules for one piece; immutable."""
 
-    def __init__(self, piece: Piece):
+    def __init__(self, piece: Piece, tempo: TempoRule):
+        self.tempo = tempo
         self._rules: tuple[Rule, ...] = ()
 
-    def apply(self, columns: np.ndarray, first: int) -> np.ndarray:
-        """Return the columns (n, 8) after all rules; see ``Rule``."""
+    def heard(
+        self, columns: np.ndarray, written: np.ndarray, first: int, period: float, expression: ColumnExpression
+    ) -> np.ndarray:
+        """Return the columns (n, 8) that are heard of the notes from ``first`` on, which have an onset or an anchor in common.
+
+        ``columns`` are the model's, ``written`` those of the score, and ``period`` is the beat period that the tempo's rule lets be heard.
+        """
+        played = expression.apply(columns, written)
+        played[:, BEAT_PERIOD] = period
         for rule in self._rules:
-            columns = rule.apply(columns, first)
-        return columns
+            played = rule.apply(played, first)
+        return played

@@ -1,0 +1,72 @@
+"""What a score says of its tempo, section by section: a metronome mark, a tempo word, or nothing."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.score.tables import Score
+from engine.score.tempo import AT_THE_BEGINNING_QUARTERS, default_tempo, says_a_word, word_tempo
+
+Said = Literal["mark", "word", "nothing"]
+LEAST_SECTION_QUARTERS = 4.0  # a shorter one counts to its neighbour: a written ritardando is one section, not many
+UNSAID_QUARTERS_PER_MINUTE = 120.0  # what MIDI files have that say nothing (Standard MIDI Files 1.0)
+UNSAID_WITHIN = 0.01  # of microseconds that were rounded
+
+
+@dataclass(frozen=True)
+class TempoSection:
+    """From ``begin`` to before ``end``, in quarters; ``seconds`` is how long it lasts at the tempo that is said."""
+
+    begin: float
+    end: float
+    seconds: float
+    said: Said
+
+    @property
+    def quarters(self) -> float:
+        return self.end - self.begin
+
+    def joined(self, other: "TempoSection") -> "TempoSection":
+        """Return the section of this one and the next; what is said is what the longer of them says."""
+        longer = self if self.quarters >= other.quarters else other
+        return TempoSection(self.begin, other.end, self.seconds + other.seconds, longer.said)
+
+
+def tempo_sections(score: Score) -> list[TempoSection]:
+    """Return the sections of a score, in order and without gaps, none shorter than LEAST_SECTION_QUARTERS unless it is the only one."""
+    changes = _changes(score)
+    ends = [onset for onset, _, _ in changes[1:]] + [max(score.end_quarter, changes[-1][0])]
+    sections: list[TempoSection] = []
+    for (begin, tempo, said), end in zip(changes, ends, strict=True):
+        section = TempoSection(begin, end, 60 * (end - begin) / tempo, said)
+        if sections and min(sections[-1].quarters, section.quarters) < LEAST_SECTION_QUARTERS:
+            sections[-1] = sections[-1].joined(section)
+        else:
+            sections.append(section)
+    return sections
+
+
+def _changes(score: Score) -> list[tuple[float, float, Said]]:
+    """Return where what is said changes, in order, the first at 0: quarters, quarters a minute, and what says it.
+
+    A mark counts before the words around it, and words as soon as they stand somewhere else than a mark.
+    """
+    changes: dict[float, tuple[float, Said]] = {}
+    for onset, tempo in _marks(score):
+        changes[onset] = (tempo, "mark")
+    for word in score.words:
+        at = word.onset_quarter
+        told = any(abs(at - onset) <= AT_THE_BEGINNING_QUARTERS for onset in changes)
+        tempo = word_tempo(score, word.text, at)
+        if word.kind == "tempo" and tempo and at > AT_THE_BEGINNING_QUARTERS and not told:
+            changes[at] = (tempo, "word")
+    if not changes or min(changes) > AT_THE_BEGINNING_QUARTERS:
+        changes[0.0] = (default_tempo(score), "word" if says_a_word(score) else "nothing")
+    onsets = sorted(changes)
+    return [(0.0 if onset == onsets[0] else onset, *changes[onset]) for onset in onsets]
+
+
+def _marks(score: Score) -> list[tuple[float, float]]:
+    """Return the tempos that the file says, quarters and quarters a minute; none of a MIDI file that has no other than the default."""
+    marks: list[tuple[float, float]] = score.tempos.tolist()
+    unsaid = not score.has_markings and all(abs(tempo - UNSAID_QUARTERS_PER_MINUTE) < UNSAID_WITHIN for _, tempo in marks)
+    return [] if unsaid else marks
