@@ -18,6 +18,7 @@ from models.performance.windows import overlap_notes
 
 TEMPERATURE_NOTES = 32  # over which a changed temperature is reached
 CARRIED_NOTES = 16  # committed at once when there is no time to sample
+MOST_EXPECTED = 24  # windows that are read before playing begins
 LEAST_GUIDED_LEVELS = 4  # noise levels with two evaluations each: fewer give too little expression
 
 
@@ -35,6 +36,7 @@ class WindowSampler:
         self._renderer = Renderer(passage, self.piece)
         self._seed = seed
         self._thousand_steps = thousand_steps
+        self._plain: dict[range, tuple[np.ndarray, np.ndarray]] = {}  # what the network reads without descriptors, as ``expected`` asked
 
     def begin(self, first_note: int = 0) -> State:
         """Return the state from which ``first_note`` is the next to be committed; nothing before it is fixed."""
@@ -74,21 +76,26 @@ class WindowSampler:
         return Window(first, columns, evaluations), after
 
     def expected(self) -> np.ndarray:
-        """Return the columns (N, 8), normalised, of the passage's mean performance, or of the reference where there is one.
+        """Return the columns (N, 8), normalised, of the mean performance of a whole piece, without descriptors.
 
-        No descriptors are followed. The notes are read in the same windows as they are sampled in, without blending them.
+        Of a long piece MOST_EXPECTED windows are read, spread evenly; the notes of the others get their average.
         """
-        length, parts = len(self._passage.features), []
-        for first in range(0, length, self._hop):
-            stop = min(first + self._hop, length)
-            begin, end = max(first - self._overlap, 0), min(stop + self._overlap, length)
-            mean = self.piece.networks_mean(self._passage.features[begin:end])[first - begin : stop - begin] + self.piece.mean_offset
+        length = len(self._passage.features)
+        firsts = range(0, length, self._hop)
+        expected = np.full((length, COLUMNS), np.nan)
+        for first in sorted({firsts[round(place)] for place in np.linspace(0, len(firsts) - 1, min(len(firsts), MOST_EXPECTED))}):
+            notes = range(max(first - self._overlap, 0), min(first + self._hop + self._overlap, length))
+            self._plain[notes] = self._networks.mean(self._passage.features[notes.start : notes.stop], *self._undescribed(len(notes)))
+            rows = slice(first, min(first + self._hop, length))
+            mean = self._plain[notes][0][rows.start - notes.start : rows.stop - notes.start] + self.piece.mean_offset
             if self._passage.second is not None:
-                mean = mean + self._passage.second.correction(slice(first, stop), mean, self.average)
-            parts.append(mean)
-        expected = self._renderer.expected(np.concatenate(parts))
-        reference = self._passage.reference
-        return expected if reference is None else np.where(np.isfinite(reference), reference, expected)
+                mean = mean + self._passage.second.correction(rows, mean, self.average)
+            expected[rows] = self._renderer.expected(mean)
+        return np.where(np.isnan(expected), np.nanmean(expected, axis=0), expected)
+
+    def _undescribed(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return descriptors (count, 7) and flags (count, 1) that say nothing."""
+        return np.zeros((count, self._networks.descriptors), np.float32), np.zeros((count, 1), np.float32)
 
     def carry(self, state: State, written: np.ndarray) -> tuple[Window, State]:
         """Return a few notes without any network: as ``written`` (N, 8), with the last notes' average tempo, velocity and articulation."""
@@ -129,15 +136,16 @@ class WindowSampler:
         if follows and settings.guidance != 1:
             readings.append((np.zeros_like(descriptors), np.zeros_like(known)))
         features = passage.features[passage.rows(notes)]
-        branches = [self._branch(features, *reading) for reading in readings]
+        branches = [self._branch(notes, features, *reading) for reading in readings]
         if passage.second is None:
             return branches
         plain = self.piece.networks_mean(features) + self.piece.mean_offset if branches[-1].known.any() else branches[-1].mean
         correction = passage.second.correction(passage.rows(notes), plain, self.average)
         return [branch._replace(mean=branch.mean + correction) for branch in branches]
 
-    def _branch(self, features: np.ndarray, descriptors: np.ndarray, known: np.ndarray) -> Branch:
-        mean, context = self._networks.mean(features, descriptors, known)
+    def _branch(self, notes: range, features: np.ndarray, descriptors: np.ndarray, known: np.ndarray) -> Branch:
+        before = None if known.any() else self._plain.get(notes)
+        mean, context = before or self._networks.mean(features, descriptors, known)
         return Branch(mean + self.piece.mean_offset, context, descriptors, known)
 
     def _blend(self, state: State, settings: Settings, branches: list[Branch]) -> np.ndarray:

@@ -37,7 +37,7 @@ ROOMS = {
         may=frozenset(("controls", "networks", "lookahead")),
         own={
             "velocity": {"expression"},
-            "dexter": {"expression_profile", "trees", "window_worker"},
+            "dexter": {"expression_profile", "transferred_tempo", "trees", "window_worker"},
             "score_performer": {"decoding", "directions", "reference", "score", "style", "style_curve"},
             "performance_rnn": {"improvisation", "partner_notes", "player_notes", "reaction_delay", "takes", "voice"},
         },

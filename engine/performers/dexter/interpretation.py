@@ -13,6 +13,7 @@ from engine.performers.dexter.window_worker import Route, WindowWorker
 from engine.performers.score_playing.expression import ColumnExpression
 from engine.performers.score_playing.interpretation import Decided
 from engine.performers.score_playing.shaping.shaping import Shaping
+from engine.performers.score_playing.shaping.tempo import Tempo
 from engine.score.piece import Piece
 from engine.score.realisation.ornaments import roll_chords
 from models.performance.decoder import PerformanceDecoder, beat_period
@@ -29,11 +30,14 @@ class DexterInterpretation:
 
     controls = CONTROLS
 
-    def __init__(self, piece: Piece, score_columns: np.ndarray, written: np.ndarray, shaping: Shaping, worker: WindowWorker):
+    def __init__(
+        self, piece: Piece, score_columns: np.ndarray, written: np.ndarray, tempo: Tempo, shaping: Shaping, worker: WindowWorker
+    ):
         """``score_columns`` (N, 37); ``written`` (N, 8): the columns of the notes as they are in the score."""
         self.worker = worker
         self._notes, self._arpeggios = piece.score.notes, piece.score.markings["arpeggio"]
-        self._score_columns, self._written, self._shaping = score_columns, written, shaping
+        self._score_columns, self._written = score_columns, written
+        self._tempo, self._shaping = tempo, shaping
         self._expression = ColumnExpression({}, CONTROLS)
         self._forget()
 
@@ -141,7 +145,7 @@ class DexterInterpretation:
     def _heard(self, first: int, size: int) -> np.ndarray:
         """Return the columns (size, 8) of the notes from ``first`` on, as controls and rules make of the model's."""
         columns, written = self._rows[:size], self._written[first : first + size]
-        period = self._shaping.tempo.heard(float(columns[:, BEAT_PERIOD].mean()), first, self._expression)
+        period = self._tempo.heard(float(columns[:, BEAT_PERIOD].mean()), first, self._expression)
         return self._shaping.heard(columns, written, first, period, self._expression)
 
     def _decode(self, decoder: PerformanceDecoder, columns: np.ndarray) -> list[Decided]:

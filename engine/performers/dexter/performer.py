@@ -19,12 +19,13 @@ from engine.performers.dexter.expression_profile import ProfileGraph
 from engine.performers.dexter.interpretation import DexterInterpretation
 from engine.performers.dexter.lookahead import DexterLookaheadPerformer, Readers
 from engine.performers.dexter.networks import OnnxNetworks
+from engine.performers.dexter.transferred_tempo import TransferredTempo
 from engine.performers.dexter.trees import Trees
 from engine.performers.dexter.window_worker import WindowWorker
 from engine.performers.score_playing.columns import playback_columns, written_columns
 from engine.performers.score_playing.scores_only import WrittenTempo, require_score
 from engine.performers.score_playing.shaping.shaping import Shaping
-from engine.performers.score_playing.shaping.tempo import TempoRule
+from engine.performers.score_playing.shaping.tempo import Tempo, TempoRule
 from engine.performers.score_playing.stream import ScoreStream
 from engine.score.alignment import read_reference
 from engine.score.descriptors import read_score_descriptors
@@ -35,7 +36,7 @@ from models.dexter.passages import passage_of
 from models.dexter.representation import Scales
 from models.dexter.windows import WindowSampler
 from models.performance.features import denormalise, normalise
-from models.performance.representation import BEAT_PERIOD, REPRESENTATION_VERSION, Performed
+from models.performance.representation import BEAT_PERIOD, REPRESENTATION_VERSION, Performed, encode_performance
 from models.performance.score_representation import SCORE_COLUMNS
 from models.pretrained import pretrained
 
@@ -136,5 +137,8 @@ class DexterPerformer:
         written = written_columns(dict(zip(SCORE_COLUMNS, columns.T, strict=True)), average)
         worker = WindowWorker(sampler, normalise(written, columns), waits=not ahead)
         expected = denormalise(sampler.expected(), columns)[:, BEAT_PERIOD]
-        shaping = Shaping(piece, TempoRule(piece, expected, follows_reference=reference is not None))
-        return ScoreStream(piece, DexterInterpretation(piece, columns, written, shaping, worker), controls)
+        tempo: Tempo = TempoRule(piece, expected)
+        if reference is not None:
+            played = encode_performance(piece.score.notes, reference)[0][:, BEAT_PERIOD]
+            tempo = TransferredTempo(TempoRule(piece, played, follows_reference=True), tempo)
+        return ScoreStream(piece, DexterInterpretation(piece, columns, written, tempo, Shaping(piece), worker), controls)

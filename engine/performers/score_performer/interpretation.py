@@ -7,8 +7,9 @@ anew. The pedal between two onsets follows the later one's time, and so is decid
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from engine.performers.score_performer.style_curve import style_curve
 from engine.performers.score_playing.expression import ColumnExpression
 from engine.performers.score_playing.interpretation import Decided
 from engine.performers.score_playing.shaping.shaping import Shaping
+from engine.performers.score_playing.shaping.tempo import TempoRule
 from engine.performers.score_playing.style_curve import StyleCurve
 from engine.score.realisation.ornaments import roll_chords
 from models.layers.sampling import SamplingOptions
@@ -93,13 +95,17 @@ class ScorePerformerInterpretation:
         decoder: OnsetDecoder,
         reading: ScoreReading,
         plan: StylePlan,
+        read_tempo: Callable[[], TempoRule],
         shaping: Shaping,
         controls: tuple[Control, ...],
         waits: bool,
     ):
-        """With ``waits``, for files, a segment begins when it is asked for; without, when its first notes are read."""
+        """``read_tempo`` returns the tempo's rule, and waits until what that needs is read.
+
+        With ``waits``, for files, a segment begins when it is asked for; without, when its first notes are read.
+        """
         self.controls, self._waits = controls, waits
-        self._decoder, self._shaping = decoder, shaping
+        self._decoder, self._read_tempo, self._shaping = decoder, read_tempo, shaping
         self._reading, self._given_plan = reading, plan
         self._notes = reading.score.notes
         durations = self._notes["duration_quarter"]
@@ -135,7 +141,7 @@ class ScorePerformerInterpretation:
         pass
 
     def begin(self, first: int, stop: int, begin_quarter: float, begin_sec: float) -> list[Decided] | None:
-        if not (self._waits or self._decoder.is_ready(first)):
+        if not (self._waits or (self._decoder.is_ready(first) and self._reading.is_expected)):
             return None
         state = self._state
         state.first, state.stop, state.begin = first, stop, (begin_quarter, begin_sec)
@@ -144,6 +150,10 @@ class ScorePerformerInterpretation:
         while state.heard is None:
             self._work()
         return self._settle(state.heard, -math.inf)
+
+    @cached_property
+    def _tempo(self) -> TempoRule:
+        return self._read_tempo()
 
     @property
     def next_note(self) -> int:
@@ -235,7 +245,7 @@ class ScorePerformerInterpretation:
         """Return log2 of the seconds a quarter that are heard after a note, given the decoder's; directions are not bounded."""
         directed = self._plan.directed_octaves(self._decoder.rows.start)
         pace = self._decoder.pace
-        return self._shaping.tempo.heard(period + directed, note, self._state.expression, pace) - directed
+        return self._tempo.heard(period + directed, note, self._state.expression, pace) - directed
 
     def _rolled(self, rows: slice, timings: list[float], durations: list[float]) -> list[float]:
         """Return the onset's timings, seconds ahead of the tempo curve, with chords under arpeggio signs rolled."""

@@ -114,9 +114,11 @@ class ScorePerformerPerformer:
         choice = choose(self, reading.score) if choose else StyleChoice()
         plan = plan_style(choice, Places(reading.score), self.space)
         decoder = OnsetDecoder(self.networks, reading, plan.styles, seed, plan.tempos)
-        follows = choice.reference is not None or choice.manner is not None
-        shaping = Shaping(piece, TempoRule(piece, reading.expected_periods(), follows))
-        interpretation = ScorePerformerInterpretation(decoder, reading, plan, shaping, self.controls, waits=not ahead)
+
+        def tempo() -> TempoRule:
+            return TempoRule(piece, reading.expected_periods(), choice.follows_tempo)
+
+        interpretation = ScorePerformerInterpretation(decoder, reading, plan, tempo, Shaping(piece), self.controls, waits=not ahead)
         return ScoreStream(piece, interpretation, controls)
 
     def read_styles(self, score: Score, performed: Performed) -> np.ndarray:

@@ -15,6 +15,7 @@ from models.performance.features import note_features
 from models.performance.representation import BEAT_PERIOD, PERFORMANCE_COLUMNS, VELOCITY
 from models.score_performer.score_representation import ONSET_LEVEL, encode_score, note_segments
 
+MOST_EXPECTED = 24  # windows that are read before playing begins
 PLAIN_VELOCITY = 64  # of a score whose notes have none
 
 
@@ -44,6 +45,8 @@ class ScoreReading:
         self.before = _note_before(self.segments[:, ONSET_LEVEL])
         self._windows = list(windows_of(len(self.tokens), networks.window))
         self._ends = [window.kept.stop for window in self._windows]
+        chosen = np.linspace(0, len(self._windows) - 1, min(len(self._windows), MOST_EXPECTED)).round().astype(int)
+        self._spread = [self._windows[index].kept for index in np.unique(chosen).tolist()]
         self._read: dict[int, Future[Understood]] = {}
         self._reader = ThreadPoolExecutor(1, "score reader")
 
@@ -53,8 +56,19 @@ class ScoreReading:
         return self.understand(slice(0, len(self.tokens))).style
 
     def expected_periods(self) -> np.ndarray:
-        """Return the expected log2 of seconds a quarter (N,) from each note on, of a performance with the notated tempo as its mean."""
-        return self.written()[:, BEAT_PERIOD] - self._understand(slice(0, len(self.tokens))).tempo
+        """Return the expected log2 of seconds a quarter (N,) from each note on, of a performance with the notated tempo as its mean.
+
+        Of a long piece MOST_EXPECTED windows are read, spread evenly; the notes of the others are expected at the others' mean.
+        """
+        octaves = np.full(len(self.tokens), np.nan)
+        for rows in self._spread:
+            octaves[rows] = self._understand(rows).tempo
+        return self.written()[:, BEAT_PERIOD] - np.where(np.isnan(octaves), np.nanmean(octaves), octaves)
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether ``expected_periods`` would answer at once; if not, what it needs is being read from now on."""
+        return all([each.done() for rows in self._spread for each in self._reading(rows)[1]])
 
     def is_read(self, rows: slice) -> bool:
         """Return whether ``understand`` would answer for the notes ``rows`` at once; if not, they are being read from now on."""

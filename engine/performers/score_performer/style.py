@@ -52,6 +52,12 @@ class StyleChoice:
     bars: Bars | None = None
     directed: tuple[Directed, ...] = ()
 
+    @property
+    def follows_tempo(self) -> bool:
+        """Whether the whole piece is to be as fast as another performance is."""
+        followed = self.reference is not None or self.manner is not None
+        return followed and self.amount > 0 and self.bars is None
+
 
 def parse_style(request: StyleRequest, space: StyleSpace) -> StyleChoice:
     """Return what is asked for in words; performances are read elsewhere. Raises UsageError."""

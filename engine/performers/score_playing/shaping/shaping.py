@@ -5,7 +5,6 @@ from typing import Protocol
 import numpy as np
 
 from engine.performers.score_playing.expression import ColumnExpression
-from engine.performers.score_playing.shaping.tempo import TempoRule
 from engine.score.piece import Piece
 from models.performance.representation import BEAT_PERIOD
 
@@ -23,8 +22,7 @@ class Rule(Protocol):
 class Shaping:
     """The rules for one piece; immutable."""
 
-    def __init__(self, piece: Piece, tempo: TempoRule):
-        self.tempo = tempo
+    def __init__(self, piece: Piece):
         self._rules: tuple[Rule, ...] = ()
 
     def heard(

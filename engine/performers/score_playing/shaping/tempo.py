@@ -11,7 +11,7 @@ Factors and surroundings come from what the model expects of the whole score bef
 """
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -63,6 +63,11 @@ class _Level(NamedTuple):
         if not self.marked:
             own = self.fitting + (bounded(own - self.fitting, MOST_FROM_FITTING) if self.chooses else 0.0)
         return own + (self.share + given * (share - self.share)) * (self.score - own) - self.expected
+
+
+class Tempo(Protocol):
+    def heard(self, period: float, note: int, expression: ColumnExpression) -> float:
+        """Return the beat period, log2 of seconds a quarter, that is heard from a note on, given the model's."""
 
 
 class TempoRule:

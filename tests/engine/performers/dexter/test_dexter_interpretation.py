@@ -32,7 +32,7 @@ def performer(tmp_path_factory):
 
 def test_what_is_sent_is_what_the_columns_say(performer):
     piece = melody()
-    stream = performer.perform_score(piece, 3, {"temperature": 1}, ahead=False)
+    stream = performer.perform_score(piece, 3, {"temperature": 1, "tempo_from": 0}, ahead=False)
     events = play(stream)
     score = piece.score
     columns = encode_score(score.notes, score.measures, score.time_signatures, score.tempos, None)

@@ -43,7 +43,7 @@ def expected_style(rows, expected):
 @pytest.mark.parametrize("temperature", [0.0, 0.8])
 def test_what_is_sent_is_what_the_tokens_say(performer, temperature):
     piece = melody()
-    stream = performer.perform_score(piece, 3, {"temperature": temperature}, ahead=False)
+    stream = performer.perform_score(piece, 3, {"temperature": temperature, "tempo_from": 0}, ahead=False)
     events = play(stream)
     assert stream.counts is None
     reading = ScoreReading(performer.networks, piece.score)
