@@ -25,7 +25,7 @@ from engine.performers.dexter.window_worker import WindowWorker
 from engine.performers.score_playing.columns import playback_columns, written_columns
 from engine.performers.score_playing.scores_only import WrittenTempo, require_score
 from engine.performers.score_playing.shaping.shaping import Shaping
-from engine.performers.score_playing.shaping.tempo import Tempo, TempoRule
+from engine.performers.score_playing.shaping.tempo import TempoRule
 from engine.performers.score_playing.stream import ScoreStream
 from engine.score.alignment import read_reference
 from engine.score.descriptors import read_score_descriptors
@@ -137,8 +137,8 @@ class DexterPerformer:
         written = written_columns(dict(zip(SCORE_COLUMNS, columns.T, strict=True)), average)
         worker = WindowWorker(sampler, normalise(written, columns), waits=not ahead)
         expected = denormalise(sampler.expected(), columns)[:, BEAT_PERIOD]
-        tempo: Tempo = TempoRule(piece, expected)
+        plain, tempo = TempoRule(piece, expected), None
         if reference is not None:
             played = encode_performance(piece.score.notes, reference)[0][:, BEAT_PERIOD]
-            tempo = TransferredTempo(TempoRule(piece, played, follows_reference=True), tempo)
-        return ScoreStream(piece, DexterInterpretation(piece, columns, written, tempo, Shaping(piece), worker), controls)
+            tempo = TransferredTempo(TempoRule(piece, played, follows_reference=True), plain)
+        return ScoreStream(piece, DexterInterpretation(piece, columns, written, tempo or plain, Shaping(piece), worker), controls)

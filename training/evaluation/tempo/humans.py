@@ -45,7 +45,7 @@ def _read(root: Path, rows: list[dict[str, str]]) -> HumanPiece:
     played = [times for row in rows if len(times := _beat_times(root / row["performance_annotations"])) == len(quarters)]
     periods = [np.log2(np.diff(times) / np.maximum(np.diff(quarters), LEAST_QUARTERS)) for times in played]
     tempos = [np.log2(60 * (quarters[-1] - quarters[0]) / (times[-1] - times[0])) for times in played]
-    return HumanPiece(periods, float(np.mean(tempos)) if played else np.nan, melody_octaves(midi_score(timeline, path).notes))
+    return HumanPiece(periods, float(np.mean(tempos)) if played else np.nan, melody_octaves(midi_score(timeline, path).score.notes))
 
 
 def _beat_times(path: Path) -> np.ndarray:

@@ -56,9 +56,9 @@ def _changes(score: Score) -> list[tuple[float, float, Said]]:
     for word in score.words:
         at = word.onset_quarter
         told = any(abs(at - onset) <= AT_THE_BEGINNING_QUARTERS for onset in changes)
-        tempo = word_tempo(score, word.text, at)
-        if word.kind == "tempo" and tempo and at > AT_THE_BEGINNING_QUARTERS and not told:
-            changes[at] = (tempo, "word")
+        meant = word_tempo(score, word.text, at)
+        if word.kind == "tempo" and meant and at > AT_THE_BEGINNING_QUARTERS and not told:
+            changes[at] = (meant, "word")
     if not changes or min(changes) > AT_THE_BEGINNING_QUARTERS:
         changes[0.0] = (default_tempo(score), "word" if says_a_word(score) else "nothing")
     onsets = sorted(changes)
