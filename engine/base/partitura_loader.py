@@ -10,6 +10,8 @@ import threading
 import warnings
 from typing import Any
 
+from engine.base.partitura_timeline import quicken_timeline
+
 HIDDEN = ("fluidsynth", "verovio")
 _LOCK = threading.Lock()
 
@@ -24,6 +26,7 @@ def load_partitura() -> Any:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
                     import partitura
+                quicken_timeline(partitura.score)
             finally:
                 for name, module in hidden.items():
                     del sys.modules[name]
