@@ -90,8 +90,7 @@ class Outgoing:
         return self._move_pedal(step.time_ns, step.value)
 
     def _end(self, note: int, event: Event) -> list[Event]:
-        channel, pitch = channel_of(event.message), event.message[1]
-        sent = self._keys.end(note, event.time_ns, channel, pitch)
+        sent = self._keys.end(note, event.time_ns)
         return [event] if len(sent) == 1 else sent  # with the velocity of the release that it came with
 
     def _send_message(self, event: Event) -> list[Event]:

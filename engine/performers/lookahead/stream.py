@@ -148,7 +148,8 @@ class LookaheadStream:
         if is_note_on(message):
             self._begin_note(event)
         elif is_note_off(message) and (held := state.held.get((channel_of(message), message[1]))):
-            note = held.popleft()
+            note = next((note for note in held if note.event.track == event.track), held[0])
+            held.remove(note)
             note.release, note.release_number = event, state.events
             self._put_end(note)
         else:

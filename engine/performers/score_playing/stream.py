@@ -371,8 +371,7 @@ class ScoreStream:
             return state.keys.begin(row, item.time_sec, time_ns, note_on(channel, pitch, velocity), track)
         if item.kind == ENDS:
             state.performed["end_ns"][item.content] = time_ns
-            channel, pitch, _ = self._played.keys[item.content]
-            return state.keys.end(item.content, time_ns, channel, pitch)
+            return state.keys.end(item.content, time_ns)
         if item.kind == PEDALS:
             state.pedal = item.content
             return state.pedal_events(time_ns)

@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from engine.base.errors import PerfLiveError
+from engine.base.limited_process import LimitedProcess
 from engine.base.partitura_loader import load_partitura
 from engine.score.notation.mei import read_mei
 from engine.score.notation.musicxml import identified, note_key, open_musicxml, percussion_keys
 from engine.score.notation.partitura_scores import PartituraReading
 from engine.score.notation.verovio_markings import verovio_markings, verovio_words
-from engine.score.notation.verovio_measures import VerovioScore, read_with_verovio
+from engine.score.notation.verovio_measures import VerovioScore, read_with_verovio, start_verovio
 from engine.score.notation.verovio_percussion import percussion_notes
 from engine.score.notation.verovio_scores import play_order, verovio_score
 from engine.score.notation.verovio_texts import annotations
@@ -32,7 +33,7 @@ SAME_PLACE_QUARTERS = 1.5
 
 
 class _Reading(NamedTuple):
-    """What partitura makes of a document, or why it does not take it, and the document for verovio.
+    """What partitura makes of a document, or why it does not take it, and the document that verovio has begun to read.
 
     ``named`` has (part, staff, id) of notes by verovio's ids, ``keys`` verovio's ids of partitura's notes by part and id, and
     ``percussion`` the keys that the document gives to unpitched notes, by verovio's ids.
@@ -41,6 +42,7 @@ class _Reading(NamedTuple):
     partitura: PartituraReading | None
     refusal: Exception | None
     document: str
+    verovio: LimitedProcess
     named: dict[str, tuple[int, int, str]]
     keys: dict[tuple[int, str], str]
     percussion: dict[str, int]
@@ -64,7 +66,7 @@ def read_notation(path: Path, repeats: str) -> Score:
 
 def _choose(reading: _Reading, repeats: str) -> Score:
     ours, refusal = None, reading.refusal
-    heard = _heard(reading.document)
+    heard = _heard(reading)
     if reading.partitura is not None:
         if heard is not None:
             _mark_tremolos(reading.partitura, reading.keys, heard)
@@ -100,9 +102,9 @@ def _mark_tremolos(partitura: PartituraReading, keys: dict[tuple[int, str], str]
                 row["tremolo"], row["tremolo_pair"] = float(note.tremolo), note.tremolo_pair
 
 
-def _heard(document: str) -> VerovioScore | None:
+def _heard(reading: _Reading) -> VerovioScore | None:
     try:
-        heard = read_with_verovio(document)
+        heard = read_with_verovio(reading.verovio, reading.document)
     except Exception:  # partitura's reading is left
         return None
     return heard if heard.played else None
@@ -143,18 +145,21 @@ def sounds_alike(one: Score, other: Score) -> bool:
 def _read_musicxml(path: Path) -> _Reading:
     # As bytes: a name that is an address, or that libxml2 would unescape, stays a name.
     source = open_musicxml(path)
-    partitura, refusal = _tried(lambda: load_partitura().load_musicxml(source.document, force_note_ids="keep").parts, source.arpeggios)
     document, named = identified(source.root)
+    verovio = start_verovio(document)  # beside partitura: both take as long
+    partitura, refusal = _tried(lambda: load_partitura().load_musicxml(source.document, force_note_ids="keep").parts, source.arpeggios)
     keys: dict[tuple[int, str], str] = {}
     if partitura is not None:
         for number, part in enumerate(partitura.parts):
             keys |= {(number, note.id): note_key(part.id, note.doc_order) for note in part.notes}
-    return _Reading(partitura, refusal, document, named, keys, percussion_keys(source.root))
+    return _Reading(partitura, refusal, document, verovio, named, keys, percussion_keys(source.root))
 
 
 def _read_mei(path: Path) -> _Reading:
     from lxml import etree
 
+    document = _text(path)
+    verovio = start_verovio(document)
     try:
         with redirect_stdout(io.StringIO()):  # where partitura prints what it leaves out
             parts, arpeggios = read_mei(path)
@@ -162,16 +167,19 @@ def _read_mei(path: Path) -> _Reading:
     except Exception as error:  # partitura refuses much that is valid
         etree.fromstring(path.read_bytes(), etree.XMLParser(resolve_entities=False, no_network=True))  # raises for a damaged one
         partitura, refusal = None, ValueError(str(error))
-    return _Reading(partitura, refusal, _text(path), {}, {}, {})
+    return _Reading(partitura, refusal, document, verovio, {}, {}, {})
 
 
 def _read_humdrum(path: Path) -> _Reading:
+    document = _text(path)
+    verovio = start_verovio(document)
     partitura, refusal = _tried(lambda: load_partitura().load_kern(str(path), force_note_ids="keep").parts, {})
-    return _Reading(partitura, refusal, _text(path), {}, {}, {})
+    return _Reading(partitura, refusal, document, verovio, {}, {}, {})
 
 
 def _read_abc(path: Path) -> _Reading:
-    return _Reading(None, None, _text(path), {}, {}, {})
+    document = _text(path)
+    return _Reading(None, None, document, start_verovio(document), {}, {}, {})
 
 
 def _tried(load: Any, arpeggios: Any) -> tuple[PartituraReading | None, Exception | None]:

@@ -6,19 +6,19 @@ each measure and note is played; its MEI says what each note is.
 
 import json
 import re
-import subprocess
-import sys
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from engine.base.errors import PerfLiveError
+from engine.base.limited_process import LimitedProcess, ProcessFailed
 from engine.midi.events import DRUM_CHANNEL
 from engine.midi.general_midi import program_of
 from engine.score.notation.verovio_layers import XML_ID, LayerWalk, PrintedNote, Staff, name_of, repeated_notes
 
-LONGEST_S = 120.0  # a score of a hundred pages takes ten
+LONGEST_S, LONGEST_S_A_MEGABYTE = 20.0, 10.0  # a score of a hundred pages, 10 MB, takes five seconds
+MOST_BYTES = 4_000_000_000  # it takes a quarter of a gigabyte
 _REPETITION = re.compile(r"-rend\d+$")
 
 Repeats = dict[tuple[int, int], list[list[PrintedNote]]]  # by staff and layer
@@ -50,18 +50,22 @@ class VerovioScore:
     staves: list[int]
 
 
-def read_with_verovio(document: str) -> VerovioScore:
-    """Read a document in any of verovio's formats. Raises PerfLiveError when verovio does not take it, or takes more than its time."""
+def start_verovio(document: str) -> LimitedProcess:
+    """Let verovio begin to read a document in any of its formats, beside what is done in the meantime."""
+    return LimitedProcess(Path(__file__).with_name("verovio_process.py"), document.encode(), MOST_BYTES)
+
+
+def read_with_verovio(started: LimitedProcess, document: str) -> VerovioScore:
+    """Return what verovio has read. Raises PerfLiveError when it does not take the document, or takes more than its time or memory."""
     from lxml import etree
 
     if not document.strip():
         raise PerfLiveError("it is empty")
-    call = [sys.executable, "-P", str(Path(__file__).with_name("verovio_process.py"))]
     try:
-        ended = subprocess.run(call, input=document.encode(), capture_output=True, timeout=LONGEST_S, check=True)  # noqa: S603
-    except subprocess.SubprocessError:
-        raise PerfLiveError("it is no score that verovio can read") from None
-    read = json.loads(ended.stdout)
+        read = json.loads(started.output(LONGEST_S + LONGEST_S_A_MEGABYTE * len(document) / 1e6))
+    except ProcessFailed as failed:
+        raise PerfLiveError(f"verovio cannot read it ({failed})") from None
+    started.close()
     parser = etree.XMLParser(resolve_entities=False, huge_tree=True, no_network=True)
     root = etree.fromstring(read["mei"].encode(), parser)
     time_map = read["time_map"]

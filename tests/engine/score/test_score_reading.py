@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.base import limited_process
 from engine.base.errors import PerfLiveError
 from engine.score.files import read_score
-from engine.score.notation import verovio_measures
 from engine.score.piece import piece_of
 
 FOLDER = Path(__file__).parents[2] / "data" / "scores"
@@ -124,7 +124,7 @@ def test_divisions_that_change_are_heard_where_verovio_places_the_notes(tmp_path
 
 def test_what_ends_verovio_ends_nothing_else(monkeypatch):
     """verovio ends its process on some damaged files; partitura's reading is kept."""
-    monkeypatch.setattr(verovio_measures.sys, "executable", "false")
+    monkeypatch.setattr(limited_process.sys, "executable", "false")
     assert notes_of(read_score(FOLDER / "ottava.musicxml"))
     with pytest.raises(PerfLiveError, match="k2_sections"):
         read_score(FOLDER / "k2_sections.krn")

@@ -27,6 +27,7 @@ from engine.midi.events import (
     SUSTAIN_PEDAL,
     Event,
     control_change,
+    is_note_off,
     is_note_on,
     note_off,
     note_on,
@@ -163,6 +164,15 @@ def test_a_longer_note_gives_way_to_the_next_of_its_key(performer):
     sent, _ = run(performer, events, {"temperature": 2, "expression_articulation": 2})
     down = [is_note_on(event.message) for event in sent if not is_other(event)]
     assert down == [True, False] * 80
+
+
+def test_notes_of_two_tracks_on_one_key_end_each_in_its_own(performer):
+    """The note of track 1 begins first and ends last: the first end must not be taken for its own."""
+    given = [(0, note_on(0, 60, 64), 1), (0.5, note_on(0, 60, 64), 2), (1.0, note_off(0, 60), 2), (3.0, note_off(0, 60), 1)]
+    events = [Event(round(time_s * 1e9), message, track) for time_s, message, track in given]
+    sent = drive(performer.create_stream(0, AS_PLAYED), events)
+    ends = {event.track: (event.time_ns - LATENCY_NS) / 1e9 for event in sent if is_note_off(event.message)}
+    assert ends == {2: pytest.approx(1.0, abs=0.02), 1: pytest.approx(3.0, abs=0.02)}
 
 
 def test_a_control_is_heard_within_a_window(performer):

@@ -146,11 +146,11 @@ def test_a_later_note_ends_an_earlier_one_on_its_key_and_two_at_once_end_togethe
     keys, on = Keys(), note_on(0, 60, 64)
     sent = keys.begin(1, 0.0, 0, on, 0) + keys.begin(2, 0.02, 20, on, 0)
     assert [is_note_on(event.message) for event in sent] == [True, True]
-    assert keys.end(1, 500, 0, 60) == []
+    assert keys.end(1, 500) == []
     cut = keys.begin(3, 0.6, 600, on, 0)
     assert [(event.time_ns, is_note_on(event.message)) for event in cut] == [(600, False), (600, False), (600, True)]
-    assert keys.end(2, 700, 0, 60) == []
-    assert len(keys.end(3, 800, 0, 60)) == 1 and not keys.ledger.sounding
+    assert keys.end(2, 700) == []
+    assert len(keys.end(3, 800)) == 1 and not keys.ledger.sounding
 
 
 @pytest.mark.parametrize("steps", [101, 102, 103])  # with more or less of what follows decided
