@@ -9,34 +9,30 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from engine.base.errors import PerfLiveError
 from engine.base.files import whole_file
+from engine.midi.chunks import (
+    END,
+    LONGEST_DELTA_TICKS,
+    NOTHING,
+    SYSTEM_EXCLUSIVE,
+    TEMPO,
+    Damaged,
+    KeptEvent,
+    RawTrack,
+    read_chunks,
+    read_length,
+)
 from engine.midi.events import Event
 from engine.midi.tempo_map import TempoMap
 
-END = b"\xff\x2f\x00"  # of a track
-NOTHING = b"\xff\x7f\x00"  # a sequencer-specific event without content, which every reader skips
-TEMPO = b"\xff\x51\x03"
 TRACK_NAME = b"\xff\x03"
-META, SYSTEM_EXCLUSIVE, END_OF_EXCLUSIVE = 0xFF, 0xF0, 0xF7
+MOST_BYTES = 40_000_000  # ten million notes
 MOST_FAULTS = 3  # that are told of one file
-LONGEST_NS = 30 * 24 * 3600 * 1_000_000_000  # thirty days: a longer file is a damaged one
+LONGEST_NS = 30 * 24 * 3600 * 1_000_000_000  # thirty days: what comes later is damaged
+USUAL_DIVISION = 480  # ticks a quarter where a header says none
 LIVE_DIVISION = 2000  # ticks a quarter; at the default 120 quarters a minute a tick is a quarter of a millisecond
-
-LONGEST_DELTA_TICKS = 0x0FFFFFFF
-_DATA_BYTES = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2}
-_REAL_TIME = range(0xF8, 0xFF)
-_TO_SEVEN_BITS = bytes(min(value, 127) for value in range(256))
-
-
-class KeptEvent(NamedTuple):
-    """An event of a file that is not for a port: its bytes as they stand after the delta time."""
-
-    tick: int
-    position: int  # how many of the track's messages come before it
-    data: bytes
 
 
 @dataclass(frozen=True)
@@ -66,31 +62,23 @@ class MidiTimeline:
         return TempoMap(self.division, self.tempos)
 
 
-# Messages with their ticks, what else is in the track, and the tick of its end.
-_RawTrack = tuple[list[tuple[int, bytes]], list[KeptEvent], int]
-
-
-class _Damaged(Exception):
-    """Raised while a file is parsed; its text says in a few words what is wrong."""
-
-
 def read_midi_file(path: str | os.PathLike[str]) -> MidiTimeline:
-    """Read a type 0 or type 1 file, in a RIFF wrapper or not.
+    """Read a file, in a RIFF wrapper or not. The tracks of type 2, which are separate pieces, come one after another.
 
     A file that is faulty but has events is read as far as it goes, and one line on standard error says what is wrong with it. Raises
-    PerfLiveError naming the file when there is none, or none that can be understood.
+    PerfLiveError naming the file when there is none, when it is too large, or when none of it can be understood.
     """
+    faults: list[str] = []
     try:
         with open(path, "rb") as file:
-            start = file.read(14)
-            if start[:4] not in (b"MThd", b"RIFF"):
-                raise _Damaged("empty" if not start else "not a MIDI file (it does not begin with 'MThd')")
-            faults: list[str] = []
-            timeline = _parse(_unwrapped(start + file.read(), faults), faults)
+            data = file.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            raise Damaged(f"it has more than {MOST_BYTES / 1e6:.0f} MB")
+        timeline = _timeline(*read_chunks(data, faults), faults)
     except OSError as error:
         raise PerfLiveError(f"cannot read {os.fspath(path)!r}: {error.strerror}; give the name of a MIDI file") from None
-    except _Damaged as error:
-        raise PerfLiveError(f"cannot read {os.fspath(path)!r}: {error}; give a standard MIDI file of type 0 or 1") from None
+    except Damaged as error:
+        raise PerfLiveError(f"cannot read {os.fspath(path)!r}: {error}; give a standard MIDI file") from None
     if faults:
         said = [fault for fault, _ in zip(dict.fromkeys(faults), range(MOST_FAULTS), strict=False)]
         print(f"read what is there of {os.fspath(path)!r}: {'; '.join(said)}", file=sys.stderr, flush=True)
@@ -106,33 +94,23 @@ def write_midi_file(path: str | os.PathLike[str], events: Iterable[Event], timel
         Path(temporary).write_bytes(encode_midi(events, timeline or MidiTimeline()))
 
 
-def _unwrapped(data: bytes, faults: list[str]) -> bytes:
-    """Return the MIDI file inside a RIFF file of kind RMID; any other as it is."""
-    if data[:4] != b"RIFF":
-        return data
-    at = data.find(b"MThd")
-    if data[8:12] != b"RMID" or at < 0:
-        raise _Damaged("not a MIDI file (a RIFF file without one inside)")
-    faults.append("it is wrapped in RIFF")
-    return data[at : at + int.from_bytes(data[at - 4 : at], "little")]
-
-
-def _parse(data: bytes, faults: list[str]) -> MidiTimeline:
-    if len(data) < 14:
-        raise _Damaged("truncated in its header")
-    kind, track_count, division = (int.from_bytes(data[i : i + 2], "big") for i in (8, 10, 12))
-    if kind > 1:
-        raise _Damaged(f"type {kind}, whose tracks are separate pieces")
-    raw = _parse_tracks(data, track_count, faults)
+def _timeline(kind: int, division: int, raw: list[RawTrack], faults: list[str]) -> MidiTimeline:
+    """Put what was read in order of time. ``faults`` takes what is wrong with it."""
+    try:
+        TempoMap(division)
+    except ValueError:
+        faults.append(f"its time division 0x{division:04x} means nothing, and {USUAL_DIVISION} ticks a quarter are taken")
+        division = USUAL_DIVISION
     kept_in_order = sorted((event for _, kept, _ in raw for event in kept), key=lambda event: event.tick)
     tempos = tuple((event.tick, int.from_bytes(event.data[3:], "big")) for event in kept_in_order if event.data[:3] == TEMPO)
-    try:
-        tempo_map = TempoMap(division, tempos)
-    except ValueError:
-        raise _Damaged(f"its time division 0x{division:04x} means nothing") from None
+    tempo_map = TempoMap(division, tempos)
     last_tick = max((end_tick for _, _, end_tick in raw), default=0)
     if tempo_map.to_ns(last_tick) > LONGEST_NS:
-        raise _Damaged(f"it claims to last {tempo_map.to_ns(last_tick) / 86_400e9:.0f} days; at most 30 are taken")
+        fault = f"it claims to last {tempo_map.to_ns(last_tick) / 86_400e9:.0f} days, and what comes after 30 is left out"
+        raw = [_until(tempo_map.to_tick(LONGEST_NS), track) for track in raw]
+        if not any(messages for messages, _, _ in raw):
+            raise Damaged(fault)
+        faults.append(fault)
     placed = sorted(
         ((tick, number, message) for number, (messages, _, _) in enumerate(raw) for tick, message in messages),
         key=lambda place: place[:2],
@@ -142,117 +120,20 @@ def _parse(data: bytes, faults: list[str]) -> MidiTimeline:
     return MidiTimeline(events, tracks, 1 if len(tracks) > 1 else kind, division, tempos)
 
 
-def _parse_tracks(data: bytes, count: int, faults: list[str]) -> list[_RawTrack]:
-    """Parse all tracks that are there; chunks of other kinds are skipped, as the standard asks.
-
-    Lengths are believed where a chunk follows the track's end; elsewhere the track's own end counts.
-    """
-    raw: list[_RawTrack] = []
-    at = 8 + int.from_bytes(data[4:8], "big")
-    while at + 8 <= len(data):
-        end = at + 8 + int.from_bytes(data[at + 4 : at + 8], "big")
-        if data[at : at + 4] == b"MTrk":
-            found: list[str] = []
-            track, ended_at = _parse_track(data[at + 8 : end], found)
-            faults += [f"{fault} in track {len(raw) + 1}" for fault in found]
-            ended_at += at + 8
-            if end > len(data) or (ended_at < end and data[ended_at : ended_at + 4] == b"MTrk"):
-                ends = data[ended_at - len(END) : ended_at] == END
-                number = len(raw) + 1
-                faults.append(f"the length of track {number} is wrong" if ends else f"the file is cut short in track {number}")
-                end = ended_at if data[ended_at : ended_at + 4] == b"MTrk" else len(data)
-            raw.append(track)
-        elif not data[at : at + 4].isalnum():
-            at = data.find(b"MTrk", at)
-            if at < 0:
-                break  # what follows the last track is not the file's yet: a recording that is being written has it
-            faults.append("there is something between its tracks that is no chunk")
-            continue
-        at = end
-    if len(raw) != count:
-        faults.append(f"it has {len(raw)} of the {count} tracks that its header counts")
-    if faults and count and not any(messages for messages, _, _ in raw):
-        raise _Damaged(faults[0])
-    return raw
-
-
-def _read_length(data: bytes, at: int) -> tuple[int, int]:
-    """Return the variable-length number at ``at`` and the place after it."""
-    value = 0
-    for i in range(at, at + 4):
-        value = value << 7 | data[i] & 0x7F
-        if data[i] < 0x80:
-            return value, i + 1
-    raise _Damaged("a number of more than four bytes")
-
-
-def _parse_track(data: bytes, faults: list[str]) -> tuple[_RawTrack, int]:
-    """Return the track as far as it can be read, and the place where it ends. ``faults`` takes what is wrong with it."""
-    messages: list[tuple[int, bytes]] = []
-    kept: list[KeptEvent] = []
-    tick = at = status = 0
-    try:
-        while at < len(data):
-            delta, at = _read_length(data, at)
-            first = data[at]
-            if first in _REAL_TIME:
-                faults.append(f"real-time byte 0x{first:02x}")
-                at += 1
-                tick += delta
-                continue
-            if first >= SYSTEM_EXCLUSIVE:
-                event, at = _read_unusual(data, at)
-                tick += delta
-                if event[:2] == END[:2]:
-                    break
-                _add_unusual(event, tick, messages, kept, faults)
-                continue
-            if first >= 0x80:
-                status = first
-                at += 1
-            elif not status:
-                raise _Damaged(f"byte 0x{first:02x} where a message should begin")
-            end = at + _DATA_BYTES[status & 0xF0]
-            if end > len(data):
-                raise IndexError
-            tick += delta
-            messages.append((tick, bytes((status,)) + data[at:end].translate(_TO_SEVEN_BITS)))
-            at = end
-    except IndexError:
-        faults.append("truncated in the middle of an event")
-        at = len(data)
-    except _Damaged as damaged:
-        faults.append(str(damaged))
-        at = len(data)
-    return (messages, kept, tick), at
-
-
-def _add_unusual(event: bytes, tick: int, messages: list[tuple[int, bytes]], kept: list[KeptEvent], faults: list[str]) -> None:
-    """Put a meta event or system exclusive where it belongs: whole exclusives are messages, all else is kept."""
-    if event[0] == SYSTEM_EXCLUSIVE and event[-1] == END_OF_EXCLUSIVE:
-        _, body = _read_length(event, 1)
-        messages.append((tick, b"\xf0" + event[body:-1].translate(_TO_SEVEN_BITS) + b"\xf7"))
-    elif event[:3] == TEMPO and not any(event[3:]):
-        faults.append("a tempo of 0 microseconds a quarter, which is left out,")
-    else:
-        kept.append(KeptEvent(tick, len(messages), event))
-
-
-def _read_unusual(data: bytes, at: int) -> tuple[bytes, int]:
-    """Return the meta event, system exclusive or escape at ``at``, whole, and the place after it."""
-    if data[at] not in (META, SYSTEM_EXCLUSIVE, END_OF_EXCLUSIVE):
-        raise _Damaged(f"byte 0x{data[at]:02x} where a message should begin")
-    length, body = _read_length(data, at + 2 if data[at] == META else at + 1)
-    if body + length > len(data):
-        raise IndexError
-    return data[at : body + length], body + length
+def _until(last_tick: int, track: RawTrack) -> RawTrack:
+    messages, kept, end_tick = track
+    return (
+        [(tick, message) for tick, message in messages if tick <= last_tick],
+        [event for event in kept if event.tick <= last_tick],
+        min(end_tick, last_tick),
+    )
 
 
 def _text(event: bytes) -> str:
     """Return the text of a meta event; "" for no event. The standard names no character set: it is UTF-8, or else Latin-1."""
     if not event:
         return ""
-    _, body = _read_length(event, 2)
+    _, body = read_length(event, 2)
     try:
         return event[body:].decode()
     except UnicodeDecodeError:

@@ -8,8 +8,9 @@ import numpy as np
 
 from engine.base.errors import PerfLiveError
 from engine.base.files import check_writable
+from engine.midi.chunks import KeptEvent
 from engine.midi.events import CONTROL_CHANGE, SUSTAIN_PEDAL, Event
-from engine.midi.file import LIVE_DIVISION, KeptEvent, MidiTimeline, Track, write_midi_file
+from engine.midi.file import LIVE_DIVISION, MidiTimeline, Track, write_midi_file
 from engine.midi.tempo_map import TempoMap
 from engine.runtime.sinks import CollectingSink
 from engine.score.piece import TEMPO, Piece

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from engine.base.errors import PerfLiveError
 from engine.base.files import check_writable
+from engine.midi.chunks import END, NOTHING
 from engine.midi.events import Event
-from engine.midi.file import END, NOTHING, MidiTimeline, encode_delta, encode_message, encode_midi
+from engine.midi.file import MidiTimeline, encode_delta, encode_message, encode_midi
 
 FLUSH_S = 0.5  # a crash costs what came since the last flush
 MOST_WAITING = 100_000  # events, some 20 MB: a disk that has fallen this far behind has failed

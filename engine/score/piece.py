@@ -11,8 +11,9 @@ import numpy as np
 
 from engine.base.errors import PerfLiveError
 from engine.base.on_demand import load_object
+from engine.midi.chunks import KeptEvent
 from engine.midi.events import DRUM_CHANNEL, Event, channel_of, is_channel_message, is_note_on, note_off, note_on, program_change
-from engine.midi.file import KeptEvent, MidiTimeline, Track, read_midi_file
+from engine.midi.file import MidiTimeline, Track, read_midi_file
 from engine.midi.general_midi import changes_notes, chooses_program
 from engine.midi.routing import DEFAULT_ROUTING, Routing, Way
 from engine.score.dynamics import with_playback_velocities

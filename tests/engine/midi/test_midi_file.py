@@ -7,8 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.base.errors import PerfLiveError
+from engine.midi import file
+from engine.midi.chunks import END, LONGEST_DELTA_TICKS
 from engine.midi.events import Event, control_change, note_off, note_on
-from engine.midi.file import END, LONGEST_DELTA_TICKS, MidiTimeline, encode_length, encode_midi, read_midi_file, write_midi_file
+from engine.midi.file import MidiTimeline, encode_length, encode_midi, read_midi_file, write_midi_file
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:
@@ -149,10 +151,8 @@ def test_a_silence_longer_than_the_format_knows_is_written_in_parts(tmp_path):
         (b"", "empty"),
         (b"RIFF....WAVEfmt ", "not a MIDI file"),
         (b"MThd\x00\x00", "truncated in its header"),
-        (b"RIFF....RMID", "a RIFF file without one inside"),
+        (b"RIFF....RMID", "not a MIDI file"),
         (FILE[: len(midi(CONDUCTOR)) + 3], "1 of the 2 tracks"),
-        (midi(PIANO, kind=2), "type 2"),
-        (midi(PIANO, division=0), "time division 0x0000"),
         (midi(b"\x00\x3c\x40"), "byte 0x3c where a message should begin"),
         (midi(b"\x00\xf4"), "byte 0xf4 where a message should begin"),
         (midi(b"\xff\xff\xff\xff\x7f\x90\x3c\x40"), "more than four bytes"),
@@ -189,6 +189,58 @@ def test_a_faulty_file_is_read_with_one_line(capsys, name, what):
     assert struck == (FOUR_NOTES if name != "cut_short.mid" else FOUR_NOTES[:3] + struck[3:])
     said = capsys.readouterr().err
     assert what in said and name in said and said.count("\n") == 1
+
+
+TWO_NOTES = b"\x00\x90\x3c\x40\x83\x60\x80\x3c\x00\x00\x90\x3e\x40\x83\x60\x80\x3e\x00"
+STRUCK = [(0.0, 60), (0.5, 62)]
+SLOW = b"\x00\xff\x51\x03\x0f\x42\x40"  # 60 quarters a minute
+PLAIN = midi(TWO_NOTES)
+WRAPPED = b"RIFF" + (12 + len(PLAIN)).to_bytes(4, "little") + b"RMIDdata" + len(PLAIN).to_bytes(4, "little") + PLAIN
+MONTHS_LATER = b"\x00\xff\x51\x03\xff\xff\xff\xff\xff\xff\x7f\x90\x43\x40"
+
+
+@pytest.mark.parametrize(
+    ("data", "struck", "what"),
+    [
+        (WRAPPED, STRUCK, "wrapped in RIFF"),
+        (WRAPPED.replace(len(PLAIN).to_bytes(4, "little") + b"MThd", b"\1\0\0\0MThd"), STRUCK, "wrapped in RIFF"),
+        (WRAPPED + b"LIST\4\0\0\0INFO", STRUCK, "wrapped in RIFF"),
+        (bytes(128) + PLAIN, STRUCK, "128 bytes stand before its header"),
+        (PLAIN[14:], STRUCK, "no header"),
+        (PLAIN[:4] + b"\0\1\0\6" + PLAIN[8:], STRUCK, "the length of its header is wrong"),
+        (midi(TWO_NOTES, division=0), STRUCK, "time division 0x0000"),
+        (midi(TWO_NOTES, division=0xE700), STRUCK, "time division 0xe700"),
+        (midi(SLOW + TWO_NOTES, TWO_NOTES, kind=2), [(0.0, 60), (1.0, 62), (2.0, 60), (2.5, 62)], "one after another"),
+        (midi(TWO_NOTES + MONTHS_LATER), STRUCK, "days, and what comes after 30 is left out"),
+        (PLAIN[:-6], STRUCK, "cut short in track 1"),
+        (midi(TWO_NOTES + b"\x00\xf4"), STRUCK, "byte 0xf4 where a message should begin"),
+    ],
+)
+def test_what_is_there_is_read_with_one_line(read, capsys, data, struck, what):
+    events = read(data).events
+    assert [(event.time_ns / 1e9, event.message[1]) for event in events if event.message[0] == 0x90] == struck
+    said = capsys.readouterr().err
+    assert what in said and said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        midi(TWO_NOTES, kind=2),
+        PLAIN[:14] + chunk(b"MTrk", TWO_NOTES),  # without an end of track
+        midi(TWO_NOTES.replace(b"\x00\x90\x3e", b"\x00\xf0\x02\x7e\x7f\x00\xf7\x02\x01\xf7\x00\x90\x3e")),  # an exclusive in two parts
+    ],
+)
+def test_what_others_write_is_read_without_a_word(read, capsys, data):
+    assert [(event.time_ns / 1e9, event.message[1]) for event in read(data).events if event.message[0] == 0x90] == STRUCK
+    assert not capsys.readouterr().err
+
+
+def test_a_file_that_is_too_large_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(file, "MOST_BYTES", 50)
+    (tmp_path / "large.mid").write_bytes(FILE)
+    with pytest.raises(PerfLiveError, match="large.mid.*more than"):
+        read_midi_file(tmp_path / "large.mid")
 
 
 def test_a_tempo_of_zero_is_left_out_with_one_line(capsys):

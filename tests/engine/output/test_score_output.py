@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from score_fixtures import attributes, direction, musicxml, note
 
+from engine.midi.chunks import KeptEvent
 from engine.midi.events import Event, is_note_on, note_off, note_on
-from engine.midi.file import KeptEvent, MidiTimeline, Track, read_midi_file, write_midi_file
+from engine.midi.file import MidiTimeline, Track, read_midi_file, write_midi_file
 from engine.output.score_sinks import PassedCurve, ScoreFileSink
 from engine.score.piece import NonNoteEvent, read_piece
 from engine.score.track_texts import MARKER, TEXT, TIME_SIGNATURE, meta

@@ -13,8 +13,9 @@ import pytest
 from score_fixtures import HUMDRUM, MEI, attributes, barline, direction, musicxml, note
 
 from engine.base.errors import PerfLiveError
+from engine.midi.chunks import KeptEvent
 from engine.midi.events import Event, note_off, note_on
-from engine.midi.file import KeptEvent, MidiTimeline, Track, write_midi_file
+from engine.midi.file import MidiTimeline, Track, write_midi_file
 from engine.score import files as score_file
 from engine.score.files import read_score
 from engine.score.tables import ORNAMENTS

@@ -167,7 +167,7 @@ def test_a_longer_note_gives_way_to_the_next_of_its_key(performer):
 
 
 def test_notes_of_two_tracks_on_one_key_end_each_in_its_own(performer):
-    """The note of track 1 begins first and ends last: the first end must not be taken for its own."""
+    """The note of track 1 begins first and ends last: that of track 2 does not cut it."""
     given = [(0, note_on(0, 60, 64), 1), (0.5, note_on(0, 60, 64), 2), (1.0, note_off(0, 60), 2), (3.0, note_off(0, 60), 1)]
     events = [Event(round(time_s * 1e9), message, track) for time_s, message, track in given]
     sent = drive(performer.create_stream(0, AS_PLAYED), events)
