@@ -143,7 +143,7 @@ def render(
 
 def _kind_of(source: Path | None) -> "Kind":
     """Return what is played of a file: a MIDI file is notes, though some performers play it as a score."""
-    from engine.output.file_sinks import MIDI_SUFFIXES
+    from engine.base.files import MIDI_SUFFIXES
     from engine.systems import Kind
 
     return Kind.IMPROVISES if source is None else Kind.NOTES if source.suffix.lower() in MIDI_SUFFIXES else Kind.SCORES

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.base.errors import PerfLiveError
 
+MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi")  # of files that are read as MIDI
 NOTATION_SUFFIXES = (".xml", ".musicxml", ".mxl", ".mei", ".krn", ".kern", ".abc")  # of files that are scores and nothing else
 MOST_NAME_BYTES = 255
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.base.errors import UsageError
-from engine.base.files import NOTATION_SUFFIXES, check_folder, check_name, check_writable
-from engine.output.file_sinks import MIDI_SUFFIXES, OUTPUT_SUFFIXES, check_collisions
+from engine.base.files import MIDI_SUFFIXES, NOTATION_SUFFIXES, check_folder, check_name, check_writable
+from engine.output.file_sinks import OUTPUT_SUFFIXES, check_collisions
 
 INPUT_SUFFIXES = (*MIDI_SUFFIXES, *NOTATION_SUFFIXES)
 KINDS = ("mid", "wav", "png")

@@ -167,6 +167,9 @@ def _render_all(jobs: Sequence[Job], render_one: Callable[[Job], Report]) -> lis
                 reports.append(render_one(job))
             except PerfLiveError as error:
                 print_error("perf-render", error)
+            except Exception as error:  # whatever it is, the other files are not to blame
+                unexpected = f"unexpected {type(error).__name__}: {error}; this is a defect, please report it"
+                print_error("perf-render", f"cannot perform {str(job.input)!r}: {unexpected}")
             advance()
     return reports
 

@@ -25,7 +25,7 @@ from engine.midi.chunks import (
     read_length,
 )
 from engine.midi.events import Event
-from engine.midi.tempo_map import TempoMap
+from engine.midi.tempo_map import DEFAULT_TEMPO_US, DROP_FRAME, TempoMap
 
 TRACK_NAME = b"\xff\x03"
 MOST_BYTES = 40_000_000  # ten million notes
@@ -83,6 +83,21 @@ def read_midi_file(path: str | os.PathLike[str]) -> MidiTimeline:
         said = [fault for fault, _ in zip(dict.fromkeys(faults), range(MOST_FAULTS), strict=False)]
         print(f"read what is there of {os.fspath(path)!r}: {'; '.join(said)}", file=sys.stderr, flush=True)
     return timeline
+
+
+def in_quarters(timeline: MidiTimeline) -> MidiTimeline:
+    """Return a file whose times are in seconds (SMPTE frames) with the same times in quarters, at 120 a minute; any other as it is."""
+    if not timeline.division & 0x8000:
+        return timeline
+    frames, ticks_a_frame = 256 - (timeline.division >> 8), timeline.division & 0xFF
+    drop_frame = frames == DROP_FRAME
+    ticks_in_two_quarters = (30 if drop_frame else frames) * ticks_a_frame
+    finer = 1 + ticks_in_two_quarters % 2
+    tracks = tuple(
+        Track(tuple(event._replace(tick=event.tick * finer) for event in track.kept), track.end_tick * finer) for track in timeline.tracks
+    )
+    tempos = ((0, DEFAULT_TEMPO_US * 1001 // 1000 if drop_frame else DEFAULT_TEMPO_US),)
+    return MidiTimeline(timeline.events, tracks, timeline.kind, ticks_in_two_quarters * finer // 2, tempos)
 
 
 def write_midi_file(path: str | os.PathLike[str], events: Iterable[Event], timeline: MidiTimeline | None = None) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from itertools import accumulate
 
 DEFAULT_TEMPO_US = 500_000  # a quarter, where a file says nothing (Standard MIDI Files 1.0)
-FRAMES_A_SECOND = {24: (24, 1), 25: (25, 1), 29: (30_000, 1001), 30: (30, 1)}  # SMPTE's 29 is 29.97 drop-frame
+DROP_FRAME = 29
+FRAMES_A_SECOND = {24: (24, 1), 25: (25, 1), DROP_FRAME: (30_000, 1001), 30: (30, 1)}  # SMPTE's 29 is 29.97 drop-frame
 
 
 class TempoMap:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from engine.base.clock import Clock
 from engine.base.errors import PerfLiveError, UsageError
-from engine.base.files import NOTATION_SUFFIXES, check_readable
+from engine.base.files import MIDI_SUFFIXES, NOTATION_SUFFIXES, check_readable
 from engine.midi.file import MidiTimeline, read_midi_file
 from engine.midi.routing import Routing
-from engine.output.file_sinks import MIDI_SUFFIXES, PICTURE, SOUND, ScoreMaterial, TakeMaterial, check_collisions
+from engine.output.file_sinks import MIDI_OUTPUTS, PICTURE, SOUND, ScoreMaterial, TakeMaterial, check_collisions
 from engine.runtime.recorder import Recorder
 from engine.runtime.sinks import PortSink, Sink
 from engine.runtime.sources import FileSource, PortSource, Source
@@ -86,7 +86,7 @@ class Endpoints:
         check_used(self.sound, [kind for kind, _ in self.sounds], "add --out audio or --out FILE.wav, or neural or neural:FILE.wav")
         if self.sound and self.sounds and all(kind == NEURAL for kind, _ in self.sounds):
             replace(self.sound, kind=NEURAL).check()
-        if self.record and _suffix(self.record.name) not in MIDI_SUFFIXES:
+        if self.record and _suffix(self.record.name) not in MIDI_OUTPUTS:
             raise UsageError(f"--record {str(self.record)!r}: a recording is a MIDI file; give a name that ends in .mid")
         if self.all_files and self.record:
             raise UsageError("--record keeps a live take, and both ends are files here; give --out a second time instead")
@@ -130,7 +130,7 @@ def _suffix(name: str) -> str:
 
 
 def _is_output_file(name: str) -> bool:
-    return _suffix(name) in (*MIDI_SUFFIXES, SOUND)
+    return _suffix(name) in (*MIDI_OUTPUTS, SOUND)
 
 
 @dataclass

@@ -17,9 +17,9 @@ if TYPE_CHECKING:  # takes need none of it
     from engine.score.piece import Piece
     from models.performance.representation import Performed
 
-MIDI_SUFFIXES = (".mid", ".midi")
+MIDI_OUTPUTS = (".mid", ".midi")
 PICTURE, SOUND = ".png", ".wav"
-OUTPUT_SUFFIXES = (*MIDI_SUFFIXES, SOUND, PICTURE)
+OUTPUT_SUFFIXES = (*MIDI_OUTPUTS, SOUND, PICTURE)
 
 
 class Material(Protocol):

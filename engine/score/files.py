@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from engine.base.errors import PerfLiveError
-from engine.base.files import NOTATION_SUFFIXES
+from engine.base.files import MIDI_SUFFIXES, NOTATION_SUFFIXES
 from engine.base.on_demand import load_object
 from engine.score.tables import Score
 
@@ -18,10 +18,8 @@ from engine.score.tables import Score
 # all endings included: the ids of its notes are the file's own.
 Repeats = Literal["play", "skip", "printed"]
 
-NOTATION = NOTATION_SUFFIXES
-MIDI = (".mid", ".midi", ".kar", ".rmi")
 NOTATION_READER = "engine.score.notation.reader:read_notation"  # by name: its parsers are heavy, and it knows this package's tables
-SUFFIXES = (*NOTATION, *MIDI)
+SUFFIXES = (*NOTATION_SUFFIXES, *MIDI_SUFFIXES)
 LARGEST_BYTES = 40_000_000  # unpacked; ten times the longest piano sonata
 
 
@@ -35,7 +33,7 @@ def read_score(path: str | os.PathLike[str], repeats: Repeats = "play") -> Score
     if suffix not in SUFFIXES:
         raise PerfLiveError(f"cannot read {str(path)!r} as a score: its name ends in {suffix!r}; allowed: {', '.join(SUFFIXES)}")
     check_size(path)
-    if suffix in MIDI:
+    if suffix in MIDI_SUFFIXES:
         from engine.score.midi import read_midi_score
 
         score = read_midi_score(path)

@@ -1,5 +1,6 @@
 """A MIDI file as a Score: exact ticks, velocities and gate lengths as they were exported; no markings, voices by track and channel."""
 
+import sys
 from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
@@ -19,7 +20,7 @@ from engine.midi.events import (
     is_note_off,
     is_note_on,
 )
-from engine.midi.file import MidiTimeline, read_midi_file
+from engine.midi.file import MidiTimeline, in_quarters, read_midi_file
 from engine.midi.routing import DEFAULT_ROUTING, Router, Routing, Way
 from engine.score.tables import (
     MARKING_DTYPE,
@@ -37,8 +38,16 @@ MOST_MEASURES = 100_000
 
 
 def read_midi_score(path: Path) -> Score:
-    """Read a type 0 or 1 file whose times are in ticks. Raises PerfLiveError for any other."""
-    return midi_score(read_midi_file(path), path).score
+    """Read a MIDI file as a score. Raises PerfLiveError for one that cannot be read."""
+    return midi_score(read_timeline(path), path).score
+
+
+def read_timeline(path: Path) -> MidiTimeline:
+    """Read a MIDI file whose ticks are parts of quarters, or are made so. Raises PerfLiveError for one that cannot be read."""
+    timeline = read_midi_file(path)
+    if timeline.division & 0x8000:
+        print(f"{str(path)!r} has times in seconds, not in beats: 120 quarters a minute are taken", file=sys.stderr, flush=True)
+    return in_quarters(timeline)
 
 
 class MidiScore(NamedTuple):
@@ -56,10 +65,8 @@ class MidiScore(NamedTuple):
 def midi_score(timeline: MidiTimeline, path: Path, routing: Routing = DEFAULT_ROUTING) -> MidiScore:
     """Return a file that was read as a score, with what ``routing`` leaves alone beside it.
 
-    Raises PerfLiveError, which names ``path``, for one whose times are in seconds, UsageError for a track that it does not have.
+    Raises PerfLiveError, which names ``path``, for one that is left alone entirely, UsageError for a track that it does not have.
     """
-    if timeline.division & 0x8000:
-        raise PerfLiveError(f"cannot read {str(path)!r} as a score: its times are in seconds, not in beats; give a file in ticks a quarter")
     router, heard = Router(routing, timeline.track_names), [*map(partial(Event, 0), routing.announcement), *timeline.events]
     performed: list[tuple[Event, int]] = []
     untouched: list[tuple[Event, Way]] = []

@@ -10,15 +10,16 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.base.errors import PerfLiveError
+from engine.base.files import MIDI_SUFFIXES
 from engine.base.on_demand import load_object
 from engine.midi.chunks import KeptEvent
 from engine.midi.events import DRUM_CHANNEL, Event, channel_of, is_channel_message, is_note_on, note_off, note_on, program_change
-from engine.midi.file import MidiTimeline, Track, read_midi_file
+from engine.midi.file import MidiTimeline, Track
 from engine.midi.general_midi import changes_notes, chooses_program
 from engine.midi.routing import DEFAULT_ROUTING, Routing, Way
 from engine.score.dynamics import with_playback_velocities
-from engine.score.files import MIDI, Repeats, check_size, checked, read_score
-from engine.score.midi import midi_score
+from engine.score.files import Repeats, check_size, checked, read_score
+from engine.score.midi import midi_score, read_timeline
 from engine.score.parts import CHANNELS, Part, spread_channels
 from engine.score.tables import Score, WrittenOut
 from engine.score.track_texts import track_timeline
@@ -76,9 +77,9 @@ def read_piece(path: Path, repeats: Repeats = "play", routing: Routing = DEFAULT
 
     Raises PerfLiveError, as ``read_score`` does, UsageError for a track that is not there.
     """
-    if path.suffix.lower() in MIDI:
+    if path.suffix.lower() in MIDI_SUFFIXES:
         check_size(path)
-        timeline = read_midi_file(path)
+        timeline = read_timeline(path)
         read = midi_score(timeline, path, routing)
         score = checked(read.score, path)
         finer = max(1, -(-DIVISION // timeline.division))

@@ -9,7 +9,8 @@ from math import isclose
 
 import numpy as np
 
-from engine.midi.file import KeptEvent, MidiTimeline, Track, encode_length
+from engine.midi.chunks import KeptEvent
+from engine.midi.file import MidiTimeline, Track, encode_length
 from engine.score.tables import DYNAMICS, Score
 
 TEXT, COPYRIGHT, TRACK_NAME, LYRIC, MARKER, TIME_SIGNATURE = 0x01, 0x02, 0x03, 0x05, 0x06, 0x58

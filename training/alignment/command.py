@@ -10,8 +10,8 @@ from rich.console import Console
 
 from engine.base.command_line import run, single_command
 from engine.base.errors import PerfLiveError, UsageError
-from engine.base.files import check_writable
-from engine.score.files import MIDI, read_score
+from engine.base.files import MIDI_SUFFIXES, check_writable
+from engine.score.files import read_score
 from engine.score.tables import Score
 from training.alignment.match_file import write_match
 from training.alignment.matching import match_notes
@@ -45,7 +45,7 @@ def align_files(score: Path, played: Performance) -> tuple[Score, np.ndarray, Al
     Raises PerfLiveError when the score cannot be read or the two cannot be aligned.
     """
     readings = [read_score(score, "play")]
-    if score.suffix.lower() not in MIDI:
+    if score.suffix.lower() not in MIDI_SUFFIXES:
         once = read_score(score, "skip")
         if len(once.notes) < len(readings[0].notes):
             readings.append(once)

@@ -229,10 +229,13 @@ def test_voices_that_meet_on_a_key_are_notes_as_long_as_the_key_is_held(tmp_path
     assert places(read_score(path)) == [(0, 0.5, 60), (0, 0.5, 60), (0, 0, 67)]  # what is alone stays as it is
 
 
-def test_a_midi_file_in_smpte_time_is_refused(tmp_path):
-    write_midi(tmp_path / "score.mid", [(0, 10**9, 60, 64)], division=0xE728)
-    with pytest.raises(PerfLiveError, match="in seconds, not in beats"):
-        read_score(tmp_path / "score.mid")
+@pytest.mark.parametrize("division", [0xE728, 0xE701, 0xE819, 0xE350])  # 25 frames of 40 ticks and of 1, 24 of 25, 29.97 of 80
+def test_a_midi_file_in_smpte_time_is_read_at_120_quarters_a_minute(tmp_path, capsys, division):
+    write_midi(tmp_path / "score.mid", [(0, 10**9, 60, 64), (2 * 10**9, 10**9, 62, 64)], division=division)
+    score = read_score(tmp_path / "score.mid")
+    onsets = score.notes["onset_quarter"] * 60 / score.tempos["quarters_per_minute"][0]
+    assert onsets == pytest.approx([0, 2], abs=0.02) and score.tempos["quarters_per_minute"] == pytest.approx(120, abs=0.2)
+    assert "in seconds, not in beats" in capsys.readouterr().err
 
 
 UNPITCHED = "<note><unpitched><display-step>C</display-step><display-octave>5</display-octave></unpitched><duration>4</duration></note>"
