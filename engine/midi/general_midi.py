@@ -1,11 +1,49 @@
-"""General MIDI programs: which one an instrument's name stands for, and which ones have a sustain pedal (General MIDI System Level 1)."""
+"""General MIDI programs: which one an instrument's name stands for, and how its instrument is played (General MIDI System Level 1)."""
 
 import re
 import unicodedata
+from collections.abc import Mapping
+from enum import Enum
+from typing import NamedTuple
 
-from engine.midi.events import CONTROL_CHANGE, PITCH_BEND, PROGRAM_CHANGE, channel_of
+from engine.midi.events import CONTROL_CHANGE, DRUM_CHANNEL, PITCH_BEND, PROGRAM_CHANGE, channel_of
 
-PIANOS = range(8)  # the programs that are played with a sustain pedal: pianos, harpsichord and clavinet
+
+class Lengths(Enum):
+    """What says how long a note of an instrument is held."""
+
+    TOUCH = "a pianist's touch, which the sustain pedal joins"
+    SUSTAINED = "its player, who joins notes without a pedal"
+    WRITTEN = "the score: the tone dies away by itself"
+
+
+class Instrument(NamedTuple):
+    """How a kind of instrument is played. ``swells``: a tone that is held can become louder and softer."""
+
+    has_pedal: bool
+    has_velocity: bool
+    lengths: Lengths
+    swells: bool
+
+
+PIANO = Instrument(True, True, Lengths.TOUCH, False)
+CLAVICHORD = Instrument(False, True, Lengths.SUSTAINED, False)  # keys with touch and without a pedal
+HARPSICHORD = Instrument(False, False, Lengths.SUSTAINED, False)
+ORGAN = Instrument(False, False, Lengths.SUSTAINED, True)  # with a swell pedal
+SUSTAINED = Instrument(False, True, Lengths.SUSTAINED, True)  # bowed, blown, sung
+STRUCK = Instrument(False, True, Lengths.WRITTEN, False)  # struck or plucked, and left to ring
+
+# Programs from 0 by kind; all others hold their tone. A celesta has a damper pedal as a piano has. A bagpipe has one loudness.
+_PIANO_PROGRAMS, _CLAVICHORD_PROGRAMS, _HARPSICHORD_PROGRAMS, _ORGAN_PROGRAMS = (*range(6), 8), (7,), (6, 109), range(16, 21)
+_PERCUSSION_PROGRAMS = (*range(9, 16), 47, 55, *range(112, 128))
+_PLUCKED_PROGRAMS = (*range(24, 40), 45, 46, *range(104, 109))
+_INSTRUMENTS: Mapping[int, Instrument] = (
+    dict.fromkeys(_PIANO_PROGRAMS, PIANO)
+    | dict.fromkeys(_CLAVICHORD_PROGRAMS, CLAVICHORD)
+    | dict.fromkeys(_HARPSICHORD_PROGRAMS, HARPSICHORD)
+    | dict.fromkeys(_ORGAN_PROGRAMS, ORGAN)
+    | dict.fromkeys((*_PERCUSSION_PROGRAMS, *_PLUCKED_PROGRAMS), STRUCK)
+)
 BANK_SELECT = (0, 32)  # controllers that choose the bank of the next program change
 CHANNEL_MODE = 120  # controllers from there on are mode messages
 
@@ -75,6 +113,11 @@ def plain_words(name: str) -> str:
     return " ".join(re.findall(r"[a-z0-9]+", "".join(letter for letter in plain if not unicodedata.combining(letter))))
 
 
+def instrument_of(program: int, channel: int = 0) -> Instrument:
+    """Return how the instrument of a program, 0 to 127, is played; on channel 10 all are percussion."""
+    return STRUCK if channel == DRUM_CHANNEL else _INSTRUMENTS.get(program, SUSTAINED)
+
+
 def chooses_program(message: bytes) -> bool:
     """Return whether a channel message is a program change or chooses its bank."""
     kind = message[0] & 0xF0
@@ -88,16 +131,21 @@ def changes_notes(message: bytes) -> bool:
 
 
 class Programs:
-    """The program of each channel, as far as program changes told; a channel without one is a piano."""
+    """The program of each channel, as far as program changes told; a channel without one is as it is ``named``, else a piano."""
 
-    def __init__(self) -> None:
-        self._programs: dict[int, int] = {}
+    def __init__(self, named: Mapping[int, int] | None = None) -> None:
+        """``named`` are the programs of channels' names."""
+        self._programs: dict[int, int] = dict(named or {})
 
     def observe(self, message: bytes) -> None:
         """Take note of one message; only program changes count."""
         if message[0] & 0xF0 == PROGRAM_CHANGE:
             self._programs[channel_of(message)] = message[1]
 
+    def instrument(self, channel: int) -> Instrument:
+        """Return how the channel's instrument is played."""
+        return instrument_of(self._programs.get(channel, 0), channel)
+
     def has_pedal(self, channel: int) -> bool:
         """Return whether the channel's instrument is played with a sustain pedal."""
-        return self._programs.get(channel, 0) in PIANOS
+        return self.instrument(channel).has_pedal

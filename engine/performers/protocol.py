@@ -136,3 +136,11 @@ class WindowedStream(Protocol):
 
     def close(self) -> None:
         """End the worker."""
+
+
+@runtime_checkable
+class ControllerStream(Protocol):
+    """A stream that moves controllers of its own."""
+
+    def rest_controllers(self, time_ns: int) -> list[Event]:
+        """Return what puts them at rest when the run ends before the music does."""

@@ -14,7 +14,7 @@ from engine.midi.events import Event, is_channel_message, is_control_change, is_
 from engine.midi.mpe import configures
 from engine.midi.routing import DEFAULT_ROUTING, Router, Routing, Way
 from engine.performers.controls import Control
-from engine.performers.protocol import ClockFollower, KeyswitchFollower, Performer, PerformerStream, WindowedStream
+from engine.performers.protocol import ClockFollower, ControllerStream, KeyswitchFollower, Performer, PerformerStream, WindowedStream
 from engine.runtime.real_time import real_time
 from engine.runtime.sender import Sender, ThreadSender
 from engine.runtime.sinks import Sink
@@ -258,10 +258,12 @@ class Engine:
             raise PerfLiveError(f"performer {self._performer.name!r} failed: {type(error).__name__}: {detail}") from error
 
     def _release(self) -> None:
-        """End every sounding note and lift the pedals on every sink that still takes anything; what has not begun is not sent."""
+        """End every sounding note, lift the pedals and rest controllers on every sink that still takes anything; nothing else begins."""
         ended_by_itself = not (self._failure or self._stopping)  # then the time is the music's, so that a file comes out the same live
         time_ns = self._sender.scheduler.last_due_ns if ended_by_itself else self._clock.now_ns()
         events = self._sender.scheduler.ledger.release_all(time_ns)
+        if isinstance(self._stream, ControllerStream):
+            events += self._stream.rest_controllers(time_ns)
         for sink in self._sinks:
             for event in events:
                 self._attempt(sink.send, event)

@@ -13,11 +13,12 @@ import numpy as np
 
 from engine.base.partitura_loader import load_partitura
 from engine.score.markings import dynamic_level
-from engine.score.tables import Score
+from engine.score.tables import MARKING_DTYPE, Score
 
 LEVEL_VELOCITIES = (1, 16, 33, 49, 64, 80, 96, 112, 126, 127)  # by level: 1 for ppp to 8 for fff; notation programs agree on these
 FIRST_LEVEL = 5.0  # mf, until the first mark
 HAIRPIN_STEP, WORD_STEP = 0.5, 1.0  # levels that a hairpin, or a crescendo in words, goes up when no mark follows
+WITHIN_STEP = 1.0  # the same of a hairpin within a held tone, which must be heard in it
 REACH_QUARTERS = 8.0  # how soon after its end a mark must come to be the one that it leads to
 LONGEST_WORD_QUARTERS = 32.0  # that a crescendo in words goes on
 ACCENT_SIGN_QUARTERS = 1.0  # shorter diminuendo signs are accents
@@ -102,17 +103,21 @@ def loudness_marks(part: Any, to_quarters: Callable[[Any], np.ndarray]) -> list[
     return sorted(marks, key=lambda mark: (mark.start, abs(mark.sign)))
 
 
-def playback_velocities(
+def mark_velocities(
     part: Any, markings: Mapping[str, np.void], marks: list[LoudnessMark], to_quarters: Callable[[Any], np.ndarray]
-) -> dict[str, int]:
-    """Return the velocity for the id of every note of the part that begins to sound; ``markings`` are the part's by id."""
+) -> None:
+    """Set what the dynamics amount to, at and within every note of the part that begins to sound; ``markings`` are the part's by id."""
     notes = part.notes_tied
     onsets = to_quarters(np.array([note.start.t for note in notes]))
+    durations = to_quarters(np.array([note.start.t + note.duration_tied for note in notes])) - onsets
     staves = np.array([note.staff or 0 for note in notes])
     levels = np.zeros(len(notes))
-    for staff in np.unique(staves):
-        levels[staves == staff] = level_curve(marks, int(staff)).at(onsets[staves == staff])
     rows = [markings[note.id] for note in notes]
+    for staff in np.unique(staves).tolist():
+        own = np.flatnonzero(staves == staff)
+        levels[own] = level_curve(marks, staff).at(onsets[own])
+        for index, within in zip(own.tolist(), velocities_within(marks, staff, onsets[own], durations[own]), strict=True):
+            rows[index]["velocity_within"] = within
     levels += [max(ACCENT * row["accent"], MARCATO * row["marcato"]) for row in rows]
     for mark in marks:
         if mark.sudden:
@@ -122,11 +127,24 @@ def playback_velocities(
             levels[chosen] += SUDDEN_ACCENT
             if mark.level:
                 levels[chosen] = np.maximum(levels[chosen], LEVEL_BEFORE_PIANO)
-    velocities = np.interp(levels, np.arange(len(LEVEL_VELOCITIES)), LEVEL_VELOCITIES)
-    return {note.id: round(velocity) for note, velocity in zip(notes, velocities.tolist(), strict=True)}
+    for row, velocity in zip(rows, np.rint(as_velocities(levels)).tolist(), strict=True):
+        row["velocity"] = velocity
 
 
-def level_curve(marks: list[LoudnessMark], staff: int) -> LevelCurve:
+def velocities_within(marks: list[LoudnessMark], staff: int, onsets: np.ndarray, durations: np.ndarray) -> np.ndarray:
+    """Return the velocities (n, 9) of marks and hairpins at the eighths of notes (n,) of a staff, from their beginning to their end."""
+    eighths = MARKING_DTYPE["velocity_within"].shape[0] - 1
+    ends = np.maximum(durations - 2 * JUST_BEFORE_QUARTERS, 0.0)  # a mark at the end is the next note's
+    times = onsets[:, None] + ends[:, None] * np.arange(eighths + 1) / eighths
+    return np.rint(as_velocities(level_curve(marks, staff, WITHIN_STEP).at(times)))
+
+
+def as_velocities(levels: np.ndarray) -> np.ndarray:
+    """Return the velocities of levels, in straight lines between those of the marks."""
+    return np.interp(levels, np.arange(len(LEVEL_VELOCITIES)), LEVEL_VELOCITIES)
+
+
+def level_curve(marks: list[LoudnessMark], staff: int, hairpin_step: float = HAIRPIN_STEP) -> LevelCurve:
     """Return the level of a staff; marks of other staves apply too, unless the staff has its own at the same place."""
     levels: dict[float, int] = {}
     for mark in marks:
@@ -137,7 +155,7 @@ def level_curve(marks: list[LoudnessMark], staff: int) -> LevelCurve:
         if mark.level:
             curve.jump(mark.start, levels[mark.start])
         elif mark.sign:
-            _lead(curve, mark, _end(mark, marks), levels)
+            _lead(curve, mark, _end(mark, marks), levels, hairpin_step)
     return curve
 
 
@@ -149,7 +167,7 @@ def _end(mark: LoudnessMark, marks: list[LoudnessMark]) -> float:
     return min(next(ending, np.inf), mark.start + LONGEST_WORD_QUARTERS)
 
 
-def _lead(curve: LevelCurve, mark: LoudnessMark, end: float, levels: dict[float, int]) -> None:
+def _lead(curve: LevelCurve, mark: LoudnessMark, end: float, levels: dict[float, int], hairpin_step: float) -> None:
     before = float(curve.at(mark.start))
     following = min((time for time in levels if time > mark.start), default=np.inf)
     aim = levels[following] if following <= end + REACH_QUARTERS else before
@@ -159,5 +177,5 @@ def _lead(curve: LevelCurve, mark: LoudnessMark, end: float, levels: dict[float,
         curve.jump(mark.start, before + ACCENT)
         curve.lead(mark.start, end, before)
     else:
-        step = HAIRPIN_STEP if mark.drawn else WORD_STEP
+        step = hairpin_step if mark.drawn else WORD_STEP
         curve.lead(mark.start, min(end, following), float(np.clip(before + mark.sign * step, 1, 8)))

@@ -66,6 +66,7 @@ MARKING_DTYPE = np.dtype(
         ("tremolo", "f4"),  # quarters of each of the notes that its strokes stand for
         ("tremolo_pair", "i1"),  # of two notes that are played in turn 1 at the first, -1 at the second
         ("velocity", "i4"),  # what all dynamics amount to, as a notation program would play it, see engine.score.dynamics
+        ("velocity_within", "u1", 9),  # what marks and hairpins, without accents, amount to at the eighths of the note's length
     ]
 )
 

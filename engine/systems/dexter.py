@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.systems.manifest import Kind, Request, System, asked
+from engine.systems.manifest import Kind, ScoreRequest, System, asked
 
 
 @dataclass(frozen=True)
-class DexterRequest(Request):
+class DexterRequest(ScoreRequest):
     """A performance to begin from, and how the performance is to sound. Both are files."""
 
     transfer: Path | None = asked(

@@ -34,6 +34,10 @@ class Question:
         if get_origin(hint) is tuple:
             return texts_of(name, given, "texts")
         kind = next((each for each in get_args(hint) if each is not type(None)), hint)
+        if issubclass(kind, StrEnum):
+            if str(given) not in list(kind):
+                raise UsageError(f"{name}: got {given!r}, expected one of: {', '.join(kind)}")
+            return kind(str(given))
         if kind is Path:
             return path_of(name, given)
         if kind in (int, float) and not isinstance(given, bool):
@@ -81,6 +85,30 @@ class Request:
     def questions(cls) -> dict[str, Question]:
         """Return the questions by field."""
         return {each.name: each.metadata["question"] for each in fields(cls)}
+
+
+class ExpressionController(StrEnum):
+    """The MIDI controller of dynamics within notes (MIDI 1.0: 11 expression, 1 modulation, 2 breath)."""
+
+    EXPRESSION = "11"
+    MODULATION = "1"
+    BREATH = "2"
+    OFF = "off"
+
+    @property
+    def number(self) -> int | None:
+        return None if self is ExpressionController.OFF else int(self)
+
+
+@dataclass(frozen=True)
+class ScoreRequest(Request):
+    """What can be asked of every performer of scores."""
+
+    expression_controller: ExpressionController = asked(
+        "--expression-controller",
+        "Controller of dynamics within notes, for strings, winds, voices, organ: 11 expression, 1 modulation, 2 breath. (default: 11)",
+        default=ExpressionController.EXPRESSION,
+    )
 
 
 @dataclass(frozen=True)

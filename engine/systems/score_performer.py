@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Self
 
 from engine.base.errors import UsageError
-from engine.systems.manifest import Kind, Request, System, asked
+from engine.systems.manifest import Kind, ScoreRequest, System, asked
 
 
 @dataclass(frozen=True)
-class StyleRequest(Request):
+class StyleRequest(ScoreRequest):
     """What can be said of a performance's style, in words and from other performances."""
 
     direct: tuple[str, ...] = asked(

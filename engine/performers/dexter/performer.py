@@ -23,6 +23,7 @@ from engine.performers.dexter.transferred_tempo import TransferredTempo
 from engine.performers.dexter.trees import Trees
 from engine.performers.dexter.window_worker import WindowWorker
 from engine.performers.score_playing.columns import playback_columns, written_columns
+from engine.performers.score_playing.instruments.expression_controller import EXPRESSION
 from engine.performers.score_playing.scores_only import WrittenTempo, require_score
 from engine.performers.score_playing.shaping.shaping import Shaping
 from engine.performers.score_playing.shaping.tempo import TempoRule
@@ -116,7 +117,7 @@ class DexterPerformer:
             return ScoreStream(piece, WrittenTempo(piece.score, self.controls), controls)
         reference = read_reference(request.transfer, piece.score) if request.transfer else None
         descriptors = read_score_descriptors(request.descriptors, piece.score) if request.descriptors else None
-        return self.perform_score(piece, seed, controls, live, reference, descriptors)
+        return self.perform_score(piece, seed, controls, live, reference, descriptors, request.expression_controller.number)
 
     def perform_score(
         self,
@@ -126,10 +127,12 @@ class DexterPerformer:
         ahead: bool,
         reference: Performed | None = None,
         descriptors: np.ndarray | None = None,
+        expression_controller: int | None = EXPRESSION,
     ) -> ScoreStream:
         """Return a performance of ``piece``, yet to be started; with ``ahead`` it goes on in time whether its windows are ready or not.
 
         Both by note of ``piece.score``: ``reference`` is a performance to begin from, ``descriptors`` (N, 7) say how it is to sound.
+        ``expression_controller``: see ``ScoreStream``.
         """
         columns = playback_columns(piece.score)
         sampler = self.sampler(piece.score.notes, columns, seed, reference=reference, descriptors=descriptors)
@@ -141,4 +144,5 @@ class DexterPerformer:
         if reference is not None:
             played = encode_performance(piece.score.notes, reference)[0][:, BEAT_PERIOD]
             tempo = TransferredTempo(TempoRule(piece, played, follows_reference=True), plain)
-        return ScoreStream(piece, DexterInterpretation(piece, columns, written, tempo or plain, Shaping(piece), worker), controls)
+        interpretation = DexterInterpretation(piece, columns, written, tempo or plain, Shaping(piece), worker)
+        return ScoreStream(piece, interpretation, controls, expression_controller)

@@ -22,6 +22,7 @@ from engine.performers.score_performer.networks import Networks, open_networks
 from engine.performers.score_performer.reference import manner, performed_styles
 from engine.performers.score_performer.score import ScoreReading, score_tokens
 from engine.performers.score_performer.style import StyleChoice, knob_controls, open_style_space, parse_style, plan_style
+from engine.performers.score_playing.instruments.expression_controller import EXPRESSION
 from engine.performers.score_playing.scores_only import WrittenTempo, require_score
 from engine.performers.score_playing.shaping.shaping import Shaping
 from engine.performers.score_playing.shaping.tempo import TempoRule
@@ -94,7 +95,14 @@ class ScorePerformerPerformer:
         piece, request = require_score(material, self.name), request_of(request, StyleRequest)
         if not len(piece.score.notes):
             return ScoreStream(piece, WrittenTempo(piece.score, self.controls), controls)
-        return self.perform_score(piece, seed, controls, live, lambda _, score: self._choose_style(request, score, piece.repeats))
+        return self.perform_score(
+            piece,
+            seed,
+            controls,
+            live,
+            lambda _, score: self._choose_style(request, score, piece.repeats),
+            request.expression_controller.number,
+        )
 
     def _choose_style(self, request: StyleRequest, score: Score, repeats: Repeats) -> StyleChoice:
         """Return what is asked for, with the performances that a style is taken from read."""
@@ -107,9 +115,18 @@ class ScorePerformerPerformer:
         return replace(choice, manner=self.read_manner(other, read_reference(request.style_from, other)))
 
     def perform_score(
-        self, piece: Piece, seed: int, controls: Mapping[str, float], ahead: bool, choose: ChooseStyle | None = None
+        self,
+        piece: Piece,
+        seed: int,
+        controls: Mapping[str, float],
+        ahead: bool,
+        choose: ChooseStyle | None = None,
+        expression_controller: int | None = EXPRESSION,
     ) -> ScoreStream:
-        """Return a performance of ``piece``, yet to be started. ``choose`` says what is asked of its style, by default nothing."""
+        """Return a performance of ``piece``, yet to be started. ``choose`` says what is asked of its style, by default nothing.
+
+        ``expression_controller``: see ``ScoreStream``.
+        """
         reading = ScoreReading(self.networks, piece.score)
         choice = choose(self, reading.score) if choose else StyleChoice()
         plan = plan_style(choice, Places(reading.score), self.space)
@@ -119,7 +136,7 @@ class ScorePerformerPerformer:
             return TempoRule(piece, reading.expected_periods(), choice.follows_tempo)
 
         interpretation = ScorePerformerInterpretation(decoder, reading, plan, tempo, Shaping(piece), self.controls, waits=not ahead)
-        return ScoreStream(piece, interpretation, controls)
+        return ScoreStream(piece, interpretation, controls, expression_controller)
 
     def read_styles(self, score: Score, performed: Performed) -> np.ndarray:
         """Return the styles (N, style_width) of a performance by note of its score."""

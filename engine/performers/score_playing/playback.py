@@ -2,20 +2,24 @@
 
 import heapq
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from engine.midi.events import SUSTAIN_PEDAL, Event, channel_of, control_change, is_channel_message
+from engine.midi.events import SUSTAIN_PEDAL, Event, channel_of, control_change, is_channel_message, is_note_on, note_on
 from engine.midi.general_midi import Programs
+from engine.performers.score_playing.instruments.expression_controller import AT_REST, Level, Levels, Placed
 from engine.performers.score_playing.keys import Keys
 from engine.performers.score_playing.ornaments import Step
 from engine.score.piece import NonNoteEvent
+from engine.score.realisation.ornaments import SHORTEST_NOTE_S as SHORTEST_STEP_S
 
 PERFORMED_DTYPE = np.dtype([("onset_ns", "i8"), ("end_ns", "i8"), ("velocity", "i4")])  # velocity 0: not yet
-SET_UPS, ENDS, PEDALS, JOINS, NON_NOTES, ANCHORS, BEGINS = range(7)  # of what is due at one time, in this order
+SET_UPS, ENDS, PEDALS, JOINS, NON_NOTES, ANCHORS, LEVELS, BEGINS = range(8)  # of what is due at one time, in this order
+TEMPO_STEP_NS, TEMPO_SMOOTHING_S = 20_000_000, 0.25  # a changed tempo is reached in steps, with this time constant
+SAME_TEMPO = 1e-3  # nearer to the control's than this it is that
 
 
 class Item(NamedTuple):
@@ -34,6 +38,8 @@ class Playback:
     stop: int
     speed: float  # seconds of the performance in one of the clock
     channels: Mapping[int, int]  # that have notes, each with the track of its first
+    programs: Programs
+    expression_controller: int | None
     first: int = 0
     begin_quarter: float = 0.0
     items: list[Item] = field(default_factory=list)  # a heap
@@ -44,8 +50,9 @@ class Playback:
     ends: dict[int, float] = field(default_factory=dict)  # note -> when it ends, where its ornament's last note is not placed yet
     led: dict[int, tuple[float, float]] = field(default_factory=dict)  # channel -> where and when notes are led by what is placed
     curve_sec: float = 0.0  # the time of the last anchor
+    joined: dict[int, list[int]] = field(default_factory=dict)  # note -> the slurred notes that end when it begins
     keys: Keys = field(default_factory=Keys)
-    programs: Programs = field(default_factory=Programs)
+    levels: Levels = field(default_factory=Levels)
     pedal: int = 0
     outgoing: list[Event] = field(default_factory=list)
     passed: list[tuple[float, int]] = field(default_factory=list)
@@ -73,9 +80,17 @@ class Playback:
         self.time_sec = self.time_at(now_ns)
         self.clock_ns, self.speed = now_ns, speed
 
+    def follow_tempo(self, now_ns: int, wanted: float) -> None:
+        """Approach the speed that is ``wanted``, at steps of TEMPO_STEP_NS."""
+        if self.speed != wanted and now_ns >= self.clock_ns + TEMPO_STEP_NS:
+            share = -math.expm1(-TEMPO_STEP_NS / 1e9 / TEMPO_SMOOTHING_S)
+            speed = self.speed * (wanted / self.speed) ** share
+            self.set_speed(now_ns, wanted if abs(speed / wanted - 1) < SAME_TEMPO else speed)
+
     def send_non_note(self, event: Event) -> list[Event]:
         """Send a message beside the notes. Before a channel changes from a piano to something else, its pedal is lifted."""
         channel = channel_of(event.message) if is_channel_message(event.message) else None
+        self.notes += channel is not None and is_note_on(event.message)
         had_pedal = channel is not None and self.programs.has_pedal(channel)
         self.programs.observe(event.message)
         lifted: list[Event] = []
@@ -91,6 +106,72 @@ class Playback:
             if self.programs.has_pedal(channel)
             for event in self.keys.send(Event(time_ns, control_change(channel, SUSTAIN_PEDAL, self.pedal), track))
         ]
+
+    def send_level(self, time_ns: int, level: Level | None) -> list[Event]:
+        """Send a value of the expression controller, unless it is the one that was sent, or past; None puts all at rest."""
+        if level is None:
+            resting = self.rest_levels(time_ns)
+            self.levels.forget()
+            return resting
+        return self._level_events(time_ns, {level.channel: level.value}) if self.levels.take(level) else []
+
+    def resume(self, now_ns: int) -> None:
+        """Set pedals and expression controllers to where they were when they were released."""
+        self.outgoing += (self.pedal_events(now_ns) if self.pedal else []) + self._level_events(now_ns, self.levels.sent)
+
+    def release(self, time_ns: int) -> list[Event]:
+        """End everything that sounds, lift the pedals and put the expression controllers at rest."""
+        return self.keys.release(time_ns) + self.rest_levels(time_ns)
+
+    def rest_levels(self, time_ns: int) -> list[Event]:
+        """Put the expression controllers at rest."""
+        if self.expression_controller is None:
+            return []
+        rest = AT_REST[self.expression_controller]
+        return self._level_events(time_ns, {channel: rest for channel, value in self.levels.sent.items() if value != rest})
+
+    def _level_events(self, time_ns: int, values: Mapping[int, int]) -> list[Event]:
+        number = self.expression_controller or 0
+        messages = ((control_change(channel, number, value), self.channels[channel]) for channel, value in values.items())
+        return [event for message, track in messages for event in self.keys.send(Event(time_ns, message, track))]
+
+    def begin_note(self, row: int, velocity: int, time_sec: float, time_ns: int, key: tuple[int, int, int]) -> list[Event]:
+        """Begin a row of the score as it is played; ``key`` is its channel, pitch and track."""
+        channel, pitch, track = key
+        self.notes += 1
+        self.performed[row] = time_ns, time_ns, velocity
+        return self.keys.begin(row, time_sec, time_ns, note_on(channel, pitch, velocity), track)
+
+    def end_note(self, row: int, time_ns: int) -> list[Event]:
+        """End a row of the score as it is played."""
+        self.performed["end_ns"][row] = time_ns
+        return self.keys.end(row, time_ns)
+
+    def place_steps(self, known_quarter: float, time_at: Callable[[float], float]) -> list[tuple[int, float]]:
+        """Place the later notes of ornaments up to where the tempo is known; return notes that can now be ended, and when they do."""
+        waiting = []
+        for step in self.steps:
+            if step.quarter < known_quarter:
+                time_sec = time_at(step.quarter) + step.shift_sec
+                for row in step.before:
+                    self.put(time_sec, ENDS, row)
+                self.put(time_sec, BEGINS, (step.row, step.velocity))
+                self.earliest_end[step.note] = time_sec + SHORTEST_STEP_S
+            else:
+                waiting.append(step)
+        self.steps = waiting
+        unfinished = {step.note for step in waiting}
+        return [(note, self.ends.pop(note)) for note in list(self.ends) if note not in unfinished]
+
+    def put_end(self, note: int, time_sec: float, rows: Sequence[int]) -> None:
+        """Place the end of a note of the printed score, whose last rows as it is played are ``rows``."""
+        end_sec = max(time_sec, self.earliest_end.pop(note))
+        for row in rows:
+            self.put(end_sec, ENDS, row)
+
+    def put_levels(self, levels: Placed) -> None:
+        for time_sec, level in levels:
+            self.put(time_sec, LEVELS, level)
 
     def put(self, time_sec: float, kind: int, content: Any) -> None:
         heapq.heappush(self.items, Item(time_sec, kind, self.numbered, content))
@@ -113,3 +194,5 @@ class Playback:
         self.ends.clear()
         self.led.clear()
         self.earliest_end.clear()
+        self.joined.clear()
+        self.levels.forget()

@@ -12,34 +12,37 @@ from typing import Any
 
 import numpy as np
 
-from engine.midi.events import Event, is_channel_message, is_note_on, note_on
+from engine.midi.events import Event
+from engine.midi.general_midi import Programs
 from engine.performers.controls import Control
 from engine.performers.counts import WindowCounts
+from engine.performers.score_playing.instruments.articulation import OVERLAP_S, followers
+from engine.performers.score_playing.instruments.ensemble import instruments_of, named_programs
+from engine.performers.score_playing.instruments.expression_controller import EXPRESSION, REST_S, ExpressionController
+from engine.performers.score_playing.instruments.set_up import is_note, led_from, set_up
 from engine.performers.score_playing.interpretation import Decided, Interpretation
 from engine.performers.score_playing.keys import SHORTEST_NOTE_S
-from engine.performers.score_playing.non_note_events import is_note, led_from, set_up
 from engine.performers.score_playing.ornaments import PlayedNotes
 from engine.performers.score_playing.playback import (
     ANCHORS,
     BEGINS,
     ENDS,
     JOINS,
+    LEVELS,
     NON_NOTES,
     PEDALS,
     PERFORMED_DTYPE,
     SET_UPS,
+    TEMPO_STEP_NS,
     Item,
     Playback,
 )
 from engine.performers.score_playing.positions import Positions
 from engine.score.piece import Piece
-from engine.score.realisation.ornaments import SHORTEST_NOTE_S as SHORTEST_STEP_S
 from models.performance.decoder import Anchor, DecodedEnd, DecodedNote, DecodedPedal
 
 POLL_NS = 5_000_000
 HEAD_START_NS = 50_000_000  # from when the first window has come to the first note: to decode it takes time that passes on the clock
-TEMPO_STEP_NS, TEMPO_SMOOTHING_S = 20_000_000, 0.25  # a changed tempo is reached in steps, with this time constant
-SAME_TEMPO = 1e-3  # nearer to the control's than this it is that
 
 
 class ScoreStream:
@@ -48,7 +51,10 @@ class ScoreStream:
     Bars have the numbers of the score; where repeats are played, those of the first time.
     """
 
-    def __init__(self, piece: Piece, interpretation: Interpretation, controls: Mapping[str, float]):
+    def __init__(
+        self, piece: Piece, interpretation: Interpretation, controls: Mapping[str, float], expression_controller: int | None = EXPRESSION
+    ):
+        """``expression_controller``: the MIDI controller of dynamics within notes, for instruments that hold their tone; None for none."""
         self.interpretation = interpretation
         self._piece = piece
         self._positions = Positions(piece.score)
@@ -57,6 +63,10 @@ class ScoreStream:
         channels, firsts = np.unique(piece.pedal_channels, return_index=True)
         self._channels = dict(zip(channels.tolist(), piece.tracks[firsts].tolist(), strict=True))
         self._led_from = led_from(piece)
+        instruments = instruments_of(piece)
+        self._named = named_programs(piece)
+        self._followers = followers(piece.score, instruments)
+        self._expression = ExpressionController(piece, instruments, expression_controller)
         self._given = dict(controls)
         self._due_ns: int | None = None
         self._due_known = False
@@ -68,7 +78,7 @@ class ScoreStream:
         if not state.running:
             state.now_ns = state.clock_ns = state.retry_ns = now_ns
             state.running = True
-            state.outgoing += state.pedal_events(now_ns) if state.pedal else []
+            state.resume(now_ns)
 
     def restart(self, now_ns: int) -> None:
         """Play from the beginning."""
@@ -83,7 +93,7 @@ class ScoreStream:
             if not state.waiting:
                 state.set_speed(now_ns, state.speed)
             state.running, state.now_ns = False, now_ns
-            state.outgoing += state.keys.release(now_ns)
+            state.outgoing += state.release(now_ns)
 
     def seek(self, bar: int, now_ns: int) -> None:
         """Go on from the beginning of a bar. Raises UsageError when there is none of that number."""
@@ -101,6 +111,10 @@ class ScoreStream:
         """Go on after the last bar of the loop when it is reached."""
         self._changing().loop = None
         self.interpretation.leave_loop(len(self._onsets))
+
+    def rest_controllers(self, time_ns: int) -> list[Event]:
+        """Return what puts the expression controllers at rest."""
+        return self._state.rest_levels(time_ns)
 
     def close(self) -> None:
         """Compute nothing more."""
@@ -178,7 +192,7 @@ class ScoreStream:
         if state.waiting:
             self._begin_segment(now_ns)
         if not state.waiting:
-            self._follow_tempo(now_ns)
+            state.follow_tempo(now_ns, self.interpretation.value("tempo"))
             self._decide_ahead(now_ns)
             while state.items and not state.waiting and (due_ns := state.clock_at(state.items[0].time_sec)) <= now_ns:
                 sent += self._emit(heapq.heappop(state.items), max(due_ns, state.clock_ns))
@@ -204,7 +218,8 @@ class ScoreStream:
         self._due_known = False
         self.interpretation.reset(self._given)
         performed = np.zeros(self._played.count, PERFORMED_DTYPE)
-        self._state = Playback(len(self._onsets), self.interpretation.value("tempo"), self._channels, performed=performed)
+        tempo, programs = self.interpretation.value("tempo"), Programs(self._named)
+        self._state = Playback(len(self._onsets), tempo, self._channels, programs, self._expression.number, performed=performed)
 
     def _changing(self) -> Playback:
         """Return the state for a change; what is due is found out anew."""
@@ -214,7 +229,7 @@ class ScoreStream:
     def _go(self, quarter: float, now_ns: int) -> None:
         """Begin a segment elsewhere, as soon as its first window is there."""
         state = self._changing()
-        state.outgoing += state.keys.release(now_ns)
+        state.outgoing += state.release(now_ns)
         state.first = self._positions.first_note(quarter)
         state.stop = self._positions.first_note(state.loop[1]) if state.loop else len(self._onsets)
         state.begin_quarter, state.waiting, state.retry_ns, state.now_ns = quarter, True, now_ns, now_ns
@@ -270,10 +285,9 @@ class ScoreStream:
     def _place(self, decided: list[Decided]) -> None:
         """Place what has been decided among what is to come."""
         state, interpretation = self._state, self.interpretation
-        for each in decided:
-            if isinstance(each, DecodedNote):
-                self._place_note(each)
-        self._place_steps()
+        self._place_notes([each for each in decided if isinstance(each, DecodedNote)])
+        for note, time_sec in state.place_steps(self._known_quarter(), interpretation.time_at):
+            self._place_end(note, time_sec)
         for each in decided:
             if isinstance(each, DecodedEnd):
                 self._place_end(state.first + each.note, each.time_sec)
@@ -283,10 +297,28 @@ class ScoreStream:
                 state.put(each.time_sec, ANCHORS, each.quarter)
                 state.curve_sec = each.time_sec
         self._place_non_note_events()
+        state.put_levels(self._expression.follow(state.levels, self._known_quarter(), interpretation.time_at))
         if interpretation.finished:
-            end = self._end_quarter()
-            kind = ANCHORS if state.stop == len(self._onsets) and state.loop is None else JOINS
-            state.put(max(interpretation.time_at(end), state.curve_sec), kind, end)
+            self._place_end_of_segment()
+
+    def _place_end_of_segment(self) -> None:
+        state, end = self._state, self._end_quarter()
+        last = state.stop == len(self._onsets) and state.loop is None
+        time_sec = max(self.interpretation.time_at(end), state.curve_sec)
+        state.put(time_sec, ANCHORS if last else JOINS, end)
+        if last and self._expression.moves:
+            state.put(time_sec + REST_S, LEVELS, None)
+
+    def _place_notes(self, decoded: list[DecodedNote]) -> None:
+        """Place notes that begin at one position, and what their instruments' dynamics are."""
+        if not decoded:
+            return
+        state, time_at = self._state, self.interpretation.time_at
+        quarter = self._onsets[state.first + decoded[0].note]
+        notes, levels = self._expression.begin(state.levels, state.first, decoded, time_at(quarter + 1) - time_at(quarter))
+        state.put_levels(levels)
+        for each in notes:
+            self._place_note(each)
 
     def _place_note(self, decoded: DecodedNote) -> None:
         state, played, note = self._state, self._played, self._state.first + decoded.note
@@ -296,34 +328,18 @@ class ScoreStream:
         state.earliest_end[note] = time_sec + SHORTEST_NOTE_S
         state.put(time_sec, BEGINS, (row, played.velocity(note, row, decoded.velocity)))
         state.steps += played.steps(note, time_sec - self.interpretation.time_at(self._onsets[note]), decoded.velocity)
-
-    def _place_steps(self) -> None:
-        """Place the later notes of ornaments, as far as the tempo is known."""
-        state, waiting = self._state, []
-        known = self._known_quarter()
-        for step in state.steps:
-            if step.quarter < known:
-                time_sec = self.interpretation.time_at(step.quarter) + step.shift_sec
-                for row in step.before:
-                    state.put(time_sec, ENDS, row)
-                state.put(time_sec, BEGINS, (step.row, step.velocity))
-                state.earliest_end[step.note] = time_sec + SHORTEST_STEP_S
-            else:
-                waiting.append(step)
-        state.steps = waiting
-        unfinished = {step.note for step in waiting}
-        for note in [note for note in state.ends if note not in unfinished]:
-            self._place_end(note, state.ends.pop(note))
+        for joined in state.joined.pop(note, ()):
+            state.put_end(joined, time_sec + OVERLAP_S, played.last(joined))
 
     def _place_end(self, note: int, time_sec: float) -> None:
-        """Place the end of a note; for an ornament, the end of its last note once that is placed."""
-        state = self._state
+        """Place the end of a note; for an ornament, the end of its last note once that is placed, for a slurred note when the next is."""
+        state, follower = self._state, self._followers.get(note, -1)
         if any(step.note == note for step in state.steps):
             state.ends[note] = time_sec
+        elif state.first + self.interpretation.next_note <= follower < state.stop:
+            state.joined.setdefault(follower, []).append(note)
         else:
-            end_sec = max(time_sec, state.earliest_end.pop(note))
-            for row in self._played.last(note):
-                state.put(end_sec, ENDS, row)
+            state.put_end(note, time_sec, self._played.last(note))
 
     def _known_quarter(self) -> float:
         """Return up to where the tempo is known."""
@@ -332,9 +348,7 @@ class ScoreStream:
     def _end_quarter(self) -> float:
         """Return where the segment ends."""
         state = self._state
-        if state.loop:
-            return state.loop[1]
-        return self._positions.end_before(state.stop)
+        return state.loop[1] if state.loop else self._positions.end_before(state.stop)
 
     def _place_non_note_events(self) -> None:
         """Place the messages that stand beside the notes, as far as the tempo is known."""
@@ -354,37 +368,27 @@ class ScoreStream:
         for event in set_up(self._piece.non_note_events, state.begin_quarter):
             state.put(state.time_sec, SET_UPS, event)
 
-    def _follow_tempo(self, now_ns: int) -> None:
-        state, wanted = self._state, self.interpretation.value("tempo")
-        if state.speed != wanted and now_ns >= state.clock_ns + TEMPO_STEP_NS:
-            share = -math.expm1(-TEMPO_STEP_NS / 1e9 / TEMPO_SMOOTHING_S)
-            speed = state.speed * (wanted / state.speed) ** share
-            state.set_speed(now_ns, wanted if abs(speed / wanted - 1) < SAME_TEMPO else speed)
-
     def _emit(self, item: Item, time_ns: int) -> list[Event]:
         state = self._state
         if item.kind == BEGINS:
             row, velocity = item.content
-            channel, pitch, track = self._played.keys[row]
-            state.notes += 1
-            state.performed[row] = time_ns, time_ns, velocity
-            return state.keys.begin(row, item.time_sec, time_ns, note_on(channel, pitch, velocity), track)
+            return state.begin_note(row, velocity, item.time_sec, time_ns, self._played.keys[row])
         if item.kind == ENDS:
-            state.performed["end_ns"][item.content] = time_ns
-            return state.keys.end(item.content, time_ns)
+            return state.end_note(item.content, time_ns)
         if item.kind == PEDALS:
             state.pedal = item.content
             return state.pedal_events(time_ns)
         if item.kind in (SET_UPS, NON_NOTES):
-            state.notes += is_channel_message(item.content.message) and is_note_on(item.content.message)
             return state.send_non_note(Event(time_ns, item.content.message, item.content.track))
+        if item.kind == LEVELS:
+            return state.send_level(time_ns, item.content)
         state.passed.append((item.content, time_ns))
         return self._join(item, time_ns) if item.kind == JOINS else []
 
     def _join(self, item: Item, time_ns: int) -> list[Event]:
         """Go on from the end of a segment that is not the last: with the loop again, or with what follows one that was left."""
         state = self._state
-        sent = state.keys.release(time_ns)
+        sent = state.release(time_ns)
         state.forget()
         state.pedal = 0
         if state.loop:

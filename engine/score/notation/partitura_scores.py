@@ -24,7 +24,7 @@ class PartituraReading:
     """A document as partitura reads it: its parts, and a MARKING_DTYPE row for the id of each printed note, part by part."""
 
     def __init__(self, parts: list[Any], arpeggios: Arpeggios) -> None:
-        from engine.score.dynamics import loudness_marks, playback_velocities
+        from engine.score.dynamics import loudness_marks, mark_velocities
         from engine.score.markings import note_markings
 
         if not parts:
@@ -34,9 +34,7 @@ class PartituraReading:
         marks = [loudness_marks(part, _quarters(part)) for part in parts]
         first_marks = next(filter(None, marks), [])  # those of the right hand are for a left hand that has none
         for part, rows, own in zip(parts, self.markings, marks, strict=True):
-            velocities = playback_velocities(part, rows, own or first_marks, _quarters(part))
-            for identifier, row in rows.items():
-                row["velocity"] = velocities[identifier]
+            mark_velocities(part, rows, own or first_marks, _quarters(part))
 
     def score(self, repeats: str) -> Score:
         """Return the score with repeats played, skipped or left as printed. Raises PerfLiveError for parts that would fall apart."""

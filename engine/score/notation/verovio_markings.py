@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.score.dynamics import LEVEL_VELOCITIES, LoudnessMark, level_curve
+from engine.score.dynamics import LoudnessMark, as_velocities, level_curve, velocities_within
 from engine.score.markings import ORNAMENT_KINDS, dynamic_level
 from engine.score.notation.mei import mei_signs
 from engine.score.notation.verovio_layers import PrintedNote
@@ -36,12 +36,13 @@ def verovio_markings(heard: VerovioScore) -> dict[str, np.void]:
     _mark_elements(rows, index, notes, heard.measures[0].element.getroottree().getroot())
     marks = _loudness_marks(heard, starts)
     onsets = np.array([onset for onset, _ in notes])
+    durations = _tied_durations(notes)
     staves = np.array([note.staff for _, note in notes])
     for staff in np.unique(staves).tolist():
         own = staves == staff
         heard_here = [mark for mark in marks if mark.staff == staff] or marks
-        levels = level_curve(heard_here, staff).at(onsets[own])
-        rows["velocity"][own] = np.rint(np.interp(levels, np.arange(len(LEVEL_VELOCITIES)), LEVEL_VELOCITIES))
+        rows["velocity"][own] = np.rint(as_velocities(level_curve(heard_here, staff).at(onsets[own])))
+        rows["velocity_within"][own] = velocities_within(heard_here, staff, onsets[own], durations[own])
         for mark in heard_here:
             if mark.level:
                 rows["dynamic"][own & (onsets >= mark.start - 1e-6)] = mark.level
@@ -52,6 +53,15 @@ def verovio_markings(heard: VerovioScore) -> dict[str, np.void]:
                 rows["hairpin"][inside] = mark.sign
                 rows["hairpin_position"][inside] = (onsets[inside] - mark.start) / (mark.end - mark.start)
     return dict(zip(index, rows[list(index.values())], strict=True))
+
+
+def _tied_durations(notes: list[tuple[float, PrintedNote]]) -> np.ndarray:
+    """Return how long each note sounds as it is printed, quarters (N,); of tied ones the first lasts to the end of the last."""
+    ends = {note.identifier: onset + float(note.duration) for onset, note in notes}
+    for _, note in reversed(notes):
+        following = ends.get(note.tied_to or "", -1.0)
+        ends[note.identifier] = max(ends[note.identifier], following)
+    return np.array([ends[note.identifier] - onset for onset, note in notes])
 
 
 def verovio_words(heard: VerovioScore) -> list[tuple[int, Fraction, str, str]]:

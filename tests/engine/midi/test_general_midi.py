@@ -1,7 +1,7 @@
 import pytest
 
-from engine.midi.events import control_change, program_change
-from engine.midi.general_midi import Programs, chooses_program, program_of
+from engine.midi.events import DRUM_CHANNEL, control_change, program_change
+from engine.midi.general_midi import Lengths, Programs, chooses_program, instrument_of, program_of
 
 NAMES = {
     0: "Piano|Pianoforte|Klavier|keyboard.piano",
@@ -34,7 +34,7 @@ def test_instruments_are_known_by_their_names_in_four_languages(program, names):
 def test_a_channel_has_a_pedal_while_it_is_a_piano():
     programs = Programs()
     assert programs.has_pedal(3)  # an instrument that says nothing
-    for program, pedal in ((40, False), (7, True), (8, False), (19, False), (0, True)):
+    for program, pedal in ((40, False), (5, True), (6, False), (7, False), (8, True), (11, False), (19, False), (0, True)):
         programs.observe(program_change(3, program))
         assert (programs.has_pedal(3), programs.has_pedal(4)) == (pedal, True)
 
@@ -42,3 +42,29 @@ def test_a_channel_has_a_pedal_while_it_is_a_piano():
 def test_a_program_is_chosen_by_its_change_and_by_its_bank():
     assert chooses_program(program_change(2, 5)) and chooses_program(control_change(2, 0, 1)) and chooses_program(control_change(2, 32, 1))
     assert not chooses_program(control_change(2, 7, 1)) and not chooses_program(b"\xf0\xc0\xf7")
+
+
+PEDALLED = {0, 1, 2, 3, 4, 5, 8}  # acoustic and electric pianos and the celesta: keyboards with dampers that a pedal lifts
+RINGING = {*range(9, 16), *range(24, 40), 45, 46, 47, 55, *range(104, 109), *range(112, 128)}  # struck, plucked, sound effects
+ONE_LOUDNESS = {6, *range(16, 21), 109}  # harpsichord, organs, bagpipe: how fast a key goes down is not heard
+
+
+@pytest.mark.parametrize("program", range(128))
+def test_each_program_is_played_as_its_instrument_is(program):
+    instrument = instrument_of(program)
+    assert instrument.has_pedal == (program in PEDALLED)
+    assert instrument.has_velocity == (program not in ONE_LOUDNESS)
+    assert (instrument.lengths is Lengths.WRITTEN) == (program in RINGING)
+    assert (instrument.lengths is Lengths.TOUCH) == (program in PEDALLED)
+    assert instrument.swells == (program not in PEDALLED | RINGING | {6, 7, 109})
+
+
+def test_channel_10_is_percussion_whatever_its_program():
+    assert instrument_of(40, DRUM_CHANNEL) == instrument_of(0, DRUM_CHANNEL) == instrument_of(47)
+
+
+def test_a_channel_without_a_program_is_as_it_is_named():
+    programs = Programs({2: 40})
+    assert [programs.has_pedal(channel) for channel in (1, 2)] == [True, False]
+    programs.observe(program_change(2, 0))
+    assert programs.has_pedal(2)

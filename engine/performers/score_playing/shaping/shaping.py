@@ -5,6 +5,8 @@ from typing import Protocol
 import numpy as np
 
 from engine.performers.score_playing.expression import ColumnExpression
+from engine.performers.score_playing.instruments.articulation import Articulation
+from engine.performers.score_playing.instruments.ensemble import instruments_of
 from engine.score.piece import Piece
 from models.performance.representation import BEAT_PERIOD
 
@@ -23,7 +25,8 @@ class Shaping:
     """The rules for one piece; immutable."""
 
     def __init__(self, piece: Piece):
-        self._rules: tuple[Rule, ...] = ()
+        instruments = instruments_of(piece)
+        self._rules: tuple[Rule, ...] = (Articulation(piece.score, instruments),)
 
     def heard(
         self, columns: np.ndarray, written: np.ndarray, first: int, period: float, expression: ColumnExpression

@@ -1,4 +1,4 @@
-"""The messages of a score beside its notes: which of them a performance needs that begins anywhere."""
+"""The messages of a score beside its notes: which of them set its instruments up for a performance that begins anywhere."""
 
 from collections.abc import Sequence
 

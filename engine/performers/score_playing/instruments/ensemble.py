@@ -1,0 +1,51 @@
+"""Which instrument plays each note of a piece."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from engine.midi.events import PROGRAM_CHANGE, channel_of, is_channel_message
+from engine.midi.file import Track
+from engine.midi.general_midi import Instrument, instrument_of, program_of
+from engine.score.piece import TRACK_NAME, Piece
+
+
+def named_programs(piece: Piece) -> dict[int, int]:
+    """Return the programs of channels that no program change names: what the names of their tracks stand for.
+
+    A track with notes on several channels has the name of the piece.
+    """
+    chosen = {channel_of(event.message) for event in piece.non_note_events if _chooses(event.message)}
+    found: dict[int, int] = {}
+    for track in np.unique(piece.tracks).tolist():
+        channels = np.unique(piece.channels[piece.tracks == track]).tolist()
+        program = program_of(_name(piece.timeline.tracks[track])) if len(channels) == 1 and track < len(piece.timeline.tracks) else None
+        if program is not None and channels[0] not in chosen:
+            found.setdefault(channels[0], program)
+    return found
+
+
+def instruments_of(piece: Piece) -> list[Instrument]:
+    """Return the instrument of each note (N) of the piece's score: that of the program in force on its channel."""
+    programs = np.zeros(len(piece.channels), dtype=int)
+    for channel, program in named_programs(piece).items():
+        programs[piece.channels == channel] = program
+    onsets = piece.score.notes["onset_quarter"]
+    for event in piece.non_note_events:
+        if _chooses(event.message):
+            programs[(piece.channels == channel_of(event.message)) & (onsets >= event.quarter - 1e-6)] = event.message[1]
+    return [instrument_of(*pair) for pair in zip(programs.tolist(), piece.channels.tolist(), strict=True)]
+
+
+def chosen(instruments: Sequence[Instrument], quality: str) -> np.ndarray:
+    """Return for each note (N,) whether its instrument has a quality."""
+    return np.array([getattr(instrument, quality) for instrument in instruments], dtype=bool)
+
+
+def _chooses(message: bytes) -> bool:
+    return is_channel_message(message) and message[0] & 0xF0 == PROGRAM_CHANGE
+
+
+def _name(track: Track) -> str:
+    names = [event.data for event in track.kept if event.data[:2] == bytes((0xFF, TRACK_NAME))]
+    return names[0][3:].decode("utf-8", "replace") if names else ""
