@@ -5,22 +5,22 @@ from collections.abc import Sequence
 import numpy as np
 
 from engine.midi.events import PROGRAM_CHANGE, channel_of, is_channel_message
-from engine.midi.file import Track
 from engine.midi.general_midi import Instrument, instrument_of, program_of
-from engine.score.piece import TRACK_NAME, Piece
+from engine.score.piece import Piece
 
 
 def named_programs(piece: Piece) -> dict[int, int]:
-    """Return the programs of channels that no program change names: what the names of their tracks stand for.
+    """Return the programs of channels of a MIDI score that no program change names: what the names of their tracks stand for.
 
     A track with notes on several channels has the name of the piece.
     """
-    chosen = {channel_of(event.message) for event in piece.non_note_events if _chooses(event.message)}
+    told = {channel_of(event.message) for event in piece.non_note_events if _chooses(event.message)}
+    names = {} if piece.score.has_markings else dict(enumerate(piece.timeline.track_names))  # parts of a notation were asked already
     found: dict[int, int] = {}
     for track in np.unique(piece.tracks).tolist():
         channels = np.unique(piece.channels[piece.tracks == track]).tolist()
-        program = program_of(_name(piece.timeline.tracks[track])) if len(channels) == 1 and track < len(piece.timeline.tracks) else None
-        if program is not None and channels[0] not in chosen:
+        program = program_of(names.get(track, "")) if len(channels) == 1 else None
+        if program is not None and channels[0] not in told:
             found.setdefault(channels[0], program)
     return found
 
@@ -44,8 +44,3 @@ def chosen(instruments: Sequence[Instrument], quality: str) -> np.ndarray:
 
 def _chooses(message: bytes) -> bool:
     return is_channel_message(message) and message[0] & 0xF0 == PROGRAM_CHANGE
-
-
-def _name(track: Track) -> str:
-    names = [event.data for event in track.kept if event.data[:2] == bytes((0xFF, TRACK_NAME))]
-    return names[0][3:].decode("utf-8", "replace") if names else ""

@@ -12,7 +12,7 @@ from score_playing import START_NS, assert_all_released, marked, melody, notes_o
 from engine.midi.events import channel_of, control_change, is_control_change, is_note_off, is_note_on, program_change
 from engine.midi.file import KeptEvent, MidiTimeline, Track
 from engine.performers.registry import load_performer
-from engine.score.piece import NonNoteEvent, meta, piece_of, read_piece
+from engine.score.piece import NonNoteEvent, piece_of, read_piece
 from engine.systems import Kind, performers
 
 MODELS = {"dexter": synthetic_dexter, "score-performer": synthetic_score_performer}
@@ -177,7 +177,7 @@ def test_an_instrument_that_changes_in_the_piece_is_played_as_it_is_at_each_plac
 def test_a_track_without_a_program_is_what_its_name_says(performer):
     piece = melody(bars=4)
     piece.score.notes["velocity"] = 64
-    named = Track((KeptEvent(0, 0, meta(3, b"Violin 1")),))
+    named = Track((KeptEvent(0, 0, b"\xff\x03\x08Violin 1"),))
     object.__setattr__(piece, "timeline", MidiTimeline([], (named,), 0, 960))
     events = perform(performer, piece, {"temperature": 1})
     assert moves(events) and not moves(events, 64)
