@@ -44,6 +44,7 @@ _INSTRUMENTS: Mapping[int, Instrument] = (
     | dict.fromkeys(_ORGAN_PROGRAMS, ORGAN)
     | dict.fromkeys((*_PERCUSSION_PROGRAMS, *_PLUCKED_PROGRAMS), STRUCK)
 )
+PIANOS = range(8)  # General MIDI's group: harpsichord and clavinet too, which two hands play as they do a piano
 BANK_SELECT = (0, 32)  # controllers that choose the bank of the next program change
 CHANNEL_MODE = 120  # controllers from there on are mode messages
 
