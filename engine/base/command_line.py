@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,7 +37,7 @@ def run(app: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> 
     except PerfLiveError as error:
         return error.exit_status if error.reported else _fail(name, error, error.exit_status)
     except typer.TyperException as error:
-        return _fail(name, error.format_message(), error.exit_code) if error.format_message() else error.exit_code
+        return _fail(name, plain_words(error.format_message()), error.exit_code) if error.format_message() else error.exit_code
     except KeyboardInterrupt:
         return _fail(name, STOPPED, 1)
     except BrokenPipeError:  # the reader of our output has gone; the interpreter must not try to flush it again
@@ -46,6 +47,24 @@ def run(app: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> 
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             return _fail(name, f"{error.strerror}: {error.filename or 'standard output'}; make room, or write to another place", 1)
         return _fail(name, f"unexpected {type(error).__name__}: {error}; this is a defect, please report it", 1)
+
+
+# What Typer takes over from pydantic, and how a musician would say it.
+PLAIN_WORDS = {
+    r"Input should be greater than or equal to (\S+)": r"\1 or more is allowed",
+    r"Input should be greater than (\S+)": r"more than \1 is allowed",
+    r"Input should be less than or equal to (\S+)": r"\1 or less is allowed",
+    r"Input should be a valid integer.*": "expected a whole number",
+    r"Input should be a valid number.*": "expected a number",
+    r"Value error, ": "",
+}
+
+
+def plain_words(message: str) -> str:
+    """Return Typer's message about a wrong call without pydantic's turns of phrase."""
+    for pattern, plain in PLAIN_WORDS.items():
+        message = re.sub(pattern, plain, message)
+    return message
 
 
 def _print_version(wanted: bool) -> None:

@@ -71,6 +71,8 @@ class Wanted:
         for name in [text.partition("=")[0] for text in self.settings] + [text.partition("=")[2] for text in self.controllers]:
             if name in own:
                 continue
+            if self.lookahead_s and any(name == each.name for each in known_controls(self.system.name, self.model)):
+                raise UsageError(f"control {name!r}: {self.system.name!r} has it for scores, not with --lookahead; leave one of them out")
             having = [other for other in performers() if any(name == each.name for each in known_controls(other, None, self.lookahead_s))]
             if having:
                 what = f"the performer {self.system.name!r} has no control {name!r}, only {', '.join(own) or 'none'}"

@@ -86,6 +86,7 @@ def test_a_stream_is_fed_with_ones_own_events() -> None:
         (lambda: engine.render(PRELUDE, "x.mid", performer="velo"), "no performer is called 'velo'"),
         (lambda: engine.render(PRELUDE, "x.mid", controls={"loud": 1}), "no control is called 'loud'"),
         (lambda: engine.render(PRELUDE, "x.mid", controls={"tempo": 1}), "'velocity' has no control 'tempo', .*dexter or score-performer"),
+        (lambda: engine.render(PRELUDE, "x.mid", "dexter", lookahead=2, controls={"tempo": 1}), "'dexter' has it for scores"),
         (lambda: engine.play(PRELUDE, "x.mid", controllers={1: "density"}), "has no control 'density', .*--performer performance-rnn"),
         (lambda: engine.render(PRELUDE, "x.mid", controls={"strength": 2}), "'strength': got 2"),
         (lambda: engine.render(PRELUDE, "x.mid", seed=-1), "seed: got -1, expected a whole number from 0 to"),

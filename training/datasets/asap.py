@@ -49,5 +49,6 @@ def performance_rows(root: Path, split: Split) -> list[dict[str, str]]:
         with (root / "metadata.csv").open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
     except (OSError, ValueError, KeyError) as error:
-        raise PerfLiveError(f"{root}: not an (n)ASAP folder with metadata.csv, and a whole splits.json if any ({error})") from error
+        what = f"metadata.csv or splits.json cannot be read ({getattr(error, 'strerror', None) or error})"
+        raise PerfLiveError(f"{root}: not the unpacked (n)ASAP corpus: {what}; give its folder") from error
     return [row for row in rows if row["folder"] in pieces]

@@ -78,3 +78,17 @@ def test_every_command_has_a_version_and_help_with_three_examples(module: str, c
     for each in (command, *getattr(command, "commands", {}).values()):
         for parameter in each.params:
             assert "[" not in (getattr(parameter, "help", None) or ""), parameter.name  # rich would take it for markup and not show it
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "said"),
+    [
+        ("engine.commands.render", ["a.mid", "-o", "b.mid", "--seed", "x"], "perf: Invalid value for '--seed': expected a whole number\n"),
+        ("engine.commands.render", ["a.mid", "-o", "b.mid", "--reverb", "2"], "perf: Invalid value for '--reverb': 1 or less is allowed\n"),
+        ("engine.commands.live", ["--lookahead", "x"], "perf: Invalid value for '--lookahead': expected a number\n"),
+        ("engine.commands.bench", ["dexter", "--seconds", "-1"], "perf: Invalid value for '--seconds': 4 or more is allowed\n"),
+    ],
+)
+def test_wrong_values_are_told_in_plain_words(module: str, arguments: list[str], said: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(importlib.import_module(module).app, "perf", arguments) == 2
+    assert capfd.readouterr().err == said

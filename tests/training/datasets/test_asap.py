@@ -87,7 +87,7 @@ def test_a_pedal_that_never_lifts_holds_to_the_end():
 
 
 def test_a_folder_that_is_no_corpus_is_refused_in_one_line(tmp_path):
-    with pytest.raises(PerfLiveError, match="not an .n.ASAP folder with metadata.csv") as caught:
+    with pytest.raises(PerfLiveError, match="not the unpacked .n.ASAP corpus: metadata.csv or splits.json") as caught:
         list(read_asap(tmp_path, "train"))
     assert "\n" not in str(caught.value)
 
