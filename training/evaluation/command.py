@@ -12,9 +12,10 @@ OF_NO_SYSTEM = {
     "describe": "training.evaluation.expressiveness.describe_command:describe_performance",
     "eager": "training.evaluation.eager.command:eager",
     "expressiveness": "training.evaluation.expressiveness.command:expressiveness",
+    "reading": "training.evaluation.reading.command:reading",
+    "sound-data": "training.evaluation.performance_net.data_command:sound_data",
     "tempo": "training.evaluation.tempo.command:tempo",
     "tempo-limits": "training.evaluation.tempo.limits_command:tempo_limits",
-    "sound-data": "training.evaluation.performance_net.data_command:sound_data",
 }
 
 

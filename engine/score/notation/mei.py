@@ -1,24 +1,26 @@
 """MEI as partitura reads it, with the trills, mordents, turns and arpeggio signs that partitura leaves out."""
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from engine.base.partitura_loader import load_partitura
+from engine.score.notation.mei_documents import XML_ID
 from engine.score.notation.musicxml import Arpeggios
 
-ID = "{http://www.w3.org/XML/1998/namespace}id"
 
-
-def read_mei(path: Path) -> tuple[list[Any], Arpeggios]:
+def read_mei(root: Any) -> tuple[list[Any], Arpeggios]:
     """Return the parts, their notes with ornaments, and the arpeggio signs as ``open_musicxml`` has them.
 
     Signs that name their notes (startid, plist) are read, those that only say where they stand (tstamp) are not. Raises whatever lxml and
-    partitura do for a damaged file.
+    partitura do for what they do not take.
     """
     from lxml import etree
 
-    parts = load_partitura().load_mei(str(path)).parts
-    root = etree.fromstring(path.read_bytes(), etree.XMLParser(resolve_entities=False, huge_tree=False, no_network=True))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "score.mei"  # partitura takes names of files alone
+        path.write_bytes(etree.tostring(root, encoding="utf-8", xml_declaration=True))
+        parts = load_partitura().load_mei(str(path)).parts
     ornaments, directions = mei_signs(root)
     signs: dict[int, int] = {}
     for place, note in enumerate(note for part in parts for note in part.notes):
@@ -32,7 +34,7 @@ def read_mei(path: Path) -> tuple[list[Any], Arpeggios]:
 
 def mei_signs(root: Any) -> tuple[dict[str, str], dict[str, int]]:
     """Return by the id of a note its ornament, under MusicXML's name, and the direction in which it is rolled."""
-    chords = {element.get(ID): [note.get(ID) for note in element.iter("{*}note")] for element in root.iter("{*}chord")}
+    chords = {element.get(XML_ID): [note.get(XML_ID) for note in element.iter("{*}note")] for element in root.iter("{*}chord")}
     ornaments: dict[str, str] = {}
     directions: dict[str, int] = {}
     for sign in root.iter("{*}trill", "{*}mordent", "{*}turn", "{*}arpeg"):

@@ -58,6 +58,9 @@ def identified(root: Any) -> tuple[str, dict[str, tuple[int, int, str]]]:
     from lxml import etree
 
     named: dict[str, tuple[int, int, str]] = {}
+    for notations in root.iter("notations"):
+        for mark in notations.findall("accidental-mark"):
+            notations.remove(mark)  # verovio takes it for the accidental of this note and of all that follow
     listed = [part.get("id") for part in root.iter("score-part")]
     for barline in root.iter("barline"):
         if barline.get("location") is None and barline.find("repeat[@direction='forward']") is not None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.midi.events import DRUM_CHANNEL
 from engine.midi.general_midi import program_of
+from engine.score.notation.mei_documents import normal_mei
 from engine.score.notation.musicxml import uncompressed
 from engine.score.parts import Part
 
@@ -48,11 +49,8 @@ def _musicxml_part(element: Any, number: int) -> Part:
 
 
 def _mei_parts(path: Path) -> list[Part]:
-    from lxml import etree
-
-    root = etree.fromstring(path.read_bytes(), etree.XMLParser(resolve_entities=False, no_network=True, recover=True))
-    music = next(root.iter("{*}music"), root)  # the header may have the beginning of the score as well
-    definition = next(music.iter("{*}scoreDef"), None)
+    music = next(normal_mei(path.read_bytes()).iter("{*}music"), None)  # the header may have the beginning of the score as well
+    definition = next(music.iter("{*}scoreDef"), None) if music is not None else None
     found: list[Part] = []
     groups: dict[Any, int] = {}
     for staff in definition.iter("{*}staffDef") if definition is not None else ():

@@ -18,6 +18,7 @@ from engine.base.errors import PerfLiveError
 from engine.base.limited_process import LimitedProcess
 from engine.base.partitura_loader import load_partitura
 from engine.score.notation.mei import read_mei
+from engine.score.notation.mei_documents import normal_mei
 from engine.score.notation.musicxml import identified, note_key, open_musicxml, percussion_keys
 from engine.score.notation.partitura_scores import PartituraReading
 from engine.score.notation.verovio_markings import verovio_markings, verovio_words
@@ -64,6 +65,14 @@ def read_notation(path: Path, repeats: str) -> Score:
             raise PerfLiveError(f"cannot read {str(path)!r}: {what} ({reason}); give a valid score") from error
 
 
+def read_with_partitura(path: Path, repeats: str = "play") -> Score:
+    """Read a file by partitura alone: what the networks' tables were made of. Raises whatever partitura does."""
+    reading = _READERS[path.suffix.lower()](path)
+    if reading.partitura is None:
+        raise reading.refusal or PerfLiveError("partitura does not read its format")
+    return reading.partitura.score(repeats)
+
+
 def _choose(reading: _Reading, repeats: str) -> Score:
     ours, refusal = None, reading.refusal
     heard = _heard(reading)
@@ -76,8 +85,6 @@ def _choose(reading: _Reading, repeats: str) -> Score:
             refusal = error
     if heard is None:
         if ours is None:
-            if "<mei" in reading.document and "<note" not in reading.document:
-                raise PerfLiveError("it has no notes; give a score with notes")
             raise refusal or PerfLiveError("it has no parts; give a score with notes")
         return ours
     theirs = _verovio_score(heard, reading, repeats)
@@ -158,14 +165,16 @@ def _read_musicxml(path: Path) -> _Reading:
 def _read_mei(path: Path) -> _Reading:
     from lxml import etree
 
-    document = _text(path)
+    root = normal_mei(path.read_bytes())
+    if next(root.iter("{*}note"), None) is None:
+        raise PerfLiveError("it has no notes; give a score with notes")
+    document = etree.tostring(root, encoding="unicode")
     verovio = start_verovio(document)
     try:
         with redirect_stdout(io.StringIO()):  # where partitura prints what it leaves out
-            parts, arpeggios = read_mei(path)
+            parts, arpeggios = read_mei(root)
         partitura, refusal = _tried(lambda: parts, arpeggios)
     except Exception as error:  # partitura refuses much that is valid
-        etree.fromstring(path.read_bytes(), etree.XMLParser(resolve_entities=False, no_network=True))  # raises for a damaged one
         partitura, refusal = None, ValueError(str(error))
     return _Reading(partitura, refusal, document, verovio, {}, {}, {})
 

@@ -6,7 +6,8 @@ from fractions import Fraction
 from math import copysign, floor
 from typing import Any
 
-XML_ID = "{http://www.w3.org/XML/1998/namespace}id"
+from engine.score.notation.mei_documents import XML_ID, usual_base
+
 STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 LOWEST_LINE = 30  # steps of E4, the lowest line of a drum kit's staff, above C0
 # Semitones; quarter tones are halves.
@@ -64,9 +65,20 @@ class LayerWalk:
 
     def __init__(self, staff: Staff, layer: int) -> None:
         self._staff, self._layer = staff, layer
+        self._share = Fraction(0)  # quarters of a space without a duration
+        self._clear()
+
+    def _clear(self) -> None:
         self.notes: list[PrintedNote] = []
+        self.without_duration = 0  # spaces and rests
         self._now = Fraction(0)
         self._graces: list[PrintedNote] = []
+
+    def fill(self, layer: Any, length: Fraction) -> None:
+        """Go through the layer again: the spaces that have no duration share what is left of its ``length``."""
+        self._share = max(length - self._now, Fraction(0)) / self.without_duration
+        self._clear()
+        self.go(layer)
 
     def go(self, parent: Any, scale: Fraction = Fraction(1), in_grace: bool = False) -> None:
         for element in parent:
@@ -74,9 +86,10 @@ class LayerWalk:
             if name in ("note", "chord"):
                 self._sound(element, scale, in_grace)
             elif name in ("rest", "space"):
-                self._now += self._duration(element, scale)
+                self._pause(element, scale)
             elif name == "tuplet":
-                self.go(element, scale * Fraction(int(element.get("numbase", 2)), int(element.get("num", 3))), in_grace)
+                count = int(element.get("num", 3))
+                self.go(element, scale * Fraction(int(element.get("numbase", usual_base(count))), count), in_grace)
             elif name == "bTrem":
                 first = len(self.notes)
                 self.go(element, scale, in_grace)
@@ -95,6 +108,13 @@ class LayerWalk:
         for note in self._graces:
             note.onset = self._now
         return self._now
+
+    def _pause(self, element: Any, scale: Fraction) -> None:
+        if any(element.get(name) for name in ("dur", "dur.ges", "dur.ppq")):
+            self._now += self._duration(element, scale)
+        else:
+            self.without_duration += 1
+            self._now += self._share
 
     def _duration(self, element: Any, scale: Fraction) -> Fraction:
         """Return quarters: those of MusicXML's own <duration> where verovio tells it, else what is notated."""

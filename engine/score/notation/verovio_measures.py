@@ -1,7 +1,7 @@
 """What verovio makes of a score: its measures as printed, each note's place and pitch, and the order in which measures are played.
 
-verovio (LGPL 3) reads MusicXML, MEI, Humdrum and ABC, and takes repeats, voltas, jumps and expansions as players do. Its time map says when
-each measure and note is played; its MEI says what each note is.
+verovio (LGPL 3) reads MusicXML, MEI, Humdrum and ABC. Its MEI says what each note is, its time map how long measures of rest are and where
+tempos are.
 """
 
 import json
@@ -15,11 +15,12 @@ from engine.base.errors import PerfLiveError
 from engine.base.limited_process import LimitedProcess, ProcessFailed
 from engine.midi.events import DRUM_CHANNEL
 from engine.midi.general_midi import program_of
-from engine.score.notation.verovio_layers import XML_ID, LayerWalk, PrintedNote, Staff, name_of, repeated_notes
+from engine.score.notation.mei_documents import XML_ID
+from engine.score.notation.verovio_layers import LayerWalk, PrintedNote, Staff, name_of, repeated_notes
+from engine.score.notation.verovio_order import measure_order
 
 LONGEST_S, LONGEST_S_A_MEGABYTE = 20.0, 10.0  # a score of a hundred pages, 10 MB, takes five seconds
 MOST_BYTES = 4_000_000_000  # it takes a quarter of a gigabyte
-_REPETITION = re.compile(r"-rend\d+$")
 
 Repeats = dict[tuple[int, int], list[list[PrintedNote]]]  # by staff and layer
 
@@ -67,10 +68,9 @@ def read_with_verovio(started: LimitedProcess, document: str) -> VerovioScore:
         raise PerfLiveError(f"verovio cannot read it ({failed})") from None
     started.close()
     parser = etree.XMLParser(resolve_entities=False, huge_tree=True, no_network=True)
-    root = etree.fromstring(read["mei"].encode(), parser)
-    time_map = read["time_map"]
+    root = next(etree.fromstring(read["mei"].encode(), parser).iter("{*}music"))  # the header may have measures of its own
     measures, staves = _printed_measures(root)
-    return _played(measures, staves, time_map, _tempo_is_written(root, measures[0] if measures else None))
+    return _in_order(root, measures, staves, read["time_map"])
 
 
 def _printed_measures(root: Any) -> tuple[list[PrintedMeasure], list[int]]:
@@ -144,8 +144,7 @@ def _measure_notes(
 
     ``following`` has for a staff and layer the measures that are repeated next, after a sign that repeats several.
     """
-    notes: list[PrintedNote] = []
-    longest = Fraction(0)
+    walks: list[tuple[LayerWalk, Any, tuple[int, int]]] = []
     beats, unit = measure.metre or (4, 4)
     for element in measure.element.iterfind("{*}staff"):
         number = element.get("n", "1")
@@ -155,16 +154,20 @@ def _measure_notes(
             place = int(layer.get("n", index + 1)) if layer.get("n", "1").isdigit() else index + 1
             walk = LayerWalk(staff, place)
             walk.go(layer)
-            key = (staff.number, place)
-            if (count := _measures_repeated(layer)) and before:
-                following[key] = [printed.notes for printed in before[-count:]]
-            if not walk.notes and following.get(key):
-                notes += repeated_notes(following[key].pop(0), *key)
-            else:
-                following.pop(key, None)
-            notes += walk.notes
-            longest = max(longest, walk.end())
-    return notes, longest or None
+            walks.append((walk, layer, (staff.number, place)))
+    written = max((walk.end() for walk, _, _ in walks if not walk.without_duration), default=Fraction(0)) or Fraction(4 * beats, unit)
+    notes: list[PrintedNote] = []
+    for walk, layer, key in walks:
+        if walk.without_duration:
+            walk.fill(layer, written)
+        if (count := _measures_repeated(layer)) and before:
+            following[key] = [printed.notes for printed in before[-count:]]
+        if not walk.notes and following.get(key):
+            notes += repeated_notes(following[key].pop(0), *key)
+        else:
+            following.pop(key, None)
+        notes += walk.notes
+    return notes, max((walk.end() for walk, _, _ in walks), default=Fraction(0)) or None
 
 
 def _measures_repeated(layer: Any) -> int:
@@ -186,33 +189,13 @@ def _is_first(element: Any, measure: PrintedMeasure | None) -> bool:
     return measure is not None and measure.element in element.iterancestors() and float(element.get("tstamp", 1)) <= 1
 
 
-def _played(measures: list[PrintedMeasure], staves: list[int], time_map: Any, written: tuple[bool, bool]) -> VerovioScore:
-    """Put measures in the order of the time map.
-
-    Places are those of the notes' own durations: the time map spreads chords and makes room for grace notes.
-    """
-    index = {measure.identifier: number for number, measure in enumerate(measures)}
-    starts: list[tuple[int, Fraction]] = []
-    heard_tempos: list[tuple[Fraction, float]] = []
-    end = Fraction(0)
-    for entry in time_map:
-        end = max(end, Fraction(*entry["qfrac"]))
-        if "measureOn" in entry:
-            starts.append((index[_REPETITION.sub("", entry["measureOn"])], Fraction(*entry["qfrac"])))
-        if "tempo" in entry and written[0]:
-            heard_tempos.append((Fraction(*entry["qfrac"]), float(entry["tempo"])))
-    if heard_tempos and not written[1]:
-        del heard_tempos[0]  # verovio's own, until the first that is written
-    for (number, start), (_, following) in zip(starts, [*starts[1:], (-1, end)], strict=True):
-        if measures[number].duration is None:
-            measures[number].duration = following - start
-    played, now, shifts = [], Fraction(0), []
-    for number, start in starts:
-        played.append((number, now))
-        shifts.append((start, now - start))
-        now += measures[number].duration or 0
-    tempos = []
-    for onset, tempo in heard_tempos:
-        shift = max((each for each in shifts if each[0] <= onset), default=(Fraction(0), Fraction(0)))[1]
-        tempos.append((onset + shift, tempo))
-    return VerovioScore(measures, played, tempos, staves)
+def _in_order(root: Any, measures: list[PrintedMeasure], staves: list[int], time_map: Any) -> VerovioScore:
+    is_written, is_written_first = _tempo_is_written(root, measures[0] if measures else None)
+    if not is_written_first:  # verovio's own, until the first that is written
+        first: dict[str, Any] = next((entry for entry in time_map if "tempo" in entry), {})
+        first.pop("tempo", None)
+    durations = [measure.duration for measure in measures]
+    played = measure_order(root, time_map, [measure.identifier for measure in measures], durations, is_written)
+    for measure, duration in zip(measures, durations, strict=True):
+        measure.duration = duration
+    return VerovioScore(measures, played.measures, played.tempos, staves)

@@ -1,0 +1,246 @@
+"""MEI as verovio and partitura can take it: one score, one reading of what editors have marked, definitions where they are looked for.
+
+MEI (https://music-encoding.org/guidelines/v5/) says the same music in many ways. What is changed here is how it is said, not what sounds.
+"""
+
+from collections.abc import Iterable
+from copy import deepcopy
+from typing import Any
+
+MEI = "http://www.music-encoding.org/ns/mei"
+XML_ID = "{http://www.w3.org/XML/1998/namespace}id"
+_FRAME = ("mei", "music", "body", "mdiv", "score")  # each is in the one before
+_PREFERRED = ("lem", "corr", "reg", "expan", "add", "rdg", "sic", "orig", "abbr", "unclear")  # of several readings
+_ALTERNATIVES = ("app", "choice", "subst")
+_TRANSPARENT = ("supplied", "unclear", "damage", "add", "corr", "reg", "sic", "orig", "expan", "restore", "ossia", "lem", "rdg")
+_SILENT = ("del", "oStaff", "oLayer")  # staves of an ossia are what else may be played
+_EVENTS = ("note", "chord", "rest", "space")
+
+
+def normal_mei(data: bytes) -> Any:
+    """Return the root of a document that has one score in each movement. Raises what lxml does for a damaged one."""
+    from lxml import etree
+
+    parser = etree.XMLParser(resolve_entities=False, huge_tree=False, no_network=True, recover=True)  # an id may stand twice
+    root = etree.fromstring(data, parser)
+    if len(parser.error_log):
+        etree.fromstring(data, etree.XMLParser(resolve_entities=False, huge_tree=False, no_network=True))  # raises
+    names: set[str] = set()
+    for element in root.iter(etree.Element):
+        if not str(element.tag).startswith("{"):
+            element.tag = f"{{{MEI}}}{element.tag}"
+        if element.get(XML_ID) in names:
+            del element.attrib[XML_ID]
+        names.add(element.get(XML_ID, ""))
+    root = _framed(root)
+    _one_body(root)
+    for music in root.iterfind("{*}music"):
+        _one_reading(music)
+        for movement in music.iter("{*}mdiv"):
+            if movement.find("{*}score") is None and movement.find("{*}parts") is not None:
+                movement.append(_joined_parts(list(movement.find("{*}parts"))))
+                movement.remove(movement.find("{*}parts"))
+        for score in music.iter("{*}score"):
+            _define_staves(score)
+        _write_tuplets(music)
+    etree.cleanup_namespaces(root, top_nsmap={None: MEI})
+    return root
+
+
+def local_name(element: Any) -> str:
+    return str(element.tag).rpartition("}")[2]
+
+
+def _make(name: str, children: Iterable[Any] = (), **attributes: str) -> Any:
+    from lxml import etree
+
+    made = etree.Element(f"{{{MEI}}}{name}", attributes, nsmap={None: MEI})
+    made.extend(list(children))
+    return made
+
+
+def _framed(root: Any) -> Any:
+    """Put a document that begins with <music>, a section or the like into what is around it elsewhere."""
+    name = local_name(root)
+    if name in ("mei", "meiCorpus"):
+        root.tag = f"{{{MEI}}}mei"
+        return root
+    if name in _FRAME[1:]:
+        around = _FRAME[: _FRAME.index(name)]
+    else:
+        around = _FRAME if name in ("section", "measure") else _FRAME[:1]
+    for outer in reversed(around):
+        root = _make(outer, [root])
+    return root
+
+
+def _one_body(root: Any) -> None:
+    """Bring the movements of a corpus, of a group or, where there are no others, of the header's incipits into one <body>, in place."""
+    scores = [music for music in root.iter("{*}music") if next(music.iter("{*}note"), None) is not None and not _inside(music, "music")]
+    movements = [movement for music in scores for movement in music.iter("{*}mdiv") if not _inside(movement, "mdiv")]
+    if not movements:
+        incipits = [score for incipit in root.iter("{*}incip") for score in incipit.iterfind("{*}score")]
+        movements = [_make("mdiv", [score]) for score in incipits if next(score.iter("{*}note"), None) is not None]
+    if not movements:
+        return
+    body = _make("body", movements)
+    for music in list(root.iter("{*}music")):
+        if music.getparent() is not None:
+            music.getparent().remove(music)
+    for own in root.findall("{*}mei"):  # of a corpus
+        root.remove(own)
+    root.append(_make("music", [body]))
+
+
+def _inside(element: Any, name: str) -> bool:
+    return next(element.iterancestors(f"{{*}}{name}"), None) is not None
+
+
+def _one_reading(music: Any) -> None:
+    """Leave the lemma, the correction or the addition of several readings, without the marks of the editor, in place."""
+    for name in _ALTERNATIVES:
+        for element in list(music.iter(f"{{*}}{name}")):
+            readings = [child for child in element if local_name(child) in _PREFERRED]
+            kept = min(readings, key=lambda child: _PREFERRED.index(local_name(child)), default=None)
+            for reading in readings:
+                if reading is not kept and not (name == "subst" and local_name(reading) == "add"):
+                    element.remove(reading)
+            _unwrap(element)
+    for element in list(music.iter(*(f"{{*}}{name}" for name in _SILENT))):
+        if not _inside(element, "restore") and element.getparent() is not None:
+            _keep_tail(element)
+            element.getparent().remove(element)
+    for element in list(music.iter(*(f"{{*}}{name}" for name in (*_TRANSPARENT, "del")))):
+        _unwrap(element)
+
+
+def _keep_tail(element: Any) -> None:
+    """Move the text after an element to what is before it, in place."""
+    previous, parent = element.getprevious(), element.getparent()
+    if element.tail and previous is not None:
+        previous.tail = (previous.tail or "") + element.tail
+    elif element.tail:
+        parent.text = (parent.text or "") + element.tail
+
+
+def _unwrap(element: Any) -> None:
+    """Put what an element has in its place."""
+    parent = element.getparent()
+    if parent is None:
+        return
+    if len(element):
+        element[-1].tail = (element[-1].tail or "") + (element.tail or "")
+        element.tail = element.text
+    else:
+        element.tail = (element.text or "") + (element.tail or "")
+    _keep_tail(element)
+    place = parent.index(element)
+    children = list(element)
+    parent.remove(element)
+    for number, child in enumerate(children):
+        parent.insert(place + number, child)
+
+
+def _joined_parts(parts: list[Any]) -> Any:
+    """Return a score of parts that are written one after the other: their measures go together by their order."""
+    parts = [part for part in parts if local_name(part) == "part"]
+    definitions = _make("staffGrp")
+    outer = next((definition for part in parts for definition in part.iter("{*}scoreDef")), None)
+    measures: list[Any] = []
+    staves = 0
+    for part in parts:
+        _spread_rests(part)
+        numbers: dict[str, str] = {}
+        for element in part.iter("{*}staffDef", "{*}staff"):
+            number = element.get("n", "1")
+            if number not in numbers:
+                staves += 1
+                numbers[number] = str(staves)
+                defined = next((own for own in part.iter("{*}staffDef") if own.get("n", "1") == number), None)
+                definitions.append(_make("staffDef", lines="5") if defined is None else deepcopy(defined))
+                definitions[-1].set("n", str(staves))
+        for element in part.iter("{*}staffDef", "{*}staff"):
+            element.set("n", numbers[element.get("n", "1")])
+        for element in part.iterfind(".//{*}measure/*[@staff]"):
+            element.set("staff", " ".join(numbers.get(number, number) for number in element.get("staff").split()))
+        own_measures = list(part.iter("{*}measure"))
+        for measure, other in zip(measures, own_measures, strict=False):
+            measure.extend(list(other))
+        if part is parts[0]:
+            measures = own_measures
+        elif measures and len(own_measures) > len(measures):
+            measures[-1].getparent().extend(own_measures[len(measures) :])
+            measures += own_measures[len(measures) :]
+    score = _make("score", [_make("scoreDef", [definitions], **({} if outer is None else _without_id(outer)))])
+    for element in list(parts[0]):
+        if local_name(element) not in ("scoreDef", "staffDef", "staffGrp"):
+            score.append(element)
+    return score
+
+
+def _without_id(element: Any) -> dict[str, str]:
+    return {name: value for name, value in element.attrib.items() if not name.startswith("{")}
+
+
+def _spread_rests(part: Any) -> None:
+    """Turn a measure that stands for several of rest into these, in place: other parts have one each."""
+    for measure in list(part.iter("{*}measure")):
+        rests = next(measure.iter("{*}multiRest"), None)
+        count = rests.get("num", "1") if rests is not None else ""
+        if rests is None or not count.isdigit():
+            continue
+        rests.tag = f"{{{MEI}}}mRest"
+        rests.attrib.pop("num", None)
+        for _ in range(int(count) - 1):
+            more = deepcopy(measure)
+            for element in more.iter():
+                element.attrib.pop(XML_ID, None)
+            measure.addnext(more)
+
+
+def _define_staves(score: Any) -> None:
+    """Put a definition of all staves before the first section, in place: verovio looks for it there."""
+    definition = score.find("{*}scoreDef")
+    if definition is None:
+        definition = next(score.iter("{*}scoreDef"), None)
+        if definition is None:
+            definition = _make("scoreDef")
+        score.insert(0, definition)
+    group = definition.find("{*}staffGrp")
+    if group is None:
+        group = _make("staffGrp", list(definition.iterfind("{*}staffDef")))
+        definition.append(group)
+    defined = {staff.get("n", "1") for staff in definition.iter("{*}staffDef")}
+    for staff in score.iter("{*}staff"):
+        number = staff.get("n", "1")
+        if number not in defined:
+            defined.add(number)
+            own = next((other for other in score.iter("{*}staffDef") if other.get("n", "1") == number), None)
+            group.append(_make("staffDef", **{"lines": "5", **({} if own is None else _without_id(own)), "n": number}))
+
+
+def _write_tuplets(music: Any) -> None:
+    """Write each event under a <tupletSpan> as a tuplet of its own, in place: readers go by elements, and leave the signs alone."""
+    for span in list(music.iter("{*}tupletSpan")):
+        named = {element.get(XML_ID): element for element in span.getparent().iter() if element.get(XML_ID)}
+        first, last = (named.get(span.get(name, "")[1:]) for name in ("startid", "endid"))
+        layer = next(first.iterancestors("{*}layer"), None) if first is not None else None
+        count = span.get("num", "")
+        if first is None or last is None or layer is None or not count.isdigit():
+            continue
+        base = span.get("numbase", "") if span.get("numbase", "").isdigit() else str(usual_base(int(count)))
+        inside = False
+        for element in [each for each in layer.iter(*(f"{{*}}{name}" for name in _EVENTS)) if not _inside(each, "chord")]:
+            inside = inside or element is first or first in element.iterdescendants()
+            if inside and element.get("dur.ges") is None and element.get("grace") is None:
+                tuplet = _make("tuplet", num=count, numbase=base)
+                element.addprevious(tuplet)
+                tuplet.append(element)
+            if element is last or last in element.iterdescendants():
+                break
+        span.getparent().remove(span)
+
+
+def usual_base(count: int) -> int:
+    """Return in the time of how many the ``count`` notes of a tuplet are played where nothing is said: 2 in 3, else a power of 2."""
+    return 3 if count in (2, 4) else 1 << max((count - 1).bit_length() - 1, 0)

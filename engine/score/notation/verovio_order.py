@@ -1,0 +1,162 @@
+"""The order in which the measures of a score are played: by its expansion lists, or by its repeat signs and voltas.
+
+verovio's own order is not asked for: of Humdrum it follows no list, of MEI it leaves out voltas, and it ends itself on some repeats.
+For MusicXML it writes lists of repeats with counts, voltas and jumps, which are right.
+"""
+
+import re
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from engine.score.notation.mei_documents import XML_ID
+
+_ENDS, _STARTS = ("rptend", "rptboth"), ("rptstart", "rptboth")
+
+
+class Played(NamedTuple):
+    """``measures`` are (index, onset in quarters) in order, ``tempos`` (onset in quarters, quarters a minute)."""
+
+    measures: list[tuple[int, Fraction]]
+    tempos: list[tuple[Fraction, float]]
+
+
+def measure_order(root: Any, time_map: Any, names: Sequence[str], durations: list[Fraction | None], with_tempos: bool) -> Played:
+    """Put measures, given by their ids and durations, in the order in which they are played.
+
+    Durations that are None are taken from the time map, in place. It has each measure once; its places are not those that count: it spreads
+    chords and makes room for grace notes.
+    """
+    index = {name: number for number, name in enumerate(names)}
+    starts: dict[int, Fraction] = {}
+    heard: list[tuple[Fraction, float]] = []
+    end = Fraction(0)
+    for entry in time_map:
+        end = max(end, Fraction(*entry["qfrac"]))
+        if "measureOn" in entry:
+            starts[index[entry["measureOn"]]] = Fraction(*entry["qfrac"])
+        if "tempo" in entry and with_tempos:
+            heard.append((Fraction(*entry["qfrac"]), float(entry["tempo"])))
+    ends = dict(zip(starts, [*list(starts.values())[1:], end], strict=True))
+    for number, start in starts.items():
+        if durations[number] is None:
+            durations[number] = ends[number] - start
+    played: list[tuple[int, Fraction]] = []
+    now = Fraction(0)
+    for score in root.iter("{*}score"):
+        for measure in _played(score):
+            number = index[measure.get(XML_ID)]
+            played.append((number, now))
+            now += durations[number] or 0
+    return Played(played, _tempos(heard, starts, ends, played))
+
+
+def _played(part: Any) -> list[Any]:
+    """Return the measures of a score, a section or an ending as often as they are played."""
+    own = [*part.iterfind("{*}expansion"), *part.iterfind("{*}choice/{*}orig/{*}expansion")]  # Humdrum's are the latter
+    lists = [expansion for expansion in own if expansion.get("type") is None]
+    if lists:
+        return _listed(lists[0], part)
+    if next(part.iter("{*}expansion"), None) is None:
+        return _by_signs(list(part.iter("{*}measure")))
+    return [measure for child in part for measure in ([child] if _is_measure(child) else _played(child))]
+
+
+def _listed(expansion: Any, part: Any) -> list[Any]:
+    """Return what a list names, after what stands before it."""
+    named = {element.get(XML_ID): element for element in part.iter("{*}section", "{*}ending", "{*}expansion")}
+    names = expansion.get("plist", "").replace("#", "").split()
+    elements = [named[name] for name in names if name in named and named[name] is not expansion]
+    inside = {measure for element in named.values() for measure in element.iter("{*}measure")}
+    before = [measure for measure in part.iterfind("{*}measure") if measure not in inside]
+    listed = [
+        measure
+        for element in elements
+        for measure in (_listed(element, part) if str(element.tag).endswith("expansion") else _once(element))
+    ]
+    return before + listed if listed else list(part.iter("{*}measure"))
+
+
+def _once(element: Any) -> list[Any]:
+    """Return the measures of what a list names: its own lists are followed, its repeat signs are what the list stands for."""
+    return _played(element) if next(element.iter("{*}expansion"), None) is not None else list(element.iter("{*}measure"))
+
+
+def _is_measure(element: Any) -> bool:
+    return str(element.tag).endswith("}measure")
+
+
+def _by_signs(measures: list[Any]) -> list[Any]:
+    """Return measures as repeat signs and voltas have them played. A repeat begins at its sign, else after the last repeat."""
+    endings = [next(measure.iterancestors("{*}ending"), None) for measure in measures]
+    played: list[Any] = []
+    begin, times, place = 0, 1, 0
+    while place < len(measures):
+        measure, ending = measures[place], endings[place]
+        following = measures[place + 1] if place + 1 < len(measures) else None
+        if _starts(measures, place) and place != begin:
+            begin, times = place, 1
+        if ending is not None and times not in _numbers(ending, endings):
+            place += 1
+            continue
+        played.append(measure)
+        last_time = 2 if ending is None else _last_number(ending, endings)
+        closes = measure.get("right") in _ENDS or (following is not None and following.get("left") in _ENDS)
+        if times < last_time and closes:
+            place, times = begin, times + 1
+            continue
+        place += 1
+        if closes or (ending is not None and (place == len(measures) or endings[place] is None)):
+            begin, times = (place, 1) if ending is None or _is_last(ending, endings) else (begin, times)
+    return played
+
+
+def _starts(measures: list[Any], place: int) -> bool:
+    return measures[place].get("left") in _STARTS or (place > 0 and measures[place - 1].get("right") in _STARTS)
+
+
+def _group(ending: Any, endings: list[Any]) -> list[Any]:
+    """Return the voltas that follow each other without other measures between them."""
+    places = [place for place, each in enumerate(endings) if each is ending]
+    first, last = places[0], places[-1]
+    while first and endings[first - 1] is not None:
+        first -= 1
+    while last + 1 < len(endings) and endings[last + 1] is not None:
+        last += 1
+    return list(dict.fromkeys(endings[first : last + 1]))
+
+
+def _numbers(ending: Any, endings: list[Any]) -> list[int]:
+    """Return the times when a volta is played: "1, 2" and "1-3", else its place among those that follow each other."""
+    text = ending.get("n") or ending.get("label") or ""
+    numbers = [int(number) for number in re.findall(r"\d+", re.sub(r"(\d+)\s*-\s*(\d+)", _spelt_out, text))]
+    return numbers or [_group(ending, endings).index(ending) + 1]
+
+
+def _spelt_out(span: re.Match[str]) -> str:
+    return " ".join(str(number) for number in range(int(span[1]), min(int(span[2]), int(span[1]) + 100) + 1))
+
+
+def _last_number(ending: Any, endings: list[Any]) -> int:
+    return max(number for each in _group(ending, endings) for number in _numbers(each, endings))
+
+
+def _is_last(ending: Any, endings: list[Any]) -> bool:
+    return _group(ending, endings)[-1] is ending
+
+
+def _tempos(
+    heard: list[tuple[Fraction, float]], starts: dict[int, Fraction], ends: dict[int, Fraction], played: list[tuple[int, Fraction]]
+) -> list[tuple[Fraction, float]]:
+    """Return tempos where they are played, without repetitions of the same one."""
+    found: list[tuple[Fraction, float]] = []
+    for number, onset in played:
+        if number not in starts:
+            continue
+        start = starts[number]
+        in_force = [tempo for at, tempo in heard if at <= start][-1:]
+        inside = [(onset + at - start, tempo) for at, tempo in heard if start < at < ends[number]]
+        for at, tempo in [*((onset, tempo) for tempo in in_force), *inside]:
+            if not found or found[-1][1] != tempo:
+                found.append((at, tempo))
+    return found

@@ -1,0 +1,74 @@
+"""How scores are read, beside readers that share no code with the engine's: what counts as equal, and files that cannot be read."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from engine.base.command_line import run
+from training.evaluation.command import app
+from training.evaluation.reading.agreement import agreement, common_notes, first_difference
+from training.evaluation.reading.music21_reader import read_with_music21
+from training.evaluation.reading.process import ENGINE, PARTITURA, read_apart
+
+SCORES = Path(__file__).parents[2] / "data" / "scores"
+TWO_BARS = [(0.0, 60, False), (0.0, 64, False), (4.0, 60, False), (4.0, 59, True)]
+
+
+def test_notes_are_equal_by_pitch_and_onset_and_grace_notes_by_pitch() -> None:
+    moved = [(0.01, 60, False), (0.0, 65, False), (5.0, 60, False), (0.0, 59, True)]
+    assert common_notes(TWO_BARS, moved) == 2  # the first, and the grace note
+    assert agreement(TWO_BARS, moved) == 0.5
+    assert agreement(TWO_BARS, TWO_BARS * 2) == 0.5  # struck twice is not equal
+    assert agreement([], []) == 1.0
+    assert first_difference(TWO_BARS, moved) == "quarter 0: [60, 64] beside [60, 65]"
+    assert first_difference(TWO_BARS, TWO_BARS) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "pitches"),
+    [
+        ("dc_fine_two_parts.musicxml", None),
+        ("voltas_12_3.musicxml", None),
+        ("transpose_clarinet_b_flat.musicxml", None),
+        ("mei_tie_attribute.mei", None),
+        ("k2_split_two_spines.krn", None),
+        ("microtone_alter.musicxml", [70, 79, 76]),
+    ],
+)
+def test_the_other_reader_hears_the_cases_as_they_are_written(name: str, pitches: list[int] | None) -> None:
+    expected = json.loads((SCORES / "expected.json").read_text(encoding="utf-8"))[name]["notes"]
+    notes = sorted((onset, pitch) for onset, pitch, _ in read_with_music21(SCORES / name))
+    if pitches is None:
+        assert notes == sorted((onset, pitch) for onset, _, pitch in expected)
+    else:
+        assert [pitch for _, pitch in notes] == pitches
+
+
+def test_a_reader_is_ended_in_time_and_says_why_it_refuses_a_file(tmp_path: Path) -> None:
+    (tmp_path / "cut.musicxml").write_text("<score-partwise><part-list>")
+    shutil.copy(SCORES / "voltas_two.musicxml", tmp_path)
+    assert read_apart(ENGINE, tmp_path / "voltas_two.musicxml", 0.0001).refused == "takes more than 0.0001 s"
+    assert "damaged" in read_apart(ENGINE, tmp_path / "cut.musicxml", 60.0).refused
+    assert read_apart(PARTITURA, tmp_path / "cut.musicxml", 60.0).refused.startswith("XMLSyntaxError")
+    assert len(read_apart(PARTITURA, tmp_path / "voltas_two.musicxml", 60.0).notes) == 5
+
+
+def test_the_command_prints_a_table_by_collection_and_writes_a_row_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("voltas_two.musicxml", "krn_repeat.krn"):
+        (tmp_path / name.split(".")[1]).mkdir()
+        shutil.copy(SCORES / name, tmp_path / name.split(".")[1])
+    (tmp_path / "krn" / "nothing.krn").write_text("nothing\n")
+    assert run(app, "perf-eval", ["reading", str(tmp_path), "--out", str(tmp_path / "files.csv")]) == 0
+    shown = capsys.readouterr().out
+    assert "krn/nothing.krn: refused" in shown and "musicxml" in shown
+    with (tmp_path / "files.csv").open(encoding="utf-8") as file:
+        rows = {row["file"]: row for row in csv.DictReader(file)}
+    assert [rows[name]["equal"] for name in ("krn/krn_repeat.krn", "krn/nothing.krn", "musicxml/voltas_two.musicxml")] == ["1.0", "", "1.0"]
+
+
+def test_a_folder_without_scores_is_a_wrong_call(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(app, "perf-eval", ["reading", str(tmp_path)]) == 2
+    assert "has no scores" in capsys.readouterr().err

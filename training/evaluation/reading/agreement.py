@@ -1,0 +1,56 @@
+"""How far two readings of a score have the same sounding notes."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from itertools import chain
+
+SAME_ONSET_QUARTERS = 0.05  # readers round tuplets differently
+
+Note = tuple[float, int, bool]  # onset in quarters after repeats, pitch, whether it is a grace note
+
+
+def common_notes(one: Iterable[Note], other: Iterable[Note]) -> int:
+    """Return how many notes can be paired by pitch and onset. Grace notes pair with grace notes by pitch: their times are free."""
+    places = [_places(notes) for notes in (one, other)]
+    return sum(_common(onsets, places[1].get(key, [])) for key, onsets in places[0].items())
+
+
+def agreement(one: list[Note], other: list[Note]) -> float:
+    """Return the share of equal notes, 0 to 1, of the reading that has more."""
+    most = max(len(one), len(other))
+    return common_notes(one, other) / most if most else 1.0
+
+
+def first_difference(one: list[Note], other: list[Note]) -> str:
+    """Return where the readings part: the first onset at which they have other pitches."""
+    struck: list[dict[float, list[int]]] = [defaultdict(list), defaultdict(list)]
+    for own, notes in zip(struck, (one, other), strict=True):
+        for onset, pitch, is_grace in notes:
+            if not is_grace:
+                own[round(onset, 1)].append(pitch)
+    for onset in sorted(set(chain(*struck))):
+        here, there = (sorted(own.get(onset, [])) for own in struck)
+        if here != there:
+            return f"quarter {onset:g}: {here} beside {there}"
+    return ""
+
+
+def _places(notes: Iterable[Note]) -> dict[tuple[int, bool], list[float]]:
+    found: dict[tuple[int, bool], list[float]] = defaultdict(list)
+    for onset, pitch, is_grace in notes:
+        found[pitch, is_grace].append(0.0 if is_grace else onset)
+    return {key: sorted(onsets) for key, onsets in found.items()}
+
+
+def _common(onsets: list[float], others: list[float]) -> int:
+    """Return how many of two ascending lists of onsets can be paired one to one."""
+    count = here = there = 0
+    while here < len(onsets) and there < len(others):
+        apart = onsets[here] - others[there]
+        if abs(apart) <= SAME_ONSET_QUARTERS:
+            count, here, there = count + 1, here + 1, there + 1
+        elif apart < 0:
+            here += 1
+        else:
+            there += 1
+    return count

@@ -1,0 +1,132 @@
+"""The sounding notes of a score as music21 reads it, which shares no code with the engine's readers.
+
+MEI and Humdrum it takes through converter21, whose Humdrum reader was modelled on verovio's: there they are no strangers.
+"""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from math import copysign, floor
+from pathlib import Path
+from typing import Any
+
+from training.evaluation.reading.agreement import Note
+
+
+def read_with_music21(path: Path) -> list[Note]:
+    """Return the notes after repeats, tied ones as one, at sounding pitch; without cue notes, chord symbols and percussion."""
+    notes: list[Note] = []
+    for own in _scores(_parsed(path)):
+        end = max((onset for onset, _, _ in notes), default=0.0)
+        notes += [(onset + end, pitch, is_grace) for onset, pitch, is_grace in _sounding(own)]
+    return notes
+
+
+def _parsed(path: Path) -> Any:
+    import converter21
+    from music21 import converter
+    from music21.mei import MeiToM21Converter
+
+    converter21.register()
+    try:
+        return converter.parse(str(path), forceSource=True)
+    except converter21.mei.MeiAttributeError:  # older than MEI 4, which music21's own reader takes
+        return MeiToM21Converter(path.read_text("utf-8-sig")).run()
+
+
+def _scores(score: Any) -> list[Any]:
+    """Return the movements of an opus, or the score."""
+    return list(score.scores) if hasattr(score, "scores") else [score]
+
+
+def _sounding(score: Any) -> list[Note]:
+    from music21 import stream
+
+    score = score.toSoundingPitch()
+    parts = list(score.parts) or [score]
+    measures = [list(part.getElementsByClass(stream.Measure)) for part in parts]
+    for places in zip(*measures, strict=False):
+        _as_long(places)
+        _share_signs(places)
+    notes: list[Note] = []
+    for part, own in zip(parts, measures, strict=True):
+        _begin_repeats(own)
+        notes += _part_notes(part.expandRepeats() if own else part)
+    return notes
+
+
+def _as_long(places: Sequence[Any]) -> None:
+    """Make the measures of all parts at one place equally long, in place: where they are not, music21 lets parts fall apart at repeats."""
+    from music21 import note
+
+    lengths = [max((each.offset + each.quarterLength for each in measure.flatten().notesAndRests), default=0.0) for measure in places]
+    with_notes = [length for measure, length in zip(places, lengths, strict=True) if measure.flatten().notes]
+    longest = max(with_notes or lengths)
+    for measure, length in zip(places, lengths, strict=True):
+        if length > longest:  # a rest of a whole bar where the bar is shorter
+            measure.remove(list(measure.recurse().notesAndRests), recurse=True)
+            measure.insert(0, note.Rest(quarterLength=longest))
+        elif length < longest:
+            measure.insert(length, note.Rest(quarterLength=longest - length))
+
+
+def _share_signs(places: Sequence[Any]) -> None:
+    """Give jumps that stand in one part to all, in place: music21 reads each part for itself."""
+    from music21 import repeat
+
+    signs = {type(sign): sign for measure in places for sign in measure.getElementsByClass(repeat.RepeatExpression)}
+    for measure in places:
+        own = {type(sign) for sign in measure.getElementsByClass(repeat.RepeatExpression)}
+        for kind, sign in signs.items():
+            if kind not in own:
+                measure.insert(sign.offset, deepcopy(sign))
+
+
+def _begin_repeats(measures: list[Any]) -> None:
+    """Begin a repeat after one that ends where the next sign ends one again, in place: music21 goes back to the beginning of the piece."""
+    from music21 import bar
+
+    ended: int | None = None  # the measure after the last sign that ends a repeat
+    for number, measure in enumerate(measures):
+        left, right = (_direction(line) for line in (measure.leftBarline, measure.rightBarline))
+        if left == "start":
+            ended = None
+        if right == "end":
+            in_volta = any("RepeatBracket" in spanner.classes for spanner in measure.getSpannerSites())
+            if ended is not None and ended <= number and not in_volta:
+                measures[ended].leftBarline = bar.Repeat(direction="start")
+            ended = number + 1
+        elif right == "start":
+            ended = None
+
+
+def _direction(line: Any) -> str:
+    return str(getattr(line, "direction", ""))
+
+
+def _part_notes(part: Any) -> list[Note]:
+    """Return the notes that are struck: those that are tied to a note of their pitch that ends there are not.
+
+    music21's own ``stripTies`` strikes the tied notes of a chord again where others of the chord are not tied, and across voices.
+    """
+    from music21 import chord, harmony, note
+
+    notes: list[Note] = []
+    ended: set[tuple[int, float]] = set()  # keys, and where their notes end
+    for element in sorted(part.flatten().notes, key=lambda each: each.offset):
+        if isinstance(element, harmony.Harmony) or getattr(element.style, "noteSize", None) == "cue":
+            continue
+        onset, is_grace = float(element.offset), bool(element.duration.isGrace)
+        for own in element.notes if isinstance(element, chord.Chord) else [element]:
+            if not isinstance(own, note.Note):
+                continue
+            key, tie = _key(own.pitch), getattr(own.tie or element.tie, "type", None)
+            if (key, round(onset, 3)) not in ended or tie not in ("stop", "continue"):
+                notes.append((onset, key, is_grace))
+            if not is_grace:
+                ended.add((key, round(onset + float(element.duration.quarterLength), 3)))
+    return notes
+
+
+def _key(pitch: Any) -> int:
+    """Return the MIDI key; a quarter tone counts as the half step that it goes towards, as the engine has it."""
+    return round(pitch.ps - pitch.alter) + int(copysign(floor(abs(pitch.alter) + 0.5), pitch.alter))
