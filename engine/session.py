@@ -219,12 +219,10 @@ def render_score(
 def render_improvisations(
     setup: Setup, outputs: Sequence[Sequence[Path]], sound: SoundOptions | None = None, guard: Guard = unguarded
 ) -> list[Report]:
-    """Improvise as the request says, a take for each of ``outputs``. Raises UsageError when there are more takes or fewer than these."""
+    """Improvise as the request says, a take for each of ``outputs``, of the setup's seed and those after it. Returns their reports."""
     asked: Any = setup.request  # of the system that improvises
-    if asked.takes != len(outputs):
-        raise UsageError(f"takes: got {asked.takes}, and there are outputs for {len(outputs)}; give each take outputs of its own")
     name, primer = (asked.primer or Path("improvisation")).stem, read_primer(asked.primer)
-    if asked.together:
+    if asked.together or len(outputs) > 1:
         return render_takes(setup, primer, outputs, name, sound, guard)
     return [render_take(setup, primer, outputs[0], name, sound, guard)]
 

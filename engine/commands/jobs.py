@@ -1,7 +1,7 @@
 """What ``perf-render`` is to do: which input becomes which outputs, with everything that can be refused refused before work starts."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.base.errors import UsageError
@@ -16,6 +16,7 @@ KINDS = ("mid", "wav", "png")
 class Job:
     input: Path
     outputs: tuple[Path, ...]
+    seed: int = 0
 
     @property
     def is_score(self) -> bool:
@@ -23,12 +24,16 @@ class Job:
         return self.input.suffix.lower() in NOTATION_SUFFIXES
 
 
-def plan_jobs(inputs: Sequence[Path], output: Path, kinds: Sequence[str], read: Iterable[Path] = ()) -> list[Job]:
-    """Return one job a file; ``read`` is what is read besides.
+def plan_jobs(
+    inputs: Sequence[Path], output: Path, kinds: Sequence[str], read: Iterable[Path] = (), seeds: Sequence[int] = (0,)
+) -> list[Job]:
+    """Return one job a file and seed; ``read`` is what is read besides. Outputs of several seeds are in a folder, named by them.
 
     Raises UsageError or PerfLiveError, one line, for anything that cannot come out well.
     """
-    jobs = _plan(inputs, output, kinds)
+    if len(seeds) > 1:
+        _check_folder_of_takes(output, len(seeds))
+    jobs = [take for job in _plan(inputs, output, kinds) for take in _takes(job, seeds)]
     check_collisions(((job.input, job.outputs) for job in jobs), read)
     return jobs
 
@@ -36,14 +41,21 @@ def plan_jobs(inputs: Sequence[Path], output: Path, kinds: Sequence[str], read: 
 def plan_takes(primer: Path | None, seeds: Sequence[int], output: Path, kinds: Sequence[str]) -> list[tuple[Path, ...]]:
     """Return the outputs of each take after ``primer``: several are in a folder, named by their seeds. Raises as ``plan_jobs``."""
     named = primer or Path("improvisation.mid")
-    names = [named]
-    if len(seeds) > 1:
-        if output.suffix.lower() in OUTPUT_SUFFIXES and not output.is_dir():
-            raise UsageError(f"-o {str(output)!r} is one file, and there are {len(seeds)} takes; give a folder")
-        names = [named.with_stem(f"{named.stem}_{seed}") for seed in seeds]
-    outputs = [job.outputs for job in _plan(names, output, kinds)]
-    check_collisions((primer, paths) for paths in outputs)
-    return outputs
+    jobs = plan_jobs([named], output, kinds, (), seeds)
+    check_collisions((primer, job.outputs) for job in jobs)
+    return [job.outputs for job in jobs]
+
+
+def _check_folder_of_takes(output: Path, takes: int) -> None:
+    if output.suffix.lower() in OUTPUT_SUFFIXES and not output.is_dir():
+        raise UsageError(f"-o {str(output)!r} is one file, and there are {takes} takes; give a folder")
+
+
+def _takes(job: Job, seeds: Sequence[int]) -> list[Job]:
+    """Return the job for each seed; the outputs of several are named by their seeds."""
+    if len(seeds) == 1:
+        return [replace(job, seed=seeds[0])]
+    return [Job(job.input, tuple(path.with_stem(f"{path.stem}_{seed}") for path in job.outputs), seed) for seed in seeds]
 
 
 def _plan(inputs: Sequence[Path], output: Path, kinds: Sequence[str]) -> list[Job]:

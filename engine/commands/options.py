@@ -76,6 +76,7 @@ class Said:
     """How to perform, as the command line and the preset say it together; which system that is depends on the material."""
 
     performer: str | None
+    seed: int
     wanted: Callable[[System], Wanted]
     asked: Mapping[str, Any]
 
@@ -112,7 +113,7 @@ def combine(
         lookahead_s=lookahead_s,
         asked=asked,
     )
-    return Said(performer, wanted, asked)
+    return Said(performer, seed or 0, wanted, asked)
 
 
 def with_settings(playing: PlayingOptions, *settings: str) -> PlayingOptions:

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +19,7 @@ from engine.commands.questions import Asked, PerformerName, flags_of, with_quest
 from engine.commands.routing_options import RoutingFlags
 from engine.commands.signals import stop_on_signals
 from engine.output.file_sinks import PICTURE, SOUND
+from engine.performers.protocol import MOST_TAKES
 from engine.performers.setup import Wanted, improvisation_settings, make_request
 from engine.runtime.loop import Report
 from engine.sound.options import FLUIDSYNTH, SoundOptions, check_used
@@ -37,7 +38,7 @@ EXAMPLES = (
 
 @dataclass(frozen=True)
 class ScoreFlags:
-    """The options for scores that every performer of scores has. ``beside`` belongs to one score."""
+    """The options for scores that every performer of scores has. ``beside`` belongs to one score, or to one take."""
 
     no_repeats: options.NoRepeatsOption = False
     timing: Annotated[
@@ -53,14 +54,14 @@ class ScoreFlags:
         typer.Option(
             "--beside",
             metavar="FILE.mid",
-            help="A human performance of the score, to draw beside it in the .png.",
+            help="A human performance of the same music, to draw beside it in the .png.",
             rich_help_panel=options.SCORES,
         ),
     ] = None
 
     def flags(self) -> list[str]:
-        """Return the flags that are given, as they are typed."""
-        said = (("--no-repeats", self.no_repeats), ("--timing", self.timing), ("--beside", self.beside))
+        """Return the flags for scores that are given, as they are typed."""
+        said = (("--no-repeats", self.no_repeats), ("--timing", self.timing))
         return [flag for flag, value in said if value]
 
     def files(self, asked: Mapping[str, object]) -> list[Path]:
@@ -76,13 +77,27 @@ class ScoreFlags:
     def check(self, jobs: Sequence[Job], asked: Mapping[str, object]) -> None:
         """Raise UsageError when an option does not go with these jobs."""
         of_one = [name for name, value in asked.items() if isinstance(value, Path)]
-        if (self.beside or of_one) and len(jobs) > 1:
+        if (self.beside or of_one) and (many := len({job.input for job in jobs})) > 1:
             named = ", ".join([*(["--beside"] if self.beside else []), flags_of(of_one)]).strip(", ")
-            raise UsageError(f"{named}: of one score, and there are {len(jobs)} inputs; give one")
+            raise UsageError(f"{named}: of one score, and there are {many} inputs; give one")
         if self.beside:
             check_readable(self.beside, "a MIDI file")
         if self.beside and not any(path.suffix.lower() == PICTURE for path in jobs[0].outputs):
             raise UsageError("--beside is for pictures, and none is drawn; add --to png, or give -o FILE.png")
+
+
+TakesOption = Annotated[
+    int,
+    typer.Option(
+        "--takes",
+        metavar="NUMBER",
+        min=1,
+        max=MOST_TAKES,
+        help="How many performances, of --seed and those after it, into a folder.",
+        rich_help_panel=options.PERFORMING,
+        show_default=False,
+    ),
+]
 
 
 def render(
@@ -92,6 +107,7 @@ def render(
     kinds: Annotated[
         list[str] | None, typer.Option("--to", metavar="KIND", help="mid, wav or png in the folder; repeat for more. (default: mid)")
     ] = None,
+    takes: TakesOption = 1,
     performer: PerformerName = None,  # type: ignore[assignment]
     playing: options.PlayingOptions,
     left_alone: RoutingFlags,
@@ -109,29 +125,32 @@ def render(
     if "seconds" in asked:
         if inputs:
             raise UsageError(f"an improvisation has no INPUT, and {str(inputs[0])!r} was given; give it as --primer to go on from it")
-        if flags := of_scores.flags():
+        if flags := [*of_scores.flags(), *(["--beside"] if of_scores.beside else [])]:
             raise UsageError(f"{', '.join(flags)}: for scores, and this is an improvisation; leave it out")
         playing = options.with_settings(playing, *improvisation_settings(asked["seconds"]))
         wanted = options.combine(performer, playing, left_alone, model, asked).of(Kind.IMPROVISES)
-        return _improvise(wanted, output, kinds or (), said_of_sound)
+        return _improvise(wanted, output, kinds or (), takes, said_of_sound)
     if not inputs:
         raise UsageError(NOTHING)
-    jobs = plan_jobs(inputs, output, kinds or (), of_scores.files(asked))
+    said = options.combine(performer, playing, left_alone, model, asked)
+    jobs = plan_jobs(inputs, output, kinds or (), of_scores.files(asked), range(said.seed, said.seed + takes))
     heard = _used_sound(said_of_sound, [job.outputs for job in jobs])
     of_scores.check(jobs, asked)
-    said = options.combine(performer, playing, left_alone, model, asked)
     wanted_of = {is_score: _wanted(said, is_score) for is_score in {job.is_score for job in jobs}}
     _check_scores(wanted_of, [*of_scores.flags(), *filter(None, [flags_of(asked)])])
     from engine.session import render_file
 
     setups = {is_score: wanted.load() for is_score, wanted in wanted_of.items()}
     score_options = of_scores.options()
-    reports = _render_all(
-        jobs, lambda job: render_file(setups[job.is_score], job.input, job.outputs, score_options, heard, stop_on_signals)
-    )
+
+    def render_one(job: Job) -> Report:
+        setup = replace(setups[job.is_score], seed=job.seed)
+        return render_file(setup, job.input, job.outputs, score_options, heard, stop_on_signals)
+
+    reports = _render_all(jobs, render_one)
     if reports:
         notes = sum(report.notes for report in reports)
-        print(f"performed {len(reports)} of {len(jobs)} files, {notes} notes: {output}", flush=True)
+        print(f"performed {len(reports)} of {len(jobs)} {'takes' if takes > 1 else 'files'}, {notes} notes: {output}", flush=True)
     return 0 if len(reports) == len(jobs) else 1
 
 
@@ -174,15 +193,15 @@ def _render_all(jobs: Sequence[Job], render_one: Callable[[Job], Report]) -> lis
     return reports
 
 
-def _improvise(wanted: Wanted, output: Path, kinds: Sequence[str], sound: SoundOptions | None) -> int:
+def _improvise(wanted: Wanted, output: Path, kinds: Sequence[str], takes: int, sound: SoundOptions | None) -> int:
     asked: Any = make_request(wanted.system, wanted.asked)  # of the system that improvises
-    outputs = plan_takes(asked.primer, range(wanted.seed, wanted.seed + asked.takes), output, kinds)
+    outputs = plan_takes(asked.primer, range(wanted.seed, wanted.seed + takes), output, kinds)
     heard = _used_sound(sound, outputs)
     from engine.session import render_improvisations
 
     setup = wanted.load()
     render_improvisations(setup, outputs, heard, stop_on_signals)
-    many = f"{asked.takes} takes of " if asked.takes > 1 else ""
+    many = f"{takes} takes of " if takes > 1 else ""
     print(f"improvised {many}{setup.controls['seconds']:g} s: {output}", flush=True)
     return 0
 

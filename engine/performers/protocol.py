@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from engine.performers.counts import WindowCounts
     from engine.score.piece import Piece
 
+MOST_TAKES = 64  # of one call; improvisations are as many streams side by side
 MOST_SEED = 2**63 - 1  # so that those of many takes after it are still 64 bits
 
 

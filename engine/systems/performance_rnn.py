@@ -7,18 +7,15 @@ from typing import Self
 from engine.base.errors import UsageError
 from engine.systems.manifest import Kind, Request, System, asked
 
-MOST_TAKES, MOST_BEAMS = 64, 16  # as many streams are side by side, or four times as many
+MOST_BEAMS = 16  # four times as many streams are side by side
 
 
 @dataclass(frozen=True)
 class ImprovisationRequest(Request):
-    """An improvisation that is rendered: how long it is, what it goes on from, and how many takes there are."""
+    """An improvisation that is rendered: how long it is, and what it goes on from."""
 
     seconds: float | None = asked("--seconds", "How long an improvisation is, after its primer.", least=0)
     primer: Path | None = asked("--primer", "What an improvisation goes on from.", metavar="FILE.mid")
-    takes: int = asked(
-        "--takes", "How many improvisations, of --seed and those after it, into a folder.", default=1, least=1, most=MOST_TAKES
-    )
     beam: int = asked(
         "--beam", "Search for likely improvisations, with so many beams; 0 samples one.", default=0, least=0, most=MOST_BEAMS
     )
@@ -26,15 +23,15 @@ class ImprovisationRequest(Request):
 
     @property
     def together(self) -> bool:
-        """Whether takes are made side by side, offline. Otherwise perf-live could play it."""
-        return self.takes > 1 or bool(self.beam) or self.without_primer
+        """Whether it is made as several takes are, offline. Otherwise perf-live could play it."""
+        return bool(self.beam) or self.without_primer
 
     def check(self) -> Self:
         """Return the request. Raises UsageError when it contradicts itself."""
         if self.without_primer and not self.primer:
             raise UsageError("--without-primer: there is no --primer to leave out; give one, or leave --without-primer out")
         if self and self.seconds is None:
-            raise UsageError("--primer, --takes, --beam and --without-primer are for improvisations; leave them out, or give --seconds")
+            raise UsageError("--primer, --beam and --without-primer are for improvisations; leave them out, or give --seconds")
         return self
 
 

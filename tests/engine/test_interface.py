@@ -116,7 +116,6 @@ def test_a_stream_is_fed_with_ones_own_events() -> None:
         (lambda: engine.render(PRELUDE, "x.mid", "performance-rnn", request={"seconds": 3}), "seconds: an improvisation has no input"),
         (lambda: engine.render(None, "x.mid", request={"seconds": "3"}), "seconds: got '3', expected a number"),
         (lambda: engine.render(None, "x.mid", request={"seconds": 3, "beam": 99}), "beam: got 99, expected a whole number from 0 to 16"),
-        (lambda: engine.render(None, "x.mid", request={"seconds": 3, "takes": 2}), "takes: got 2, and there are outputs for 1"),
         (lambda: engine.render(PRELUDE, "x.mid", exclude="1"), "exclude: got '1', expected a list of channels from 1 to 16"),
         (lambda: engine.render(PRELUDE, "x.mid", exclude=[0]), "exclude: got 0, expected a whole number from 1 to 16"),
         (lambda: engine.render(PRELUDE, "x.wav", sound="neural"), r"sound: got 'neural', expected engine.SoundOptions"),

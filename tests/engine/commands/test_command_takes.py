@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from command_line import Command, assert_refused, command
+from synthetic_dexter import write_models
 from synthetic_improviser import write_model
 
 from engine.commands.render import app
@@ -118,3 +119,14 @@ def test_refusals(perf_render: Command) -> None:
     for asked in (("-o", "out", "--takes", 2), ("-o", "out.mid", "--beam", 2), ("-o", "out.mid", "--without-primer")):
         assert_refused(perf_render(*asked, *duet), 2, "leave the controls mode and pause alone")
     assert not Path("out.mid").exists() and not Path("out").exists()
+
+
+@pytest.mark.parametrize("options", [("--set", "temperature=1"), ("--performer", "dexter", "--model", "models")])
+def test_every_performer_has_takes_of_several_seeds(perf_render: Command, options: tuple[str, ...]) -> None:
+    write_models(Path("models"))
+    ended = perf_render("take.mid", "-o", "takes", "--seed", 4, "--takes", 3, *options)
+    assert (ended.status, ended.output, ended.error) == (0, "performed 3 of 3 takes, 18 notes: takes\n", "")
+    assert sorted(os.listdir("takes")) == ["take_4.mid", "take_5.mid", "take_6.mid"]
+    perf_render("take.mid", "-o", "alone.mid", "--seed", 5, *options)
+    assert Path("takes/take_5.mid").read_bytes() == Path("alone.mid").read_bytes() != Path("takes/take_6.mid").read_bytes()
+    assert_refused(perf_render("take.mid", "-o", "one.mid", "--takes", 2, *options), 2, "'one.mid' is one file", "2 takes; give a folder")

@@ -28,7 +28,7 @@ def nothing_is_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("dexter", {"settings": ["tempo=2"], "lookahead_s": 2.0}, UsageError, "no control is called 'tempo'"),
         ("score-performer", {"settings": ["loudnes=1"]}, UsageError, "did you mean 'loudness'"),
         ("score-performer", {"asked": {"style_amount": 0.5}}, UsageError, "give --style-from"),
-        ("performance-rnn", {"asked": {"takes": 3}}, UsageError, "give --seconds"),
+        ("performance-rnn", {"asked": {"beam": 3}}, UsageError, "give --seconds"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_is_loaded(performer: str, said: dict, error: type, message: str) -> None:
