@@ -111,9 +111,9 @@ def test_a_long_primer_is_heard_once_for_all_takes(perf_render: Command) -> None
 def test_refusals(perf_render: Command) -> None:
     said = ("--seconds", 1, *PERFORMER)
     assert_refused(perf_render("-o", "out.mid", "--takes", 2, *said), 2, "'out.mid' is one file, and there are 2 takes; give a folder")
-    assert_refused(perf_render("take.mid", "-o", "out.mid", "--takes", 2), 2, "does not hear --takes", "--performer performance-rnn")
+    assert_refused(perf_render("take.mid", "-o", "out.mid", "--beam", 2), 2, "does not hear --beam", "--performer performance-rnn")
     assert_refused(perf_render("take.mid", "-o", "out.mid", "--without-primer"), 2, "does not hear --without-primer")
-    assert_refused(perf_render("take.mid", "-o", "out.mid", "--takes", 2, *PERFORMER), 2, "give --seconds")
+    assert_refused(perf_render("take.mid", "-o", "out.mid", "--beam", 2, *PERFORMER), 2, "give --seconds")
     assert_refused(perf_render("-o", "out.mid", "--without-primer", *said), 2, "there is no --primer")
     duet = ("--primer", "take.mid", "--set", "mode=duet", *said)
     for asked in (("-o", "out", "--takes", 2), ("-o", "out.mid", "--beam", 2), ("-o", "out.mid", "--without-primer")):
