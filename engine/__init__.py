@@ -232,7 +232,8 @@ def _checked_score(
     given: ScoreOptions | None = instance_of("score", score, ScoreOptions)
     if given is None:
         return None
-    if source is None or not (wanted.plays_scores or _kind_of(source) is Kind.SCORES):
+    for_scores = given != ScoreOptions(beside=given.beside)
+    if source is None or (for_scores and not (wanted.plays_scores or _kind_of(source) is Kind.SCORES)):
         raise _usage_error("score: nothing is performed as a score here; leave it out, or choose a performer of scores")
     if given.beside and not any(path.suffix.lower() == PICTURE for path in outputs):
         raise _usage_error("beside: it is drawn in pictures, and none is made; add an output that ends in .png")

@@ -44,7 +44,7 @@ def unguarded(session: "Session") -> AbstractContextManager[None]:
 class ScoreOptions:
     """How a score is read, and what becomes of its performance. ``on_bars``: the tempo map holds the tempo of the performance.
 
-    ``beside``: a human performance to draw in the picture.
+    ``beside``: a human performance to draw in the picture, of a score or of a take.
     """
 
     repeats: bool = True
@@ -168,7 +168,8 @@ def render_file(
     """Perform a file to files: as a score where the performer plays scores, and as a take where it plays notes."""
     if setup.performer.plays is Kind.SCORES:
         return render_score(setup, path, outputs, options, sound, guard)
-    return render_take(setup, read_midi_file(path), outputs, path.stem, sound, guard)
+    beside = options.beside if options else None
+    return render_take(setup, read_midi_file(path), outputs, path.stem, sound, guard, beside=beside)
 
 
 def render_take(
@@ -179,10 +180,17 @@ def render_take(
     sound: SoundOptions | None = None,
     guard: Guard = unguarded,
     stream: PerformerStream | None = None,
+    beside: Path | None = None,
 ) -> Report:
-    """Perform ``timeline`` to files; ``name`` is what pictures call it, ``stream`` is played in place of the performer's own."""
+    """Perform ``timeline`` to files; ``name`` is what pictures call it, ``stream`` is played in place of the performer's own.
+
+    ``beside``: another performance of the same notes, to draw in the picture.
+    """
+    from engine.score.alignment import read_beside
+
     clock = VirtualClock()
-    material = TakeMaterial(timeline, _title(name, setup))
+    human = read_beside(beside, timeline) if beside else None
+    material = TakeMaterial(timeline, _title(name, setup), human, setup.routing.drums and not setup.routing.mpe)
     played = NoteCounter()
     with _opened(outputs, material, sound) as sinks:
         session = Session(setup, FileSource(timeline, clock), [*sinks, played], clock, stream=stream)

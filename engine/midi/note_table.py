@@ -18,16 +18,17 @@ from engine.midi.events import (
 NOTE_FIELDS = [("onset_sec", "f8"), ("duration_sec", "f8"), ("pitch", "i4"), ("velocity", "i4")]
 
 
-def note_array(events: Sequence[Event]) -> np.ndarray:
+def note_array(events: Sequence[Event], drums: bool = True) -> np.ndarray:
     """Return the notes of ``events`` (in order of time), sorted by onset and pitch, with partitura's field names.
 
-    Times are in seconds. Drums are left out: their numbers are no pitches. A note that is never released lasts until the last event.
+    Times are in seconds. ``drums``: whether channel 10 is drums, which are left out: their numbers are no pitches. A note that is never
+    released lasts until the last event.
     """
     notes: list[list[float]] = []
     held: dict[tuple[int, int, int], list[int]] = {}
     for event in events:
         message = event.message
-        if not is_channel_message(message) or channel_of(message) == DRUM_CHANNEL:
+        if not is_channel_message(message) or (drums and channel_of(message) == DRUM_CHANNEL):
             continue
         key = (event.track, channel_of(message), message[1])
         if is_note_on(message):

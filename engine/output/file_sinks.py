@@ -13,6 +13,8 @@ from engine.runtime.sinks import MidiFileSink, Sink
 from engine.sound.options import SoundOptions
 
 if TYPE_CHECKING:  # takes need none of it
+    import numpy as np
+
     from engine.performers.score_playing.stream import ScoreStream
     from engine.score.piece import Piece
     from models.performance.representation import Performed
@@ -32,10 +34,15 @@ class Material(Protocol):
 
 @dataclass(frozen=True)
 class TakeMaterial:
-    """Notes that were played: the output keeps the tracks, texts and tempos of ``timeline``, or begins a new file where there is none."""
+    """Notes that were played: the output keeps the tracks, texts and tempos of ``timeline``, or begins a new file where there is none.
+
+    ``human``: notes of a performance to draw beside it. ``drums``: whether channel 10 is drums.
+    """
 
     timeline: MidiTimeline | None
     title: str = ""
+    human: "np.ndarray | None" = None
+    drums: bool = True
 
     def midi_sink(self, path: Path) -> Sink:
         return MidiFileSink(path, self.timeline)
@@ -43,7 +50,8 @@ class TakeMaterial:
     def picture_sink(self, path: Path) -> Sink:
         from engine.output.take_picture import PictureSink
 
-        return PictureSink(path, self.timeline.events if self.timeline else (), self.title)
+        written = self.timeline or MidiTimeline()
+        return PictureSink(path, written.events, self.title, self.human, written.track_names, self.drums)
 
 
 @dataclass(frozen=True)

@@ -4,25 +4,36 @@ Everything is drawn where the score has it, so that a human performance can lie 
 performance's own tempo, and what is left of its timing, chords that are spread and notes that are held, is seen as it was played.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from engine.base.files import whole_file
-from engine.base.matplotlib_loader import load_matplotlib
+from engine.output.marks_picture import draw_marks, find_marks
+from engine.output.piano_roll import Bars, draw_pedal, draw_roll, part_key
+from engine.output.picture_page import ACCENT, GREY, HUMAN, Key, Row, draw_page, spans
 from engine.output.style_picture import draw_style
-from engine.output.take_picture import ACCENT, GREY, INK, NIGHT
 from engine.performers.score_playing.style_curve import StyleCurve
-from engine.score.tables import DYNAMICS, Score
+from engine.score.tables import Score
 from models.performance.representation import Performed
 
-HUMAN = "#2f6f9f"
-NARROWEST_INCHES, WIDEST_INCHES, INCHES_A_QUARTER = 15.0, 40.0, 0.1
+MARKS_INCHES, ROLL_INCHES, TEMPO_INCHES, VELOCITY_INCHES, STYLE_INCHES, PEDAL_INCHES = 0.6, 2.3, 0.9, 1.1, 0.8, 0.22
+QUARTERS_A_SYSTEM = 96.0
 SMOOTHING_BEATS = 1.5  # standard deviation of the Gaussian
 SHORTEST_S = 1e-3
-MOST_LABELS = 24  # of measures, and of dynamic marks
+TEMPO_TICKS, MOST_TEMPO_TICKS = (10, 15, 20, 25, 30, 40, 50, 60, 70, 80, 90, 100, 110, 120, 140, 160, 180, 200, 240, 320, 480), 4
+MOST_LABELS = 32  # of the measures of a system
+
+Draw = Callable[[Any, float, float], None]
+
+
+class Parts(NamedTuple):
+    """``of_notes`` (M,) says which of the parts that have these ``names`` each note of a score is of, from 0."""
+
+    of_notes: np.ndarray
+    names: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -39,6 +50,7 @@ class Shown:
     pedal: np.ndarray  # (P, 2) position, value 0 to 127
     colour: str
     label: str
+    part: np.ndarray | None = None  # (M,) from 0, None where notes are coloured by velocity
 
 
 def draw_score_picture(
@@ -48,39 +60,36 @@ def draw_score_picture(
     title: str,
     human: tuple[Score, Performed] | None = None,
     style: StyleCurve | None = None,
+    parts: Parts | None = None,
 ) -> None:
     """Write a PNG of ``performed``, a performance of ``score.notes``, with a ``human`` one beside it if given.
 
     A human's goes with the notes of a score of its own, which may be the same with its ornaments not written out. ``style`` is drawn below
-    tempo and dynamics.
+    tempo and dynamics. ``parts``: of a score for several, each drawn in a colour of its own.
 
     Raises PerfLiveError when the file cannot be written, ValueError when no note is performed.
     """
-    load_matplotlib()
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     shown = [show_performance(score, performed, ACCENT, "performed")]
     if human is not None:
         shown.append(show_performance(*human, HUMAN, "human"))
-    heights = [5.0] * len(shown) + [2.4, 2.8] + [1.6] * (style is not None) + [0.6] * len(shown)
-    width = float(np.clip(score.end_quarter * INCHES_A_QUARTER, NARROWEST_INCHES, WIDEST_INCHES))
-    figure = Figure(figsize=(width, sum(heights) + 0.8), dpi=110, facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
-    rows = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
-    for axes, each in zip(rows, shown, strict=False):
-        bars = _draw_piano_roll(axes, each, score)
-    figure.colorbar(bars, ax=list(rows[: len(shown)]), pad=0.01, aspect=30, label="velocity").outline.set_visible(False)
-    _draw_tempo(rows[len(shown)], shown, score)
-    _draw_dynamics(rows[len(shown) + 1], shown, score)
+    shown[0] = replace(shown[0], part=None if parts is None else parts.of_notes[np.isfinite(performed.onset_sec)])
+    lowest, highest = int(score.notes["pitch"].min()), int(score.notes["pitch"].max())
+
+    def roll(each: Shown) -> Draw:
+        bars = Bars(each.left, each.right, each.pitch, each.velocity, each.part)
+        return lambda axes, begin, end: draw_roll(axes, bars, lowest, highest, begin, end)
+
+    marks = find_marks(score)
+    rows = [Row("", MARKS_INCHES, lambda axes, begin, end: draw_marks(axes, marks, begin, end))] if any(marks) else []
+    rows += [Row(each.label if len(shown) > 1 else "pitch", ROLL_INCHES, roll(each)) for each in shown]
+    rows.append(Row("tempo\n(beats/min)", TEMPO_INCHES, _tempo_of(shown, score)))
+    rows.append(Row("velocity", VELOCITY_INCHES, _dynamics_of(shown, score)))
     if style is not None:
-        draw_style(rows[len(shown) + 2], style)
-    for axes, each in zip(rows[-len(shown) :], shown, strict=True):
-        _draw_pedal(axes, each, score.end_quarter)
-    rows[0].set_title(title, loc="left", fontsize=15, color=INK, pad=12)
-    _draw_measures(rows, score)
-    with whole_file(path) as temporary:
-        figure.savefig(temporary, format="png")
+        rows.append(Row("style\n(deviations)", STYLE_INCHES, lambda axes, begin, end: draw_style(axes, style)))
+    rows += [Row("pedal", PEDAL_INCHES, _pedal_of(each, score.end_quarter)) for each in shown]
+    systems = spans(score.end_quarter, QUARTERS_A_SYSTEM, score.measures["onset_quarter"])
+    key = Key() if parts is None else part_key(parts.names)
+    draw_page(path, title, rows, systems, lambda begin, end: _measure_ticks(score, begin, end), "measure", key)
 
 
 def show_performance(score: Score, performed: Performed, colour: str, label: str) -> Shown:
@@ -131,100 +140,73 @@ def _smooth(at: np.ndarray, values: np.ndarray, grid: np.ndarray, deviation: flo
     return means
 
 
-def _draw_piano_roll(axes: Any, shown: Shown, score: Score) -> Any:
-    from matplotlib.collections import PolyCollection
+def _tempo_of(shown: list[Shown], score: Score) -> Draw:
+    """Return what draws the performances' tempos, and the notated one, each within the range of all."""
+    beat = 4 / int(score.time_signatures["beat_type"][0]) if len(score.time_signatures) else 1.0
+    edges = np.append(score.tempos["onset_quarter"], score.end_quarter)
+    notated = np.append(score.tempos["quarters_per_minute"], score.tempos["quarters_per_minute"][-1:]) / beat
+    curves = [(each, _smooth_tempo(each)) for each in shown if len(each.tempo)]
+    values = [curve for _, curve in curves] + [np.percentile(each.tempo, (2, 98)) for each, _ in curves] + [notated]
+    drawn = np.concatenate(values) if any(map(len, values)) else np.full(1, 120.0)
 
-    left, right, bottom, top = shown.left, shown.right, shown.pitch - 0.45, shown.pitch + 0.45
-    corners = np.stack([left, bottom, left, top, right, top, right, bottom], axis=1).reshape(-1, 4, 2)
-    bars = PolyCollection(list(corners), cmap="turbo", edgecolors=NIGHT, linewidths=0.15)
-    bars.set_array(shown.velocity)
-    bars.set_clim(1, 127)
-    axes.add_collection(bars)
-    axes.set_facecolor(NIGHT)
-    lowest, highest = int(score.notes["pitch"].min()), int(score.notes["pitch"].max())
-    axes.set_ylim(lowest - 2, highest + 2)
-    octaves = [pitch for pitch in range(0, 128, 12) if lowest - 2 <= pitch <= highest + 2]
-    axes.set_yticks(octaves, [f"C{pitch // 12 - 1}" for pitch in octaves])
-    axes.set_ylabel(shown.label, color=INK)
-    return bars
+    def draw(axes: Any, begin: float, end: float) -> None:
+        for each, smoothed in curves:
+            axes.plot(each.beats, each.tempo, color=each.colour, linewidth=0.6, alpha=0.45)
+            axes.plot(each.beats, smoothed, color=each.colour, linewidth=2, label=each.label)
+        if len(notated):
+            axes.step(edges, notated, where="post", color=GREY, linewidth=1.2, linestyle="--", label="notated")
+        _scale_tempos(axes, 0.9 * float(drawn.min()), 1.15 * float(drawn.max()))
+        if begin == 0 and axes.get_legend_handles_labels()[0]:  # a score of a beat has no tempo to show
+            axes.legend(loc="upper right", ncols=3, frameon=False, fontsize=8, borderaxespad=0.1)
+
+    return draw
 
 
-def _draw_tempo(axes: Any, shown: list[Shown], score: Score) -> None:
+def _smooth_tempo(shown: Shown) -> np.ndarray:
+    step = float(np.min(np.diff(shown.beats), initial=1.0))
+    return np.exp2(_smooth(shown.beats, np.log2(shown.tempo), shown.beats, SMOOTHING_BEATS * step))
+
+
+def _scale_tempos(axes: Any, lowest: float, highest: float) -> None:
     from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
-    drawn = [np.full(1, 120.0)] if not any(len(each.tempo) for each in shown) else []
-    for each in shown:
-        if len(each.tempo):
-            axes.plot(each.beats, each.tempo, color=each.colour, linewidth=0.6, alpha=0.45)
-            step = np.min(np.diff(each.beats), initial=1.0)
-            smoothed = 2 ** _smooth(each.beats, np.log2(each.tempo), each.beats, SMOOTHING_BEATS * step)
-            axes.plot(each.beats, smoothed, color=each.colour, linewidth=2, label=each.label)
-            drawn += [smoothed, np.percentile(each.tempo, (2, 98))]
-    if len(score.tempos):
-        beat = 4 / int(score.time_signatures["beat_type"][0]) if len(score.time_signatures) else 1.0
-        edges, tempos = np.append(score.tempos["onset_quarter"], score.end_quarter), score.tempos["quarters_per_minute"] / beat
-        axes.step(edges, np.append(tempos, tempos[-1]), where="post", color=GREY, linewidth=1.2, linestyle="--", label="notated")
     axes.set_yscale("log", base=2)
-    axes.set_ylim(0.9 * np.concatenate(drawn).min(), 1.15 * np.concatenate(drawn).max())
-    axes.yaxis.set_major_locator(FixedLocator([15, 20, 30, 40, 60, 80, 120, 160, 240, 320, 480]))
+    axes.set_ylim(lowest, highest)
+    inside = [tempo for tempo in TEMPO_TICKS if lowest <= tempo <= highest]
+    axes.yaxis.set_major_locator(FixedLocator(inside[:: -(-len(inside) // MOST_TEMPO_TICKS) or 1]))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(ScalarFormatter())
-    axes.set_ylabel("tempo\n(beats/min)", color=INK)
     axes.grid(axis="y", color=GREY, alpha=0.25)
-    if axes.get_legend_handles_labels()[0]:  # a score of a beat has no tempo to show
-        axes.legend(loc="upper right", ncols=3, frameon=False, fontsize=9)
 
 
-def _draw_dynamics(axes: Any, shown: list[Shown], score: Score) -> None:
-    grid = np.linspace(0, score.end_quarter, int(np.clip(2 * score.end_quarter, 50, 2000)))
-    for each in shown:
-        size = float(np.clip(4000 / len(each.velocity), 2, 16))
-        axes.scatter(each.onset_quarter, each.velocity, s=size, color=each.colour, alpha=0.35, linewidths=0)
-        axes.plot(grid, _smooth(each.onset_quarter, each.velocity, grid, SMOOTHING_BEATS), color=each.colour, linewidth=2, label=each.label)
-    for place, mark in _dynamic_marks(score):
-        axes.text(place, 4, mark, fontsize=10, fontstyle="italic", fontweight="bold", family="serif", color=INK)
-    axes.set_ylim(0, 130)
-    axes.set_yticks((1, 32, 64, 96, 127))
-    axes.grid(axis="y", color=GREY, alpha=0.25)
-    axes.set_ylabel("velocity", color=INK)
-    if len(shown) > 1:
-        axes.legend(loc="upper right", ncols=2, frameon=False, fontsize=9)
+def _dynamics_of(shown: list[Shown], score: Score) -> Draw:
+    grid = np.linspace(0, score.end_quarter, int(np.clip(2 * score.end_quarter, 50, 10_000)))
+    curves = [(each, _smooth(each.onset_quarter, each.velocity, grid, SMOOTHING_BEATS)) for each in shown]
+
+    def draw(axes: Any, begin: float, end: float) -> None:
+        for each, smoothed in curves:
+            own = (each.onset_quarter >= begin) & (each.onset_quarter <= end)
+            size = float(np.clip(4000 / max(int(own.sum()), 1), 2, 16))
+            axes.scatter(each.onset_quarter[own], each.velocity[own], s=size, color=each.colour, alpha=0.35, linewidths=0)
+            axes.plot(grid, smoothed, color=each.colour, linewidth=2, label=each.label)
+        axes.set_ylim(0, 130)
+        axes.set_yticks((1, 32, 64, 96, 127))
+        axes.grid(axis="y", color=GREY, alpha=0.25)
+        if begin == 0 and len(shown) > 1:
+            axes.legend(loc="upper right", ncols=2, frameon=False, fontsize=8, borderaxespad=0.1)
+
+    return draw
 
 
-def _dynamic_marks(score: Score) -> list[tuple[float, str]]:
-    """Return where the upper staff's dynamics change; where they are too dense, only some of them."""
-    own = score.notes["part"] == 0
-    own &= score.notes["staff"] == score.notes["staff"][own].min(initial=9)
-    levels, onsets = score.markings["dynamic"][own], score.notes["onset_quarter"][own]
-    changes = np.flatnonzero((np.diff(levels, prepend=0) != 0) & (levels > 0))
-    marks: list[tuple[float, str]] = []
-    for place, level in zip(onsets[changes].tolist(), levels[changes].tolist(), strict=True):
-        if not marks or place - marks[-1][0] > score.end_quarter / (3 * MOST_LABELS):
-            marks.append((place, DYNAMICS[level - 1]))
-    return marks
+def _pedal_of(shown: Shown, end_quarter: float) -> Draw:
+    def draw(axes: Any, begin: float, end: float) -> None:
+        draw_pedal(axes, shown.pedal, end_quarter, shown.colour)
+
+    return draw
 
 
-def _draw_pedal(axes: Any, shown: Shown, end_quarter: float) -> None:
-    places = np.concatenate(([0.0], shown.pedal[:, 0], [end_quarter]))
-    values = np.concatenate(([0.0], shown.pedal[:, 1], [0.0]))
-    axes.fill_between(places, values, step="post", color=shown.colour, alpha=0.75, linewidth=0)
-    if not len(shown.pedal):
-        axes.text(end_quarter / 2, 64, "not used", ha="center", va="center", color=GREY, fontsize=9)
-    axes.set_ylim(0, 127)
-    axes.set_yticks((0, 127), ("up", "down"))
-    axes.set_ylabel("pedal", color=INK, rotation=0, ha="right", va="center")
-
-
-def _draw_measures(rows: Any, score: Score) -> None:
-    """Number the measures at the bottom, with lines at them through all rows."""
-    every = max(1, -(-len(score.measures) // MOST_LABELS))
-    starts = score.measures[::every]
-    for axes in rows:
-        axes.set_xlim(0, score.end_quarter)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.spines[["left", "bottom"]].set_color(GREY)
-        axes.tick_params(colors=INK, labelsize=9)
-        axes.grid(axis="x", color=GREY, alpha=0.3, linewidth=0.6)
-        axes.set_axisbelow(True)
-    rows[-1].set_xticks(starts["onset_quarter"], [str(number) for number in starts["number"]])
-    rows[-1].set_xlabel("measure", color=INK)
+def _measure_ticks(score: Score, begin: float, end: float) -> tuple[list[float], list[str]]:
+    """Return where measures of a system begin, and their numbers; of many only some."""
+    starts = score.measures[(score.measures["onset_quarter"] >= begin - 1e-6) & (score.measures["onset_quarter"] < end - 1e-6)]
+    starts = starts[:: max(1, -(-len(starts) // MOST_LABELS))]
+    return starts["onset_quarter"].tolist(), [str(number) for number in starts["number"]]

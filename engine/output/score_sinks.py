@@ -18,6 +18,9 @@ from engine.score.track_texts import meta
 from models.performance.pedal import Pedal
 from models.performance.representation import Performed
 
+if TYPE_CHECKING:
+    from engine.output.score_picture import Parts  # it draws
+
 if TYPE_CHECKING:  # it comes with a performer, which not every file has
     from engine.performers.score_playing.style_curve import StyleCurve
 
@@ -91,10 +94,27 @@ class ScorePictureSink:
 
         performed = read_performed(self._performance, self._pedals)
         human = None if self._human is None else (self._piece.score, self._human)
-        draw_score_picture(self._path, self._piece.played.score, performed, self._title, human, self._style)
+        draw_score_picture(self._path, self._piece.played.score, performed, self._title, human, self._style, named_parts(self._piece))
 
     def abort(self) -> None:
         self._pedals.clear()
+
+
+def named_parts(piece: Piece) -> "Parts | None":
+    """Return the instruments of a piece, or the tracks of one instrument where there are more than two; None of a single one."""
+    from engine.output.score_picture import Parts
+
+    names, own = piece.timeline.track_names, piece.tracks
+    channels, first = np.unique(piece.channels, return_index=True)
+    if len(channels) > 1:
+        of_notes = np.searchsorted(channels, piece.channels)
+        found = [names[own[row]] or f"channel {channel + 1}" for channel, row in zip(channels.tolist(), first.tolist(), strict=True)]
+    elif len(tracks := np.unique(own)) > 2:
+        of_notes = np.searchsorted(tracks, own)
+        found = [names[track] or f"track {track + 1}" for track in tracks.tolist()]
+    else:
+        return None
+    return Parts(of_notes[piece.played.source], found)
 
 
 def read_performed(performance: Remembering, sent: Iterable[Event]) -> Performed:

@@ -1,4 +1,4 @@
-"""A picture of a performance: piano roll coloured by velocity, velocity over time beside the input's, sustain pedal."""
+"""A picture of a performed take: piano roll, velocities beside the input's, sustain pedal, over time; perhaps a human's beside it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,109 +6,129 @@ from typing import Any
 
 import numpy as np
 
-from engine.base.files import check_writable, whole_file
-from engine.base.matplotlib_loader import load_matplotlib
-from engine.midi.events import Event
+from engine.base.files import check_writable
+from engine.midi.events import Event, channel_of, is_channel_message
 from engine.midi.note_table import note_array, pedal_array
+from engine.output.piano_roll import Bars, draw_pedal, draw_roll, part_key
+from engine.output.picture_page import ACCENT, GREY, HUMAN, INK, Key, Row, draw_page, spans
 from engine.runtime.sinks import CollectingSink
 
-CURVE_POINTS = 600  # of the smoothed curve, over the whole take
-SMOOTHING_POINTS = 12  # the standard deviation of its Gaussian
-INK, GREY, ACCENT, NIGHT = "#22252a", "#9aa0a8", "#c8442e", "#14161b"
+ROLL_INCHES, VELOCITY_INCHES, PEDAL_INCHES = 2.4, 1.3, 0.25
+SECONDS_A_SYSTEM, TICK_S = 60.0, 5
+CURVE_POINTS_A_SECOND = 10  # of the smoothed curve
+SMOOTHING_S = 1.2  # the standard deviation of its Gaussian
 
 
 class PictureSink(CollectingSink):
     """Collects what is sent (see engine/runtime/sinks.py) and draws it when closed, beside ``written``, the events of the input."""
 
-    def __init__(self, path: Path, written: Sequence[Event], title: str):
-        """Raises PerfLiveError when the file could not be written in the end."""
+    def __init__(
+        self,
+        path: Path,
+        written: Sequence[Event],
+        title: str,
+        human: np.ndarray | None = None,
+        track_names: Sequence[str] = (),
+        drums: bool = True,
+    ):
+        """``human``: the notes of a performance to draw beside it, at the take's times (see engine.midi.note_table).
+
+        ``drums``: whether channel 10 is drums, whose keys are no pitches. Raises PerfLiveError when the file could not be written.
+        """
         super().__init__()
         self._path = check_writable(path)
-        self._written = written
-        self._title = title
+        self._written, self._title, self._human = written, title, human
+        self._track_names, self._drums = track_names, drums
 
     def close(self) -> None:
-        draw_picture(self._path, self._written, self.events(), self._title)
+        draw_picture(self._path, self._written, self.events(), self._title, self._human, self._track_names, self._drums)
 
 
 def smooth_velocity(notes: np.ndarray, end_s: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the curve of the velocity from 0 to ``end_s`` seconds: times and Gaussian means, NaN far from any note."""
-    edges = np.linspace(0, end_s, CURVE_POINTS + 1)
-    offsets = np.arange(-3 * SMOOTHING_POINTS, 3 * SMOOTHING_POINTS + 1)
-    kernel = np.exp(-0.5 * (offsets / SMOOTHING_POINTS) ** 2)
-    counts = np.convolve(np.histogram(notes["onset_sec"], edges)[0], kernel, "same")
-    sums = np.convolve(np.histogram(notes["onset_sec"], edges, weights=notes["velocity"])[0], kernel, "same")
-    means = np.divide(sums, counts, out=np.full(CURVE_POINTS, np.nan), where=counts > kernel[0])
+    points = max(round(end_s * CURVE_POINTS_A_SECOND), 100)
+    edges = np.linspace(0, end_s, points + 1)
+    deviation = max(round(SMOOTHING_S * points / end_s), 1)
+    offsets = np.arange(-3 * deviation, 3 * deviation + 1)
+    kernel = np.exp(-0.5 * (offsets / deviation) ** 2)
+    counts = np.convolve(np.histogram(notes["onset_sec"], edges)[0], kernel)[len(offsets) // 2 :][:points]
+    sums = np.convolve(np.histogram(notes["onset_sec"], edges, weights=notes["velocity"])[0], kernel)[len(offsets) // 2 :][:points]
+    means = np.divide(sums, counts, out=np.full(points, np.nan), where=counts > kernel[0])
     return (edges[:-1] + edges[1:]) / 2, means
 
 
-def draw_picture(path: Path, written: Sequence[Event], performed: Sequence[Event], title: str) -> None:
+def draw_picture(
+    path: Path,
+    written: Sequence[Event],
+    performed: Sequence[Event],
+    title: str,
+    human: np.ndarray | None = None,
+    track_names: Sequence[str] = (),
+    drums: bool = True,
+) -> None:
     """Write a PNG of ``performed`` with the velocities of ``written``, the input, beside it. Raises PerfLiveError if it cannot."""
-    load_matplotlib()
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    notes, before, pedal = note_array(performed), note_array(written), pedal_array(performed)
+    before, pedal = note_array(written, drums), pedal_array(performed)
+    parts, names = _parts(performed, track_names, drums)
+    notes = np.concatenate(parts)
+    part = np.repeat(np.arange(len(parts)), [len(each) for each in parts]) if len(parts) > 1 else None
+    pitches = np.concatenate([notes["pitch"], *([] if human is None else [human["pitch"]])])
+    lowest, highest = int(pitches.min(initial=60)), int(pitches.max(initial=60))
     end_s = max(float((notes["onset_sec"] + notes["duration_sec"]).max(initial=0.1)), 0.1)
-    figure = Figure(figsize=(15, 9), dpi=120, facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
-    rows = figure.subplots(3, 1, sharex=True, height_ratios=(5, 3, 0.8))
-    _draw_piano_roll(figure, rows[0], notes)
-    _draw_velocities(rows[1], before, notes, end_s)
-    _draw_pedal(rows[2], pedal, end_s)
-    rows[0].set_title(title, loc="left", fontsize=15, color=INK, pad=12)
-    rows[2].set_xlim(0, end_s)
-    rows[2].set_xlabel("time (s)", color=INK)
-    for axes in rows:
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.spines[["left", "bottom"]].set_color(GREY)
-        axes.tick_params(colors=INK, labelsize=9)
-    with whole_file(path) as temporary:
-        figure.savefig(temporary, format="png")
+
+    def roll(own: np.ndarray, of_part: np.ndarray | None) -> Any:
+        bars = Bars(own["onset_sec"], own["onset_sec"] + own["duration_sec"], own["pitch"], own["velocity"], of_part)
+        return lambda axes, begin, end: draw_roll(axes, bars, lowest, highest, begin, end)
+
+    rows = [Row("pitch" if human is None else "performed", ROLL_INCHES, roll(notes, part))]
+    if human is not None:
+        rows.append(Row("human", ROLL_INCHES, roll(human, None)))
+    rows.append(Row("velocity", VELOCITY_INCHES, _velocities_of(before, notes, human, end_s)))
+    rows.append(Row("pedal", PEDAL_INCHES, lambda axes, begin, end: draw_pedal(axes, pedal, end_s, INK)))
+    systems = spans(end_s, SECONDS_A_SYSTEM, np.arange(0, end_s, TICK_S))
+    draw_page(path, title, rows, systems, _second_ticks, "time (s)", part_key(names) if part is not None else Key())
 
 
-def _draw_piano_roll(figure: Any, axes: Any, notes: np.ndarray) -> None:
-    from matplotlib.collections import PolyCollection
+def _parts(events: Sequence[Event], names: Sequence[str], drums: bool) -> tuple[list[np.ndarray], list[str]]:
+    """Return the notes of each instrument: of each channel, or of each track where more than two share one. Then their names."""
+    messages = [event for event in events if is_channel_message(event.message)]
+    by_channel = {channel: [event for event in messages if channel_of(event.message) == channel] for channel in range(16)}
+    by_track = {track: [event for event in messages if event.track == track] for track in sorted({event.track for event in messages})}
+    channels = {channel: notes for channel, own in by_channel.items() if len(notes := note_array(own, drums))}
+    tracks = {track: notes for track, own in by_track.items() if len(notes := note_array(own, drums))}
 
-    left, bottom = notes["onset_sec"], notes["pitch"] - 0.42
-    right, top = left + notes["duration_sec"], notes["pitch"] + 0.42
-    corners = np.stack([left, bottom, left, top, right, top, right, bottom], axis=1).reshape(-1, 4, 2)
-    bars = PolyCollection(list(corners), cmap="turbo", edgecolors=NIGHT, linewidths=0.15)
-    bars.set_array(notes["velocity"])
-    bars.set_clim(1, 127)
-    axes.add_collection(bars)
-    axes.set_facecolor(NIGHT)
-    lowest, highest = int(notes["pitch"].min(initial=60)), int(notes["pitch"].max(initial=60))
-    axes.set_ylim(lowest - 2, highest + 2)
-    octaves = np.arange(12 * (lowest // 12), highest + 13, 12)
-    octaves = octaves[(octaves >= lowest - 2) & (octaves <= highest + 2)]
-    axes.set_yticks(octaves, [f"C{pitch // 12 - 1}" for pitch in octaves])
-    axes.grid(axis="y", color=GREY, alpha=0.25)
-    axes.set_axisbelow(True)
-    axes.set_ylabel("pitch", color=INK)
-    bar = figure.colorbar(bars, ax=axes, pad=0.01, aspect=30)
-    bar.set_label("velocity", color=INK)
-    bar.outline.set_visible(False)
+    def named(track: int, otherwise: str) -> str:
+        return (names[track] if track < len(names) else "") or otherwise
+
+    if len(channels) > 1:
+        firsts = {channel: next(event.track for event in by_channel[channel]) for channel in channels}
+        return list(channels.values()), [named(track, f"channel {channel + 1}") for channel, track in firsts.items()]
+    if len(tracks) > 2:
+        return list(tracks.values()), [named(track, f"track {track + 1}") for track in tracks]
+    return [note_array(events, drums)], []
 
 
-def _draw_velocities(axes: Any, before: np.ndarray, notes: np.ndarray, end_s: float) -> None:
-    size = np.clip(4000 / max(len(notes), 1), 4, 24)
-    axes.scatter(before["onset_sec"], before["velocity"], s=size, color=GREY, alpha=0.7, linewidths=0, label="input")
-    axes.scatter(notes["onset_sec"], notes["velocity"], s=size, color=ACCENT, alpha=0.5, linewidths=0, label="performed")
-    axes.plot(*smooth_velocity(notes, end_s), color=ACCENT, linewidth=2, label="performed, smoothed")
-    axes.set_ylim(0, 130)
-    axes.set_yticks((1, 32, 64, 96, 127))
-    axes.grid(axis="y", color=GREY, alpha=0.25)
-    axes.set_ylabel("velocity", color=INK)
-    axes.legend(loc="upper right", ncols=3, frameon=False, fontsize=9, markerscale=1.5)
+def _second_ticks(begin: float, end: float) -> tuple[list[float], list[str]]:
+    step = TICK_S if end - begin > 2 * TICK_S else 1
+    places = np.arange(np.ceil(begin / step) * step, end, step)
+    return places.tolist(), [f"{place:g}" for place in places]
 
 
-def _draw_pedal(axes: Any, pedal: np.ndarray, end_s: float) -> None:
-    times = np.concatenate(([0.0], pedal[:, 0], [end_s]))
-    values = np.concatenate(([0.0], pedal[:, 1], pedal[-1:, 1] if len(pedal) else [0.0]))
-    axes.fill_between(times, values, step="post", color=INK, alpha=0.55, linewidth=0)
-    if not len(pedal):
-        axes.text(end_s / 2, 64, "not used", ha="center", va="center", color=GREY, fontsize=9)
-    axes.set_ylim(0, 127)
-    axes.set_yticks((0, 127), ("up", "down"))
-    axes.set_ylabel("sustain\npedal", color=INK)
+def _velocities_of(before: np.ndarray, notes: np.ndarray, human: np.ndarray | None, end_s: float) -> Any:
+    shown = [(before, GREY, 0.7, "input", False), (notes, ACCENT, 0.5, "performed", True)]
+    shown += [] if human is None else [(human, HUMAN, 0.5, "human", True)]
+    curves = [(smooth_velocity(own, end_s), colour, label) for own, colour, _, label, is_smoothed in shown if is_smoothed]
+
+    def draw(axes: Any, begin: float, end: float) -> None:
+        for own, colour, alpha, label, _ in shown:
+            inside = own[(own["onset_sec"] >= begin) & (own["onset_sec"] <= end)]
+            size = np.clip(4000 / max(len(inside), 1), 4, 24)
+            axes.scatter(inside["onset_sec"], inside["velocity"], s=size, color=colour, alpha=alpha, linewidths=0, label=label)
+        for curve, colour, label in curves:
+            axes.plot(*curve, color=colour, linewidth=2, label=f"{label}, smoothed")
+        axes.set_ylim(0, 130)
+        axes.set_yticks((1, 32, 64, 96, 127))
+        axes.grid(axis="y", color=GREY, alpha=0.25)
+        if begin == 0:
+            axes.legend(loc="upper right", ncols=5, frameon=False, fontsize=8, markerscale=1.5, borderaxespad=0.1)
+
+    return draw

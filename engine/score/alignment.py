@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from engine.base.errors import PerfLiveError
-from engine.midi.file import read_midi_file
-from engine.midi.note_table import note_array, pedal_array
+from engine.midi.file import MidiTimeline, read_midi_file
+from engine.midi.note_table import NOTE_FIELDS, note_array, pedal_array
+from engine.score.midi import midi_score
 from engine.score.pitch_warping import warp_pitches
 from engine.score.tables import Score
 from models.performance.pedal import Pedal
@@ -46,6 +47,28 @@ def read_reference(path: Path, score: Score) -> Performed:
         np.where(found, played["velocity"][rows], 0),
         Pedal(pedal[:, 0], pedal[:, 1].astype(int)),
     )
+
+
+def read_beside(path: Path, timeline: MidiTimeline) -> np.ndarray:
+    """Return the notes of another performance of a take at the take's own times (fields of engine.midi.note_table).
+
+    Chords stay as spread as they were played. Raises PerfLiveError as ``read_reference`` does.
+    """
+    score = midi_score(timeline, path).score
+    performed = read_reference(path, score)
+    found = np.isfinite(performed.onset_sec)
+    to_ns, division = timeline.tempo_map.to_ns, timeline.division
+    positions, index = np.unique(score.notes["onset_quarter"][found], return_inverse=True)
+    take_sec = np.array([to_ns(round(quarter * division)) / 1e9 for quarter in positions.tolist()])
+    human_sec = np.bincount(index, weights=performed.onset_sec[found]) / np.bincount(index)
+    human_sec = np.maximum.accumulate(human_sec) + 1e-6 * np.arange(len(human_sec))
+    begin_sec, end_sec = performed.onset_sec[found], performed.onset_sec[found] + performed.duration_sec[found]
+    beyond_sec = np.maximum(end_sec - human_sec[-1], 0)
+    notes = np.zeros(int(found.sum()), NOTE_FIELDS)
+    notes["onset_sec"] = np.interp(begin_sec, human_sec, take_sec)
+    notes["duration_sec"] = np.interp(end_sec, human_sec, take_sec) + beyond_sec - notes["onset_sec"]
+    notes["pitch"], notes["velocity"] = score.notes["pitch"][found], performed.velocity[found]
+    return np.sort(notes, order=["onset_sec", "pitch"])
 
 
 def match_notes(notes: np.ndarray, played: np.ndarray) -> np.ndarray:

@@ -46,7 +46,28 @@ def test_a_picture_of_any_score(tmp_path: Path, quarters: int, with_human: bool)
     content = path.read_bytes()
     assert content[:8] == b"\x89PNG\r\n\x1a\n"
     width, height = (int.from_bytes(content[begin : begin + 4], "big") for begin in (16, 20))
-    assert width == 1650 and height > (1700 if with_human else 1000)
+    assert width == 1650 and height > (1300 if with_human else 900)
+
+
+def test_what_is_notated_lies_where_it_is_seen() -> None:
+    """The legend names the notated tempo, so that it must be in the picture, however far from it the performance is."""
+    from matplotlib.figure import Figure
+
+    from engine.output.score_picture import _tempo_of
+
+    axes = Figure().add_subplot()
+    score = make_score(16, ((0.0, 240.0), (8.0, 30.0)))
+    _tempo_of([show_performance(score, make_performed(16), "red", "performed")], score)(axes, 0.0, 16.0)
+    notated = next(line for line in axes.get_lines() if line.get_label() == "notated")
+    lowest, highest = axes.get_ylim()
+    assert set(notated.get_ydata()) == {240, 30} and lowest < 30 < 240 < highest
+    assert {text.get_text() for text in axes.get_legend().get_texts()} == {"performed", "notated"}
+
+
+def test_a_long_score_has_systems_so_that_its_notes_are_wide_enough(tmp_path: Path) -> None:
+    draw_score_picture(tmp_path / "long.png", make_score(1200), make_performed(1200), "a title")
+    width, height = (int.from_bytes((tmp_path / "long.png").read_bytes()[begin : begin + 4], "big") for begin in (16, 20))
+    assert width == 1650 and height > 5000
 
 
 def test_a_picture_that_cannot_be_written(tmp_path: Path) -> None:

@@ -50,4 +50,4 @@ def test_a_picture_has_the_style_below_the_dynamics(tmp_path: Path, quarters: in
         draw_score_picture(tmp_path / "piece.png", score, make_performed(quarters), "a title", human, curve)
         header = (tmp_path / "piece.png").read_bytes()[16:24]
         sizes.append((int.from_bytes(header[:4], "big"), int.from_bytes(header[4:], "big")))
-    assert sizes[1][0] == sizes[0][0] and sizes[1][1] - sizes[0][1] == pytest.approx(1.6 * 110, abs=2)
+    assert sizes[1][0] == sizes[0][0] and sizes[1][1] - sizes[0][1] == pytest.approx((1.6 * 0.8 + 0.07) * 110, abs=2)

@@ -8,8 +8,8 @@ from score_fixtures import attributes, musicxml, note
 
 from engine.base.errors import PerfLiveError
 from engine.midi.events import SUSTAIN_PEDAL, Event, control_change, note_off, note_on
-from engine.midi.file import MidiTimeline, Track, write_midi_file
-from engine.score.alignment import match_notes, read_reference
+from engine.midi.file import MidiTimeline, Track, read_midi_file, write_midi_file
+from engine.score.alignment import match_notes, read_beside, read_reference
 from engine.score.files import read_score
 from engine.score.tables import Score
 
@@ -104,3 +104,22 @@ def test_what_is_of_another_piece_or_empty_is_refused(score: Score, tmp_path: Pa
         assert "\n" not in str(caught.value)
     with pytest.raises(PerfLiveError, match="none.mid"):
         read_reference(tmp_path / "none.mid", score)
+
+
+def test_a_human_performance_of_a_take_lies_at_the_takes_times(tmp_path):
+    """A take at 120 quarters a minute; the human plays it half as fast, from 3 s on, with chords spread by 40 ms."""
+    beats = [(beat * 500_000_000, pitch) for beat in range(12) for pitch in (48 + beat, 64 + beat)]
+    take = [Event(time_ns, note_on(0, pitch, 64)) for time_ns, pitch in beats]
+    take += [Event(time_ns + 250_000_000, note_off(0, pitch)) for time_ns, pitch in beats]
+    human = [Event(3_000_000_000 + 2 * time_ns + 40_000_000 * (pitch > 60), note_on(0, pitch, pitch)) for time_ns, pitch in beats]
+    human += [Event(3_500_000_000 + 2 * time_ns, note_off(0, pitch)) for time_ns, pitch in beats]
+    for name, events in (("take.mid", take), ("human.mid", human)):
+        write_midi_file(tmp_path / name, sorted(events, key=lambda event: event.time_ns))
+    notes = read_beside(tmp_path / "human.mid", read_midi_file(tmp_path / "take.mid"))
+    assert notes["velocity"].tolist() == notes["pitch"].tolist() == [pitch for _, pitch in beats]
+    spread = [time_ns / 1e9 + (0.01 if pitch > 60 else -0.01) for time_ns, pitch in beats]  # half of 40 ms, around the chord's middle
+    np.testing.assert_allclose(notes["onset_sec"][2:-2], spread[2:-2], atol=1e-3)
+    np.testing.assert_allclose(notes["duration_sec"][2:-2], 10 * [0.25, 0.23], atol=1e-3)
+    write_midi_file(tmp_path / "other.mid", [Event(0, note_on(0, 100, 1)), Event(1, note_off(0, 100))])
+    with pytest.raises(PerfLiveError, match="0% of the score's notes are played in it"):
+        read_beside(tmp_path / "other.mid", read_midi_file(tmp_path / "take.mid"))

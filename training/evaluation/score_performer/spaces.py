@@ -9,7 +9,7 @@ import torch
 
 from engine.base.files import whole_file
 from engine.base.matplotlib_loader import load_matplotlib
-from engine.output.take_picture import ACCENT, INK
+from engine.output.picture_page import ACCENT, INK
 from engine.performers.score_performer.networks import Networks
 from engine.performers.score_performer.reference import reference_styles
 from engine.score.tables import Score
