@@ -13,7 +13,7 @@ from engine.performers.dexter.window_worker import Route, WindowWorker
 from engine.performers.score_playing.expression import ColumnExpression
 from engine.performers.score_playing.interpretation import Decided
 from engine.performers.score_playing.shaping.shaping import Shaping
-from engine.performers.score_playing.shaping.tempo import Tempo
+from engine.performers.score_playing.shaping.tempo import Tempo, TempoDrift
 from engine.score.piece import Piece
 from engine.score.realisation.ornaments import roll_chords
 from models.performance.decoder import PerformanceDecoder, beat_period
@@ -45,6 +45,7 @@ class DexterInterpretation:
         self._first = 0
         self._rows = np.zeros((0, len(PERFORMANCE_COLUMNS)))  # that are to be decoded next
         self._decoder: PerformanceDecoder | None = None
+        self._drift, self._anchor_note = TempoDrift(), 0  # the first note of the last anchor
 
     def reset(self, controls: Mapping[str, float]) -> None:
         self._expression = ColumnExpression(controls, CONTROLS)
@@ -73,6 +74,7 @@ class DexterInterpretation:
     def begin(self, first: int, stop: int, begin_quarter: float, begin_sec: float) -> list[Decided] | None:
         if self._decoder is not None and first < self._first + self._decoder.next_note:  # again from the loop's beginning
             self._rows, self._decoder = self._rows[:0], None
+        self._drift = TempoDrift()
         notes = self._notes[first:stop]
         size = int(np.searchsorted(find_anchors(notes["onset_quarter"])[1], 1))
         if not self._fill(size):
@@ -118,11 +120,12 @@ class DexterInterpretation:
         self.worker.close()
 
     def snapshot(self) -> Any:
-        return copy.deepcopy((self._first, self._rows, self._decoder, self._expression)), self.worker.snapshot()
+        own = self._first, self._rows, self._decoder, self._expression, self._drift, self._anchor_note
+        return copy.deepcopy(own), self.worker.snapshot()
 
     def restore(self, snapshot: Any) -> None:
         own, worker = snapshot
-        self._first, self._rows, self._decoder, self._expression = copy.deepcopy(own)
+        self._first, self._rows, self._decoder, self._expression, self._drift, self._anchor_note = copy.deepcopy(own)
         self.worker.restore(worker)
 
     def _settings(self) -> Any:
@@ -145,15 +148,21 @@ class DexterInterpretation:
     def _heard(self, first: int, size: int) -> np.ndarray:
         """Return the columns (size, 8) of the notes from ``first`` on, as controls and rules make of the model's."""
         columns, written = self._rows[:size], self._written[first : first + size]
-        period = self._tempo.heard(float(columns[:, BEAT_PERIOD].mean()), first, self._expression)
+        period = self._tempo.heard(float(columns[:, BEAT_PERIOD].mean()), first, self._expression, self._drift)
         return self._shaping.heard(columns, written, first, period, self._expression)
 
     def _decode(self, decoder: PerformanceDecoder, columns: np.ndarray) -> list[Decided]:
         self._rows = self._rows[len(columns) :]
         first = self._first + decoder.next_note
+        before = decoder.curve[-1] if decoder.curve else None
         rows = slice(first, first + len(columns))
         decoded = decoder.decode(as_played(columns, self._notes[rows], self._arpeggios[rows]))
-        return [*decoded, decoder.curve[-1]]
+        anchor = decoder.curve[-1]
+        if before:
+            passed = anchor.quarter - before.quarter, anchor.time_sec - before.time_sec
+            self._tempo.passed(self._drift, self._anchor_note, *passed, self._expression)
+        self._anchor_note = first
+        return [*decoded, anchor]
 
 
 def as_played(columns: np.ndarray, notes: np.ndarray, arpeggios: np.ndarray) -> np.ndarray:

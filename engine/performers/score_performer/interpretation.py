@@ -23,7 +23,7 @@ from engine.performers.score_performer.style_curve import style_curve
 from engine.performers.score_playing.expression import ColumnExpression
 from engine.performers.score_playing.interpretation import Decided
 from engine.performers.score_playing.shaping.shaping import Shaping
-from engine.performers.score_playing.shaping.tempo import TempoRule
+from engine.performers.score_playing.shaping.tempo import TempoDrift, TempoRule
 from engine.performers.score_playing.style_curve import StyleCurve
 from engine.score.realisation.ornaments import roll_chords
 from models.layers.sampling import SamplingOptions
@@ -79,6 +79,7 @@ class _State:
     stop: int = 0
     begin: tuple[float, float] = (0.0, 0.0)  # quarters, seconds
     anchor: Anchor | None = None  # of the last onset decided
+    drift: TempoDrift = field(default_factory=TempoDrift)
     model_s: float = 0.0  # when the decoder played it
     heard: _Heard | None = None
     pedal: _Pedal = field(default_factory=_Pedal)
@@ -145,7 +146,7 @@ class ScorePerformerInterpretation:
             return None
         state = self._state
         state.first, state.stop, state.begin = first, stop, (begin_quarter, begin_sec)
-        state.anchor, state.heard, state.pedal, state.finished = None, None, _Pedal(), False
+        state.anchor, state.heard, state.pedal, state.drift, state.finished = None, None, _Pedal(), TempoDrift(), False
         self._decoder.begin(first, stop)
         while state.heard is None:
             self._work()
@@ -245,7 +246,15 @@ class ScorePerformerInterpretation:
         """Return log2 of the seconds a quarter that are heard after a note, given the decoder's; directions are not bounded."""
         directed = self._plan.directed_octaves(self._decoder.rows.start)
         pace = self._decoder.pace
-        return self._tempo.heard(period + directed, note, self._state.expression, pace) - directed
+        return self._tempo.heard(period + directed, note, self._state.expression, self._state.drift, pace) - directed
+
+    def _pass_tempo(self, anchor: Anchor) -> None:
+        """Let the time since the last onset be over."""
+        state, before, first = self._state, self._state.anchor, self._decoder.rows.start
+        if before:
+            elapsed_s = (anchor.time_sec - before.time_sec) * 2.0 ** self._plan.directed_octaves(first)
+            quarters = anchor.quarter - before.quarter
+            self._tempo.passed(state.drift, self._before[first], quarters, elapsed_s, state.expression, self._decoder.pace)
 
     def _rolled(self, rows: slice, timings: list[float], durations: list[float]) -> list[float]:
         """Return the onset's timings, seconds ahead of the tempo curve, with chords under arpeggio signs rolled."""
@@ -275,6 +284,7 @@ class ScorePerformerInterpretation:
         for note, (onset, duration, velocity) in enumerate(notes, decoder.rows.start - state.first):
             onset = max(onset, now_sec)
             decided += [DecodedNote(onset, note, velocity), DecodedEnd(onset + duration, note)]
+        self._pass_tempo(heard.anchor)
         state.anchor, state.model_s, state.heard = heard.anchor, decoder.onset_s, None
         state.pedal.span, state.pedal.sent = heard.pedal[1:], 0
         decoder.next_onset()

@@ -7,15 +7,18 @@ section's factor in octaves and a the amount of expression, what is heard is
 
     W + a (S + F - W) + bounded(a (P - S))
 
-Factors and surroundings come from what the model expects of the whole score before it plays: a performance may begin anywhere.
+What a model plays is not quite what it expected, so the section is also held at its tempo by what has become of it so far. Factors and
+surroundings come from what the model expects of the whole score before it plays: a performance may begin anywhere.
 """
 
 import math
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from engine.performers.score_playing.expression import ColumnExpression
+from engine.performers.score_playing.shaping.bounds import bounded, near_surroundings
 from engine.performers.score_playing.shaping.expected_tempo import ExpectedTempo
 from engine.performers.score_playing.shaping.texture import fitting_tempo, is_solo_keyboard
 from engine.performers.score_playing.shaping.written_tempo import tempo_sections
@@ -23,20 +26,24 @@ from engine.score.piece import Piece
 from engine.score.tempo import tempo_at
 
 SCORE_SHARE = {"mark": 1.0, "word": 0.5, "nothing": 0.0}  # of the score's tempo, where no control says it; the rest is the model's
-# By how many octaves a beat is slower or faster than its surroundings at most. The first is the 95th percentile of the slowest of humans'
-# last four beats, 2.96 times; the second that of the slowest beat of a piece, which mostly is a fermata (perf-eval tempo-limits).
-MOST_SLOWER, MOST_SLOWER_IN_FERMATA, MOST_FASTER = 1.56, 2.66, math.log2(3)
-STRAIGHT_SHARE = 0.6  # of a bound, up to which nothing is changed
 MOST_FROM_FITTING = 1.5  # octaves that a model's tempo is from one that fits the rhythm, where the score says nothing
+HELD = 4.0  # octaves of correction for an octave that a section has become too slow
+MOST_CORRECTED = 0.5  # octaves
+UNTOLD_S = 8.0  # of a section's beginning, in which a few notes do not yet tell
 
 
-def bounded(octaves: float, most: float) -> float:
-    """Return a value that stays within ``most``, more than 0: itself up to STRAIGHT_SHARE of that, then ever less, without a kink."""
-    straight = STRAIGHT_SHARE * most
-    if abs(octaves) <= straight:
-        return octaves
-    rest = most - straight
-    return math.copysign(straight + rest * math.tanh((abs(octaves) - straight) / rest), octaves)
+@dataclass
+class TempoDrift:
+    """How long the part of a section that is over has lasted, and how long it was to last, in seconds: a stream's changing state."""
+
+    section: int = -1
+    heard_s: float = 0.0
+    planned_s: float = 0.0
+
+    @property
+    def slower(self) -> float:
+        """How many octaves slower than planned the section is so far."""
+        return math.log2((self.heard_s + UNTOLD_S) / (self.planned_s + UNTOLD_S))
 
 
 class _Level(NamedTuple):
@@ -62,12 +69,23 @@ class _Level(NamedTuple):
         own = self.expected + pace
         if not self.marked:
             own = self.fitting + (bounded(own - self.fitting, MOST_FROM_FITTING) if self.chooses else 0.0)
-        return own + (self.share + given * (share - self.share)) * (self.score - own) - self.expected
+        return own + self.score_share(given, share) * (self.score - own) - self.expected
+
+    def score_share(self, given: float, share: float) -> float:
+        """Return the share of the score's tempo."""
+        return self.share + given * (share - self.share)
+
+    def held(self, given: float, share: float) -> float:
+        """Return how much of the section's drift is corrected, 0 to 1: a tempo that the model chooses is its own."""
+        return self.score_share(given, share) if self.marked or self.chooses else 1.0
 
 
 class Tempo(Protocol):
-    def heard(self, period: float, note: int, expression: ColumnExpression) -> float:
+    def heard(self, period: float, note: int, expression: ColumnExpression, drift: TempoDrift) -> float:
         """Return the beat period, log2 of seconds a quarter, that is heard from a note on, given the model's."""
+
+    def passed(self, drift: TempoDrift, note: int, quarters: float, heard_s: float, expression: ColumnExpression) -> None:
+        """Let so many quarters from a note on be over, which lasted ``heard_s``."""
 
 
 class TempoRule:
@@ -89,24 +107,38 @@ class TempoRule:
             self._levels.append(_Level(said, tempo.mean_period(section), fitting, share, chooses, marked))
         self._section: list[int] = tempo.section_of(onsets).tolist()
         self._surroundings: list[float] = tempo.surroundings(onsets).tolist()
+        self._expected: list[float] = tempo.periods.tolist()
         in_force = np.log2(60 / tempo_at(score, onsets))
         marked_at = np.array([section.said == "mark" for section in sections])[self._section]
         self._marked: list[float] = np.where(marked_at, in_force, np.nan).tolist()
-        self._most_slower: list[float] = np.where(score.markings["fermata"], MOST_SLOWER_IN_FERMATA, MOST_SLOWER).tolist()
 
     def written(self, note: int, pace: float = 0.0) -> float:
         """Return the beat period at a note without expression: the score's, or where it says none, the mean of the performance."""
         level = self._levels[self._section[note]]
         return level.expected + level.factor(0.0, 0.0, pace) if math.isnan(self._marked[note]) else self._marked[note]
 
-    def heard(self, period: float, note: int, expression: ColumnExpression, pace: float = 0.0) -> float:
+    def heard(self, period: float, note: int, expression: ColumnExpression, drift: TempoDrift, pace: float = 0.0) -> float:
         """Return the beat period, log2 of seconds a quarter, that is heard from a note on, given the model's.
 
         ``pace``: how many octaves slower than expected the model plays as a whole.
         """
-        amount, (given, share) = expression.tempo_amount, expression.tempo_from
-        factor = self._levels[self._section[note]].factor(given, share, pace)
+        planned = self._planned(period - pace, note, expression, pace)
+        if drift.section != self._section[note]:
+            return planned
+        held = self._levels[self._section[note]].held(*expression.tempo_from)
+        return planned - bounded(HELD * held * drift.slower, MOST_CORRECTED)
+
+    def passed(
+        self, drift: TempoDrift, note: int, quarters: float, heard_s: float, expression: ColumnExpression, pace: float = 0.0
+    ) -> None:
+        """Let so many quarters from a note on be over, which lasted ``heard_s``."""
+        if drift.section != self._section[note]:
+            drift.section, drift.heard_s, drift.planned_s = self._section[note], 0.0, 0.0
+        drift.heard_s += heard_s
+        drift.planned_s += quarters * 2.0 ** self._planned(self._expected[note], note, expression, pace)
+
+    def _planned(self, period: float, note: int, expression: ColumnExpression, pace: float) -> float:
+        """Return the beat period that is heard, given one of a model that plays as fast as it expects to."""
+        amount, factor = expression.tempo_amount, self._levels[self._section[note]].factor(*expression.tempo_from, pace)
         written, surroundings = self.written(note, pace), self._surroundings[note]
-        strayed = amount * (period - pace - surroundings)
-        most = self._most_slower[note] if strayed > 0 else MOST_FASTER
-        return written + amount * (surroundings + factor - written) + bounded(strayed, most)
+        return written + amount * (surroundings + factor - written) + near_surroundings(amount * (period - surroundings))
