@@ -1,5 +1,6 @@
 """What a score says of its tempo, section by section: a metronome mark, a tempo word, or nothing."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,14 +36,31 @@ def tempo_sections(score: Score) -> list[TempoSection]:
     """Return the sections of a score, in order and without gaps, none shorter than LEAST_SECTION_QUARTERS unless it is the only one."""
     changes = _changes(score)
     ends = [onset for onset, _, _ in changes[1:]] + [max(score.end_quarter, changes[-1][0])]
-    sections: list[TempoSection] = []
-    for (begin, tempo, said), end in zip(changes, ends, strict=True):
-        section = TempoSection(begin, end, 60 * (end - begin) / tempo, said)
-        if sections and min(sections[-1].quarters, section.quarters) < LEAST_SECTION_QUARTERS:
-            sections[-1] = sections[-1].joined(section)
-        else:
-            sections.append(section)
+    sections = [
+        TempoSection(begin, end, 60 * (end - begin) / tempo, said) for (begin, tempo, said), end in zip(changes, ends, strict=True)
+    ]
+    for may_join in (_both_short, _either_short):
+        sections = _joined(sections, may_join)
     return sections
+
+
+def _both_short(section: TempoSection, following: TempoSection) -> bool:
+    return max(section.quarters, following.quarters) < LEAST_SECTION_QUARTERS
+
+
+def _either_short(section: TempoSection, following: TempoSection) -> bool:
+    return min(section.quarters, following.quarters) < LEAST_SECTION_QUARTERS
+
+
+def _joined(sections: list[TempoSection], may_join: Callable[[TempoSection, TempoSection], bool]) -> list[TempoSection]:
+    """Return the sections with each joined to the one before where it may be."""
+    joined = sections[:1]
+    for section in sections[1:]:
+        if may_join(joined[-1], section):
+            joined[-1] = joined[-1].joined(section)
+        else:
+            joined.append(section)
+    return joined
 
 
 def _changes(score: Score) -> list[tuple[float, float, Said]]:
