@@ -117,6 +117,17 @@ def test_a_tempo_that_nobody_says_does_not_depend_on_how_many_voices_there_are()
     assert 60 < fitting_tempo(score) < 160
 
 
+def test_what_moves_below_the_melody_does_not_count_for_its_rhythm():
+    tune = melody(bars=20, pitch_of=lambda index: 80 + index % 5).score
+    below = tune.notes.copy()
+    below["onset_quarter"] += 0.5
+    below["pitch"] -= 24
+    both = np.concatenate([tune.notes, below])
+    both = both[np.lexsort((both["pitch"], both["onset_quarter"]))]
+    assert melody_onsets(both).tolist() == melody_onsets(tune.notes).tolist() == list(range(80))
+    assert fitting_tempo(replace(tune, notes=both)) == fitting_tempo(tune)
+
+
 def test_a_performance_that_strays_from_its_plan_is_brought_back():
     piece = melody(bars=40)
     rule = TempoRule(piece, np.full(200, math.log2(0.6)))
