@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 EXAMPLE := engine/examples/bach_prelude_in_c.mid
+SCORES := $(wildcard engine/examples/*.musicxml)
 DEMO := demo-output
 
 .DEFAULT_GOAL := help
@@ -36,11 +37,13 @@ demo: $(VENV)/.runtime
 	$(BIN)/perf-live --in $(EXAMPLE) --out $(DEMO)/live.mid
 	$(BIN)/perf-render $(EXAMPLE) -o $(DEMO)/as_a_score.mid --performer dexter
 	$(BIN)/perf-render $(EXAMPLE) -o $(DEMO)/as_a_score.png --performer dexter
+	$(BIN)/perf-render $(SCORES) -o $(DEMO) --to mid --to png
 	$(BIN)/perf-render --primer $(EXAMPLE) -o $(DEMO)/improvised.mid --performer performance-rnn --seconds 30
 	$(BIN)/perf-render $(EXAMPLE) -o $(DEMO)/performed_neural.wav --sound neural
 	@if .ci/system-packages sound; then \
 		set -x; $(BIN)/perf-render $(EXAMPLE) -o $(DEMO)/performed.wav; \
 		$(BIN)/perf-render $(EXAMPLE) -o $(DEMO)/as_a_score.wav --performer dexter; \
+		$(BIN)/perf-render $(SCORES) -o $(DEMO) --to wav; \
 		$(BIN)/perf-render --primer $(EXAMPLE) -o $(DEMO)/improvised.wav --performer performance-rnn --seconds 30; \
 		$(BIN)/perf-render $(EXAMPLE) -o $(DEMO)/as_written.wav --performer passthrough; fi
 	@cmp $(DEMO)/performed.mid $(DEMO)/live.mid && echo "live.mid equals performed.mid, byte for byte"

@@ -1,7 +1,8 @@
 """Write the bundled music: ``python -m engine.examples.write_examples``.
 
 The pieces are in the public domain and are written out here note by note: pitches and lengths from the score, one velocity throughout, no
-deviation in time. They are what a notation program or a DAW plays before anybody has performed it.
+deviation in time. They are what a notation program or a DAW plays before anybody has performed it. Those for several players, and a waltz,
+are scores in MusicXML.
 """
 
 from collections.abc import Iterable
@@ -9,6 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import mido
+
+from engine.examples.ensembles import danube, hymn, lullaby
+from engine.examples.musicxml_writer import musicxml
 
 VELOCITY = 64
 TICKS_PER_QUARTER = 480
@@ -154,6 +158,8 @@ def midi_file(piece: Piece) -> mido.MidiFile:
 def main(folder: Path) -> None:
     for piece in (prelude_in_c(), elise(), gymnopedie()):
         midi_file(piece).save(folder / piece.file_name)
+    for score in (lullaby(), hymn(), danube()):
+        (folder / score.file_name).write_bytes(musicxml(score))
 
 
 if __name__ == "__main__":

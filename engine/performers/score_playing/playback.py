@@ -16,7 +16,8 @@ from engine.performers.score_playing.ornaments import Step
 from engine.score.piece import NonNoteEvent
 from engine.score.realisation.ornaments import SHORTEST_NOTE_S as SHORTEST_STEP_S
 
-PERFORMED_DTYPE = np.dtype([("onset_ns", "i8"), ("end_ns", "i8"), ("velocity", "i4")])  # velocity 0: not yet
+# Velocity 0: not yet; that of a swelling instrument is what would be as loud without the controller.
+PERFORMED_DTYPE = np.dtype([("onset_ns", "i8"), ("end_ns", "i8"), ("velocity", "i4")])
 SET_UPS, ENDS, PEDALS, JOINS, NON_NOTES, ANCHORS, LEVELS, BEGINS = range(8)  # of what is due at one time, in this order
 TEMPO_STEP_NS, TEMPO_SMOOTHING_S = 20_000_000, 0.25  # a changed tempo is reached in steps, with this time constant
 SAME_TEMPO = 1e-3  # nearer to the control's than this it is that
@@ -40,6 +41,7 @@ class Playback:
     channels: Mapping[int, int]  # that have notes, each with the track of its first
     programs: Programs
     expression_controller: int | None
+    levels: Levels
     first: int = 0
     begin_quarter: float = 0.0
     items: list[Item] = field(default_factory=list)  # a heap
@@ -52,7 +54,6 @@ class Playback:
     curve_sec: float = 0.0  # the time of the last anchor
     joined: dict[int, list[int]] = field(default_factory=dict)  # note -> the slurred notes that end when it begins
     keys: Keys = field(default_factory=Keys)
-    levels: Levels = field(default_factory=Levels)
     pedal: int = 0
     outgoing: list[Event] = field(default_factory=list)
     passed: list[tuple[float, int]] = field(default_factory=list)
@@ -139,7 +140,7 @@ class Playback:
         """Begin a row of the score as it is played; ``key`` is its channel, pitch and track."""
         channel, pitch, track = key
         self.notes += 1
-        self.performed[row] = time_ns, time_ns, velocity
+        self.performed[row] = time_ns, time_ns, self.levels.loudness(channel, velocity)
         return self.keys.begin(row, time_sec, time_ns, note_on(channel, pitch, velocity), track)
 
     def end_note(self, row: int, time_ns: int) -> list[Event]:

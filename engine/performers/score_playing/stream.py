@@ -218,8 +218,8 @@ class ScoreStream:
         self._due_known = False
         self.interpretation.reset(self._given)
         performed = np.zeros(self._played.count, PERFORMED_DTYPE)
-        tempo, programs = self.interpretation.value("tempo"), Programs(self._named)
-        self._state = Playback(len(self._onsets), tempo, self._channels, programs, self._expression.number, performed=performed)
+        tempo, programs, own = self.interpretation.value("tempo"), Programs(self._named), self._expression
+        self._state = Playback(len(self._onsets), tempo, self._channels, programs, own.number, own.levels(), performed=performed)
 
     def _changing(self) -> Playback:
         """Return the state for a change; what is due is found out anew."""

@@ -61,7 +61,9 @@ class _Course:
 class Levels:
     """What changes while a piece is played: where the controller of each channel is going, and what was sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, unit: int | None = None) -> None:
+        """``unit`` is the value with which a velocity is as loud as alone, None where values say nothing of that."""
+        self._unit = unit
         self.courses: dict[int, _Course] = {}
         self.sent: dict[int, int] = {}
         self._numbers: dict[int, int] = {}
@@ -73,6 +75,12 @@ class Levels:
         self._numbers[level.channel] = level.number
         self.sent[level.channel] = level.value
         return True
+
+    def loudness(self, channel: int, velocity: int) -> int:
+        """Return the velocity that alone would be as loud as ``velocity`` with the controller where it is."""
+        if self._unit is None or channel not in self.courses:
+            return velocity
+        return min(max(round(velocity * self.sent.get(channel, self._unit) / self._unit), 1), 127)
 
     def forget(self) -> None:
         """Forget what was and what is to come."""
@@ -104,6 +112,10 @@ class ExpressionController:
         self._within: list[list[float]] = np.maximum(levels, 1.0).tolist()
         self._sudden: list[float] = np.where(markings["sudden_accent"], markings["velocity"] / np.maximum(levels[:, 0], 1), 1.0).tolist()
         self._top = max([HEADROOM * self._mean, *levels[self._swells].max(axis=1), *swelling])
+
+    def levels(self) -> Levels:
+        """Return the state at the beginning of a performance."""
+        return Levels(self._value(self._mean) if self.number == EXPRESSION else None)
 
     @property
     def moves(self) -> bool:

@@ -89,6 +89,13 @@ def test_velocity_and_controller_together_are_as_loud_as_the_velocity_alone(perf
     assert moves(plain) == [] and [event.message[:2] for event in louder if is_note_on(event.message)]
 
 
+def test_what_became_of_the_notes_is_told_as_loud_as_it_is(performer):
+    stream = performer.perform_score(read_piece(SWELLS), 3, AS_WRITTEN, ahead=False)
+    play(stream)
+    violin = read_piece(SWELLS).score.notes["part"] == 0
+    assert stream.performed["velocity"][violin] == pytest.approx([49, *[96] * 6], abs=1)
+
+
 @pytest.mark.parametrize("number", [1, 2])
 def test_modulation_and_breath_are_the_level_itself_and_leave_velocities(performer, number):
     events = on(perform(performer, read_piece(SWELLS), controller=number), 0)
