@@ -9,7 +9,8 @@ from pathlib import Path
 from engine.base.errors import PerfLiveError
 
 MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi")  # of files that are read as MIDI
-NOTATION_SUFFIXES = (".xml", ".musicxml", ".mxl", ".mei", ".krn", ".kern", ".abc")  # of files that are scores and nothing else
+TEXT_SUFFIXES = (".krn", ".kern", ".abc")  # of scores in Humdrum and ABC
+NOTATION_SUFFIXES = (".xml", ".musicxml", ".mxl", ".mei", *TEXT_SUFFIXES)  # of files that are scores and nothing else
 MOST_NAME_BYTES = 255
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from engine.base.errors import PerfLiveError
-from engine.base.files import MIDI_SUFFIXES, NOTATION_SUFFIXES
+from engine.base.files import MIDI_SUFFIXES, NOTATION_SUFFIXES, TEXT_SUFFIXES
 from engine.base.on_demand import load_object
 from engine.score.tables import Score
 
@@ -21,6 +21,8 @@ Repeats = Literal["play", "skip", "printed"]
 NOTATION_READER = "engine.score.notation.reader:read_notation"  # by name: its parsers are heavy, and it knows this package's tables
 SUFFIXES = (*NOTATION_SUFFIXES, *MIDI_SUFFIXES)
 LARGEST_BYTES = 40_000_000  # unpacked; ten times the longest piano sonata
+LARGEST_OF_TEXT_BYTES = 4_000_000  # of Humdrum and ABC, which say a note in a few bytes
+LONGEST_QUARTERS = 1_000_000.0  # a week
 
 
 def read_score(path: str | os.PathLike[str], repeats: Repeats = "play") -> Score:
@@ -46,6 +48,9 @@ def checked(score: Score, path: Path) -> Score:
     """Return a score that has notes to perform. Raises PerfLiveError, which names ``path``, for one that has none."""
     if not len(score.notes) and not len(score.percussion):
         raise PerfLiveError(f"cannot perform {str(path)!r}: it has no notes; give a score with notes")
+    if not score.end_quarter <= LONGEST_QUARTERS:
+        longest = f"it lasts {score.end_quarter:.3g} quarters; a score may have at most {LONGEST_QUARTERS:.0f}"
+        raise PerfLiveError(f"cannot perform {str(path)!r}: {longest}; look for a length that is wrong in it")
     return score
 
 
@@ -61,7 +66,10 @@ def check_size(path: Path) -> None:
     except (OSError, zipfile.BadZipFile) as error:
         reason = getattr(error, "strerror", None) or error
         raise PerfLiveError(f"cannot read {str(path)!r}: {reason}; give the name of a score") from None
-    if size > LARGEST_BYTES:
+    if not size:
+        raise PerfLiveError(f"cannot read {str(path)!r}: it is empty; give the name of a score")
+    largest = LARGEST_OF_TEXT_BYTES if path.suffix.lower() in TEXT_SUFFIXES else LARGEST_BYTES
+    if size > largest:
         raise PerfLiveError(
-            f"cannot read {str(path)!r}: it has {size / 1e6:.0f} MB; a score may have at most {LARGEST_BYTES / 1e6:.0f}; split it"
+            f"cannot read {str(path)!r}: it has {size / 1e6:.0f} MB; a score of this kind may have at most {largest / 1e6:.0f}; split it"
         )

@@ -7,6 +7,7 @@ from math import lcm
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from engine.base.errors import PerfLiveError
 from engine.midi.percussion import key_of
 from engine.score.notation.verovio_layers import nearest_semitone
 
@@ -23,31 +24,85 @@ _TYPES = {  # quarters
     "breve": 8.0, "whole": 4.0, "half": 2.0, "quarter": 1.0, "eighth": 0.5, "16th": 0.25, "32nd": 0.125, "64th": 0.0625, "128th": 0.03125,
 }  # fmt: skip
 _SUDDEN = {"ffp": "fp", "sff": "sf", "sffz": "sfz", "pfz": "sfz"}  # signs that have no element of their own
+MOST_DIGITS, MOST_REPETITIONS = 9, 100
+_SENSIBLE = {  # the least and the most that a number means something
+    "divisions": (1e-6, 1e6), "duration": (0, 1e9), "alter": (-12, 12), "chromatic": (-127, 127), "octave-change": (-10, 10),
+    "voice": (0, 1e6), "staff": (1, 1e3), "staves": (1, 1e3), "beats": (1e-6, 1e4), "beat-type": (1, 1e4),
+}  # fmt: skip
 _DASHES = re.compile(r"[\s\-–_]*[\-–_]\s*$")  # that show how far a word reaches
 
 
 class MusicXML(NamedTuple):
-    """``document`` is partwise and not compressed; ``root`` is the same as a tree."""
+    """``document`` is partwise and not compressed; ``root`` is the same as a tree. ``left_out`` says what of the file means nothing."""
 
     document: io.BytesIO
     arpeggios: Arpeggios
     root: Any
+    left_out: list[str]
 
 
 def open_musicxml(path: Path) -> MusicXML:
     """Read a file, compressed or not. Raises whatever lxml and zipfile do for one that is damaged."""
     from lxml import etree
 
-    parser = etree.XMLParser(resolve_entities=False, huge_tree=False, no_network=True)
-    data = uncompressed(path)
-    root = etree.fromstring(data, parser)
+    left_out: list[str] = []
+    data = _trimmed(uncompressed(path))
+    root = _parsed(data, left_out)
     timewise = root.tag == "score-timewise"
     if timewise:
         _make_partwise(root)
+    _leave_out_nonsense(root, left_out)
     changed = [_spell_out_dynamics(root), _round_microtones(root), _silence_cues(root), timewise]
-    if any(changed):
+    if any(changed) or left_out:
         data = etree.tostring(root, encoding="utf-8", xml_declaration=True)
-    return MusicXML(io.BytesIO(data), _arpeggios(root), root)
+    return MusicXML(io.BytesIO(data), _arpeggios(root), root, left_out)
+
+
+def _trimmed(data: bytes) -> bytes:
+    """Return a document without blanks and zeros around it, which parsers take for damage; as it is in encodings that have zeros."""
+    return data if b"\0" in data[:4] or data[:2] in (b"\xff\xfe", b"\xfe\xff") else data.strip(b"\0 \t\r\n")
+
+
+def _parsed(data: bytes, left_out: list[str]) -> Any:
+    """Return the root. A document that is not in the encoding that it names is taken for Latin-1."""
+    from lxml import etree
+
+    parser = etree.XMLParser(resolve_entities=False, huge_tree=False, no_network=True)
+    try:
+        return etree.fromstring(data, parser)
+    except etree.XMLSyntaxError as error:
+        if error.code != etree.ErrorTypes.ERR_INVALID_ENCODING and "encoding" not in str(error):
+            raise
+    left_out.append("letters that are not in the encoding that it names, taken for Latin-1")
+    parser = etree.XMLParser(resolve_entities=False, huge_tree=False, no_network=True, encoding="iso-8859-1")
+    return etree.fromstring(data, parser)
+
+
+def _leave_out_nonsense(root: Any, left_out: list[str]) -> None:
+    """Remove numbers that mean nothing, in place: they would stop one reader or the other, or let it go on for ever."""
+    found: dict[tuple[str, str], str] = {}
+    for element in list(root.iter(*_SENSIBLE, "repeat", "measure")):
+        tag, name = element.tag, {"repeat": "times", "measure": "number"}.get(element.tag)
+        text = (element.get(name, "") if name else element.text or "").strip()
+        if not text or (name == "number" and len(text) <= MOST_DIGITS) or (name != "number" and _is_sensible(tag, text)):
+            continue
+        where = next((own.get("number", "") for own in (element, *element.iterancestors("measure")) if own.tag == "measure"), "")
+        found.setdefault((f"{tag} {name}" if name else tag, text[:20]), where[:MOST_DIGITS])
+        if name:
+            del element.attrib[name]
+        elif tag == "duration":
+            element.text = "0"  # a note has one
+        else:
+            element.getparent().remove(element)
+    left_out += [f"measure {where}: {tag} {text!r}" for (tag, text), where in found.items()]
+
+
+def _is_sensible(tag: str, text: str) -> bool:
+    least, most = _SENSIBLE.get(tag, (0, MOST_REPETITIONS))
+    try:
+        return least <= float(text) <= most
+    except ValueError:
+        return False
 
 
 def identified(root: Any) -> tuple[str, dict[str, tuple[int, int, str]]]:
@@ -198,15 +253,30 @@ def _silence_cues(root: Any) -> bool:
 
 
 def uncompressed(path: Path) -> bytes:
-    """Return the document; the container of an archive names which of its files that is."""
-    from lxml import etree
-
+    """Return the document; the container of an archive names which of its files that is, else it is the first that may be one."""
     if not zipfile.is_zipfile(path):
         return path.read_bytes()
     with zipfile.ZipFile(path) as archive:
-        container = etree.fromstring(archive.read("META-INF/container.xml"), etree.XMLParser(resolve_entities=False))
-        rootfile = next(element for element in container.iter() if str(element.tag).endswith("rootfile"))
-        return archive.read(rootfile.get("full-path"))
+        names = archive.namelist()
+        scores = (name for name in names if name.lower().endswith((".musicxml", ".xml")) and not name.startswith("META-INF/"))
+        named = _named_by_container(archive)
+        name = named if named in names else next(scores, None)
+        if name is None:
+            raise PerfLiveError("its archive has no score in it; give a compressed MusicXML file")
+        try:
+            return archive.read(name)
+        except (RuntimeError, NotImplementedError) as error:  # a password, or a compression of its own
+            raise PerfLiveError(f"its archive cannot be unpacked ({error}); give one without a password") from None
+
+
+def _named_by_container(archive: zipfile.ZipFile) -> str | None:
+    from lxml import etree
+
+    try:
+        container = etree.fromstring(archive.read("META-INF/container.xml"), etree.XMLParser(resolve_entities=False, no_network=True))
+    except (KeyError, etree.XMLSyntaxError, zipfile.BadZipFile):
+        return None
+    return next((element.get("full-path") for element in container.iter("{*}rootfile")), None)
 
 
 def _make_partwise(root: Any) -> None:

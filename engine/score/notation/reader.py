@@ -6,6 +6,7 @@ both hear the same notes at the same places the score is partitura's. Where they
 
 import io
 import re
+import sys
 import warnings
 from contextlib import redirect_stdout
 from dataclasses import replace
@@ -18,8 +19,8 @@ from engine.base.errors import PerfLiveError
 from engine.base.limited_process import LimitedProcess
 from engine.base.partitura_loader import load_partitura
 from engine.score.notation.mei import read_mei
-from engine.score.notation.mei_documents import normal_mei
-from engine.score.notation.musicxml import identified, note_key, open_musicxml, percussion_keys
+from engine.score.notation.mei_documents import XML_ID, normal_mei
+from engine.score.notation.musicxml import identified, note_key, open_musicxml, percussion_keys, uncompressed
 from engine.score.notation.partitura_scores import PartituraReading
 from engine.score.notation.verovio_markings import verovio_markings, verovio_words
 from engine.score.notation.verovio_measures import VerovioScore, read_with_verovio, start_verovio
@@ -30,6 +31,8 @@ from engine.score.tables import Score
 
 _IS_SCORE = re.compile(rb"<score-(part|time)wise|<(\w+:)?mei\b|^\*\*kern|^X:", re.MULTILINE)
 LOOKED_AT_BYTES = 100_000
+ALTERNATIVES = ("{*}rdg", "{*}sic", "{*}orig", "{*}del", "{*}ossia")  # beside which the text that is played stands
+MOST_SAID = 3  # of what is left out of one file
 SAME_PLACE_QUARTERS = 1.5
 
 
@@ -37,7 +40,8 @@ class _Reading(NamedTuple):
     """What partitura makes of a document, or why it does not take it, and the document that verovio has begun to read.
 
     ``named`` has (part, staff, id) of notes by verovio's ids, ``keys`` verovio's ids of partitura's notes by part and id, and
-    ``percussion`` the keys that the document gives to unpitched notes, by verovio's ids.
+    ``percussion`` the keys that the document gives to unpitched notes, by verovio's ids. ``left_out`` takes what is not read; ``pitched``
+    counts the notes that the document has, where that is known.
     """
 
     partitura: PartituraReading | None
@@ -47,6 +51,8 @@ class _Reading(NamedTuple):
     named: dict[str, tuple[int, int, str]]
     keys: dict[tuple[int, str], str]
     percussion: dict[str, int]
+    left_out: list[str]
+    pitched: int = 0
 
 
 def read_notation(path: Path, repeats: str) -> Score:
@@ -55,14 +61,25 @@ def read_notation(path: Path, repeats: str) -> Score:
         warnings.simplefilter("ignore")  # partitura warns of every sign it leaves out
         try:
             reading = _READERS[path.suffix.lower()](path)
-            return _choose(reading, repeats)
+            score = _choose(reading, repeats)
         except PerfLiveError as error:
             raise PerfLiveError(f"cannot read {str(path)!r}: {error}") from None
         except Exception as error:  # whatever a parser meets in a damaged file: key, index, type, syntax and recursion errors
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
-            damaged = isinstance(error, SyntaxError | OSError) or not _IS_SCORE.search(path.read_bytes()[:LOOKED_AT_BYTES])
+            damaged = isinstance(error, SyntaxError | OSError) or not _looks_like_score(path)
             what = "damaged or of another format" if damaged else "it has something that neither partitura nor verovio reads"
             raise PerfLiveError(f"cannot read {str(path)!r}: {what} ({reason}); give a valid score") from error
+    if reading.left_out:
+        said = [*reading.left_out[:MOST_SAID], *([f"{len(reading.left_out) - MOST_SAID} more"] if reading.left_out[MOST_SAID:] else [])]
+        print(f"left out of {str(path)!r}: {'; '.join(said)}", file=sys.stderr, flush=True)
+    return score
+
+
+def _looks_like_score(path: Path) -> bool:
+    try:
+        return bool(_IS_SCORE.search(uncompressed(path)[:LOOKED_AT_BYTES].replace(b"\0", b"")))  # of UTF-16, too
+    except Exception:  # an archive that is damaged itself
+        return False
 
 
 def read_with_partitura(path: Path, repeats: str = "play") -> Score:
@@ -89,6 +106,7 @@ def _choose(reading: _Reading, repeats: str) -> Score:
         return ours
     theirs = _verovio_score(heard, reading, repeats)
     if ours is None or not sounds_alike(ours, theirs):
+        reading.left_out.extend(_unread(heard, reading.pitched))
         chosen = theirs if len(theirs.notes) or ours is None else ours
     else:
         chosen = ours if len(ours.tempos) else replace(ours, tempos=theirs.tempos)
@@ -107,6 +125,19 @@ def _mark_tremolos(partitura: PartituraReading, keys: dict[tuple[int, str], str]
         for identifier, row in rows.items():
             if note := found.get(keys.get((number, identifier), identifier)):
                 row["tremolo"], row["tremolo_pair"] = float(note.tremolo), note.tremolo_pair
+
+
+def _unread(heard: VerovioScore, pitched: int) -> list[str]:
+    """Say which notes verovio does not read, and which of those that it reads stand where none is looked for."""
+    unread = []
+    found = 0
+    for measure in heard.measures:
+        read = {note.printed for note in measure.notes}
+        notes = [note for note in measure.element.iter("{*}note") if next(note.iterancestors(*ALTERNATIVES), None) is None]
+        found += len(notes)
+        if missing := sum(note.get(XML_ID) not in read for note in notes):
+            unread.append(f"measure {measure.number}: {missing} note{'s' * (missing > 1)}")
+    return [*unread, *([f"{pitched - found} of its {pitched} notes, which verovio does not read"] if found < pitched else [])]
 
 
 def _heard(reading: _Reading) -> VerovioScore | None:
@@ -153,13 +184,14 @@ def _read_musicxml(path: Path) -> _Reading:
     # As bytes: a name that is an address, or that libxml2 would unescape, stays a name.
     source = open_musicxml(path)
     document, named = identified(source.root)
+    pitched = sum(1 for _ in source.root.iterfind("part/measure/note/pitch"))
     verovio = start_verovio(document)  # beside partitura: both take as long
     partitura, refusal = _tried(lambda: load_partitura().load_musicxml(source.document, force_note_ids="keep").parts, source.arpeggios)
     keys: dict[tuple[int, str], str] = {}
     if partitura is not None:
         for number, part in enumerate(partitura.parts):
             keys |= {(number, note.id): note_key(part.id, note.doc_order) for note in part.notes}
-    return _Reading(partitura, refusal, document, verovio, named, keys, percussion_keys(source.root))
+    return _Reading(partitura, refusal, document, verovio, named, keys, percussion_keys(source.root), source.left_out, pitched)
 
 
 def _read_mei(path: Path) -> _Reading:
@@ -176,19 +208,19 @@ def _read_mei(path: Path) -> _Reading:
         partitura, refusal = _tried(lambda: parts, arpeggios)
     except Exception as error:  # partitura refuses much that is valid
         partitura, refusal = None, ValueError(str(error))
-    return _Reading(partitura, refusal, document, verovio, {}, {}, {})
+    return _Reading(partitura, refusal, document, verovio, {}, {}, {}, [])
 
 
 def _read_humdrum(path: Path) -> _Reading:
     document = _text(path)
     verovio = start_verovio(document)
     partitura, refusal = _tried(lambda: load_partitura().load_kern(str(path), force_note_ids="keep").parts, {})
-    return _Reading(partitura, refusal, document, verovio, {}, {}, {})
+    return _Reading(partitura, refusal, document, verovio, {}, {}, {}, [])
 
 
 def _read_abc(path: Path) -> _Reading:
     document = _text(path)
-    return _Reading(None, None, document, start_verovio(document), {}, {}, {})
+    return _Reading(None, None, document, start_verovio(document), {}, {}, {}, [])
 
 
 def _tried(load: Any, arpeggios: Any) -> tuple[PartituraReading | None, Exception | None]:

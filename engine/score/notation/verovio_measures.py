@@ -20,7 +20,7 @@ from engine.score.notation.verovio_layers import LayerWalk, PrintedNote, Staff, 
 from engine.score.notation.verovio_order import measure_order
 
 LONGEST_S, LONGEST_S_A_MEGABYTE = 20.0, 10.0  # a score of a hundred pages, 10 MB, takes five seconds
-MOST_BYTES = 4_000_000_000  # it takes a quarter of a gigabyte
+MOST_BYTES = 2_000_000_000  # it takes a quarter of a gigabyte
 
 Repeats = dict[tuple[int, int], list[list[PrintedNote]]]  # by staff and layer
 

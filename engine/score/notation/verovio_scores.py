@@ -1,5 +1,6 @@
 """A Score of what verovio hears, with the markings that partitura read where it read them."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
@@ -144,16 +145,19 @@ def _placed(printed: Score, places: Places) -> tuple[list[Word], list[tuple[floa
 
     words: list[Word] = []
     tempos: list[tuple[float, float]] = []
+    words_of, tempos_of = defaultdict(list), defaultdict(list)
+    for word in printed.words:
+        words_of[measure_of(word.onset_quarter)].append(word)
+    for row in printed.tempos.tolist():
+        tempos_of[measure_of(row[0])].append(row)
+    onsets = printed.tempos["onset_quarter"]
     for number, start in places:
         shift = float(start) - float(starts[number])
-        words += [
-            Word(word.onset_quarter + shift, word.text, word.kind, word.part)
-            for word in printed.words
-            if measure_of(word.onset_quarter) == number
-        ]
-        in_force = [tempo for onset, tempo in printed.tempos.tolist() if onset <= starts[number] + 1e-6]
-        inside = [(onset + shift, tempo) for onset, tempo in printed.tempos.tolist() if measure_of(onset) == number]
-        for onset, tempo in [*((float(start), tempo) for tempo in in_force[-1:]), *inside]:
+        words += [Word(word.onset_quarter + shift, word.text, word.kind, word.part) for word in words_of[number]]
+        in_force = int(np.searchsorted(onsets, starts[number] + 1e-6, side="right"))
+        at_start = [(float(start), float(tempo)) for tempo in printed.tempos["quarters_per_minute"][max(in_force - 1, 0) : in_force]]
+        inside = [(onset + shift, tempo) for onset, tempo in tempos_of[number]]
+        for onset, tempo in [*at_start, *inside]:
             if not tempos or tempos[-1][1] != tempo:
                 tempos.append((onset, tempo))
     return words, tempos
