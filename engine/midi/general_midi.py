@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import NamedTuple
 
-from engine.midi.events import CONTROL_CHANGE, DRUM_CHANNEL, PITCH_BEND, PROGRAM_CHANGE, channel_of
+from engine.midi.events import CONTROL_CHANGE, PITCH_BEND, PROGRAM_CHANGE, channel_of
 
 
 class Lengths(Enum):
@@ -114,9 +114,9 @@ def plain_words(name: str) -> str:
     return " ".join(re.findall(r"[a-z0-9]+", "".join(letter for letter in plain if not unicodedata.combining(letter))))
 
 
-def instrument_of(program: int, channel: int = 0) -> Instrument:
-    """Return how the instrument of a program, 0 to 127, is played; on channel 10 all are percussion."""
-    return STRUCK if channel == DRUM_CHANNEL else _INSTRUMENTS.get(program, SUSTAINED)
+def instrument_of(program: int) -> Instrument:
+    """Return how the instrument of a program, 0 to 127, is played."""
+    return _INSTRUMENTS.get(program, SUSTAINED)
 
 
 def chooses_program(message: bytes) -> bool:
@@ -145,7 +145,7 @@ class Programs:
 
     def instrument(self, channel: int) -> Instrument:
         """Return how the channel's instrument is played."""
-        return instrument_of(self._programs.get(channel, 0), channel)
+        return instrument_of(self._programs.get(channel, 0))
 
     def has_pedal(self, channel: int) -> bool:
         """Return whether the channel's instrument is played with a sustain pedal."""

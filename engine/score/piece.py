@@ -61,8 +61,8 @@ class Piece:
     instruments: np.ndarray | None = None  # the notes' own channels
 
     @property
-    def pedal_channels(self) -> np.ndarray:
-        """The channel of each note's pedal, (N,): its own, or of an MPE zone the master."""
+    def instrument_channels(self) -> np.ndarray:
+        """The channel of each note's instrument, (N,), which has its pedal and its program: its own, or of an MPE zone the master."""
         return self.channels if self.instruments is None else self.instruments
 
     @cached_property

@@ -92,7 +92,7 @@ class Playback:
         """Send a message beside the notes. Before a channel changes from a piano to something else, its pedal is lifted."""
         channel = channel_of(event.message) if is_channel_message(event.message) else None
         self.notes += channel is not None and is_note_on(event.message)
-        had_pedal = channel is not None and self.programs.has_pedal(channel)
+        had_pedal = channel in self.channels and channel is not None and self.programs.has_pedal(channel)
         self.programs.observe(event.message)
         lifted: list[Event] = []
         if channel is not None and self.pedal and had_pedal and not self.programs.has_pedal(channel):

@@ -60,7 +60,7 @@ class ScoreStream:
         self._positions = Positions(piece.score)
         self._onsets = self._positions.onsets
         self._played = PlayedNotes(piece)
-        channels, firsts = np.unique(piece.pedal_channels, return_index=True)
+        channels, firsts = np.unique(piece.instrument_channels, return_index=True)
         self._channels = dict(zip(channels.tolist(), piece.tracks[firsts].tolist(), strict=True))
         self._led_from = led_from(piece)
         instruments = instruments_of(piece)

@@ -106,6 +106,18 @@ def test_an_mpe_zone_is_one_instrument_whose_master_has_the_pedal(perf_render: C
     assert bends[0] == bends[1]
 
 
+def test_strings_of_a_zone_swell_on_its_master_and_on_channel_10_where_there_are_no_drums(perf_render: Command) -> None:
+    """Dynamics within held tones go out as expression, controller 11, on the channel of the instrument."""
+    timeline = read_midi_file(MPE)
+    write_midi_file("strings.mid", [Event(0, program_change(0, 48)), *timeline.events], timeline)
+    on_ten = [event._replace(message=bytes((event.message[0] & 0xF0 | 9, *event.message[1:]))) for event in timeline.events]
+    write_midi_file("ten.mid", [Event(0, program_change(9, 48)), *on_ten], timeline)
+    for name, option, channel in (("strings.mid", ["--mpe"], 0), ("ten.mid", ["--drums", "off"], 9)):
+        sent = perform(perf_render, Path(name), *DEXTER, *option)
+        assert {channel_of(event.message) for event in sent if is_control_change(event.message) and event.message[1] == 11} == {channel}
+        assert not any(is_control_change(event.message) and event.message[1] == 64 for event in sent)
+
+
 @pytest.mark.parametrize("performer", PERFORMERS)
 @pytest.mark.parametrize(("option", "performed"), [(["--track", "piano"], {0}), (["--exclude-track", "Strings"], {0, 2})])
 def test_tracks_of_one_channel_are_told_apart(perf_render: Command, performer: str, option: list[str], performed: set[int]) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from engine.midi.events import DRUM_CHANNEL, control_change, program_change
+from engine.midi.events import control_change, program_change
 from engine.midi.general_midi import Lengths, Programs, chooses_program, instrument_of, program_of
 
 NAMES = {
@@ -57,10 +57,6 @@ def test_each_program_is_played_as_its_instrument_is(program):
     assert (instrument.lengths is Lengths.WRITTEN) == (program in RINGING)
     assert (instrument.lengths is Lengths.TOUCH) == (program in PEDALLED)
     assert instrument.swells == (program not in PEDALLED | RINGING | {6, 7, 109})
-
-
-def test_channel_10_is_percussion_whatever_its_program():
-    assert instrument_of(40, DRUM_CHANNEL) == instrument_of(0, DRUM_CHANNEL) == instrument_of(47)
 
 
 def test_a_channel_without_a_program_is_as_it_is_named():

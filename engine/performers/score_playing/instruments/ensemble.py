@@ -18,7 +18,7 @@ def named_programs(piece: Piece) -> dict[int, int]:
     names = {} if piece.score.has_markings else dict(enumerate(piece.timeline.track_names))  # parts of a notation were asked already
     found: dict[int, int] = {}
     for track in np.unique(piece.tracks).tolist():
-        channels = np.unique(piece.channels[piece.tracks == track]).tolist()
+        channels = np.unique(piece.instrument_channels[piece.tracks == track]).tolist()
         program = program_of(names.get(track, "")) if len(channels) == 1 else None
         if program is not None and channels[0] not in told:
             found.setdefault(channels[0], program)
@@ -27,14 +27,14 @@ def named_programs(piece: Piece) -> dict[int, int]:
 
 def instruments_of(piece: Piece) -> list[Instrument]:
     """Return the instrument of each note (N) of the piece's score: that of the program in force on its channel."""
-    programs = np.zeros(len(piece.channels), dtype=int)
+    programs = np.zeros(len(piece.instrument_channels), dtype=int)
     for channel, program in named_programs(piece).items():
-        programs[piece.channels == channel] = program
+        programs[piece.instrument_channels == channel] = program
     onsets = piece.score.notes["onset_quarter"]
     for event in piece.non_note_events:
         if _chooses(event.message):
-            programs[(piece.channels == channel_of(event.message)) & (onsets >= event.quarter - 1e-6)] = event.message[1]
-    return [instrument_of(*pair) for pair in zip(programs.tolist(), piece.channels.tolist(), strict=True)]
+            programs[(piece.instrument_channels == channel_of(event.message)) & (onsets >= event.quarter - 1e-6)] = event.message[1]
+    return [instrument_of(program) for program in programs.tolist()]
 
 
 def chosen(instruments: Sequence[Instrument], quality: str) -> np.ndarray:

@@ -97,14 +97,14 @@ class ExpressionController:
         self.number = controller
         notes, markings = with_playback_velocities(piece.score).notes, piece.score.markings
         own = {channel_of(event.message) for event in piece.non_note_events if _moves(event.message, controller)}
-        self._channels: list[int] = piece.channels.tolist()
-        self._swells = chosen(instruments, "swells") & ~np.isin(piece.channels, list(own)) & (controller is not None)
+        self._channels: list[int] = piece.instrument_channels.tolist()
+        self._swells = chosen(instruments, "swells") & ~np.isin(piece.instrument_channels, list(own)) & (controller is not None)
         self._onsets: list[float] = notes["onset_quarter"].tolist()
         self._lengths: list[float] = notes["duration_quarter"].tolist()
         self._constant: dict[int, int] = {}  # the velocity of notes whose instrument has none
         without = ~chosen(instruments, "has_velocity")
-        for channel in np.unique(piece.channels[without]).tolist():
-            own_notes = without & (piece.channels == channel)
+        for channel in np.unique(piece.instrument_channels[without]).tolist():
+            own_notes = without & (piece.instrument_channels == channel)
             self._constant |= dict.fromkeys(np.flatnonzero(own_notes).tolist(), max(round(float(notes["velocity"][own_notes].mean())), 1))
         swelling = notes["velocity"][self._swells].astype(float)
         self._mean = max(float(swelling.mean()), 1.0) if len(swelling) else 1.0

@@ -21,10 +21,11 @@ HUMANS_QUARTERS_PER_MINUTE, HUMANS_SLOWER_IN_EIGHTHS = 149.0, 0.39
 def is_solo_keyboard(piece: Piece) -> bool:
     """Return whether all is played on one keyboard: what the models have learnt a tempo of."""
     notes = piece.score.notes
-    if len(np.unique(piece.channels)) > 1 or len(np.unique(piece.tracks)) > MOST_HANDS:
+    if len(np.unique(piece.instrument_channels)) > 1 or len(np.unique(piece.tracks)) > MOST_HANDS:
         return False
+    own = int(piece.instrument_channels[0])
     programs = [event.message for event in piece.non_note_events if is_channel_message(event.message)]
-    chosen = [message[1] for message in programs if message[0] & 0xF0 == PROGRAM_CHANGE and channel_of(message) == piece.channels[0]]
+    chosen = [message[1] for message in programs if message[0] & 0xF0 == PROGRAM_CHANGE and channel_of(message) == own]
     return (not chosen or chosen[0] in PIANOS) and len(notes) >= LEAST_TEXTURE * len(melody_onsets(notes))
 
 
