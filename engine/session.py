@@ -133,7 +133,7 @@ def open_live(setup: Setup, ends: Endpoints, clock: Clock, repeats: bool = True)
     """Open both ends and what goes between them. Raises UsageError or PerfLiveError, and then nothing stays open."""
     performance = open_performance(setup, ends.score, repeats, live=not ends.all_files) if ends.score else None
     try:
-        opened = open_endpoints(ends, clock, performance)
+        opened = open_endpoints(replace(ends, sound=_told(ends.sound, setup)), clock, performance)
         try:
             session = Session(setup, opened.source, opened.sinks, clock, performance, keep_incomplete=not ends.all_files)
         except BaseException:
@@ -190,9 +190,9 @@ def render_take(
 
     clock = VirtualClock()
     human = read_beside(beside, timeline) if beside else None
-    material = TakeMaterial(timeline, _title(name, setup), human, setup.routing.drums and not setup.routing.mpe)
+    material = TakeMaterial(timeline, _title(name, setup), human, setup.routing.has_drums)
     played = NoteCounter()
-    with _opened(outputs, material, sound) as sinks:
+    with _opened(outputs, material, _told(sound, setup)) as sinks:
         session = Session(setup, FileSource(timeline, clock), [*sinks, played], clock, stream=stream)
     report = _run(session, guard)
     return replace(report, notes=played.notes) if setup.performer.plays is Kind.IMPROVISES else report
@@ -216,7 +216,7 @@ def render_score(
     try:
         human = read_reference(options.beside, piece.score) if options.beside else None
         material = ScoreMaterial(piece, stream, _title(path.stem, setup), options.on_bars, human)
-        with _opened(outputs, material, sound) as sinks:
+        with _opened(outputs, material, _told(sound, setup)) as sinks:
             session = Session(setup, ConductedSource(stream, clock), sinks, clock, performance)
     except BaseException:
         stream.close()
@@ -271,6 +271,11 @@ def read_primer(path: Path | None) -> MidiTimeline:
 
 def _title(name: str, setup: Setup) -> str:
     return f"{name}, performed by {setup.performer.name} (seed {setup.seed})"
+
+
+def _told(sound: SoundOptions | None, setup: Setup) -> SoundOptions:
+    """Return the options of sound, which is to play channel 10 as it is performed."""
+    return replace(sound or SoundOptions(), drums=setup.routing.has_drums)
 
 
 def _opened(outputs: Sequence[Path], material: Material, sound: SoundOptions | None) -> AbstractContextManager[list[Sink]]:

@@ -44,6 +44,11 @@ class Routing:
         return bool(self.tracks or self.excluded_tracks)
 
     @property
+    def has_drums(self) -> bool:
+        """Whether channel 10 is drums, as far as it is known beforehand."""
+        return self.drums and not self.mpe
+
+    @property
     def announcement(self) -> tuple[bytes, ...]:
         """What goes before the input, and out with it: the MPE Configuration Message where the user says what the sender does not."""
         return configuration_message(LOWER_MASTER, MOST_MEMBERS) if self.mpe else ()

@@ -13,11 +13,11 @@ def open_synthesizer(options: SoundOptions, sample_rate: int) -> Synthesizer:
     if options.kind != NEURAL:
         from engine.sound.fluidsynth import FluidSynthesizer
 
-        return FluidSynthesizer(options.font, sample_rate, reverb)
+        return FluidSynthesizer(options.font, sample_rate, reverb, options.drums)
     from engine.sound.resampling import ResampledSynthesizer
     from engine.sound.reverb import ReverberatedSynthesizer
 
     (system,) = performers(Kind.SOUND).values()
-    neural = load_object(system.performer)(options.instrument or PIANO)
+    neural = load_object(system.performer)(options.instrument or PIANO, options.drums)
     synthesizer = ReverberatedSynthesizer(neural, reverb)
     return synthesizer if synthesizer.sample_rate == sample_rate else ResampledSynthesizer(synthesizer, sample_rate)

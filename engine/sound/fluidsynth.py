@@ -14,6 +14,7 @@ from engine.base.quiet import quiet_stderr
 from engine.midi.events import (
     CHANNEL_AFTERTOUCH,
     CONTROL_CHANGE,
+    DRUM_CHANNEL,
     NOTE_OFF,
     NOTE_ON,
     PITCH_BEND,
@@ -37,6 +38,7 @@ SOUND_FONT_NAMES = ("default-GM.sf2", "FluidR3_GM.sf2", "TimGM6mb.sf2", "default
 
 GAIN = 0.8  # one fortissimo piano note peaks near 0.2 of full scale, ten near 0.5
 CHANNELS = 16
+MELODIC = 0  # a kind of channel
 ALL_SOUND_OFF = 120  # a controller
 BLOCK_FRAMES = 64  # FluidSynth takes messages only between blocks of this size: 1.5 ms
 
@@ -75,12 +77,14 @@ def find_sound_font(given: Path | None = None) -> Path:
 class FluidSynthesizer:
     """A General MIDI synthesizer (see engine/sound/synthesizer.py).
 
-    ``reverb`` is its level, 0 (none) to 1. Raises PerfLiveError when FluidSynth or the sound font is missing.
+    ``reverb`` is its level, 0 (none) to 1; ``drums``: whether channel 10 is drums.
+
+    Raises PerfLiveError when FluidSynth or the sound font is missing.
     """
 
     latency_frames = 0
 
-    def __init__(self, sound_font: Path | None = None, sample_rate: int = 44100, reverb: float = REVERB):
+    def __init__(self, sound_font: Path | None = None, sample_rate: int = 44100, reverb: float = REVERB, drums: bool = True):
         path = find_sound_font(sound_font)
         fluidsynth = load_fluidsynth()
         settings = {"synth.chorus.active": 0, "synth.reverb.active": int(reverb > 0), "synth.reverb.level": float(reverb)}
@@ -97,6 +101,11 @@ class FluidSynthesizer:
         if not loaded:
             self._synth.delete()
             raise PerfLiveError(f"sound font {str(path)!r}: not a sound font that FluidSynth can read; give an .sf2 or .sf3 file")
+        if not drums:
+            set_kind = _function(fluidsynth, "fluid_synth_set_channel_type", integer, pointer, integer, integer)
+            set_kind(self._synth.synth, DRUM_CHANNEL, MELODIC)
+            self._synth.bank_select(DRUM_CHANNEL, 0)  # it keeps the drums' bank
+            self._synth.program_change(DRUM_CHANNEL, 0)
 
     def send(self, message: bytes) -> None:
         """Take one complete MIDI message; system messages (exclusive, clock) mean nothing here and are left out."""

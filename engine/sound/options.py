@@ -39,6 +39,7 @@ class SoundOptions:
     bits: int = 16
     instrument: str | None = None
     loudness_lufs: float | None = LOUDNESS_LUFS
+    drums: bool = True  # whether channel 10 is drums: what a performer is told of its input
 
     def check(self) -> "SoundOptions":
         """Return the options, with the font as a path. Raises UsageError for what is not allowed or contradicts itself, PerfLiveError for

@@ -117,7 +117,7 @@ class System:
 
     Strings ``"module:name"`` are imported on demand; an empty one says that there is no such part.
 
-    performer: ``(model, lookahead_s) -> Performer``, or for Kind.SOUND ``(instrument, or its ONNX file or folder) -> Synthesizer``.
+    performer: ``(model, lookahead_s) -> Performer``, or for Kind.SOUND ``(instrument, or its ONNX file or folder, drums) -> Synthesizer``.
     controls: ``(model, lookahead_s) -> tuple[Control, ...]``, known before a model is loaded.
     task: the stages that ``perf-train`` knows by the names that configurations give them.
     exporter: what ``perf-export`` makes of a run.

@@ -38,10 +38,10 @@ class NeuralSynthesizer:
 
     sample_rate = SAMPLE_RATE
 
-    def __init__(self, model: Path | None = None):
+    def __init__(self, model: Path | None = None, drums: bool = True):
         self._stream = NeuralStream(load_sound_model(model))
         self._stream.warm_up()
-        self._keyboard = Keyboard(self._stream.pitches)
+        self._keyboard = Keyboard(self._stream.pitches, drums)
         self._position = 0  # samples
         self._adding = threading.Lock()
         self.latency_frames = self._stream.delay_samples
@@ -73,14 +73,14 @@ class NeuralSynthesizer:
 class Keyboard:
     """Turns the messages of all channels into the events of one instrument, whose ``pitches`` are an octave at least."""
 
-    def __init__(self, pitches: range = PIANO_PITCHES) -> None:
-        self._pitches = pitches
+    def __init__(self, pitches: range = PIANO_PITCHES, drums: bool = True) -> None:
+        self._pitches, self._drums = pitches, drums
         self._down: list[set[tuple[int, int]]] = [set() for _ in range(KEYS)]  # channel and pitch of each note that holds a key
         self._pedals = [0] * 16
 
     def play(self, message: bytes, time_sec: float) -> list[SoundEvent]:
         """Return what the message does; a key goes up when no note holds it any more."""
-        if not is_channel_message(message) or channel_of(message) == DRUM_CHANNEL:
+        if not is_channel_message(message) or (self._drums and channel_of(message) == DRUM_CHANNEL):
             return []
         channel = channel_of(message)
         if is_note_on(message):
@@ -127,11 +127,13 @@ def load_sound_model(path: Path | None = None) -> Model:
     return open_model(path or shipped_model(PIANO))
 
 
-def open_synthesizer(instrument: str) -> NeuralSynthesizer:
-    """Return the synthesizer of an instrument that ships, or of the ONNX file or folder of another, dry. Raises PerfLiveError when its
-    model is missing or of another system.
+def open_synthesizer(instrument: str, drums: bool = True) -> NeuralSynthesizer:
+    """Return the synthesizer of an instrument that ships, or of the ONNX file or folder of another, dry.
+
+    ``drums``: whether channel 10 is drums, and left out. Raises PerfLiveError when its model is missing or of another system.
     """
-    return NeuralSynthesizer(shipped_model(instrument) if instrument in INSTRUMENTS else pretrained(PIANO_FILE, Path(instrument)))
+    model = shipped_model(instrument) if instrument in INSTRUMENTS else pretrained(PIANO_FILE, Path(instrument))
+    return NeuralSynthesizer(model, drums)
 
 
 def shipped_model(instrument: str) -> Path:

@@ -112,6 +112,7 @@ def test_the_keyboard_is_one_piano_for_all_channels_but_drums():
     assert keyboard.play(note_on(1, 60, 0), 4.0) == [SoundEvent(4.0, NOTE_END, 60, 0)]
     assert keyboard.play(note_off(1, 60), 5.0) == []
     assert keyboard.play(note_on(9, 60, 80), 6.0) == [] and keyboard.play(b"\xf8", 6.0) == []
+    assert Keyboard(drums=False).play(note_on(9, 60, 80), 1.0) == [SoundEvent(1.0, NOTE_BEGIN, 60, 80)]
 
 
 def test_the_pedal_is_down_while_any_channels_is():

@@ -30,8 +30,8 @@ def level(samples: np.ndarray) -> float:
     return float(np.sqrt((samples.astype(float) ** 2).mean()))
 
 
-def sound_of(*messages: bytes, frames: int = SAMPLE_RATE // 2) -> np.ndarray:
-    synthesizer = FluidSynthesizer()
+def sound_of(*messages: bytes, frames: int = SAMPLE_RATE // 2, drums: bool = True) -> np.ndarray:
+    synthesizer = FluidSynthesizer(drums=drums)
     for message in messages:
         synthesizer.send(message)
     samples = synthesizer.render(frames)
@@ -43,6 +43,13 @@ def sound_of(*messages: bytes, frames: int = SAMPLE_RATE // 2) -> np.ndarray:
 def test_silence_is_silent_and_a_higher_velocity_is_louder() -> None:
     levels = [level(sound_of(note_on(0, 60, velocity))) for velocity in (20, 64, 110)]
     assert level(sound_of()) < 1e-5 < levels[0] < levels[1] < levels[2]
+
+
+@pytest.mark.sound
+def test_channel_10_is_a_piano_where_there_are_no_drums() -> None:
+    piano = sound_of(note_on(0, 60, 90))
+    assert np.array_equal(sound_of(note_on(9, 60, 90), drums=False), piano)
+    assert not np.array_equal(sound_of(note_on(9, 60, 90)), piano)
 
 
 @pytest.mark.sound
