@@ -130,7 +130,7 @@ def _time_lookahead(performer: DexterPerformer, piece: Piece) -> float:
 
 def _play(performer: DexterPerformer, piece: Piece, seconds: float) -> dict[str, Any]:
     """Play for a while on the real clock, with a change every two seconds; return that part of the report."""
-    watched = _WatchedSupply()
+    watched = _WatchedWorker()
 
     def begin() -> ScoreStream:
         stream = performer.perform_score(piece, 0, {}, ahead=True)
@@ -142,7 +142,7 @@ def _play(performer: DexterPerformer, piece: Piece, seconds: float) -> dict[str,
     return figures | watched.figures(heard) | {"first_note_s": first_note_s}
 
 
-class _WatchedSupply:
+class _WatchedWorker:
     """Takes down when a stream's windows were sampled."""
 
     def watch(self, stream: ScoreStream) -> None:

@@ -6,7 +6,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from models.performance_rnn.representation import CONTROLS, PITCHES, WISH_VALUES, EventCodec
+from models.performance_rnn.representation import CONTROLS, PITCHES, PREFERRED_VALUES, EventCodec
 
 IMPOSSIBLE = -20.0  # finite: rounded times of recordings sometimes contain what hands cannot do
 
@@ -70,6 +70,6 @@ def impossible(controls: Tensor, events: int) -> Tensor:
 
     Without it a network puts half of the probability of releases on keys that are up, and learns slowly not to.
     """
-    down = controls[..., WISH_VALUES:] > 0
+    down = controls[..., PREFERRED_VALUES:] > 0
     others = torch.zeros_like(controls[..., :1]).expand(*controls.shape[:-1], events - 2 * PITCHES)
     return torch.cat((down * IMPOSSIBLE, ~down * IMPOSSIBLE, others), -1)

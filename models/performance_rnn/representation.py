@@ -21,8 +21,8 @@ DENSITY_BINS = len(DENSITY_EDGES) + 1
 HISTOGRAM_WINDOW_S = 5.0
 HISTOGRAM_PRIOR = 0.01
 PITCH_CLASSES = 12
-WISH_VALUES = DENSITY_BINS + PITCH_CLASSES + 2  # and a flag for each: whether it is known
-CONTROLS = WISH_VALUES + PITCHES  # what sounds stands beside them
+PREFERRED_VALUES = DENSITY_BINS + PITCH_CLASSES + 2  # and a flag for each: whether it is known
+CONTROLS = PREFERRED_VALUES + PITCHES  # what sounds stands beside them
 SOUNDS_FADE_S, SOUNDS_LEAST, SOUNDS_FOR_S = 1.0, 0.25, 16.0  # after which a note is hardly less present
 
 # partitura's field names; onsets and durations in steps
@@ -210,10 +210,10 @@ def describe_controls(
         controls[np.arange(count), np.searchsorted(DENSITY_EDGES, density, side="right")] = 1
         controls[:, DENSITY_BINS] = 1
     if histogram is not None:
-        controls[:, DENSITY_BINS + 1 : WISH_VALUES - 1] = histogram
-        controls[:, WISH_VALUES - 1] = 1
+        controls[:, DENSITY_BINS + 1 : PREFERRED_VALUES - 1] = histogram
+        controls[:, PREFERRED_VALUES - 1] = 1
     if sounding is not None:
-        controls[:, WISH_VALUES:] = sounding
+        controls[:, PREFERRED_VALUES:] = sounding
     return controls
 
 

@@ -8,7 +8,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from engine.onnx.contract import Contract, StateSpec, TensorSpec
-from models.performance_rnn.representation import CONTROLS, MAGENTA, PITCHES, REPRESENTATION_VERSION, WISH_VALUES
+from models.performance_rnn.representation import CONTROLS, MAGENTA, PITCHES, PREFERRED_VALUES, REPRESENTATION_VERSION
 from models.performance_rnn.sampling import SYSTEM
 
 MEMORY = 4
@@ -22,7 +22,7 @@ def write_model(path: Path) -> Path:
     choice = np.zeros((CONTROLS, MAGENTA.events))
     choice[7, :128] = 6  # 64 notes a second and more
     choice[0, MAGENTA.first_shift : MAGENTA.first_velocity] = 6  # less than one
-    choice[WISH_VALUES:] = random.normal(size=(PITCHES, MAGENTA.events))
+    choice[PREFERRED_VALUES:] = random.normal(size=(PITCHES, MAGENTA.events))
     constants = {"table": table, "memories": random.normal(size=(MAGENTA.events, MEMORY)), "choice": choice}
     constants |= {"recalled": random.normal(size=(MEMORY, MAGENTA.events))}
     nodes = [

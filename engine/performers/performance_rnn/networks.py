@@ -6,10 +6,10 @@ from typing import Any
 
 from engine.onnx.model import Model, Stepper
 from engine.performers.performance_rnn.voice import Preferences, Voice
-from models.performance_rnn.representation import REPRESENTATION_VERSION, WISH_VALUES, EventCodec
+from models.performance_rnn.representation import PREFERRED_VALUES, REPRESENTATION_VERSION, EventCodec
 from models.performance_rnn.sampling import SYSTEM
 
-_WISHES, _SOUNDS = slice(WISH_VALUES), slice(WISH_VALUES, None)  # of what the network is told
+_PREFERRED, _SOUNDS = slice(PREFERRED_VALUES), slice(PREFERRED_VALUES, None)  # of what the network is told
 
 
 def open_model(path: Path) -> Model:
@@ -28,7 +28,7 @@ class Ensemble:
     def __init__(self, stepper: Stepper):
         self.stepper = stepper
         self._events = stepper.inputs["event"].data
-        self._preferred: list[Any] = [row[_WISHES].data for row in stepper.inputs["controls"]]
+        self._preferred: list[Any] = [row[_PREFERRED].data for row in stepper.inputs["controls"]]
         self._sounding: list[Any] = [row[_SOUNDS].data for row in stepper.inputs["controls"]]
         self.logits = list(stepper.outputs["logits"])
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from models.layers.sampling import GumbelNoise
-from models.performance_rnn.representation import WISH_VALUES, describe_controls
+from models.performance_rnn.representation import PREFERRED_VALUES, describe_controls
 from models.performance_rnn.sampling import Limits, SoundingKeys, choose, softmax, weigh
 
 
@@ -27,7 +27,7 @@ class Preferences:
         """What the network is told beside what sounds, (22,)."""
         density = None if self.density is None else np.array([self.density])
         histogram = None if self.histogram is None else np.array([self.histogram])
-        return describe_controls(density, histogram, 1)[0, :WISH_VALUES].data
+        return describe_controls(density, histogram, 1)[0, :PREFERRED_VALUES].data
 
 
 @dataclass

@@ -8,7 +8,7 @@ from engine.performers.performance_rnn.networks import open_model
 from export.four_bits import BLOCK, quantise_blocks, quantise_in_blocks
 from export.graph import write_graph
 from export.performance_rnn import network_specs
-from models.performance_rnn.representation import CONTROLS, PITCHES, WISH_VALUES
+from models.performance_rnn.representation import CONTROLS, PITCHES, PREFERRED_VALUES
 
 EVENTS, STREAMS = 60, 3
 
@@ -31,7 +31,7 @@ def models(tmp_path_factory):
 def inputs(seed):
     random = np.random.default_rng(seed)
     controls = random.uniform(0, 1, (EVENTS, STREAMS, CONTROLS)).astype(np.float32)
-    controls[..., WISH_VALUES:] *= random.random((EVENTS, STREAMS, PITCHES)) < 0.05  # few keys sound at a time
+    controls[..., PREFERRED_VALUES:] *= random.random((EVENTS, STREAMS, PITCHES)) < 0.05  # few keys sound at a time
     return random.integers(0, 388, (EVENTS, STREAMS)), controls
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from models.performance_rnn.network import PerformanceRNN, PerformanceRNNConfig
-from models.performance_rnn.representation import CONTROLS, WISH_VALUES
+from models.performance_rnn.representation import CONTROLS, PREFERRED_VALUES
 
 SMALL = PerformanceRNNConfig(steps_per_second=100, embedding=4, width=8, layers=3)
 
@@ -43,7 +43,7 @@ def test_nothing_is_known_of_later_events(network):
 
 def test_keys_are_pressed_when_they_are_up_and_let_go_when_they_are_down(network):
     controls = torch.zeros(1, 1, CONTROLS)
-    controls[..., WISH_VALUES + 60] = 0.3
+    controls[..., PREFERRED_VALUES + 60] = 0.3
     logits, *_ = network(torch.tensor([[5]]), controls, *network.initial_state(1))
     chances = logits.softmax(-1)[0, 0]
     assert chances[60] < 1e-8 < chances[:60].min() and chances[128 + 60] > 1e-4

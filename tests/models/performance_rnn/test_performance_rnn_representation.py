@@ -11,9 +11,9 @@ from models.performance_rnn.representation import (
     NOTE_OFF,
     NOTE_ON,
     PAPER,
+    PREFERRED_VALUES,
     TIME_SHIFT,
     VELOCITY,
-    WISH_VALUES,
     EventCodec,
     describe_controls,
     extend_by_sustain,
@@ -127,11 +127,11 @@ def test_controls_say_what_is_known():
     assert describe_controls(None, None, 2).tolist() == [[0.0] * CONTROLS] * 2
     both = describe_controls(np.array([0.5, 8.0]), histogram, 2)
     assert both[:, :DENSITY_BINS].argmax(1).tolist() == [0, 4] and both[:, DENSITY_BINS].tolist() == [1, 1]
-    np.testing.assert_allclose(both[:, DENSITY_BINS + 1 : WISH_VALUES - 1], histogram)
-    assert describe_controls(None, histogram, 2)[:, [DENSITY_BINS, WISH_VALUES - 1]].tolist() == [[0, 1], [0, 1]]
+    np.testing.assert_allclose(both[:, DENSITY_BINS + 1 : PREFERRED_VALUES - 1], histogram)
+    assert describe_controls(None, histogram, 2)[:, [DENSITY_BINS, PREFERRED_VALUES - 1]].tolist() == [[0, 1], [0, 1]]
     sounding = np.random.default_rng(1).random((2, 128))
     np.testing.assert_allclose(
-        describe_controls(None, None, 2, sounding), np.concatenate([np.zeros((2, WISH_VALUES)), sounding], 1), rtol=1e-6
+        describe_controls(None, None, 2, sounding), np.concatenate([np.zeros((2, PREFERRED_VALUES)), sounding], 1), rtol=1e-6
     )
 
 

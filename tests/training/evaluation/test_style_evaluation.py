@@ -151,8 +151,8 @@ class Obedient:
         names = ("loudness", "pace", "length", "delay")
         ways = np.linalg.pinv(np.stack([self.space.moves[name] for name in names]))
         found = []
-        for wish in choice:
-            style = plan_style(wish, Places(score), self.space).styles(slice(0, len(score.notes)), np.zeros((len(score.notes), STYLE)))
+        for each in choice:
+            style = plan_style(each, Places(score), self.space).styles(slice(0, len(score.notes)), np.zeros((len(score.notes), STYLE)))
             moved = dict(zip(names, (style @ ways).T, strict=True))
             late = np.cumsum(np.diff(score.notes["onset_quarter"], prepend=0) * 0.5 * 2 ** (moved["delay"] - 0.25 * moved["pace"]))
             velocity = np.round(60 + 5 * moved["loudness"]).astype(int)

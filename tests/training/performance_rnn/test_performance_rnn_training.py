@@ -9,7 +9,7 @@ import torch
 from stage_work import work
 
 from engine.base.errors import PerfLiveError
-from models.performance_rnn.representation import DENSITY_BINS, MAGENTA, NOTE_DTYPE, WISH_VALUES
+from models.performance_rnn.representation import DENSITY_BINS, MAGENTA, NOTE_DTYPE, PREFERRED_VALUES
 from training.datasets.maestro import COLUMNS, TABLE
 from training.performance_rnn.data import (
     LaneSampler,
@@ -67,7 +67,7 @@ def test_a_lane_reads_performances_window_by_window():
             if batch["fresh"][lane]:
                 (index,) = [n for n, (events, _, _) in enumerate(performances) if events[:16].tolist() == target]
                 found.add(index)
-                np.testing.assert_allclose(batch["controls"][lane, :, DENSITY_BINS + 1 : WISH_VALUES - 1], performances[index][2][:16])
+                np.testing.assert_allclose(batch["controls"][lane, :, DENSITY_BINS + 1 : PREFERRED_VALUES - 1], performances[index][2][:16])
     assert found == {0, 1, 2}
 
 
@@ -80,12 +80,12 @@ def test_augmentation_stretches_and_transposes():
     assert set(lowest) == {58, 59, 60, 61, 62}
     waits = target[(target >= 256) & (target < 356)] - 255
     assert set(waits) == {5, 20, 10, 40}
-    assert not batch["controls"][..., :WISH_VALUES].any() and batch["controls"][..., WISH_VALUES:].any()
+    assert not batch["controls"][..., :PREFERRED_VALUES].any() and batch["controls"][..., PREFERRED_VALUES:].any()
 
 
 def test_what_comes_is_known_in_a_share_of_the_windows():
     taken = batches(LaneSampler(corpus(scale(80)), config(lanes=64, known_share=0.25), (0,)), 4)
-    flags = torch.cat([batch["controls"][:, 0][:, [DENSITY_BINS, WISH_VALUES - 1]] for batch in taken])
+    flags = torch.cat([batch["controls"][:, 0][:, [DENSITY_BINS, PREFERRED_VALUES - 1]] for batch in taken])
     assert ((flags.mean(0) > 0.15) & (flags.mean(0) < 0.35)).all()
     assert {(0, 0), (0, 1), (1, 0), (1, 1)} == {tuple(map(int, row)) for row in flags.tolist()}
 

@@ -9,10 +9,10 @@ from synthetic_improviser import write_model
 from engine.performers.performance_rnn.improvisation import Improvisation
 from engine.performers.performance_rnn.networks import open_model
 from engine.performers.performance_rnn.voice import Preferences
-from models.performance_rnn.representation import MAGENTA, NOTE_OFF, NOTE_ON, WISH_VALUES
+from models.performance_rnn.representation import MAGENTA, NOTE_OFF, NOTE_ON, PREFERRED_VALUES
 from models.performance_rnn.sampling import Limits
 
-WISHES = Preferences()
+PREFERENCES = Preferences()
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def model(tmp_path_factory):
     return open_model(write_model(tmp_path_factory.mktemp("model") / "improviser.onnx"))
 
 
-def sample(improvisation, count, preferences=WISHES):
+def sample(improvisation, count, preferences=PREFERENCES):
     return [improvisation.sample(preferences) for _ in range(count)]
 
 
@@ -40,7 +40,7 @@ def test_it_goes_back_to_a_snapshot(model):
     assert (improvisation.step, improvisation.sounding) == (step, sounding)
     assert sample(improvisation, 80) == future
     improvisation.restore(snapshot)
-    improvisation.hear(future[:3], WISHES)
+    improvisation.hear(future[:3], PREFERENCES)
     assert improvisation.step == step + int(MAGENTA.shift_steps(np.array(future[:3])).sum())
 
 
@@ -48,7 +48,7 @@ def test_hearing_is_as_good_as_having_played(model):
     played = Improvisation(model, 1)
     events = sample(played, 700)
     heard = Improvisation(model, 1)
-    heard.hear(events, WISHES)
+    heard.hear(events, PREFERENCES)
     heard._voice.index = played._voice.index
     assert heard.step == played.step and heard.sounding == played.sounding
     assert sample(heard, 100) == sample(played, 100)
@@ -57,7 +57,7 @@ def test_hearing_is_as_good_as_having_played(model):
 def test_the_network_is_told_what_sounds(model):
     improvisation = Improvisation(model, 1)
     events = sample(improvisation, 301)
-    told = improvisation._ensemble.stepper.inputs["controls"][0, WISH_VALUES:]
+    told = improvisation._ensemble.stepper.inputs["controls"][0, PREFERRED_VALUES:]
     assert np.count_nonzero(told) > 2
     np.testing.assert_allclose(told, MAGENTA.sounding(np.array(events))[-1], rtol=1e-6)
 
@@ -84,7 +84,7 @@ def test_preferences_change_what_comes(model):
 
     assert notes(Preferences(density=70)) > 1.5 * notes(Preferences(density=0.5))
     described = Preferences(histogram=(1.0,) + (0.0,) * 11).described
-    assert described.shape == (WISH_VALUES,) and described[9:WISH_VALUES].tolist() == [1.0] + [0.0] * 11 + [1.0]
+    assert described.shape == (PREFERRED_VALUES,) and described[9:PREFERRED_VALUES].tolist() == [1.0] + [0.0] * 11 + [1.0]
     bold = sample(Improvisation(model, 1), 100, Preferences(temperature=2.0))
-    cautious = [sample(Improvisation(model, seed), 100, dataclasses.replace(WISHES, top_p=0.01)) for seed in (1, 2)]
+    cautious = [sample(Improvisation(model, seed), 100, dataclasses.replace(PREFERENCES, top_p=0.01)) for seed in (1, 2)]
     assert cautious[0] == cautious[1] != bold

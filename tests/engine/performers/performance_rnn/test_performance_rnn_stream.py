@@ -103,7 +103,7 @@ def test_in_a_duet_what_was_planned_is_taken_back(performer):
     assert perform(heard, first, 1000) == perform(unheard, first, 1000)
     while heard.rest():
         pass
-    assert heard._place.planned[-1].time_ns > 1000 * MS + HORIZON_NS / 2
+    assert heard._state.planned[-1].time_ns > 1000 * MS + HORIZON_NS / 2
     with_note, without = perform(heard, played((1005, 1100, 61)), 3000), perform(unheard, [], 3000)
     mine = own(with_note, played((1005, 1100, 61)))
     assert [event for event in mine if event.time_ns <= 1004 * MS] == [event for event in without if event.time_ns <= 1004 * MS]

@@ -14,7 +14,7 @@ from engine.performers.performance_rnn.voice import Preferences, Voice
 from models.layers.sampling import GumbelNoise
 from models.performance_rnn.sampling import SoundingKeys, probabilities
 
-WISHES = Preferences()
+WANTED = Preferences()
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +35,9 @@ def log_likelihood(model, events):
     """Of events, but for those that nobody chose; and the step that they end at."""
     follower, ensemble, nats = voice(model, 0), alone(model), 0.0
     for event in events:
-        ensemble.sample([follower.copy()], WISHES)  # only for what the network says
-        chances = probabilities(ensemble.logits[0], follower.keys.bars(WISHES.limits), 1.0, 1.0)
-        if follower.keys.due_release(WISHES.limits) is None:
+        ensemble.sample([follower.copy()], WANTED)  # only for what the network says
+        chances = probabilities(ensemble.logits[0], follower.keys.bars(WANTED.limits), 1.0, 1.0)
+        if follower.keys.due_release(WANTED.limits) is None:
             nats += math.log(chances[event])
         follower.follow(event)
     return nats, follower.keys.step
@@ -45,27 +45,27 @@ def log_likelihood(model, events):
 
 def test_a_voice_knows_how_likely_it_was(model):
     one, ensemble = voice(model, 5), alone(model)
-    events = [ensemble.sample([one], WISHES)[0] for _ in range(300)]
+    events = [ensemble.sample([one], WANTED)[0] for _ in range(300)]
     expected, step = log_likelihood(model, events)
     assert one.log_likelihood == pytest.approx(expected, rel=1e-4) and step == one.keys.step
 
 
 def test_takes_are_those_of_single_voices(model):
-    (single,) = sample_takes(alone(model), [voice(model, 5)], WISHES, 300)
-    first, other = sample_takes(Ensemble(model.create_stepper(2)), [voice(model, 5), voice(model, 6)], WISHES, 300)
+    (single,) = sample_takes(alone(model), [voice(model, 5)], WANTED, 300)
+    first, other = sample_takes(Ensemble(model.create_stepper(2)), [voice(model, 5), voice(model, 6)], WANTED, 300)
     assert first[: len(single)] == single != other[: len(single)]
     assert log_likelihood(model, single[:-1])[1] <= 300 < log_likelihood(model, single)[1]
 
 
 def test_more_beams_find_likelier_events(model):
     def found(beams):
-        events = search(Ensemble(model.create_stepper(beams * BRANCHES)), voice(model, 3), beams, WISHES, 1000)
+        events = search(Ensemble(model.create_stepper(beams * BRANCHES)), voice(model, 3), beams, WANTED, 1000)
         assert len(events) % STRETCH_EVENTS == 0
         nats, step = log_likelihood(model, events)
         assert step > 1000
         return nats / len(events)
 
-    (sampled,) = sample_takes(alone(model), [voice(model, 3)], WISHES, 1000)
+    (sampled,) = sample_takes(alone(model), [voice(model, 3)], WANTED, 1000)
     by_chance = log_likelihood(model, sampled)[0] / len(sampled)
     assert by_chance < found(1) < found(4)
 
@@ -75,9 +75,9 @@ def test_one_stretch_keeps_the_likeliest_of_its_branches(model):
     lanes = []
     for lane in range(2 * BRANCHES):
         one, ensemble = voice(model, 3).copy(noise=GumbelNoise(3, lane)), alone(model)
-        lanes.append(([ensemble.sample([one], WISHES)[0] for _ in range(STRETCH_EVENTS)], one.log_likelihood))
+        lanes.append(([ensemble.sample([one], WANTED)[0] for _ in range(STRETCH_EVENTS)], one.log_likelihood))
     assert len({tuple(events) for events, _ in lanes}) == len(lanes)
-    assert search(Ensemble(model.create_stepper(2 * BRANCHES)), voice(model, 3), 2, WISHES, -1) == max(lanes, key=lambda lane: lane[1])[0]
+    assert search(Ensemble(model.create_stepper(2 * BRANCHES)), voice(model, 3), 2, WANTED, -1) == max(lanes, key=lambda lane: lane[1])[0]
 
 
 def test_a_primers_state_stays():
