@@ -110,7 +110,7 @@ def program_of(name: str) -> int | None:
 
 def plain_words(name: str) -> str:
     """Return a name in lower case, without accents and whatever else is neither letter nor digit."""
-    plain = unicodedata.normalize("NFKD", name.lower())
+    plain = unicodedata.normalize("NFKD", name.casefold())
     return " ".join(re.findall(r"[a-z0-9]+", "".join(letter for letter in plain if not unicodedata.combining(letter))))
 
 

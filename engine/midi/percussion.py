@@ -21,7 +21,7 @@ _NAMES: tuple[tuple[str, int], ...] = (
     (r"electric snare", 40),
     (r"snare|side drum|kleine trommel|kl tr|caisse claire|tamburo|rullante|field drum|tenor drum|ruhrtrommel|snar\b|sd\b", 38),
     (r"bass drum 2|acoustic bass drum", 35),
-    (r"(bass|kick|large|gran) ?(drum|trommel)|kick|grosse trommel|gr tr|grosse caisse|gran ?cassa|cassa|bdrum|bd\b", 36),
+    (r"(bass|kick|large|gran|grosse) ?(drum|trommel)|kick|gr tr|grosse caisse|gran ?cassa|cassa|bdrum|bd\b", 36),
     (r"low floor tom", 41),
     (r"(high )?floor tom|stand ?tom", 43),
     (r"low mid tom", 47),

@@ -81,6 +81,14 @@ class Word:
     part: int = 0
 
 
+class Swing(NamedTuple):
+    """From a position on, notes of ``unit`` quarters go in pairs of which the first has a ``share``: .5 straight, 2 / 3 usual."""
+
+    onset_quarter: float
+    unit: float
+    share: float
+
+
 @dataclass(frozen=True)
 class Annotation:
     """What is written beside the notes and not played.
@@ -102,7 +110,7 @@ class Score:
     ``markings`` (MARKING_DTYPE) go with them row by row when ``has_markings``, and are all zeros when not (a MIDI score). ``measures``,
     ``time_signatures`` and ``tempos`` are in order of onset; a score without a tempo has none in ``tempos``, and the performer chooses.
     ``words`` stand where they are played, repeats included. ``percussion`` (PERCUSSION_DTYPE, in order of onset) has the unpitched notes,
-    which are not in ``notes``. ``annotations`` stand where they are played as well.
+    which are not in ``notes``. ``annotations`` and ``swing`` stand where they are played as well.
     """
 
     notes: np.ndarray
@@ -113,6 +121,7 @@ class Score:
     has_markings: bool
     words: tuple[Word, ...] = ()
     annotations: tuple[Annotation, ...] = ()
+    swing: tuple[Swing, ...] = ()
     percussion: np.ndarray = field(default_factory=lambda: np.zeros(0, PERCUSSION_DTYPE))
 
     @property

@@ -4,12 +4,15 @@ All of these have the printed note's velocity and its distance from the tempo cu
 trill slows down with the beat.
 """
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from engine.score.piece import Piece
+from engine.score.realisation.swing import delays
+from models.performance.decoder import DecodedEnd
 
 NEIGHBOUR_LOUDNESS = 0.85  # of the notes beside the printed one, as a share of its velocity
 
@@ -35,7 +38,13 @@ class PlayedNotes:
         self.keys: list[tuple[int, int, int]] = list(  # channel, pitch and track of each row
             zip(piece.channels[source].tolist(), notes["pitch"].tolist(), piece.tracks[source].tolist(), strict=True)
         )
-        self._quarters: list[float] = notes["onset_quarter"].tolist()
+        printed = piece.score.notes
+        self._printed: list[float] = printed["onset_quarter"].tolist()
+        late = delays(piece.score, printed["onset_quarter"], printed["part"])
+        self._quarters: list[float] = (notes["onset_quarter"] + late[source]).tolist()  # where swing has them
+        ends = printed["onset_quarter"] + printed["duration_quarter"]
+        self._ends: list[float] = ends.tolist()
+        self._ends_late: list[float] = delays(piece.score, ends, printed["part"]).tolist()
         self._equally_loud: list[bool] = (piece.score.markings["tremolo"] > 0).tolist()
         self._pitches: list[int] = piece.score.notes["pitch"].tolist()
         order = np.argsort(source, kind="stable")
@@ -45,6 +54,20 @@ class PlayedNotes:
 
     def first(self, note: int) -> int:
         return self._rows[note][0]
+
+    def quarter(self, note: int) -> float:
+        """Return where the note begins: as swing has it, a little after where it is printed."""
+        return self._quarters[self.first(note)]
+
+    def begun_sec(self, note: int, time_sec: float, time_at: Callable[[float], float]) -> float:
+        """Return when the note begins, if it would at ``time_sec`` without swing; ``time_at`` has the times of positions."""
+        printed, swung = self._printed[note], self.quarter(note)
+        return time_sec + time_at(swung) - time_at(printed) if swung > printed else time_sec
+
+    def ended_sec(self, first: int, ended: DecodedEnd, time_at: Callable[[float], float]) -> float:
+        """Return when a note, counted from the note ``first``, ends with swing."""
+        end, late = self._ends[first + ended.note], self._ends_late[first + ended.note]
+        return ended.time_sec + time_at(end + late) - time_at(end) if late else ended.time_sec
 
     def last(self, note: int) -> list[int]:
         """Return the rows that end with the note: those that begin last."""

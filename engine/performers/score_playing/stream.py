@@ -290,7 +290,7 @@ class ScoreStream:
             self._place_end(note, time_sec)
         for each in decided:
             if isinstance(each, DecodedEnd):
-                self._place_end(state.first + each.note, each.time_sec)
+                self._place_end(state.first + each.note, self._played.ended_sec(state.first, each, interpretation.time_at))
             elif isinstance(each, DecodedPedal):
                 state.put(each.time_sec, PEDALS, each.value)
             elif isinstance(each, Anchor):
@@ -324,10 +324,10 @@ class ScoreStream:
         state, played, note = self._state, self._played, self._state.first + decoded.note
         row = played.first(note)
         led_sec = state.led_from_sec(played.keys[row][0], float(self._led_from[note]), self.interpretation.time_at)
-        time_sec = max(decoded.time_sec, led_sec)
+        time_sec = max(played.begun_sec(note, decoded.time_sec, self.interpretation.time_at), led_sec)
         state.earliest_end[note] = time_sec + SHORTEST_NOTE_S
         state.put(time_sec, BEGINS, (row, played.velocity(note, row, decoded.velocity)))
-        state.steps += played.steps(note, time_sec - self.interpretation.time_at(self._onsets[note]), decoded.velocity)
+        state.steps += played.steps(note, time_sec - self.interpretation.time_at(played.quarter(note)), decoded.velocity)
         for joined in state.joined.pop(note, ()):
             state.put_end(joined, time_sec + OVERLAP_S, played.last(joined))
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from engine.base.errors import PerfLiveError
 from engine.midi.percussion import key_of
 from engine.score.notation.verovio_layers import nearest_semitone
+from engine.score.tables import Swing
 
 # part id -> index of a note among all <note> elements of the part -> 1 for a chord rolled upwards, -1 for one rolled downwards
 Arpeggios = dict[str, dict[int, int]]
@@ -214,6 +215,29 @@ def _instrument_keys(part: Any) -> dict[str, int]:
         if number.isdigit() and 1 <= int(number) <= 128:
             keys[instrument.get("id")] = int(number) - 1
     return keys
+
+
+def printed_swing(root: Any) -> list[tuple[int, Swing]]:
+    """Return what <swing> elements ask for, each with the index of its measure; its place is quarters from the measure's beginning."""
+    found: list[tuple[int, Swing]] = []
+    for part in root.findall("part"):
+        divisions = 1.0
+        for number, measure in enumerate(part.findall("measure")):
+            now = 0.0
+            for element in measure:
+                divisions = float(element.findtext("divisions") or divisions) or 1.0
+                if (swing := next(element.iter("swing"), None)) is not None:
+                    offset = float(element.findtext("offset") or 0)
+                    found.append((number, _swing(swing)._replace(onset_quarter=(now + offset) / divisions)))
+                length = float(element.findtext("duration") or 0) if element.find("chord") is None else 0.0
+                now += {"note": length, "forward": length, "backup": -length}.get(element.tag, 0.0)
+    return list(dict.fromkeys(found))
+
+
+def _swing(element: Any) -> Swing:
+    unit = 0.25 if (element.findtext("swing-type") or "").strip() == "16th" else 0.5
+    first, second = (float(element.findtext(name) or 1) for name in ("first", "second"))
+    return Swing(0.0, unit, first / (first + second) if first > 0 and second > 0 else 0.5)
 
 
 def _round_microtones(root: Any) -> bool:

@@ -8,6 +8,7 @@ import io
 import re
 import sys
 import warnings
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
@@ -20,14 +21,15 @@ from engine.base.limited_process import LimitedProcess
 from engine.base.partitura_loader import load_partitura
 from engine.score.notation.mei import read_mei
 from engine.score.notation.mei_documents import XML_ID, normal_mei
-from engine.score.notation.musicxml import identified, note_key, open_musicxml, percussion_keys, uncompressed
+from engine.score.notation.musicxml import identified, note_key, open_musicxml, percussion_keys, printed_swing, uncompressed
 from engine.score.notation.partitura_scores import PartituraReading
 from engine.score.notation.verovio_markings import verovio_markings, verovio_words
 from engine.score.notation.verovio_measures import VerovioScore, read_with_verovio, start_verovio
 from engine.score.notation.verovio_percussion import percussion_notes
 from engine.score.notation.verovio_scores import play_order, verovio_score
 from engine.score.notation.verovio_texts import annotations
-from engine.score.tables import Score
+from engine.score.realisation.swing import swing_of_words
+from engine.score.tables import Score, Swing
 
 _IS_SCORE = re.compile(rb"<score-(part|time)wise|<(\w+:)?mei\b|^\*\*kern|^X:", re.MULTILINE)
 LOOKED_AT_BYTES = 100_000
@@ -40,8 +42,8 @@ class _Reading(NamedTuple):
     """What partitura makes of a document, or why it does not take it, and the document that verovio has begun to read.
 
     ``named`` has (part, staff, id) of notes by verovio's ids, ``keys`` verovio's ids of partitura's notes by part and id, and
-    ``percussion`` the keys that the document gives to unpitched notes, by verovio's ids. ``left_out`` takes what is not read; ``pitched``
-    counts the notes that the document has, where that is known.
+    ``percussion`` the keys that the document gives to unpitched notes, by verovio's ids. ``left_out`` takes what is not read; ``swing`` goes
+    by the index of its measure; ``pitched`` counts the notes that the document has, where that is known.
     """
 
     partitura: PartituraReading | None
@@ -52,6 +54,7 @@ class _Reading(NamedTuple):
     keys: dict[tuple[int, str], str]
     percussion: dict[str, int]
     left_out: list[str]
+    swing: Sequence[tuple[int, Swing]] = ()
     pitched: int = 0
 
 
@@ -109,10 +112,18 @@ def _choose(reading: _Reading, repeats: str) -> Score:
         reading.left_out.extend(_unread(heard, reading.pitched))
         chosen = theirs if len(theirs.notes) or ours is None else ours
     else:
-        chosen = ours if len(ours.tempos) else replace(ours, tempos=theirs.tempos)
+        modulates = any(tempo.follows for tempo in heard.tempos)
+        chosen = ours if len(ours.tempos) and not modulates else replace(ours, tempos=theirs.tempos)
     places = play_order(heard, repeats)
+    swing = [
+        each._replace(onset_quarter=float(start) + each.onset_quarter)
+        for number, start in places
+        for measure, each in reading.swing
+        if measure == number
+    ]
     return replace(
         chosen,
+        swing=tuple(swing) or swing_of_words(chosen.words),
         annotations=annotations(heard, places, reading.named),
         percussion=percussion_notes(heard, places, reading.named, reading.percussion),
     )
@@ -191,7 +202,9 @@ def _read_musicxml(path: Path) -> _Reading:
     if partitura is not None:
         for number, part in enumerate(partitura.parts):
             keys |= {(number, note.id): note_key(part.id, note.doc_order) for note in part.notes}
-    return _Reading(partitura, refusal, document, verovio, named, keys, percussion_keys(source.root), source.left_out, pitched)
+    return _Reading(
+        partitura, refusal, document, verovio, named, keys, percussion_keys(source.root), source.left_out, printed_swing(source.root), pitched
+    )
 
 
 def _read_mei(path: Path) -> _Reading:
@@ -211,14 +224,8 @@ def _read_mei(path: Path) -> _Reading:
     return _Reading(partitura, refusal, document, verovio, {}, {}, {}, [])
 
 
-def _read_humdrum(path: Path) -> _Reading:
-    document = _text(path)
-    verovio = start_verovio(document)
-    partitura, refusal = _tried(lambda: load_partitura().load_kern(str(path), force_note_ids="keep").parts, {})
-    return _Reading(partitura, refusal, document, verovio, {}, {}, {}, [])
-
-
-def _read_abc(path: Path) -> _Reading:
+def _read_with_verovio_alone(path: Path) -> _Reading:
+    """Of Humdrum partitura reads the notes of some files and no dynamics, of ABC nothing."""
     document = _text(path)
     return _Reading(None, None, document, start_verovio(document), {}, {}, {}, [])
 
@@ -246,7 +253,7 @@ _READERS = {
     ".musicxml": _read_musicxml,
     ".mxl": _read_musicxml,
     ".mei": _read_mei,
-    ".krn": _read_humdrum,
-    ".kern": _read_humdrum,
-    ".abc": _read_abc,
+    ".krn": _read_with_verovio_alone,
+    ".kern": _read_with_verovio_alone,
+    ".abc": _read_with_verovio_alone,
 }

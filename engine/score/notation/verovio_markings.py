@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from engine.score.dynamics import LoudnessMark, as_velocities, level_curve, velocities_within
+from engine.score.dynamics import ACCENT, MARCATO, LoudnessMark, as_velocities, level_curve, velocities_within
 from engine.score.markings import ORNAMENT_KINDS, dynamic_level
 from engine.score.notation.mei import mei_signs
-from engine.score.notation.verovio_layers import PrintedNote
+from engine.score.notation.verovio_layers import XML_ID, PrintedNote
 from engine.score.notation.verovio_measures import VerovioScore, quarters_of
+from engine.score.notation.verovio_tempos import is_metronome, said, tempo_kind
 from engine.score.tables import MARKING_DTYPE, ORNAMENTS
 
 ARTICULATIONS = {
@@ -21,7 +22,6 @@ ARTICULATIONS = {
     "acc": "accent",
     "marc": "marcato",
 }
-_GLYPHS = re.compile("[\ue000-\uf8ff]")  # notes of metronome marks, in fonts of music
 SUDDEN = re.compile(r"^(s?f+z|sf+|rf+z?|s?fp+|fzp?)$")
 
 
@@ -34,6 +34,7 @@ def verovio_markings(heard: VerovioScore) -> dict[str, np.void]:
     rows = np.zeros(len(notes), MARKING_DTYPE)
     index = {note.identifier: row for row, (_, note) in enumerate(notes)}
     _mark_elements(rows, index, notes, heard.measures[0].element.getroottree().getroot())
+    _mark_fermatas(rows, index, heard)
     marks = _loudness_marks(heard, starts)
     onsets = np.array([onset for onset, _ in notes])
     durations = _tied_durations(notes)
@@ -41,7 +42,8 @@ def verovio_markings(heard: VerovioScore) -> dict[str, np.void]:
     for staff in np.unique(staves).tolist():
         own = staves == staff
         heard_here = [mark for mark in marks if mark.staff == staff] or marks
-        rows["velocity"][own] = np.rint(as_velocities(level_curve(heard_here, staff).at(onsets[own])))
+        levels = level_curve(heard_here, staff).at(onsets[own]) + np.maximum(ACCENT * rows["accent"][own], MARCATO * rows["marcato"][own])
+        rows["velocity"][own] = np.rint(as_velocities(levels))
         rows["velocity_within"][own] = velocities_within(heard_here, staff, onsets[own], durations[own])
         for mark in heard_here:
             if mark.level:
@@ -52,6 +54,7 @@ def verovio_markings(heard: VerovioScore) -> dict[str, np.void]:
                 inside = own & (onsets >= mark.start - 1e-6) & (onsets < mark.end)
                 rows["hairpin"][inside] = mark.sign
                 rows["hairpin_position"][inside] = (onsets[inside] - mark.start) / (mark.end - mark.start)
+    _mark_tempo_changes(rows, onsets, heard, starts)
     return dict(zip(index, rows[list(index.values())], strict=True))
 
 
@@ -64,15 +67,30 @@ def _tied_durations(notes: list[tuple[float, PrintedNote]]) -> np.ndarray:
     return np.array([ends[note.identifier] - onset for onset, note in notes])
 
 
+def _mark_tempo_changes(rows: np.ndarray, onsets: np.ndarray, heard: VerovioScore, starts: list[float]) -> None:
+    """Mark the notes from each gradual change of tempo to the next word or mark of the tempo, or to the end."""
+    words = [(starts[number] + float(offset), tempo_kind(text)) for number, offset, text, _ in verovio_words(heard)]
+    marks = [start for start, (kind, _) in words if kind != "other"]
+    marks += [starts[each.measure] + float(each.offset) for each in heard.tempos]
+    for start, (_, way) in words:
+        if way:
+            end = min((mark for mark in marks if mark > start), default=starts[-1])
+            inside = (onsets >= start - 1e-6) & (onsets < end - 1e-6)
+            rows["tempo_change"][inside] = way
+            rows["tempo_change_position"][inside] = (onsets[inside] - start) / max(end - start, 1e-6)
+
+
 def verovio_words(heard: VerovioScore) -> list[tuple[int, Fraction, str, str]]:
     """Return (measure, quarters from its beginning, text, kind) of tempo words and directions."""
     words = []
     for number, measure in enumerate(heard.measures):
         for element in measure.element.iter("{*}tempo", "{*}dir"):
-            text = " ".join(_GLYPHS.sub("", "".join(element.itertext())).split())
-            if any(letter.isalpha() for letter in text):
-                kind = "tempo" if str(element.tag).endswith("tempo") else "other"
-                words.append((number, Fraction(quarters_of(element.get("tstamp"), measure.metre)).limit_denominator(960), text, kind))
+            text = said(element)
+            if text and not is_metronome(text):
+                kind, _ = tempo_kind(text)
+                kind = "tempo" if kind == "other" and str(element.tag).endswith("tempo") else kind
+                offset = Fraction(quarters_of(element.get("tstamp"), measure.metre)).limit_denominator(960)
+                words.append((number, offset, text, kind))
     return words
 
 
@@ -85,10 +103,11 @@ def _mark_elements(rows: np.ndarray, index: dict[str, int], notes: list[tuple[fl
             for name in sign.get("artic", "").split():
                 if name in ARTICULATIONS:
                     rows[ARTICULATIONS[name]][row] = True
-    for fermata in root.iter("{*}fermata"):
-        if (row := index.get(fermata.get("startid", "")[1:], -1)) >= 0:
-            rows["fermata"][row] = True
-    for name, ornament in mei_signs(root)[0].items():
+    ornaments, directions = mei_signs(root)
+    for name, direction in directions.items():
+        if name in index:
+            rows["arpeggio"][index[name]] = direction
+    for name, ornament in ornaments.items():
         if name in index:
             rows["ornament"][index[name]] = True
             rows["ornament_kind"][index[name]] = ORNAMENTS.index(ORNAMENT_KINDS[ornament]) + 1
@@ -101,6 +120,23 @@ def _mark_elements(rows: np.ndarray, index: dict[str, int], notes: list[tuple[fl
         for row, (onset, note) in enumerate(notes[first : last + 1], first):
             if begins <= onset < ends and (note.staff, note.layer) == (own.staff, own.layer):
                 rows["slurred"][row] = True
+
+
+def _mark_fermatas(rows: np.ndarray, index: dict[str, int], heard: VerovioScore) -> None:
+    """Mark the notes that fermatas name, or those of their staff where they stand; of a bar's end those that sound last."""
+    for measure in heard.measures:
+        for fermata in measure.element.iter("{*}fermata"):
+            if fermata.get("startid"):
+                named = fermata.get("startid")[1:]
+                under = [note for note in measure.notes if named in (note.printed, note.element.getparent().get(XML_ID))]
+            else:
+                at = quarters_of(fermata.get("tstamp"), measure.metre)
+                staff = [note for note in measure.notes if str(note.staff) in fermata.get("staff", str(note.staff)).split()]
+                under = [note for note in staff if note.onset <= at + 1e-6 < note.onset + note.duration]
+                last = max((note.onset for note in staff), default=0)
+                under = under or [note for note in staff if note.onset == last]
+            for note in under:
+                rows["fermata"][index[note.identifier]] = True
 
 
 def _loudness_marks(heard: VerovioScore, starts: list[float]) -> list[LoudnessMark]:

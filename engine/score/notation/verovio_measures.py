@@ -1,7 +1,6 @@
 """What verovio makes of a score: its measures as printed, each note's place and pitch, and the order in which measures are played.
 
-verovio (LGPL 3) reads MusicXML, MEI, Humdrum and ABC. Its MEI says what each note is, its time map how long measures of rest are and where
-tempos are.
+verovio (LGPL 3) reads MusicXML, MEI, Humdrum and ABC. Its MEI says what each note is, its time map how long measures of rest are.
 """
 
 import json
@@ -18,6 +17,7 @@ from engine.midi.general_midi import program_of
 from engine.score.notation.mei_documents import XML_ID
 from engine.score.notation.verovio_layers import LayerWalk, PrintedNote, Staff, name_of, repeated_notes
 from engine.score.notation.verovio_order import measure_order
+from engine.score.notation.verovio_tempos import PrintedTempo, printed_tempos
 
 LONGEST_S, LONGEST_S_A_MEGABYTE = 20.0, 10.0  # a score of a hundred pages, 10 MB, takes five seconds
 MOST_BYTES = 2_000_000_000  # it takes a quarter of a gigabyte
@@ -42,12 +42,12 @@ class PrintedMeasure:
 class VerovioScore:
     """``played`` has for each measure that is played its index in ``measures`` and its onset; ``staves`` are the staves' numbers in order.
 
-    ``tempos`` are (onset, quarters a minute) as played, none where the score says none.
+    ``tempos`` are as printed, none where the score says none.
     """
 
     measures: list[PrintedMeasure]
     played: list[tuple[int, Fraction]]
-    tempos: list[tuple[Fraction, float]]
+    tempos: list[PrintedTempo]
     staves: list[int]
 
 
@@ -70,7 +70,11 @@ def read_with_verovio(started: LimitedProcess, document: str) -> VerovioScore:
     parser = etree.XMLParser(resolve_entities=False, huge_tree=True, no_network=True)
     root = next(etree.fromstring(read["mei"].encode(), parser).iter("{*}music"))  # the header may have measures of its own
     measures, staves = _printed_measures(root)
-    return _in_order(root, measures, staves, read["time_map"])
+    durations = [measure.duration for measure in measures]
+    played = measure_order(root, read["time_map"], [measure.identifier for measure in measures], durations)
+    for measure, duration in zip(measures, durations, strict=True):
+        measure.duration = duration
+    return VerovioScore(measures, played, printed_tempos(root, document), staves)
 
 
 def _printed_measures(root: Any) -> tuple[list[PrintedMeasure], list[int]]:
@@ -155,8 +159,10 @@ def _measure_notes(
             walk = LayerWalk(staff, place)
             walk.go(layer)
             walks.append((walk, layer, (staff.number, place)))
-    written = max((walk.end() for walk, _, _ in walks if not walk.without_duration), default=Fraction(0)) or Fraction(4 * beats, unit)
+    bar = Fraction(4 * beats, unit)
+    written = max((walk.end() for walk, _, _ in walks if not walk.without_duration), default=Fraction(0)) or bar
     notes: list[PrintedNote] = []
+    longest = Fraction(0)
     for walk, layer, key in walks:
         if walk.without_duration:
             walk.fill(layer, written)
@@ -164,10 +170,12 @@ def _measure_notes(
             following[key] = [printed.notes for printed in before[-count:]]
         if not walk.notes and following.get(key):
             notes += repeated_notes(following[key].pop(0), *key)
+            longest = max(longest, bar)
         else:
             following.pop(key, None)
         notes += walk.notes
-    return notes, max((walk.end() for walk, _, _ in walks), default=Fraction(0)) or None
+        longest = max(longest, walk.end())
+    return notes, longest or None
 
 
 def _measures_repeated(layer: Any) -> int:
@@ -176,26 +184,3 @@ def _measures_repeated(layer: Any) -> int:
     if "multiRpt" in signs:
         return int(signs["multiRpt"].get("num", 2))
     return 1 if "mRpt" in signs else 2 if "mRpt2" in signs else 0
-
-
-def _tempo_is_written(root: Any, first: PrintedMeasure | None) -> tuple[bool, bool]:
-    """Return whether the score says a tempo anywhere, and whether it says one at its beginning."""
-    written = [element for element in root.iter() if element.get("midi.bpm") or (name_of(element) == "tempo" and element.get("mm"))]
-    at_first = [element for element in written if name_of(element) == "scoreDef" or _is_first(element, first)]
-    return bool(written), bool(at_first)
-
-
-def _is_first(element: Any, measure: PrintedMeasure | None) -> bool:
-    return measure is not None and measure.element in element.iterancestors() and float(element.get("tstamp", 1)) <= 1
-
-
-def _in_order(root: Any, measures: list[PrintedMeasure], staves: list[int], time_map: Any) -> VerovioScore:
-    is_written, is_written_first = _tempo_is_written(root, measures[0] if measures else None)
-    if not is_written_first:  # verovio's own, until the first that is written
-        first: dict[str, Any] = next((entry for entry in time_map if "tempo" in entry), {})
-        first.pop("tempo", None)
-    durations = [measure.duration for measure in measures]
-    played = measure_order(root, time_map, [measure.identifier for measure in measures], durations, is_written)
-    for measure, duration in zip(measures, durations, strict=True):
-        measure.duration = duration
-    return VerovioScore(measures, played.measures, played.tempos, staves)

@@ -7,36 +7,26 @@ For MusicXML it writes lists of repeats with counts, voltas and jumps, which are
 import re
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
 from engine.score.notation.mei_documents import XML_ID
 
 _ENDS, _STARTS = ("rptend", "rptboth"), ("rptstart", "rptboth")
 
 
-class Played(NamedTuple):
-    """``measures`` are (index, onset in quarters) in order, ``tempos`` (onset in quarters, quarters a minute)."""
-
-    measures: list[tuple[int, Fraction]]
-    tempos: list[tuple[Fraction, float]]
-
-
-def measure_order(root: Any, time_map: Any, names: Sequence[str], durations: list[Fraction | None], with_tempos: bool) -> Played:
-    """Put measures, given by their ids and durations, in the order in which they are played.
+def measure_order(root: Any, time_map: Any, names: Sequence[str], durations: list[Fraction | None]) -> list[tuple[int, Fraction]]:
+    """Return (index, onset in quarters) of measures, given by their ids and durations, in the order in which they are played.
 
     Durations that are None are taken from the time map, in place. It has each measure once; its places are not those that count: it spreads
     chords and makes room for grace notes.
     """
     index = {name: number for number, name in enumerate(names)}
     starts: dict[int, Fraction] = {}
-    heard: list[tuple[Fraction, float]] = []
     end = Fraction(0)
     for entry in time_map:
         end = max(end, Fraction(*entry["qfrac"]))
         if "measureOn" in entry:
             starts[index[entry["measureOn"]]] = Fraction(*entry["qfrac"])
-        if "tempo" in entry and with_tempos:
-            heard.append((Fraction(*entry["qfrac"]), float(entry["tempo"])))
     ends = dict(zip(starts, [*list(starts.values())[1:], end], strict=True))
     for number, start in starts.items():
         if durations[number] is None:
@@ -48,7 +38,7 @@ def measure_order(root: Any, time_map: Any, names: Sequence[str], durations: lis
             number = index[measure.get(XML_ID)]
             played.append((number, now))
             now += durations[number] or 0
-    return Played(played, _tempos(heard, starts, ends, played))
+    return played
 
 
 def _played(part: Any) -> list[Any]:
@@ -143,20 +133,3 @@ def _last_number(ending: Any, endings: list[Any]) -> int:
 
 def _is_last(ending: Any, endings: list[Any]) -> bool:
     return _group(ending, endings)[-1] is ending
-
-
-def _tempos(
-    heard: list[tuple[Fraction, float]], starts: dict[int, Fraction], ends: dict[int, Fraction], played: list[tuple[int, Fraction]]
-) -> list[tuple[Fraction, float]]:
-    """Return tempos where they are played, without repetitions of the same one."""
-    found: list[tuple[Fraction, float]] = []
-    for number, onset in played:
-        if number not in starts:
-            continue
-        start = starts[number]
-        in_force = [tempo for at, tempo in heard if at <= start][-1:]
-        inside = [(onset + at - start, tempo) for at, tempo in heard if start < at < ends[number]]
-        for at, tempo in [*((onset, tempo) for tempo in in_force), *inside]:
-            if not found or found[-1][1] != tempo:
-                found.append((at, tempo))
-    return found

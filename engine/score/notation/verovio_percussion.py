@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +34,9 @@ def percussion_notes(
     if not notes:
         return np.zeros(0, PERCUSSION_DTYPE)
     markings = verovio_markings(heard)
-    staves = {staff.get("n"): staff for staff in heard.measures[0].element.getroottree().getroot().iter("{*}staffDef")}
+    staves: dict[str, Any] = {}
+    for definition in next(heard.measures[0].element.iterancestors("{*}music")).iter("{*}staffDef"):
+        staves.setdefault(definition.get("n"), definition)
     graces: dict[tuple[int, int, Fraction], int] = {}
     rows = []
     for _, onset, duration, note in reversed(notes):

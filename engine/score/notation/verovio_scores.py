@@ -8,6 +8,7 @@ import numpy as np
 
 from engine.score.notation.verovio_layers import PrintedNote
 from engine.score.notation.verovio_measures import PrintedMeasure, VerovioScore
+from engine.score.notation.verovio_tempos import placed_tempos
 from engine.score.tables import (
     MARKING_DTYPE,
     MEASURE_DTYPE,
@@ -111,10 +112,11 @@ def verovio_score(
     measures = [(float(start), float(heard.measures[number].duration or 0), heard.measures[number].number) for number, start in places]
     if printed is not None and len(printed.measures) == len(heard.measures):
         placed, tempos = _placed(printed, places)
-        tempos = tempos or [(float(onset), tempo) for onset, tempo in heard.tempos]
+        if not tempos or any(tempo.follows for tempo in heard.tempos):
+            tempos = placed_tempos(heard.tempos, places)
     else:
         placed = [Word(float(start + offset), text, kind) for number, start in places for at, offset, text, kind in words if at == number]
-        tempos = [(float(onset), tempo) for onset, tempo in heard.tempos]
+        tempos = placed_tempos(heard.tempos, places)
     return Score(
         notes[order],
         np.array(measures, dtype=MEASURE_DTYPE),

@@ -32,6 +32,13 @@ RIGHT = {
 }
 
 
+# Dotted quarters at 50 are 75 quarters a minute, and an equation of a quarter with a half doubles the tempo; verovio has them otherwise.
+RIGHT_TEMPOS = {
+    "metronome_without_sound.musicxml": [[0.0, 120.0], [4.0, 75.0], [8.0, 40.0]],
+    "metric_modulation.musicxml": [[0.0, 120.0], [4.0, 240.0]],
+}
+
+
 def notes_of(score):
     rows = score.notes[["onset_quarter", "duration_quarter", "pitch"]][~score.notes["is_grace"]].tolist()
     return [(round(onset, 3), round(duration, 3), pitch) for onset, duration, pitch in rows]
@@ -68,7 +75,7 @@ def test_grace_notes_are_kept_before_their_notes(name):
 @pytest.mark.parametrize("name", [name for name, case in EXPECTED.items() if case["tempo"] and not name.startswith("tempo_none")])
 def test_written_tempos_are_read(name):
     tempos = [[round(onset, 2), round(tempo, 2)] for onset, tempo in read_score(FOLDER / name).tempos.tolist()]
-    assert tempos == EXPECTED[name]["tempo"]
+    assert tempos == RIGHT_TEMPOS.get(name, EXPECTED[name]["tempo"])
 
 
 @pytest.mark.parametrize(
