@@ -227,7 +227,7 @@ def _read_mei(path: Path) -> _Reading:
 def _read_with_verovio_alone(path: Path) -> _Reading:
     """Of Humdrum partitura reads the notes of some files and no dynamics, of ABC nothing."""
     document = _text(path)
-    return _Reading(None, None, document, start_verovio(document), {}, {}, {}, [])
+    return _Reading(None, ValueError("verovio does not take it"), document, start_verovio(document), {}, {}, {}, [])
 
 
 def _tried(load: Any, arpeggios: Any) -> tuple[PartituraReading | None, Exception | None]:
