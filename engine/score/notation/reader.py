@@ -25,8 +25,7 @@ from engine.score.notation.musicxml import identified, note_key, open_musicxml, 
 from engine.score.notation.partitura_scores import PartituraReading
 from engine.score.notation.verovio_markings import verovio_markings, verovio_words
 from engine.score.notation.verovio_measures import VerovioScore, read_with_verovio, start_verovio
-from engine.score.notation.verovio_percussion import percussion_notes
-from engine.score.notation.verovio_scores import play_order, verovio_score
+from engine.score.notation.verovio_scores import percussion_notes, play_order, verovio_score
 from engine.score.notation.verovio_texts import annotations
 from engine.score.realisation.swing import swing_of_words
 from engine.score.tables import Score, Swing

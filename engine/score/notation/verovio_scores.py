@@ -1,17 +1,22 @@
-"""A Score of what verovio hears, with the markings that partitura read where it read them."""
+"""A Score of what verovio hears, with the markings that partitura read where it read them, and its unpitched notes with their keys."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
+from engine.midi.percussion import key_at, key_of
 from engine.score.notation.verovio_layers import PrintedNote
+from engine.score.notation.verovio_markings import verovio_markings
 from engine.score.notation.verovio_measures import PrintedMeasure, VerovioScore
 from engine.score.notation.verovio_tempos import placed_tempos
+from engine.score.realisation.tremolos import stroke_times
 from engine.score.tables import (
     MARKING_DTYPE,
     MEASURE_DTYPE,
+    PERCUSSION_DTYPE,
     SCORE_NOTE_DTYPE,
     TEMPO_DTYPE,
     TIME_SIGNATURE_DTYPE,
@@ -19,6 +24,10 @@ from engine.score.tables import (
     Word,
     note_order,
 )
+
+GRACE_QUARTERS = Fraction(1, 16)  # of each of the strokes before a note: flams, drags and ruffs
+TRILL_STROKE_QUARTERS = 0.125  # a drum's trill is a roll
+FIRST_VELOCITY = 80
 
 Places = list[tuple[int, Fraction]]  # index of a measure and where it is played
 
@@ -163,3 +172,50 @@ def _placed(printed: Score, places: Places) -> tuple[list[Word], list[tuple[floa
             if not tempos or tempos[-1][1] != tempo:
                 tempos.append((onset, tempo))
     return words, tempos
+
+
+def percussion_notes(
+    heard: VerovioScore,
+    places: Places,
+    parts: Mapping[str, tuple[int, int, str]],
+    keys: Mapping[str, int],
+) -> np.ndarray:
+    """Return the strokes (PERCUSSION_DTYPE) in order of onset, tremolos written out.
+
+    ``parts`` and ``keys`` go by verovio's ids of notes: (part, staff, id), and the keys that are known already. Another is what the note
+    itself says, else what the staff's name does, else the place on the staff of a drum kit.
+    """
+    notes = [each for each in sounding_notes(heard, places) if each[3].pitch is None]
+    if not notes:
+        return np.zeros(0, PERCUSSION_DTYPE)
+    markings = verovio_markings(heard)
+    staves: dict[str, Any] = {}
+    for definition in next(heard.measures[0].element.iterancestors("{*}music")).iter("{*}staffDef"):
+        staves.setdefault(definition.get("n"), definition)
+    graces: dict[tuple[int, int, Fraction], int] = {}
+    rows = []
+    for _, onset, duration, note in reversed(notes):
+        place = (note.staff, note.layer, onset)
+        if note.is_grace:
+            graces[place] = graces.get(place, 0) + 1
+            onset, duration = max(onset - graces[place] * GRACE_QUARTERS, Fraction(0)), GRACE_QUARTERS
+        staff = staves.get(str(note.staff))
+        label = "" if staff is None else staff.get("label") or staff.findtext("{*}label") or ""
+        lines = 5 if staff is None or not staff.get("lines", "5").isdigit() else int(staff.get("lines", "5"))
+        key = keys.get(note.printed) if note.printed in keys else _key(note, label, lines)
+        marks = markings.get(note.printed)
+        velocity = FIRST_VELOCITY if marks is None else int(marks["velocity"])
+        stroke = float(note.tremolo) or (TRILL_STROKE_QUARTERS if marks is not None and marks["ornament"] else 0.0)
+        times, lengths = stroke_times(float(onset), float(duration), stroke) if stroke and duration else ([float(onset)], [float(duration)])
+        part = part_of(note, heard, parts)[0]
+        rows += [(time, length, key, velocity, part) for time, length in zip(times, lengths, strict=True)]
+    table = np.array(rows, dtype=PERCUSSION_DTYPE)
+    return table[np.lexsort((table["key"], table["onset_quarter"]))]
+
+
+def _key(note: PrintedNote, label: str, lines: int) -> int:
+    told = note.element.get("pnum", "")
+    if told.isdigit() and int(told) < 128:
+        return int(told)
+    named = key_of(label)
+    return key_at(note.place, note.element.get("head.shape", ""), lines) if named is None else named
