@@ -41,8 +41,8 @@ class _Reading(NamedTuple):
     """What partitura makes of a document, or why it does not take it, and the document that verovio has begun to read.
 
     ``named`` has (part, staff, id) of notes by verovio's ids, ``keys`` verovio's ids of partitura's notes by part and id, and
-    ``percussion`` the keys that the document gives to unpitched notes, by verovio's ids. ``left_out`` takes what is not read; ``swing`` goes
-    by the index of its measure; ``pitched`` counts the notes that the document has, where that is known.
+    ``percussion`` the keys that the document gives to unpitched notes, by verovio's ids. ``left_out`` takes what is not read, ``swing``
+    goes by the index of its measure, ``pitched`` counts the notes that the document has, where that is known.
     """
 
     partitura: PartituraReading | None

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from engine.base.partitura_loader import load_partitura
@@ -75,6 +76,7 @@ def placed_tempos(printed: Sequence[PrintedTempo], places: Iterable[tuple[int, F
     return tempos
 
 
+@lru_cache(maxsize=1000)
 def tempo_kind(text: str) -> tuple[str, int]:
     """Return the kind of a word, 'tempo', 'tempo-change', 'a-tempo' or 'other', and the way of a change: 1 faster, -1 slower, else 0."""
     score = load_partitura().score
