@@ -201,9 +201,8 @@ def _read_musicxml(path: Path) -> _Reading:
     if partitura is not None:
         for number, part in enumerate(partitura.parts):
             keys |= {(number, note.id): note_key(part.id, note.doc_order) for note in part.notes}
-    return _Reading(
-        partitura, refusal, document, verovio, named, keys, percussion_keys(source.root), source.left_out, printed_swing(source.root), pitched
-    )
+    keys_of_drums, swing = percussion_keys(source.root), printed_swing(source.root)
+    return _Reading(partitura, refusal, document, verovio, named, keys, keys_of_drums, source.left_out, swing, pitched)
 
 
 def _read_mei(path: Path) -> _Reading:
