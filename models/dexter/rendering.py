@@ -20,32 +20,55 @@ class Renderer:
         self._passage, self._piece = passage, piece
 
     def columns(
-        self, settings: Settings, temperatures: np.ndarray, first: int, mean: np.ndarray, residual: np.ndarray, descriptors: np.ndarray
+        self,
+        settings: Settings,
+        temperatures: np.ndarray,
+        first: int,
+        mean: np.ndarray,
+        voicing: np.ndarray,
+        residual: np.ndarray,
+        descriptors: np.ndarray,
     ) -> np.ndarray:
         """Return the columns (n, 8) of the notes from ``first`` on.
 
-        ``temperatures`` (n,); ``mean`` and ``residual`` (n, 8); ``descriptors`` (n, 7), 0 where none are asked for.
+        ``temperatures`` (n,); ``mean`` and ``residual`` (n, 8); ``voicing`` (n,) as the method of that name has it; ``descriptors`` (n, 7),
+        0 where none are asked for.
         """
-        columns = self._scaled(settings, temperatures, mean, residual)
+        columns = self._scaled(settings, temperatures, mean, voicing, residual)
         columns = self._with_corrected_holds(columns, temperatures, first, settings.depth)
         self._describe(columns, descriptors, first, settings.depth)
         return columns
 
     def expected(self, mean: np.ndarray) -> np.ndarray:
         """Return the mean performance (n, 8) with its gain, at temperature 0, without corrections of single notes."""
-        return self._scaled(Settings(temperature=0.0), np.zeros(len(mean)), mean, np.zeros_like(mean))
+        return self._scaled(Settings(temperature=0.0), np.zeros(len(mean)), mean, np.zeros(len(mean)), np.zeros_like(mean))
 
-    def _scaled(self, settings: Settings, temperatures: np.ndarray, mean: np.ndarray, residual: np.ndarray) -> np.ndarray:
+    def voicing(self, first: int, mean: np.ndarray) -> np.ndarray:
+        """Return by how much (n,) the notes from ``first`` on are louder than their chords in the ``mean`` (n, 8); 0 where nothing says."""
+        if self._passage.chords is None:
+            return np.zeros(len(mean))
+        chords = self._passage.chords[self._passage.rows(range(first, first + len(mean)))]
+        chords = chords - chords.min(initial=0)
+        levels = np.bincount(chords, weights=mean[:, VELOCITY]) / np.maximum(np.bincount(chords), 1)
+        return np.asarray(mean[:, VELOCITY] - levels[chords])
+
+    def _scaled(
+        self, settings: Settings, temperatures: np.ndarray, mean: np.ndarray, voicing: np.ndarray, residual: np.ndarray
+    ) -> np.ndarray:
         """Add the residual (n, 8) at ``temperatures`` (n,) to the mean, each with its gain.
 
         The lower the temperature, the higher the mean's gain: at every temperature up to 1 the sum is as wide as a human performance. The
         gains also shrink with the depth of a transfer, so that a reference that is kept stays as it is.
+
+        A piece that asks for more dynamics asks for louder and softer chords, not for more between the fingers of a hand: what its own gain
+        adds to the voicing is taken back. Else a piece of single notes, whose gain is high, ends in a chord that only its top is heard of.
         """
         temperature, scales = temperatures[:, None], self._piece.scales
         residual_gain = temperature * (1 + settings.depth * (scales.residual_gain - 1))
         gain, offset = scales.mean_gain_and_offset(temperature)
         centre = np.where(np.isnan(scales.offset), self._piece.average, 0)
         added = (gain - 1) * (mean - centre) + np.nan_to_num(offset)
+        added[:, VELOCITY] -= (gain[:, VELOCITY] - gain[:, VELOCITY] / max(scales.piece_gain[VELOCITY], 1)) * voicing
         columns = mean + settings.depth * added + residual_gain * scales.residual_deviation * residual
         return np.asarray(columns.astype(np.float32))
 

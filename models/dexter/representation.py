@@ -143,7 +143,7 @@ class Passage:
     may be known: from the note ``first_note`` on, with ``average`` and ``deviation`` (8,) in place of the piece's (see
     ``PieceStatistics``). ``notated_octaves`` (N,), see hold_quantiles; None: holds are not corrected. ``shares_key`` (N,): notes that
     share key and onset with another, whose timing says nothing. ``notated_intervals`` (N,) of models.performance.features are needed with
-    a ``profile``.
+    a ``profile``. ``chords`` (N,) are whole numbers that notes struck together have in common; None: not known.
     """
 
     features: np.ndarray
@@ -158,6 +158,7 @@ class Passage:
     notated_octaves: np.ndarray | None = None
     shares_key: np.ndarray | None = None
     notated_intervals: np.ndarray | None = None
+    chords: np.ndarray | None = None
 
     def rows(self, notes: range) -> slice:
         """Return the rows of notes that are counted from the beginning of the piece."""

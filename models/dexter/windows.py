@@ -59,7 +59,8 @@ class WindowSampler:
         residual, evaluations = self._residual(state, settings, branches, mean)
         temperatures = self._temperatures(state, settings, commit_stop - first)
         descriptors = branches[0].descriptors[commit] * branches[0].known[commit]
-        columns = self._renderer.columns(settings, temperatures, first, mean[commit], residual[commit], descriptors)
+        voicing = self._renderer.voicing(first - past, mean)
+        columns = self._renderer.columns(settings, temperatures, first, mean[commit], voicing[commit], residual[commit], descriptors)
         known = np.concatenate([state.residual_known, np.ones((stop - first, 1), np.float32)])
         keep = slice(max(commit.stop - self._overlap, 0), commit.stop)
         after = State(

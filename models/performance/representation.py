@@ -193,6 +193,12 @@ def settle(columns: np.ndarray, notes: np.ndarray) -> np.ndarray:
     return columns
 
 
+def chords(notes: np.ndarray) -> np.ndarray:
+    """Return (N,) which chord each note is of: whole numbers that rise with the onset; grace notes are chords of their own."""
+    places = np.stack([np.round(notes["onset_quarter"] / SAME_POSITION_QUARTERS), ~notes["is_grace"]])
+    return np.unique(places, axis=1, return_inverse=True)[1].reshape(-1)
+
+
 def strokes(notes: np.ndarray) -> np.ndarray:
     """Return (N,) which stroke of a key each note is: where two voices meet on a key, both are one. Grace notes are their own."""
     positions = np.round(notes["onset_quarter"] / SAME_POSITION_QUARTERS)

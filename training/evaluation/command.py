@@ -8,14 +8,17 @@ from engine.base.command_line import HELP, commands_on_demand, run
 from engine.systems import parts
 
 OF_NO_SYSTEM = {
+    "asynchrony": "training.evaluation.ensemble.asynchrony_command:asynchrony",
     "data": "training.evaluation.data_command:data",
     "describe": "training.evaluation.expressiveness.describe_command:describe_performance",
     "eager": "training.evaluation.eager.command:eager",
     "expressiveness": "training.evaluation.expressiveness.command:expressiveness",
+    "final-chord": "training.evaluation.ensemble.final_chord_command:final_chord",
     "reading": "training.evaluation.reading.command:reading",
     "sound-data": "training.evaluation.performance_net.data_command:sound_data",
     "tempo": "training.evaluation.tempo.command:tempo",
     "tempo-limits": "training.evaluation.tempo.limits_command:tempo_limits",
+    "voicing": "training.evaluation.ensemble.voicing_command:voicing",
 }
 
 

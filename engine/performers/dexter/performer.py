@@ -144,5 +144,6 @@ class DexterPerformer:
         if reference is not None:
             played = encode_performance(piece.score.notes, reference)[0][:, BEAT_PERIOD]
             tempo = TransferredTempo(TempoRule(piece, played, follows_reference=True), plain)
-        interpretation = DexterInterpretation(piece, columns, written, tempo or plain, Shaping(piece), worker)
+        shaping = Shaping(piece, written, seed)
+        interpretation = DexterInterpretation(piece, columns, written, tempo or plain, shaping, worker)
         return ScoreStream(piece, interpretation, controls, expression_controller)

@@ -135,7 +135,8 @@ class ScorePerformerPerformer:
         def tempo() -> TempoRule:
             return TempoRule(piece, reading.expected_periods(), choice.follows_tempo)
 
-        interpretation = ScorePerformerInterpretation(decoder, reading, plan, tempo, Shaping(piece), self.controls, waits=not ahead)
+        shaping = Shaping(piece, reading.written(), seed)
+        interpretation = ScorePerformerInterpretation(decoder, reading, plan, tempo, shaping, self.controls, waits=not ahead)
         return ScoreStream(piece, interpretation, controls, expression_controller)
 
     def read_styles(self, score: Score, performed: Performed) -> np.ndarray:

@@ -378,3 +378,22 @@ def test_complex_rhythm_strays_further_stable_tempo_less_and_keys_are_in_the_not
     assert kept == pytest.approx(average + (reference[:, BEAT_PERIOD] - average) * 2 ** (-2 * STABLE_OCTAVES), abs=1e-4)
     for name, lean, velocity in zip(LEANING, leans.T, LEANING_VELOCITY, strict=True):
         assert changed(name, VELOCITY)[:, VELOCITY] - plain[:, VELOCITY] == pytest.approx(2 * velocity * lean, abs=1e-4)
+
+
+@pytest.mark.parametrize("asked", [0.5, 2.0])
+def test_a_pieces_own_gain_is_of_its_chords_and_not_of_their_voicing(features, asked):
+    """Notes of the same four-note chords: louder chords get the piece's whole gain, notes within them at most the general one."""
+    chords = np.arange(NOTES) // 4
+    plain = sampler(features, chords=chords)
+    profile = profile_of()._replace(mean_deviation=asked * plain.piece.deviation)
+    played, gain = sampler(features, profile=profile, chords=chords), asked
+    mine, others = (perform(each, Settings(temperature=0), NOTES)[:, VELOCITY] for each in (played, plain))
+
+    def split(velocities):
+        levels = velocities.reshape(-1, 4).mean(axis=1)
+        return levels, velocities - np.repeat(levels, 4)
+
+    (levels, voicing), (plain_levels, plain_voicing) = split(mine), split(others)
+    centre = plain.average[VELOCITY]
+    np.testing.assert_allclose(levels - centre, gain * (plain_levels - centre), atol=1e-3)
+    np.testing.assert_allclose(voicing, min(gain, 1) * plain_voicing, atol=1e-3)

@@ -7,6 +7,10 @@ import numpy as np
 from engine.performers.score_playing.expression import ColumnExpression
 from engine.performers.score_playing.instruments.articulation import Articulation
 from engine.performers.score_playing.instruments.ensemble import instruments_of
+from engine.performers.score_playing.shaping.asynchrony import Asynchrony
+from engine.performers.score_playing.shaping.balance import Balance
+from engine.performers.score_playing.shaping.players import players_of
+from engine.performers.score_playing.shaping.voicing import VoicingBounds
 from engine.score.piece import Piece
 from models.performance.representation import BEAT_PERIOD
 
@@ -22,11 +26,16 @@ class Rule(Protocol):
 
 
 class Shaping:
-    """The rules for one piece; immutable."""
+    """The rules for one piece; immutable. Some belong to the expression, which the controls scale; others are of what is heard."""
 
-    def __init__(self, piece: Piece):
-        instruments = instruments_of(piece)
-        self._rules: tuple[Rule, ...] = (Articulation(piece.score, instruments),)
+    def __init__(self, piece: Piece, written: np.ndarray, seed: int):
+        """``written`` (N, 8): the columns of the notes as they are in the score."""
+        players = players_of(piece)
+        self._expressive: tuple[Rule, ...] = ()
+        if players.max(initial=0) > 0:
+            self._expressive = Balance(piece, players), Asynchrony(piece, players, seed)
+        articulation = Articulation(piece.score, instruments_of(piece))
+        self._rules: tuple[Rule, ...] = (articulation, VoicingBounds(piece.score.notes, written))
 
     def heard(
         self, columns: np.ndarray, written: np.ndarray, first: int, period: float, expression: ColumnExpression
@@ -35,7 +44,11 @@ class Shaping:
 
         ``columns`` are the model's, ``written`` those of the score, and ``period`` is the beat period that the tempo's rule lets be heard.
         """
-        played = expression.apply(columns, written)
+        expressed = columns.copy()
+        expressed[:, BEAT_PERIOD] = period
+        for rule in self._expressive:
+            expressed = rule.apply(expressed, first)
+        played = expression.apply(expressed, written)
         played[:, BEAT_PERIOD] = period
         for rule in self._rules:
             played = rule.apply(played, first)

@@ -1,0 +1,52 @@
+"""The bounds of a chord's voicing: how soft a note may be, and how far below the loudest that is struck with it.
+
+A network that is unsure of a chord may play all but its top at velocities that nobody hears. Human chords have a range: of two notes 95 in
+a hundred are less than 30 apart, of three less than 39, of four 45 (``perf-eval voicing``, the train pieces of (n)ASAP). Here no note is
+more than FURTHEST below the top, and nothing changes up to where three in four human chords are.
+"""
+
+import numpy as np
+
+from models.performance.representation import VELOCITY, chords
+
+SOFTEST, SOFTNESS_FREE_FROM = 15.0, 25.0  # the floor, and from where on it is not felt
+FREE = np.array([0, 0, 17, 25, 30, 33, 33])  # by notes of the chord, the last for larger ones: the 75th percentile of human ranges
+FURTHEST = np.array([1, 1, 30, 39, 40, 40, 40])  # the 95th, and never more than 40
+
+
+class VoicingBounds:
+    """A rule of ``Shaping``. What is written counts as well: a note that is marked softer than its chord, or than the floor, may be so."""
+
+    def __init__(self, notes: np.ndarray, written: np.ndarray):
+        """``notes`` (N,) of the score; ``written`` (N, 8): their columns as the score has them."""
+        self._chords = chords(notes)
+        self._written = 127 * written[:, VELOCITY]
+
+    def apply(self, columns: np.ndarray, first: int) -> np.ndarray:
+        rows = slice(first, first + len(columns))
+        written, velocities = self._written[rows], 127 * columns[:, VELOCITY]
+        bounded = velocities.copy()
+        for chord in np.unique(self._chords[rows]).tolist():
+            own = self._chords[rows] == chord
+            if own.sum() > 1:
+                bounded[own] = _drawn_together(velocities[own], written[own])
+        changed = columns.copy()
+        changed[:, VELOCITY] = _lifted(bounded, written) / 127
+        return changed
+
+
+def _drawn_together(velocities: np.ndarray, written: np.ndarray) -> np.ndarray:
+    """Return the velocities (n,) of a chord, those that are too far below the top nearer to it, in their order."""
+    size = min(len(velocities), len(FREE) - 1)
+    free, room = FREE[size], FURTHEST[size] - FREE[size]
+    top, marked = velocities.max(), written.max() - written
+    beyond = np.maximum(top - velocities - marked - free, 0)
+    return np.asarray(velocities + beyond - room * np.tanh(beyond / room))
+
+
+def _lifted(velocities: np.ndarray, written: np.ndarray) -> np.ndarray:
+    """Return the velocities (n,), those near the floor above it, in their order."""
+    floor, free = np.minimum(SOFTEST, written), np.minimum(SOFTNESS_FREE_FROM, written)
+    room = np.maximum(free - floor, 1e-6)
+    below = np.maximum(free - velocities, 0)
+    return np.asarray(velocities + below - room * -np.expm1(-below / room))
