@@ -65,7 +65,7 @@ class Rubato:
         begins = [index for index in range(len(places)) if index == 0 or places[index].quarter > places[index - 1].quarter]
         for first, stop in pairwise([*begins, len(places)]):
             self._reach(places[first], float(columns[first:stop, BEAT_PERIOD].mean()), expression)
-            rows = self._heard(columns[first:stop], played[first:stop], expression)
+            rows = self._heard(columns[first:stop], played[first:stop], expression, places[first].time_ns)
             self.slower = float(np.nan_to_num(rows[:, BEAT_PERIOD].mean() - self.tempo))
             notes += [self._note(row) for row in rows]
             chords.append((places[first].time_ns + round(self._bounded(self.drift_s) * 1e9), rows[:, PEDAL:].mean(axis=0)))
@@ -91,11 +91,14 @@ class Rubato:
         self.tempo += -math.expm1(-quarters / TEMPO_QUARTERS) * (period - self.tempo)
         self.last = place
 
-    def _heard(self, columns: np.ndarray, played: list[int], expression: ColumnExpression) -> np.ndarray:
-        """Return the columns with as much expression as the controls ask for; without any they are what was played."""
+    def _heard(self, columns: np.ndarray, played: list[int], expression: ColumnExpression, time_ns: int) -> np.ndarray:
+        """Return the columns with as much expression as the controls ask for; without any they are what was played, at ``time_ns``."""
         bounded = columns.copy()
         np.clip(bounded[:, PEDAL:], 0, 1, out=bounded[:, PEDAL:])
-        return expression.apply(bounded, self.as_played(played))
+        written = self.as_played(played)
+        heard = expression.apply(bounded, written)
+        expression.keep_level(heard, written, time_ns)
+        return heard
 
     def _note(self, row: np.ndarray) -> PerformedNote:
         velocity = min(max(round(127 * float(row[VELOCITY])), 1), 127)

@@ -135,7 +135,7 @@ class ScorePerformerPerformer:
         def tempo() -> TempoRule:
             return TempoRule(piece, reading.expected_periods(), choice.follows_tempo)
 
-        shaping = Shaping(piece, reading.written(), seed)
+        shaping = Shaping(piece, reading.written(), seed, levelled=not choice.is_said)
         interpretation = ScorePerformerInterpretation(decoder, reading, plan, tempo, shaping, self.controls, waits=not ahead)
         return ScoreStream(piece, interpretation, controls, expression_controller)
 

@@ -53,6 +53,11 @@ class StyleChoice:
     directed: tuple[Directed, ...] = ()
 
     @property
+    def is_said(self) -> bool:
+        """Whether anything is asked for."""
+        return self.base != "expected" or self.reference is not None or self.manner is not None or bool(self.directed)
+
+    @property
     def follows_tempo(self) -> bool:
         """Whether the whole piece is to be as fast as another performance is."""
         followed = self.reference is not None or self.manner is not None

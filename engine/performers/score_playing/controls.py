@@ -2,6 +2,7 @@
 
 from engine.performers.controls import Control
 
+KEEP, MODEL = 0.0, 1.0  # values of ``level``
 AS_SAID = -1.0  # the value of ``tempo_from`` that leaves the choice to what the score says
 
 HEARD_CONTROLS: tuple[Control, ...] = (
@@ -15,6 +16,7 @@ HEARD_CONTROLS: tuple[Control, ...] = (
         "the score's mean tempo or the model's, or between them; auto: the score's where it says one, the model's where not",
         words=(("auto", AS_SAID), ("score", 1.0), ("model", 0.0)),
     ),
+    Control("level", 0, 1, KEEP, "", "velocities keep the mean of those in a MIDI file, or are the model's", ("keep", "model")),
     Control("dynamics", -40, 40, 0, "velocity steps", "louder or softer than the performance"),
     Control("expression", 0, 2, 1, "x", "0 plays as written, 1 as the model, 2 exaggerates"),
     Control("expression_tempo", 0, 2, 1, "x", "the same for the tempo alone, times the overall expression"),

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from engine.performers.controls import Control, with_defaults
-from engine.performers.score_playing.controls import AS_SAID
+from engine.performers.score_playing.controls import AS_SAID, KEEP
 from models.performance.representation import ARTICULATION, BEAT_PERIOD, COLUMNS, PEDAL, PEDAL_BETWEEN, TIMING, VELOCITY
 
 PARAMETERS: dict[str, list[int]] = {
@@ -17,7 +18,29 @@ PARAMETERS: dict[str, list[int]] = {
     "pedal": [PEDAL, PEDAL_BETWEEN],
 }
 _AMOUNTS = [next((f"expression_{name}" for name, columns in PARAMETERS.items() if column in columns), "") for column in range(COLUMNS)]
+LOUDNESS = "loudness"  # a control of those performers that can be asked for it
 SMOOTHING_S = 0.5  # the time constant with which a changed control takes hold
+
+
+@dataclass
+class RunningLevel:
+    """By how much velocities (columns, 0 to 1) have been softer than those that were given, in the mean of all notes so far.
+
+    How soft a model will be as a whole is not known before its end. The mean settles within some bars, and is the same live and in files.
+    """
+
+    softer: float = 0.0  # the sum over notes
+    notes: int = 0
+    onset: int | None = None  # the last one, which may be decided again
+    softer_there: float = 0.0
+    notes_there: int = 0
+
+    def reach(self, onset: int, velocities: np.ndarray, given: np.ndarray) -> float:
+        """Take the velocities (n,) of an onset, by its number, beside those ``given``; return the mean with them."""
+        if onset != self.onset:
+            self.softer, self.notes, self.onset = self.softer + self.softer_there, self.notes + self.notes_there, onset
+        self.softer_there, self.notes_there = float((given - velocities).sum()), len(given)
+        return (self.softer + self.softer_there) / (self.notes + self.notes_there)
 
 
 class ColumnExpression:
@@ -26,12 +49,16 @@ class ColumnExpression:
     def __init__(self, controls: Mapping[str, float], known: tuple[Control, ...]):
         self.controls = with_defaults(known, controls)
         self._amounts, self._heard = self._wanted()
+        self._level = RunningLevel()
 
     def _wanted(self) -> tuple[list[float], list[float]]:
-        """Return the amount of each column (8,), and what else is heard gradually: loudness, and the two numbers of ``tempo_from``."""
+        """Return the amount of each column (8,), and what else is heard gradually: loudness, the two numbers of ``tempo_from``, and
+        whether the level is kept.
+        """
         overall, tempo_from = self.controls["expression"], self.controls["tempo_from"]
+        kept = self.controls["level"] == KEEP and not self.controls.get(LOUDNESS)  # what is asked to be louder is to be louder
         amounts = [overall * self.controls[name] if name else 1.0 for name in _AMOUNTS]
-        return amounts, [self.controls["dynamics"] / 127, float(tempo_from != AS_SAID), max(tempo_from, 0.0)]
+        return amounts, [self.controls["dynamics"] / 127, float(tempo_from != AS_SAID), max(tempo_from, 0.0), float(kept)]
 
     @property
     def tempo_amount(self) -> float:
@@ -58,3 +85,11 @@ class ColumnExpression:
         played = written + np.array(self._amounts) * (columns - written)
         played[:, VELOCITY] += self._heard[0]
         return played
+
+    def keep_level(self, played: np.ndarray, written: np.ndarray, onset: int) -> None:
+        """Bring the velocities of columns (n, 8) that ``apply`` returned to the level of those written, in place.
+
+        ``onset`` is a number of theirs that no other onset nearby has.
+        """
+        softer = self._level.reach(onset, played[:, VELOCITY] - self._heard[0], written[:, VELOCITY])
+        played[:, VELOCITY] += self._heard[3] * softer

@@ -9,7 +9,7 @@ from operator import mul
 import numpy as np
 
 from engine.performers.controls import with_defaults
-from engine.performers.velocity.controls import CENTRE, CONTROLS, HINT_AUTO, HINT_ON
+from engine.performers.velocity.controls import CENTRE, CONTROLS, HINT_AUTO, HINT_ON, KEEP
 from models.velocity.representation import velocity_hint
 
 DRAWN_NOTES = 64
@@ -83,6 +83,7 @@ class VelocityExpression:
         self._levels = list(constants["quantile_levels"])
         self._gate = HintGate()
         self._noise = ExpressionNoise(seed, constants["noise_time_constants_s"], constants["noise_shares"])
+        self._notes, self._softer = 0, 0.0  # so far, and by how much softer than played the model would have had them, in sum
 
     def hint(self, played: int) -> int:
         """Take a played velocity; return the hint that the model may hear, 0 for none."""
@@ -101,8 +102,15 @@ class VelocityExpression:
         return float(quantiles[above - 1] + step * (quantiles[above] - quantiles[above - 1]))
 
     def apply(self, model_velocity: float, played: int) -> int:
-        """Put the controls on the model's velocity; return what is sent, 1 to 127."""
+        """Put the controls on the model's velocity; return what is sent, 1 to 127.
+
+        The level is that of all notes so far, this one included: how loud a take will be as a whole is not known before its end.
+        """
         controls = self.controls
-        performed = CENTRE + controls["range"] * (model_velocity - CENTRE) + controls["dynamics"]
+        performed = CENTRE + controls["range"] * (model_velocity - CENTRE)
+        self._notes, self._softer = self._notes + 1, self._softer + played - performed
+        if controls["level"] == KEEP:
+            performed += self._softer / self._notes
+        performed += controls["dynamics"]
         blended = played + controls["strength"] * (performed - played)
         return min(max(math.floor(blended + 0.5), 1), 127)

@@ -13,6 +13,7 @@ from engine.output.endpoints import Performance
 from engine.output.score_sinks import read_performed
 from engine.performers.protocol import Performer
 from engine.performers.registry import load_performer
+from engine.performers.score_playing.controls import MODEL
 from engine.performers.setup import Setup
 from engine.runtime.conductor import ConductedSource
 from engine.runtime.sinks import CollectingSink
@@ -49,9 +50,9 @@ def check_performs_scores(name: str) -> None:
 
 
 def setup_of(performer: Performer, seed: int | None, controls: Mapping[str, float]) -> Setup:
-    """Return a performer with its seed, at temperature 1, or at 0 without one: the mean rendering."""
-    temperature = {"temperature": 0.0 if seed is None else 1.0}
-    return Setup(performer, seed or 0, temperature | dict(controls), request=find_system(performer.name).request())
+    """Return a performer with its seed, at temperature 1, or at 0 without one: the mean rendering. It is as loud as the model says."""
+    own = {"temperature": 0.0 if seed is None else 1.0, "level": MODEL}
+    return Setup(performer, seed or 0, own | dict(controls), request=find_system(performer.name).request())
 
 
 def _renderer(performer: Performer) -> Renderer:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import track
 
 from engine.onnx.model import Model
+from engine.performers.velocity.controls import MODEL
 from engine.performers.velocity.expression import VelocityExpression
 from engine.performers.velocity.networks import VelocityModel
 from models.velocity.representation import HINT_EDGES, MEMORY_DELAY_S, known_durations
@@ -89,7 +90,7 @@ def lookahead_quantiles(model: Model, take: Take, hints: np.ndarray) -> Quantile
 
 def sample(constants: Mapping[str, Any], quantiles: Quantiles, onset_s: np.ndarray, temperature: float, seed: int) -> np.ndarray:
     """Return velocities drawn as the performer draws them."""
-    expression = VelocityExpression(seed, {"temperature": temperature}, constants)
+    expression = VelocityExpression(seed, {"temperature": temperature, "level": MODEL}, constants)
     model_velocities = [expression.choose(q, t) for q, t in zip(quantiles, onset_s, strict=True)]
     return np.array([expression.apply(velocity, 64) for velocity in model_velocities])
 

@@ -28,14 +28,15 @@ class Rule(Protocol):
 class Shaping:
     """The rules for one piece; immutable. Some belong to the expression, which the controls scale; others are of what is heard."""
 
-    def __init__(self, piece: Piece, written: np.ndarray, seed: int):
-        """``written`` (N, 8): the columns of the notes as they are in the score."""
+    def __init__(self, piece: Piece, written: np.ndarray, seed: int, levelled: bool = True):
+        """``written`` (N, 8): the columns of the notes as they are in the score; ``levelled``: whether a MIDI file's level may be kept."""
         players = players_of(piece)
         self._expressive: tuple[Rule, ...] = ()
         if players.max(initial=0) > 0:
             self._expressive = Balance(piece, players), Asynchrony(piece, players, seed)
         articulation = Articulation(piece.score, instruments_of(piece))
         self._rules: tuple[Rule, ...] = (articulation, VoicingBounds(piece.score.notes, written))
+        self._levelled = levelled and not piece.score.has_markings and bool((piece.score.notes["velocity"] > 0).all())
 
     def heard(
         self, columns: np.ndarray, written: np.ndarray, first: int, period: float, expression: ColumnExpression
@@ -50,6 +51,8 @@ class Shaping:
             expressed = rule.apply(expressed, first)
         played = expression.apply(expressed, written)
         played[:, BEAT_PERIOD] = period
+        if self._levelled:
+            expression.keep_level(played, written, first)
         for rule in self._rules:
             played = rule.apply(played, first)
         return played

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.midi.events import Event, channel_of, control_change, is_note_on, note_off, note_on
-from engine.performers.velocity.controls import CENTRE
+from engine.performers.velocity.controls import CENTRE, MODEL
 from engine.performers.velocity.expression import ExpressionNoise, HintGate, VelocityExpression
 from engine.performers.velocity.performer import load_performer
 
@@ -124,6 +124,18 @@ def test_dynamics_and_range_do_what_they_say(performer):
     assert played(range=1.5).std() > plain.std() * 1.2
 
 
+def test_the_level_is_that_of_what_is_played_or_the_models(performer):
+    def played(velocity, **controls):
+        stream = performer.create_stream(0, {"hint": 2, "temperature": 0} | controls)
+        return np.array(velocities(play(stream, take(200, velocity=velocity))))
+
+    for velocity in (40, 90):
+        assert played(velocity).mean() == pytest.approx(velocity, abs=1.5)
+    assert np.array_equal(played(40, level=MODEL), played(90, level=MODEL))
+    quiet, loud = played(40)[50:], played(90)[50:]
+    assert np.corrcoef(quiet, loud)[0, 1] > 0.95 and quiet.std() > 1
+
+
 def test_a_control_changes_what_comes_after_it(causal):
     stream = causal.create_stream(0, {})
     events = take()
@@ -136,8 +148,9 @@ def test_the_hint_makes_hard_notes_louder(performer):
     hinted = play(performer.create_stream(0, {"hint": 1, "temperature": 0}), take(200))
     pairs = np.array([velocities(take(200)), velocities(hinted)])
     assert np.corrcoef(pairs)[0, 1] > 0.7
-    unheard = play(performer.create_stream(0, {"hint": 2, "temperature": 0}), take(200))
-    flat = play(performer.create_stream(0, {"hint": 2, "temperature": 0}), take(200, velocity=100))
+    deaf = {"hint": 2, "temperature": 0, "level": MODEL}
+    unheard = play(performer.create_stream(0, deaf), take(200))
+    flat = play(performer.create_stream(0, deaf), take(200, velocity=100))
     assert velocities(unheard) == velocities(flat)
 
 
@@ -150,7 +163,7 @@ def test_a_keyboard_without_touch_gives_no_hint_and_one_with_touch_does():
 
 
 def test_a_late_note_is_sent_at_once_and_the_model_hears_of_it_afterwards(causal):
-    settings = {"temperature": 0}
+    settings = {"temperature": 0, "level": MODEL}
     events = [event for event in take(40) if is_note_on(event.message)]
     stream = causal.create_stream(0, settings)
     before = velocities(play(stream, events[:10]))
@@ -175,13 +188,13 @@ def test_events_foreseen_are_performed_as_if_they_had_come_one_by_one(causal, to
 
 def test_late_notes_are_heard_with_the_chord_that_follows_them(causal):
     events = [event for event in take(40) if is_note_on(event.message)]
-    stream = causal.create_stream(0, {"temperature": 0})
+    stream = causal.create_stream(0, {"temperature": 0, "level": MODEL})
     play(stream, events[:10])
     for event in events[10:15]:
         stream.feed(event, late=True)
     stream.foresee(events[15:20])
     sent = [event for event in events[15:20] for event in stream.feed(event)]
-    assert velocities(sent) == velocities(play(causal.create_stream(0, {"temperature": 0}), events[:20]))[15:]
+    assert velocities(sent) == velocities(play(causal.create_stream(0, {"temperature": 0, "level": MODEL}), events[:20]))[15:]
 
 
 def test_pitches_outside_the_piano_keep_their_pitch(performer):
