@@ -16,19 +16,20 @@ def channel_programs(piece: Piece) -> dict[int, int]:
     for event in piece.non_note_events:
         if is_channel_message(event.message) and event.message[0] & 0xF0 == PROGRAM_CHANGE:
             programs.setdefault(channel_of(event.message), event.message[1])
-    return {channel: programs.get(channel, 0) for channel in np.unique(piece.channels).tolist()}
+    return {channel: programs.get(channel, 0) for channel in np.unique(piece.pedal_channels).tolist()}
 
 
 def players_of(piece: Piece) -> np.ndarray:
     """Return the player (N,) of each note, numbered in score order of their first parts.
 
-    Each channel has a player; channels of one keyboard program, such as the hands' of a MIDI file, have one together.
+    Each channel has a player. Those of an MPE zone have one together, and so have those of one keyboard program, such as the hands' of a
+    MIDI file.
     """
     seats: dict[tuple[int, int], int] = {}
     seat_of = {}
     programs = channel_programs(piece)
-    order = [int(piece.channels[piece.tracks == track][0]) for track in np.unique(piece.tracks)]
+    order = [int(piece.pedal_channels[piece.tracks == track][0]) for track in np.unique(piece.tracks)]
     for channel in dict.fromkeys([*order, *programs]):
         program = programs[channel]
         seat_of[channel] = seats.setdefault((program, -1 if program in KEYBOARDS else channel), len(seats))
-    return np.array([seat_of[channel] for channel in piece.channels.tolist()], dtype=int)
+    return np.array([seat_of[channel] for channel in piece.pedal_channels.tolist()], dtype=int)
