@@ -10,6 +10,7 @@ from models.performance.representation import BEAT_PERIOD, TIMING, VELOCITY
 
 COMPLEX_OCTAVES = 0.8  # by which one deviation of rhythm_complexity widens timing
 STABLE_OCTAVES = 0.3  # by which one deviation of rhythm_stability narrows the tempo
+MOST_VOICING_GAIN = 1.5  # the gains of pieces with chords, of the validation split, are lower
 LEANING_VELOCITY = np.array([0.2, 0.3])  # normalised, by descriptor of LEANING: added by one deviation to a note whose tonal lean is one
 
 
@@ -60,15 +61,15 @@ class Renderer:
         The lower the temperature, the higher the mean's gain: at every temperature up to 1 the sum is as wide as a human performance. The
         gains also shrink with the depth of a transfer, so that a reference that is kept stays as it is.
 
-        A piece that asks for more dynamics asks for louder and softer chords, not for more between the fingers of a hand: what its own gain
-        adds to the voicing is taken back. Else a piece of single notes, whose gain is high, ends in a chord that only its top is heard of.
+        The piece's own gain is of the voicing as well, but only up to MOST_VOICING_GAIN: a piece of single notes, whose gain is higher,
+        would else end in a chord of which only the top is heard.
         """
         temperature, scales = temperatures[:, None], self._piece.scales
         residual_gain = temperature * (1 + settings.depth * (scales.residual_gain - 1))
         gain, offset = scales.mean_gain_and_offset(temperature)
         centre = np.where(np.isnan(scales.offset), self._piece.average, 0)
         added = (gain - 1) * (mean - centre) + np.nan_to_num(offset)
-        added[:, VELOCITY] -= (gain[:, VELOCITY] - gain[:, VELOCITY] / max(scales.piece_gain[VELOCITY], 1)) * voicing
+        added[:, VELOCITY] -= (1 - 1 / max(scales.piece_gain[VELOCITY] / MOST_VOICING_GAIN, 1)) * gain[:, VELOCITY] * voicing
         columns = mean + settings.depth * added + residual_gain * scales.residual_deviation * residual
         return np.asarray(columns.astype(np.float32))
 

@@ -1,8 +1,8 @@
 """The bounds of a chord's voicing: how soft a note may be, and how far below the loudest that is struck with it.
 
 A network that is unsure of a chord may play all but its top at velocities that nobody hears. Human chords have a range: of two notes 95 in
-a hundred are less than 30 apart, of three less than 39, of four 45 (``perf-eval voicing``, the train pieces of (n)ASAP). Here no note is
-more than FURTHEST below the top, and nothing changes up to where three in four human chords are.
+a hundred are up to 30 apart, of three 39, of four 45 (``perf-eval voicing``, the train pieces of (n)ASAP). Here no note is more than
+FURTHEST below the top, and up to FREE, where nine in ten human chords of two and three notes are, nothing changes.
 """
 
 import numpy as np
@@ -10,8 +10,8 @@ import numpy as np
 from models.performance.representation import VELOCITY, chords
 
 SOFTEST, SOFTNESS_FREE_FROM = 15.0, 25.0  # the floor, and from where on it is not felt
-FREE = np.array([0, 0, 17, 25, 30, 33, 33])  # by notes of the chord, the last for larger ones: the 75th percentile of human ranges
-FURTHEST = np.array([1, 1, 30, 39, 40, 40, 40])  # the 95th, and never more than 40
+FREE = np.array([0, 0, 25, 33, 33])  # by notes of the chord, the last for larger ones
+FURTHEST = np.array([1, 1, 36, 40, 40])
 
 
 class VoicingBounds:

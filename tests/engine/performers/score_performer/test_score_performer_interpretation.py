@@ -54,11 +54,11 @@ def test_what_is_sent_is_what_the_tokens_say(performer, temperature):
     np.testing.assert_allclose(onsets, expected.onset_sec - expected.onset_sec[0], atol=1e-8)
     np.testing.assert_allclose(ends - onsets, np.maximum(expected.duration_sec, 0.01), atol=1e-8)
     sent, told = table["velocity"].reshape(-1, 5), expected.velocity.reshape(-1, 5)  # of a bar: a chord of two notes, then three alone
-    near = np.ptp(told[:, :2], axis=1) <= 17
+    near = np.ptp(told[:, :2], axis=1) <= 25
     assert near.any() and not near.all()  # chords whose notes are further apart are drawn together, see shaping/voicing.py
     np.testing.assert_array_equal(sent[:, 2:], told[:, 2:])
     np.testing.assert_array_equal(sent[near], told[near])
-    assert np.all(sent.max(axis=1) == told.max(axis=1)) and np.all(np.ptp(sent[:, :2], axis=1) <= 30)
+    assert np.all(sent.max(axis=1) == told.max(axis=1)) and np.all(np.ptp(sent[:, :2], axis=1) <= 36)
     pedal = [(event.time_ns / 1e9, event.message[2]) for event in events if is_control_change(event.message)]
     begun_sec = START_NS / 1e9 - (table["onset_ns"][0] / 1e9 - expected.onset_sec[0])
     assert [value for _, value in pedal] == expected.pedal.value.tolist()

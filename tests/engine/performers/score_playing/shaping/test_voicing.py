@@ -27,14 +27,14 @@ def shaped(velocities, onsets=None, written=WRITTEN, grace=(), first=0):
     return 127 * played[:, VELOCITY]
 
 
-@pytest.mark.parametrize("chord", [[70, 54], [70, 50, 46], [80, 60, 55, 51], [70, 40, 45, 50, 38], [30, 28, 26], [90]])
-def test_what_three_in_four_humans_do_stays_as_it_is(chord) -> None:
+@pytest.mark.parametrize("chord", [[70, 46], [70, 50, 38], [80, 60, 55, 48], [70, 40, 45, 50, 38], [30, 28, 26], [90]])
+def test_what_most_humans_do_stays_as_it_is(chord) -> None:
     assert shaped(chord) == pytest.approx(chord, abs=1e-9)
 
 
 @pytest.mark.parametrize(
     ("chord", "furthest"),
-    [([100, 1], 30), ([127, 60, 10], 39), ([66, 8, 18, 18, 21], 40), ([127, *range(1, 10)], 40), ([90, -30, -60], 39)],
+    [([100, 1], 36), ([127, 60, 10], 40), ([66, 8, 18, 18, 21], 40), ([127, *range(1, 10)], 40), ([90, -30, -60], 40)],
 )
 def test_no_note_is_too_far_below_the_top_or_too_soft_and_their_order_stays(chord, furthest) -> None:
     played = shaped(chord)
@@ -61,4 +61,4 @@ def test_what_is_marked_may_be() -> None:
 def test_chords_are_those_of_one_onset_and_grace_notes_are_apart() -> None:
     assert shaped([100, 30], onsets=[0, 0.0625]) == pytest.approx([100, 30])
     assert shaped([100, 30], grace=[0]) == pytest.approx([100, 30])
-    assert shaped([50, 100, 30], onsets=[0, 1, 1], first=1)[1] > 65
+    assert shaped([50, 100, 30], onsets=[0, 1, 1], first=1)[1] >= 64
