@@ -49,4 +49,4 @@ def _order(piece: Piece, players: np.ndarray) -> list[int]:
     order = np.unique(players).tolist()
     if not piece.score.has_markings:
         order.sort(key=lambda player: -piece.score.notes["pitch"][players == player].mean())
-    return sorted(order, key=lambda player: programs[int(piece.pedal_channels[players == player][0])] in KEYBOARDS)
+    return sorted(order, key=lambda player: programs[int(piece.instrument_channels[players == player][0])] in KEYBOARDS)

@@ -16,7 +16,7 @@ def channel_programs(piece: Piece) -> dict[int, int]:
     for event in piece.non_note_events:
         if is_channel_message(event.message) and event.message[0] & 0xF0 == PROGRAM_CHANGE:
             programs.setdefault(channel_of(event.message), event.message[1])
-    return {channel: programs.get(channel, 0) for channel in np.unique(piece.pedal_channels).tolist()}
+    return {channel: programs.get(channel, 0) for channel in np.unique(piece.instrument_channels).tolist()}
 
 
 def players_of(piece: Piece) -> np.ndarray:
@@ -28,8 +28,8 @@ def players_of(piece: Piece) -> np.ndarray:
     seats: dict[tuple[int, int], int] = {}
     seat_of = {}
     programs = channel_programs(piece)
-    order = [int(piece.pedal_channels[piece.tracks == track][0]) for track in np.unique(piece.tracks)]
+    order = [int(piece.instrument_channels[piece.tracks == track][0]) for track in np.unique(piece.tracks)]
     for channel in dict.fromkeys([*order, *programs]):
         program = programs[channel]
         seat_of[channel] = seats.setdefault((program, -1 if program in KEYBOARDS else channel), len(seats))
-    return np.array([seat_of[channel] for channel in piece.pedal_channels.tolist()], dtype=int)
+    return np.array([seat_of[channel] for channel in piece.instrument_channels.tolist()], dtype=int)
