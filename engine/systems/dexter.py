@@ -8,12 +8,18 @@ from engine.systems.manifest import Kind, ScoreRequest, System, asked
 
 @dataclass(frozen=True)
 class DexterRequest(ScoreRequest):
-    """A performance to begin from, and how the performance is to sound. Both are files."""
+    """A performance to begin from, and how the performance is to sound: in files and in words."""
 
     transfer: Path | None = asked(
         "--transfer", "A performance of the score, left behind as far as --set depth says.", metavar="FILE.mid"
     )
     descriptors: Path | None = asked("--descriptors", "How a score's performance is to sound, over the piece.", metavar="FILE.csv")
+    direct: tuple[str, ...] = asked(
+        "--direct",
+        "A direction in words, as in crescendo:bars=9-16. Repeat for more.",
+        default=(),
+        metavar="NAME[:bars=A-B][:amount=X]",
+    )
 
 
 SYSTEM = System(

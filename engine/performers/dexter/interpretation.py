@@ -31,11 +31,18 @@ class DexterInterpretation:
     controls = CONTROLS
 
     def __init__(
-        self, piece: Piece, score_columns: np.ndarray, written: np.ndarray, tempo: Tempo, shaping: Shaping, worker: WindowWorker
+        self,
+        piece: Piece,
+        score_columns: np.ndarray,
+        written: np.ndarray,
+        tempo: Tempo,
+        shaping: Shaping,
+        worker: WindowWorker,
+        arpeggios: np.ndarray,
     ):
-        """``score_columns`` (N, 37); ``written`` (N, 8): the columns of the notes as they are in the score."""
+        """``score_columns`` (N, 37); ``written`` (N, 8): the columns of the notes as they are in the score; ``arpeggios`` (N,): signs."""
         self.worker = worker
-        self._notes, self._arpeggios = piece.score.notes, piece.score.markings["arpeggio"]
+        self._notes, self._arpeggios = piece.score.notes, arpeggios
         self._score_columns, self._written = score_columns, written
         self._tempo, self._shaping = tempo, shaping
         self._expression = ColumnExpression({}, CONTROLS)
@@ -159,8 +166,8 @@ class DexterInterpretation:
         decoded = decoder.decode(as_played(columns, self._notes[rows], self._arpeggios[rows]))
         anchor = decoder.curve[-1]
         if before:
-            passed = anchor.quarter - before.quarter, anchor.time_sec - before.time_sec
-            self._tempo.passed(self._drift, self._anchor_note, *passed, self._expression)
+            own_s = (anchor.time_sec - before.time_sec) * 2.0 ** -self._shaping.slower(self._anchor_note)  # a direction is no drift
+            self._tempo.passed(self._drift, self._anchor_note, anchor.quarter - before.quarter, own_s, self._expression)
         self._anchor_note = first
         return [*decoded, anchor]
 

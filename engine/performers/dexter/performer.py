@@ -4,7 +4,7 @@ Offline and live a performance is a ``ScoreStream`` whose windows a worker compu
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import overload
 
@@ -25,6 +25,7 @@ from engine.performers.dexter.window_worker import WindowWorker
 from engine.performers.score_playing.columns import playback_columns, written_columns
 from engine.performers.score_playing.instruments.expression_controller import EXPRESSION
 from engine.performers.score_playing.scores_only import WrittenTempo, require_score
+from engine.performers.score_playing.shaping.directions import ARPEGGIO, EFFECTS, Directions, Said, arpeggios, parse_words
 from engine.performers.score_playing.shaping.shaping import Shaping
 from engine.performers.score_playing.shaping.tempo import TempoRule
 from engine.performers.score_playing.stream import ScoreStream
@@ -108,7 +109,8 @@ class DexterPerformer:
         return WindowSampler(self._networks, scales or self.scales, self._window, passage, seed, self._thousand_steps)
 
     def check(self, request: DexterRequest) -> None:
-        """Each model knows all that can be asked."""
+        """Raise UsageError for directions that mean nothing; each model knows all else that can be asked."""
+        _said(request)
 
     def perform(self, material: Piece | None, request: DexterRequest, controls: Mapping[str, float], seed: int, live: bool) -> ScoreStream:
         """Return a performance that is yet to be started. Raises UsageError without a score, PerfLiveError for a file that is refused."""
@@ -117,7 +119,8 @@ class DexterPerformer:
             return ScoreStream(piece, WrittenTempo(piece.score, self.controls), controls)
         reference = read_reference(request.transfer, piece.score) if request.transfer else None
         descriptors = read_score_descriptors(request.descriptors, piece.score) if request.descriptors else None
-        return self.perform_score(piece, seed, controls, live, reference, descriptors, request.expression_controller.number)
+        controller = request.expression_controller.number
+        return self.perform_score(piece, seed, controls, live, reference, descriptors, controller, _said(request))
 
     def perform_score(
         self,
@@ -128,11 +131,12 @@ class DexterPerformer:
         reference: Performed | None = None,
         descriptors: np.ndarray | None = None,
         expression_controller: int | None = EXPRESSION,
+        said: Sequence[Said] = (),
     ) -> ScoreStream:
         """Return a performance of ``piece``, yet to be started; with ``ahead`` it goes on in time whether its windows are ready or not.
 
         Both by note of ``piece.score``: ``reference`` is a performance to begin from, ``descriptors`` (N, 7) say how it is to sound.
-        ``expression_controller``: see ``ScoreStream``.
+        ``expression_controller``: see ``ScoreStream``. ``said`` are directions, which rules follow.
         """
         columns = playback_columns(piece.score)
         sampler = self.sampler(piece.score.notes, columns, seed, reference=reference, descriptors=descriptors)
@@ -144,6 +148,10 @@ class DexterPerformer:
         if reference is not None:
             played = encode_performance(piece.score.notes, reference)[0][:, BEAT_PERIOD]
             tempo = TransferredTempo(TempoRule(piece, played, follows_reference=True), plain)
-        shaping = Shaping(piece, written, seed)
-        interpretation = DexterInterpretation(piece, columns, written, tempo or plain, shaping, worker)
+        shaping = Shaping(piece, written, seed, directions=Directions(piece.score, said) if said else None)
+        interpretation = DexterInterpretation(piece, columns, written, tempo or plain, shaping, worker, arpeggios(piece.score, said))
         return ScoreStream(piece, interpretation, controls, expression_controller)
+
+
+def _said(request: DexterRequest) -> list[Said]:
+    return [parse_words(text, (*EFFECTS, ARPEGGIO)) for text in request.direct]

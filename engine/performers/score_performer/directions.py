@@ -6,7 +6,6 @@ training.score_performer.style_space, where the moves are learnt. Styles do not 
 the score instead.
 """
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -14,15 +13,23 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from engine.base.errors import UsageError
+from engine.performers.score_playing.shaping.directions import (
+    ARPEGGIO,
+    MOST_AMOUNT,
+    Bars,
+    bars_of,
+    hint,
+    parse_number,
+    parse_settings,
+    parse_words,
+)
 from engine.score.tables import MEASURE_DTYPE, Score
 from models.score_performer.score_representation import BEAT_LEVEL, ONSET_LEVEL, SAME_POSITION_QUARTERS, note_segments
 from models.score_performer.style_space import LEVEL_NAMES, StyleSpace
 
-MOST_AMOUNT = 3.0
 MOST_DELTA = 6.0  # of a latent, of which humans' lie within about 3 of 0
 
 PACE = "pace"
-ARPEGGIO = "arpeggio"
 
 Shape = Literal["even", "rising", "downbeats", "after last beat"]
 
@@ -54,13 +61,6 @@ DIRECTIONS = {
     "tenuto": Meaning("length", 0.75, "even"),
     "legato": Meaning("length", 1.25, "even"),
 }
-
-
-class Bars(NamedTuple):
-    """The numbers of the first and the last measure."""
-
-    first: int
-    last: int
 
 
 @dataclass(frozen=True)
@@ -132,12 +132,8 @@ class Places:
 
 def parse_direction(text: str, space: StyleSpace) -> Directed:
     """Return what ``--direct NAME[:bars=A-B][:amount=X]`` says. Raises UsageError."""
-    name, *rest = text.split(":")
     known = [*(name for name, meaning in DIRECTIONS.items() if meaning.quality in space.moves), ARPEGGIO]
-    if name not in known:
-        raise UsageError(f"--direct {text!r}: no direction is called {name!r}; allowed: {', '.join(known)}{_hint(name, known)}")
-    settings = _settings("--direct", text, rest, ("bars", "amount"))
-    amount, bars = _number("--direct", text, settings.get("amount", "1"), MOST_AMOUNT), _bars("--direct", text, settings)
+    name, bars, amount = parse_words(text, known)
     if name == ARPEGGIO:
         return Directed(np.zeros(space.width), bars=bars, arpeggio=int(np.sign(amount)))
     meaning = DIRECTIONS[name]
@@ -154,21 +150,12 @@ def parse_knob(text: str, space: StyleSpace) -> Directed:
     if name not in space.knobs:
         latents = ", ".join(f"{level}:1 to {level}:{count}" for level, count in zip(LEVEL_NAMES, space.latents, strict=True))
         allowed = f"{', '.join(space.knobs)}, and as in bar:1:0.5 {latents}"
-        raise UsageError(f"--knob {text!r}: no knob is called {name!r}; allowed: {allowed}{_hint(name, space.knobs)}")
+        raise UsageError(f"--knob {text!r}: no knob is called {name!r}; allowed: {allowed}{hint(name, space.knobs)}")
     if not separator:
         raise UsageError(f"--knob {text!r}: expected a value, as in {name}=0.5")
-    settings = _settings("--knob", text, rest, ("bars",))
-    amount = _number("--knob", text, value, MOST_AMOUNT)
-    return Directed(amount * space.knobs[name], bars=_bars("--knob", text, settings), octaves=octaves(name, amount, space))
-
-
-def parse_bars(option: str, text: str) -> Bars:
-    """Return the range that ``9-16`` or ``9`` says. Raises UsageError."""
-    first, dash, last = text.partition("-")
-    last = last if dash else first
-    if not (first.isdecimal() and last.isdecimal() and int(first) <= int(last)):
-        raise UsageError(f"{option} {text!r}: expected the numbers of the first and the last bar, in order, as in 9-16")
-    return Bars(int(first), int(last))
+    settings = parse_settings("--knob", text, rest, ("bars",))
+    amount = parse_number("--knob", text, value, MOST_AMOUNT)
+    return Directed(amount * space.knobs[name], bars=bars_of("--knob", text, settings), octaves=octaves(name, amount, space))
 
 
 def offsets(directed: Iterable[Directed], places: Places, space: StyleSpace) -> np.ndarray:
@@ -203,34 +190,5 @@ def _parse_latent(text: str, level: int, rest: list[str], space: StyleSpace) -> 
     if len(rest) < 2 or not rest[0].isdecimal() or not 1 <= int(rest[0]) <= count:
         raise UsageError(f"--knob {text!r}: expected {LEVEL_NAMES[level]}:NUMBER:VALUE, NUMBER 1 to {count}, as in bar:3:+0.5:bars=1-8")
     move = np.zeros(space.width)
-    move[space.columns(level).start + int(rest[0]) - 1] = _number("--knob", text, rest[1], MOST_DELTA)
-    return Directed(move, bars=_bars("--knob", text, _settings("--knob", text, rest[2:], ("bars",))))
-
-
-def _settings(option: str, text: str, parts: list[str], allowed: tuple[str, ...]) -> dict[str, str]:
-    settings = {}
-    for part in parts:
-        name, separator, value = part.partition("=")
-        if name not in allowed or not separator or name in settings:
-            raise UsageError(f"{option} {text!r}: got {part!r}, allowed after a colon: {'=, '.join(allowed)}=, once each")
-        settings[name] = value
-    return settings
-
-
-def _bars(option: str, text: str, settings: dict[str, str]) -> Bars | None:
-    return parse_bars(f"{option} {text!r}: bars", settings["bars"]) if "bars" in settings else None
-
-
-def _number(option: str, text: str, value: str, most: float) -> float:
-    try:
-        number = float(value)
-    except ValueError:
-        number = float("nan")
-    if not abs(number) <= most:
-        raise UsageError(f"{option} {text!r}: got {value!r}, allowed: a number from {-most:g} to {most:g}")
-    return number
-
-
-def _hint(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    move[space.columns(level).start + int(rest[0]) - 1] = parse_number("--knob", text, rest[1], MOST_DELTA)
+    return Directed(move, bars=bars_of("--knob", text, parse_settings("--knob", text, rest[2:], ("bars",))))

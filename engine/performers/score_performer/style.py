@@ -19,17 +19,16 @@ from engine.performers.controls import Control
 from engine.performers.score_performer.directions import (
     MOST_AMOUNT,
     PACE,
-    Bars,
     Directed,
     Places,
     arpeggios,
     octaves,
     offsets,
-    parse_bars,
     parse_direction,
     parse_knob,
     tempo_octaves,
 )
+from engine.performers.score_playing.shaping.directions import Bars, parse_bars
 from engine.systems.score_performer import StyleRequest
 from models.score_performer.style_space import StyleSpace, load_style_space
 

@@ -65,7 +65,7 @@ def test_a_direction_is_heard_the_same_live(perf_render: Command, perf_live: Com
 
 def test_what_is_said_of_styles_is_heard(perf_render: Command) -> None:
     """And is said to the performer that knows styles."""
-    for name, said in {"plain": CHOSEN, "loud": ("--direct", "forte:bars=5-8"), "soft": ("--knob", "loudness=-1")}.items():
+    for name, said in {"plain": CHOSEN, "loud": (*CHOSEN, "--direct", "forte:bars=5-8"), "soft": ("--knob", "loudness=-1")}.items():
         assert perf_render("score.musicxml", "-o", f"{name}.mid", *said).status == 0
     plain, loud, soft = (np.array(velocities(f"{name}.mid")) for name in ("plain", "loud", "soft"))
     assert (loud[:16] == plain[:16]).all() and (loud[16:] > plain[16:]).all() and (soft < plain).all()

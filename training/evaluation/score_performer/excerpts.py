@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.output.endpoints import Performance
-from engine.performers.score_performer.directions import Bars, Places
+from engine.performers.score_performer.directions import Places
 from engine.performers.score_performer.performer import ScorePerformerPerformer
 from engine.performers.score_performer.style import StyleChoice
+from engine.performers.score_playing.shaping.directions import Bars
 from engine.performers.setup import Setup
 from engine.score.piece import Piece, piece_of
 from engine.score.tables import Score

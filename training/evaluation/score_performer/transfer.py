@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.performers.score_performer.directions import Bars, Places
+from engine.performers.score_performer.directions import Places
 from engine.performers.score_performer.reference import ReadStyle, manner, reference_styles
 from engine.performers.score_performer.score import ScoreReading
 from engine.performers.score_performer.style import StyleChoice
+from engine.performers.score_playing.shaping.directions import Bars
 from engine.score.tables import Score
 from models.performance.representation import Performed
 from models.score_performer.representation import decode_performance

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.performers.score_performer.directions import DIRECTIONS, Bars, Places, parse_direction
+from engine.performers.score_performer.directions import DIRECTIONS, Places, parse_direction
 from engine.performers.score_performer.style import StyleChoice
+from engine.performers.score_playing.shaping.directions import Bars
 from engine.score.tables import Score
 from models.performance.representation import ARTICULATION, Performed, encode_performance
 from models.score_performer.score_representation import BEAT_LEVEL

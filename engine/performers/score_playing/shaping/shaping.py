@@ -9,6 +9,7 @@ from engine.performers.score_playing.instruments.articulation import Articulatio
 from engine.performers.score_playing.instruments.ensemble import instruments_of
 from engine.performers.score_playing.shaping.asynchrony import Asynchrony
 from engine.performers.score_playing.shaping.balance import Balance
+from engine.performers.score_playing.shaping.directions import Directions
 from engine.performers.score_playing.shaping.players import players_of
 from engine.performers.score_playing.shaping.voicing import VoicingBounds
 from engine.score.piece import Piece
@@ -28,15 +29,26 @@ class Rule(Protocol):
 class Shaping:
     """The rules for one piece; immutable. Some belong to the expression, which the controls scale; others are of what is heard."""
 
-    def __init__(self, piece: Piece, written: np.ndarray, seed: int, levelled: bool = True):
-        """``written`` (N, 8): the columns of the notes as they are in the score; ``levelled``: whether a MIDI file's level may be kept."""
+    def __init__(
+        self, piece: Piece, written: np.ndarray, seed: int, levelled: bool = True, directions: Directions | None = None
+    ):
+        """``written`` (N, 8): the columns of the notes as they are in the score; ``levelled``: whether a MIDI file's level may be kept.
+
+        ``directions`` are what a user asks for: no control scales them.
+        """
         players = players_of(piece)
         self._expressive: tuple[Rule, ...] = ()
         if players.max(initial=0) > 0:
             self._expressive = Balance(piece, players), Asynchrony(piece, players, seed)
         articulation = Articulation(piece.score, instruments_of(piece))
-        self._rules: tuple[Rule, ...] = (articulation, VoicingBounds(piece.score.notes, written))
+        asked = (directions,) if directions else ()
+        self._rules: tuple[Rule, ...] = (*asked, articulation, VoicingBounds(piece.score.notes, written))
         self._levelled = levelled and not piece.score.has_markings and bool((piece.score.notes["velocity"] > 0).all())
+        self._directions = directions
+
+    def slower(self, note: int) -> float:
+        """Return by how many octaves the tempo from a note on is slower than the performance's own, as a user asks for."""
+        return self._directions.slower(note) if self._directions else 0.0
 
     def heard(
         self, columns: np.ndarray, written: np.ndarray, first: int, period: float, expression: ColumnExpression

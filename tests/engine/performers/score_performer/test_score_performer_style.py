@@ -11,7 +11,6 @@ from safetensors.numpy import save_file
 from engine.base.errors import PerfLiveError, UsageError
 from engine.performers.score_performer.directions import (
     DIRECTIONS,
-    Bars,
     Directed,
     Places,
     offsets,
@@ -21,6 +20,7 @@ from engine.performers.score_performer.directions import (
 )
 from engine.performers.score_performer.reference import manner, performed_styles, reference_styles
 from engine.performers.score_performer.style import StyleChoice, drawn_styles, knob_controls, open_style_space, parse_style, plan_style
+from engine.performers.score_playing.shaping.directions import Bars
 from engine.score.tables import MARKING_DTYPE, MEASURE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE, Score
 from engine.systems.score_performer import StyleRequest
 from models.performance.pedal import Pedal
@@ -335,7 +335,8 @@ def test_requests_say_what_contradicts_itself():
 
 
 def test_requests_become_choices(space):
-    request = StyleRequest(("forte", "piano:bars=2"), Path("a.mid"), None, "2-3", 0.5, 7, False, ("bar:1:1",))
+    style = {"style_from": Path("a.mid"), "style_bars": "2-3", "style_amount": 0.5, "style_seed": 7}
+    request = StyleRequest(direct=("forte", "piano:bars=2"), knob=("bar:1:1",), **style)
     choice = parse_style(request, space)
     assert (choice.base, choice.seed, choice.amount, choice.bars) == ("drawn", 7, 0.5, Bars(2, 3))
     assert [each.bars for each in choice.directed] == [None, Bars(2, 2), None]
