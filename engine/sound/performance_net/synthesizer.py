@@ -27,7 +27,7 @@ from models.performance_net.representation import (
 )
 from models.pretrained import pretrained
 
-ALL_SOUND_OFF, RESET_CONTROLLERS, ALL_NOTES_OFF = 120, 121, 123
+EXPRESSION, ALL_SOUND_OFF, RESET_CONTROLLERS, ALL_NOTES_OFF = 11, 120, 121, 123
 
 
 class NeuralSynthesizer:
@@ -71,12 +71,17 @@ class NeuralSynthesizer:
 
 
 class Keyboard:
-    """Turns the messages of all channels into the events of one instrument, whose ``pitches`` are an octave at least."""
+    """Turns the messages of all channels into the events of one instrument, whose ``pitches`` are an octave at least.
+
+    Expression (controller 11) is heard as a note begins: it makes the note softer, as it would make its velocity. The network has no
+    loudness within a note.
+    """
 
     def __init__(self, pitches: range = PIANO_PITCHES, drums: bool = True) -> None:
         self._pitches, self._drums = pitches, drums
         self._down: list[set[tuple[int, int]]] = [set() for _ in range(KEYS)]  # channel and pitch of each note that holds a key
         self._pedals = [0] * 16
+        self._expression = [127] * 16
 
     def play(self, message: bytes, time_sec: float) -> list[SoundEvent]:
         """Return what the message does; a key goes up when no note holds it any more."""
@@ -85,7 +90,8 @@ class Keyboard:
         channel = channel_of(message)
         if is_note_on(message):
             self._down[self._key_of(message[1])].add((channel, message[1]))
-            return [SoundEvent(time_sec, NOTE_BEGIN, message[1], message[2])]
+            velocity = max(round(message[2] * self._expression[channel] / 127), 1)
+            return [SoundEvent(time_sec, NOTE_BEGIN, message[1], velocity)]
         if is_note_off(message):
             return self._release([(channel, message[1])], time_sec)
         if is_control_change(message):
@@ -97,6 +103,8 @@ class Keyboard:
             held = [note for notes in self._down for note in notes if note[0] == channel]
             lifted = self._move_pedal(channel, 0, time_sec) if number == ALL_SOUND_OFF else []
             return self._release(held, time_sec) + lifted
+        if number in (EXPRESSION, RESET_CONTROLLERS):
+            self._expression[channel] = value if number == EXPRESSION else 127
         if number in (SUSTAIN_PEDAL, RESET_CONTROLLERS):
             return self._move_pedal(channel, value if number == SUSTAIN_PEDAL else 0, time_sec)
         return []

@@ -123,6 +123,15 @@ def test_the_pedal_is_down_while_any_channels_is():
     assert keyboard.play(control_change(1, 121, 0), 4.0) == [SoundEvent(4.0, SUSTAIN_CHANGE, 0, 0)]
 
 
+def test_expression_makes_the_notes_of_its_channel_softer_as_they_begin():
+    keyboard = Keyboard()
+    keyboard.play(control_change(0, 11, 64), 0.0)
+    begun = [keyboard.play(note_on(channel, 60 + channel, 100), 1.0)[0].value for channel in (0, 1)]
+    assert begun == [50, 100]  # 100 x 64 / 127
+    keyboard.play(control_change(0, 121, 0), 2.0)
+    assert keyboard.play(note_on(0, 72, 100), 3.0)[0].value == 100
+
+
 def test_all_notes_off_lets_a_channels_notes_go():
     keyboard = Keyboard()
     for channel, pitch in ((0, 60), (0, 64), (1, 67)):

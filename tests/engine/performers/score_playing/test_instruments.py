@@ -13,6 +13,7 @@ from engine.midi.events import channel_of, control_change, is_control_change, is
 from engine.midi.file import KeptEvent, MidiTimeline, Track
 from engine.performers.registry import load_performer
 from engine.score.piece import NonNoteEvent, piece_of, read_piece
+from engine.sound.fluidsynth import FluidSynthesizer
 from engine.systems import Kind, performers
 
 MODELS = {"dexter": synthetic_dexter, "score-performer": synthetic_score_performer}
@@ -94,6 +95,25 @@ def test_what_became_of_the_notes_is_told_as_loud_as_it_is(performer):
     play(stream)
     violin = read_piece(SWELLS).score.notes["part"] == 0
     assert stream.performed["velocity"][violin] == pytest.approx([49, *[96] * 6], abs=1)
+
+
+@pytest.mark.sound
+def test_a_sound_font_makes_the_swell_audible(performer):
+    """Levels in decibels of FluidSynth's sound, an eighth of the first note apart, once its attack is over."""
+    rises = []
+    for controller in (11, None):
+        events = on(perform(performer, read_piece(SWELLS), controller=controller), 0)
+        end_s = notes_of(events)[1][0]
+        first = [event for event in events if event.time_ns < end_s * 1e9 and not is_note_off(event.message)]
+        synthesizer, frames = FluidSynthesizer(), []
+        for event, until_s in zip(first, [*(event.time_ns / 1e9 for event in first[1:]), end_s], strict=True):
+            synthesizer.send(event.message)
+            frames.append(synthesizer.render(round((until_s - event.time_ns / 1e9) * 44100)))
+        synthesizer.close()
+        levels = [10 * np.log10((each**2).mean()) for each in np.array_split(np.concatenate(frames).astype(float), 8)]
+        rises.append(levels[-2] - levels[2])
+    by_hand = 40 * (2 / 3) * np.log10(87 / 63)  # the levels in the middle of the third and the seventh eighth: 3.7
+    assert rises[0] - rises[1] == pytest.approx(by_hand, abs=0.7) and abs(rises[1]) < 1.5
 
 
 @pytest.mark.parametrize("number", [1, 2])
