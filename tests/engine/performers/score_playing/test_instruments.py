@@ -12,6 +12,8 @@ from score_playing import START_NS, assert_all_released, marked, melody, notes_o
 from engine.midi.events import channel_of, control_change, is_control_change, is_note_off, is_note_on, program_change
 from engine.midi.file import KeptEvent, MidiTimeline, Track
 from engine.performers.registry import load_performer
+from engine.performers.score_playing.instruments.articulation import Articulation
+from engine.performers.score_playing.instruments.ensemble import instruments_of
 from engine.score.piece import NonNoteEvent, piece_of, read_piece
 from engine.sound.fluidsynth import FluidSynthesizer
 from engine.systems import Kind, performers
@@ -247,6 +249,24 @@ def test_a_bow_holds_notes_as_they_are_marked(performer, marks, bounds):
     written_s = 0.6
     shares = np.array(lengths(perform(performer, line(40, **marks), controls))) / written_s
     assert shares.min() >= bounds[0] - 0.001 and shares.max() <= bounds[1] + 0.001
+
+
+@pytest.mark.parametrize(
+    ("written_s", "touch", "heard_s"),
+    [
+        (4.0, 0.25, 3.9),  # a pianist's quarter of the length, which the pedal joins: a gap of 0.1 s
+        (0.25, 0.25, 0.25 * 2**-0.5),  # a quarter of the shortening, in octaves
+        (0.125, 0.03, 0.125 * 0.6),  # and never less than this
+        (0.5, 1.5, 0.5),  # nor more than is written
+    ],
+)
+def test_an_unmarked_note_is_held_to_shortly_before_the_next(written_s, touch, heard_s):
+    piece = line(40)
+    piece.score.notes["duration_quarter"][0] = written_s  # at a second a quarter
+    columns = np.zeros((1, 8))
+    columns[0, 3] = np.log2(touch)
+    shaped = Articulation(piece.score, instruments_of(piece)).apply(columns, 0)
+    assert 2 ** shaped[0, 3] * written_s == pytest.approx(heard_s)
 
 
 def test_slurred_notes_reach_the_next(performer):
