@@ -14,6 +14,7 @@ _PREFERRED = ("lem", "corr", "reg", "expan", "add", "rdg", "sic", "orig", "abbr"
 _ALTERNATIVES = ("app", "choice", "subst")
 _TRANSPARENT = ("supplied", "unclear", "damage", "add", "corr", "reg", "sic", "orig", "expan", "restore", "ossia", "lem", "rdg")
 _SILENT = ("del", "oStaff", "oLayer")  # staves of an ossia are what else may be played
+MOST_COPIES_OF_COPIES = 4
 _EVENTS = ("note", "chord", "rest", "space")
 
 
@@ -35,6 +36,7 @@ def normal_mei(data: bytes) -> Any:
     root = _framed(root)
     _one_body(root)
     for music in root.iterfind("{*}music"):
+        _write_copies(music)
         _one_reading(music)
         for movement in music.iter("{*}mdiv"):
             if movement.find("{*}score") is None and movement.find("{*}parts") is not None:
@@ -77,7 +79,7 @@ def _framed(root: Any) -> Any:
 def _one_body(root: Any) -> None:
     """Bring the movements of a corpus, of a group or, where there are no others, of the header's incipits into one <body>, in place."""
     scores = [music for music in root.iter("{*}music") if next(music.iter("{*}note"), None) is not None and not _inside(music, "music")]
-    movements = [movement for music in scores for movement in music.iter("{*}mdiv") if not _inside(movement, "mdiv")]
+    movements = [movement for music in scores for movement in music.iter("{*}mdiv") if _has_notes(movement)]
     if not movements:
         incipits = [score for incipit in root.iter("{*}incip") for score in incipit.iterfind("{*}score")]
         movements = [_make("mdiv", [score]) for score in incipits if next(score.iter("{*}note"), None) is not None]
@@ -92,8 +94,34 @@ def _one_body(root: Any) -> None:
     root.append(_make("music", [body]))
 
 
+def _has_notes(movement: Any) -> bool:
+    """Say whether there are notes in the movement's own score, which is not that of a scene within an act."""
+    return any(next(score.iter("{*}note"), None) is not None for name in ("score", "parts") for score in movement.iterfind(f"{{*}}{name}"))
+
+
 def _inside(element: Any, name: str) -> bool:
     return next(element.iterancestors(f"{{*}}{name}"), None) is not None
+
+
+def _write_copies(music: Any) -> None:
+    """Write what is only named as a copy of something else, in place; ids stay with what was copied."""
+    named = {element.get(XML_ID): element for element in music.iter() if element.get(XML_ID)}
+    for _ in range(MOST_COPIES_OF_COPIES):
+        copies = [element for element in music.iter() if element.get("copyof")]
+        for copy in copies:
+            source = named.get(copy.attrib.pop("copyof").lstrip("#"))
+            if source is None or source is copy or source in copy.iterancestors():
+                continue
+            for name, value in source.attrib.items():
+                if name != XML_ID and name not in copy.attrib:
+                    copy.set(name, value)
+            if not len(copy):
+                children = [deepcopy(child) for child in source]
+                for element in (inner for child in children for inner in child.iter()):
+                    element.attrib.pop(XML_ID, None)
+                copy.extend(children)
+        if not copies:
+            return
 
 
 def _one_reading(music: Any) -> None:

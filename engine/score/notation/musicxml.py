@@ -3,6 +3,7 @@
 import io
 import re
 import zipfile
+from fractions import Fraction
 from math import lcm
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -181,6 +182,35 @@ def _count_staves(part: Any) -> None:
     staves.text = str(max(numbers))
     before = [child for child in attributes if child.tag in ("divisions", "key", "time")]
     attributes.insert(len(before), staves)
+
+
+def written_times(root: Any) -> tuple[dict[str, tuple[Fraction, Fraction]], list[Fraction]]:
+    """Return (onset in the measure, duration) in quarters by the ids of ``note_key``, and how long measures are, by the file's durations.
+
+    Rests of whole measures make none longer: programs write them as long as the metre in upbeats too. A measure of nothing else lasts 0.
+    """
+    times: dict[str, tuple[Fraction, Fraction]] = {}
+    lengths: list[Fraction] = []
+    for part in root.findall("part"):
+        divisions, index = Fraction(1), 0
+        for number, measure in enumerate(part.findall("measure")):
+            now = before = length = Fraction(0)
+            for element in measure.iterchildren("attributes", "backup", "forward", "note"):
+                divisions = Fraction(element.findtext("divisions") or divisions) or Fraction(1)
+                duration = Fraction(element.findtext("duration") or 0) / divisions
+                if element.tag == "note":
+                    if element.find("grace") is not None:
+                        duration = Fraction(0)
+                    onset = before if element.find("chord") is not None else now
+                    times[note_key(part.get("id", "P1"), index)] = (onset, duration)
+                    before, now, index = onset, max(now, onset + duration), index + 1
+                else:
+                    now += {"backup": -duration, "forward": duration}.get(element.tag, Fraction(0))
+                if element.find("rest[@measure='yes']") is None:
+                    length = max(length, now)
+            lengths += [Fraction(0)] * (number + 1 - len(lengths))
+            lengths[number] = max(lengths[number], length)
+    return times, lengths
 
 
 def note_key(part: str, index: int) -> str:

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +22,15 @@ from engine.base.limited_process import LimitedProcess
 from engine.base.partitura_loader import load_partitura
 from engine.score.notation.mei import read_mei
 from engine.score.notation.mei_documents import XML_ID, normal_mei
-from engine.score.notation.musicxml import identified, note_key, open_musicxml, percussion_keys, printed_swing, uncompressed
+from engine.score.notation.musicxml import (
+    identified,
+    note_key,
+    open_musicxml,
+    percussion_keys,
+    printed_swing,
+    uncompressed,
+    written_times,
+)
 from engine.score.notation.partitura_scores import PartituraReading
 from engine.score.notation.verovio_markings import verovio_markings, verovio_words
 from engine.score.notation.verovio_measures import VerovioScore, read_with_verovio, start_verovio
@@ -42,7 +51,8 @@ class _Reading(NamedTuple):
 
     ``named`` has (part, staff, id) of notes by verovio's ids, ``keys`` verovio's ids of partitura's notes by part and id, and
     ``percussion`` the keys that the document gives to unpitched notes, by verovio's ids. ``left_out`` takes what is not read, ``swing``
-    goes by the index of its measure, ``pitched`` counts the notes that the document has, where that is known.
+    goes by the index of its measure, ``pitched`` counts the notes that the document has, where that is known, ``times`` are
+    ``written_times`` of MusicXML.
     """
 
     partitura: PartituraReading | None
@@ -55,6 +65,7 @@ class _Reading(NamedTuple):
     left_out: list[str]
     swing: Sequence[tuple[int, Swing]] = ()
     pitched: int = 0
+    times: tuple[dict[str, tuple[Fraction, Fraction]], list[Fraction]] = ({}, [])
 
 
 def read_notation(path: Path, repeats: str) -> Score:
@@ -153,6 +164,7 @@ def _unread(heard: VerovioScore, pitched: int) -> list[str]:
 def _heard(reading: _Reading) -> VerovioScore | None:
     try:
         heard = read_with_verovio(reading.verovio, reading.document)
+        heard.put_at(*reading.times)
     except Exception:  # partitura's reading is left
         return None
     return heard if heard.played else None
@@ -197,12 +209,16 @@ def _read_musicxml(path: Path) -> _Reading:
     pitched = sum(1 for _ in source.root.iterfind("part/measure/note/pitch"))
     verovio = start_verovio(document)  # beside partitura: both take as long
     partitura, refusal = _tried(lambda: load_partitura().load_musicxml(source.document, force_note_ids="keep").parts, source.arpeggios)
+    try:
+        times = written_times(source.root)
+    except ValueError:  # durations that are no numbers
+        times = ({}, [])
     keys: dict[tuple[int, str], str] = {}
     if partitura is not None:
         for number, part in enumerate(partitura.parts):
             keys |= {(number, note.id): note_key(part.id, note.doc_order) for note in part.notes}
     keys_of_drums, swing = percussion_keys(source.root), printed_swing(source.root)
-    return _Reading(partitura, refusal, document, verovio, named, keys, keys_of_drums, source.left_out, swing, pitched)
+    return _Reading(partitura, refusal, document, verovio, named, keys, keys_of_drums, source.left_out, swing, pitched, times)
 
 
 def _read_mei(path: Path) -> _Reading:
