@@ -1,4 +1,4 @@
-"""MEI says the same music in many ways: each is read as it sounds. Expected notes are worked out by hand from the MEI guidelines, version 5."""
+"""MEI says the same music in many ways: each is read as it sounds. Expected notes are worked out by hand from the MEI guidelines (v5)."""
 
 from pathlib import Path
 
