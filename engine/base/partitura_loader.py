@@ -2,7 +2,8 @@
 
 At import ``partitura.utils.fluidsynth`` downloads a sound font when pyfluidsynth is installed, and fails without a network. Therefore
 pyfluidsynth is hidden meanwhile; the engine has its own FluidSynth, and partitura's is never used. Where verovio is installed, partitura
-runs it on every MEI file in this process, where it prints and may crash. Therefore verovio is hidden as well.
+runs it on every MEI file in this process, where it prints and may crash; music21 it imports for seconds where that is installed, and its
+import opens a socket. Therefore these are hidden as well.
 """
 
 import sys
@@ -12,7 +13,7 @@ from typing import Any
 
 from engine.base.partitura_timeline import quicken_timeline
 
-HIDDEN = ("fluidsynth", "verovio")
+HIDDEN = ("fluidsynth", "verovio", "music21")
 _LOCK = threading.Lock()
 
 

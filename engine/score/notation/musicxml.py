@@ -188,16 +188,20 @@ def written_times(root: Any) -> tuple[dict[str, tuple[Fraction, Fraction]], list
     """Return (onset in the measure, duration) in quarters by the ids of ``note_key``, and how long measures are, by the file's durations.
 
     Rests of whole measures make none longer: programs write them as long as the metre in upbeats too. A measure of nothing else lasts 0.
+    Nothing is returned where a part has durations and no divisions.
     """
     times: dict[str, tuple[Fraction, Fraction]] = {}
     lengths: list[Fraction] = []
     for part in root.findall("part"):
-        divisions, index = Fraction(1), 0
+        divisions, index = Fraction(0), 0
         for number, measure in enumerate(part.findall("measure")):
             now = before = length = Fraction(0)
             for element in measure.iterchildren("attributes", "backup", "forward", "note"):
-                divisions = Fraction(element.findtext("divisions") or divisions) or Fraction(1)
-                duration = Fraction(element.findtext("duration") or 0) / divisions
+                divisions = Fraction(element.findtext("divisions") or divisions)
+                duration = Fraction(element.findtext("duration") or 0)
+                if duration and not divisions:
+                    return {}, []
+                duration /= divisions or 1
                 if element.tag == "note":
                     if element.find("grace") is not None:
                         duration = Fraction(0)
