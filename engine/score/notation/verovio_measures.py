@@ -5,7 +5,6 @@ verovio (LGPL 3) reads MusicXML, MEI, Humdrum and ABC. Its MEI says what each no
 
 import json
 import re
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -60,15 +59,10 @@ class VerovioScore:
             measure.duration = length or measure.duration
             for note in measure.notes:
                 note.onset, note.duration = notes.get(note.identifier, (note.onset, note.duration))
-        starts = [onset for _, onset in self.played]
         now = Fraction(0)
         for place, (number, _) in enumerate(self.played):
             self.played[place] = (number, now)
             now += self.measures[number].duration or 0
-        places = [max(bisect_right(starts, onset) - 1, 0) for onset, _ in self.tempos]
-        self.tempos = [
-            (self.played[place][1] + onset - starts[place], tempo) for place, (onset, tempo) in zip(places, self.tempos, strict=True)
-        ]
 
 
 def start_verovio(document: str) -> LimitedProcess:
