@@ -244,15 +244,16 @@ class ScorePerformerInterpretation:
 
     def _tempo_heard(self, period: float, note: int) -> float:
         """Return log2 of the seconds a quarter that are heard after a note, given the decoder's; directions are not bounded."""
-        directed = self._plan.directed_octaves(self._decoder.rows.start)
-        pace = self._decoder.pace
-        return self._tempo.heard(period + directed, note, self._state.expression, self._state.drift, pace) - directed
+        directed, expression = self._plan.directed_octaves(self._decoder.rows.start), self._state.expression
+        heard = self._tempo.heard(period + directed, note, expression, self._state.drift, self._decoder.pace)
+        return heard - expression.tempo_amount * directed
 
     def _pass_tempo(self, anchor: Anchor) -> None:
         """Let the time since the last onset be over."""
         state, before, first = self._state, self._state.anchor, self._decoder.rows.start
         if before:
-            elapsed_s = (anchor.time_sec - before.time_sec) * 2.0 ** self._plan.directed_octaves(first)
+            directed = state.expression.tempo_amount * self._plan.directed_octaves(first)
+            elapsed_s = (anchor.time_sec - before.time_sec) * 2.0**directed
             quarters = anchor.quarter - before.quarter
             self._tempo.passed(state.drift, self._before[first], quarters, elapsed_s, state.expression, self._decoder.pace)
 

@@ -2,10 +2,10 @@
 
 import math
 
-# A beat is so many octaves slower or faster than those around it at most: 2.6 times. Of humans' last four beats the slowest is slower by
-# more in one of ten performances, and by 2.95 times in one of twenty (perf-eval tempo-limits).
-MOST_STRAYED = math.log2(2.6)
-STRAIGHT_SHARE = 0.6  # of a bound, up to which nothing is changed
+# A beat is so many octaves slower or faster than those around it at most. Of humans' last four beats the slowest is slower than that in
+# one performance of twenty (perf-eval tempo-limits).
+MOST_STRAYED = math.log2(2.95)
+STRAIGHT_SHARE = 0.85  # of a bound, up to which nothing is changed
 
 
 def bounded(value: float, most: float) -> float:

@@ -9,27 +9,30 @@ from engine.performers.score_playing.shaping.bounds import near_surroundings
 from engine.performers.score_playing.shaping.written_tempo import TempoSection
 from models.performance.representation import SAME_POSITION_QUARTERS, TempoCurve, find_anchors
 
-SURROUNDING_QUARTERS = 8  # before and after a beat, of which its surroundings' tempo is the median
+SURROUNDING_ANCHORS = 16  # before and after one, of which its surroundings' tempo is the median
 
 
 class ExpectedTempo:
-    """A tempo curve, and what it amounts to over sections and around beats."""
+    """A tempo curve, and what it amounts to over sections and around notes.
+
+    By note (N,), in log2 of seconds a quarter: ``periods``, within what is heard of them, and ``surroundings``. Those are the median of the
+    anchors around, so that a ritardando, a fermata or a long last note does not count, and change where what is written does.
+    """
 
     def __init__(self, notes: np.ndarray, expected: np.ndarray, sections: Sequence[TempoSection]):
-        """``expected`` (N,) has log2 of seconds a quarter from each note on; those of an anchor's notes are averaged.
-
-        No anchor strays from its surroundings further than it is heard to.
-        """
+        """``expected`` (N,) has log2 of seconds a quarter from each note on; those of an anchor's notes are averaged."""
         anchors, groups = find_anchors(notes["onset_quarter"])
         periods = np.bincount(groups, weights=expected) / np.bincount(groups)
         self._begins = np.array([section.begin for section in sections])
-        self._written = np.array([np.log2(section.seconds / section.quarters) for section in sections])
-        self._end = sections[-1].end
-        self._curve = _curve(anchors, periods)
-        around = self.surroundings(anchors)
+        written = np.array([np.log2(section.seconds / section.quarters) for section in sections])[self.section_of(anchors)]
+        padding = np.full(SURROUNDING_ANCHORS, np.nan)
+        windows = sliding_window_view(np.concatenate([padding, periods - written, padding]), 2 * SURROUNDING_ANCHORS + 1)
+        around = written + np.nanmedian(windows, axis=1)
         within = around + np.array([near_surroundings(octaves) for octaves in (periods - around).tolist()])
-        self._curve = _curve(anchors, within)
-        self.periods = within[groups]  # (N,) by note
+        self.periods, self.surroundings = within[groups], around[groups]
+        # How long the last note is held says half as much of the tempo as what comes before it.
+        seconds = np.exp2(np.append(within[:-1], (within[-1] + around[-1]) / 2))
+        self._curve = TempoCurve(anchors, np.append(0.0, np.cumsum(seconds[:-1] * np.diff(anchors))), seconds)
 
     def section_of(self, quarters: np.ndarray) -> np.ndarray:
         """Return the index of the section that each position (n,) is in."""
@@ -39,22 +42,3 @@ class ExpectedTempo:
         """Return log2 of the mean seconds a quarter in a section."""
         begin, end = self._curve.at(np.array([section.begin, section.end]))
         return float(np.log2((end - begin) / section.quarters))
-
-    def surroundings(self, quarters: np.ndarray) -> np.ndarray:
-        """Return the tempo around positions (n,), log2 of seconds a quarter.
-
-        It is the median over SURROUNDING_QUARTERS before and after, so that a ritardando or a fermata does not count, and changes where
-        what is written does.
-        """
-        edges = np.arange(int(np.ceil(self._end)) + 1.0)
-        middles = edges[:-1] + 0.5
-        relative = np.log2(np.diff(self._curve.at(edges))) - self._written[self.section_of(middles)]
-        padding = np.full(SURROUNDING_QUARTERS, np.nan)
-        around = sliding_window_view(np.concatenate([padding, relative, padding]), 2 * SURROUNDING_QUARTERS + 1)
-        return np.interp(quarters, middles, np.nanmedian(around, axis=1)) + self._written[self.section_of(quarters)]
-
-
-def _curve(anchors: np.ndarray, periods: np.ndarray) -> TempoCurve:
-    """Return the tempo curve of log2 of seconds a quarter (K,) at anchors (K,)."""
-    seconds = np.exp2(periods)
-    return TempoCurve(anchors, np.append(0.0, np.cumsum(seconds[:-1] * np.diff(anchors))), seconds)

@@ -106,7 +106,7 @@ class TempoRule:
             marked = follows_reference or section.said == "mark"
             self._levels.append(_Level(said, tempo.mean_period(section), fitting, share, chooses, marked))
         self._section: list[int] = tempo.section_of(onsets).tolist()
-        self._surroundings: list[float] = tempo.surroundings(onsets).tolist()
+        self._surroundings: list[float] = tempo.surroundings.tolist()
         self._expected: list[float] = tempo.periods.tolist()
         in_force = np.log2(60 / tempo_at(score, onsets))
         marked_at = np.array([section.said == "mark" for section in sections])[self._section]

