@@ -10,7 +10,7 @@ from models.performance.representation import BEAT_PERIOD, TIMING, VELOCITY
 
 COMPLEX_OCTAVES = 0.8  # by which one deviation of rhythm_complexity widens timing
 STABLE_OCTAVES = 0.3  # by which one deviation of rhythm_stability narrows the tempo
-MOST_VOICING_GAIN = 1.5  # the gains of pieces with chords, of the validation split, are lower
+MOST_VOICING_GAIN = 1.5  # pieces with many chords ask for less
 LEANING_VELOCITY = np.array([0.2, 0.3])  # normalised, by descriptor of LEANING: added by one deviation to a note whose tonal lean is one
 
 
