@@ -185,9 +185,9 @@ def percussion_notes(
     ``parts`` and ``keys`` go by verovio's ids of notes: (part, staff, id), and the keys that are known already. Another is what the note
     itself says, else what the staff's name does, else the place on the staff of a drum kit.
     """
-    notes = [each for each in sounding_notes(heard, places) if each[3].pitch is None]
-    if not notes:
+    if all(note.pitch is not None for measure in heard.measures for note in measure.notes):
         return np.zeros(0, PERCUSSION_DTYPE)
+    notes = [each for each in sounding_notes(heard, places) if each[3].pitch is None]
     markings = verovio_markings(heard)
     staves: dict[str, Any] = {}
     for definition in next(heard.measures[0].element.iterancestors("{*}music")).iter("{*}staffDef"):

@@ -253,7 +253,7 @@ def test_unpitched_notes_stand_beside_the_others(score_of):
         (musicxml([attributes(1) + "<note><rest/><duration>4</duration></note>"]), "score.xml", "it has no notes"),
         ("<score-partwise><part", "score.xml", "damaged or of another format"),
         ("<html/>", "score.musicxml", "damaged or of another format"),
-        ("", "score.xml", "damaged or of another format"),
+        ("", "score.xml", "it is empty"),
         ("nothing", "score.mei", "damaged or of another format"),
         ("nothing", "score.krn", "damaged or of another format"),
         ("nothing", "score.mid", "MThd"),
