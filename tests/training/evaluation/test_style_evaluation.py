@@ -16,6 +16,7 @@ from engine.midi.file import read_midi_file
 from engine.performers.score_performer.directions import DIRECTIONS, Directed, Places
 from engine.performers.score_performer.performer import STYLE_SPACE_FILE, load_performer
 from engine.performers.score_performer.style import StyleChoice, plan_style
+from engine.performers.score_playing.controls import MODEL
 from engine.performers.score_playing.shaping.directions import Bars
 from engine.performers.setup import Setup
 from engine.score.files import read_score
@@ -218,7 +219,7 @@ def test_excerpts_are_played_as_perf_render_writes_them(tmp_path, performer):
     path = tmp_path / "piece.musicxml"
     bars = [attributes() + "".join(note(step, 4) for step in "CDEF"), *["".join(note(step, 4, 5) for step in "GAFD")] * 3]
     path.write_text(musicxml(bars))
-    setup = Setup(performer, 3, {"temperature": 1.0}, request=StyleRequest())
+    setup = Setup(performer, 3, {"temperature": 1.0, "level": MODEL}, request=StyleRequest())
     render_score(setup, path, [tmp_path / "written.mid"], ScoreOptions(on_bars=False))
     heard = Renderer(performer)(read_score(path), [StyleChoice()], 3)[0]
     struck = [event for event in read_midi_file(tmp_path / "written.mid").events if is_note_on(event.message)]

@@ -11,11 +11,10 @@ from engine.performers.score_performer.directions import Places
 from engine.performers.score_performer.performer import ScorePerformerPerformer
 from engine.performers.score_performer.style import StyleChoice
 from engine.performers.score_playing.shaping.directions import Bars
-from engine.performers.setup import Setup
 from engine.score.piece import Piece, piece_of
 from engine.score.tables import Score
 from models.performance.representation import Performed
-from training.evaluation.expressiveness.renderers import play
+from training.evaluation.expressiveness.renderers import play, setup_of
 
 LEAD_BARS, STYLED_BARS, FOLLOWING_BARS = 2, 8, 4
 FEWEST_ONSETS, MOST_NOTES = 2, 500  # of a styled bar; of an excerpt
@@ -73,6 +72,6 @@ class Renderer:
         return [self._perform(piece, choice, seed) for choice in choices]
 
     def _perform(self, piece: Piece, choice: StyleChoice, seed: int) -> Performed:
-        setup = Setup(self.performer, seed, {"temperature": self.temperature})
+        setup = setup_of(self.performer, seed, {"temperature": self.temperature})
         stream = self.performer.perform_score(piece, seed, setup.controls, ahead=False, choose=lambda *_: choice)
         return play(setup, Performance(piece, stream))
