@@ -209,8 +209,8 @@ def written_times(root: Any) -> tuple[dict[str, tuple[Fraction, Fraction]], list
                     times[note_key(part.get("id", "P1"), index)] = (onset, duration)
                     before, now, index = onset, max(now, onset + duration), index + 1
                 else:
-                    now += {"backup": -duration, "forward": duration}.get(element.tag, Fraction(0))
-                if element.find("rest[@measure='yes']") is None:
+                    now = max(now + {"backup": -duration, "forward": duration}.get(element.tag, Fraction(0)), Fraction(0))
+                if element.tag == "note" and element.find("rest[@measure='yes']") is None:
                     length = max(length, now)
             lengths += [Fraction(0)] * (number + 1 - len(lengths))
             lengths[number] = max(lengths[number], length)
