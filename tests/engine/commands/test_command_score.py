@@ -143,7 +143,7 @@ SCORES = {
 REFUSED = {
     "no_notes": (musicxml([attributes() + REST]), "no notes"),
     "malformed": (musicxml([attributes() + note("C", 16)])[:-40], "damaged"),
-    "empty": ("", "damaged"),
+    "empty": ("", "it is empty"),
     "large": (musicxml([attributes() + note("C", 16)]) + "<!--" + 50_000_000 * "x" + "-->", "50 MB"),
 }
 
