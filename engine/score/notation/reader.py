@@ -4,12 +4,13 @@ partitura gives the markings that the networks have learnt from, verovio hears r
 both hear the same notes at the same places the score is partitura's. Where they do not, the notes are verovio's.
 """
 
+import gc
 import io
 import re
 import sys
 import warnings
-from collections.abc import Sequence
-from contextlib import redirect_stdout
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -70,7 +71,7 @@ class _Reading(NamedTuple):
 
 def read_notation(path: Path, repeats: str) -> Score:
     """Read a file that is known to exist. Raises PerfLiveError for one that neither reader can read."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _without_collection():
         warnings.simplefilter("ignore")  # partitura warns of every sign it leaves out
         try:
             reading = _READERS[path.suffix.lower()](path)
@@ -86,6 +87,18 @@ def read_notation(path: Path, repeats: str) -> Score:
         said = [*reading.left_out[:MOST_SAID], *([f"{len(reading.left_out) - MOST_SAID} more"] if reading.left_out[MOST_SAID:] else [])]
         print(f"left out of {str(path)!r}: {'; '.join(said)}", file=sys.stderr, flush=True)
     return score
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Keep the collector of cycles away: it looks at each of a million new objects again and again, and none can go before the end."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _looks_like_score(path: Path) -> bool:
@@ -204,21 +217,23 @@ def sounds_alike(one: Score, other: Score) -> bool:
 
 def _read_musicxml(path: Path) -> _Reading:
     # As bytes: a name that is an address, or that libxml2 would unescape, stays a name.
-    source = open_musicxml(path)
-    document, named = identified(source.root)
-    pitched = sum(1 for _ in source.root.iterfind("part/measure/note/pitch"))
+    source, arpeggios, root, left_out = open_musicxml(path)
+    document, named = identified(root)
+    pitched = sum(1 for _ in root.iterfind("part/measure/note/pitch"))
+    percussion = percussion_keys(root)
     verovio = start_verovio(document)  # beside partitura: both take as long
-    partitura, refusal = _tried(lambda: load_partitura().load_musicxml(source.document, force_note_ids="keep").parts, source.arpeggios)
     try:
-        times = written_times(source.root)
+        times = written_times(root)
     except ValueError:  # durations that are no numbers
         times = ({}, [])
+    swing = printed_swing(root)
+    del root  # partitura makes a tree of its own
+    partitura, refusal = _tried(lambda: load_partitura().load_musicxml(source, force_note_ids="keep").parts, arpeggios)
     keys: dict[tuple[int, str], str] = {}
     if partitura is not None:
         for number, part in enumerate(partitura.parts):
             keys |= {(number, note.id): note_key(part.id, note.doc_order) for note in part.notes}
-    keys_of_drums, swing = percussion_keys(source.root), printed_swing(source.root)
-    return _Reading(partitura, refusal, document, verovio, named, keys, keys_of_drums, source.left_out, swing, pitched, times)
+    return _Reading(partitura, refusal, document, verovio, named, keys, percussion, left_out, swing, pitched, times)
 
 
 def _read_mei(path: Path) -> _Reading:

@@ -202,3 +202,8 @@ def test_the_options_are_what_a_benchmark_can_be_asked(name, options):
 
 def test_what_is_no_benchmark_is_refused(bench):
     assert bench("sound")[0] == 2
+
+
+def test_a_page_is_read(bench):
+    report = report_of(bench("reading", "--pages", 1, "--json"))
+    assert report["measures"] == 16 and report["notes"] > 16 * 4 * 2 and report["ratio"] > 0

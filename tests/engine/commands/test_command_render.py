@@ -7,10 +7,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command_line import ELISE, EXAMPLES, PRELUDE, Command, add_systems, assert_refused, command
 
+from engine import session
 from engine.commands.live import app as live_app
 from engine.commands.render import app
 from engine.midi.events import Event, is_note_on, note_off, note_on
@@ -152,3 +154,22 @@ def test_a_signal_leaves_no_half_written_file(number: signal.Signals, tmp_path: 
     assert (render.returncode, output) == (1, "")
     assert error == "perf-render: stopped before the end; what was not finished was not written\n"
     assert os.listdir(tmp_path) == ["long.mid"]
+
+
+def test_a_batch_survives_whatever_one_file_does(perf_render: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file that raises this is known: what rendering raises is made up, the batch around it is real."""
+    Path("in").mkdir()
+    for name in ("a.mid", "b.kar", "c.mid"):
+        shutil.copy(ELISE, Path("in", name))
+    render_file = session.render_file
+
+    def failing(setup: Any, path: Path, *rest: Any) -> Any:
+        if path.name == "a.mid":
+            raise MemoryError("made up")
+        return render_file(setup, path, *rest)
+
+    monkeypatch.setattr(session, "render_file", failing)
+    ended = perf_render("in", "-o", "out")
+    assert ended.status == 1 and "performed 2 of 3 files" in ended.output
+    assert "a.mid" in ended.error and "MemoryError" in ended.error and ended.error.count("\n") == 1
+    assert sorted(path.name for path in Path("out").iterdir()) == ["b.mid", "c.mid"]

@@ -1,0 +1,110 @@
+"""``perf-bench reading``: how long a made-up string quartet of a hundred pages is read, and how much memory that takes.
+
+- ``seconds``: a process of its own that reads the score, from its start to its end. ``processor_s``: the processor time of it and of the
+  process that it starts for verovio, which runs beside it.
+- ``verovio_s``: verovio's process alone on the same document, which any reading waits for; ``ratio``: ``seconds`` by that.
+- ``peak_memory_mb``: the most that the process occupied and the most that verovio's did, added: they need not meet.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from engine.base.errors import PerfLiveError
+from engine.bench.long_score import MEASURES_A_PAGE, quartet
+from engine.bench.measuring.benchmark import Benchmark, OnStage, silent
+from engine.bench.measuring.machine import KIBIBYTE, MEGABYTE, Machine, describe_machine
+from engine.bench.measuring.tables import new_table, print_head
+
+READ = """
+import sys
+from engine.score.files import read_score
+notes = len(read_score(sys.argv[1]).notes)
+try:
+    import resource
+    print(notes, *(resource.getrusage(whose).ru_maxrss for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
+except ImportError:
+    print(notes)
+"""
+VEROVIO = Path(__file__).parents[1] / "score" / "notation" / "verovio_process.py"
+
+PagesOption = Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="Pages of the score.")]
+
+
+@dataclass(frozen=True)
+class ReadingReport:
+    machine: Machine
+    pages: int
+    measures: int
+    notes: int
+    seconds: float
+    processor_s: float | None  # None where the system does not tell, as the memory
+    verovio_s: float
+    ratio: float
+    peak_memory_mb: float | None
+
+
+def measure(*, pages: PagesOption = 100, on_stage: OnStage = silent) -> ReadingReport:
+    """Run everything, half a minute or so. Raises PerfLiveError when something cannot be run."""
+    machine = describe_machine()
+    with tempfile.TemporaryDirectory(prefix="perf-bench-") as folder:
+        score = Path(folder) / "score.musicxml"
+        score.write_text(quartet(pages), encoding="utf-8")
+        on_stage("verovio alone")
+        verovio_s = _timed([sys.executable, "-P", str(VEROVIO)], score)[0]
+        on_stage("reading")
+        before_s = _processor_s()
+        seconds, said = _timed([sys.executable, "-c", READ, str(score)], score)
+        processor_s = _processor_s() - before_s
+    notes, *peaks = map(int, said.split())
+    kibibytes = sum(peaks) / (1 if sys.platform != "darwin" else KIBIBYTE)  # macOS counts in bytes
+    return ReadingReport(
+        machine=machine,
+        pages=pages,
+        measures=pages * MEASURES_A_PAGE,
+        notes=notes,
+        seconds=round(seconds, 2),
+        processor_s=round(processor_s, 2) if processor_s else None,
+        verovio_s=round(verovio_s, 2),
+        ratio=round(seconds / verovio_s, 2),
+        peak_memory_mb=round(kibibytes * KIBIBYTE / MEGABYTE, 1) if peaks else None,
+    )
+
+
+def _timed(call: list[str], score: Path) -> tuple[float, str]:
+    """Run a program with the score on its standard input; return its seconds and what it says. Raises PerfLiveError when it fails."""
+    begun_s = time.perf_counter()
+    with score.open("rb") as file:
+        ended = subprocess.run(call, stdin=file, stdout=subprocess.PIPE, check=False)  # noqa: S603
+    if ended.returncode:
+        raise PerfLiveError(f"reading has failed with status {ended.returncode}; the line above says why")
+    return time.perf_counter() - begun_s, ended.stdout.decode()
+
+
+def _processor_s() -> float:
+    """Return the processor time of all processes that this one has waited for."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
+def print_table(report: ReadingReport) -> None:
+    console = Console()
+    print_head(console, report.machine)
+    table = new_table(f"a string quartet of {report.pages} pages: {report.measures} measures, {report.notes} notes as played", "")
+    table.add_row("read", f"{report.seconds:.1f} s")
+    table.add_row("processor time", "unknown" if report.processor_s is None else f"{report.processor_s:.1f} s")
+    table.add_row("verovio alone", f"{report.verovio_s:.1f} s")
+    table.add_row("as many times as long", f"{report.ratio:.1f}")
+    table.add_row("peak memory", "unknown" if report.peak_memory_mb is None else f"{report.peak_memory_mb:.0f} MB")
+    console.print(table)
+
+
+BENCHMARK = Benchmark("How fast a long score is read.", measure, print_table)
