@@ -210,9 +210,9 @@ def test_a_stream_is_snapshotted_restored_and_reset(performer, ahead):
 def test_windows_ahead_are_those_at_once_and_a_late_one_is_bridged(performer, monkeypatch):
     gate = Gate(performer._networks)
     monkeypatch.setattr(performer, "_networks", gate)
-    events = flat_take(12)
-    at_once = notes_of(drive(performer.create_stream(0, {}), events))
-    stream = performer.create_stream(0, {})
+    events, own_level = flat_take(12), {"level": 1.0}  # kept at the take's level, an average of notes would be as loud as the take
+    at_once = notes_of(drive(performer.create_stream(0, own_level), events))
+    stream = performer.create_stream(0, own_level)
     stream.work_ahead()
     sent = []
     for event in [*events, None]:
