@@ -187,8 +187,6 @@ def percussion_notes(
     """
     if all(note.pitch is not None for measure in heard.measures for note in measure.notes):
         return np.zeros(0, PERCUSSION_DTYPE)
-    if all(note.pitch is not None for measure in heard.measures for note in measure.notes):
-        return np.zeros(0, PERCUSSION_DTYPE)
     notes = [each for each in sounding_notes(heard, places) if each[3].pitch is None]
     markings = verovio_markings(heard)
     staves: dict[str, Any] = {}
