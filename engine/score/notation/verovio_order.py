@@ -1,7 +1,7 @@
 """The order in which the measures of a score are played: by its expansion lists, or by its repeat signs and voltas.
 
-verovio's own order is not asked for: of Humdrum it follows no list, of MEI it leaves out voltas, and it ends itself on some repeats.
-For MusicXML it writes lists of repeats with counts, voltas and jumps, which are right.
+verovio's own order is not asked for: of MEI it leaves out voltas, and it ends itself on some repeats. For MusicXML it writes lists of
+repeats with counts, voltas and jumps, which are right. Humdrum with expansion lists is played once through, as its viewers play it.
 """
 
 import re
@@ -43,10 +43,11 @@ def measure_order(root: Any, time_map: Any, names: Sequence[str], durations: lis
 
 def _played(part: Any) -> list[Any]:
     """Return the measures of a score, a section or an ending as often as they are played."""
-    own = [*part.iterfind("{*}expansion"), *part.iterfind("{*}choice/{*}orig/{*}expansion")]  # Humdrum's are the latter
-    lists = [expansion for expansion in own if expansion.get("type") is None]
+    lists = [expansion for expansion in part.iterfind("{*}expansion") if expansion.get("type") is None]
     if lists:
         return _listed(lists[0], part)
+    if part.find("{*}choice/{*}orig/{*}expansion") is not None:  # Humdrum's
+        return list(part.iter("{*}measure"))
     if next(part.iter("{*}expansion"), None) is None:
         return _by_signs(list(part.iter("{*}measure")))
     return [measure for child in part for measure in ([child] if _is_measure(child) else _played(child))]

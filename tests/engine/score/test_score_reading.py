@@ -21,9 +21,6 @@ MIDI_TICK_QUARTERS = 1 / 120  # verovio's notes end one tick early
 GRACE_NOTES = {"grace_at_end_of_bar.musicxml", "grace_at_end_of_piece.musicxml", "mei_gracegrp.mei"}
 # What is right where verovio is not: see the comments.
 RIGHT = {
-    # Expansion lists ([A,A,B]) and repeat signs are played; verovio looks for their labels where they are not, and plays all once.
-    "k2_sections.krn": [(0.0, 4.0, 72), (4.0, 4.0, 72), (8.0, 4.0, 74)],
-    "krn_expansion.krn": [(0.0, 4.0, 72), (4.0, 4.0, 74), (8.0, 4.0, 72), (12.0, 4.0, 76)],
     "cue_notes.musicxml": [(2.0, 2.0, 76)],
     "krn_drum.krn": [(float(time), 1.0, pitch) for time, pitch in enumerate((72, 74, 76, 77))] + [(k, 1.0, 35) for k in range(4)],
     "tremolo_two_notes.musicxml": [(step / 8, 0.125, 76 if step % 2 else 72) for step in range(32)],

@@ -15,10 +15,16 @@ from training.evaluation.reading.agreement import Note
 def read_with_music21(path: Path) -> list[Note]:
     """Return the notes after repeats, tied ones as one, at sounding pitch; without cue notes, chord symbols and percussion."""
     notes: list[Note] = []
+    repeats = not _has_lists(path)
     for own in _scores(_parsed(path)):
         end = max((onset for onset, _, _ in notes), default=0.0)
-        notes += [(onset + end, pitch, is_grace) for onset, pitch, is_grace in _sounding(own)]
+        notes += [(onset + end, pitch, is_grace) for onset, pitch, is_grace in _sounding(own, repeats)]
     return notes
+
+
+def _has_lists(path: Path) -> bool:
+    """Return whether a Humdrum file has expansion lists: the engine then plays it once through."""
+    return path.suffix == ".krn" and "\n*>[" in path.read_text("utf-8-sig", errors="replace")
 
 
 def _parsed(path: Path) -> Any:
@@ -38,7 +44,7 @@ def _scores(score: Any) -> list[Any]:
     return list(score.scores) if hasattr(score, "scores") else [score]
 
 
-def _sounding(score: Any) -> list[Note]:
+def _sounding(score: Any, repeats: bool) -> list[Note]:
     from music21 import stream
 
     score = score.toSoundingPitch()
@@ -50,7 +56,7 @@ def _sounding(score: Any) -> list[Note]:
     notes: list[Note] = []
     for part, own in zip(parts, measures, strict=True):
         _begin_repeats(own)
-        notes += _part_notes(part.expandRepeats() if own else part)
+        notes += _part_notes(part.expandRepeats() if own and repeats else part)
     return notes
 
 
