@@ -3,7 +3,6 @@
 import io
 import re
 import zipfile
-from fractions import Fraction
 from math import lcm
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +27,7 @@ _TYPES = {  # quarters
 _SUDDEN = {"ffp": "fp", "sff": "sf", "sffz": "sfz", "pfz": "sfz"}  # signs that have no element of their own
 MOST_DIGITS, MOST_REPETITIONS = 9, 100
 _SENSIBLE = {  # the least and the most that a number means something
-    "divisions": (1e-6, 1e6), "duration": (0, 1e9), "alter": (-12, 12), "chromatic": (-127, 127), "octave-change": (-10, 10),
+    "divisions": (1e-6, 1e6), "duration": (-1e9, 1e9), "alter": (-12, 12), "chromatic": (-127, 127), "octave-change": (-10, 10),
     "voice": (0, 1e6), "staff": (1, 1e3), "staves": (1, 1e3), "beats": (1e-6, 1e4), "beat-type": (1, 1e4),
 }  # fmt: skip
 _DASHES = re.compile(r"[\s\-–_]*[\-–_]\s*$")  # that show how far a word reaches
@@ -182,39 +181,6 @@ def _count_staves(part: Any) -> None:
     staves.text = str(max(numbers))
     before = [child for child in attributes if child.tag in ("divisions", "key", "time")]
     attributes.insert(len(before), staves)
-
-
-def written_times(root: Any) -> tuple[dict[str, tuple[Fraction, Fraction]], list[Fraction]]:
-    """Return (onset in the measure, duration) in quarters by the ids of ``note_key``, and how long measures are, by the file's durations.
-
-    Rests of whole measures make none longer: programs write them as long as the metre in upbeats too. A measure of nothing else lasts 0.
-    Nothing is returned where a part has durations and no divisions.
-    """
-    times: dict[str, tuple[Fraction, Fraction]] = {}
-    lengths: list[Fraction] = []
-    for part in root.findall("part"):
-        divisions, index = Fraction(0), 0
-        for number, measure in enumerate(part.findall("measure")):
-            now = before = length = Fraction(0)
-            for element in measure.iterchildren("attributes", "backup", "forward", "note"):
-                divisions = Fraction(element.findtext("divisions") or divisions)
-                duration = Fraction(element.findtext("duration") or 0)
-                if duration and not divisions:
-                    return {}, []
-                duration /= divisions or 1
-                if element.tag == "note":
-                    if element.find("grace") is not None:
-                        duration = Fraction(0)
-                    onset = before if element.find("chord") is not None else now
-                    times[note_key(part.get("id", "P1"), index)] = (onset, duration)
-                    before, now, index = onset, max(now, onset + duration), index + 1
-                else:
-                    now = max(now + {"backup": -duration, "forward": duration}.get(element.tag, Fraction(0)), Fraction(0))
-                if element.tag == "note" and element.find("rest[@measure='yes']") is None:
-                    length = max(length, now)
-            lengths += [Fraction(0)] * (number + 1 - len(lengths))
-            lengths[number] = max(lengths[number], length)
-    return times, lengths
 
 
 def note_key(part: str, index: int) -> str:

@@ -94,7 +94,7 @@ def _notes(part: Any, number: int) -> np.ndarray:
         shift = next((semitones for time, semitones in reversed(transpositions) if time <= note.start.t), 0)
         grace = isinstance(note, score.GraceNote)
         pitch = min(max(note.midi_pitch + shift, 0), 127)
-        rows.append((onset, 0.0 if grace else offset - onset, pitch, note.voice or 1, note.staff or 0, number, note.id, grace, 0))
+        rows.append((onset, 0.0 if grace else max(offset - onset, 0.0), pitch, note.voice or 1, note.staff or 0, number, note.id, grace, 0))
     return np.array(rows, dtype=SCORE_NOTE_DTYPE)
 
 

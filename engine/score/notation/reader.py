@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,13 +29,13 @@ from engine.score.notation.musicxml import (
     percussion_keys,
     printed_swing,
     uncompressed,
-    written_times,
 )
 from engine.score.notation.partitura_scores import PartituraReading
 from engine.score.notation.verovio_markings import verovio_markings, verovio_words
 from engine.score.notation.verovio_measures import VerovioScore, read_with_verovio, start_verovio
 from engine.score.notation.verovio_scores import percussion_notes, play_order, verovio_score
 from engine.score.notation.verovio_texts import annotations
+from engine.score.notation.written_times import NOTHING_WRITTEN, WrittenTimes, written_times
 from engine.score.realisation.swing import swing_of_words
 from engine.score.tables import Score, Swing
 
@@ -66,7 +65,7 @@ class _Reading(NamedTuple):
     left_out: list[str]
     swing: Sequence[tuple[int, Swing]] = ()
     pitched: int = 0
-    times: tuple[dict[str, tuple[Fraction, Fraction]], list[Fraction]] = ({}, [])
+    times: WrittenTimes = NOTHING_WRITTEN
 
 
 def read_notation(path: Path, repeats: str) -> Score:
@@ -177,7 +176,7 @@ def _unread(heard: VerovioScore, pitched: int) -> list[str]:
 def _heard(reading: _Reading) -> VerovioScore | None:
     try:
         heard = read_with_verovio(reading.verovio, reading.document)
-        heard.put_at(*reading.times)
+        heard.put_at(reading.times)
     except Exception:  # partitura's reading is left
         return None
     return heard if heard.played else None
@@ -225,7 +224,7 @@ def _read_musicxml(path: Path) -> _Reading:
     try:
         times = written_times(root)
     except ValueError:  # durations that are no numbers
-        times = ({}, [])
+        times = NOTHING_WRITTEN
     swing = printed_swing(root)
     del root  # partitura makes a tree of its own
     partitura, refusal = _tried(lambda: load_partitura().load_musicxml(source, force_note_ids="keep").parts, arpeggios)

@@ -5,7 +5,6 @@ verovio (LGPL 3) reads MusicXML, MEI, Humdrum and ABC. Its MEI says what each no
 
 import json
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +18,7 @@ from engine.score.notation.mei_documents import XML_ID
 from engine.score.notation.verovio_layers import LayerWalk, PrintedNote, Staff, name_of, repeated_notes
 from engine.score.notation.verovio_order import measure_order
 from engine.score.notation.verovio_tempos import PrintedTempo, printed_tempos
+from engine.score.notation.written_times import WrittenTimes
 
 LONGEST_S, LONGEST_S_A_MEGABYTE = 20.0, 10.0  # a score of a hundred pages, 10 MB, takes five seconds
 MOST_BYTES = 2_000_000_000  # it takes a quarter of a gigabyte
@@ -51,14 +51,18 @@ class VerovioScore:
     tempos: list[PrintedTempo]
     staves: list[int]
 
-    def put_at(self, notes: Mapping[str, tuple[Fraction, Fraction]], lengths: Sequence[Fraction]) -> None:
-        """Put notes at (onset in the measure, duration) and let measures last what their document says."""
-        if len(lengths) != len(self.measures):
+    def put_at(self, written: WrittenTimes) -> None:
+        """Put notes where their document does, let measures last what it says, and tie what verovio does not: notes of two voices."""
+        if len(written.lengths) != len(self.measures):
             return
-        for measure, length in zip(self.measures, lengths, strict=True):
+        held_on = {note.tied_to for measure in self.measures for note in measure.notes}
+        for measure, length in zip(self.measures, written.lengths, strict=True):
             measure.duration = length or measure.duration
             for note in measure.notes:
-                note.onset, note.duration = notes.get(note.identifier, (note.onset, note.duration))
+                note.onset, note.duration = written.notes.get(note.identifier, (note.onset, note.duration))
+                following = written.ties.get(note.identifier)
+                if following and following not in held_on:
+                    note.tied_to = following
         now = Fraction(0)
         for place, (number, _) in enumerate(self.played):
             self.played[place] = (number, now)

@@ -113,7 +113,7 @@ def test_notes_stand_where_the_durations_of_the_file_put_them() -> None:
 
     from lxml import etree
 
-    from engine.score.notation.musicxml import written_times
+    from engine.score.notation.written_times import written_times
 
     def note(duration: int, inside: str = "<pitch/>") -> str:
         return f"<note>{inside}<duration>{duration}</duration></note>"
@@ -125,10 +125,38 @@ def test_notes_stand_where_the_durations_of_the_file_put_them() -> None:
         f'<score-partwise><part id="P"><measure>{first}<note><grace/></note></measure><measure>{whole_rest}</measure></part>'
         f'<part id="Q"><measure>{attributes}{whole_rest}</measure></part></score-partwise>'
     )
-    times, lengths = written_times(root)
+    times, lengths, _ = written_times(root)
     quarters = {name: (float(onset), float(duration)) for name, (onset, duration) in times.items()}
     assert quarters == {
         "P.note0": (0.0, 1.5), "P.note1": (0.0, 1.5), "P.note2": (1.0, 1.0), "P.note3": (2.0, 0.0), "P.note4": (0.0, 4.0),
         "Q.note0": (0.0, 4.0),
     }  # fmt: skip
     assert lengths == [Fraction(2), Fraction(0)]
+
+
+def times_of(score):
+    return [(float(onset), float(length), int(pitch)) for onset, length, pitch in score.notes[["onset_quarter", "duration_quarter", "pitch"]]]
+
+
+def backup(duration):
+    return f"<backup><duration>{duration}</duration></backup>"
+
+
+def test_a_forward_at_the_end_fills_its_bar(read):
+    first = attributes(3) + note("C", 4) + "<forward><duration>8</duration></forward>"
+    played = "".join(note("D", 2, voice=2) for _ in range(2))
+    score = read(musicxml([first, played, note("E", 8)]))
+    assert times_of(score) == [(0.0, 1.0, 60), (3.0, 0.5, 62), (3.5, 0.5, 62), (4.0, 2.0, 64)]
+
+
+def test_a_note_of_less_than_nothing_lasts_nothing_and_those_after_it_stay_in_their_places(read):
+    upper = note("C", 4) + note("D", -2) + note("E", 2) + note("F", 4)
+    score = read(musicxml([attributes(2) + upper + backup(8) + note("C", 8, octave=3, voice=2, staff=1), note("G", 8)]))
+    assert times_of(score) == [(0.0, 2.0, 48), (0.0, 1.0, 60), (0.5, 0.5, 64), (1.0, 0.0, 62), (1.0, 1.0, 65), (2.0, 2.0, 67)]
+
+
+def test_a_tie_goes_from_one_voice_to_another(read):
+    """The second half's C is tied to the first half's, which is of the other voice and written after it."""
+    first = note("E", 8) + note("C", 8, tie="stop") + backup(16) + note("C", 8, voice=2, tie="start") + note("G", 8, octave=3, voice=2)
+    score = read(musicxml([attributes() + first]))
+    assert times_of(score) == [(0.0, 4.0, 60), (0.0, 2.0, 64), (2.0, 2.0, 55)]
