@@ -269,6 +269,31 @@ def _write_tuplets(music: Any) -> None:
         span.getparent().remove(span)
 
 
+def mei_signs(root: Any) -> tuple[dict[str, str], dict[str, int]]:
+    """Return by the id of a note its ornament, under MusicXML's name, and the direction in which it is rolled."""
+    chords = {element.get(XML_ID): [note.get(XML_ID) for note in element.iter("{*}note")] for element in root.iter("{*}chord")}
+    ornaments: dict[str, str] = {}
+    directions: dict[str, int] = {}
+    for sign in root.iter("{*}trill", "{*}mordent", "{*}turn", "{*}arpeg"):
+        named = f"{sign.get('startid', '')} {sign.get('plist', '')}".replace("#", "").split()
+        notes = [note for name in named for note in chords.get(name, [name])]
+        kind = sign.tag.rpartition("}")[2]
+        if kind != "arpeg":
+            ornaments |= dict.fromkeys(notes[-1:], _ornament(kind, sign))  # of a chord the highest, which is written last
+        elif sign.get("order") != "nonarp":
+            directions |= dict.fromkeys(notes, -1 if sign.get("order") == "down" else 1)
+    return ornaments, directions
+
+
+def _ornament(kind: str, sign: Any) -> str:
+    """Return MusicXML's name. MEI's forms: a mordent goes to the lower note unless it says upper, a turn begins above unless lower."""
+    if kind == "trill":
+        return "trill-mark"
+    usual = "lower" if kind == "mordent" else "upper"
+    name = kind if sign.get("form", usual) == usual else f"inverted-{kind}"
+    return f"delayed-{name}" if kind == "turn" and sign.get("delayed") == "true" else name
+
+
 def usual_base(count: int) -> int:
     """Return in the time of how many the ``count`` notes of a tuplet are played where nothing is said: 2 in 3, else a power of 2."""
     return 3 if count in (2, 4) else 1 << max((count - 1).bit_length() - 1, 0)

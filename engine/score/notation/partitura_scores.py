@@ -1,12 +1,15 @@
 """MusicXML, MEI and Humdrum to a Score, through partitura."""
 
+import tempfile
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from engine.base.errors import PerfLiveError
 from engine.base.partitura_loader import load_partitura
+from engine.score.notation.mei_documents import mei_signs
 from engine.score.notation.musicxml import Arpeggios
 from engine.score.tables import (
     MARKING_DTYPE,
@@ -138,3 +141,26 @@ def _words(part: Any, number: int) -> list[Word]:
         kind = next((name for cls, name in kinds if isinstance(sign, cls)), "other")
         words.append(Word(float(to_quarters(sign.start.t)), sign.raw_text or sign.text, kind, number))
     return sorted(words, key=lambda word: word.onset_quarter)
+
+
+def read_mei(root: Any) -> tuple[list[Any], Arpeggios]:
+    """Return the parts, their notes with the ornaments that partitura leaves out, and the arpeggio signs as ``open_musicxml`` has them.
+
+    Signs that name their notes (startid, plist) are read, those that only say where they stand (tstamp) are not. Raises whatever lxml and
+    partitura do for what they do not take.
+    """
+    from lxml import etree
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "score.mei"  # partitura takes names of files alone
+        path.write_bytes(etree.tostring(root, encoding="utf-8", xml_declaration=True))
+        parts = load_partitura().load_mei(str(path)).parts
+    ornaments, directions = mei_signs(root)
+    signs: dict[int, int] = {}
+    for place, note in enumerate(note for part in parts for note in part.notes):
+        note.doc_order = place
+        if note.id in ornaments:
+            note.ornaments = [ornaments[note.id]]
+        if note.id in directions:
+            signs[place] = directions[note.id]
+    return parts, {part.id: signs for part in parts}

@@ -20,7 +20,6 @@ import numpy as np
 from engine.base.errors import PerfLiveError
 from engine.base.limited_process import LimitedProcess
 from engine.base.partitura_loader import load_partitura
-from engine.score.notation.mei import read_mei
 from engine.score.notation.mei_documents import XML_ID, normal_mei
 from engine.score.notation.musicxml import (
     identified,
@@ -30,7 +29,7 @@ from engine.score.notation.musicxml import (
     printed_swing,
     uncompressed,
 )
-from engine.score.notation.partitura_scores import PartituraReading
+from engine.score.notation.partitura_scores import PartituraReading, read_mei
 from engine.score.notation.verovio_markings import verovio_markings, verovio_words
 from engine.score.notation.verovio_measures import VerovioScore, read_with_verovio, start_verovio
 from engine.score.notation.verovio_scores import percussion_notes, play_order, verovio_score

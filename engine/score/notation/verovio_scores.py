@@ -66,7 +66,7 @@ def sounding_notes(heard: VerovioScore, places: Places) -> list[tuple[int, Fract
     where: dict[str, int] = {note.identifier: number for number, measure in enumerate(heard.measures) for note in measure.notes}
     for place, (number, start) in enumerate(places):
         times[number] = times.get(number, 0) + 1
-        for note in sorted(heard.measures[number].notes, key=lambda each: float(each.onset)):
+        for note in sorted(heard.measures[number].notes, key=lambda each: (float(each.onset), not each.is_grace)):
             row = held.pop((note.identifier, place), None)
             if row is None:
                 row = len(rows)

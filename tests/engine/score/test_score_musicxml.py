@@ -135,7 +135,9 @@ def test_notes_stand_where_the_durations_of_the_file_put_them() -> None:
 
 
 def times_of(score):
-    return [(float(onset), float(length), int(pitch)) for onset, length, pitch in score.notes[["onset_quarter", "duration_quarter", "pitch"]]]
+    return [
+        (float(onset), float(length), int(pitch)) for onset, length, pitch in score.notes[["onset_quarter", "duration_quarter", "pitch"]]
+    ]
 
 
 def backup(duration):
