@@ -52,17 +52,14 @@ class VerovioScore:
     staves: list[int]
 
     def put_at(self, written: WrittenTimes) -> None:
-        """Put notes where their document does, let measures last what it says, and tie what verovio does not: notes of two voices."""
+        """Put notes where their document does, let measures last what it says, and tie notes of two voices, which verovio does not."""
         if len(written.lengths) != len(self.measures):
             return
-        held_on = {note.tied_to for measure in self.measures for note in measure.notes}
         for measure, length in zip(self.measures, written.lengths, strict=True):
             measure.duration = length or measure.duration
             for note in measure.notes:
                 note.onset, note.duration = written.notes.get(note.identifier, (note.onset, note.duration))
-                following = written.ties.get(note.identifier)
-                if following and following not in held_on:
-                    note.tied_to = following
+                note.tied_to = written.ties.get(note.identifier, note.tied_to)
         now = Fraction(0)
         for place, (number, _) in enumerate(self.played):
             self.played[place] = (number, now)

@@ -1,5 +1,6 @@
 """Where the durations of a MusicXML document put its notes, and which of them its ties hold on."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -61,20 +62,21 @@ def _ties(root: Any, times: dict[str, tuple[Fraction, Fraction]], lengths: Seque
     ties: dict[str, str] = {}
     for part in root.findall("part"):
         index, start = 0, Fraction(0)
-        open_at: dict[tuple[int, Fraction], str] = {}
-        stops: list[tuple[int, Fraction, str]] = []
+        begun: defaultdict[tuple[int, Fraction], list[str]] = defaultdict(list)
+        ended: defaultdict[tuple[int, Fraction], list[str]] = defaultdict(list)
         for measure, length in zip(part.findall("measure"), lengths, strict=False):
             for note in measure.findall("note"):
                 key = note_key(part.get("id", "P1"), index)
                 onset, duration = times[key]
                 signs, pitch = {sign.get("type") for sign in note.findall("tie")}, note.find("pitch")
                 if pitch is not None and "start" in signs:
-                    open_at.setdefault((_semitones(pitch), start + onset + duration), key)
+                    begun[_semitones(pitch), start + onset + duration].append(key)
                 if pitch is not None and "stop" in signs:
-                    stops.append((_semitones(pitch), start + onset, key))
+                    ended[_semitones(pitch), start + onset].append(key)
                 index += 1
             start += length
-        ties |= {open_at[pitch, onset]: key for pitch, onset, key in reversed(stops) if open_at.get((pitch, onset), key) != key}
+        for place, keys in ended.items():
+            ties |= {first: second for first, second in zip(begun[place], keys, strict=False) if first != second}
     return ties
 
 

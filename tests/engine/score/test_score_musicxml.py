@@ -162,3 +162,10 @@ def test_a_tie_goes_from_one_voice_to_another(read):
     first = note("E", 8) + note("C", 8, tie="stop") + backup(16) + note("C", 8, voice=2, tie="start") + note("G", 8, octave=3, voice=2)
     score = read(musicxml([attributes() + first]))
     assert times_of(score) == [(0.0, 4.0, 60), (0.0, 2.0, 64), (2.0, 2.0, 55)]
+
+
+def test_grace_notes_are_tied_to_notes_that_are_tied_on(read):
+    """The half note is not struck again after the grace note, nor is the next bar's quarter."""
+    tied_on = note("C", 8).replace("</duration>", '</duration><tie type="stop"/><tie type="start"/>')
+    score = read(musicxml([attributes(2) + note("C", 0, tie="start") + tied_on, note("C", 4, tie="stop") + note("D", 4)]))
+    assert score.notes[["onset_quarter", "pitch", "is_grace"]].tolist() == [(0.0, 60, True), (3.0, 62, False)]
