@@ -51,18 +51,18 @@ def default_tempo(score: Score) -> float:
     not as much as the notes' lengths: Andante in 6/8 is slower by the bar than in 3/4, and Allegro in 2/2 not twice Allegro in 2/4.
     """
     beats_a_minute = _beats_a_minute(_first_words(score), DEFAULT_BEATS_A_MINUTE) or DEFAULT_BEATS_A_MINUTE
-    return beats_a_minute * _beat_quarters(score, 0.0) ** (1 - BEAT_EXPONENT)
+    return beats_a_minute * beat_quarters(score, 0.0) ** (1 - BEAT_EXPONENT)
 
 
 def moderate_tempo(score: Score) -> float:
     """Return the quarters a minute of a moderate beat in the metre at the beginning, whatever words say."""
-    return DEFAULT_BEATS_A_MINUTE * _beat_quarters(score, 0.0) ** (1 - BEAT_EXPONENT)
+    return DEFAULT_BEATS_A_MINUTE * beat_quarters(score, 0.0) ** (1 - BEAT_EXPONENT)
 
 
 def word_tempo(score: Score, text: str, onset_quarter: float) -> float | None:
     """Return the quarters a minute that words stand for at a position; None where none of them is a tempo word."""
     beats_a_minute = _beats_a_minute(text, None)
-    return beats_a_minute and beats_a_minute * _beat_quarters(score, onset_quarter) ** (1 - BEAT_EXPONENT)
+    return beats_a_minute and beats_a_minute * beat_quarters(score, onset_quarter) ** (1 - BEAT_EXPONENT)
 
 
 def says_a_word(score: Score) -> bool:
@@ -94,7 +94,8 @@ def _beats_a_minute(text: str, default: float | None) -> float | None:
     return tempo
 
 
-def _beat_quarters(score: Score, onset_quarter: float) -> float:
+def beat_quarters(score: Score, onset_quarter: float) -> float:
+    """Return the quarters of a beat of the metre at a position: a dotted note in 6/8 and the like, else the denominator's."""
     signatures = score.time_signatures
     if not len(signatures):
         return 1.0

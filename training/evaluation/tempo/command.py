@@ -1,6 +1,7 @@
 """The command ``perf-eval tempo``."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -10,6 +11,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from engine.performers.controls import parse_settings
+from engine.performers.score_playing.controls import HEARD_CONTROLS
 from engine.score.piece import Piece, read_piece
 from engine.systems import Kind, performers
 from models.performance.representation import Performed
@@ -26,19 +29,21 @@ def tempo(
     mark: Annotated[float, typer.Option("--mark", min=10, max=400, help="quarters a minute, where a mark is said")] = 96,
     word: Annotated[str, typer.Option("--word", help="what is said where a word is")] = "Allegro",
     seeds: Annotated[int, typer.Option("--seeds", min=0, help="samples of each; 0 is the mean rendering")] = 0,
+    settings: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="a control, such as tempo_from=model")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """The mean tempo of the same music for 1, 2, 4 and 8 voices, with nothing, a word or a mark that says it."""
     names = performer or list(performers(Kind.SCORES))
     for name in names:
         check_performs_scores(name)
+    controls = parse_settings(HEARD_CONTROLS, settings or [])
     pieces = {path.name: read_piece(path) for path in files}
     rows = []
     for name in names:
         render = load_renderer(name, None)
         trials = [(file, said) for file in pieces for said in get_args(Said)]
         for file, said in track(trials, f"{name} performs", console=Console(stderr=True)):
-            tempos = [_tempos(render, _told(pieces[file], count, said, mark, word), seeds) for count in VOICES]
+            tempos = [_tempos(render, _told(pieces[file], count, said, mark, word), seeds, controls) for count in VOICES]
             rows.append({"performer": name, "file": file, "said": said, "quarters_per_minute": tempos})
     if as_json:
         print(json.dumps(rows, indent=1))
@@ -51,8 +56,8 @@ def _told(piece: Piece, count: int, said: Said, mark: float, word: str) -> Piece
     return replace(chosen, score=with_tempo(chosen.score, said, mark, word))
 
 
-def _tempos(render: Renderer, piece: Piece, seeds: int) -> list[float]:
-    performed = [render(piece, seed, {}) for seed in (range(seeds) if seeds else [None])]
+def _tempos(render: Renderer, piece: Piece, seeds: int, controls: Mapping[str, float]) -> list[float]:
+    performed = [render(piece, seed, controls) for seed in (range(seeds) if seeds else [None])]
     return [mean_tempo(piece, each) for each in performed]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from engine.midi.file import read_midi_file
-from engine.performers.score_playing.shaping.texture import melody_octaves
+from engine.performers.score_playing.shaping.texture import fitting_tempo, melody_octaves
 from engine.score.midi import midi_score
 from training.datasets.asap import Split, performance_rows
 from training.metrics.expressiveness import LAST_BEATS
@@ -20,11 +20,12 @@ LEAST_QUARTERS = 1e-3  # between two beats
 
 class HumanPiece(NamedTuple):
     """``periods``: of each performance (B - 1,), log2 of the seconds a quarter from beat to beat. ``tempo``: log2 of the mean quarters a
-    minute, over performances; ``rhythm`` is ``melody_octaves`` of the score.
+    minute, over performances; ``fitting`` is log2 of ``fitting_tempo`` of the score, ``rhythm`` its ``melody_octaves``.
     """
 
     periods: list[np.ndarray]
     tempo: float
+    fitting: float
     rhythm: float
 
 
@@ -45,7 +46,8 @@ def _read(root: Path, rows: list[dict[str, str]]) -> HumanPiece:
     played = [times for row in rows if len(times := _beat_times(root / row["performance_annotations"])) == len(quarters)]
     periods = [np.log2(np.diff(times) / np.maximum(np.diff(quarters), LEAST_QUARTERS)) for times in played]
     tempos = [np.log2(60 * (quarters[-1] - quarters[0]) / (times[-1] - times[0])) for times in played]
-    return HumanPiece(periods, float(np.mean(tempos)) if played else np.nan, melody_octaves(midi_score(timeline, path).score.notes))
+    score, tempo = midi_score(timeline, path).score, float(np.mean(tempos)) if played else np.nan
+    return HumanPiece(periods, tempo, float(np.log2(fitting_tempo(score))), melody_octaves(score.notes))
 
 
 def _beat_times(path: Path) -> np.ndarray:

@@ -20,6 +20,10 @@ def tempo_limits(data: DataOption) -> None:
     level, slope = fit_fitting_tempo(train)
     print(f"train, {len(train)} pieces: {2**level:.0f} quarters a minute for a melody in quarters; in eighths {slope:.2f} octaves slower")
     for split, own in pieces.items():
-        error = np.array([level + slope * piece.rhythm - piece.tempo for piece in own])
-        spread, apart = np.std([piece.tempo for piece in own]), np.sqrt((error**2).mean())
-        print(f"{split}: deviation of humans' tempos {spread:.2f} octaves, from the fitting tempo {apart:.2f}")
+        line = _apart([level + slope * piece.rhythm - piece.tempo for piece in own])
+        fitting, spread = _apart([piece.fitting - piece.tempo for piece in own]), np.std([piece.tempo for piece in own])
+        print(f"{split}: humans' tempos: deviation {spread:.2f} octaves, from the fitting tempo {fitting:.2f}, from the line {line:.2f}")
+
+
+def _apart(octaves: list[float]) -> float:
+    return float(np.sqrt(np.mean(np.square(octaves))))

@@ -17,6 +17,6 @@ def bounded(value: float, most: float) -> float:
     return math.copysign(straight + rest * math.tanh((abs(value) - straight) / rest), value)
 
 
-def near_surroundings(octaves: float) -> float:
-    """Return by how many octaves a beat is heard to stray from those around it."""
-    return bounded(octaves, MOST_STRAYED)
+def near_surroundings(octaves: float, most_slower: float = MOST_STRAYED) -> float:
+    """Return by how many octaves a beat, or a part of one that may be ``most_slower``, is heard to stray from those around it."""
+    return bounded(octaves, most_slower if octaves > 0 else MOST_STRAYED)

@@ -7,17 +7,20 @@ section's factor in octaves and a the amount of expression, what is heard is
 
     W + a (S + F - W) + bounded(a (P - S))
 
+The bound is a beat's: a part of one may stray further as far as the earlier parts have not.
+
 What a model plays is not quite what it expected, so the section is also held at its tempo by what has become of it so far. Factors and
 surroundings come from what the model expects of the whole score before it plays: a performance may begin anywhere.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from engine.performers.score_playing.expression import ColumnExpression
+from engine.performers.score_playing.shaping.beats import BeatSoFar
 from engine.performers.score_playing.shaping.bounds import bounded, near_surroundings
 from engine.performers.score_playing.shaping.expected_tempo import ExpectedTempo
 from engine.performers.score_playing.shaping.texture import fitting_tempo, is_solo_keyboard
@@ -34,11 +37,14 @@ UNTOLD_S = 8.0  # of a section's beginning, in which a few notes do not yet tell
 
 @dataclass
 class TempoDrift:
-    """How long the part of a section that is over has lasted, and how long it was to last, in seconds: a stream's changing state."""
+    """How long the part of a section that is over has lasted, and how long it was to last, in seconds, and what has become of the beat:
+    a stream's changing state.
+    """
 
     section: int = -1
     heard_s: float = 0.0
     planned_s: float = 0.0
+    beat: BeatSoFar = field(default_factory=BeatSoFar)
 
     @property
     def slower(self) -> float:
@@ -97,7 +103,7 @@ class TempoRule:
         With ``follows_reference`` that is a reference's, whose tempo is kept unless a control says otherwise.
         """
         score, onsets, sections = piece.score, piece.score.notes["onset_quarter"], tempo_sections(piece.score)
-        tempo = ExpectedTempo(score.notes, expected, sections)
+        tempo = ExpectedTempo(score, expected, sections)
         chooses, fitting = is_solo_keyboard(piece), math.log2(60 / fitting_tempo(score))
         self._levels = []
         for section in sections:
@@ -106,6 +112,7 @@ class TempoRule:
             marked = follows_reference or section.said == "mark"
             self._levels.append(_Level(said, tempo.mean_period(section), fitting, share, chooses, marked))
         self._section: list[int] = tempo.section_of(onsets).tolist()
+        self._bounds, self._anchor_of = tempo.bounds, tempo.anchor_of.tolist()
         self._surroundings: list[float] = tempo.surroundings.tolist()
         self._expected: list[float] = tempo.periods.tolist()
         in_force = np.log2(60 / tempo_at(score, onsets))
@@ -122,23 +129,34 @@ class TempoRule:
 
         ``pace``: how many octaves slower than expected the model plays as a whole.
         """
-        planned = self._planned(period - pace, note, expression, pace)
-        if drift.section != self._section[note]:
-            return planned
-        held = self._levels[self._section[note]].held(*expression.tempo_from)
-        return planned - bounded(HELD * held * drift.slower, MOST_CORRECTED)
+        return self._planned(period - pace, note, expression, pace, drift.beat) - self._correction(note, expression, drift)
 
     def passed(
         self, drift: TempoDrift, note: int, quarters: float, heard_s: float, expression: ColumnExpression, pace: float = 0.0
     ) -> None:
         """Let so many quarters from a note on be over, which lasted ``heard_s``."""
+        planned_s = quarters * 2.0 ** self._planned(self._expected[note], note, expression, pace, drift.beat)
+        around_s = quarters * 2.0 ** (self._around(note, expression, pace) - self._correction(note, expression, drift))
+        self._bounds.passed(drift.beat, self._anchor_of[note], quarters, heard_s / around_s if quarters else 1.0)
         if drift.section != self._section[note]:
             drift.section, drift.heard_s, drift.planned_s = self._section[note], 0.0, 0.0
         drift.heard_s += heard_s
-        drift.planned_s += quarters * 2.0 ** self._planned(self._expected[note], note, expression, pace)
+        drift.planned_s += planned_s
 
-    def _planned(self, period: float, note: int, expression: ColumnExpression, pace: float) -> float:
+    def _planned(self, period: float, note: int, expression: ColumnExpression, pace: float, beat: BeatSoFar) -> float:
         """Return the beat period that is heard, given one of a model that plays as fast as it expects to."""
-        amount, factor = expression.tempo_amount, self._levels[self._section[note]].factor(*expression.tempo_from, pace)
-        written, surroundings = self.written(note, pace), self._surroundings[note]
-        return written + amount * (surroundings + factor - written) + near_surroundings(amount * (period - surroundings))
+        strayed = expression.tempo_amount * (period - self._surroundings[note])
+        return self._around(note, expression, pace) + near_surroundings(strayed, self._bounds.most_slower(self._anchor_of[note], beat))
+
+    def _around(self, note: int, expression: ColumnExpression, pace: float) -> float:
+        """Return the beat period of a note's surroundings."""
+        factor = self._levels[self._section[note]].factor(*expression.tempo_from, pace)
+        written = self.written(note, pace)
+        return written + expression.tempo_amount * (self._surroundings[note] + factor - written)
+
+    def _correction(self, note: int, expression: ColumnExpression, drift: TempoDrift) -> float:
+        """Return by how many octaves a section that has become too slow is faster."""
+        if drift.section != self._section[note]:
+            return 0.0
+        held = self._levels[self._section[note]].held(*expression.tempo_from)
+        return bounded(HELD * held * drift.slower, MOST_CORRECTED)

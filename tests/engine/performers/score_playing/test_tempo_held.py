@@ -147,6 +147,26 @@ def test_no_beat_is_slower_than_a_third_of_its_surroundings_or_three_times_as_fa
         assert np.abs(np.log2(periods / np.median(periods))).max() > 1  # it is still heard
 
 
+def eighths_heard(octaves):
+    """Return how many times as slow as their surroundings the two eighths of a beat are heard that would be slower by ``octaves``."""
+    tune = melody(bars=40)
+    tune.score.notes["onset_quarter"] /= 2
+    tune.score.notes["duration_quarter"] /= 2
+    expected = np.full(200, math.log2(0.6))
+    expected[125:128] += np.array(octaves)[[0, 0, 1]]  # a chord and a note
+    periods = heard(TempoRule(tune, expected), tune, expected, parse_settings(CONTROLS, ["tempo_from=model"]))
+    return (periods / np.median(periods))[100:102]
+
+
+def test_part_of_a_beat_may_be_slower_where_the_rest_is_not():
+    assert eighths_heard([0, 2]) == pytest.approx([1, 4], rel=0.01)  # 5 / 2 of a beat
+    both = eighths_heard([2, 2])
+    assert (both < 3).all() and both.mean() > 2.5
+    assert 1 + eighths_heard([0, 6])[1] < 2 * 3  # the beat as a whole
+    first = eighths_heard([2, 0])
+    assert first[0] < 3 and first[1] == pytest.approx(1, rel=0.01)
+
+
 def test_bounds_have_no_kink():
     values = np.linspace(-4, 4, 4001)
     within = np.array([bounded(value, 1.5) for value in values])
