@@ -31,9 +31,7 @@ def plan_jobs(
 
     Raises UsageError or PerfLiveError, one line, for anything that cannot come out well.
     """
-    if len(seeds) > 1:
-        _check_folder_of_takes(output, len(seeds))
-    jobs = [take for job in _plan(inputs, output, kinds) for take in _takes(job, seeds)]
+    jobs = _plan_seeds(inputs, output, kinds, seeds)
     check_collisions(((job.input, job.outputs) for job in jobs), read)
     return jobs
 
@@ -41,9 +39,15 @@ def plan_jobs(
 def plan_takes(primer: Path | None, seeds: Sequence[int], output: Path, kinds: Sequence[str]) -> list[tuple[Path, ...]]:
     """Return the outputs of each take after ``primer``: several are in a folder, named by their seeds. Raises as ``plan_jobs``."""
     named = primer or Path("improvisation.mid")
-    jobs = plan_jobs([named], output, kinds, (), seeds)
+    jobs = _plan_seeds([named], output, kinds, seeds)
     check_collisions((primer, job.outputs) for job in jobs)
     return [job.outputs for job in jobs]
+
+
+def _plan_seeds(inputs: Sequence[Path], output: Path, kinds: Sequence[str], seeds: Sequence[int]) -> list[Job]:
+    if len(seeds) > 1:
+        _check_folder_of_takes(output, len(seeds))
+    return [take for job in _plan(inputs, output, kinds) for take in _takes(job, seeds)]
 
 
 def _check_folder_of_takes(output: Path, takes: int) -> None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,14 @@ def test_an_output_folder_that_cannot_be_written_is_refused_before_any_work(outp
     assert files() == ["plain"]
 
 
+def drafts_of(process: int, folder: Path) -> list[str]:
+    """Return the unnamed files in a folder that a process has open."""
+    links = []
+    with suppress(OSError):  # what is closed meanwhile
+        links = [os.readlink(each) for each in Path(f"/proc/{process}/fd").iterdir()]
+    return [link for link in links if link.startswith(str(folder)) and link.endswith("(deleted)")]
+
+
 @pytest.mark.sound
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_leaves_no_half_written_file(number: signal.Signals, tmp_path: Path) -> None:
@@ -147,7 +156,7 @@ def test_a_signal_leaves_no_half_written_file(number: signal.Signals, tmp_path: 
         [Path(sys.executable).with_name("perf-render"), "long.mid", "-o", "out.wav", "--performer", "passthrough"],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    while len(os.listdir(tmp_path)) == 1 and render.poll() is None:  # until it has begun to write
+    while not drafts_of(render.pid, tmp_path) and render.poll() is None:  # until it has begun to write
         time.sleep(0.01)
     render.send_signal(number)
     output, error = render.communicate(timeout=60)

@@ -27,7 +27,7 @@ def asynchrony(
     data: Annotated[Path | None, typer.Option("--data", help="folder of the unpacked Virtuoso Strings data")] = None,
     scores: Annotated[list[Path] | None, typer.Option("--score", help="a score of several players to perform; repeat for more")] = None,
     performer: Annotated[
-        list[str] | None, typer.Option("--performer", help=f"{' or '.join(performers(Kind.SCORES))}; repeat for more [default: all]")
+        list[str] | None, typer.Option("--performer", help=f"{' or '.join(performers(Kind.SCORES))}; repeat for more (default: all)")
     ] = None,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="how many performances of each score")] = 3,
 ) -> None:

@@ -18,7 +18,7 @@ from training.evaluation.expressiveness.renderers import check_performs_scores, 
 def final_chord(
     score: Annotated[Path, typer.Argument(help="a score, or a MIDI file that is one")],
     performer: Annotated[
-        list[str] | None, typer.Option("--performer", help=f"{' or '.join(performers(Kind.SCORES))}; repeat for more [default: all]")
+        list[str] | None, typer.Option("--performer", help=f"{' or '.join(performers(Kind.SCORES))}; repeat for more (default: all)")
     ] = None,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="how many performances")] = 10,
 ) -> None:

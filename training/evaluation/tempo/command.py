@@ -25,7 +25,7 @@ VOICES = (1, 2, 4, 8)
 
 def tempo(
     files: Annotated[list[Path], typer.Argument(help="scores")],
-    performer: Annotated[list[str] | None, typer.Option("--performer", help="one or more [default: all that perform scores]")] = None,
+    performer: Annotated[list[str] | None, typer.Option("--performer", help="one or more (default: all that perform scores)")] = None,
     mark: Annotated[float, typer.Option("--mark", min=10, max=400, help="quarters a minute, where a mark is said")] = 96,
     word: Annotated[str, typer.Option("--word", help="what is said where a word is")] = "Allegro",
     seeds: Annotated[int, typer.Option("--seeds", min=0, help="samples of each; 0 is the mean rendering")] = 0,
