@@ -45,11 +45,6 @@ class WatchedSink(CollectingSink):
         self.ended = "aborted"
 
 
-class MadeUpTimeline:
-    def __init__(self, events):
-        self.events = events
-
-
 def timeline(notes=6, spacing_ns=20_000_000):
     events = []
     for number in range(notes):

@@ -77,7 +77,7 @@ def test_what_is_said_of_styles_is_heard(perf_render: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "fragments"),
     [
-        (("score.musicxml", "--set", "steps=3"), 2, ["no control is called 'steps'", "temperature"]),
+        (("score.musicxml", "--set", "steps=3"), 2, ["no control 'steps'", "choose --performer dexter"]),
         (("score.musicxml", "--transfer", "plain.mid"), 2, ["--transfer", "--style-from"]),
         (("score.musicxml", "--direct", "cresendo"), 2, ["'cresendo'", "did you mean 'crescendo'?"]),
         (("score.musicxml", "--direct", "piano:bars=7-9"), 1, ["bars 7-9", "1 to 8"]),

@@ -25,7 +25,7 @@ def nothing_is_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("velocity", {"lookahead_s": float("inf")}, UsageError, "lookahead: got inf, expected seconds from 0 to 3600"),
         ("velocity", {"model": Path("missing.onnx")}, PerfLiveError, "cannot read 'missing.onnx'.*an ONNX file or of a folder"),
         ("dexter", {"asked": {"transfer": Path("missing.mid")}}, PerfLiveError, "cannot read 'missing.mid': No such file"),
-        ("dexter", {"settings": ["tempo=2"], "lookahead_s": 2.0}, UsageError, "no control is called 'tempo'"),
+        ("dexter", {"settings": ["tempo=2"], "lookahead_s": 2.0}, UsageError, "'tempo': 'dexter' has it for scores, not with --lookahead"),
         ("score-performer", {"settings": ["loudnes=1"]}, UsageError, "did you mean 'loudness'"),
         ("score-performer", {"asked": {"style_amount": 0.5}}, UsageError, "give --style-from"),
         ("performance-rnn", {"asked": {"beam": 3}}, UsageError, "give --seconds"),

@@ -4,9 +4,10 @@ import os
 import threading
 
 import pytest
-from sender_runs import DelayingPerformer, DelayingStream, MadeUpTimeline, WatchedSink, timeline
+from sender_runs import DelayingPerformer, DelayingStream, WatchedSink, timeline
 
 from engine.base.clock import MonotonicClock
+from engine.midi.file import MidiTimeline
 from engine.performers.passthrough.performer import PassthroughPerformer
 from engine.performers.passthrough.stream import PassthroughStream
 from engine.runtime.loop import Engine
@@ -48,6 +49,6 @@ def test_the_thread_that_sends_has_it_and_the_report_says_so(performer, stream):
     send = sink.send
     sink.send = lambda event: (send(event), found.add(policy()[0]))
     before = policy()
-    report = Engine(FileSource(MadeUpTimeline(timeline(2)), clock), performer, stream, [sink], clock).run()
+    report = Engine(FileSource(MidiTimeline(timeline(2)), clock), performer, stream, [sink], clock).run()
     assert report.real_time == permitted and policy() == before
     assert found == {os.SCHED_FIFO if permitted else os.SCHED_OTHER}

@@ -4,18 +4,19 @@ import threading
 import time
 
 import pytest
-from sender_runs import DelayingPerformer, DelayingStream, MadeUpTimeline, WatchedSink, timeline
+from sender_runs import DelayingPerformer, DelayingStream, WatchedSink, timeline
 
 from engine.base.clock import MonotonicClock
 from engine.base.errors import PerfLiveError
 from engine.midi.events import Event, is_note_on, note_off, note_on
+from engine.midi.file import MidiTimeline
 from engine.runtime.loop import Engine
 from engine.runtime.sources import FileSource
 
 
 def engine_for(stream, sink, events):
     clock = MonotonicClock()
-    return Engine(FileSource(MadeUpTimeline(events), clock), DelayingPerformer(), stream, [sink], clock)
+    return Engine(FileSource(MidiTimeline(events), clock), DelayingPerformer(), stream, [sink], clock)
 
 
 def sounding(sent):
@@ -74,7 +75,7 @@ def test_a_failing_sink_ends_the_run_with_its_line_and_everything_released():
     events = timeline()
     sink, other = WatchedSink(refuse=events[2].message), WatchedSink()
     clock = MonotonicClock()
-    engine = Engine(FileSource(MadeUpTimeline(events), clock), DelayingPerformer(), DelayingStream(), [other, sink], clock)
+    engine = Engine(FileSource(MidiTimeline(events), clock), DelayingPerformer(), DelayingStream(), [other, sink], clock)
     with pytest.raises(PerfLiveError, match="the sink is gone"):
         engine.run()
     assert sounding(other.sent) == []
@@ -90,5 +91,5 @@ def test_a_failing_performer_releases_what_sounds():
     clock, sink = MonotonicClock(), WatchedSink()
     first = clock.now_ns()
     with pytest.raises(PerfLiveError, match="performer 'delaying' failed: ValueError: broken"):
-        Engine(FileSource(MadeUpTimeline(events), clock), DelayingPerformer(), DelayingStream(think), [sink], clock).run()
+        Engine(FileSource(MidiTimeline(events), clock), DelayingPerformer(), DelayingStream(think), [sink], clock).run()
     assert sounding(sink.sent) == []

@@ -81,6 +81,6 @@ def test_a_worker_computes_the_same(performer):
 
 def test_controls_of_scores_mean_nothing_here(models, performer):
     of_scores = load_performer(models, None)
-    assert {control.name for control in of_scores.controls} - {control.name for control in performer.controls} == {"tempo"}
+    assert {control.name for control in of_scores.controls} - {control.name for control in performer.controls} == {"tempo", "tempo_from"}
     with pytest.raises(UsageError, match="--lookahead 2"):
         of_scores.perform(None, StyleRequest(), {}, 0, False)
