@@ -162,7 +162,7 @@ def test_a_cache_from_before_a_marking_was_added_is_still_read(asap, tmp_path):
         arrays = dict(stored)
     for name in arrays:
         if name.endswith("markings"):
-            arrays[name] = arrays[name][["dynamic", "staccato", "velocity"]]
+            arrays[name] = arrays[name][["dynamic", "staccato", "velocity", "velocity_within"]]
     np.savez(path, **arrays)
     again, _ = load_aligned(alignments, tmp_path / "cache")
     np.testing.assert_array_equal(again[0].score.markings, first[0].score.markings)

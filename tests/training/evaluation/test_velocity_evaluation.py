@@ -3,6 +3,7 @@
 import numpy as np
 
 from engine.midi.events import Event, is_note_on, note_off, note_on
+from engine.performers.velocity.controls import MODEL
 from engine.performers.velocity.networks import VelocityModel
 from engine.performers.velocity.performer import VelocityPerformer
 from models.pretrained import pretrained
@@ -28,7 +29,7 @@ def played(model: VelocityModel, notes: np.ndarray) -> list[int]:
     for onset, duration, pitch, velocity in zip(*(notes[name] for name in ("onset_sec", "duration_sec", "pitch", "velocity")), strict=True):
         moments.append((round(onset * 1e9), 1, note_on(0, int(pitch), int(velocity))))
         moments.append((round((onset + duration) * 1e9), 0, note_off(0, int(pitch))))
-    stream = VelocityPerformer(model).create_stream(0, {"hint": 1, "temperature": 0})
+    stream = VelocityPerformer(model).create_stream(0, {"hint": 1, "temperature": 0, "level": MODEL})
     sent = []
     for time_ns, _, message in sorted(moments, key=lambda moment: moment[:2]):
         sent += stream.feed(Event(time_ns, message))
