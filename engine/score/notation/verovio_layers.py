@@ -125,8 +125,9 @@ class LayerWalk:
     def _sound(self, element: Any, scale: Fraction, in_grace: bool) -> None:
         grace = in_grace or element.get("grace") is not None
         own = [element] if name_of(element) == "note" else list(element.iter("{*}note"))
-        duration = Fraction(0) if grace else max(self._duration(each, scale) for each in (element, *own))
-        made = [self._note(note, duration, grace) for note in own]
+        lengths = [Fraction(0) if grace else self._duration(note, scale) for note in own]
+        duration = Fraction(0) if grace else self._duration(element, scale) or max(lengths)  # a note may outlast its chord
+        made = [self._note(note, length or duration, grace) for note, length in zip(own, lengths, strict=True)]
         self.notes += made
         if grace:
             self._graces += made

@@ -90,6 +90,11 @@ def test_encodings_change_nothing(tmp_path, encoding, name):
     assert notes_of(read_score(tmp_path / name)) == notes_of(read_score(FOLDER / name))
 
 
+def test_notes_of_a_chord_may_outlast_it():
+    notes = notes_of(read_score(FOLDER / "chord_of_two_lengths.krn"))
+    assert [(onset, pitch) for onset, _, pitch in notes] == [(0, 60), (0, 64), (0, 67), (0.5, 62), (1, 65), (2, 60)]
+
+
 def test_an_octave_that_a_part_sounds_lower_is_heard():
     assert [pitch for _, _, pitch in notes_of(read_score(FOLDER / "octave_guitar.musicxml"))] == [48, 50, 52, 53]
 
