@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from engine.base.errors import UsageError
 
+KEEP, MODEL = 0.0, 1.0  # values of ``level``, of whose velocities the mean is
+
 
 @dataclass(frozen=True)
 class Control:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from models.performance_net.representation import FFT_SAMPLES, FRAME_RATE, SAMPLE_RATE, transform
+from training.metrics.matching import count_pairs
 
 FLOOR_DB = -80.0  # of a full-scale sine's magnitude; what is quieter counts as so loud
 RESOLUTIONS = (512, 1024, 2048, 4096)  # samples of a window; a quarter of it is the hop
@@ -105,13 +106,4 @@ def _magnitudes(sound: np.ndarray, size: int) -> np.ndarray:
 
 def count_matches(heard: np.ndarray, played: np.ndarray) -> int:
     """Return how many pairs within the tolerance there are, each time in one pair at most."""
-    count = first = second = 0
-    while first < len(heard) and second < len(played):
-        gap = heard[first] - played[second]
-        if abs(gap) <= TOLERANCE_S:
-            count, first, second = count + 1, first + 1, second + 1
-        elif gap < 0:
-            first += 1
-        else:
-            second += 1
-    return count
+    return count_pairs(heard, played, TOLERANCE_S)

@@ -1,8 +1,7 @@
 """The controls that all performers of scores share: how fast, how loud, and how much of the expression is heard."""
 
-from engine.performers.controls import Control
+from engine.performers.controls import KEEP, Control
 
-KEEP, MODEL = 0.0, 1.0  # values of ``level``
 AS_SAID = -1.0  # the value of ``tempo_from`` that leaves the choice to what the score says
 
 HEARD_CONTROLS: tuple[Control, ...] = (

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.performers.controls import Control, with_defaults
-from engine.performers.score_playing.controls import AS_SAID, KEEP
+from engine.performers.controls import KEEP, Control, with_defaults
+from engine.performers.score_playing.controls import AS_SAID
 from models.performance.representation import ARTICULATION, BEAT_PERIOD, COLUMNS, PEDAL, PEDAL_BETWEEN, TIMING, VELOCITY
 
 PARAMETERS: dict[str, list[int]] = {

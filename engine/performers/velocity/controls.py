@@ -1,8 +1,7 @@
 """The velocity transformer's controls."""
 
-from engine.performers.controls import Control
+from engine.performers.controls import KEEP, Control
 
-KEEP, MODEL = 0.0, 1.0  # values of ``level``
 CENTRE = 64.0  # what `range` spreads around: mezzo, the middle of the MIDI scale
 HINT_AUTO, HINT_ON = 0, 1
 CONTROLS: tuple[Control, ...] = (

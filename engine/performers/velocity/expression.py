@@ -8,8 +8,8 @@ from operator import mul
 
 import numpy as np
 
-from engine.performers.controls import with_defaults
-from engine.performers.velocity.controls import CENTRE, CONTROLS, HINT_AUTO, HINT_ON, KEEP
+from engine.performers.controls import KEEP, with_defaults
+from engine.performers.velocity.controls import CENTRE, CONTROLS, HINT_AUTO, HINT_ON
 from models.velocity.representation import velocity_hint
 
 DRAWN_NOTES = 64

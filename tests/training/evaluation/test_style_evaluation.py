@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 
 from engine.midi.events import is_note_on
 from engine.midi.file import read_midi_file
+from engine.performers.controls import MODEL
 from engine.performers.score_performer.directions import DIRECTIONS, Directed, Places
 from engine.performers.score_performer.performer import STYLE_SPACE_FILE, load_performer
 from engine.performers.score_performer.style import StyleChoice, plan_style
-from engine.performers.score_playing.controls import MODEL
 from engine.performers.score_playing.shaping.directions import Bars
 from engine.performers.setup import Setup
 from engine.score.files import read_score

@@ -3,7 +3,7 @@
 import numpy as np
 
 from engine.midi.events import Event, is_note_on, note_off, note_on
-from engine.performers.velocity.controls import MODEL
+from engine.performers.controls import MODEL
 from engine.performers.velocity.networks import VelocityModel
 from engine.performers.velocity.performer import VelocityPerformer
 from models.pretrained import pretrained

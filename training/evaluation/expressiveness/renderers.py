@@ -11,9 +11,9 @@ from engine.base.errors import UsageError
 from engine.midi.events import Event, channel_of, is_note_off, is_note_on
 from engine.output.endpoints import Performance
 from engine.output.score_sinks import read_performed
+from engine.performers.controls import MODEL
 from engine.performers.protocol import Performer
 from engine.performers.registry import load_performer
-from engine.performers.score_playing.controls import MODEL
 from engine.performers.setup import Setup
 from engine.runtime.conductor import ConductedSource
 from engine.runtime.sinks import CollectingSink

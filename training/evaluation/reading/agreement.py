@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from itertools import chain
 
+from training.metrics.matching import count_pairs
+
 SAME_ONSET_QUARTERS = 0.05  # readers round tuplets differently
 
 Note = tuple[float, int, bool]  # onset in quarters after repeats, pitch, whether it is a grace note
@@ -12,7 +14,7 @@ Note = tuple[float, int, bool]  # onset in quarters after repeats, pitch, whethe
 def common_notes(one: Iterable[Note], other: Iterable[Note]) -> int:
     """Return how many notes can be paired by pitch and onset. Grace notes pair with grace notes by pitch: their times are free."""
     places = [_places(notes) for notes in (one, other)]
-    return sum(_common(onsets, places[1].get(key, [])) for key, onsets in places[0].items())
+    return sum(count_pairs(onsets, places[1].get(key, []), SAME_ONSET_QUARTERS) for key, onsets in places[0].items())
 
 
 def agreement(one: list[Note], other: list[Note]) -> float:
@@ -40,17 +42,3 @@ def _places(notes: Iterable[Note]) -> dict[tuple[int, bool], list[float]]:
     for onset, pitch, is_grace in notes:
         found[pitch, is_grace].append(0.0 if is_grace else onset)
     return {key: sorted(onsets) for key, onsets in found.items()}
-
-
-def _common(onsets: list[float], others: list[float]) -> int:
-    """Return how many of two ascending lists of onsets can be paired one to one."""
-    count = here = there = 0
-    while here < len(onsets) and there < len(others):
-        apart = onsets[here] - others[there]
-        if abs(apart) <= SAME_ONSET_QUARTERS:
-            count, here, there = count + 1, here + 1, there + 1
-        elif apart < 0:
-            here += 1
-        else:
-            there += 1
-    return count

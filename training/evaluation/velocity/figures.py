@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import track
 
 from engine.onnx.model import Model
-from engine.performers.velocity.controls import MODEL
+from engine.performers.controls import MODEL
 from engine.performers.velocity.expression import VelocityExpression
 from engine.performers.velocity.networks import VelocityModel
 from models.velocity.representation import HINT_EDGES, MEMORY_DELAY_S, known_durations

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from engine.midi.events import Event, channel_of, control_change, is_note_on, note_off, note_on
-from engine.performers.velocity.controls import CENTRE, MODEL
+from engine.performers.controls import MODEL
+from engine.performers.velocity.controls import CENTRE
 from engine.performers.velocity.expression import ExpressionNoise, HintGate, VelocityExpression
 from engine.performers.velocity.performer import load_performer
 
