@@ -74,7 +74,11 @@ class DexterReport:
 
 
 def measure(
-    seconds: Annotated[float, typer.Option(min=4, help="How long to play in real time.")] = 60, *, on_stage: OnStage = silent
+    seconds: Annotated[
+        float, typer.Option(metavar="SECONDS", min=4, help="How long to play in real time.")
+    ] = 60,
+    *,
+    on_stage: OnStage = silent,
 ) -> DexterReport:
     """Run everything; ``seconds`` of it playing in real time. Raises PerfLiveError when the models cannot be used."""
     machine = describe_machine()

@@ -93,7 +93,7 @@ class _Run(NamedTuple):
 
 
 def measure(
-    seconds: Annotated[float, typer.Option(min=1, help="How long to play.")] = 600,
+    seconds: Annotated[float, typer.Option(metavar="SECONDS", min=1, help="How long to play.")] = 600,
     performer: Annotated[str, typer.Option(help=f"{', '.join(performers())}.")] = default_system(Kind.NOTES).name,
     *,
     on_stage: OnStage = silent,

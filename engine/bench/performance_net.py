@@ -80,7 +80,7 @@ class SoundReport:
 
 
 def measure(
-    seconds: Annotated[float, typer.Option(min=0, help="How long to play through JACK; 0 leaves it out.")] = 60,
+    seconds: Annotated[float, typer.Option(metavar="SECONDS", min=0, help="How long to play through JACK; 0 leaves it out.")] = 60,
     hour: Annotated[bool, typer.Option("--hour", help="An hour of sound, offline, for the memory that it takes.")] = False,
     model: ModelOption = None,
     *,

@@ -56,7 +56,9 @@ class PerformanceRNNReport:
 
 
 def measure(
-    seconds: Annotated[float, typer.Option(min=2, help="How long to play a duet; up to a minute of it in this process too.")] = 60,
+    seconds: Annotated[
+        float, typer.Option(metavar="SECONDS", min=2, help="How long to play a duet; up to a minute of it in this process too.")
+    ] = 60,
     model: ModelOption = None,
     float_model: Annotated[Path | None, typer.Option(metavar="FILE.onnx", help="The same in float32, to compare with.")] = None,
     *,

@@ -60,7 +60,7 @@ class ScorePerformerReport:
 
 
 def measure(
-    seconds: Annotated[float, typer.Option(min=4, help="How long to play in real time.")] = 60,
+    seconds: Annotated[float, typer.Option(metavar="SECONDS", min=4, help="How long to play in real time.")] = 60,
     model: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Another model. (default: the one that ships)")] = None,
     *,
     on_stage: OnStage = silent,

@@ -37,7 +37,14 @@ class SoundFlags:
     ] = None
     reverb: Annotated[
         float | None,
-        typer.Option("--reverb", min=0, max=1, help=f"How loud the room is, 0 to 1. (default: {REVERB})", rich_help_panel=SOUND),
+        typer.Option(
+            "--reverb",
+            metavar="NUMBER",
+            min=0,
+            max=1,
+            help=f"How loud the room is, 0 to 1. (default: {REVERB})",
+            rich_help_panel=SOUND,
+        ),
     ] = None
     gain_db: Annotated[
         float | None,
