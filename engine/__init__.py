@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from engine.output.endpoints import Endpoints
     from engine.performers.protocol import Performer, PerformerStream
     from engine.performers.setup import Setup, Wanted
-    from engine.runtime.loop import Report
+    from engine.runtime.report import Report
     from engine.session import ScoreOptions
     from engine.sound.options import SoundOptions
     from engine.systems import Kind, Request, System

@@ -21,7 +21,8 @@ from engine.output.file_sinks import Material, ScoreMaterial, TakeMaterial, open
 from engine.performers.protocol import PerformerStream, TakesPerformer
 from engine.performers.setup import Setup
 from engine.performers.stateless import TakeStream
-from engine.runtime.loop import Engine, Report
+from engine.runtime.loop import Engine
+from engine.runtime.report import Report
 from engine.runtime.sinks import NoteCounter, Sink
 from engine.runtime.sources import FileSource, Source
 from engine.sound.options import SoundOptions
@@ -85,7 +86,15 @@ class Session:
             stream = setup.performer.perform(None, setup.request, setup.controls, setup.seed, live)
         routing = setup.routing if performance is None else DEFAULT_ROUTING  # a score's is heard where it is read
         self._engine = Engine(
-            source, setup.performer, stream, sinks, clock, setup.controller_map, routing, keep_incomplete=keep_incomplete
+            source,
+            setup.performer,
+            stream,
+            sinks,
+            clock,
+            setup.controller_map,
+            routing,
+            keep_incomplete=keep_incomplete,
+            score=performance is not None,
         )
 
     def run(self) -> Report:

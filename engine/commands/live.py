@@ -11,6 +11,7 @@ import typer
 from engine.base.clock import Clock, MonotonicClock, VirtualClock
 from engine.base.command_line import run, single_command
 from engine.base.errors import UsageError
+from engine.base.saying import print_line
 from engine.commands import options
 from engine.commands.grouped import grouped
 from engine.commands.listing import Section, print_list
@@ -20,7 +21,7 @@ from engine.commands.signals import stop_on_signals
 from engine.commands.sound_options import SoundFlags
 from engine.output.endpoints import Endpoints, Opened, check_reachable
 from engine.performers.setup import Wanted
-from engine.runtime.loop import Report
+from engine.runtime.report import Report
 from engine.systems import Kind
 
 EXAMPLES = (
@@ -120,7 +121,7 @@ def live(
     report, opened = _play(wanted, ends, not no_repeats)
     if report.stopped and ends.all_files:
         raise KeyboardInterrupt  # nothing was written
-    _print_report(report, opened.audio.underruns if opened.audio else 0)
+    print_line(report.in_words(opened.audio.underruns if opened.audio else 0), sys.stdout)
 
 
 def _play(wanted: Wanted, ends: Endpoints, repeats: bool) -> tuple[Report, Opened]:
@@ -130,19 +131,10 @@ def _play(wanted: Wanted, ends: Endpoints, repeats: bool) -> tuple[Report, Opene
     clock: Clock = VirtualClock() if ends.all_files else MonotonicClock()
     session, opened = open_live(wanted.load(), ends, clock, repeats)
     with stop_on_signals(session), guarded_by_ports(session, opened):
-        print(f"ready: {opened.source_name} -> {wanted.system.name} -> {', '.join(opened.sink_names)}", flush=True)
+        print_line(f"ready: {opened.source_name} -> {wanted.system.name} -> {', '.join(opened.sink_names)}", sys.stdout)
         if not ends.all_files:
             session.read_lines(sys.stdin)
         return session.run(), opened
-
-
-def _print_report(report: Report, underruns: int) -> None:
-    counts = report.windows
-    windows = f", {counts.windows} windows ({counts.reduced} with fewer steps, {counts.carried} bridged)" if counts else ""
-    late = f"{report.late} late (at most {report.most_lateness_ns / 1e6:.1f} ms)" if report.late else "0 late"
-    ending = "stopped" if report.stopped else "finished"
-    sound = f", {underruns} audio underruns" if underruns else ""
-    print(f"{ending}: {report.notes} notes, {late}, {report.degraded} degraded{windows}{sound}", flush=True)
 
 
 def create_app() -> typer.Typer:

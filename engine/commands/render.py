@@ -21,7 +21,7 @@ from engine.commands.signals import stop_on_signals
 from engine.output.file_sinks import PICTURE, SOUND
 from engine.performers.protocol import MOST_TAKES
 from engine.performers.setup import Wanted, improvisation_settings, make_request
-from engine.runtime.loop import Report
+from engine.runtime.report import Report
 from engine.sound.options import FLUIDSYNTH, SoundOptions, check_used
 from engine.systems import Kind, performers
 

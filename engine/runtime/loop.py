@@ -1,47 +1,27 @@
 """The engine: events from a source through a performer's stream to sinks, live, in tests and offline alike."""
 
-import gc
-import os
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any
 
 from engine.base.clock import Clock, VirtualClock
-from engine.base.errors import PerfLiveError
 from engine.midi.events import Event, is_channel_message, is_control_change, is_note_on
 from engine.midi.mpe import configures
 from engine.midi.routing import DEFAULT_ROUTING, Router, Routing, Way
 from engine.performers.controls import Control
 from engine.performers.protocol import ClockFollower, ControllerStream, KeyswitchFollower, Performer, PerformerStream, WindowedStream
-from engine.runtime.real_time import real_time
+from engine.runtime.guard import GuardedStream, PlainStream
+from engine.runtime.real_time import one_core, prompt_threads, real_time
+from engine.runtime.relay import Standstills, Watched, relay
+from engine.runtime.report import Report
 from engine.runtime.sender import Sender, ThreadSender
 from engine.runtime.sinks import Sink
 from engine.runtime.sources import Source
 
-if TYPE_CHECKING:
-    from engine.performers.counts import WindowCounts
-
-SWITCH_INTERVAL_S = 0.0005
 CHORD_NS = 10_000_000  # a note that follows another within this belongs to its chord
 REST_NS = 2_000_000  # what a stream does meanwhile may take as long: when something is due sooner, the engine waits for that
 DEADLINE_NS = 10_000_000  # an event that has waited longer is performed in the performer's degraded way
-
-
-@dataclass(frozen=True)
-class Report:
-    """The account of a run."""
-
-    events_in: int
-    events_out: int
-    notes: int  # note-ons that the performer was given; of an improvisation to a file, those in the file
-    degraded: int  # of the events, how many came to the performer past their deadline
-    late: int  # of what was sent, how many more than 10 ms after they were due
-    most_lateness_ns: int
-    stopped: bool  # by stop(), before the input ended
-    real_time: bool  # whether the system let the thread that sends run before all others
-    windows: "WindowCounts | None" = None  # of a performer that looks ahead in windows
 
 
 class Engine:
@@ -62,10 +42,12 @@ class Engine:
         routing: Routing = DEFAULT_ROUTING,
         deadline_ns: int = DEADLINE_NS,
         keep_incomplete: bool = True,
+        score: bool = False,
     ):
         """Raises UsageError for a track of the routing that the source does not have.
 
-        ``keep_incomplete`` decides whether a run that is stopped or fails completes its outputs (live) or abandons them (offline)."""
+        ``keep_incomplete`` decides whether a run that is stopped or fails completes its outputs (live) or abandons them (offline).
+        ``score``: whether a score is performed, and not what comes from the source."""
         self._source = source
         self._performer = performer
         self._stream = stream
@@ -81,19 +63,26 @@ class Engine:
         self._clock_follower = stream if isinstance(stream, ClockFollower) else None
         self._keyswitch_follower = stream if isinstance(stream, KeyswitchFollower) else None
         self._live = live = not isinstance(clock, VirtualClock)
+        self._guarded = GuardedStream(stream, performer.name, performer.latency_ns, clock, resumes=score) if live else None
+        self._performed = self._guarded or PlainStream(stream, performer.name)
+        self._patient = score  # whether nothing waits for the performer
+        self._standstills = Standstills()
         self._answers_at_once = live and performer.latency_ns == 0
         self._sender = ThreadSender(self._sinks, clock, self.fail) if live and performer.latency_ns else Sender(self._sinks, clock)
         self._failure: BaseException | None = None
         self._stopping = False
         self._events_in = self._notes = self._degraded = 0
         self._last_note_ns = -CHORD_NS
+        self._in_hand: deque[Event] = deque()  # that came and are not through
+        self._finished = False  # whether the stream was told that the input has ended
+        self._resting = True  # whether the stream may have deferred work
 
     def run(self) -> Report:
         """Play until the input has ended and everything is sent, or until ``stop``.
 
         However it ends, what sounds is released and every sink is closed. Raises the first failure: PerfLiveError, one line.
         """
-        with _prompt_threads():
+        with prompt_threads():
             return self._run()
 
     def _run(self) -> Report:
@@ -101,10 +90,10 @@ class Engine:
         try:
             self._start()
             started = True
-            with ExitStack() as stack:
-                if self._answers_at_once:
-                    self._sender.real_time = stack.enter_context(real_time())
-                    stack.enter_context(_one_core())
+            if self._guarded:
+                watched = Watched(self._guarded, self._clock, self._latency_ns, self._patient, lambda: self._stopping, self.stop)
+                relay(self._play_live, watched, self._standstills)
+            else:
                 self._play()
         except BaseException as error:  # even a keyboard interrupt must not leave a note sounding
             self._failure = self._failure or error
@@ -140,60 +129,79 @@ class Engine:
             self._stopping,
             self._sender.real_time,
             self._windowed.counts if self._windowed else None,
+            self._performed.failures,
+            self._performed.passed,
+            self._standstills.count,
+            self._standstills.longest_ns,
         )
 
     def _start(self) -> None:
         if self._windowed and self._live:
-            self._call(self._windowed.work_ahead)
+            self._performed.tell(self._windowed.work_ahead)
         start_ns = self._clock.now_ns()
         for sink in self._sinks:
             sink.start(start_ns + self._latency_ns)
         self._sender.start()
         self._source.start(start_ns)
 
+    def _play_live(self, first: bool) -> None:
+        """Play in this thread, the first or one that goes on where the performer has kept another one."""
+        with ExitStack() as stack:
+            if self._answers_at_once:
+                self._sender.real_time = stack.enter_context(real_time())
+                if first:  # else that core may still be taken
+                    stack.enter_context(one_core())
+            self._play()
+
     def _play(self) -> None:
-        finished = False  # whether the stream was told that the input has ended
-        resting = True  # whether the stream may have deferred work
+        performed = self._performed
+        self._take_in_hand()
         while not self._stopping:
             self._foresee(self._source.upcoming())
             due_ns, now_ns = self._next_due_ns(), self._clock.now_ns()
-            if finished and due_ns is None and not resting:
+            if self._finished and due_ns is None and not self._resting:
                 return
-            rests = resting and (due_ns is None or due_ns - now_ns > REST_NS)
+            rests = self._resting and (due_ns is None or due_ns - now_ns > REST_NS)
             until_ns = now_ns if rests else due_ns
             event = self._source.receive(until_ns)
             if event is not None:
-                self._take_together([event, *self._source.receive_waiting()])
-                resting = True
-            elif self._source.exhausted and not finished:
-                self._sender.put(self._call(self._stream.finish))
-                finished, resting = True, False
+                self._in_hand.append(event)
+                self._in_hand.extend(self._source.receive_waiting())
+                self._take_in_hand()
+                self._resting = True
+            elif self._source.exhausted and not self._finished:
+                self._finished, self._resting = True, False
+                self._sender.put(performed.finish())
             elif not self._stopping and until_ns is not None:
                 advanced = self._advance(min(until_ns, self._clock.now_ns()))
-                resting = advanced or (self._call(self._stream.rest) if rests else resting)
+                self._resting = advanced or (performed.rest() if rests else self._resting)
             self._sender.send_due()
 
     def _next_due_ns(self) -> int | None:
-        ours, streams = self._sender.next_due_ns(), self._call(self._stream.next_due_ns)
+        ours, streams = self._sender.next_due_ns(), self._performed.next_due_ns()
         if ours is None or streams is None:
             return streams if ours is None else ours
         return min(ours, streams)
 
-    def _take_together(self, events: list[Event]) -> None:
-        """Put events that have come together through the performer, or past it.
+    def _take_in_hand(self) -> None:
+        """Put events that have come together through the performer, or past it. One that is taken leaves the hand when it is through.
 
         Those up to a chord's first note are taken at once; the stream foresees the others, the rest of the chord, together.
         """
-        if len(events) == 1:  # by far the most frequent, and the one that is waited for
-            return self._take(events[0])
-        begun = 0
-        if events[0].time_ns - self._last_note_ns > CHORD_NS:
-            begun = next((index for index, event in enumerate(events, 1) if is_note_on(event.message)), len(events))
-        for index, event in enumerate(events):
-            if index == begun:
-                self._foresee(events[begun:])
-            if not self._stopping:
-                self._take(event)
+        events = self._in_hand
+        if len(events) > 1:  # by far the most frequent is one, and it is waited for
+            begun = 0
+            if events[0].time_ns - self._last_note_ns > CHORD_NS:
+                begun = next((index for index, event in enumerate(events, 1) if is_note_on(event.message)), len(events))
+            while begun and not self._stopping:
+                self._take(events[0])
+                events.popleft()
+                begun -= 1
+            if events:
+                self._foresee(list(events))
+        while events and not self._stopping:
+            self._take(events[0])
+            events.popleft()
 
     def _foresee(self, events: list[Event]) -> None:
         """Let the stream think of two notes or more together, unless a message between them would change how they are performed."""
@@ -201,31 +209,31 @@ class Engine:
         notes = sum(is_note_on(event.message) for event in performed)
         changing = self._announcement or any(configures(event.message) for event in performed)
         if notes > 1 and not changing and not any(self._mapped_control(event.message) for event in performed):
-            self._call(self._stream.foresee, performed)
+            self._performed.foresee(performed)
 
     def _take(self, event: Event) -> None:
         if self._announcement:
             self._announce(event.time_ns)
-        self._events_in += 1
-        message = event.message
+        message, performed = event.message, self._performed
         self._router.zones.observe(message)
         self._advance(event.time_ns - 1)
         if control := self._mapped_control(message):
-            self._call(self._stream.set_control, control.name, control.from_controller(message[2]))
+            performed.set_control(control.name, control.from_controller(message[2]))
         way = self._router.way(event)
         if way is Way.PERFORMED:
             late = self._clock.now_ns() - event.time_ns > self._deadline_ns
+            self._sender.put(performed.feed(event, late))
             self._degraded += late
             if is_note_on(message):
                 self._notes += 1
                 self._last_note_ns = event.time_ns
-            self._sender.put(self._call(self._stream.feed, event, late))
         else:
             if self._clock_follower and not is_channel_message(message):
-                self._call(self._clock_follower.follow_clock, event)
+                performed.tell(self._clock_follower.follow_clock, event)
             if self._keyswitch_follower and way is Way.KEYSWITCH:
-                self._call(self._keyswitch_follower.follow_keyswitch, event)
+                performed.tell(self._keyswitch_follower.follow_keyswitch, event)
             self._sender.put((event._replace(time_ns=event.time_ns + self._latency_ns) if self._latency_ns else event,))
+        self._events_in += 1
 
     def _mapped_control(self, message: bytes) -> Control | None:
         return self._controller_map.get(message[1]) if is_control_change(message) else None
@@ -242,20 +250,10 @@ class Engine:
         Return whether there was anything.
         """
         advanced = False
-        while (due_ns := self._call(self._stream.next_due_ns)) is not None and due_ns <= until_ns:
-            self._sender.put(self._call(self._stream.advance, due_ns))
+        while (due_ns := self._performed.next_due_ns()) is not None and due_ns <= until_ns:
+            self._sender.put(self._performed.advance(due_ns))
             advanced = True
         return advanced
-
-    def _call(self, method: Callable[..., Any], *arguments: Any) -> Any:
-        """Call the stream; a failure inside is raised as the performer's, in one line."""
-        try:
-            return method(*arguments)
-        except PerfLiveError:
-            raise
-        except Exception as error:
-            detail = " ".join(str(error).split())
-            raise PerfLiveError(f"performer {self._performer.name!r} failed: {type(error).__name__}: {detail}") from error
 
     def _release(self) -> None:
         """End every sounding note, lift the pedals and rest controllers on every sink that still takes anything; nothing else begins."""
@@ -282,39 +280,3 @@ class Engine:
             action(*arguments)
         except Exception as error:
             self._failure = self._failure or error
-
-
-@contextmanager
-def _prompt_threads() -> Iterator[None]:
-    """Keep Python itself from delaying the music while the block runs.
-
-    The thread that brings a message waits for Python's lock half a millisecond at most, not five; and garbage collection does not go
-    through everything that was loaded before.
-    """
-    interval_s = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-        sys.setswitchinterval(interval_s)
-
-
-@contextmanager
-def _one_core() -> Iterator[None]:
-    """Keep the calling thread on one of its cores, where the system can.
-
-    A model that a note waits for is faster where it last ran, as it may still lie in that core's caches. The first core is left out, as it
-    serves most interrupts; several engines are spread over the others.
-    """
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    cores = os.sched_getaffinity(0)
-    others = sorted(cores)[1:] or list(cores)
-    os.sched_setaffinity(0, {others[os.getpid() % len(others)]})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, cores)

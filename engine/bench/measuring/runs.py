@@ -9,7 +9,7 @@ from engine.performers.protocol import Performer, PerformerStream
 from engine.performers.score_playing.stream import ScoreStream
 from engine.performers.setup import Setup
 from engine.runtime.conductor import ConductedSource
-from engine.runtime.loop import Report
+from engine.runtime.report import Report
 from engine.runtime.sinks import Sink
 from engine.runtime.sources import FileSource, Source
 from engine.session import Session

@@ -66,7 +66,7 @@ def test_live_nothing_is_lost_changed_or_left_sounding(jack_server, bench, perfo
     assert report["others"]["difference"]["count"] == len(messages) - notes
     assert 0 < report["others_apart"]["difference"]["count"] < len(messages) - notes
     assert report["big_chords"] == report["chord_spread"]["perf_live"]["count"] == 1
-    assert report["perf_live_says"].startswith(f"stopped: {notes} notes")
+    assert report["perf_live_says"].startswith(f"{notes:,} notes played")
 
 
 @pytest.mark.jack

@@ -154,7 +154,7 @@ def test_everything_is_measured_and_nothing_goes_wrong(
     assert duet["player"] == {"sent": messages, "received": messages, **CLEAN} and duet["unchanged"]
     assert duet["partner"]["notes"] > 20
     assert not any(duet["partner"][name] for name in ("too_long", "too_many", "struck_twice", "stuck"))
-    assert duet["perf_live_says"].startswith(f"stopped: {notes} notes")
+    assert duet["perf_live_says"].startswith(f"{notes:,} notes played")
 
 
 @pytest.mark.jack

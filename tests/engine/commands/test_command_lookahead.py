@@ -1,5 +1,6 @@
 """perf-render and perf-live with --performer dexter --lookahead: the same from a file offline and live, and between JACK ports."""
 
+import re
 import subprocess
 import sys
 import threading
@@ -52,7 +53,7 @@ def test_a_take_is_rendered_as_it_is_played_live(
     assert (ended.status, ended.output, ended.error) == (0, "performed 1 of 1 files, 40 notes: rendered.mid\n", "")
     ended = perf_live("--in", "take.mid", "--out", "live.mid", *DEXTER, 2, "--seed", 5, "--model", models)
     assert (ended.status, ended.error) == (0, "")
-    assert "0 late, 0 degraded" in ended.output and "windows (0 with fewer steps, 0 bridged)" in ended.output
+    assert re.search(r"notes played, none late, [1-9]\d* windows?\n", ended.output)
     rendered, live = read_midi_file("rendered.mid"), read_midi_file("live.mid")
     assert [event.message for event in rendered.events] == [event.message for event in live.events]
     assert [event.time_ns for event in rendered.events] == pytest.approx([event.time_ns for event in live.events], abs=500_000)

@@ -100,7 +100,7 @@ def test_rendered_in_free_time_equals_live(perf_render: Command, perf_live: Comm
     perf_render(ELISE, "-o", "rendered.mid", "--timing", "absolute", *said)
     ended = perf_live("--score", ELISE, "--out", "live.mid", *said)
     assert (ended.status, ended.error) == (0, "")
-    assert performer in ended.output and "0 late, 0 degraded" in ended.output
+    assert performer in ended.output and "notes played, none late" in ended.output
     assert ("0 bridged" in ended.output) == (performer == "dexter")
     assert Path("rendered.mid").read_bytes() == Path("live.mid").read_bytes()
 
@@ -291,7 +291,7 @@ def test_a_player_in_real_time_obeys_and_ends(jack_server: str, models: Path, tm
         program.stdin.flush()
         time.sleep(seconds)
     output, errors = program.communicate(timeout=60)
-    assert (program.returncode, errors) == (0, "") and output.startswith("finished: ")
+    assert (program.returncode, errors) == (0, "") and " played, " in output
     events = read_midi_file(kept).events
     assert len([event for event in events if is_note_on(event.message)]) > 5
     assert sum(is_note_on(event.message) - is_note_off(event.message) for event in events) == 0

@@ -143,7 +143,7 @@ def test_a_file_is_played_on_the_sound_card(jack_server: str, tmp_path: Path) ->
     command = [Path(sys.executable).with_name("perf-live"), "--in", str(path), "--out", "audio", "--performer", "passthrough"]
     played = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (played.returncode, played.stderr) == (0, "")
-    assert "ready: " in played.stdout and "finished: 1 notes" in played.stdout
+    assert "ready: " in played.stdout and "\n1 note played, " in played.stdout
 
 
 def test_a_missing_library_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

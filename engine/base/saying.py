@@ -1,0 +1,50 @@
+"""Lines for whoever watches, on standard error, which nothing in a run may wait for or fail of.
+
+A terminal that is held, a pipe that nobody reads and a stream that is closed keep a print waiting or make it fail. A thread of its own
+prints, therefore; what it cannot print is lost.
+"""
+
+import contextlib
+import queue
+import sys
+import threading
+import time
+from typing import IO
+
+MOST_WAITING = 1000  # lines; more than that nobody reads
+POLL_S = 0.005
+PATIENCE_S = 1.0
+
+_lines: "queue.Queue[str]" = queue.Queue(MOST_WAITING)
+_starting = threading.Lock()
+_threads: list[threading.Thread] = []
+
+
+def say(line: str) -> None:
+    """Print a line on standard error soon. Returns at once and never fails; safe from any thread, not from a signal handler."""
+    with _starting:
+        if not _threads:
+            _threads.append(threading.Thread(target=_print_all, name="saying", daemon=True))
+            _threads[0].start()
+    with contextlib.suppress(queue.Full):
+        _lines.put_nowait(line)
+
+
+def finish_saying() -> None:
+    """Wait until what was said is printed, but not for long."""
+    end_s = time.monotonic() + PATIENCE_S
+    while _lines.unfinished_tasks and time.monotonic() < end_s:
+        time.sleep(POLL_S)
+
+
+def print_line(line: str, stream: IO[str] | None) -> None:
+    """Print a line, if ``stream`` takes it."""
+    if stream is not None:
+        with contextlib.suppress(OSError, ValueError):
+            print(line, file=stream, flush=True)
+
+
+def _print_all() -> None:
+    while True:
+        print_line(_lines.get(), sys.stderr)
+        _lines.task_done()
