@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from engine.base.arguments import path_of
 from engine.base.clock import Clock, VirtualClock
@@ -25,12 +25,13 @@ from engine.runtime.loop import Engine
 from engine.runtime.report import Report
 from engine.runtime.sinks import NoteCounter, Sink
 from engine.runtime.sources import FileSource, Source
+from engine.runtime.steering.requests import Steering
+from engine.runtime.steering.rig import Rig
 from engine.sound.options import SoundOptions
 from engine.systems import Kind
 
 if TYPE_CHECKING:
     from engine.performers.score_playing.stream import ScoreStream
-    from engine.runtime.conductor import ConductedSource
     from engine.score.piece import Piece
 
 Guard = Callable[["Session"], AbstractContextManager[None]]  # what holds while a session runs: signals, ports that may go
@@ -95,22 +96,30 @@ class Session:
             routing,
             keep_incomplete=keep_incomplete,
             score=performance is not None,
+            consumed=setup.consumed,
         )
+        self.rig = Rig(self._engine, setup, source, sinks, self.report)
 
     def run(self) -> Report:
         """Play until the input has ended, or until ``stop``. Raises the first failure: PerfLiveError, one line."""
-        if self._performance is None:
-            return self._engine.run()
-        stream = self._performance.stream
         try:
-            return replace(self._engine.run(), notes=stream.notes, windows=stream.counts)
+            self._engine.run()
+            return self.report()
         finally:
-            stream.close()  # else an interrupted run would wait for windows that nobody plays
+            if self._performance:
+                self._performance.stream.close()  # else an interrupted run would wait for windows that nobody plays
 
-    def read_lines(self, lines: IO[str]) -> None:
-        """Let a score be conducted by lines that are read in a thread; without a score there is nothing to conduct."""
-        if self._performance is not None:
-            cast("ConductedSource", self._source).read_lines(lines)
+    def report(self) -> Report:
+        """Return the account of the run so far."""
+        report = self._engine.report()
+        if self._performance is None:
+            return report
+        return replace(report, notes=self._performance.stream.notes, windows=self._performance.stream.counts)
+
+    @property
+    def steering(self) -> Steering:
+        """What tells the run something while it plays."""
+        return self.rig.steering
 
     def stop(self) -> None:
         """End the run now. Safe from any thread and from a signal handler."""
@@ -216,7 +225,7 @@ def render_score(
     guard: Guard = unguarded,
 ) -> Report:
     """Perform a score to files."""
-    from engine.runtime.conductor import ConductedSource
+    from engine.runtime.steering.conductor import ConductedSource
     from engine.score.alignment import read_reference
 
     options = options or ScoreOptions()

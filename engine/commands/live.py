@@ -1,10 +1,11 @@
 """``perf-live``: from a port or file, through a performer, to ports, files and the sound card."""
 
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,7 +23,11 @@ from engine.commands.sound_options import SoundFlags
 from engine.output.endpoints import Endpoints, Opened, check_reachable
 from engine.performers.setup import Wanted
 from engine.runtime.report import Report
+from engine.runtime.steering.typed_lines import stay_running_in_background, steered_by_lines
 from engine.systems import Kind
+
+if TYPE_CHECKING:
+    from engine.session import Session
 
 EXAMPLES = (
     "perf-live --in Keyboard --out Module",
@@ -130,11 +135,20 @@ def _play(wanted: Wanted, ends: Endpoints, repeats: bool) -> tuple[Report, Opene
 
     clock: Clock = VirtualClock() if ends.all_files else MonotonicClock()
     session, opened = open_live(wanted.load(), ends, clock, repeats)
-    with stop_on_signals(session), guarded_by_ports(session, opened):
+    steered = nullcontext() if ends.all_files else _steered(session, wanted, ends, opened)
+    with stop_on_signals(session), guarded_by_ports(session, opened), steered:
         print_line(f"ready: {opened.source_name} -> {wanted.system.name} -> {', '.join(opened.sink_names)}", sys.stdout)
-        if not ends.all_files:
-            session.read_lines(sys.stdin)
         return session.run(), opened
+
+
+def _steered(session: "Session", wanted: Wanted, ends: Endpoints, opened: Opened) -> AbstractContextManager[None]:
+    """Let the run be steered while it plays."""
+    rig = session.rig
+    rig.route = f"{opened.source_name} -> {', '.join(opened.sink_names)}"
+    if ends.score is None:
+        rig.let_exchange(wanted.exchanged)
+    stay_running_in_background()
+    return steered_by_lines(session.steering, sys.stdin)
 
 
 def create_app() -> typer.Typer:

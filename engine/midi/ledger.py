@@ -51,10 +51,20 @@ class NoteLedger:
         """How many notes sound (a key pressed twice counts twice)."""
         return sum(len(tracks) for tracks in self._sounding.values())
 
+    @property
+    def pedals(self) -> set[tuple[int, int]]:
+        """The pedals that are down: channel and controller."""
+        return set(self._pedals)
+
     def release_all(self, time_ns: int = 0) -> list[Event]:
         """Forget everything; return what ends it, all due at ``time_ns``: the note-offs, then the pedals at 0."""
-        notes = [Event(time_ns, note_off(*key), track) for key, tracks in self._sounding.items() for track in tracks]
-        pedals = [Event(time_ns, control_change(*key, 0), track) for key, track in self._pedals.items()]
+        events = self.releases(time_ns)
         self._sounding.clear()
         self._pedals.clear()
+        return events
+
+    def releases(self, time_ns: int) -> list[Event]:
+        """Return what would end everything, all due at ``time_ns``."""
+        notes = [Event(time_ns, note_off(*key), track) for key, tracks in self._sounding.items() for track in tracks]
+        pedals = [Event(time_ns, control_change(*key, 0), track) for key, track in self._pedals.items()]
         return notes + pedals

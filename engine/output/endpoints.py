@@ -1,6 +1,5 @@
 """The two ends of a live run: what ``--in`` and ``--out`` name, checked and opened."""
 
-import sys
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -211,18 +210,14 @@ def _open_input(ends: Endpoints, timeline: MidiTimeline | None, clock: Clock) ->
 
 def _open_score(ends: Endpoints, clock: Clock, performance: "Performance") -> Opened:
     """Open what conducts a score: the port, if there is one."""
-    from engine.runtime.conductor import ConductedSource
+    from engine.runtime.steering.conductor import ConductedSource
 
     port = None
     if ends.input is not None or (ends.virtual is not None and ends.outputs):
         name, virtual = (ends.virtual, True) if ends.input is None else (ends.input, False)
         port = load_ports().open_input(str(name), clock, ends.api, virtual)
-    source = ConductedSource(performance.stream, clock, port, _say)
+    source = ConductedSource(performance.stream, clock, port)
     return Opened(source, str(ends.score), ports=[port] if port else [])
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def _open_outputs(ends: Endpoints, timeline: MidiTimeline | None, opened: Opened, performance: "Performance | None") -> None:

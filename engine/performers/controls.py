@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from engine.base.errors import UsageError
 
+KEPT = "!"  # after the name of a control: its controller is kept from the output
 KEEP, MODEL = 0.0, 1.0  # values of ``level``, of whose velocities the mean is
 
 
@@ -39,9 +40,13 @@ class Control:
             value = float("nan")
         return self.check(value, text)
 
+    def allows(self, value: float) -> bool:
+        """Return whether ``value`` is in the range, or is one that has a name."""
+        return self.minimum <= value <= self.maximum or value in dict(self.words).values()
+
     def check(self, value: float, shown: str | None = None) -> float:
         """Return ``value`` if it is in the range. Raises UsageError when not."""
-        if self.minimum <= value <= self.maximum or value in dict(self.words).values():
+        if self.allows(value):
             return value
         raise UsageError(f"control {self.name!r}: got {shown or value}, allowed: {self.describe_range()}")
 
@@ -52,9 +57,13 @@ class Control:
         return ", ".join([*dict(self.words), numbers])
 
     def describe_default(self) -> str:
+        return self.describe(self.default)
+
+    def describe(self, value: float) -> str:
+        """Return ``value`` as it is typed."""
         if self.choices:
-            return self.choices[int(self.default)]
-        return next((word for word, value in self.words if value == self.default), f"{self.default:g}")
+            return self.choices[int(value)]
+        return next((word for word, named in self.words if value == named), f"{value:g}")
 
     def from_controller(self, value: int) -> float:
         """Map a 7-bit controller value, 0 to 127, onto the range (or onto the choices, in equal parts)."""
@@ -86,15 +95,20 @@ def parse_settings(controls: Iterable[Control], settings: Iterable[str]) -> dict
 
 
 def parse_controller_map(controls: Iterable[Control], mappings: Iterable[str]) -> dict[int, Control]:
-    """Turn ``--cc`` texts, ``number=control``, into a map from controller number (0 to 119) to control."""
+    """Turn ``--cc`` texts, ``number=control`` or ``number=control!``, into a map from controller number (0 to 119) to control."""
     controls = tuple(controls)
     mapped = {}
     for text in mappings:
         number, separator, name = text.partition("=")
         if not separator or not number.isdecimal() or int(number) > 119:
             raise UsageError(f"--cc {text!r}: expected controller=control with a controller from 0 to 119, as in --cc 1=dynamics")
-        mapped[int(number)] = find_control(controls, name)
+        mapped[int(number)] = find_control(controls, name.removesuffix(KEPT))
     return mapped
+
+
+def consumed_controllers(mappings: Iterable[str]) -> frozenset[int]:
+    """Return the controllers of ``number=control!``, which move their control and go no further."""
+    return frozenset(int(text.partition("=")[0]) for text in mappings if text.endswith(KEPT))
 
 
 def defaults(controls: Iterable[Control]) -> dict[str, float]:

@@ -145,3 +145,11 @@ class ControllerStream(Protocol):
 
     def rest_controllers(self, time_ns: int) -> list[Event]:
         """Return what puts them at rest when the run ends before the music does."""
+
+
+@runtime_checkable
+class PausableStream(Protocol):
+    """A stream that plays by itself and can stop where it is."""
+
+    def pause(self, now_ns: int) -> None:
+        """Stop where it is; what sounds is released."""

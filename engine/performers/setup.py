@@ -1,7 +1,7 @@
 """A performer and how it is to play: all that is decided before the first event."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from engine.base.arguments import whole_number_of
 from engine.base.errors import UsageError
 from engine.base.files import check_readable
 from engine.midi.routing import Routing
-from engine.performers.controls import Control, parse_controller_map, parse_settings
+from engine.performers.controls import KEPT, Control, consumed_controllers, parse_controller_map, parse_settings
 from engine.performers.protocol import MOST_SEED, Performer
 from engine.performers.registry import known_controls, load_performer
 from engine.systems import Kind, Request, System, default_system, find_system, performers
@@ -23,6 +23,7 @@ class Setup:
     seed: int = 0
     controls: Mapping[str, float] = field(default_factory=dict)
     controller_map: Mapping[int, Control] = field(default_factory=dict)
+    consumed: frozenset[int] = frozenset()  # the controllers that are kept from the output
     routing: Routing = Routing()
     request: Request = Request()
 
@@ -36,7 +37,7 @@ class Wanted:
     system: System
     seed: int = 0
     settings: Sequence[str] = ()  # control=value
-    controllers: Sequence[str] = ()  # number=control
+    controllers: Sequence[str] = ()  # number=control, or number=control! to keep the controller from the output
     routing: Routing = Routing()
     model: Path | None = None
     lookahead_s: float | None = None
@@ -68,7 +69,8 @@ class Wanted:
 
     def _check_controls(self, own: Collection[str]) -> None:
         """Raise UsageError for a control that is another performer's; what nobody has is refused where it is parsed."""
-        for name in [text.partition("=")[0] for text in self.settings] + [text.partition("=")[2] for text in self.controllers]:
+        named = [text.partition("=")[0] for text in self.settings]
+        for name in named + [text.partition("=")[2].removesuffix(KEPT) for text in self.controllers]:
             if name in own:
                 continue
             if self.lookahead_s and any(name == each.name for each in known_controls(self.system.name, self.model)):
@@ -77,6 +79,12 @@ class Wanted:
             if having:
                 what = f"the performer {self.system.name!r} has no control {name!r}, only {', '.join(own) or 'none'}"
                 raise UsageError(f"{what}; choose --performer {' or '.join(having)}")
+
+    def exchanged(self, name: str, lookahead_s: float | None) -> Setup:
+        """Load another performer of live notes in place of this one, with its controls at their defaults. Raises as ``load``."""
+        system = choose_system(name, Kind.NOTES)
+        model = self.model if name == self.system.name else None
+        return replace(self, system=system, settings=(), controllers=(), model=model, lookahead_s=lookahead_s, asked={}).load()
 
     def load(self) -> Setup:
         """Load the performer. Raises UsageError, and PerfLiveError for a model that is refused."""
@@ -89,6 +97,7 @@ class Wanted:
             self.seed,
             parse_settings(performer.controls, self.settings),
             parse_controller_map(performer.controls, self.controllers),
+            consumed_controllers(self.controllers),
             self.routing,
             request,
         )

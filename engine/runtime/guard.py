@@ -60,6 +60,12 @@ class PlainStream:
         """Call another method of the stream, which returns nothing."""
         self._call(method, *arguments)
 
+    def begin_anew(self) -> None:
+        self._call(self._stream.reset)
+
+    def retire(self) -> None:
+        pass
+
     def _call(self, method: Callable[..., Any], *arguments: Any) -> Any:
         try:
             return method(*arguments)
@@ -135,6 +141,16 @@ class GuardedStream:
     def tell(self, method: Callable[..., None], *arguments: Any) -> None:
         """Call another method of the stream, which returns nothing."""
         self._try(None, method, *arguments)
+
+    def begin_anew(self) -> None:
+        """Forget what came, and what was put out."""
+        self._try(None, self._stream.reset)
+        self._passage = Passage(self._passage.latency_ns)
+        self._outgoing.clear()
+
+    def retire(self) -> None:
+        """Begin no more notes; if it is left out it is not tried again."""
+        self._finished = True
 
     def is_kept(self, most_looks: int) -> bool:
         """Look whether the stream is in the same call as at the last ``most_looks`` looks."""

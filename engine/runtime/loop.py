@@ -1,16 +1,16 @@
 """The engine: events from a source through a performer's stream to sinks, live, in tests and offline alike."""
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
 from engine.base.clock import Clock, VirtualClock
-from engine.midi.events import Event, is_channel_message, is_control_change, is_note_on
+from engine.midi.events import ALL_SOUND_OFF, Event, is_channel_message, is_control_change, is_note_on
 from engine.midi.mpe import configures
 from engine.midi.routing import DEFAULT_ROUTING, Router, Routing, Way
 from engine.performers.controls import Control
-from engine.performers.protocol import ClockFollower, ControllerStream, KeyswitchFollower, Performer, PerformerStream, WindowedStream
+from engine.performers.protocol import ControllerStream, Performer, PerformerStream, WindowedStream
 from engine.runtime.guard import GuardedStream, PlainStream
 from engine.runtime.real_time import one_core, prompt_threads, real_time
 from engine.runtime.relay import Standstills, Watched, relay
@@ -18,6 +18,8 @@ from engine.runtime.report import Report
 from engine.runtime.sender import Sender, ThreadSender
 from engine.runtime.sinks import Sink
 from engine.runtime.sources import Source
+from engine.runtime.succession import Pedals, Succession
+from engine.systems import Kind
 
 CHORD_NS = 10_000_000  # a note that follows another within this belongs to its chord
 REST_NS = 2_000_000  # what a stream does meanwhile may take as long: when something is due sooner, the engine waits for that
@@ -28,7 +30,8 @@ class Engine:
     """One run. Everything that is not a note-on goes through untouched and in order.
 
     What the ``routing`` leaves alone and system messages bypass the performer, delayed by its look-ahead. A control change in
-    ``controller_map`` sets the control and goes through as well.
+    ``controller_map`` sets the control, and goes through as well unless it is ``consumed``. What ``steer`` does changes the run while
+    it plays, on the loop's own thread.
     """
 
     def __init__(
@@ -43,32 +46,32 @@ class Engine:
         deadline_ns: int = DEADLINE_NS,
         keep_incomplete: bool = True,
         score: bool = False,
+        consumed: Collection[int] = (),
     ):
         """Raises UsageError for a track of the routing that the source does not have.
 
         ``keep_incomplete`` decides whether a run that is stopped or fails completes its outputs (live) or abandons them (offline).
         ``score``: whether a score is performed, and not what comes from the source."""
         self._source = source
-        self._performer = performer
-        self._stream = stream
+        self.performer = performer
         self._sinks = list(sinks)
         self._clock = clock
-        self._controller_map = controller_map or {}
+        self.controller_map, self.consumed = dict(controller_map or {}), frozenset(consumed)
+        self.settings: dict[str, float] = {}  # what controls were set to while it runs
+        self.learn: Callable[[int], None] | None = None  # is told the number of the next controller that is moved
+        self.steer: Callable[[], None] = lambda: None  # is called between two events, and may change the run
         self._router = Router(routing, source.track_names)
         self._announcement = routing.announcement
         self._deadline_ns = deadline_ns
         self._keep_incomplete = keep_incomplete
         self._latency_ns = performer.latency_ns
         self._windowed = stream if isinstance(stream, WindowedStream) else None
-        self._clock_follower = stream if isinstance(stream, ClockFollower) else None
-        self._keyswitch_follower = stream if isinstance(stream, KeyswitchFollower) else None
-        self._live = live = not isinstance(clock, VirtualClock)
-        self._guarded = GuardedStream(stream, performer.name, performer.latency_ns, clock, resumes=score) if live else None
-        self._performed = self._guarded or PlainStream(stream, performer.name)
+        self._live = not isinstance(clock, VirtualClock)
         self._patient = score  # whether nothing waits for the performer
+        self._performed = Succession(stream, self._guard(stream), self._put_pedals)
         self._standstills = Standstills()
-        self._answers_at_once = live and performer.latency_ns == 0
-        self._sender = ThreadSender(self._sinks, clock, self.fail) if live and performer.latency_ns else Sender(self._sinks, clock)
+        self._stack = ExitStack()  # what holds while the present thread plays
+        self._sender = self._create_sender()
         self._failure: BaseException | None = None
         self._stopping = False
         self._events_in = self._notes = self._degraded = 0
@@ -90,8 +93,8 @@ class Engine:
         try:
             self._start()
             started = True
-            if self._guarded:
-                watched = Watched(self._guarded, self._clock, self._latency_ns, self._patient, lambda: self._stopping, self.stop)
+            if self._live:
+                watched = Watched(self._performed, self._clock, lambda: self._latency_ns, self._patient, lambda: self._stopping, self.stop)
                 relay(self._play_live, watched, self._standstills)
             else:
                 self._play()
@@ -117,6 +120,51 @@ class Engine:
         self._failure = self._failure or failure
         self.stop()
 
+    def now_ns(self) -> int:
+        """Return the time on the clock that events are due on."""
+        return self._clock.now_ns()
+
+    def set_control(self, name: str, value: float) -> None:
+        """Change a control from the next event on."""
+        self._performed.set_control(name, value)
+        self.settings[name] = value
+
+    def exchange(self, performer: Performer, stream: PerformerStream) -> None:
+        """Let another performer play from now on. What was played before comes as it would have, and each note ends as it began."""
+        before, now_ns = self.performer, self._clock.now_ns()
+        self.performer, self._latency_ns = performer, performer.latency_ns
+        guarded, improvises = self._guard(stream), before.plays is Kind.IMPROVISES
+        self._sender.put(self._performed.exchange(stream, guarded, now_ns, before.latency_ns, improvises))
+        self._windowed = stream if isinstance(stream, WindowedStream) else None
+        if self._live and bool(before.latency_ns) != bool(self._latency_ns):
+            sender, self._sender = self._sender, self._create_sender()
+            self._sender.take_over(sender)
+            self._hasten()
+            if self._stopping:
+                self._sender.abandon()
+
+    def panic(self) -> None:
+        """End every sound, drop all that was planned, and begin anew."""
+        self._performed.begin_anew(self._clock.now_ns())
+        self._sender.panic()
+
+    def mute(self, muted: bool) -> None:
+        """Let the performance go on unheard."""
+        self._sender.mute(muted)
+
+    def add_sink(self, sink: Sink) -> None:
+        """Send to one more, which was started."""
+        self._sender.do(lambda: self._sinks.append(sink))
+
+    def remove_sink(self, sink: Sink, then: Callable[[list[Event]], None]) -> None:
+        """Send no more to one of the sinks; ``then`` is told what would end all that sounds, on the thread that sends, and closes it."""
+
+        def remove() -> None:
+            self._sinks.remove(sink)
+            then(self._sender.scheduler.ledger.releases(self._clock.now_ns()))
+
+        self._sender.do(remove)
+
     def report(self) -> Report:
         scheduler = self._sender.scheduler
         return Report(
@@ -137,26 +185,44 @@ class Engine:
 
     def _start(self) -> None:
         if self._windowed and self._live:
-            self._performed.tell(self._windowed.work_ahead)
+            self._performed.work_ahead()
         start_ns = self._clock.now_ns()
         for sink in self._sinks:
             sink.start(start_ns + self._latency_ns)
         self._sender.start()
         self._source.start(start_ns)
 
+    def _guard(self, stream: PerformerStream) -> GuardedStream | PlainStream:
+        """Return the stream of the present performer as the loop calls it."""
+        if self._live:
+            return GuardedStream(stream, self.performer.name, self._latency_ns, self._clock, resumes=self._patient)
+        return PlainStream(stream, self.performer.name)
+
+    def _create_sender(self) -> Sender:
+        sends_alone = self._live and self._latency_ns
+        return ThreadSender(self._sinks, self._clock, self.fail) if sends_alone else Sender(self._sinks, self._clock)
+
+    def _put_pedals(self, player: Pedals) -> None:
+        self._sender.put_pedals(player)
+
     def _play_live(self, first: bool) -> None:
         """Play in this thread, the first or one that goes on where the performer has kept another one."""
-        with ExitStack() as stack:
-            if self._answers_at_once:
-                self._sender.real_time = stack.enter_context(real_time())
-                if first:  # else that core may still be taken
-                    stack.enter_context(one_core())
+        with ExitStack() as self._stack:
+            self._hasten(first)
             self._play()
+
+    def _hasten(self, alone: bool = True) -> None:
+        """Let this thread, where a note waits for it, run before all others; ``alone``: its core is not taken by another that plays."""
+        if self._live and not self._latency_ns:
+            self._sender.real_time = self._stack.enter_context(real_time())
+            if alone:
+                self._stack.enter_context(one_core())
 
     def _play(self) -> None:
         performed = self._performed
         self._take_in_hand()
         while not self._stopping:
+            self.steer()
             self._foresee(self._source.upcoming())
             due_ns, now_ns = self._next_due_ns(), self._clock.now_ns()
             if self._finished and due_ns is None and not self._resting:
@@ -217,10 +283,10 @@ class Engine:
         message, performed = event.message, self._performed
         self._router.zones.observe(message)
         self._advance(event.time_ns - 1)
-        if control := self._mapped_control(message):
-            performed.set_control(control.name, control.from_controller(message[2]))
         way = self._router.way(event)
-        if way is Way.PERFORMED:
+        if is_control_change(message) and self._obey_controller(message):
+            pass
+        elif way is Way.PERFORMED:
             late = self._clock.now_ns() - event.time_ns > self._deadline_ns
             self._sender.put(performed.feed(event, late))
             self._degraded += late
@@ -228,15 +294,24 @@ class Engine:
                 self._notes += 1
                 self._last_note_ns = event.time_ns
         else:
-            if self._clock_follower and not is_channel_message(message):
-                performed.tell(self._clock_follower.follow_clock, event)
-            if self._keyswitch_follower and way is Way.KEYSWITCH:
-                performed.tell(self._keyswitch_follower.follow_keyswitch, event)
-            self._sender.put((event._replace(time_ns=event.time_ns + self._latency_ns) if self._latency_ns else event,))
+            if not is_channel_message(message):
+                performed.follow_clock(event)
+            elif way is Way.KEYSWITCH:
+                performed.follow_keyswitch(event)
+            self._sender.put((performed.follow_past(event, self._latency_ns),))
         self._events_in += 1
 
     def _mapped_control(self, message: bytes) -> Control | None:
-        return self._controller_map.get(message[1]) if is_control_change(message) else None
+        return self.controller_map.get(message[1]) if is_control_change(message) else None
+
+    def _obey_controller(self, message: bytes) -> bool:
+        """Set the control that a controller moves, if there is one. Return whether the message goes no further."""
+        if self.learn and message[1] < ALL_SOUND_OFF:
+            learn, self.learn = self.learn, None
+            learn(message[1])
+        if control := self.controller_map.get(message[1]):
+            self.set_control(control.name, control.from_controller(message[2]))
+        return control is not None and message[1] in self.consumed
 
     def _announce(self, time_ns: int) -> None:
         """Take, with the first event, what the sender left out before it."""
@@ -260,16 +335,15 @@ class Engine:
         ended_by_itself = not (self._failure or self._stopping)  # then the time is the music's, so that a file comes out the same live
         time_ns = self._sender.scheduler.last_due_ns if ended_by_itself else self._clock.now_ns()
         events = self._sender.scheduler.ledger.release_all(time_ns)
-        if isinstance(self._stream, ControllerStream):
-            events += self._stream.rest_controllers(time_ns)
+        if isinstance(self._performed.stream, ControllerStream):
+            events += self._performed.stream.rest_controllers(time_ns)
         for sink in self._sinks:
             for event in events:
                 self._attempt(sink.send, event)
 
     def _close(self, complete: bool) -> None:
         """Close the sinks, then the source: closing a JACK input first would take the last messages from their receivers."""
-        if self._windowed:
-            self._attempt(self._windowed.close)
+        self._attempt(self._performed.close)
         for sink in self._sinks:
             self._attempt(sink.close if complete else sink.abort)
         self._attempt(self._source.close)

@@ -23,7 +23,7 @@ class Passage:
     """Events come at one end, and leave at the other as the performer plays them, or ``latency_ns`` later as they are."""
 
     def __init__(self, latency_ns: int):
-        self._latency_ns = latency_ns
+        self.latency_ns = latency_ns
         self._held: Counter[Key] = Counter()  # keys that are down where the events come from
         self._sounding: Counter[Key] = Counter()  # notes that were put out and not ended
         self._onset_ns: dict[Key, int] = {}  # when the last note of a key that was put out is due
@@ -43,8 +43,8 @@ class Passage:
             self._pedals[_key(message)] = message[2]
         elif message[0] & 0xF0 == PROGRAM_CHANGE:
             self._programs[channel_of(message)] = event
-        if self._latency_ns:
-            while self._waiting and self._waiting[0].time_ns < event.time_ns - GIVEN_UP * self._latency_ns:
+        if self.latency_ns:
+            while self._waiting and self._waiting[0].time_ns < event.time_ns - GIVEN_UP * self.latency_ns:
                 del self._waiting[0]
             self._waiting.append(event)
 
@@ -65,7 +65,7 @@ class Passage:
 
     def pass_on(self, event: Event) -> list[Event]:
         """Return an event as it leaves without the performer. No note ends before it has begun."""
-        time_ns = event.time_ns + self._latency_ns
+        time_ns = event.time_ns + self.latency_ns
         if is_note_off(event.message):
             time_ns = max(time_ns, self._onset_ns.get(_key(event.message), time_ns))
         return self.put_out([event._replace(time_ns=time_ns)])

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 SWITCH_INTERVAL_S = 0.0005
 PRIORITY = 5  # below JACK and its clients' driver threads (10), which bring what is played
+SWITCH_INTERVAL_S = 0.0005
 
 
 @contextmanager

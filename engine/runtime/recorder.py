@@ -35,6 +35,7 @@ class Recorder:
 
     def __init__(self, path: str | Path, report: Callable[[str], None] = _print_line):
         """``report`` is given the one line that says that the disk has failed. Raises PerfLiveError when ``path`` cannot be written."""
+        self.name = str(path)
         self._path = self._partial = check_writable(path)
         self._report = report
         self._waiting: deque[Event] = deque()

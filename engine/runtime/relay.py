@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.base.clock import Clock
-from engine.runtime.guard import GuardedStream, Overtaken
+from engine.runtime.guard import Overtaken
+from engine.runtime.succession import Succession
 
 LOOK_NS = 20_000_000
 STANDSTILL_NS = 20_000_000  # later than that: the process stood still
@@ -36,16 +37,16 @@ class Standstills:
 class Watched:
     """What is looked at. ``patient``: a call of the performer may take as long as it likes, as nothing else waits for it, until the end."""
 
-    stream: GuardedStream
+    stream: Succession
     clock: Clock
-    latency_ns: int
+    latency_ns: Callable[[], int]
     patient: bool
     is_stopping: Callable[[], bool]
     stop: Callable[[], None]
 
     def must_be_replaced(self) -> bool:
         """Look whether the performer has kept the thread for too long, and if so leave it out."""
-        deadline_ns = max(DEADLINE_NS, self.latency_ns // LOOKAHEAD_SHARE)
+        deadline_ns = max(DEADLINE_NS, self.latency_ns() // LOOKAHEAD_SHARE)
         if self.patient or self.is_stopping():
             deadline_ns = ENDING_NS
         kept = self.stream.is_kept(deadline_ns // LOOK_NS)

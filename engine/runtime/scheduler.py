@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from engine.midi.events import Event
+from engine.midi.events import ALL_NOTES_OFF, ALL_SOUND_OFF, SUSTAIN_PEDAL, Event, control_change
 from engine.midi.ledger import NoteLedger
 
 LATE_NS = 10_000_000  # later than this is counted: a steady 10 ms is not felt, more is (Jack, Stockman and McPherson 2016)
@@ -34,6 +34,7 @@ class Scheduler:
         self.late = 0  # sent more than LATE_NS after they were due
         self.most_lateness_ns = 0
         self.last_due_ns = 0  # the latest due time of what was sent
+        self._channels = 0  # that anything was sent on, one bit each
         self._heap: list[tuple[int, int, Event]] = []
         self._added = 0
 
@@ -58,9 +59,19 @@ class Scheduler:
             due.append(heapq.heappop(self._heap)[2])
         return due
 
+    def silence(self, now_ns: int) -> list[Event]:
+        """Forget all that is to come; return what ends every sound on the channels that were used, whatever the receiver believes."""
+        self._heap.clear()
+        events = self.ledger.release_all(now_ns)
+        for channel in (channel for channel in range(16) if self._channels >> channel & 1):
+            events += [Event(now_ns, control_change(channel, number, 0)) for number in (SUSTAIN_PEDAL, ALL_SOUND_OFF, ALL_NOTES_OFF)]
+        return events
+
     def account(self, event: Event, now_ns: int) -> None:
         """Count an event that is being sent at ``now_ns``."""
         self.sent += 1
+        if event.message[0] < 0xF0:
+            self._channels |= 1 << (event.message[0] & 0x0F)
         if event.time_ns > self.last_due_ns:
             self.last_due_ns = event.time_ns
         lateness_ns = now_ns - event.time_ns

@@ -3,12 +3,14 @@
 import queue
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from engine.base.clock import Clock
-from engine.midi.events import Event
+from engine.midi.events import Event, control_change, is_note_on
 from engine.runtime.real_time import real_time
 from engine.runtime.scheduler import Scheduler
 from engine.runtime.sinks import Sink
+from engine.runtime.succession import Pedals, corrections
 
 
 class Sender:
@@ -19,6 +21,7 @@ class Sender:
         self._sinks = sinks
         self._clock = clock
         self._abandoned = False
+        self._muted = False
         self.real_time = False  # whether the thread that sends runs before all others
 
     def start(self) -> None:
@@ -49,6 +52,47 @@ class Sender:
         """Send nothing more, and end ``finish``. Safe from any thread and from a signal handler."""
         self._abandoned = True
 
+    def do(self, action: Callable[[], None]) -> None:
+        """Do something on the thread that sends, after what was put before it."""
+        action()
+
+    def panic(self) -> None:
+        """Send nothing of what was put, and end every sound."""
+        self.do(self._panic)
+
+    def mute(self, muted: bool) -> None:
+        """Let no note begin while it is muted; those that sound are ended. Everything else is sent as before."""
+        self.do(partial(self._mute, muted))
+
+    def put_pedals(self, player: Pedals) -> None:
+        """Put the pedals where the player has them."""
+        self.do(partial(self._put_pedals, player))
+
+    def take_over(self, before: "Sender") -> None:
+        """Go on in place of another sender, which sends no more: with what it was still to send."""
+        before.hand_over()
+        self.scheduler, self._muted = before.scheduler, before._muted
+        self.start()
+
+    def hand_over(self) -> None:
+        """Stop sending. What was put is in the scheduler."""
+
+    def _panic(self) -> None:
+        self._send_now(self.scheduler.silence(self._clock.now_ns()))
+
+    def _mute(self, muted: bool) -> None:
+        self._muted = muted
+        if muted:
+            self._send_now(self.scheduler.ledger.release_all(self._clock.now_ns()))
+
+    def _put_pedals(self, player: Pedals) -> None:
+        moved, now_ns = corrections(self.scheduler.ledger.pedals, player), self._clock.now_ns()
+        self._send_now([Event(now_ns, control_change(*pedal, value)) for pedal, value in moved.items()])
+
+    def _send_now(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._send(event, event.time_ns)
+
     def _put(self, event: Event) -> None:
         if self.scheduler.goes_first(event, now_ns := self._clock.now_ns()):
             self._send(event, now_ns)
@@ -56,6 +100,8 @@ class Sender:
             self.scheduler.add(event)
 
     def _send(self, event: Event, now_ns: int) -> None:
+        if self._muted and is_note_on(event.message):
+            return
         self.scheduler.account(event, now_ns)
         for sink in self._sinks:
             sink.send(event)
@@ -68,8 +114,8 @@ class ThreadSender(Sender):
         """``fail`` is told, on the sender's thread, when a sink fails; nothing more is sent then."""
         super().__init__(sinks, clock)
         self._fail = fail
-        self._inbox: queue.SimpleQueue[Event | None] = queue.SimpleQueue()  # None: look at the flags
-        self._finishing = False
+        self._inbox: queue.SimpleQueue[Event | Callable[[], None] | None] = queue.SimpleQueue()  # None: look at the flags
+        self._finishing = self._handing_over = False
         self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
 
     def start(self) -> None:
@@ -78,6 +124,14 @@ class ThreadSender(Sender):
     def put(self, events: Iterable[Event]) -> None:
         for event in events:
             self._inbox.put(event)
+
+    def do(self, action: Callable[[], None]) -> None:
+        self._inbox.put(action)
+
+    def hand_over(self) -> None:
+        self._handing_over = True
+        self._inbox.put(None)
+        self._thread.join()
 
     def send_due(self) -> None:
         """Nothing to do: the thread sends."""
@@ -104,9 +158,11 @@ class ThreadSender(Sender):
 
     def _send_all(self) -> None:
         while not self._abandoned:
-            event = self._clock.wait(self._inbox, self.scheduler.next_due_ns())
-            if event is not None:
-                self._put(event)
+            item = self._clock.wait(self._inbox, self.scheduler.next_due_ns())
+            if isinstance(item, Event):
+                self._put(item)
+            elif item is not None:
+                item()
             super().send_due()
-            if self._finishing and self._inbox.empty() and not len(self.scheduler):
+            if self._inbox.empty() and (self._handing_over or (self._finishing and not len(self.scheduler))):
                 return

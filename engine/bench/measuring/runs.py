@@ -8,10 +8,10 @@ from engine.midi.file import MidiTimeline
 from engine.performers.protocol import Performer, PerformerStream
 from engine.performers.score_playing.stream import ScoreStream
 from engine.performers.setup import Setup
-from engine.runtime.conductor import ConductedSource
 from engine.runtime.report import Report
 from engine.runtime.sinks import Sink
 from engine.runtime.sources import FileSource, Source
+from engine.runtime.steering.conductor import ConductedSource
 from engine.session import Session
 
 

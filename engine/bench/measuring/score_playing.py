@@ -15,10 +15,12 @@ from engine.midi.events import Event, is_note_on
 from engine.midi.file import MidiTimeline
 from engine.performers.protocol import Performer
 from engine.performers.score_playing.stream import ScoreStream
-from engine.runtime.conductor import ConductedSource
 from engine.runtime.scheduler import LATE_NS
+from engine.runtime.steering.conductor import ConductedSource
+from engine.runtime.steering.requests import NOBODY
 from engine.score.piece import Piece
 from engine.score.tables import MARKING_DTYPE, MEASURE_DTYPE, SCORE_NOTE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE, Score
+from engine.session import Session
 
 NOTES = 5_000
 QUARTERS_PER_MINUTE = 150.0  # four sixteenths a quarter: ten notes a second
@@ -82,9 +84,9 @@ def play_in_time(performer: Performer, begin: Callable[[], ScoreStream], seconds
     clock, heard = MonotonicClock(), TimedSink()
     with watched_cores() as standstill:
         stream = begin()
-        source = ConductedSource(stream, clock)
-        threading.Thread(target=_conduct, args=(source, seconds), daemon=True).start()
-        report = create_run(source, performer, stream, heard, clock).run()
+        run = create_run(ConductedSource(stream, clock), performer, stream, heard, clock)
+        threading.Thread(target=_conduct, args=(run, seconds), daemon=True).start()
+        report = run.run()
     return heard, {
         "played_s": round(seconds, 1),
         "played_notes_per_s": round(stream.notes / seconds, 1),
@@ -99,17 +101,17 @@ def time_first_note(performer: Performer, perform: Callable[[Piece], ScoreStream
     piece, clock = made_up_piece(NOTES), MonotonicClock()
     given_ns = time.monotonic_ns()
     stream = perform(piece)
-    source = ConductedSource(stream, clock)
-    heard = TimedSink(lambda: source.put_line("quit"))
-    create_run(source, performer, stream, heard, clock).run()
+    heard = TimedSink(lambda: run.steering.post(["quit"], NOBODY))
+    run = create_run(ConductedSource(stream, clock), performer, stream, heard, clock)
+    run.run()
     stream.close()
     return round(((heard.first_note_ns or given_ns) - given_ns) / 1e9, 3)
 
 
-def _conduct(source: ConductedSource, seconds: float) -> None:
+def _conduct(run: Session, seconds: float) -> None:
     end_s = time.monotonic() + seconds
     for number in range(round(seconds / CHANGE_EVERY_S)):
         time.sleep(CHANGE_EVERY_S)
-        source.put_line(f"temperature {0.9 + 0.1 * (number % 2)}")
+        run.steering.post(["temperature", f"{0.9 + 0.1 * (number % 2)}"], NOBODY)
     time.sleep(max(0.0, end_s - time.monotonic()))
-    source.put_line("quit")
+    run.steering.post(["quit"], NOBODY)

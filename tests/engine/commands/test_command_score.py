@@ -1,6 +1,5 @@
 """perf-render and perf-live --score: from a score to a file, the same offline and live, and conducted in between."""
 
-import io
 import os
 import queue
 import subprocess
@@ -9,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -23,9 +23,12 @@ from engine.commands.render import app
 from engine.midi.events import Event, is_note_off, is_note_on
 from engine.midi.file import read_midi_file
 from engine.performers.dexter.controls import CONTROLS
-from engine.performers.setup import Wanted
-from engine.runtime.conductor import ConductedSource
+from engine.performers.setup import Setup, Wanted
+from engine.runtime.loop import Engine
 from engine.runtime.sinks import CollectingSink
+from engine.runtime.steering.conductor import ConductedSource
+from engine.runtime.steering.requests import Asker
+from engine.runtime.steering.rig import Rig
 from engine.session import Session, open_performance
 from engine.systems import Kind, find_system, performers
 
@@ -101,7 +104,7 @@ def test_rendered_in_free_time_equals_live(perf_render: Command, perf_live: Comm
     ended = perf_live("--score", ELISE, "--out", "live.mid", *said)
     assert (ended.status, ended.error) == (0, "")
     assert performer in ended.output and "notes played, none late" in ended.output
-    assert ("0 bridged" in ended.output) == (performer == "dexter")
+    assert (" windows" in ended.output) == (performer == "dexter")
     assert Path("rendered.mid").read_bytes() == Path("live.mid").read_bytes()
 
 
@@ -230,15 +233,22 @@ class Conducted:
 
 def test_lines_conduct() -> None:
     said: list[str] = []
-    stream = Conducted()
-    source = ConductedSource(stream, MonotonicClock(), say=said.append)
-    source.read_lines(io.StringIO("play\n\npause\nseek 12\nloop 3 5\nloop off\ntempo 0.8\nhelp\nseek x\ntempo 9\ndance\nquit\n"))
-    while not source.exhausted:
-        assert source.receive(None) is None
+    refused: list[str] = []
+    stream, performer = Conducted(), SimpleNamespace(name="conducted", controls=CONTROLS, latency_ns=0)
+    source = ConductedSource(cast(Any, stream), MonotonicClock())
+    engine = Engine(source, cast(Any, performer), cast(Any, stream), [], MonotonicClock())
+    steering = Rig(engine, Setup(cast(Any, performer)), source, []).steering
+    asker = Asker(said.append, refused.append)
+    for line in ("play", "toggle", "pause", "seek 12", "loop 3 5", "loop off", "tempo 0.8", "help", "seek x", "tempo 9", "dance", "quit"):
+        steering.post(line.split(), asker)
+    steering.obey()
+    assert source.exhausted
     started, paused = [("start",)], [("pause",)]
     told = [("seek", 12), ("loop", 3, 5), ("leave_loop",), ("set_control", "tempo", 0.8)]
     assert stream.told == started + started + paused + told + paused
-    assert len(said) == 4 and "seek BAR" in said[0] and "'x'" in said[1] and "0.25 to 4" in said[2] and "allowed" in said[3]
+    assert said[:7] == ["plays", "plays", "paused", "bar 12", "loops bars 3 to 5", "no loop", "tempo 0.8"]
+    assert "seek BAR" in said[7] and said[8:] == ["ends"]
+    assert len(refused) == 3 and "'x'" in refused[0] and "0.25 to 4" in refused[1] and "dance: not a command" in refused[2]
 
 
 def test_a_port_conducts_and_is_played_along() -> None:
@@ -291,7 +301,8 @@ def test_a_player_in_real_time_obeys_and_ends(jack_server: str, models: Path, tm
         program.stdin.flush()
         time.sleep(seconds)
     output, errors = program.communicate(timeout=60)
-    assert (program.returncode, errors) == (0, "") and " played, " in output
+    assert (program.returncode, errors) == (0, "")
+    assert output.splitlines()[:-1] == ["tempo 4", "paused", "bar 5", "plays", "ends"] and " played, " in output
     events = read_midi_file(kept).events
     assert len([event for event in events if is_note_on(event.message)]) > 5
     assert sum(is_note_on(event.message) - is_note_off(event.message) for event in events) == 0

@@ -15,8 +15,8 @@ from engine.performers.controls import MODEL
 from engine.performers.protocol import Performer
 from engine.performers.registry import load_performer
 from engine.performers.setup import Setup
-from engine.runtime.conductor import ConductedSource
 from engine.runtime.sinks import CollectingSink
+from engine.runtime.steering.conductor import ConductedSource
 from engine.score.piece import Piece
 from engine.session import Session, begin_performance
 from engine.systems import Kind, find_system, performers

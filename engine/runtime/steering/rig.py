@@ -1,0 +1,202 @@
+"""What every live run can be told, whatever plays: controls, silence, recordings, an account of itself, another performer."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from engine.base.errors import PerfLiveError, UsageError
+from engine.midi.events import Event
+from engine.performers.controls import KEPT, find_control
+from engine.performers.protocol import PerformerStream, WindowedStream
+from engine.performers.setup import Setup
+from engine.runtime.loop import Engine
+from engine.runtime.recorder import Recorder
+from engine.runtime.report import Report
+from engine.runtime.sinks import Sink
+from engine.runtime.sources import Source
+from engine.runtime.steering.requests import Asker, Command, Steering
+
+SWITCH = {"on": True, "off": False}
+
+
+@runtime_checkable
+class SteeredSource(Protocol):
+    """A source that can be told something itself."""
+
+    def commands(self) -> list[Command]:
+        """Return what it can be told."""
+
+
+class Begun(NamedTuple):
+    """A performance by another performer, ready to play."""
+
+    setup: Setup
+    stream: PerformerStream
+
+
+class Rig:
+    """The commands to one engine. All that they change is changed on the loop's own thread.
+
+    ``setup`` is of the performer that plays, ``route`` says where from and where to. ``mapped`` holds the name of the control that each
+    controller moves, also of those that only another performer has.
+    """
+
+    def __init__(self, engine: Engine, setup: Setup, source: Source, sinks: Sequence[Sink], report: Callable[[], Report] | None = None):
+        self.engine, self.setup = engine, setup
+        self._report = report or engine.report
+        self.route = ""
+        self.mapped = {number: control.name for number, control in setup.controller_map.items()}
+        self.muted = False
+        self._recorder = next((sink for sink in sinks if isinstance(sink, Recorder)), None)
+        self.steering = Steering(source.wake)
+        self.steering.add(self._commands(), lambda: engine.performer.controls)
+        if isinstance(source, SteeredSource):
+            self.steering.add(source.commands())
+        engine.settings.update(setup.controls)
+        engine.steer = self.steering.obey
+
+    def _commands(self) -> list[Command]:
+        return [
+            Command("set CONTROL VALUE", "set a control; CONTROL VALUE is enough", self._set),
+            Command("learn CONTROL", "let the next controller that you move set it; CONTROL! keeps it from the output", self._learn),
+            Command("panic", "end every sound and begin anew", self._panic),
+            Command("mute [on|off]", "go on unheard, or be heard again", self._mute),
+            Command("status", "what plays, how it is set and how it goes", lambda words, asker: self.describe()),
+            Command("record [FILE|off]", "keep what is sent in a MIDI file", self._record),
+            Command("quit", "end", self._quit),
+        ]
+
+    def _set(self, words: Sequence[str], asker: Asker) -> str:
+        control = find_control(self.engine.performer.controls, words[0])
+        self.engine.set_control(control.name, control.parse(words[1]))
+        return f"{control.name} {control.describe(self.engine.settings[control.name])}"
+
+    def _learn(self, words: Sequence[str], asker: Asker) -> str:
+        engine = self.engine
+        control = find_control(engine.performer.controls, words[0].removesuffix(KEPT))
+
+        def learn(number: int) -> None:
+            engine.controller_map[number], self.mapped[number] = control, control.name
+            engine.consumed = engine.consumed - {number} | ({number} if words[0].endswith(KEPT) else set())
+            asker.acknowledge(f"controller {number} moves {control.name}")
+
+        engine.learn = learn
+        return f"move the controller that is to set {control.name}"
+
+    def _panic(self, words: Sequence[str], asker: Asker) -> str:
+        self.engine.panic()
+        return "silent"
+
+    def _mute(self, words: Sequence[str], asker: Asker) -> str:
+        if words and words[0] not in SWITCH:
+            raise UsageError(f"got {words[0]!r}, allowed: {', '.join(SWITCH)}")
+        self.muted = SWITCH[words[0]] if words else not self.muted
+        self.engine.mute(self.muted)
+        return "muted" if self.muted else "heard"
+
+    def _quit(self, words: Sequence[str], asker: Asker) -> str:
+        self.engine.stop()
+        return "ends"
+
+    def describe(self) -> str:
+        """Return what plays, how it is set and how it goes, in one line."""
+        return "; ".join(self._account())
+
+    def _account(self) -> Iterator[str]:
+        engine = self.engine
+        yield f"{engine.performer.name} plays{self.route and f', {self.route}'}"
+        known = {control.name: control for control in engine.performer.controls}
+        set_to = [f"{name} {known[name].describe(value)}" for name, value in engine.settings.items() if name in known]
+        if set_to:
+            yield ", ".join(set_to)
+        if engine.controller_map:
+            yield ", ".join(f"controller {number} moves {control.name}" for number, control in sorted(engine.controller_map.items()))
+        yield self._report().in_words()
+        if self.muted:
+            yield "muted"
+        if self._recorder:
+            yield f"records {self._recorder.name}"
+
+    def _record(self, words: Sequence[str], asker: Asker) -> str | None:
+        if self._recorder and words and words[0] != "off":
+            raise UsageError(f"{self._recorder.name} is being recorded; type record off first")
+        if self._recorder:
+            self._end_recording(self._recorder, asker)
+            return None
+        if words and words[0] == "off":
+            return "nothing is recorded"
+        path = Path(words[0] if words else time.strftime("take-%Y-%m-%d-%H-%M-%S.mid"))
+        self.steering.do_in_background(lambda: self._open_recorder(path), self._begin_recording, asker)
+        return None
+
+    def _open_recorder(self, path: Path) -> Recorder:
+        if path.suffix.lower() not in (".mid", ".midi"):
+            raise UsageError(f"{str(path)!r}: a recording is a MIDI file; give a name that ends in .mid")
+        if path.exists():
+            raise PerfLiveError(f"{str(path)!r} is there already; give another name")
+        recorder = Recorder(path)
+        recorder.start(self.engine.now_ns())
+        return recorder
+
+    def _begin_recording(self, recorder: Recorder) -> str:
+        if self._recorder:
+            recorder.abort()
+            raise UsageError(f"{self._recorder.name} is being recorded; type record off first")
+        self._recorder = recorder
+        self.engine.add_sink(recorder)
+        return f"records {recorder.name}"
+
+    def _end_recording(self, recorder: Recorder, asker: Asker) -> None:
+        def close(releases: list[Event]) -> None:
+            for event in releases:
+                recorder.send(event)
+            threading.Thread(target=_close, args=(recorder, asker), name="recording", daemon=True).start()
+
+        self._recorder = None
+        self.engine.remove_sink(recorder, close)
+
+    def let_exchange(self, load: Callable[[str, float | None], Setup]) -> None:
+        """Let the performer be exchanged; ``load`` loads one by its name and its look-ahead in seconds."""
+
+        def exchange(words: Sequence[str], asker: Asker) -> None:
+            lookahead_s = _seconds(words[1]) if len(words) > 1 else None
+            self.steering.do_in_background(lambda: _begin(load(words[0], lookahead_s)), self._exchange, asker)
+
+        self.steering.add([Command("performer NAME [SECONDS]", "let another play, with a look-ahead of so many seconds", exchange)])
+
+    def _exchange(self, begun: Begun) -> str:
+        engine, performer = self.engine, begun.setup.performer
+        known = {control.name: control for control in performer.controls}
+        engine.exchange(performer, begun.stream)
+        self.setup = begun.setup
+        engine.controller_map = {number: known[name] for number, name in self.mapped.items() if name in known}
+        for name, value in engine.settings.items():
+            if name in known and known[name].allows(value):
+                engine.set_control(name, value)
+        return f"{performer.name} plays"
+
+
+def _begin(setup: Setup) -> Begun:
+    """Begin a performance of notes as they come, so far that it can play at once."""
+    stream = setup.performer.perform(None, setup.request, setup.controls, setup.seed, live=True)
+    if isinstance(stream, WindowedStream):
+        stream.work_ahead()
+    return Begun(setup, stream)
+
+
+def _close(recorder: Recorder, asker: Asker) -> None:
+    try:
+        recorder.close()
+    except PerfLiveError as error:
+        asker.refuse(str(error))
+    else:
+        asker.acknowledge(f"kept {recorder.name}")
+
+
+def _seconds(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(f"got {text!r} for the look-ahead; give seconds, as in 2") from None
