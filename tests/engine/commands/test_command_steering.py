@@ -1,0 +1,151 @@
+"""perf-live as a process of its own between real JACK ports, told things by typed lines while it plays."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import synthetic_dexter
+from command_line import ELISE
+
+from engine.base.clock import MonotonicClock
+from engine.midi.events import control_change, is_note_off, is_note_on, note_off, note_on
+from engine.midi.ports import open_input, open_output
+
+pytestmark = pytest.mark.jack
+PERF_LIVE = "from engine.commands.live import main; main()"
+LIMIT_S = 60
+
+
+class Stage:
+    """A running perf-live, a keyboard that plays into it and a module that hears it."""
+
+    def __init__(self, program: "subprocess.Popen[str]", name: str, plays: bool):
+        self.program = program
+        self.keyboard = open_output(name, "jack") if plays else None
+        self.module = open_input(name, MonotonicClock(), "jack")
+        self.heard: list[bytes] = []
+
+    def tell(self, line: str) -> str:
+        """Type a line; return what it is answered on standard output."""
+        assert self.program.stdin and self.program.stdout
+        self.program.stdin.write(line + "\n")
+        self.program.stdin.flush()
+        return self.program.stdout.readline().strip()
+
+    def play(self, *messages: bytes) -> None:
+        assert self.keyboard
+        for message in messages:
+            self.keyboard.send(message)
+
+    def hear(self, until: Callable[[bytes], bool]) -> list[bytes]:
+        """Return what is heard until a message comes."""
+        heard: list[bytes] = []
+        while not (heard and until(heard[-1])):
+            event = self.module.inbox.get(timeout=LIMIT_S)
+            if event is not None:
+                heard.append(event.message)
+        self.heard += heard
+        return heard
+
+    def rest(self) -> list[bytes]:
+        """Return what is there to hear."""
+        heard = []
+        while not self.module.inbox.empty():
+            if event := self.module.inbox.get():
+                heard.append(event.message)
+        self.heard += heard
+        return heard
+
+    def end(self) -> tuple[int, str]:
+        """Type quit; return the status and standard error."""
+        _, errors = self.program.communicate("quit\n", timeout=LIMIT_S)
+        return self.program.returncode, errors
+
+
+@contextmanager
+def stage(name: str, *arguments: object, plays: bool = True) -> Iterator[Stage]:
+    called = [sys.executable, "-c", PERF_LIVE, "--virtual", name, "--api", "jack", *map(str, arguments)]
+    program = subprocess.Popen(called, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert program.stdout and program.stdout.readline().startswith("ready: ")
+        opened = Stage(program, name, plays)
+        try:
+            yield opened
+        finally:
+            opened.module.close()
+            if opened.keyboard:
+                opened.keyboard.close()
+    finally:
+        program.terminate()
+        program.wait(LIMIT_S)
+        for pipe in (program.stdin, program.stdout, program.stderr):
+            if pipe:
+                pipe.close()
+
+
+CHORD = [control_change(0, 64, 127), *(note_on(0, pitch, 64) for pitch in (60, 64, 67))]
+PANIC_ENDS = control_change(0, 123, 0)
+
+
+def sounding(messages: list[bytes]) -> set[int]:
+    """Return what sounds after these messages on the first channel: pitches, and 64 below zero for the pedal."""
+    sounds: set[int] = set()
+    for message in messages:
+        if is_note_on(message):
+            sounds.add(message[1])
+        elif is_note_off(message):
+            sounds.discard(message[1])
+        elif message[:2] == b"\xb0\x40":
+            (sounds.add if message[2] else sounds.discard)(-64)
+    return sounds
+
+
+@pytest.mark.parametrize("arguments", [("--lookahead", "0.2"), ("--mode", "duet")], ids=["look_ahead", "duet"])
+def test_panic_with_a_chord_and_the_pedal_down_is_silent_and_the_music_goes_on(arguments: tuple[str, ...], jack_server: str) -> None:
+    with stage("Panic", *arguments) as playing:
+        playing.play(*CHORD)
+        playing.hear(lambda message: message[:2] == b"\x90\x43")
+        assert playing.tell("panic") == "silent"
+        playing.hear(lambda message: message == PANIC_ENDS)
+        assert sounding(playing.heard) == set()
+        playing.play(*(note_off(0, pitch) for pitch in (60, 64, 67)), control_change(0, 64, 0), note_on(0, 72, 64))
+        playing.hear(lambda message: message[:2] == b"\x90\x48")
+        assert playing.end() == (0, "")
+        playing.rest()
+        assert sounding(playing.heard) == set()
+
+
+def test_panic_stops_a_score_where_it_is(jack_server: str, tmp_path: Path) -> None:
+    with stage("Score", "--score", ELISE, "--model", synthetic_dexter.write_models(tmp_path), plays=False) as playing:
+        playing.hear(is_note_on)
+        assert playing.tell("panic") == "silent"
+        playing.hear(lambda message: message == PANIC_ENDS)
+        assert sounding(playing.heard) == set()
+        assert playing.tell("status").startswith("dexter plays, ")
+        assert not any(map(is_note_on, playing.rest()))
+        assert playing.tell("play") == "plays"
+        playing.hear(is_note_on)
+        assert playing.end() == (0, "")
+
+
+def test_a_performer_is_exchanged_in_mid_chord_and_wrong_lines_and_the_end_of_them_cost_nothing(jack_server: str) -> None:
+    with stage("Exchange", "--performer", "passthrough") as playing:
+        assert playing.program.stdin and playing.program.stderr
+        playing.play(*CHORD)
+        playing.hear(lambda message: message == CHORD[-1])
+        for name in ("velocity", "velocity 0.1", "passthrough"):
+            assert playing.tell(f"performer {name}") == f"{name.split()[0]} plays"
+        for line, near in (("perfomer x", "did you mean 'performer'?"), ("performer velocty", "did you mean 'velocity'?")):
+            playing.program.stdin.write(line + "\n")
+            playing.program.stdin.flush()
+            said = playing.program.stderr.readline()
+            assert said.startswith(f"perf-live: {line}: ") and near in said
+        playing.program.stdin.close()
+        playing.play(note_on(0, 72, 3), *(note_off(0, pitch) for pitch in (60, 64, 67, 72)), control_change(0, 64, 0))
+        playing.hear(lambda message: message == control_change(0, 64, 0))
+        assert playing.program.poll() is None
+        assert [message for message in playing.heard if is_note_on(message)] == [*CHORD[1:], note_on(0, 72, 3)]
+        assert sounding(playing.heard) == set()
