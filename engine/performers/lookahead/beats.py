@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.midi.clock_messages import ClockReading
+from engine.midi.clock.messages import ClockReading
 
 BAR_QUARTERS = 4
 DEFAULT_BEAT_NS = 500_000_000  # 120 quarters a minute, until there is something to go by

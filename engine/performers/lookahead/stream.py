@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.midi.clock_messages import ClockReading, MidiClock
+from engine.midi.clock.messages import ClockReading, MidiClock
 from engine.midi.events import SUSTAIN_PEDAL, Event, channel_of, is_control_change, is_note_off, is_note_on
 from engine.midi.general_midi import changes_notes
 from engine.midi.ledger import MOST_OVERLAPS

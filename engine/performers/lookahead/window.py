@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from engine.midi.clock_messages import ClockReading
+from engine.midi.clock.messages import ClockReading
 from engine.performers.lookahead.beats import BAR_QUARTERS, Place, estimate_beat_ns, place_notes
 from engine.score.tables import MEASURE_DTYPE, SCORE_NOTE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE
 from models.performance.score_representation import SCORE_COLUMNS, encode_score

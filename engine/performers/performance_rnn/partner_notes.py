@@ -5,7 +5,7 @@ from bisect import insort
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from engine.midi.clock_messages import MidiClock
+from engine.midi.clock.messages import MidiClock
 
 
 class Note(NamedTuple):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from engine.midi.clock_messages import ClockReading, MidiClock
+from engine.midi.clock.messages import ClockReading, MidiClock
 from engine.midi.events import Event
 from engine.performers.lookahead.beats import DEFAULT_BEAT_NS, Place, estimate_beat_ns, place_notes
 

@@ -218,7 +218,7 @@ CLOCK_NS = 20 * MS  # 125 quarters a minute
 
 
 def test_onsets_are_moved_to_midi_clock(performer):
-    """Clocks begin with the song at 7 ms; a sixteenth is six of them."""
+    """Clocks begin with the song at 7 ms; a sixteenth is six of them. A quarter of clocks tells the tempo."""
 
     def sent_with(quantise):
         stream = performer.create_stream(2, {"mode": 1, "quantise": quantise})
@@ -229,7 +229,7 @@ def test_onsets_are_moved_to_midi_clock(performer):
             while (due_ns := stream.next_due_ns()) is not None and due_ns < time_ns:
                 sent += stream.advance(due_ns)
             stream.follow_clock(Event(time_ns, b"\xf8"))
-            if clock == 1:
+            if clock == 24:
                 sent += own(stream.feed(Event(time_ns, note_on(0, 60, 70))), [Event(time_ns, note_on(0, 60, 70))])
         return sent
 

@@ -1,0 +1,155 @@
+"""Tempo and phase of a regular pulse from when it arrives, however late single arrivals are.
+
+A pulse is late by up to an audio server's period (42.7 ms at 2,048 frames and 48 kHz), so that several arrive together, and by jitter.
+Straight lines through the last 12 to 192 arrivals are the candidates. The longest that no shorter one contradicts is taken: the rule of
+intersecting confidence intervals (Goldenshluger and Nemirovski, Mathematical Methods of Statistics 6, 1997). So a steady pulse is averaged
+over two bars of four quarters, and a change of tempo leaves only what came after it.
+
+The interval of a line through n arrivals is the wider of two. Deviations that are independent let its slope err by so many standard errors.
+Lateness between 0 and g, in the least favourable order, turns a line of least squares by 1.5 g / n; g is how much longer than the line's
+slope the longest time between two arrivals is.
+"""
+
+import math
+
+import numpy as np
+
+SIZES = np.array([12, 16, 24, 32, 48, 64, 96, 128, 192])  # arrivals of a line
+STANDARD_ERRORS = 4.0
+LEAST_LATENESS_NS, LEAST_DEVIATION_NS = 1e6, 0.25e6  # no driver's time stamps are surer
+KNOWN = 0.03  # a period is known when its interval reaches no further than this share
+STRAY_DEVIATIONS, STRAY_NS = 2.5, 2e6  # an arrival that is further than this from the line is left out
+PATIENCE = int(SIZES[0])  # so many of them in a row begin a new line: of another tempo, or after a gap
+LONGEST_SLIP_NS, SAME_TEMPO = 50e6, 0.01
+CATCHING_UP = 8  # so many arrivals before a line count for how late those in it may be
+NOISE_RISES, NOISE_FALLS = 1 / 24, 1 / 96  # shares of a new deviation that the remembered one takes
+
+MOST = int(SIZES[-1]) + CATCHING_UP + 1
+_X = -np.arange(SIZES[-1], dtype=float)  # places of arrivals, the latest first
+_N = SIZES.astype(float)
+_SUM_X, _SUM_XX = np.cumsum(_X)[SIZES - 1], np.cumsum(_X * _X)[SIZES - 1]
+_MEAN_X = _SUM_X / _N
+_SPREAD_X = _SUM_XX - _SUM_X * _MEAN_X  # the sum of squared deviations of x
+
+
+class PhaseLockedLoop:
+    """Follows a pulse. ``period_ns`` is 0 until it is known; ``phase_ns`` is when the last pulse would have come by the line."""
+
+    def __init__(self, least_period_ns: float):
+        """``least_period_ns``: no period is taken to be shorter."""
+        self.period_ns = 0.0
+        self.last_ns = 0  # when the last pulse arrived
+        self._least_period_ns = least_period_ns
+        self._times = np.zeros(MOST)  # since the origin; the latest first, strays where they were expected
+        self._arrived = np.zeros(PATIENCE)  # as they came
+        self._origin_ns = 0
+        self._count = self._strays = 0
+        self._phase, self._deviation = 0.0, math.inf
+        self._noise = 0.0  # the variance of arrivals, remembered
+
+    @property
+    def phase_ns(self) -> int:
+        return self._origin_ns + round(self._phase)
+
+    def restart(self, forget: bool = False) -> None:
+        """Begin a new line with the next pulse. Unless ``forget``, the period is kept until the new line knows it better."""
+        self._count = self._strays = 0
+        self._noise, self._deviation = 0.0, math.inf
+        if forget:
+            self.period_ns = 0.0
+
+    def follow(self, time_ns: int) -> None:
+        """Take the arrival of the next pulse. Arrivals come in order of time."""
+        self.last_ns = time_ns
+        if not self._count:
+            self._origin_ns = time_ns
+        arrived = float(time_ns - self._origin_ns)
+        expected = self._phase + self.period_ns
+        astray = abs(arrived - expected) > STRAY_DEVIATIONS * self._deviation + STRAY_NS
+        self._strays = self._strays + 1 if astray else 0
+        self._arrived[1:] = self._arrived[:-1]
+        self._arrived[0] = arrived
+        self._times[1:] = self._times[:-1]
+        self._times[0] = expected if astray else arrived
+        if self._strays == PATIENCE:
+            self._take_strays(abs(arrived - expected))
+        self._count = min(self._count + 1, MOST)
+        if self._count >= SIZES[0]:
+            self._fit()
+        else:
+            self._average()
+
+    def _take_strays(self, jump_ns: float) -> None:
+        """Begin a new line with the last arrivals, all of them strays.
+
+        Where a period of the server is nearly the pulse's, arrivals keep to the server's and jump by it now and then. A short jump without
+        another tempo is taken for that: the line goes on, and such lateness is to be expected.
+        """
+        self._times[:PATIENCE] = self._arrived
+        self._strays = 0
+        interval = (self._arrived[0] - self._arrived[-1]) / (PATIENCE - 1)
+        if jump_ns < LONGEST_SLIP_NS and abs(interval - self.period_ns) < SAME_TEMPO * self.period_ns:
+            self._noise = max(self._noise, (jump_ns / 2) ** 2)
+        else:
+            self._count = PATIENCE - 1
+
+    def _average(self) -> None:
+        """Place the phase by all arrivals, at the period that is kept, where there are too few for a line."""
+        times, places = self._times[: self._count], _X[: self._count]
+        self._phase = float((times - self.period_ns * places).mean()) if self.period_ns else float(times[0])
+
+    def _fit(self) -> None:
+        """Choose among the lines; each statistic has a value for each of them."""
+        lines = int(np.searchsorted(SIZES, self._count, side="right"))
+        most, last = int(SIZES[lines - 1]), SIZES[:lines] - 1
+        n, mean_x, spread_x = _N[:lines], _MEAN_X[:lines], _SPREAD_X[:lines]
+        since = self._times[:most] - self._times[0]
+        moments = np.empty((3, most))
+        moments[0] = since
+        np.multiply(since, _X[:most], out=moments[1])
+        np.multiply(since, since, out=moments[2])
+        sum_y, sum_xy, sum_yy = moments.cumsum(axis=1)[:, last]
+        mean_y = sum_y / n
+        slope = (sum_xy - mean_x * sum_y) / spread_x
+        variance = (sum_yy - mean_y * sum_y - slope * slope * spread_x) / (n - 2)
+        lateness = self._lateness(last, slope)
+        noise = np.maximum(np.maximum(variance, lateness * lateness / 12), max(self._noise, LEAST_DEVIATION_NS**2))
+        reach = STANDARD_ERRORS * np.sqrt(noise / spread_x)
+        chosen, period = _longest_agreed(slope, np.maximum(reach, 1.5 * lateness / n))
+        self._take_period(max(period, self._least_period_ns), float(reach[chosen]))
+        self._take_phase(mean_y - self.period_ns * mean_x, noise / n + (reach[chosen] / STANDARD_ERRORS * mean_x) ** 2, chosen)
+        self._remember(max(float(variance[0]), 0.0), float(noise[chosen]))
+
+    def _lateness(self, last: np.ndarray, slope: np.ndarray) -> np.ndarray:
+        """Return how late the arrivals of each line may be, going by the times between two of them.
+
+        Those just before the line count too: what was held up then comes in it.
+        """
+        gaps = self._times[: self._count - 1] - self._times[1 : self._count]
+        seen = np.minimum(last + CATCHING_UP, self._count - 2)
+        longest, shortest = np.maximum.accumulate(gaps)[seen], np.minimum.accumulate(gaps)[seen]
+        return np.maximum(np.maximum(longest - slope, slope - shortest), LEAST_LATENESS_NS)
+
+    def _take_period(self, period_ns: float, reach_ns: float) -> None:
+        if reach_ns < KNOWN * period_ns or abs(period_ns - self.period_ns) > reach_ns:
+            self.period_ns = period_ns if reach_ns < KNOWN * period_ns else 0.0
+
+    def _take_phase(self, places: np.ndarray, variances: np.ndarray, chosen: int) -> None:
+        """Place the last pulse by the longest lines that agree, but no longer ones than the period's."""
+        if not self.period_ns:
+            self._phase = float(self._times[0])
+            return
+        _, place = _longest_agreed(places[: chosen + 1], STANDARD_ERRORS * np.sqrt(variances[: chosen + 1]))
+        self._phase = float(self._times[0]) + place
+
+    def _remember(self, variance: float, noise: float) -> None:
+        self._noise += (variance - self._noise) * (NOISE_RISES if variance > self._noise else NOISE_FALLS)
+        self._deviation = math.sqrt(noise) if self.period_ns else math.inf
+
+
+def _longest_agreed(values: np.ndarray, reaches: np.ndarray) -> tuple[int, float]:
+    """Return the index of the last value whose interval has a point in common with all before it, and the value, moved into them."""
+    low, high = np.maximum.accumulate(values - reaches), np.minimum.accumulate(values + reaches)
+    apart = low > high
+    chosen = int(apart.argmax()) - 1 if apart[-1] else len(values) - 1
+    return chosen, float(min(max(values[chosen], low[chosen]), high[chosen]))
