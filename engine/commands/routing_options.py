@@ -44,6 +44,10 @@ class RoutingFlags:
             rich_help_panel=ALONE,
         ),
     ] = None
+    keys: Annotated[
+        str | None,
+        typer.Option("--range", metavar="KEYS", help="Perform only these keys, as in C2-C6; C4 is middle C (60).", rich_help_panel=ALONE),
+    ] = None
     drums: Annotated[
         Drums | None,
         typer.Option("--drums", help="Whether channel 10 is drums, which are left alone. (default: 10)", rich_help_panel=ALONE),
@@ -62,6 +66,7 @@ class RoutingFlags:
             tuple(self.excluded_tracks or ()),
             self.drums is not Drums.OFF,
             self.mpe,
+            frozenset() if self.keys is None else parse_keys(self.keys, "--range"),
         )
 
 

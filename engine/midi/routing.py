@@ -38,6 +38,7 @@ class Routing:
     excluded_tracks: tuple[str, ...] = ()
     drums: bool = True
     mpe: bool = False
+    keys: frozenset[int] = frozenset()  # the only ones that are performed; without any all are
 
     @property
     def names_tracks(self) -> bool:
@@ -86,11 +87,13 @@ class Router:
             return Way.PAST
         if self._routing.keyswitches and message[1] in self._routing.keyswitches and message[0] & 0xF0 in OF_KEYS:
             return Way.KEYSWITCH
+        if self._routing.keys and message[0] & 0xF0 in OF_KEYS and message[1] not in self._routing.keys:
+            return Way.PAST
         return Way.PERFORMED
 
 
-def parse_keys(given: str) -> frozenset[int]:
-    """Turn ``C-1-B0,C7`` into MIDI keys; C4 is middle C, 60, and so C-1 is 0. Raises UsageError."""
+def parse_keys(given: str, flag: str = "--keyswitches") -> frozenset[int]:
+    """Turn ``C-1-B0,C7`` into MIDI keys; C4 is middle C, 60, and so C-1 is 0. Raises UsageError, which names the ``flag``."""
     keys: set[int] = set()
     for part in given.split(","):
         found = re.fullmatch(rf"{NOTE}(?:-{NOTE})?", part.strip(), re.IGNORECASE)
@@ -98,7 +101,7 @@ def parse_keys(given: str) -> frozenset[int]:
         numbers = [_key(*name) for name in names if name[0] is not None]
         if not numbers or not 0 <= numbers[0] <= numbers[-1] <= 127:
             expected = "expected keys from C-1 (0) to G9 (127) with C4 as middle C (60), the lower first, as in C-1-B0,C7"
-            raise UsageError(f"--keyswitches {given!r}: {expected}")
+            raise UsageError(f"{flag} {given!r}: {expected}")
         keys.update(range(numbers[0], numbers[-1] + 1))
     return frozenset(keys)
 

@@ -3,27 +3,43 @@
 from pathlib import Path
 
 from engine.base.arguments import number_of
+from engine.base.errors import UsageError
 from engine.base.on_demand import load_object
 from engine.performers.controls import Control
 from engine.performers.protocol import Performer
 from engine.systems import find_system
+from engine.systems.combination import is_combination
 
+COMBINED = "engine.performers.notes.combined"
 MOST_LOOKAHEAD_S = 3600  # nobody waits for longer, and times stay far from what 64 bits of nanoseconds hold
 
 
 def load_performer(name: str, model: Path | None = None, lookahead_s: float | None = None) -> Performer:
-    """Return the performer called ``name``, with ``model`` in place of the files that ship.
+    """Return the performer called ``name``, with ``model`` in place of the files that ship. A name may combine several performers.
 
     Raises UsageError for an unknown one and for a look-ahead out of range; the performer's own errors for what it refuses.
     """
+    if is_combination(find_system(name).name):
+        _check_combined(name, model)
+        combined: Performer = load_object(f"{COMBINED}:combine")(name, load_performer, _checked(lookahead_s))
+        return combined
     performer: Performer = load_object(find_system(name).performer)(model, _checked(lookahead_s))
     return performer
 
 
 def known_controls(name: str, model: Path | None = None, lookahead_s: float | None = None) -> tuple[Control, ...]:
     """Return the controls of the performer called ``name`` without loading its model. Raises UsageError for an unknown one."""
+    if is_combination(find_system(name).name):
+        _check_combined(name, model)
+        all_controls: tuple[Control, ...] = load_object(f"{COMBINED}:combined_controls")(name, known_controls, _checked(lookahead_s))
+        return all_controls
     controls: tuple[Control, ...] = load_object(find_system(name).controls)(model, _checked(lookahead_s))
     return controls
+
+
+def _check_combined(name: str, model: Path | None) -> None:
+    if model is not None:
+        raise UsageError(f"--model {str(model)!r} is for one performer, and {name!r} are several; leave one of them out")
 
 
 def _checked(lookahead_s: float | None) -> float | None:

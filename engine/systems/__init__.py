@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 
 from engine.base.errors import UsageError
+from engine.systems.combination import is_combination, parse_combination
 from engine.systems.manifest import Kind, Request, System
 
 __all__ = ["Kind", "Request", "System", "default_system", "find_system", "parts", "performers", "systems"]
@@ -31,15 +32,28 @@ def parts(name: str) -> dict[str, str]:
 
 
 def find_system(name: str) -> System:
-    """Return the performer called ``name``. Raises UsageError that lists the known ones and names a near miss."""
+    """Return the performer called ``name``, or several that it combines. Raises UsageError that lists the known ones and a near miss."""
     known = performers()
     if not isinstance(name, str):
         raise UsageError(f"performer: got {name!r}, expected a name: {', '.join(known)}")
+    if is_combination(name):
+        return _combine(name)
     if name in known:
         return known[name]
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise UsageError(f"no performer is called {name!r}; allowed: {', '.join(known)}{hint}")
+
+
+def _combine(name: str) -> System:
+    """Return several performers as a system of its own, which plays live notes. Raises UsageError for one that does not."""
+    combined = [find_system(each) for part in parse_combination(name) for each in part.names]
+    for system in combined:
+        if Kind.NOTES not in system.plays:
+            able = ", ".join(performers(Kind.NOTES))
+            raise UsageError(f"the performer {name!r}: {system.name!r} plays no live notes; choose others of {able}")
+    improvises = any(Kind.IMPROVISES in system.plays for system in combined)
+    return System(name, "several performers", frozenset({Kind.NOTES, Kind.IMPROVISES} if improvises else {Kind.NOTES}))
 
 
 def default_system(kind: Kind, asked: frozenset[str] = frozenset()) -> System:

@@ -41,7 +41,7 @@ ROOMS = {
             "score_performer": {"decoding", "directions", "reference", "score", "style", "style_curve"},
             "performance_rnn": {"improvisation", "partner_notes", "player_notes", "reaction_delay", "takes", "voice"},
         },
-        no_systems=frozenset(("lookahead", "score_playing")),
+        no_systems=frozenset(("lookahead", "notes", "score_playing")),
     ),
     "models": Rooms(
         must=frozenset(("representation", "network")),

@@ -12,7 +12,7 @@ from engine import examples
 from engine.base.command_line import run
 from engine.midi.events import Event, channel_of, is_note_on, note_on
 from engine.performers.controls import Control, with_defaults
-from engine.performers.notes import NotesPerformer
+from engine.performers.notes.performer import NotesPerformer
 from engine.performers.passthrough.stream import PassthroughStream
 from engine.systems import Kind, System, systems
 

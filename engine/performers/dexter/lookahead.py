@@ -13,7 +13,7 @@ from engine.performers.dexter.trees import Trees
 from engine.performers.dexter.window_worker import URGENT_EVALUATIONS
 from engine.performers.lookahead.stream import SCORE_CONTROLS, LookaheadStream
 from engine.performers.lookahead.window import TO_COME_QUARTERS, Progress, WindowAnswer, WindowRequest, as_score, single_note_request
-from engine.performers.notes import NotesPerformer
+from engine.performers.notes.performer import NotesPerformer
 from models.dexter.representation import Branch, Networks, Passage, Scales, Settings, State
 from models.dexter.windows import WindowSampler
 from models.performance.descriptors import tonal_leans

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from engine.base.errors import UsageError
 from engine.performers.controls import Control
-from engine.performers.notes import NotesPerformer
+from engine.performers.notes.performer import NotesPerformer
 from engine.performers.passthrough.stream import PassthroughStream
 
 

@@ -7,7 +7,7 @@ from engine.base.errors import UsageError
 from engine.midi.file import MidiTimeline
 from engine.onnx.model import Model
 from engine.performers.controls import Control
-from engine.performers.notes import NotesPerformer
+from engine.performers.notes.performer import NotesPerformer
 from engine.performers.performance_rnn.controls import CONTROLS
 from engine.performers.performance_rnn.improvisation import Improvisation
 from engine.performers.performance_rnn.networks import open_model

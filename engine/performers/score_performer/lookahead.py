@@ -24,7 +24,7 @@ from engine.performers.lookahead.window import (
     as_score,
     single_note_request,
 )
-from engine.performers.notes import NotesPerformer
+from engine.performers.notes.performer import NotesPerformer
 from engine.performers.score_performer.decoding import OF_A_NOTE, OF_AN_ONSET, NoteDecoder
 from engine.performers.score_performer.networks import Networks
 from engine.performers.score_performer.score import PLAIN_VELOCITY

@@ -16,7 +16,7 @@ import numpy as np
 
 from engine.midi.events import Event, channel_of, is_note_off, is_note_on, note_on
 from engine.onnx.model import Model
-from engine.performers.notes import NotesPerformer
+from engine.performers.notes.performer import NotesPerformer
 from engine.performers.velocity.controls import CONTROLS
 from engine.performers.velocity.expression import VelocityExpression
 from engine.performers.velocity.networks import chunk_inputs

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.onnx.model import Model
 from engine.performers.controls import Control
-from engine.performers.notes import NotesPerformer
+from engine.performers.notes.performer import NotesPerformer
 from engine.performers.protocol import Performer
 from engine.performers.velocity.controls import CONTROLS
 from engine.performers.velocity.lookahead import VelocityLookaheadPerformer
