@@ -38,6 +38,7 @@ def normal_mei(data: bytes) -> Any:
     for music in root.iterfind("{*}music"):
         _write_copies(music)
         _one_reading(music)
+        _silence_cues(music)
         for movement in music.iter("{*}mdiv"):
             if movement.find("{*}score") is None and movement.find("{*}parts") is not None:
                 movement.append(_joined_parts(list(movement.find("{*}parts"))))
@@ -140,6 +141,22 @@ def _one_reading(music: Any) -> None:
             element.getparent().remove(element)
     for element in list(music.iter(*(f"{{*}}{name}" for name in (*_TRANSPARENT, "del")))):
         _unwrap(element)
+
+
+def _silence_cues(music: Any) -> None:
+    """Turn cue notes into rests, in place."""
+    cued = [element for element in music.iter("{*}layer", "{*}chord", "{*}note") if element.get("cue") == "true"]
+    for note in dict.fromkeys(note for element in cued for note in element.iter("{*}note")):
+        chord = next(note.iterancestors("{*}chord"), None)
+        if note.get("grace") is not None:
+            note.getparent().remove(note)
+        elif chord is None:
+            note.tag = f"{{{MEI}}}rest"
+        else:
+            chord.remove(note)
+            if next(chord.iter("{*}note"), None) is None:
+                chord.set("dur", chord.get("dur") or note.get("dur", "4"))
+                chord.tag = f"{{{MEI}}}rest"
 
 
 def _keep_tail(element: Any) -> None:

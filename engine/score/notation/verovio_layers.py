@@ -112,6 +112,8 @@ class LayerWalk:
     def _pause(self, element: Any, scale: Fraction) -> None:
         if any(element.get(name) for name in ("dur", "dur.ges", "dur.ppq")):
             self._now += self._duration(element, scale)
+        elif length := _beside_in_beam(element):
+            self._now += length * scale
         else:
             self.without_duration += 1
             self._now += self._share
@@ -192,6 +194,15 @@ def _notated_duration(element: Any) -> Fraction:
         length = Fraction(4, int(text)) if text.isdigit() and int(text) else Fraction(0)
     dots = int(element.get("dots.ges") or element.get("dots") or len(element.findall("{*}dot")))
     return length * (2 - Fraction(1, 2**dots))
+
+
+def _beside_in_beam(element: Any) -> Fraction:
+    """Return the notated duration of the nearest that has one in the same beam, 0 without a beam."""
+    if name_of(element.getparent()) != "beam":
+        return Fraction(0)
+    beside = (each for preceding in (True, False) for each in element.itersiblings("{*}note", "{*}chord", "{*}rest", preceding=preceding))
+    lengths = (_notated_duration(each) for each in beside if each.get("grace") is None)
+    return next((length for length in lengths if length), Fraction(0))
 
 
 def _pitch(note: Any, transposition: int) -> int | None:

@@ -126,6 +126,20 @@ def test_spaces_without_a_duration_share_what_is_left_of_the_bar(tmp_path: Path)
     assert notes(tmp_path, document(score(bar(layer)))) == [(1.0, 72), (3.0, 74)]
 
 
+def test_spaces_in_a_beam_last_as_long_as_its_notes(tmp_path: Path) -> None:
+    beam = '<beam><space/><space/><space/><note pname="c" oct="5" dur="16"/></beam><note pname="d" oct="5" dur="4"/>'
+    assert notes(tmp_path, document(score(bar(beam)))) == [(0.75, 72), (1.0, 74)]
+
+
+def test_cue_notes_are_silent(tmp_path: Path) -> None:
+    cued = '<note pname="c" oct="5" dur="4" cue="true"/><note pname="d" oct="5" dur="4"/>'
+    silent = '<chord dur="4" cue="true"><note pname="e" oct="5"/></chord>'
+    half = '<chord dur="4"><note pname="f" oct="5"/><note pname="g" oct="5" cue="true"/></chord>'
+    layers = f'<layer n="1">{cued}{silent}{half}</layer><layer n="2" cue="true"><note pname="a" oct="4" dur="1"/></layer>'
+    measure = f'<measure><staff n="1">{layers}</staff></measure>'
+    assert notes(tmp_path, document(score(measure))) == [(1.0, 74), (3.0, 77)]
+
+
 def test_what_is_under_a_tuplet_span_is_a_tuplet_and_a_copy_is_what_it_copies(tmp_path: Path) -> None:
     three = '<note xml:id="a" pname="c" oct="5" dur="4"/><note pname="d" oct="5" dur="4"/><note xml:id="b" pname="e" oct="5" dur="4"/>'
     measure = bar(f'{three}<chord xml:id="c" dur="4"><note pname="g" oct="5"/></chord><chord copyof="#c"/>')

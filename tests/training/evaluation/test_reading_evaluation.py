@@ -72,3 +72,26 @@ def test_the_command_prints_a_table_by_collection_and_writes_a_row_a_file(tmp_pa
 def test_a_folder_without_scores_is_a_wrong_call(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(app, "perf-eval", ["reading", str(tmp_path)]) == 2
     assert "has no scores" in capsys.readouterr().err
+
+
+def test_the_other_reader_plays_the_list_of_a_humdrum_file(tmp_path: Path) -> None:
+    lines = ["**kern", "*>[A,B,A]", "*>A", "*clefG2", "*M4/4", "=1", "1cc", "*>B", "=2", "1dd", "==", "*-"]
+    (tmp_path / "list.krn").write_text("\n".join(lines) + "\n")
+    assert read_with_music21(tmp_path / "list.krn") == [(0.0, 72, False), (4.0, 74, False), (8.0, 72, False)]
+
+
+def test_the_other_reader_takes_copies_durations_of_chords_and_staves_that_pause(tmp_path: Path) -> None:
+    upper = '<staff n="1"/>'
+    chord = '<chord xml:id="c"><note pname="c" oct="5" dur="2"/><note pname="e" oct="5" dur="2"/></chord>'
+    measures = f'<measure>{upper}<staff n="2"><layer>{chord}<chord copyof="#c"/></layer></staff></measure>'
+    later = '<measure><staff n="1"><layer><note pname="g" oct="5" dur="1"/></layer></staff><staff n="2"/></measure>'
+    staves = "".join(f'<staffDef n="{number}" lines="5" clef.shape="G" clef.line="2"/>' for number in (1, 2))
+    definition = f'<scoreDef meter.count="4" meter.unit="4"><staffGrp>{staves}</staffGrp></scoreDef>'
+    header = "<meiHead><fileDesc><titleStmt><title/></titleStmt><pubStmt/></fileDesc></meiHead>"
+    score = f"<score>{definition}<section>{measures}{later}</section></score>"
+    text = (
+        f'<mei xmlns="http://www.music-encoding.org/ns/mei" meiversion="5.0">{header}<music><body><mdiv>{score}</mdiv></body></music></mei>'
+    )
+    (tmp_path / "score.mei").write_text(text)
+    expected = [(0.0, 72, False), (0.0, 76, False), (2.0, 72, False), (2.0, 76, False), (4.0, 79, False)]
+    assert sorted(read_with_music21(tmp_path / "score.mei")) == expected

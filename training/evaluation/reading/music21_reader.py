@@ -10,33 +10,36 @@ from pathlib import Path
 from typing import Any
 
 from training.evaluation.reading.agreement import Note
+from training.evaluation.reading.spelt_out import humdrum_spelt_out, mei_spelt_out
 
 
 def read_with_music21(path: Path) -> list[Note]:
     """Return the notes after repeats, tied ones as one, at sounding pitch; without cue notes, chord symbols and percussion."""
     notes: list[Note] = []
-    repeats = not _has_lists(path)
-    for own in _scores(_parsed(path)):
+    score, repeats = _parsed(path)
+    for own in _scores(score):
         end = max((onset for onset, _, _ in notes), default=0.0)
         notes += [(onset + end, pitch, is_grace) for onset, pitch, is_grace in _sounding(own, repeats)]
     return notes
 
 
-def _has_lists(path: Path) -> bool:
-    """Return whether a Humdrum file has expansion lists: the engine then plays it once through."""
-    return path.suffix == ".krn" and "\n*>[" in path.read_text("utf-8-sig", errors="replace")
-
-
-def _parsed(path: Path) -> Any:
+def _parsed(path: Path) -> tuple[Any, bool]:
+    """Return the score, and whether its signs of repetition are to be followed: Humdrum's lists stand for them."""
     import converter21
     from music21 import converter
     from music21.mei import MeiToM21Converter
 
     converter21.register()
+    if path.suffix == ".krn":
+        text, has_lists = humdrum_spelt_out(path.read_text("utf-8-sig", errors="replace"))
+        return converter.parse(text, format="humdrum", forceSource=True), not has_lists
+    if path.suffix != ".mei":
+        return converter.parse(str(path), forceSource=True), True
+    text = mei_spelt_out(path.read_bytes())
     try:
-        return converter.parse(str(path), forceSource=True)
+        return converter.parse(text, format="mei", forceSource=True), True
     except converter21.mei.MeiAttributeError:  # older than MEI 4, which music21's own reader takes
-        return MeiToM21Converter(path.read_text("utf-8-sig")).run()
+        return MeiToM21Converter(text).run(), True
 
 
 def _scores(score: Any) -> list[Any]:
@@ -55,6 +58,7 @@ def _sounding(score: Any, repeats: bool) -> list[Note]:
         _share_signs(places)
     notes: list[Note] = []
     for part, own in zip(parts, measures, strict=True):
+        _put_in_line(part, own)
         _begin_repeats(own)
         notes += _part_notes(part.expandRepeats() if own and repeats else part)
     return notes
@@ -73,6 +77,14 @@ def _as_long(places: Sequence[Any]) -> None:
             measure.insert(0, note.Rest(quarterLength=longest))
         elif length < longest:
             measure.insert(length, note.Rest(quarterLength=longest - length))
+
+
+def _put_in_line(part: Any, measures: Sequence[Any]) -> None:
+    """Let each measure begin where the one before it ends, in place: those of a staff that is empty for a while begin at once."""
+    now = 0.0
+    for measure in measures:
+        part.setElementOffset(measure, now)
+        now += max((each.offset + each.quarterLength for each in measure.flatten().notesAndRests), default=0.0)
 
 
 def _share_signs(places: Sequence[Any]) -> None:
@@ -110,14 +122,15 @@ def _direction(line: Any) -> str:
 
 
 def _part_notes(part: Any) -> list[Note]:
-    """Return the notes that are struck: those that are tied to a note of their pitch that ends there are not.
+    """Return the notes that are struck: those that are tied to a note of their pitch are not, which ends there or is the last of its pitch.
 
-    music21's own ``stripTies`` strikes the tied notes of a chord again where others of the chord are not tied, and across voices.
+    music21's own ``stripTies`` strikes the tied notes of a chord again where others of the chord are not tied, across voices and gaps.
     """
     from music21 import chord, harmony, note
 
     notes: list[Note] = []
     ended: set[tuple[int, float]] = set()  # keys, and where their notes end
+    open_keys: set[int] = set()  # whose last note is tied to another
     for element in sorted(part.flatten().notes, key=lambda each: each.offset):
         if isinstance(element, harmony.Harmony) or getattr(element.style, "noteSize", None) == "cue":
             continue
@@ -126,8 +139,10 @@ def _part_notes(part: Any) -> list[Note]:
             if not isinstance(own, note.Note):
                 continue
             key, tie = _key(own.pitch), getattr(own.tie or element.tie, "type", None)
-            if (key, round(onset, 3)) not in ended or tie not in ("stop", "continue"):
+            is_held = key in open_keys or (key, round(onset, 3)) in ended
+            if not is_held or tie not in ("stop", "continue"):
                 notes.append((onset, key, is_grace))
+            (open_keys.add if tie in ("start", "continue") else open_keys.discard)(key)
             if not is_grace:
                 ended.add((key, round(onset + float(element.duration.quarterLength), 3)))
     return notes
