@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.base.errors import PerfLiveError
 from engine.base.partitura_loader import load_partitura
-from engine.score.notation.mei_documents import mei_signs
+from engine.score.notation.mei.documents import mei_signs
 from engine.score.notation.musicxml import Arpeggios
 from engine.score.tables import (
     MARKING_DTYPE,

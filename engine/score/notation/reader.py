@@ -20,7 +20,7 @@ import numpy as np
 from engine.base.errors import PerfLiveError
 from engine.base.limited_process import LimitedProcess
 from engine.base.partitura_loader import load_partitura
-from engine.score.notation.mei_documents import XML_ID, normal_mei
+from engine.score.notation.mei.documents import XML_ID, normal_mei
 from engine.score.notation.musicxml import (
     identified,
     note_key,

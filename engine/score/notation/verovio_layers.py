@@ -6,7 +6,7 @@ from fractions import Fraction
 from math import copysign, floor
 from typing import Any
 
-from engine.score.notation.mei_documents import XML_ID, usual_base
+from engine.score.notation.mei.documents import XML_ID, usual_base
 
 STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 LOWEST_LINE = 30  # steps of E4, the lowest line of a drum kit's staff, above C0

@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.score.dynamics import ACCENT, MARCATO, LoudnessMark, as_velocities, level_curve, velocities_within
 from engine.score.markings import ORNAMENT_KINDS, dynamic_level
-from engine.score.notation.mei_documents import mei_signs
+from engine.score.notation.mei.documents import mei_signs
 from engine.score.notation.verovio_layers import XML_ID, PrintedNote
 from engine.score.notation.verovio_measures import VerovioScore, quarters_of
 from engine.score.notation.verovio_tempos import is_metronome, said, tempo_kind

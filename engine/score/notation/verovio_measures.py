@@ -14,7 +14,8 @@ from engine.base.errors import PerfLiveError
 from engine.base.limited_process import LimitedProcess, ProcessFailed
 from engine.midi.events import DRUM_CHANNEL
 from engine.midi.general_midi import program_of
-from engine.score.notation.mei_documents import XML_ID
+from engine.score.notation.mei.documents import XML_ID
+from engine.score.notation.mei.spans import shift_octaves, tie_by_times
 from engine.score.notation.verovio_layers import LayerWalk, PrintedNote, Staff, name_of, repeated_notes
 from engine.score.notation.verovio_order import measure_order
 from engine.score.notation.verovio_tempos import PrintedTempo, printed_tempos
@@ -85,6 +86,9 @@ def read_with_verovio(started: LimitedProcess, document: str) -> VerovioScore:
     parser = etree.XMLParser(resolve_entities=False, huge_tree=True, no_network=True)
     root = next(etree.fromstring(read["mei"].encode(), parser).iter("{*}music"))  # the header may have measures of its own
     measures, staves = _printed_measures(root)
+    if document.startswith("<mei"):  # of other formats verovio writes out ties and octaves
+        tie_by_times(measures)
+        shift_octaves(measures)
     durations = [measure.duration for measure in measures]
     played = measure_order(root, read["time_map"], [measure.identifier for measure in measures], durations)
     for measure, duration in zip(measures, durations, strict=True):

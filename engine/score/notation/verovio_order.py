@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from engine.score.notation.mei_documents import XML_ID
+from engine.score.notation.mei.documents import XML_ID
 
 _ENDS, _STARTS = ("rptend", "rptboth"), ("rptstart", "rptboth")
 

@@ -145,3 +145,41 @@ def test_what_is_under_a_tuplet_span_is_a_tuplet_and_a_copy_is_what_it_copies(tm
     measure = bar(f'{three}<chord xml:id="c" dur="4"><note pname="g" oct="5"/></chord><chord copyof="#c"/>')
     spanned = measure.replace("</measure>", '<tupletSpan startid="#a" endid="#b" num="3"/></measure>')
     assert notes(tmp_path, document(score(spanned))) == [(0.0, 72), (0.667, 74), (1.333, 76), (2.0, 79), (3.0, 79)]
+
+
+DOTTED = '<note pname="c" oct="5" dur="2"><dot/></note><note pname="d" oct="5" dur="4"/>'
+THREE_IN_TWO = '<note pname="c" oct="5" dur="4" num="3" numbase="2"/>' * 3
+WITHOUT = '<note pname="c"/><chord><note pname="d"/><note pname="e" oct="6"/></chord>'
+
+
+@pytest.mark.parametrize(
+    ("layer", "definition", "expected"),
+    [
+        (DOTTED, "", [(0.0, 72), (3.0, 74)]),
+        (THREE_IN_TWO, "", [(0.0, 72), (0.667, 72), (1.333, 72)]),
+        (WITHOUT, 'dur.default="2" oct.default="5"', [(0.0, 72), (2.0, 74), (2.0, 88)]),
+        ('<note pname="c" oct="5" dur="1"/>', 'trans.semi="-2" trans.diat="-1"', [(0.0, 70)]),
+        ('<note pname="c" oct="5" dur="1"/>', 'trans.diat="-7"', [(0.0, 60)]),
+    ],
+)
+def test_what_attributes_and_dots_say_counts_where_it_stands(
+    tmp_path: Path, layer: str, definition: str, expected: list[tuple[float, int]]
+) -> None:
+    assert notes(tmp_path, document(score(bar(layer))).replace("<scoreDef", f"<scoreDef {definition}")) == expected
+
+
+def test_names_may_have_a_prefix(tmp_path: Path) -> None:
+    text = document(score(FIRST)).replace("</", "</mei:").replace("<mei xmlns=", "<mei:mei xmlns:mei=")
+    for name in ("meiHead", "fileDesc", "titleStmt", "title", "pubStmt", "music", "body", "mdiv", "score"):
+        text = text.replace(f"<{name}>", f"<mei:{name}>").replace(f"<{name}/>", f"<mei:{name}/>")
+    for name in ("scoreDef", "staffGrp", "staffDef", "section", "measure", "staff ", "layer", "note"):
+        text = text.replace(f"<{name}", f"<mei:{name}")
+    assert notes(tmp_path, text) == [(0.0, 72)]
+
+
+def test_ties_and_octave_lines_may_say_when_they_begin_and_end(tmp_path: Path) -> None:
+    tie = '<tie staff="1" tstamp="4" tstamp2="1m+1"/>'
+    line = '<octave staff="1" dis="8" dis.place="above" tstamp="1" tstamp2="0m+2"/>'
+    quarters = "".join(f'<note pname="{name}" oct="5" dur="4"/>' for name in "cdef")
+    first = bar(quarters).replace("</measure>", f"{line}{tie}</measure>")
+    assert notes(tmp_path, document(score(first + whole("f")))) == [(0.0, 84), (1.0, 86), (2.0, 76), (3.0, 77)]

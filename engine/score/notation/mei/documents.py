@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from copy import deepcopy
 from typing import Any
 
-MEI = "http://www.music-encoding.org/ns/mei"
+from engine.score.notation.mei.attributes import EVENTS, MEI, in_tuplet, write_attributes
+
 XML_ID = "{http://www.w3.org/XML/1998/namespace}id"
 _FRAME = ("mei", "music", "body", "mdiv", "score")  # each is in the one before
 _PREFERRED = ("lem", "corr", "reg", "expan", "add", "rdg", "sic", "orig", "abbr", "unclear")  # of several readings
@@ -15,7 +16,6 @@ _ALTERNATIVES = ("app", "choice", "subst")
 _TRANSPARENT = ("supplied", "unclear", "damage", "add", "corr", "reg", "sic", "orig", "expan", "restore", "ossia", "lem", "rdg")
 _SILENT = ("del", "oStaff", "oLayer")  # staves of an ossia are what else may be played
 MOST_COPIES_OF_COPIES = 4
-_EVENTS = ("note", "chord", "rest", "space")
 
 
 def normal_mei(data: bytes) -> Any:
@@ -33,12 +33,13 @@ def normal_mei(data: bytes) -> Any:
         if element.get(XML_ID) in names:
             del element.attrib[XML_ID]
         names.add(element.get(XML_ID, ""))
-    root = _framed(root)
+    root = _framed(_without_prefix(root))
     _one_body(root)
     for music in root.iterfind("{*}music"):
         _write_copies(music)
         _one_reading(music)
         _silence_cues(music)
+        write_attributes(music)
         for movement in music.iter("{*}mdiv"):
             if movement.find("{*}score") is None and movement.find("{*}parts") is not None:
                 movement.append(_joined_parts(list(movement.find("{*}parts"))))
@@ -60,6 +61,18 @@ def _make(name: str, children: Iterable[Any] = (), **attributes: str) -> Any:
     made = etree.Element(f"{{{MEI}}}{name}", attributes, nsmap={None: MEI})
     made.extend(list(children))
     return made
+
+
+def _without_prefix(root: Any) -> Any:
+    """Let MEI's be the names without a prefix, as verovio has them."""
+    if root.prefix is None:
+        return root
+    from lxml import etree
+
+    plain = etree.Element(root.tag, dict(root.attrib), nsmap={None: MEI})
+    plain.extend(list(root))
+    etree.cleanup_namespaces(plain, top_nsmap={None: MEI})
+    return plain
 
 
 def _framed(root: Any) -> Any:
@@ -275,12 +288,10 @@ def _write_tuplets(music: Any) -> None:
             continue
         base = span.get("numbase", "") if span.get("numbase", "").isdigit() else str(usual_base(int(count)))
         inside = False
-        for element in [each for each in layer.iter(*(f"{{*}}{name}" for name in _EVENTS)) if not _inside(each, "chord")]:
+        for element in [each for each in layer.iter(*(f"{{*}}{name}" for name in EVENTS)) if not _inside(each, "chord")]:
             inside = inside or element is first or first in element.iterdescendants()
             if inside and element.get("dur.ges") is None and element.get("grace") is None:
-                tuplet = _make("tuplet", num=count, numbase=base)
-                element.addprevious(tuplet)
-                tuplet.append(element)
+                in_tuplet(element, count, base)
             if element is last or last in element.iterdescendants():
                 break
         span.getparent().remove(span)

@@ -1,0 +1,1 @@
+"""MEI, written so that all readers take it in the same way."""
