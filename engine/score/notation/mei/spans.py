@@ -1,12 +1,13 @@
-"""Signs of MEI that reach from one place to another: octave lines, and ties that say when they begin and end instead of where."""
+"""Signs of MEI that reach from one place to another: octave lines, and ties that say when they begin and end instead of where.
+
+Measures are ``PrintedMeasure``, which stand above this folder, notes ``PrintedNote``.
+"""
 
 from collections.abc import Iterator, Sequence
 from itertools import product
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-if TYPE_CHECKING:
-    from engine.score.notation.verovio_layers import PrintedNote
-    from engine.score.notation.verovio_measures import PrintedMeasure
+from engine.score.notation.mei.documents import XML_ID
 
 SAME_TIME_QUARTERS = 0.03  # time stamps are rounded
 _SEMITONES = {"8": 12, "15": 24, "22": 36}
@@ -19,7 +20,7 @@ class _Place(NamedTuple):
     quarters: float
 
 
-def shift_octaves(measures: Sequence["PrintedMeasure"]) -> None:
+def shift_octaves(measures: Sequence[Any]) -> None:
     """Let notes under octave lines sound where they should, in place, unless they say themselves in which octave (``@oct.ges``)."""
     for sign, staff, begin, end in _spans(measures, "octave"):
         shift = _SEMITONES.get(sign.get("dis", "8"), 12) * (-1 if sign.get("dis.place") == "below" else 1)
@@ -30,7 +31,7 @@ def shift_octaves(measures: Sequence["PrintedMeasure"]) -> None:
                     note.pitch = min(max(note.pitch + shift, 0), 127)
 
 
-def tie_by_times(measures: Sequence["PrintedMeasure"]) -> None:
+def tie_by_times(measures: Sequence[Any]) -> None:
     """Tie notes of a pitch at the beginning and the end of ties that do not name both, in place."""
     for sign, staff, begin, end in _spans(measures, "tie"):
         if sign.get("startid") is None or sign.get("endid") is None:
@@ -39,7 +40,7 @@ def tie_by_times(measures: Sequence["PrintedMeasure"]) -> None:
                     first.tied_to = second.identifier
 
 
-def _at(measures: Sequence["PrintedMeasure"], staff: int, place: _Place) -> "list[PrintedNote]":
+def _at(measures: Sequence[Any], staff: int, place: _Place) -> list[Any]:
     notes = measures[place.measure].notes if place.measure < len(measures) else []
     return [note for note in notes if note.staff == staff and abs(float(note.onset) - place.quarters) <= SAME_TIME_QUARTERS]
 
@@ -49,15 +50,15 @@ def _earlier(place: _Place, other: _Place) -> bool:
     return (place.measure, place.quarters - SAME_TIME_QUARTERS) <= (other.measure, other.quarters)
 
 
-def _spans(measures: Sequence["PrintedMeasure"], name: str) -> Iterator[tuple[Any, int, _Place, _Place]]:
+def _spans(measures: Sequence[Any], name: str) -> Iterator[tuple[Any, int, _Place, _Place]]:
     """Yield signs with their staff, beginning and end; those that do not say all of these are left."""
-    named: dict[str, tuple[int, PrintedNote]] = {}
+    named: dict[str, tuple[int, Any]] = {}
     for index, measure in enumerate(measures):
         for sign in measure.element.iterfind(f"{{*}}{name}"):
             if not named:
                 for number, each in enumerate(measures):
                     for note in each.notes:
-                        for identifier in (note.identifier, note.element.getparent().get("{http://www.w3.org/XML/1998/namespace}id")):
+                        for identifier in (note.identifier, note.element.getparent().get(XML_ID)):
                             named.setdefault(identifier, (number, note))
             start, stop = (named.get(sign.get(key, "")[1:]) for key in ("startid", "endid"))
             begin = _place(start) or _stamped(f"0m+{sign.get('tstamp', '')}", index, measures)
@@ -67,11 +68,11 @@ def _spans(measures: Sequence["PrintedMeasure"], name: str) -> Iterator[tuple[An
                 yield sign, staff, begin, end
 
 
-def _place(found: "tuple[int, PrintedNote] | None") -> _Place | None:
+def _place(found: tuple[int, Any] | None) -> _Place | None:
     return _Place(found[0], float(found[1].onset)) if found else None
 
 
-def _stamped(stamp: str, index: int, measures: Sequence["PrintedMeasure"]) -> _Place | None:
+def _stamped(stamp: str, index: int, measures: Sequence[Any]) -> _Place | None:
     """Return the place of "2m+1.5": the beat 1.5, from 1, of the measure after the next."""
     later, _, beat = stamp.rpartition("m+")
     try:
