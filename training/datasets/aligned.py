@@ -33,7 +33,7 @@ from training.datasets.parangonada import midi_of, read_parangonada
 from training.datasets.performances import PEDAL_DTYPE
 from training.datasets.played_score import played_score
 
-CACHE_VERSION = 3  # to be raised with every change of what is read here, or of how scores are
+CACHE_VERSION = 4  # to be raised with every change of what is read here, or of how scores are
 LEAST_COVERAGE = 0.5  # a performance with a smaller share of its score's notes is of another piece or edition
 NOT_ROBUST = "metadata.csv does not call its alignment robust"
 

@@ -6,15 +6,19 @@ known from the match file; their lengths, and the places within them, from the p
 file being right, only on their order.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 
-from engine.score.tables import Score, note_order
+from engine.score.tables import Annotation, Score, Word, note_order
 
 LEAST_KNOWN = 0.5  # share of the notes of a match file that its score must have
 MOST_OUT_OF_ORDER = 0.01  # share of notes; more are a sign that a repeat begins within a measure
+
+_Text = TypeVar("_Text", Word, Annotation)
 
 
 def played_score(printed: Score, ids: np.ndarray, onset_beat: np.ndarray) -> Score:
@@ -50,6 +54,8 @@ def played_score(printed: Score, ids: np.ndarray, onset_beat: np.ndarray) -> Sco
         measures=played_measures,
         time_signatures=_played_table(printed.time_signatures, printed_measures, played_measures),
         tempos=_played_table(printed.tempos, printed_measures, played_measures),
+        words=_played_texts(printed.words, printed_measures, played_measures),
+        annotations=_played_texts(printed.annotations, printed_measures, played_measures),
     )
 
 
@@ -108,3 +114,14 @@ def _played_table(table: np.ndarray, printed_measures: np.ndarray, played_measur
             if not rows or rows[-1][1:] != row[1:]:
                 rows.append((place, *row[1:]))
     return np.array(rows, dtype=table.dtype)
+
+
+def _played_texts(texts: Sequence[_Text], printed_measures: np.ndarray, played_measures: np.ndarray) -> tuple[_Text, ...]:
+    """Return the texts of the measures as played, each as often as its measure is."""
+    placed: list[_Text] = []
+    for printed, played in zip(printed_measures, played_measures, strict=True):
+        begin, end = float(printed["onset_quarter"]), float(printed["onset_quarter"] + printed["duration_quarter"])
+        inside = [text for text in texts if begin - 1e-6 <= text.onset_quarter < end - 1e-6]
+        moved = float(played["onset_quarter"]) - begin
+        placed += [replace(text, onset_quarter=text.onset_quarter + moved) for text in inside]
+    return tuple(placed)

@@ -1,9 +1,20 @@
 """Repeats as a performance played them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from engine.score.tables import MARKING_DTYPE, MEASURE_DTYPE, SCORE_NOTE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE, Score
+from engine.score.tables import (
+    MARKING_DTYPE,
+    MEASURE_DTYPE,
+    SCORE_NOTE_DTYPE,
+    TEMPO_DTYPE,
+    TIME_SIGNATURE_DTYPE,
+    Annotation,
+    Score,
+    Word,
+)
 from training.datasets.played_score import played_score
 
 
@@ -49,6 +60,18 @@ def test_metre_and_tempo_changes_come_back_with_the_repeat():
     result = played(score, ["a-1", "b-1", "a-2", "b-2"], [0, 2, 5, 7])
     assert result.time_signatures.tolist() == [(0, 2, 4), (2, 3, 4), (5, 2, 4), (7, 3, 4)]
     assert result.tempos.tolist() == [(0, 60), (3.5, 40), (5, 60), (8.5, 40)]
+
+
+def test_words_and_lyrics_come_back_where_their_measure_is_played():
+    said = (Word(0, "Largo", "tempo"), Word(2.5, "Allegro", "tempo"), Word(4, "coda", "other"))
+    score = replace(
+        printed([("a", 0), ("b", 2), ("c", 4)], [2, 2, 2]), words=said, annotations=(Annotation(3, "la ", "lyric"),)
+    )
+    result = played(score, ["a-1", "b-1", "a-2", "b-2", "c-1"], [0, 2, 5, 7, 9])
+    assert [(word.onset_quarter, word.text) for word in result.words] == [
+        (0, "Largo"), (2.5, "Allegro"), (4, "Largo"), (6.5, "Allegro"), (8, "coda")
+    ]  # fmt: skip
+    assert [annotation.onset_quarter for annotation in result.annotations] == [3, 7]
 
 
 def test_a_score_with_its_repeats_written_out_is_played_as_printed():

@@ -7,9 +7,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from engine.performers.score_playing.shaping.beats import BeatBounds, BeatSoFar
 from engine.performers.score_playing.shaping.bounds import near_surroundings
-from engine.performers.score_playing.shaping.written_tempo import TempoSection
+from engine.performers.score_playing.shaping.written_tempo import TempoSection, section_of
 from engine.score.tables import Score
-from models.performance.representation import SAME_POSITION_QUARTERS, TempoCurve, find_anchors
+from models.performance.representation import TempoCurve, find_anchors
 
 SURROUNDING_ANCHORS = 16  # before and after one, of which its surroundings' tempo is the median
 
@@ -23,11 +23,13 @@ class ExpectedTempo:
     """
 
     def __init__(self, score: Score, expected: np.ndarray, sections: Sequence[TempoSection]):
-        """``expected`` (N,) has log2 of seconds a quarter from each note on; those of an anchor's notes are averaged."""
+        """``expected`` (N,) has log2 of seconds a quarter from each note on; those of an anchor's notes are averaged.
+
+        ``sections`` are those of one written tempo.
+        """
         anchors, groups = find_anchors(score.notes["onset_quarter"])
         periods = np.bincount(groups, weights=expected) / np.bincount(groups)
-        self._begins = np.array([section.begin for section in sections])
-        written = np.array([np.log2(section.seconds / section.quarters) for section in sections])[self.section_of(anchors)]
+        written = np.array([np.log2(section.seconds / section.quarters) for section in sections])[section_of(sections, anchors)]
         padding = np.full(SURROUNDING_ANCHORS, np.nan)
         windows = sliding_window_view(np.concatenate([padding, periods - written, padding]), 2 * SURROUNDING_ANCHORS + 1)
         around = written + np.nanmedian(windows, axis=1)
@@ -45,10 +47,6 @@ class ExpectedTempo:
             heard.append(near_surroundings(would, self.bounds.most_slower(anchor, beat)))
             self.bounds.passed(beat, anchor, quarters, 2.0 ** heard[-1])
         return np.array(heard)
-
-    def section_of(self, quarters: np.ndarray) -> np.ndarray:
-        """Return the index of the section that each position (n,) is in."""
-        return np.maximum(np.searchsorted(self._begins, quarters + SAME_POSITION_QUARTERS, side="right") - 1, 0)
 
     def mean_period(self, section: TempoSection) -> float:
         """Return log2 of the mean seconds a quarter in a section."""

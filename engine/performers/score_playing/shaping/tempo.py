@@ -1,9 +1,9 @@
 """How fast a performance is as a whole, and how far a beat may stray from the beats around it.
 
-The model decides the shape of the tempo; these rules move it as a whole and bound it. In each section of one written tempo the model's
-beat periods are multiplied by one factor, so that the section lasts as long as the score says, or as the model would have it, or between
-the two. With P the model's beat period, S that of its surroundings and W the written one, all in log2 of seconds a quarter, F the
-section's factor in octaves and a the amount of expression, what is heard is
+The model decides the shape of the tempo; these rules move it as a whole and bound it. In each section of one written tempo, shades of it
+included, the model's beat periods are multiplied by one factor, so that the section lasts as long as the score says, or as the model would
+have it, or between the two. With P the model's beat period, S that of its surroundings and W the written one, all in log2 of seconds a
+quarter, F the section's factor in octaves and a the amount of expression, what is heard is
 
     W + a (S + F - W) + bounded(a (P - S))
 
@@ -24,7 +24,7 @@ from engine.performers.score_playing.shaping.beats import BeatSoFar
 from engine.performers.score_playing.shaping.bounds import bounded, near_surroundings
 from engine.performers.score_playing.shaping.expected_tempo import ExpectedTempo
 from engine.performers.score_playing.shaping.texture import fitting_tempo, is_solo_keyboard
-from engine.performers.score_playing.shaping.written_tempo import tempo_sections
+from engine.performers.score_playing.shaping.written_tempo import held_sections, section_of, tempo_sections
 from engine.score.piece import Piece
 from engine.score.tempo import tempo_at
 
@@ -102,8 +102,9 @@ class TempoRule:
 
         With ``follows_reference`` that is a reference's, whose tempo is kept unless a control says otherwise.
         """
-        score, onsets, sections = piece.score, piece.score.notes["onset_quarter"], tempo_sections(piece.score)
-        tempo = ExpectedTempo(score, expected, sections)
+        score, onsets, written = piece.score, piece.score.notes["onset_quarter"], tempo_sections(piece.score)
+        sections = held_sections(written)
+        tempo = ExpectedTempo(score, expected, written)
         chooses, fitting = is_solo_keyboard(piece), math.log2(60 / fitting_tempo(score))
         self._levels = []
         for section in sections:
@@ -111,7 +112,7 @@ class TempoRule:
             share = 0.0 if follows_reference else SCORE_SHARE[section.said]
             marked = follows_reference or section.said == "mark"
             self._levels.append(_Level(said, tempo.mean_period(section), fitting, share, chooses, marked))
-        self._section: list[int] = tempo.section_of(onsets).tolist()
+        self._section: list[int] = section_of(sections, onsets).tolist()
         self._bounds, self._anchor_of = tempo.bounds, tempo.anchor_of.tolist()
         self._surroundings: list[float] = tempo.surroundings.tolist()
         self._expected: list[float] = tempo.periods.tolist()

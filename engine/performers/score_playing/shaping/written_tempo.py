@@ -1,14 +1,19 @@
 """What a score says of its tempo, section by section: a metronome mark, a tempo word, or nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from engine.score.tables import Score
 from engine.score.tempo import AT_THE_BEGINNING_QUARTERS, default_tempo, says_a_word, word_tempo
+from models.performance.representation import SAME_POSITION_QUARTERS
 
 Said = Literal["mark", "word", "nothing"]
 LEAST_SECTION_QUARTERS = 4.0  # a shorter one counts to its neighbour: a written ritardando is one section, not many
+LEAST_HELD_QUARTERS = 16.0  # over less than that no tempo of its own is held
+ANOTHER_TEMPO = 1.25  # times as fast or as slow: what changes less is a shade of the same tempo, which performers take further
 UNSAID_QUARTERS_PER_MINUTE = 120.0  # what MIDI files have that say nothing (Standard MIDI Files 1.0)
 UNSAID_WITHIN = 0.01  # of microseconds that were rounded
 
@@ -42,6 +47,32 @@ def tempo_sections(score: Score) -> list[TempoSection]:
     for may_join in (_both_short, _either_short):
         sections = _joined(sections, may_join)
     return sections
+
+
+def section_of(sections: Sequence[TempoSection], quarters: np.ndarray) -> np.ndarray:
+    """Return the index of the section that each position (n,) is in."""
+    begins = np.array([section.begin for section in sections])
+    return np.maximum(np.searchsorted(begins, quarters + SAME_POSITION_QUARTERS, side="right") - 1, 0)
+
+
+def held_sections(sections: list[TempoSection]) -> list[TempoSection]:
+    """Return the sections joined to those over each of which the mean tempo is held.
+
+    A score that goes from 150 to 140 for five quarters means a ritardando, and how far that goes is the performer's to say.
+    """
+    for may_join in (_shades, _brief, _shades):
+        sections = _joined(sections, may_join)
+    return sections
+
+
+def _shades(section: TempoSection, following: TempoSection) -> bool:
+    """Return whether two sections are of one tempo, more or less."""
+    slower, faster = sorted((section.quarters / section.seconds, following.quarters / following.seconds))
+    return section.said == following.said and faster < ANOTHER_TEMPO * slower
+
+
+def _brief(section: TempoSection, following: TempoSection) -> bool:
+    return min(section.quarters, following.quarters) < LEAST_HELD_QUARTERS
 
 
 def _both_short(section: TempoSection, following: TempoSection) -> bool:

@@ -85,6 +85,22 @@ def test_each_section_of_one_written_tempo_has_its_own_factor():
     np.testing.assert_allclose(periods[40:], 0.5, rtol=1e-6)
 
 
+def test_a_shade_of_the_tempo_goes_as_far_as_the_model_takes_it_and_the_whole_lasts_as_long_as_it_says():
+    piece = with_tempos(melody(bars=20), (0, 60), (40, 54), (48, 60))  # a little slower for two of twenty bars
+    expected = np.where(np.abs(piece.score.notes["onset_quarter"] - 43.5) < 4, math.log2(1.3), 0.0)  # the model goes further
+    periods = heard(TempoRule(piece, expected), piece, expected)
+    np.testing.assert_allclose(periods[42:46] / periods[10], 1.3, rtol=1e-6)
+    assert periods.sum() == pytest.approx(40 + 8 * 60 / 54 + 32, rel=0.005)
+
+
+def test_no_tempo_of_its_own_is_held_over_three_bars_or_less():
+    piece = with_tempos(melody(bars=20), (0, 120), (40, 60), (52, 120))
+    expected = np.where(np.abs(piece.score.notes["onset_quarter"] - 45.5) < 6, 0.5, 0.0)
+    periods = heard(TempoRule(piece, expected), piece, expected)
+    assert periods[45] / periods[10] == pytest.approx(2**0.5, rel=1e-6)
+    assert periods.sum() == pytest.approx(20 + 12 + 14, rel=0.005)
+
+
 def test_what_is_said_is_a_mark_a_word_or_nothing():
     piece = melody(bars=20)
 
