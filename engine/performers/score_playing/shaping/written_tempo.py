@@ -97,16 +97,22 @@ def _joined(sections: list[TempoSection], may_join: Callable[[TempoSection, Temp
 def _changes(score: Score) -> list[tuple[float, float, Said]]:
     """Return where what is said changes, in order, the first at 0: quarters, quarters a minute, and what says it.
 
-    A mark counts before the words around it, and words as soon as they stand somewhere else than a mark.
+    A mark counts before the words around it, and words as soon as they stand somewhere else than a mark. Words that come back, as they do
+    with a repeat, mean what was marked beside them before.
     """
-    changes: dict[float, tuple[float, Said]] = {}
-    for onset, tempo in _marks(score):
-        changes[onset] = (tempo, "mark")
-    for word in score.words:
+    marks = _marks(score)
+    changes: dict[float, tuple[float, Said]] = {onset: (tempo, "mark") for onset, tempo in marks}
+    marked: dict[str, float] = {}
+    for word in (word for word in score.words if word.kind == "tempo"):
         at = word.onset_quarter
-        told = any(abs(at - onset) <= AT_THE_BEGINNING_QUARTERS for onset in changes)
-        meant = word_tempo(score, word.text, at)
-        if word.kind == "tempo" and meant and at > AT_THE_BEGINNING_QUARTERS and not told:
+        beside = next((tempo for onset, tempo in marks if abs(at - onset) <= AT_THE_BEGINNING_QUARTERS), None)
+        if beside is not None:
+            marked.setdefault(word.text, beside)
+        elif any(abs(at - onset) <= AT_THE_BEGINNING_QUARTERS for onset in changes):
+            continue
+        elif word.text in marked:
+            changes[at] = (marked[word.text], "mark")
+        elif (meant := word_tempo(score, word.text, at)) and at > AT_THE_BEGINNING_QUARTERS:
             changes[at] = (meant, "word")
     if not changes or min(changes) > AT_THE_BEGINNING_QUARTERS:
         changes[0.0] = (default_tempo(score), "word" if says_a_word(score) else "nothing")

@@ -16,7 +16,7 @@ from engine.performers.score_playing.expression import ColumnExpression
 from engine.performers.score_playing.shaping.bounds import bounded
 from engine.performers.score_playing.shaping.tempo import TempoDrift, TempoRule
 from engine.performers.score_playing.shaping.texture import fitting_tempo, melody_onsets
-from engine.performers.score_playing.shaping.written_tempo import tempo_sections
+from engine.performers.score_playing.shaping.written_tempo import held_sections, tempo_sections
 from engine.score.piece import read_piece
 from engine.score.tables import TEMPO_DTYPE, Word
 from engine.systems import Kind, find_system, performers
@@ -107,12 +107,17 @@ def test_what_is_said_is_a_mark_a_word_or_nothing():
     def said(*rows, **more):
         return [(section.begin, section.said) for section in tempo_sections(with_tempos(piece, *rows, **more).score)]
 
+    def held(*rows, **more):
+        return held_sections(tempo_sections(with_tempos(piece, *rows, **more).score))
+
     assert said((0, 120)) == said() == [(0, "nothing")]  # 120 is what a MIDI file has that says nothing
     assert said((0, 120), has_markings=True) == said((0, 121)) == [(0, "mark")]
     adagio, presto = Word(0.0, "Adagio", "tempo"), Word(40.0, "Presto", "tempo")
     assert said(words=(adagio, presto)) == [(0, "word"), (40, "word")]
     assert said((0, 60), words=(presto,)) == [(0, "mark"), (40, "word")]
     assert said((0, 60), (40, 90), words=(presto,)) == [(0, "mark"), (40, "mark")]
+    largo = (Word(0.0, "Largo", "tempo"), Word(20.0, "Largo", "tempo"))  # a repeat brings the word back, and no mark
+    assert [round(60 * each.quarters / each.seconds) for each in held((0, 48), words=largo)] == [48]
     ritardando = [(0, 60), *((76 + place, 55 - 5 * place) for place in range(4))]
     assert said(*ritardando) == [(0, "mark"), (76, "mark")]  # a change a quarter is one section
     assert sum(section.seconds for section in tempo_sections(with_tempos(piece, *ritardando).score)) == pytest.approx(
