@@ -1,0 +1,78 @@
+"""A program beside perf-live: a keyboard or a sound module. ``python -m engine.bench.reliability.peer keys|synth CLIENT LOG``.
+
+A process of its own, so that it can be killed. It obeys lines on standard input, of which all but ``send`` are answered with ``done``:
+
+- ``send HEX ...``: send messages at once;
+- ``flood NOTES A_SECOND``: as many notes, each with its end, spread over keys and channels (an on and an off are two messages);
+- ``close``, ``open``: take the port away and bring it back.
+
+Each message that was sent or heard goes into LOG before anything else happens, as a time, a length and its bytes.
+"""
+
+import os
+import sys
+import time
+from typing import Any
+
+import rtmidi
+
+from engine.bench.reliability.log import encode
+from engine.midi import ports
+from engine.midi.events import note_off, note_on
+
+KEYS, SYNTH = "keys", "synth"
+FLOOD_KEYS, FLOOD_CHANNELS = range(24, 104), (0, 1, 2)
+
+
+class Peer:
+    def __init__(self, kind: str, client: str, log: str):
+        self._kind = kind
+        self._log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        made = rtmidi.MidiOut if kind == KEYS else rtmidi.MidiIn
+        self._midi: Any = made(rtmidi.API_UNIX_JACK, client)
+        if kind == SYNTH:
+            self._midi.ignore_types(sysex=False, timing=False, active_sense=False)
+            self._midi.set_callback(lambda message, _: self._keep(bytes(message[0])))
+        self._midi.open_virtual_port(kind)
+
+    def obey(self, words: list[str]) -> None:
+        match words:
+            case ["send", *messages]:
+                for message in messages:
+                    self._send(bytes.fromhex(message))
+                return
+            case ["flood", notes, per_second]:
+                self._flood(int(notes), float(per_second))
+            case ["close"]:
+                time.sleep(ports.JACK_PAUSE_S)  # see ``ports.release``
+                self._midi.close_port()
+            case ["open"]:
+                self._midi.open_virtual_port(self._kind)
+        print("done", flush=True)
+
+    def _send(self, message: bytes) -> None:
+        self._keep(message)
+        self._midi.send_message(message)
+
+    def _flood(self, notes: int, per_second: float) -> None:
+        begun_s = time.monotonic()
+        for number in range(notes):
+            time.sleep(max(0.0, begun_s + number / per_second - time.monotonic()))
+            channel, key = FLOOD_CHANNELS[number % len(FLOOD_CHANNELS)], FLOOD_KEYS[number % len(FLOOD_KEYS)]
+            self._send(note_on(channel, key, 1 + number % 127))
+            self._send(note_off(channel, key))
+
+    def _keep(self, message: bytes) -> None:
+        os.write(self._log, encode(time.monotonic_ns(), message))
+
+
+def main() -> None:
+    peer = Peer(*sys.argv[1:])
+    print("done", flush=True)
+    for line in sys.stdin:
+        peer.obey(line.split())
+    os._exit(0)  # the server may have gone, and then the client cannot be closed
+
+
+if __name__ == "__main__":
+    main()
