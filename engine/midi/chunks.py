@@ -2,11 +2,13 @@
 
 from typing import NamedTuple
 
+from engine.midi.events import END_OF_EXCLUSIVE, SYSTEM_EXCLUSIVE
+
 END = b"\xff\x2f\x00"  # of a track
 NOTHING = b"\xff\x7f\x00"  # a sequencer-specific event without content, which every reader skips
 TEMPO = b"\xff\x51\x03"
 DEFAULT_TEMPO = TEMPO + (500_000).to_bytes(3, "big")
-META, SYSTEM_EXCLUSIVE, END_OF_EXCLUSIVE = 0xFF, 0xF0, 0xF7
+META = 0xFF
 LONGEST_DELTA_TICKS = 0x0FFFFFFF
 HEADER_BYTES = 14
 NO_HEADER = b"MThd\x00\x00\x00\x06\x00\x01\x00\x00\x00\x00"  # of type 1, counting nothing

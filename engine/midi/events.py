@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 NOTE_OFF, NOTE_ON, POLYPHONIC_AFTERTOUCH, CONTROL_CHANGE = 0x80, 0x90, 0xA0, 0xB0
 PROGRAM_CHANGE, CHANNEL_AFTERTOUCH, PITCH_BEND = 0xC0, 0xD0, 0xE0
+SYSTEM_EXCLUSIVE, END_OF_EXCLUSIVE = 0xF0, 0xF7
+LENGTHS = {NOTE_OFF: 3, NOTE_ON: 3, 0xA0: 3, 0xB0: 3, 0xC0: 2, 0xD0: 2, 0xE0: 3, 0xF1: 2, 0xF2: 3, 0xF3: 2}  # in bytes; of all others 1
 SUSTAIN_PEDAL, SOSTENUTO_PEDAL, SOFT_PEDAL = 64, 66, 67
 ALL_SOUND_OFF, ALL_NOTES_OFF = 120, 123
 DRUM_CHANNEL = 9  # "channel 10" to a user, who counts from one
@@ -59,3 +61,16 @@ def control_change(channel: int, number: int, value: int) -> bytes:
 
 def program_change(channel: int, program: int) -> bytes:
     return bytes((PROGRAM_CHANGE | channel, program))
+
+
+def is_whole(message: bytes) -> bool:
+    """Whether a message is one as the specification defines it (tables I to III): a status byte and its data bytes, each below 128.
+
+    Drivers hand on what a faulty program sends: nothing, pieces of a message, data without a status.
+    """
+    if not message or message[0] < 0x80 or message[0] == END_OF_EXCLUSIVE:
+        return False
+    if message[0] == SYSTEM_EXCLUSIVE:
+        return message[-1] == END_OF_EXCLUSIVE and max(message[1:-1], default=0) < 0x80
+    length = LENGTHS.get(message[0] if message[0] > SYSTEM_EXCLUSIVE else message[0] & 0xF0, 1)
+    return len(message) == length and max(message[1:], default=0) < 0x80

@@ -15,7 +15,7 @@ from engine.base.clock import Clock
 from engine.base.errors import PerfLiveError, UsageError
 from engine.base.quiet import quiet_stderr
 from engine.midi import jack
-from engine.midi.events import Event
+from engine.midi.events import Event, is_whole
 
 CLIENT_NAME = "perf-live"
 API_NAMES = {
@@ -84,7 +84,10 @@ class _Port:
 
 
 class InputPort(_Port):
-    """``inbox`` receives an Event for each message, stamped when the driver called back (and None to wake whoever waits)."""
+    """``inbox`` receives an Event for each message, stamped when the driver called back (and None to wake whoever waits).
+
+    Pieces of messages, which drivers hand on as they come, are left out.
+    """
 
     def __init__(self, midi: Any, api: str, name: str, virtual: bool, clock: Clock):
         super().__init__(midi, api, name, virtual)
@@ -92,7 +95,9 @@ class InputPort(_Port):
         put, now_ns = self.inbox.put, clock.now_ns
 
         def receive(message: tuple[list[int], float], _: None) -> None:
-            put(Event(now_ns(), bytes(message[0])))
+            time_ns, whole = now_ns(), bytes(message[0])
+            if is_whole(whole):
+                put(Event(time_ns, whole))
 
         midi.ignore_types(sysex=False, timing=False, active_sense=False)
         midi.set_callback(receive)

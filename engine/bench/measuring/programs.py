@@ -70,9 +70,16 @@ def start_jack_server(name: str, real_time: bool = False) -> "subprocess.Popen[b
 
 
 def stop_jack_server(server: "subprocess.Popen[bytes]") -> None:
-    """End a server by SIGTERM: a killed one would keep one of the eight places that JACK has for servers."""
+    """End a server by SIGTERM: a killed one would keep one of the eight places that JACK has for servers.
+
+    Where clients were killed the server itself dies of SIGPIPE meanwhile, and keeps its place; started once more it clears it.
+    """
     server.terminate()
-    server.wait(PATIENCE_S)
+    if server.wait(PATIENCE_S):
+        again = subprocess.Popen(server.args, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
+        _await(again)
+        again.terminate()
+        again.wait(PATIENCE_S)
 
 
 def may_schedule_in_real_time() -> bool:

@@ -11,6 +11,7 @@ perf-live stands between a keyboard and two sound modules at a JACK server, each
 import signal
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -22,29 +23,28 @@ from engine.bench.measuring.benchmark import Benchmark, OnStage, silent
 from engine.bench.measuring.machine import Machine, describe_machine
 from engine.bench.measuring.programs import jack_server
 from engine.bench.measuring.tables import new_table, print_head
-from engine.bench.reliability import port_faults as ports
-from engine.bench.reliability import system_faults as system
-from engine.bench.reliability import traffic_faults as traffic
-from engine.bench.reliability.outcome import Fault, Outcome
-from engine.bench.reliability.stage import Stage
+from engine.bench.reliability.harm import ports, system, traffic
+from engine.bench.reliability.stage.between_ports import Stage
+from engine.bench.reliability.stage.outcome import Fault, Outcome, lasting
 
 FAULTS: dict[str, Fault] = {
-    "64 KiB of system exclusive": traffic.long_exclusive,
-    "128 keys on 16 channels at once": traffic.every_key,
-    "10,000 messages a second for 2 s": traffic.flood(2),
-    "10,000 messages a second for 10 s": traffic.flood(10),
+    "64 KiB of system exclusive": lasting(traffic.long_exclusive),
+    "128 keys on 16 channels at once": lasting(traffic.every_key),
+    "pieces of messages": lasting(traffic.pieces),
+    "10,000 messages a second for 2 s": lasting(partial(traffic.flood, seconds=2)),
+    "10,000 messages a second for 10 s": lasting(partial(traffic.flood, seconds=10)),
     "a hog on every core": system.hog_on_every_core,
-    "perf-live stopped for 0.4 s": system.stopped_process(0.4),
-    "perf-live stopped for 5 s": system.stopped_process(5),
+    "perf-live stopped for 0.4 s": system.stopped_for_a_moment,
+    "perf-live stopped for 5 s": system.stopped_for_long,
     "a disk that stalls under a take": system.stalled_disk_of_a_take,
-    "the keyboard's port away for 0.1 s": ports.keyboard_away(0.1),
-    "the keyboard's port away for 1 s": ports.keyboard_away(1),
-    "the keyboard's port away for 30 s": ports.keyboard_away(30),
-    "the module's port away for 0.1 s": ports.module_away(0.1),
-    "the module's port away for 1 s": ports.module_away(1),
-    "the module's port away for 30 s": ports.module_away(30),
-    "the keyboard's program killed": ports.keyboard_killed,
-    "the module's program killed": ports.module_killed,
+    "the keyboard's port away for 0.1 s": ports.without_keyboard(partial(ports.take_keyboard_away, seconds=0.1)),
+    "the keyboard's port away for 1 s": ports.without_keyboard(partial(ports.take_keyboard_away, seconds=1)),
+    "the keyboard's port away for 30 s": ports.without_keyboard(partial(ports.take_keyboard_away, seconds=30)),
+    "the module's port away for 0.1 s": ports.without_module(partial(ports.take_module_away, seconds=0.1)),
+    "the module's port away for 1 s": ports.without_module(partial(ports.take_module_away, seconds=1)),
+    "the module's port away for 30 s": ports.without_module(partial(ports.take_module_away, seconds=30)),
+    "the keyboard's program killed": ports.without_keyboard(ports.kill_keyboard),
+    "the module's program killed": ports.without_module(ports.kill_module),
     "the JACK server killed": ports.server_killed,
     "a disk that stalls under a sound file": system.stalled_disk_of_a_sound_file,
     "a disk that is full under a take": system.full_disk_of_a_take,
@@ -52,6 +52,7 @@ FAULTS: dict[str, Fault] = {
     "standard output closed": system.descriptor_closed(system.STDOUT),
     "standard error closed": system.descriptor_closed(system.STDERR),
     "all three closed": system.descriptor_closed(system.STDIN, system.STDOUT, system.STDERR),
+    "a model that answers NaN": system.nan_model,
     "a terminal that is closed (SIGHUP)": system.signalled(signal.SIGHUP),
     "Ctrl-\\ (SIGQUIT)": system.signalled(signal.SIGQUIT),
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from engine.base.errors import PerfLiveError
 from engine.bench.measuring.takes import NS_PER_S, live_pattern
-from engine.bench.reliability.stage import Ended, Stage, await_
+from engine.bench.reliability.stage.between_ports import Ended, Stage, await_
 from engine.midi.events import SUSTAIN_PEDAL, control_change, note_off, note_on
 
 GOES_ON = None  # in place of an exit status

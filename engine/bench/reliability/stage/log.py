@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.midi.events import CONTROL_CHANGE, NOTE_OFF, NOTE_ON, SOFT_PEDAL, SOSTENUTO_PEDAL, SUSTAIN_PEDAL, is_note_on
+from engine.midi.events import CONTROL_CHANGE, NOTE_OFF, NOTE_ON, SOFT_PEDAL, SOSTENUTO_PEDAL, SUSTAIN_PEDAL, is_note_on, is_whole
 
 HEAD = struct.Struct("<qI")  # nanoseconds on the monotonic clock, bytes of the message
 PEDALS = (SUSTAIN_PEDAL, SOSTENUTO_PEDAL, SOFT_PEDAL)
@@ -54,13 +54,13 @@ class Delivered:
 
 
 def compare(sent: Sequence[Entry], heard: Sequence[Entry], channels: Iterable[int] = range(16)) -> Delivered:
-    """Compare note by note, whatever their velocities; ``channels``: those of the keyboard, where others are heard besides."""
+    """Compare note by note, whatever their velocities, on ``channels`` alone: others may be heard besides."""
     own = set(channels)
     sent_ns, heard_ns = _onsets(sent), _onsets(heard)
     keys = [key for key in sent_ns.keys() | heard_ns.keys() if key[0] in own]
     missing = {key: len(sent_ns[key]) - len(heard_ns[key]) for key in keys}
     delays = [came - left for key in keys if not missing[key] for left, came in zip(sent_ns[key], heard_ns[key], strict=True)]
-    stuck, pedals = sounding(entry.message for entry in heard)
+    stuck, pedals = ([place for place in places if place[0] in own] for places in sounding(entry.message for entry in heard))
     return Delivered(
         sent=sum(len(sent_ns[key]) for key in keys),
         lost=sum(max(0, count) for count in missing.values()),
@@ -75,7 +75,7 @@ def sounding(messages: Iterable[bytes]) -> tuple[list[Key], list[Key]]:
     """Return the keys that are on after ``messages``, and the pedals that are down: of most instruments one end ends a key's every note."""
     keys: dict[Key, bool] = {}
     pedals: dict[Key, bool] = {}
-    for message in messages:
+    for message in filter(is_whole, messages):
         kind, place = message[0] & 0xF0, (message[0] & 0x0F, message[1] if len(message) > 1 else 0)
         if kind in (NOTE_ON, NOTE_OFF):
             keys[place] = is_note_on(message)
@@ -87,6 +87,6 @@ def sounding(messages: Iterable[bytes]) -> tuple[list[Key], list[Key]]:
 def _onsets(entries: Iterable[Entry]) -> dict[Key, list[int]]:
     onsets: dict[Key, list[int]] = defaultdict(list)
     for time_ns, message in entries:
-        if is_note_on(message):
+        if is_whole(message) and is_note_on(message):
             onsets[message[0] & 0x0F, message[1]].append(time_ns)
     return onsets

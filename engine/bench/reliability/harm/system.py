@@ -12,8 +12,9 @@ from pathlib import Path
 from time import sleep
 
 from engine.base.errors import PerfLiveError
-from engine.bench.reliability.outcome import Fault, ending, hold_chord, lasting, play, release_chord
-from engine.bench.reliability.stage import PATIENCE_S, Stage, await_
+from engine.bench.reliability.harm.nan_model import write_nan_model
+from engine.bench.reliability.stage.between_ports import PATIENCE_S, Stage, await_
+from engine.bench.reliability.stage.outcome import Fault, ending, hold_chord, lasting, play, release_chord
 
 STDIN, STDOUT, STDERR = 0, 1, 2
 LEAST_LIMIT_BYTES = 1024  # what perf-live says in a file of ours still fits
@@ -21,29 +22,45 @@ STALL_S = 3
 HOG = "while True: pass"
 
 
-def stopped_process(seconds: float) -> Fault:
-    """Return the fault that the process is stopped (SIGSTOP) in mid-chord for so long."""
+def stop_process(stage: Stage, seconds: float) -> None:
+    """Stop perf-live (SIGSTOP) in mid-chord for so long."""
+    stage.await_heard()
+    stage.live_run.send(signal.SIGSTOP)
+    sleep(seconds)
+    stage.live_run.send(signal.SIGCONT)
+    stage.await_connection()
 
-    def inject(stage: Stage) -> None:
-        hold_chord(stage)
-        stage.live_run.send(signal.SIGSTOP)
-        sleep(seconds)
-        stage.live_run.send(signal.SIGCONT)
-        stage.await_connection()
-        release_chord(stage)
 
-    return lasting(inject)
+@contextmanager
+def hogs() -> Iterator[None]:
+    """Keep every core busy while the block runs."""
+    started = [subprocess.Popen([sys.executable, "-c", HOG]) for _ in range(os.cpu_count() or 1)]  # noqa: S603
+    try:
+        yield
+    finally:
+        for hog in started:
+            hog.kill()
+            hog.wait()
+
+
+@lasting
+def stopped_for_a_moment(stage: Stage) -> None:
+    hold_chord(stage)
+    stop_process(stage, 0.4)
+    release_chord(stage)
+
+
+@lasting
+def stopped_for_long(stage: Stage) -> None:
+    hold_chord(stage)
+    stop_process(stage, 5.0)
+    release_chord(stage)
 
 
 @lasting
 def hog_on_every_core(stage: Stage) -> None:
-    hogs = [subprocess.Popen([sys.executable, "-c", HOG]) for _ in range(os.cpu_count() or 1)]  # noqa: S603
-    try:
+    with hogs():
         play(stage, 2.0)
-    finally:
-        for hog in hogs:
-            hog.kill()
-            hog.wait()
 
 
 def signalled(number: int) -> Fault:
@@ -139,3 +156,13 @@ def _is_traced(process_id: int) -> bool:
     status = Path(f"/proc/{process_id}/status").read_text()
     return not status.partition("TracerPid:")[2].lstrip().startswith("0")
 
+
+@ending(0)
+def nan_model(stage: Stage) -> None:
+    """The network answers NaN from the beginning; its notes pass through."""
+    run = stage.live("--model", write_nan_model(stage.folder), "--record", stage.folder / "nan.mid")
+    play(stage, 1.0)
+    hold_chord(stage)
+    release_chord(stage)
+    stage.await_heard()
+    run.stop()

@@ -12,12 +12,13 @@ from pathlib import Path
 
 from engine.base.errors import PerfLiveError
 from engine.bench.measuring.programs import PERF_LIVE
-from engine.bench.reliability.log import Delivered, Entry, compare, read_log, sounding
-from engine.bench.reliability.peer import KEYS, SYNTH
+from engine.bench.reliability.stage.log import Delivered, Entry, compare, read_log, sounding
+from engine.bench.reliability.stage.peer import KEYS, SYNTH
 from engine.midi.events import control_change
 
 PATIENCE_S = 30.0
 POLL_S = 0.02
+END_S = 5.0  # for a program of ours to end
 PROBE_CONTROLLER = 20  # undefined in the MIDI specification: it means nothing to anybody
 PROBE_EVERY_S = 0.05
 
@@ -27,7 +28,7 @@ class Peer:
 
     def __init__(self, kind: str, client: str, folder: Path, environment: Mapping[str, str]):
         self.port = f"{client}:{kind}"
-        self._call = [sys.executable, "-m", "engine.bench.reliability.peer", kind, client, str(folder / f"{client}.log")]
+        self._call = [sys.executable, "-m", "engine.bench.reliability.stage.peer", kind, client, str(folder / f"{client}.log")]
         self._log, self._offset = folder / f"{client}.log", 0
         self._entries: list[Entry] = []
         self._environment = environment
@@ -56,6 +57,13 @@ class Peer:
     def kill(self) -> None:
         self._process.kill()
         self._process.communicate()
+
+    def end(self) -> None:
+        """End it as programs end; kill it where it does not, as its server may have gone."""
+        try:
+            self._process.communicate(timeout=END_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
 
     def entries(self) -> list[Entry]:
         """Return what was sent or heard so far."""
@@ -176,7 +184,7 @@ class Stage:
         if self.run:
             self.run.kill()
         for peer in (self.keys, self.observer, self.module):
-            peer.kill()
+            peer.end()
 
     @property
     def live_run(self) -> LiveRun:

@@ -1,4 +1,4 @@
-"""A program beside perf-live: a keyboard or a sound module. ``python -m engine.bench.reliability.peer keys|synth CLIENT LOG``.
+"""A program beside perf-live: a keyboard or a sound module. ``python -m engine.bench.reliability.stage.peer keys|synth CLIENT LOG``.
 
 A process of its own, so that it can be killed. It obeys lines on standard input, of which all but ``send`` are answered with ``done``:
 
@@ -16,7 +16,7 @@ from typing import Any
 
 import rtmidi
 
-from engine.bench.reliability.log import encode
+from engine.bench.reliability.stage.log import encode
 from engine.midi import ports
 from engine.midi.events import note_off, note_on
 
@@ -26,14 +26,19 @@ FLOOD_KEYS, FLOOD_CHANNELS = range(24, 104), (0, 1, 2)
 
 class Peer:
     def __init__(self, kind: str, client: str, log: str):
-        self._kind = kind
+        self._kind, self._client = kind, client
         self._log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        made = rtmidi.MidiOut if kind == KEYS else rtmidi.MidiIn
-        self._midi: Any = made(rtmidi.API_UNIX_JACK, client)
-        if kind == SYNTH:
-            self._midi.ignore_types(sysex=False, timing=False, active_sense=False)
-            self._midi.set_callback(lambda message, _: self._keep(bytes(message[0])))
-        self._midi.open_virtual_port(kind)
+        self._midi = self._open()
+
+    def _open(self) -> Any:
+        """Return a client with an open port. python-rtmidi opens a virtual port once, so that one that comes back is a client's."""
+        made = rtmidi.MidiOut if self._kind == KEYS else rtmidi.MidiIn
+        midi = made(rtmidi.API_UNIX_JACK, self._client)
+        if self._kind == SYNTH:
+            midi.ignore_types(sysex=False, timing=False, active_sense=False)
+            midi.set_callback(lambda message, _: self._keep(bytes(message[0])))
+        midi.open_virtual_port(self._kind)
+        return midi
 
     def obey(self, words: list[str]) -> None:
         match words:
@@ -44,11 +49,15 @@ class Peer:
             case ["flood", notes, per_second]:
                 self._flood(int(notes), float(per_second))
             case ["close"]:
-                time.sleep(ports.JACK_PAUSE_S)  # see ``ports.release``
-                self._midi.close_port()
+                self.close()
             case ["open"]:
-                self._midi.open_virtual_port(self._kind)
+                self._midi = self._open()
         print("done", flush=True)
+
+    def close(self) -> None:
+        if self._kind == SYNTH:
+            self._midi.cancel_callback()
+        ports.release(self._midi)
 
     def _send(self, message: bytes) -> None:
         self._keep(message)
@@ -71,7 +80,7 @@ def main() -> None:
     print("done", flush=True)
     for line in sys.stdin:
         peer.obey(line.split())
-    os._exit(0)  # the server may have gone, and then the client cannot be closed
+    peer.close()
 
 
 if __name__ == "__main__":

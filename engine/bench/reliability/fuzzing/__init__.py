@@ -1,0 +1,1 @@
+"""Nonsense as input: how it is made, what it is given to, and the worker that may crash over it."""

@@ -1,0 +1,175 @@
+"""What nonsense is made of each kind, and what it is given to. Each raises PerfLiveError, or anything else where there is a defect."""
+
+import contextlib
+import io
+import json
+import queue
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from random import Random
+
+from engine.base.clock import VirtualClock
+from engine.base.command_line import run
+from engine.base.errors import PerfLiveError
+from engine.base.on_demand import load_object
+from engine.bench.reliability.fuzzing.damage import damaged, damaged_text, damaged_xml, word
+from engine.bench.reliability.fuzzing.seeds import EXAMPLES, of_suffix
+from engine.midi.events import CONTROL_CHANGE, SYSTEM_EXCLUSIVE, Event, is_whole
+from engine.midi.file import read_midi_file
+from engine.midi.routing import Routing
+from engine.performers.registry import known_controls
+from engine.performers.setup import Setup, Wanted
+from engine.runtime.sinks import NoteCounter
+from engine.runtime.sources import PortSource
+from engine.score.piece import read_piece
+from engine.session import Session, render_take
+from engine.systems import find_system, performers
+
+MS = 1_000_000
+MOST_MESSAGES, MOST_GAP_MS = 60, 400
+LIVE_PERFORMERS = ("passthrough", "velocity", "performance-rnn")
+STATUSES = (0x80, 0x90, 0x90, 0x90, 0xA0, 0xB0, 0xB0, 0xC0, 0xD0, 0xE0, *range(0xF0, 0x100))
+LENGTHS = {0xC0: 2, 0xD0: 2, 0xF1: 2, 0xF2: 3, 0xF3: 2}  # bytes of a message; of others of channels 3, of the system 1
+CONTROLLERS = (0, 1, 6, 32, 38, 64, 66, 67, 98, 99, 100, 101, 120, 121, 123, 124, 125, 126, 127)
+EXCLUSIVES = (b"\x7e\x7f\x09\x01", b"\x7f\x7f\x06\x44\x06\x01\x20\x00\x00\x00\x00")  # General MIDI on; go to a place
+BROKEN_SHARE = 0.05  # of messages as a faulty program sends them
+OPTIONS = ("--seed", "--lookahead", "--exclude", "--keyswitches", "--drums", "--performer", "--cc", "--set", "--timing", "--direct")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """``make`` returns a case, which is kept in a file that ends in ``suffix``; ``run`` is given that file. ``share``: of all cases."""
+
+    share: float
+    suffix: str
+    make: Callable[[Random], bytes]
+    run: Callable[[Path], None]
+
+
+def _damaged_file(suffix: str) -> Callable[[Random], bytes]:
+    return lambda random: damaged(random.choice(of_suffix(suffix)), random, of_suffix(suffix))
+
+
+def _damaged_text(suffix: str) -> Callable[[Random], bytes]:
+    def make(random: Random) -> bytes:
+        text = random.choice(of_suffix(suffix)).decode()
+        if text.startswith("<?xml") and random.random() < 0.8:
+            return damaged_xml(text, random).encode()
+        data = damaged_text(text, random).encode()
+        return damaged(data, random) if random.random() < 0.2 else data
+
+    return make
+
+
+def _read_midi(path: Path) -> None:
+    """Read it as a take and as a score, and perform the take."""
+    timeline = read_midi_file(path)
+    render_take(_setup("passthrough"), timeline, [path.with_name("performed.mid")], path.stem)
+    read_piece(path)
+
+
+def _messages(random: Random) -> bytes:
+    """Return a performer's name and messages with the milliseconds before them: many of notes, some cut short or never defined."""
+    gaps_ms = [random.choice((0, 0, random.randint(0, MOST_GAP_MS))) for _ in range(random.randint(1, MOST_MESSAGES))]
+    return json.dumps([random.choice(LIVE_PERFORMERS), [[gap_ms, _message(random).hex()] for gap_ms in gaps_ms]]).encode()
+
+
+def _message(random: Random) -> bytes:
+    status = random.choice(STATUSES)
+    if random.random() < BROKEN_SHARE:
+        return random.choice((b"", b"\x3c\x40", *(bytes((status, 60, 64, 200)[:length]) for length in range(1, 5))))
+    if status == SYSTEM_EXCLUSIVE:
+        return b"\xf0" + random.choice((*EXCLUSIVES, random.randbytes(random.randrange(64)))) + random.choice((b"\xf7", b"\xf7", b""))
+    first = random.choice(CONTROLLERS) if status == CONTROL_CHANGE and random.random() < 0.7 else random.randrange(128)
+    channel = random.choice((0, 0, 9, random.randrange(16))) if status < SYSTEM_EXCLUSIVE else 0
+    return bytes((status | channel, first, random.choice((0, 1, 64, 127))))[: LENGTHS.get(status, 3 if status < SYSTEM_EXCLUSIVE else 1)]
+
+
+class _Port:
+    """An input port whose messages are all there."""
+
+    def __init__(self, events: Iterable[Event]):
+        self.inbox: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        for event in events:
+            self.inbox.put(event)
+
+    def close(self) -> None:
+        pass
+
+
+def _play_messages(path: Path) -> None:
+    """Play them into a performer, which is stopped where no more come."""
+    name, messages = json.loads(path.read_text())
+    clock, now_ns = VirtualClock(), 0
+    events = []
+    for gap_ms, message in messages:
+        now_ns += gap_ms * MS
+        if is_whole(bytes.fromhex(message)):  # what else comes ends at the input port
+            events.append(Event(now_ns, bytes.fromhex(message)))
+    source = PortSource(_Port(events), clock)
+    source.exhausted = True  # type: ignore[misc]
+    Session(_setup(name), source, [NoteCounter()], clock).run()
+
+
+def _load_preset(path: Path) -> None:
+    """Load it, and check what it asks of the performer that it names."""
+    preset = load_object("engine.commands.presets:load_preset")(path)
+    settings = [f"{name}={value}" for name, value in preset.set.items()]
+    controllers = [f"{number}={name}" for number, name in preset.cc.items()]
+    system = find_system(preset.performer or "velocity")
+    Wanted(system, preset.seed or 0, settings, controllers, preset.routing(Routing()), None, preset.lookahead).check()
+
+
+def _arguments(random: Random) -> bytes:
+    """Return a command line of perf-render whose controls and other options have odd values."""
+    name = random.choice(list(performers()))
+    controls = [control.name for control in known_controls(name)] or ["strength"]
+    words = ["INPUT.mid", "-o", "OUTPUT.mid", "--performer", name]
+    for _ in range(random.randint(1, 4)):
+        value = random.choice((word(random), damaged_text("0.5", random)))
+        control = random.choice((*controls, word(random)))
+        words += random.choice((("--set", f"{control}={value}"), ("--cc", f"{value}={control}"), (random.choice(OPTIONS), value)))
+    return json.dumps(words).encode()
+
+
+def _render(path: Path) -> None:
+    """Run perf-render, which performs a short take where it refuses nothing."""
+    words = json.loads(path.read_text())
+    names = {"INPUT.mid": str(EXAMPLES / "satie_gymnopedie_1_opening.mid"), "OUTPUT.mid": str(path.with_name("rendered.mid"))}
+    errors = io.StringIO()
+    with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(io.StringIO()):
+        status = run(load_object("engine.commands.render:app"), "perf-render", [names.get(each, each) for each in words])
+    said = errors.getvalue()
+    if "this is a defect" in said or "Traceback" in said:
+        raise AssertionError(said)
+    if status:
+        raise PerfLiveError(said.rstrip("\n"))
+
+
+@cache
+def _setup(name: str) -> Setup:
+    return Wanted(find_system(name)).load()
+
+
+def _read(path: Path) -> None:
+    read_piece(path)
+
+
+KINDS: dict[str, Kind] = {
+    "midi-file": Kind(0.2, ".mid", _damaged_file(".mid"), _read_midi),
+    "port": Kind(0.3, ".json", _messages, _play_messages),
+    "musicxml": Kind(0.02, ".musicxml", _damaged_text(".musicxml"), _read),
+    "mei": Kind(0.01, ".mei", _damaged_text(".mei"), _read),
+    "humdrum": Kind(0.01, ".krn", _damaged_text(".krn"), _read),
+    "abc": Kind(0.01, ".abc", _damaged_text(".abc"), _read),
+    "preset": Kind(0.25, ".yaml", _damaged_text(".yaml"), _load_preset),
+    "control": Kind(0.2, ".json", _arguments, _render),
+}
+
+
+def kind_of(number: int) -> str:
+    """Return the kind of a case: the kinds take turns, each as often as its share says."""
+    random = Random(number)
+    return random.choices(list(KINDS), [kind.share for kind in KINDS.values()])[0]

@@ -1,0 +1,76 @@
+"""Runs cases in a process that may crash or hang.
+
+``python -m engine.bench.reliability.fuzzing.worker SEED FIRST STEP LAST FOLDER [KIND]``. It says ``begin NUMBER KIND`` before each case, so
+that who reads it knows which one it was, and ``end VERDICT LINE`` after it, as JSON. The input of a case stands in FOLDER while it runs.
+"""
+
+import json
+import os
+import sys
+import threading
+import traceback
+from pathlib import Path
+from random import Random
+from typing import Any, TextIO
+
+from engine.base.errors import PerfLiveError
+from engine.bench.reliability.fuzzing.kinds import KINDS, kind_of
+
+OK, REFUSED, DEFECT = "ok", "refused", "defect"
+MOST_ADDRESSES = 12 << 30  # bytes of memory, so that a case that wants all of it fails alone
+
+
+def main() -> None:
+    seed, first, step, last = map(int, sys.argv[1:5])
+    folder, kinds = Path(sys.argv[5]), sys.argv[6:] or list(KINDS)
+    out = os.fdopen(os.dup(1), "w")
+    quiet = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(quiet, 1)  # whatever a library prints
+    os.dup2(quiet, 2)
+    _limit_memory()
+    said: list[str] = []
+    threading.excepthook = lambda given: said.append(f"in a thread: {given.exc_type.__name__}: {given.exc_value}")
+    sys.unraisablehook = lambda given: said.append(f"unraisable: {given.exc_type.__name__}: {given.exc_value}")
+    for number in range(first, last, step):
+        kind = kind_of(number) if len(kinds) == len(KINDS) else kinds[number % len(kinds)]
+        _say(out, "begin", number, kind)
+        _say(out, "end", *_run(kind, Random(f"{seed} {number} {kind}"), folder, said))
+
+
+def _run(kind: str, random: Random, folder: Path, said: list[str]) -> tuple[str, str]:
+    """Return how a case ended, and its line."""
+    path = folder / f"case{KINDS[kind].suffix}"
+    path.write_bytes(KINDS[kind].make(random))
+    said.clear()
+    try:
+        KINDS[kind].run(path)
+    except PerfLiveError as error:
+        verdict = (REFUSED, str(error)) if _is_one_line(str(error)) else (DEFECT, f"not one line: {error}")
+    except BaseException as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        verdict = DEFECT, f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
+    else:
+        verdict = OK, ""
+    return (DEFECT, said[0]) if said else verdict
+
+
+def _is_one_line(text: str) -> bool:
+    return bool(text.strip()) and "\n" not in text
+
+
+def _say(out: TextIO, *words: Any) -> None:
+    out.write(json.dumps(words) + "\n")
+    out.flush()
+
+
+def _limit_memory() -> None:
+    try:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MOST_ADDRESSES, MOST_ADDRESSES))
+    except (ImportError, ValueError, OSError):
+        pass
+
+
+if __name__ == "__main__":
+    main()

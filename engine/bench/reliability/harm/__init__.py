@@ -1,0 +1,1 @@
+"""Faults, each of which is done to perf-live on purpose."""

@@ -1,0 +1,116 @@
+"""Programs that are killed in mid-chord, and ports that go away and come back."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import sleep
+
+from engine.bench.measuring.programs import SERVER, start_jack_server, stop_jack_server
+from engine.bench.reliability.stage.between_ports import Stage, await_
+from engine.bench.reliability.stage.log import sounding
+from engine.bench.reliability.stage.outcome import SILENCE_S, Fault, Outcome, hold_chord, lasting, release_chord
+from engine.midi.file import read_midi_file
+
+SERVER_LINE = "the JACK server has ended"
+
+
+def take_keyboard_away(stage: Stage, seconds: float) -> None:
+    """Close the keyboard's port when all that it sent was heard, open it again, and wait until it is heard again."""
+    stage.await_heard()
+    stage.keys.ask("close")
+    sleep(seconds)
+    stage.keys.ask("open")
+    stage.await_connection()
+
+
+def kill_keyboard(stage: Stage) -> None:
+    """Kill the keyboard's program and start it again, as ``take_keyboard_away``."""
+    stage.await_heard()
+    stage.keys.kill()
+    stage.keys.start()
+    stage.await_connection()
+
+
+def take_module_away(stage: Stage, seconds: float) -> None:
+    """Close a module's port, open it again, and wait until something comes there; another module hears all the time."""
+    stage.module.ask("close")
+    sleep(seconds)
+    stage.module.ask("open")
+    stage.await_connection(stage.module)
+
+
+def kill_module(stage: Stage) -> None:
+    """Kill the module's program and start it again, as ``take_module_away``."""
+    stage.module.kill()
+    stage.module.start()
+    stage.await_connection(stage.module)
+
+
+def without_keyboard(harm: Callable[[Stage], None]) -> Fault:
+    """Return the fault that the keyboard goes in mid-chord: nobody knows what is let go meanwhile, so all is released."""
+
+    @lasting
+    def inject(stage: Stage) -> None:
+        hold_chord(stage)
+        harm(stage)
+        await_(lambda: not any(sounding(stage.heard())), "what sounded when the keyboard went is not released", SILENCE_S)
+
+    return inject
+
+
+def without_module(harm: Callable[[Stage], None]) -> Fault:
+    """Return the fault that a module goes in mid-chord: it has nothing that hangs when it is back."""
+
+    @lasting
+    def inject(stage: Stage) -> None:
+        hold_chord(stage)
+        harm(stage)
+        release_chord(stage)
+        await_(lambda: not any(sounding(message for _, message in stage.module.entries())), "the module that is back hangs", SILENCE_S)
+
+    return inject
+
+
+def server_killed(stage: Stage) -> Outcome:
+    """Kill a JACK server of its own in mid-chord. No observer outlives it, so the recording says what was sent and released."""
+    take = stage.folder / "server_killed.mid"
+    with _server_of_its_own(f"{stage.name}-server") as (kill, environment):
+        with Stage(stage.folder, f"{stage.name}-on-server", environment) as own:
+            run = own.live("--record", take)
+            hold_chord(own)
+            kill()
+            ended = run.await_end()
+            sent = own.delivered().sent
+    messages = [event.message for event in read_midi_file(take).events] if take.exists() else []
+    kept = sum(message[0] & 0xF0 == 0x90 and message[2] > 0 for message in messages)
+    notes, pedals = sounding(messages)
+    expected = ended.status == 1 and len(ended.errors) == 1 and SERVER_LINE in ended.errors[0]
+    wrong = "" if expected else f"status {ended.status}: {' | '.join(ended.errors)}"
+    return Outcome(sent, sent - kept, 0, len(notes), len(pedals), ended.status, ended.errors, wrong)
+
+
+@contextmanager
+def _server_of_its_own(name: str) -> Iterator[tuple[Callable[[], None], dict[str, str]]]:
+    """Give what kills it, and the environment of its clients."""
+    usual = os.environ.get(SERVER)
+    server = start_jack_server(name)
+    environment = dict(os.environ)
+    _restore(usual)
+
+    def kill() -> None:
+        server.send_signal(signal.SIGKILL)
+        server.wait()
+
+    try:
+        yield kill, environment
+    finally:
+        os.environ[SERVER] = name
+        stop_jack_server(server)
+        _restore(usual)
+
+
+def _restore(usual: str | None) -> None:
+    os.environ.pop(SERVER, None)
+    if usual is not None:
+        os.environ[SERVER] = usual

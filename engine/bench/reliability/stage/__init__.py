@@ -1,0 +1,1 @@
+"""perf-live between programs that are processes of their own, and what of the notes comes through."""
