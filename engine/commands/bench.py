@@ -12,7 +12,7 @@ from engine.base.command_line import HELP, commands_on_demand, run
 from engine.bench.measuring.benchmark import Benchmark
 from engine.systems import parts
 
-RELIABILITY = ("faults", "fuzz")
+RELIABILITY = ("faults", "fuzz", "soak")
 OF_NO_SYSTEM = {name: f"engine.bench.{name}:BENCHMARK" for name in ("live", "reading", "render")}
 OF_NO_SYSTEM |= {name: f"engine.bench.reliability.{name}:BENCHMARK" for name in RELIABILITY}
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON; times are milliseconds (_ms) or seconds (_s).")]

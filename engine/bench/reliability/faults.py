@@ -23,9 +23,13 @@ from engine.bench.measuring.benchmark import Benchmark, OnStage, silent
 from engine.bench.measuring.machine import Machine, describe_machine
 from engine.bench.measuring.programs import jack_server
 from engine.bench.measuring.tables import new_table, print_head
+from engine.bench.reliability.document import check_document, write_table
 from engine.bench.reliability.harm import ports, system, traffic
 from engine.bench.reliability.stage.between_ports import Stage
 from engine.bench.reliability.stage.outcome import Fault, Outcome, lasting
+
+COMMAND = "perf-bench faults"
+HEAD = ("fault", "notes", "lost", "extra", "stuck", "the run", "survived")
 
 FAULTS: dict[str, Fault] = {
     "64 KiB of system exclusive": lasting(traffic.long_exclusive),
@@ -66,6 +70,7 @@ class FaultsReport:
 
 def measure(
     only: Annotated[str | None, typer.Option(metavar="WORDS", help="Only faults that have this in their names.")] = None,
+    document: Annotated[Path | None, typer.Option(metavar="FILE.md", help="A document whose table is written anew.")] = None,
     *,
     on_stage: OnStage = silent,
 ) -> FaultsReport:
@@ -73,6 +78,8 @@ def measure(
     names = [name for name in FAULTS if only is None or only.casefold() in name.casefold()]
     if not names:
         raise UsageError(f"--only {only!r}: no fault has that in its name; there are: {', '.join(FAULTS)}")
+    if document:
+        check_document(document, COMMAND)
     machine = describe_machine()
     outcomes = {}
     with jack_server(), tempfile.TemporaryDirectory(prefix="perf-bench-") as folder, Stage(Path(folder), "faults") as stage:
@@ -81,17 +88,23 @@ def measure(
             outcomes[name] = FAULTS[name](stage)
             if not outcomes[name].survived and stage.run:
                 stage.run.kill()
+    if document:
+        write_table(document, COMMAND, HEAD, [_row(name, outcome) for name, outcome in outcomes.items()])
     return FaultsReport(machine, outcomes)
+
+
+def _row(name: str, outcome: Outcome) -> list[str]:
+    status = "goes on" if outcome.status is None else f"ends, status {outcome.status}"
+    counts = (outcome.sent, outcome.lost, outcome.extra, outcome.stuck + outcome.pedals)
+    return [name, *map(str, counts), status, "yes" if outcome.survived else "no"]
 
 
 def print_table(report: FaultsReport) -> None:
     console = Console()
     print_head(console, report.machine)
-    table = new_table("fault", "notes", "lost", "extra", "stuck", "status", "survived")
+    table = new_table(*HEAD)
     for name, outcome in report.outcomes.items():
-        status = "goes on" if outcome.status is None else str(outcome.status)
-        counts = (outcome.sent, outcome.lost, outcome.extra, outcome.stuck + outcome.pedals)
-        table.add_row(name, *map(str, counts), status, "yes" if outcome.survived else "no")
+        table.add_row(*_row(name, outcome))
     console.print(table)
     for name, outcome in report.outcomes.items():
         if outcome.wrong:

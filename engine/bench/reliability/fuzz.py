@@ -27,13 +27,18 @@ from engine.base.files import make_folder
 from engine.bench.measuring.benchmark import Benchmark, OnStage, silent
 from engine.bench.measuring.machine import Machine, describe_machine
 from engine.bench.measuring.tables import new_table, print_head
+from engine.bench.reliability.document import check_document, write_table
 from engine.bench.reliability.fuzzing.kinds import KINDS
 from engine.bench.reliability.fuzzing.worker import DEFECT, OK, REFUSED
 
 CRASH, HANG = "crash", "hang"
 FAILED = (DEFECT, CRASH, HANG)
+VERDICTS = (OK, REFUSED, *FAILED)
+COMMAND = "perf-bench fuzz"
+HEAD = ("input", "cases", *VERDICTS)
 LONGEST_S = 90.0  # of a case: readers of scores give up by themselves before
 SHOWN = 20
+WORKER = ("-m", "engine.bench.reliability.fuzzing.worker")
 Results = queue.SimpleQueue[tuple[str, int, str, str, bytes]]  # kind, number, verdict, line, input
 
 
@@ -59,12 +64,15 @@ def measure(
     seed: Annotated[int, typer.Option(metavar="NUMBER", min=0, help="The same seed makes the same cases.")] = 0,
     keep: Annotated[Path, typer.Option(metavar="FOLDER", help="Where inputs that fail are kept.")] = Path("fuzz-failures"),
     only: Annotated[str | None, typer.Option(metavar="KIND", help=f"Only this kind: {', '.join(KINDS)}.")] = None,
+    document: Annotated[Path | None, typer.Option(metavar="FILE.md", help="A document whose table is written anew.")] = None,
     *,
     on_stage: OnStage = silent,
 ) -> FuzzReport:
     """Run the cases, shared by as many workers as there are cores. Raises UsageError for an unknown kind."""
     if only is not None and only not in KINDS:
         raise UsageError(f"--only {only!r}: allowed: {', '.join(KINDS)}")
+    if document:
+        check_document(document, COMMAND)
     machine, workers = describe_machine(), os.cpu_count() or 1
     results: Results = queue.SimpleQueue()
     lanes = [_Lane(seed, first, workers, cases, only, results) for first in range(min(workers, cases))]
@@ -80,7 +88,19 @@ def measure(
     finally:
         for lane in lanes:
             lane.end()
-    return FuzzReport(machine, seed, {kind: dict(found) for kind, found in counts.items()}, failures)
+    report = FuzzReport(machine, seed, {kind: dict(found) for kind, found in counts.items()}, failures)
+    if document:
+        write_table(document, COMMAND, HEAD, _rows(report))
+    return report
+
+
+def _rows(report: FuzzReport) -> list[list[str]]:
+    """Return the counts of each kind and of all."""
+    every: Counter[str] = Counter()
+    for counts in report.counts.values():
+        every.update(counts)
+    named = {**report.counts, "all": every}
+    return [[kind, *map(str, (sum(counts.values()), *(counts.get(each, 0) for each in VERDICTS)))] for kind, counts in named.items()]
 
 
 def _keep(folder: Path, seed: int, kind: str, number: int, line: str, data: bytes) -> str:
@@ -117,13 +137,18 @@ class _Lane:
         """Run a worker until it has done everything or ended otherwise; return the first case that is not done."""
         kinds = [self._only] if self._only else []
         numbers = [str(each) for each in (self._seed, first, self._step, self._last)]
-        call = [sys.executable, "-m", "engine.bench.reliability.fuzzing.worker", *numbers, str(folder), *kinds]
+        call = [sys.executable, *WORKER, *numbers, str(folder), *kinds]
         hung = threading.Event()
+
+        def hang() -> None:
+            hung.set()
+            worker.kill()
+
         with subprocess.Popen(call, stdout=subprocess.PIPE, text=True) as self._worker:  # noqa: S603
             worker = self._worker
             begun: tuple[int, str] | None = None
             while True:
-                alarm = threading.Timer(LONGEST_S, lambda: (hung.set(), worker.kill()))
+                alarm = threading.Timer(LONGEST_S, hang)
                 alarm.start()
                 line = worker.stdout.readline()  # type: ignore[union-attr]
                 alarm.cancel()
@@ -151,19 +176,16 @@ class _Lane:
 def print_table(report: FuzzReport) -> None:
     console = Console()
     print_head(console, report.machine)
-    verdicts = (OK, REFUSED, *FAILED)
-    table = new_table(f"seed {report.seed}", "cases", *verdicts)
-    for kind, counts in report.counts.items():
-        table.add_row(kind, str(sum(counts.values())), *(str(counts.get(verdict, 0)) for verdict in verdicts))
-    totals = [sum(counts.get(verdict, 0) for counts in report.counts.values()) for verdict in verdicts]
-    table.add_section()
-    table.add_row("all", str(sum(totals)), *map(str, totals))
-    console.print(table)
+    table = new_table(*HEAD)
+    rows = _rows(report)
+    for row in rows:
+        table.add_row(*row)
+    console.print(f"seed {report.seed}", table, sep="\n")
     for failure in report.failures[:SHOWN]:
         console.print(f"{failure.verdict}: {failure.kept}: {failure.line}", highlight=False, markup=False, soft_wrap=True)
     if report.failures:
         folder = Path(report.failures[0].kept).parent
-        raise PerfLiveError(f"{len(report.failures)} of {sum(totals)} cases failed; what failed is kept in {str(folder)!r}")
+        raise PerfLiveError(f"{len(report.failures)} of {rows[-1][1]} cases failed; what failed is kept in {str(folder)!r}")
 
 
 BENCHMARK = Benchmark("Nonsense as input: whether each case is taken or refused in one line.", measure, print_table)

@@ -109,7 +109,7 @@ def _play_messages(path: Path) -> None:
         if is_whole(bytes.fromhex(message)):  # what else comes ends at the input port
             events.append(Event(now_ns, bytes.fromhex(message)))
     source = PortSource(_Port(events), clock)
-    source.exhausted = True  # type: ignore[misc]
+    source.exhausted = True
     Session(_setup(name), source, [NoteCounter()], clock).run()
 
 

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -11,25 +11,29 @@ from engine.base.errors import PerfLiveError
 from engine.bench.measuring.takes import CLOCK, NS_PER_S, phrases
 from engine.bench.reliability.soaking.vitals import Vitals, vitals
 from engine.bench.reliability.stage.between_ports import Stage
+from engine.bench.reliability.stage.log import Entry, compare
 from engine.bench.reliability.stage.outcome import DEFECTS
-from engine.midi.events import Event, control_change
+from engine.midi.events import Event
+from engine.midi.file import read_midi_file
 
 SCENE_S = (3.0, 6.0)
 REST_S = 6.0  # most that what was sent may take to be heard, beside the look-ahead
 LATE_NS = 10_000_000  # beside the look-ahead: what perf-live itself calls late
 CLOCKS_A_SECOND = 48  # 120 quarters a minute, 24 clocks each (MIDI 1.0 detailed specification, system real-time messages)
 START = b"\xfa"
-NEVER_MEANT = [control_change(channel, number, 0) for channel in range(16) for number in (120, 121, 123, 126, 127)]
+TAKE = "take.mid"
+
+Harm = Callable[[Stage, Random], None]
 
 
 @dataclass(frozen=True)
 class Act:
-    """One perf-live of the soak. ``channels``: the keyboard's, where the performer plays on others; ``faults``: what happens to it."""
+    """One perf-live of the soak, and what may happen to it. ``channel``: the keyboard's, 0 to 15; ``clock``: it sends MIDI clock too."""
 
     name: str
     arguments: tuple[str, ...]
-    faults: dict[str, Callable[[Stage], None]]
-    channels: tuple[int, ...] = tuple(range(16))
+    harms: Mapping[str, Harm]
+    channel: int = 0
     lookahead_s: float = 0.0
     clock: bool = False
 
@@ -55,7 +59,15 @@ class Played:
     checkpoints: list[Checkpoint] = field(default_factory=list)
     status: int | None = None
     stuck: int = 0  # after the end
+    unheard: int = 0  # note-ons of its recording that the observer did not hear
     wrong: str = ""
+
+
+def _unheard(stage: Stage) -> int:
+    """Return how many note-ons of the recording, of all that plays there, the observer did not hear."""
+    take = stage.folder / TAKE
+    kept = [Entry(event.time_ns, event.message) for event in read_midi_file(take).events] if take.exists() else []
+    return compare(kept, stage.observer.entries()).lost
 
 
 class Player:
@@ -77,7 +89,7 @@ class Player:
     def _run(self) -> None:
         with self._stage as stage:
             try:
-                run = stage.live(*self._act.arguments, "--record", stage.folder / "take.mid")
+                run = stage.live(*self._act.arguments, "--record", stage.folder / TAKE)
                 stage.await_connection()
                 self._play_scenes()
                 self.played.status = run.stop().status
@@ -87,37 +99,38 @@ class Player:
             defects = [line for line in ended.errors if any(defect in line for defect in DEFECTS)]
             self.played.wrong = self.played.wrong or (defects[0] if defects else "")
             stage.await_silence(REST_S)
-            delivered = stage.delivered()
+            delivered = stage.delivered()  # on all channels: what others play, as well
             self.played.stuck = delivered.stuck + delivered.pedals
+            self.played.unheard = _unheard(stage)
 
     def _play_scenes(self) -> None:
-        begun_s, scene = time.monotonic(), 0
+        begun_s = time.monotonic()
         while (passed_s := time.monotonic() - begun_s) < self._seconds:
-            name, fault = self._random.choice(list(self._act.faults.items()))
-            self._play(min(self._random.uniform(*SCENE_S), self._seconds - passed_s), fault)
+            name, harm = self._random.choice(list(self._act.harms.items()))
+            self._play(min(self._random.uniform(*SCENE_S), self._seconds - passed_s), harm)
             self._stage.await_heard(REST_S + self._act.lookahead_s)
             self._check(time.monotonic() - begun_s, name)
-            scene += 1
 
-    def _play(self, seconds: float, fault: Callable[[Stage], None]) -> None:
+    def _play(self, seconds: float, harm: Harm) -> None:
         """Play phrases; the fault happens in the middle of them, and what was to be played meanwhile is played right after it."""
-        events = phrases(seconds, self._random.randrange(2**32))
+        own = phrases(seconds, self._random.randrange(2**32))
+        events = [event._replace(message=bytes((event.message[0] | self._act.channel, *event.message[1:]))) for event in own]
         if self._act.clock:
             events = _with_clock(events)
         begun_ns, middle = time.monotonic_ns(), len(events) // 2
         for index, event in enumerate(events):
             if index == middle:
-                fault(self._stage)
+                harm(self._stage, self._random)
             time.sleep(max(0, begun_ns + event.time_ns - time.monotonic_ns()) / NS_PER_S)
             self._stage.keys.send(event.message)
 
     def _check(self, time_s: float, fault: str) -> None:
-        stage, delivered = self._stage, self._stage.delivered(self._act.channels)
+        delivered = self._stage.delivered([self._act.channel])
         limit_ns = LATE_NS + round(self._act.lookahead_s * NS_PER_S)
         late = sum(delay > limit_ns for delay in delivered.delays_ns)
-        seen = vitals(stage.live_run.process_id)
-        own = delivered.stuck_on(self._act.channels)
-        self.played.checkpoints.append(Checkpoint(round(time_s, 1), fault, delivered.sent, delivered.lost, own, late, seen))
+        stuck = delivered.stuck + delivered.pedals
+        seen = vitals(self._stage.live_run.process_id)
+        self.played.checkpoints.append(Checkpoint(round(time_s, 1), fault, delivered.sent, delivered.lost, stuck, late, seen))
 
 
 def _with_clock(events: Sequence[Event]) -> list[Event]:

@@ -18,6 +18,7 @@ from engine.midi.events import control_change
 
 PATIENCE_S = 30.0
 POLL_S = 0.02
+READY_S = 120.0  # a model may be loaded by a busy machine
 END_S = 5.0  # for a program of ours to end
 PROBE_CONTROLLER = 20  # undefined in the MIDI specification: it means nothing to anybody
 PROBE_EVERY_S = 0.05
@@ -128,7 +129,7 @@ class LiveRun:
 
     def await_ready(self) -> "LiveRun":
         """Return itself when it is ready. Raises PerfLiveError when it is not."""
-        await_(lambda: "ready" in self._output.read_text() or not self.running, "perf-live is not ready")
+        await_(lambda: "ready" in self._output.read_text() or not self.running, "perf-live is not ready", READY_S)
         if not self.running:
             raise PerfLiveError(f"perf-live has ended: {' '.join(self.ended().errors)}")
         return self

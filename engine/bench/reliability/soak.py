@@ -1,0 +1,119 @@
+"""``perf-bench soak``: live, duet, look-ahead with MIDI clock and a score play side by side for hours, with a fault every few seconds.
+
+Each is a perf-live of its own between JACK ports, with a keyboard that plays phrases and rests at random, two sound modules and a
+recording.
+In the middle of each phrase something happens to it: a port or a program goes and comes back, the process is stopped, all cores are
+busy, floods, system exclusives, channel modes, typed nonsense. After it everything is released, and it is counted from the beginning on:
+
+- ``notes``, ``lost``: note-ons that the keyboard sent while it was connected; those that the observer, the other module, did not hear.
+- ``stuck``: notes and pedals of the keyboard's channel that are still down.
+- ``late``: heard more than 10 ms after they were sent, and after the look-ahead.
+- ``memory``, ``descriptors``, ``threads`` of perf-live.
+- ``unheard``, in the end: note-ons of the recording, also of those that perf-live itself played, that the observer did not hear.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from engine.base.errors import PerfLiveError
+from engine.base.files import check_writable
+from engine.bench.measuring.benchmark import Benchmark, OnStage, silent
+from engine.bench.measuring.machine import Machine, describe_machine
+from engine.bench.measuring.programs import jack_server
+from engine.bench.measuring.tables import new_table, print_head
+from engine.bench.reliability.document import check_document, write_table
+from engine.bench.reliability.soaking.acts import ACTS
+from engine.bench.reliability.soaking.picture import draw_soak
+from engine.bench.reliability.soaking.scenes import Checkpoint, Played, Player
+
+COMMAND = "perf-bench soak"
+HEAD = ("run", "faults", "notes", "lost", "stuck", "late", "memory, MB", "descriptors", "threads")
+ROWS_SHOWN = 8  # of each run
+
+
+@dataclass(frozen=True)
+class SoakReport:
+    machine: Machine
+    seconds: float
+    seed: int
+    played: list[Played]
+
+    @property
+    def lost(self) -> int:
+        return sum(each.checkpoints[-1].lost + each.unheard for each in self.played if each.checkpoints)
+
+    @property
+    def stuck(self) -> int:
+        return sum(max([each.stuck, *(point.stuck for point in each.checkpoints)]) for each in self.played)
+
+
+def measure(
+    seconds: Annotated[float, typer.Option(metavar="SECONDS", min=1, help="How long to play.")] = 60,
+    seed: Annotated[int, typer.Option(metavar="NUMBER", min=0, help="The same seed plays the same notes, and the same happens.")] = 0,
+    picture: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Draw it over time.")] = None,
+    document: Annotated[Path | None, typer.Option(metavar="FILE.md", help="A document whose table is written anew.")] = None,
+    *,
+    on_stage: OnStage = silent,
+) -> SoakReport:
+    """Play. Raises PerfLiveError where no server can be had."""
+    if picture:
+        check_writable(picture)
+    if document:
+        check_document(document, COMMAND)
+    machine = describe_machine()
+    with jack_server(), tempfile.TemporaryDirectory(prefix="perf-bench-") as folder:
+        players = [Player(act, Path(folder) / act.name, seconds, seed) for act in ACTS]
+        on_stage(f"playing for {seconds:g} s")
+        played = [player.join() for player in players]
+    if picture:
+        draw_soak(picture, played)
+    if document:
+        write_table(document, COMMAND, HEAD, [_row(each) for each in played])
+    return SoakReport(machine, seconds, seed, played)
+
+
+def _row(each: Played) -> list[str]:
+    """Return how a run has ended, and what it occupied at first and at last."""
+    if not each.checkpoints:
+        return [each.name, *[""] * (len(HEAD) - 1)]
+    first, last = each.checkpoints[0], each.checkpoints[-1]
+    counts = (len(each.checkpoints), last.notes, last.lost + each.unheard, each.stuck, last.late)
+    pairs = zip(asdict(first.vitals).values(), asdict(last.vitals).values(), strict=True)
+    return [each.name, *map(str, counts), *(f"{before:g} to {after:g}" for before, after in pairs)]
+
+
+def print_table(report: SoakReport) -> None:
+    console = Console()
+    print_head(console, report.machine)
+    for each in report.played:
+        table = new_table(f"{each.name}: seconds", "notes", "lost", "stuck", "late", "memory, MB", "descriptors", "threads", "after")
+        for point in thinned(each.checkpoints):
+            seen = point.vitals
+            counts = (point.notes, point.lost, point.stuck, point.late, seen.memory_mb, seen.descriptors, seen.threads)
+            table.add_row(f"{point.time_s:g}", *map(str, counts), point.fault)
+        console.print(table)
+        ending = "does not end" if each.status is None else f"ends with status {each.status}"
+        faults = f"{len(each.checkpoints)} faults"
+        wrong = f": {each.wrong}" if each.wrong else ""
+        said = f"{faults}; {ending}, {each.stuck} stuck, {each.unheard} of its recording unheard{wrong}"
+        console.print(f"{each.name}: {said}", highlight=False, soft_wrap=True)
+    failed = [each.name for each in report.played if each.wrong or each.status]
+    if failed or report.lost or report.stuck:
+        others = f"; {', '.join(failed)} did not go as it should" if failed else ""
+        raise PerfLiveError(f"{report.lost} notes lost, {report.stuck} stuck{others}")
+
+
+def thinned(points: Sequence[Checkpoint]) -> list[Checkpoint]:
+    """Return ROWS_SHOWN at most, the first and the last among them."""
+    if len(points) <= ROWS_SHOWN:
+        return list(points)
+    return [points[round(row * (len(points) - 1) / (ROWS_SHOWN - 1))] for row in range(ROWS_SHOWN)]
+
+
+BENCHMARK = Benchmark("Live, duet, look-ahead and score side by side for hours, with faults: lost, stuck, late.", measure, print_table)
