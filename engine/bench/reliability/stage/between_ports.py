@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -153,9 +154,11 @@ class LiveRun:
         return Ended(self._process.poll(), *self._said())
 
     def kill(self) -> None:
+        """Kill it, if it still runs, and what it runs under, and let go of its standard input."""
         if self.running:
-            os.killpg(self._process.pid, signal.SIGKILL)  # and the program that it runs under
-        self._process.wait()
+            os.killpg(self._process.pid, signal.SIGKILL)
+        with suppress(BrokenPipeError):
+            self._process.communicate()
 
     def _said(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         output, errors = (tuple(path.read_text(errors="replace").splitlines()) for path in (self._output, self._errors))

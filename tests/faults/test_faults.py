@@ -1,0 +1,46 @@
+"""Faults on purpose, against the real perf-live at a real JACK server: no note is lost, none hangs, and the run ends as it should.
+
+What is done stands in ``engine.bench.reliability.harm``, and perf-bench faults does it too. An observer, a sound module of its own, says
+what came through.
+"""
+
+import shutil
+
+import pytest
+
+from engine.bench.reliability.faults import FAULTS
+from engine.bench.reliability.stage.between_ports import Stage
+
+pytestmark = pytest.mark.jack
+
+TOO_LONG = ("10 s", "30 s", "for 5 s")  # for a test: perf-bench faults does these as well
+STALLED = [name for name in FAULTS if "stalls" in name]
+
+
+@pytest.fixture(scope="module")
+def stage(jack_server, tmp_path_factory):
+    with Stage(tmp_path_factory.mktemp("faults"), "faults") as stage:
+        yield stage
+
+
+def survive(stage, name):
+    outcome = FAULTS[name](stage)
+    if not outcome.survived and stage.run:
+        stage.run.kill()  # the next fault has a new run
+    assert outcome.wrong == ""
+    assert (outcome.lost, outcome.extra, outcome.stuck, outcome.pedals) == (0, 0, 0, 0)
+    assert outcome.sent > 0
+
+
+@pytest.mark.parametrize("name", [name for name in FAULTS if name not in STALLED and not any(each in name for each in TOO_LONG)])
+def test_a_fault_costs_no_note_and_leaves_none_sounding(stage, name):
+    survive(stage, name)
+
+
+@pytest.mark.trace
+@pytest.mark.sound
+@pytest.mark.parametrize("name", STALLED)
+def test_a_stalled_disk_costs_no_note_and_leaves_none_sounding(stage, name):
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    survive(stage, name)
