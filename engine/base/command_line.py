@@ -28,6 +28,7 @@ def run(app: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> 
     Nothing leaves a traceback. A command may return its own status. SIGTERM and a closed terminal end a command as Ctrl-C does: no
     temporary file is left. What nohup ignores stays ignored.
     """
+    _open_closed_streams()
     for number in ENDING_SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
@@ -47,6 +48,16 @@ def run(app: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> 
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             return _fail(name, f"{error.strerror}: {error.filename or 'standard output'}; make room, or write to another place", 1)
         return _fail(name, f"unexpected {type(error).__name__}: {error}; this is a defect, please report it", 1)
+
+
+def _open_closed_streams() -> None:
+    """Open standard input, output and error to nowhere where they are closed, or files and sockets would get their numbers."""
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free, which is this one
+            setattr(sys, name, open(number, mode, encoding="utf-8"))  # noqa: SIM115  # for as long as the process lives
 
 
 # What Typer takes over from pydantic, and how a musician would say it.
