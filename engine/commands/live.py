@@ -1,11 +1,11 @@
 """``perf-live``: from a port or file, through a performer, to ports, files and the sound card."""
 
 import sys
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,7 @@ from engine.base.command_line import run, single_command
 from engine.base.errors import UsageError
 from engine.base.saying import print_line
 from engine.commands import options
+from engine.commands.device_options import DeviceOptions
 from engine.commands.grouped import grouped
 from engine.commands.listing import Section, print_list
 from engine.commands.questions import Asked, PerformerName, flags_of, with_questions
@@ -36,11 +37,6 @@ EXAMPLES = (
 )
 
 
-class Mode(StrEnum):
-    CONTINUE = "continue"
-    DUET = "duet"
-
-
 ScoreOption = Annotated[
     Path | None,
     typer.Option(
@@ -53,36 +49,54 @@ ScoreOption = Annotated[
 
 
 @dataclass(frozen=True)
-class DeviceOptions:
-    """Where events come from and go to, as it is typed."""
+class Typed:
+    """How to play and with what, as it is typed."""
 
-    input: Annotated[
-        str | None,
-        typer.Option("--in", metavar="PORT|FILE.mid", help="Port (a part of its name will do) or file.", rich_help_panel=options.DEVICES),
-    ] = None
-    outputs: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--out",
-            metavar="PORT|FILE|audio",
-            help="Port, .mid or .wav file, audio, neural or neural:FILE.wav; repeat for more.",
-            rich_help_panel=options.DEVICES,
-        ),
-    ] = None
-    record: Annotated[
-        Path | None,
-        typer.Option("--record", metavar="FILE.mid", help="Keep what is sent, even in a crash.", rich_help_panel=options.DEVICES),
-    ] = None
-    virtual: Annotated[
-        str | None,
-        typer.Option("--virtual", metavar="NAME", help="Open a virtual port for the end not given.", rich_help_panel=options.DEVICES),
-    ] = None
-    api: Annotated[
-        str | None,
-        typer.Option(
-            "--api", metavar="DRIVER", help="jack, alsa, coremidi or winmm. (default: what works)", rich_help_panel=options.DEVICES
-        ),
-    ] = None
+    devices: DeviceOptions
+    performer: str | None
+    mode: options.Mode | None
+    playing: options.PlayingOptions
+    left_alone: RoutingFlags
+    model: Path | None
+    sound: SoundFlags
+
+    def over_preset(self) -> "Typed":
+        """Return what is typed, and what the preset says of what is not. Raises UsageError."""
+        if not self.playing.preset:
+            return self
+        from engine.commands.presets import load_preset  # pydantic takes a tenth of a second to import
+
+        preset = load_preset(self.playing.preset)
+        return Typed(
+            preset.under(self.devices),
+            self.performer or preset.performer,
+            self.mode or preset.mode,
+            preset.under(self.playing),
+            preset.under(self.left_alone),
+            self.model or preset.model,
+            preset.under(self.sound),
+        )
+
+    def endpoints(self, score: Path | None) -> Endpoints:
+        devices = self.devices
+        return Endpoints(
+            devices.input, tuple(devices.outputs or ()), devices.record, devices.virtual, devices.api, self.sound.options(), score
+        )
+
+    def wanted(self, score: Path | None, asked: Asked) -> Wanted:
+        """Return how to perform, checked. Raises UsageError."""
+        playing = self.playing if self.mode is None else options.with_settings(self.playing, f"mode={self.mode}")
+        kind = Kind.SCORES if score else Kind.IMPROVISES if self.mode else Kind.NOTES
+        return options.combine(self.performer, playing, self.left_alone, self.model, asked).of(kind)
+
+    def save(self, name: str, entries: Mapping[str, Any]) -> str:
+        """Keep it as a preset, with the ``entries`` that have changed since. Return the line that says so."""
+        from engine.commands.presets import save_preset
+
+        devices = replace(self.devices, record=None)  # the next take is another one
+        channels = sorted(channel + 1 for channel in self.left_alone.routing().excluded_channels)
+        model = str(self.model.absolute()) if self.model else None
+        return save_preset(name, (devices, self.left_alone, self.sound), {**entries, "exclude": channels, "model": model})
 
 
 def live(
@@ -90,7 +104,7 @@ def live(
     devices: DeviceOptions,
     performer: PerformerName = None,  # type: ignore[assignment]
     mode: Annotated[
-        Mode | None,
+        options.Mode | None,
         typer.Option(
             help="Improvise: go on when you stop, or play along; as --performer performance-rnn --set mode=MODE.",
             rich_help_panel=options.PERFORMING,
@@ -111,42 +125,41 @@ def live(
         return print_list(listed, devices.api)
     if listed:
         raise UsageError(f"{listed.value!r} says what --list is to list; give --list as well, or leave it out")
-    ends = Endpoints(devices.input, tuple(devices.outputs or ()), devices.record, devices.virtual, devices.api, sound.options(), score)
+    typed = Typed(devices, performer, mode, playing, left_alone, model, sound).over_preset()
+    ends = typed.endpoints(score)
     ends.check()
     if (no_repeats or asked) and score is None:
         named = ", ".join(filter(None, ["--no-repeats" if no_repeats else "", flags_of(asked)]))
         raise UsageError(f"{named}: for scores; leave it out, or give --score FILE")
-    if mode is not None:
-        playing = options.with_settings(playing, f"mode={mode}")
-    kind = Kind.SCORES if score else Kind.IMPROVISES if mode else Kind.NOTES
-    wanted = options.combine(performer, playing, left_alone, model, asked).of(kind)
+    wanted = typed.wanted(score, asked)
     ends.check_written(wanted.files())
     ends.check_routing(wanted.routing)
     check_reachable(ends)
-    report, opened = _play(wanted, ends, not no_repeats)
+    report, opened = _play(typed, wanted, ends, not no_repeats)
     if report.stopped and ends.all_files:
         raise KeyboardInterrupt  # nothing was written
     print_line(report.in_words(opened.audio.underruns if opened.audio else 0), sys.stdout)
 
 
-def _play(wanted: Wanted, ends: Endpoints, repeats: bool) -> tuple[Report, Opened]:
+def _play(typed: Typed, wanted: Wanted, ends: Endpoints, repeats: bool) -> tuple[Report, Opened]:
     """Load the performer, open the ends and play."""
     from engine.session import guarded_by_ports, open_live
 
     clock: Clock = VirtualClock() if ends.all_files else MonotonicClock()
     session, opened = open_live(wanted.load(), ends, clock, repeats)
-    steered = nullcontext() if ends.all_files else _steered(session, wanted, ends, opened)
+    steered = nullcontext() if ends.all_files else _steered(session, typed, wanted, ends, opened)
     with stop_on_signals(session), guarded_by_ports(session, opened), steered:
         print_line(f"ready: {opened.source_name} -> {wanted.system.name} -> {', '.join(opened.sink_names)}", sys.stdout)
         return session.run(), opened
 
 
-def _steered(session: "Session", wanted: Wanted, ends: Endpoints, opened: Opened) -> AbstractContextManager[None]:
+def _steered(session: "Session", typed: Typed, wanted: Wanted, ends: Endpoints, opened: Opened) -> AbstractContextManager[None]:
     """Let the run be steered while it plays."""
     rig = session.rig
     rig.route = f"{opened.source_name} -> {', '.join(opened.sink_names)}"
     if ends.score is None:
         rig.let_exchange(wanted.exchanged)
+    rig.let_save(typed.save)
     stay_running_in_background()
     return steered_by_lines(session.steering, sys.stdin)
 

@@ -11,7 +11,7 @@ import typer
 
 from engine.commands.routing_options import RoutingFlags
 from engine.performers.protocol import MOST_SEED
-from engine.performers.setup import Wanted, choose_system, settings_of
+from engine.performers.setup import Wanted, choose_system
 from engine.systems import Kind, System
 
 PERFORMING, SCORES, DEVICES, SOUND = "How it performs", "Scores", "Where from and to", "Sound"  # groups of options in the help
@@ -45,13 +45,16 @@ class PlayingOptions:
     controllers: Annotated[
         list[str] | None,
         typer.Option(
-            "--cc", metavar="NUMBER=CONTROL", help="Let a MIDI controller move a control, as in 1=dynamics.", rich_help_panel=PERFORMING
+            "--cc",
+            metavar="NUMBER=CONTROL",
+            help="Let a MIDI controller move a control, as in 1=dynamics; 1=dynamics! keeps it from the output.",
+            rich_help_panel=PERFORMING,
         ),
     ] = None
     preset: Annotated[
         Path | None,
         typer.Option(
-            "--preset", metavar="NAME|FILE.yaml", help="Options from a file; the command line wins.", rich_help_panel=PERFORMING
+            "--preset", metavar="NAME|FILE.yaml", help="Options that were kept; the command line wins.", rich_help_panel=PERFORMING
         ),
     ] = None
     lookahead_s: Annotated[
@@ -64,6 +67,11 @@ class PlayingOptions:
             rich_help_panel=PERFORMING,
         ),
     ] = None
+
+
+class Mode(StrEnum):
+    CONTINUE = "continue"
+    DUET = "duet"
 
 
 class Timing(StrEnum):
@@ -88,32 +96,18 @@ class Said:
 def combine(
     performer: str | None, playing: PlayingOptions, left_alone: RoutingFlags, model: Path | None, asked: Mapping[str, Any]
 ) -> Said:
-    """Merge the command line over the preset. Raises UsageError."""
-    routing = left_alone.routing()
-    seed, lookahead_s = playing.seed, playing.lookahead_s
-    settings, controllers = list(playing.settings or ()), list(playing.controllers or ())
-    if playing.preset:
-        from engine.commands.presets import load_preset  # pydantic takes a tenth of a second to import
-
-        preset = load_preset(playing.preset)
-        performer = performer or preset.performer
-        seed = preset.seed if seed is None else seed
-        lookahead_s = preset.lookahead if lookahead_s is None else lookahead_s
-        settings = [*settings_of(preset.set), *settings]
-        controllers = [*(f"{number}={name}" for number, name in preset.cc.items()), *controllers]
-        routing = preset.routing(routing)
-
+    """Return how to perform. Raises UsageError."""
     wanted = partial(
         Wanted,
-        seed=seed or 0,
-        settings=settings,
-        controllers=controllers,
-        routing=routing,
+        seed=playing.seed or 0,
+        settings=list(playing.settings or ()),
+        controllers=list(playing.controllers or ()),
+        routing=left_alone.routing(),
         model=model,
-        lookahead_s=lookahead_s,
+        lookahead_s=playing.lookahead_s,
         asked=asked,
     )
-    return Said(performer, seed or 0, wanted, asked)
+    return Said(performer, playing.seed or 0, wanted, asked)
 
 
 def with_settings(playing: PlayingOptions, *settings: str) -> PlayingOptions:

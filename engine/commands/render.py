@@ -121,6 +121,12 @@ def render(
 
     Or improvise: no INPUT, --performer performance-rnn, --seconds, and perhaps a --primer.
     """
+    if playing.preset:
+        from engine.commands.presets import load_preset  # pydantic takes a tenth of a second to import
+
+        preset = load_preset(playing.preset)
+        performer, model = performer or preset.performer, model or preset.model  # type: ignore[assignment]
+        playing, left_alone = preset.under(playing), preset.under(left_alone)
     said_of_sound = sound.options(sound_kind)
     if "seconds" in asked:
         if inputs:

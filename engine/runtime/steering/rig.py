@@ -2,9 +2,9 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from engine.base.errors import PerfLiveError, UsageError
 from engine.midi.events import Event
@@ -165,6 +165,27 @@ class Rig:
             self.steering.do_in_background(lambda: _begin(load(words[0], lookahead_s)), self._exchange, asker)
 
         self.steering.add([Command("performer NAME [SECONDS]", "let another play, with a look-ahead of so many seconds", exchange)])
+
+    def let_save(self, save: Callable[[str, Mapping[str, Any]], str]) -> None:
+        """Let how it plays be kept; ``save`` keeps it under a name and returns the line that says so."""
+
+        def keep(words: Sequence[str], asker: Asker) -> None:
+            entries = self.entries()
+            self.steering.do_in_background(lambda: save(words[0], entries), lambda line: line, asker)
+
+        self.steering.add([Command("save PRESET", "keep how it plays, and with what; --preset PRESET starts it again", keep)])
+
+    def entries(self) -> dict[str, Any]:
+        """Return how it plays now, as the entries of a preset."""
+        engine = self.engine
+        known = {control.name: control for control in engine.performer.controls}
+        return {
+            "performer": engine.performer.name,
+            "seed": self.setup.seed,
+            "lookahead": engine.performer.latency_ns / 1e9,
+            "set": {name: known[name].describe(value) for name, value in engine.settings.items() if name in known},
+            "cc": {number: name + KEPT * (number in engine.consumed) for number, name in self.mapped.items()},
+        }
 
     def _exchange(self, begun: Begun) -> str:
         engine, performer = self.engine, begun.setup.performer

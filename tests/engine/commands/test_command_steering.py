@@ -67,7 +67,8 @@ class Stage:
 
 @contextmanager
 def stage(name: str, *arguments: object, plays: bool = True) -> Iterator[Stage]:
-    called = [sys.executable, "-c", PERF_LIVE, "--virtual", name, "--api", "jack", *map(str, arguments)]
+    named = [] if "--preset" in arguments else ["--virtual", name, "--api", "jack"]
+    called = [sys.executable, "-c", PERF_LIVE, *named, *map(str, arguments)]
     program = subprocess.Popen(called, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert program.stdout and program.stdout.readline().startswith("ready: ")
@@ -149,3 +150,21 @@ def test_a_performer_is_exchanged_in_mid_chord_and_wrong_lines_and_the_end_of_th
         assert playing.program.poll() is None
         assert [message for message in playing.heard if is_note_on(message)] == [*CHORD[1:], note_on(0, 72, 3)]
         assert sounding(playing.heard) == set()
+
+
+def test_what_is_saved_starts_again_by_its_name(jack_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    with stage("Saved", "--cc", "1=range!", "--range", "C2-C6") as playing:
+        assert playing.tell("dynamics 6") == "dynamics 6"
+        assert playing.tell("learn strength") == "move the controller that is to set strength"
+        playing.play(control_change(0, 20, 0))
+        assert playing.program.stdout and playing.program.stdout.readline() == "controller 20 moves strength\n"
+        account = playing.tell("status").partition("; ")[2].rpartition("; ")[0]
+        assert account == "dynamics 6, strength 0; controller 1 moves range, controller 20 moves strength"
+        assert playing.tell("save tonight") == "saved; start it again with --preset tonight"
+        assert playing.end() == (0, "")
+    with stage("Saved", "--preset", "tonight") as playing:
+        assert account in playing.tell("status")
+        playing.play(control_change(0, 1, 5), note_on(0, 20, 7))
+        assert playing.hear(is_note_on) == [note_on(0, 20, 7)]  # the controller is kept, and the key lies below the range
+        assert playing.end() == (0, "")

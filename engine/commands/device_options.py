@@ -1,0 +1,53 @@
+"""The options that say where ``perf-live`` plays from and to, and what steers it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.commands.options import DEVICES
+
+
+@dataclass(frozen=True)
+class DeviceOptions:
+    """Where events come from and go to, as it is typed."""
+
+    input: Annotated[
+        str | None,
+        typer.Option("--in", metavar="PORT|FILE.mid", help="Port (a part of its name will do) or file.", rich_help_panel=DEVICES),
+    ] = None
+    outputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--out",
+            metavar="PORT|FILE|audio",
+            help="Port, .mid or .wav file, audio, neural or neural:FILE.wav; repeat for more.",
+            rich_help_panel=DEVICES,
+        ),
+    ] = None
+    record: Annotated[
+        Path | None,
+        typer.Option("--record", metavar="FILE.mid", help="Keep what is sent, even in a crash.", rich_help_panel=DEVICES),
+    ] = None
+    virtual: Annotated[
+        str | None,
+        typer.Option("--virtual", metavar="NAME", help="Open a virtual port for the end not given.", rich_help_panel=DEVICES),
+    ] = None
+    api: Annotated[
+        str | None,
+        typer.Option(
+            "--api", metavar="DRIVER", help="jack, alsa, coremidi or winmm. (default: what works)", rich_help_panel=DEVICES
+        ),
+    ] = None
+    osc_port: Annotated[
+        int | None,
+        typer.Option(
+            "--osc",
+            metavar="PORT",
+            min=1,
+            max=65535,
+            help="Hear OSC on this port of this computer, as in /set/dynamics 6.",
+            rich_help_panel=DEVICES,
+        ),
+    ] = None
