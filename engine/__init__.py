@@ -249,7 +249,7 @@ def _render(setup: "Setup", source: Path | None, outputs: Sequence[Path], sound:
 
 
 def play(
-    input: Named | None,
+    input: Named | Sequence[Named] | None,
     output: Named | Sequence[Named],
     performer: str | None = None,
     *,
@@ -269,14 +269,16 @@ def play(
     record: Named | None = None,
     virtual: str | None = None,
     api: str | None = None,
+    exit_on_loss: bool = False,
     sound: "SoundOptions | None" = None,
 ) -> "Report":
     """Play from a port or a file to ports, files and the sound card, as ``perf-live`` does, until the input ends or Ctrl-C is pressed.
 
-    input: a part of a port's name, or a MIDI file; None with a ``score``, or with ``virtual``, the name of a port to open.
+    input: a part of a port's name, or several, or a MIDI file; None with a ``score``, or with ``virtual``, the name of a port to open.
     output: one or more of: a part of a port's name, ``audio``, ``neural``, a ``.mid`` or ``.wav`` file.
     controllers: controls by number of the MIDI controller that moves them.
     record: a MIDI file that keeps what is sent, and survives a crash.
+    exit_on_loss: raise when a port goes, rather than wait for it.
 
     The others as of ``render``. Raises UsageError, PerfLiveError. Whatever ends it, every sounding note is released.
     """
@@ -296,12 +298,12 @@ def play(
     check_reachable(ends)
     clock: Clock = VirtualClock() if ends.all_files else MonotonicClock()
     session, opened = open_live(wanted.load(), ends, clock)
-    with guarded_by_ports(session, opened):
+    with guarded_by_ports(session, opened, exit_on_loss):
         return session.run()
 
 
 def _endpoints(
-    input: Named | None,
+    input: Named | Sequence[Named] | None,
     output: Named | Sequence[Named],
     record: Named | None,
     virtual: str | None,
@@ -315,7 +317,7 @@ def _endpoints(
 
     given = instance_of("sound", sound, SoundOptions)
     return Endpoints(
-        None if input is None else text_of("input", input),
+        () if input is None else names_of("input", input),
         names_of("output", output, least=0),
         None if record is None else path_of("record", record),
         None if virtual is None else text_of("virtual", virtual),

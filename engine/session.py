@@ -13,6 +13,7 @@ from engine.base.arguments import path_of
 from engine.base.clock import Clock, VirtualClock
 from engine.base.errors import PerfLiveError, UsageError
 from engine.base.files import check_readable
+from engine.base.saying import say
 from engine.midi.events import is_note_on
 from engine.midi.file import MidiTimeline, read_midi_file
 from engine.midi.routing import DEFAULT_ROUTING
@@ -164,9 +165,9 @@ def open_live(setup: Setup, ends: Endpoints, clock: Clock, repeats: bool = True)
     return session, opened
 
 
-def guarded_by_ports(session: Session, opened: Opened) -> AbstractContextManager[None]:
-    """Let the loss of a port end the run."""
-    return load_ports().watch(opened.ports, session.fail) if opened.ports else nullcontext()
+def guarded_by_ports(session: Session, opened: Opened, exit_on_loss: bool = False) -> AbstractContextManager[None]:
+    """Wait for ports that go until they are back, and say so; ``exit_on_loss``: let the loss of one end the run instead."""
+    return load_ports().watch(opened.ports, say, session.fail if exit_on_loss else None) if opened.ports else nullcontext()
 
 
 def check_plays_scores(setup: Setup) -> None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
 from inspect import Parameter, Signature, signature
+from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
@@ -29,6 +30,9 @@ def run(app: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> 
     temporary file is left. What nohup ignores stays ignored.
     """
     _open_closed_streams()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # ports and files have names that a code page may lack
+            stream.reconfigure(errors="backslashreplace")
     for number in ENDING_SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)

@@ -13,9 +13,14 @@ from engine.commands.options import DEVICES
 class DeviceOptions:
     """Where events come from and go to, as it is typed."""
 
-    input: Annotated[
-        str | None,
-        typer.Option("--in", metavar="PORT|FILE.mid", help="Port (a part of its name will do) or file.", rich_help_panel=DEVICES),
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--in",
+            metavar="PORT|FILE.mid",
+            help="Port (a part of its name will do; NAME#2 is the second of a name) or file; repeat for more ports.",
+            rich_help_panel=DEVICES,
+        ),
     ] = None
     outputs: Annotated[
         list[str] | None,
@@ -40,6 +45,10 @@ class DeviceOptions:
             "--api", metavar="DRIVER", help="jack, alsa, coremidi or winmm. (default: what works)", rich_help_panel=DEVICES
         ),
     ] = None
+    exit_on_loss: Annotated[
+        bool,
+        typer.Option("--exit-on-loss", help="End when a port goes, rather than wait for it.", rich_help_panel=DEVICES),
+    ] = False
     osc_port: Annotated[
         int | None,
         typer.Option(

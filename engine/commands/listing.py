@@ -57,14 +57,15 @@ def _print(title: str, columns: Row, rows: list[Row], beginning: Row = ()) -> No
 
 def port_rows(api: str | None) -> Iterator[Row]:
     try:
-        ports = load_ports().list_ports(api)
+        module = load_ports()
+        ports = module.list_ports(api)
     except UsageError:
         raise
     except PerfLiveError as error:
         yield ("MIDI", "none", str(error))
         return
     for kind, names in (("input", ports.inputs), ("output", ports.outputs)):
-        for name in names or ["none"]:
+        for name in module.shown_names(names) or ["none"]:
             yield (kind, name, ports.api)
 
 

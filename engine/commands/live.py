@@ -80,7 +80,13 @@ class Typed:
     def endpoints(self, score: Path | None) -> Endpoints:
         devices = self.devices
         return Endpoints(
-            devices.input, tuple(devices.outputs or ()), devices.record, devices.virtual, devices.api, self.sound.options(), score
+            tuple(devices.inputs or ()),
+            tuple(devices.outputs or ()),
+            devices.record,
+            devices.virtual,
+            devices.api,
+            self.sound.options(),
+            score,
         )
 
     def wanted(self, score: Path | None, asked: Asked) -> Wanted:
@@ -148,7 +154,7 @@ def _play(typed: Typed, wanted: Wanted, ends: Endpoints, repeats: bool) -> tuple
     clock: Clock = VirtualClock() if ends.all_files else MonotonicClock()
     session, opened = open_live(wanted.load(), ends, clock, repeats)
     steered = nullcontext() if ends.all_files else _steered(session, typed, wanted, ends, opened)
-    with stop_on_signals(session), guarded_by_ports(session, opened), steered:
+    with stop_on_signals(session), guarded_by_ports(session, opened, typed.devices.exit_on_loss), steered:
         print_line(f"ready: {opened.source_name} -> {wanted.system.name} -> {', '.join(opened.sink_names)}", sys.stdout)
         return session.run(), opened
 

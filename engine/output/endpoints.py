@@ -19,7 +19,7 @@ from engine.runtime.sources import FileSource, PortSource, Source
 from engine.sound.options import FLUIDSYNTH, NEURAL, SoundOptions, check_used
 
 if TYPE_CHECKING:  # the driver and the sound libraries are loaded only by who uses them
-    from engine.midi.ports import InputPort, OutputPort
+    from engine.midi.ports import InputPort, MergedInputs, OutputPort
     from engine.performers.score_playing.stream import ScoreStream
     from engine.score.piece import Piece
     from engine.sound.audio import AudioSink
@@ -39,13 +39,18 @@ class Performance:
 class Endpoints:
     """What the command line says about where events come from and go to. A name is a file by its suffix, else a port."""
 
-    input: str | None
+    inputs: tuple[str, ...]  # one file, or any number of ports
     outputs: tuple[str, ...]
     record: Path | None
     virtual: str | None
     api: str | None
     sound: SoundOptions | None
     score: Path | None = None
+
+    @property
+    def input(self) -> str | None:
+        """The first input, which is the only one where it is a file."""
+        return self.inputs[0] if self.inputs else None
 
     @property
     def input_is_file(self) -> bool:
@@ -72,11 +77,7 @@ class Endpoints:
             raise UsageError("nowhere to play to: give --out PORT, FILE.mid, FILE.wav or audio (see --list), or --virtual NAME")
         if self.virtual is not None and self.input is not None and self.outputs:
             raise UsageError("--virtual opens the end that is not given, and both --in and --out are; leave one of them out")
-        if self.input == AUDIO or (self.input and _suffix(self.input) == SOUND):
-            raise UsageError(f"--in {self.input!r}: sound cannot be played from; give a port or a .mid file")
-        if self.input and (_suffix(self.input) in NOTATION_SUFFIXES or Path(self.input).is_dir()):
-            how = f"give --score {self.input}" if _suffix(self.input) in NOTATION_SUFFIXES else "perf-render performs folders"
-            raise UsageError(f"--in {self.input!r}: neither a port nor a MIDI file; {how}")
+        self._check_inputs()
         for name in self.outputs:
             if name.startswith(f"{NEURAL}:") and _suffix(name) != SOUND:
                 raise UsageError(f"--out {name!r}: the neural sound goes to a .wav file, as in neural:FILE.wav; give such a name")
@@ -93,6 +94,16 @@ class Endpoints:
             raise UsageError("--api chooses a MIDI driver, and no port is used here; leave it out")
         self._check_collisions()
 
+    def _check_inputs(self) -> None:
+        for name in self.inputs:
+            if name == AUDIO or _suffix(name) == SOUND:
+                raise UsageError(f"--in {name!r}: sound cannot be played from; give a port or a .mid file")
+            if _suffix(name) in NOTATION_SUFFIXES or Path(name).is_dir():
+                how = f"give --score {name}" if _suffix(name) in NOTATION_SUFFIXES else "perf-render performs folders"
+                raise UsageError(f"--in {name!r}: neither a port nor a MIDI file; {how}")
+            if len(self.inputs) > 1 and _suffix(name) in MIDI_SUFFIXES:
+                raise UsageError(f"--in {name!r}: a file is played by itself, and several --in are ports; leave the others out")
+
     def check_written(self, read: Iterable[Path]) -> None:
         """Raise UsageError when an output would be written over one of the files that are ``read`` besides the input."""
         check_collisions([(None, [Path(name.removeprefix(f"{NEURAL}:")) for name in self.outputs if _is_output_file(name)])], read)
@@ -104,7 +115,7 @@ class Endpoints:
             raise UsageError(f"{flag} is for files, and a port has no tracks; leave it out, or leave channels alone with --exclude")
 
     def _check_collisions(self) -> None:
-        files = [name for name in (self.input or "", *self.outputs, str(self.record or ""), str(self.score or "")) if _is_output_file(name)]
+        files = [name for name in (*self.inputs, *self.outputs, str(self.record or ""), str(self.score or "")) if _is_output_file(name)]
         seen: set[Path] = set()
         for name in files:
             path = Path(name.removeprefix(f"{NEURAL}:")).resolve()
@@ -176,14 +187,14 @@ def check_reachable(ends: Endpoints) -> None:
         check_readable(Path(ends.input), "a MIDI file")
     if ends.score is not None:
         check_readable(ends.score, "a score")
-    inputs = [ends.input] if ends.input is not None and not ends.input_is_file else []
+    inputs = [] if ends.input_is_file else ends.inputs
     outputs = [name for name in ends.outputs if _is_port(name)]
     if inputs or outputs:
         ports = load_ports()
         there = ports.list_ports(ends.api)
         for wanted, names, direction in ((inputs, there.inputs, "input"), (outputs, there.outputs, "output")):
             for name in wanted:
-                ports.match_port(name, names, direction)
+                ports.match_port(name, names, direction, there.api)
 
 
 def _is_port(name: str) -> bool:
@@ -202,22 +213,23 @@ def load_ports() -> ModuleType:
 def _open_input(ends: Endpoints, timeline: MidiTimeline | None, clock: Clock) -> Opened:
     if timeline is not None:
         return Opened(FileSource(timeline, clock), str(ends.input))
-    open_input = load_ports().open_input
-    name, virtual = (ends.virtual, True) if ends.input is None else (ends.input, False)
-    port = open_input(str(name), clock, ends.api, virtual)
-    return Opened(PortSource(port, clock), port.name, ports=[port])
+    inputs = _open_inputs(ends, clock)
+    return Opened(PortSource(inputs, clock), inputs.name, ports=list(inputs.ports))
 
 
 def _open_score(ends: Endpoints, clock: Clock, performance: "Performance") -> Opened:
     """Open what conducts a score: the port, if there is one."""
     from engine.runtime.steering.conductor import ConductedSource
 
-    port = None
-    if ends.input is not None or (ends.virtual is not None and ends.outputs):
-        name, virtual = (ends.virtual, True) if ends.input is None else (ends.input, False)
-        port = load_ports().open_input(str(name), clock, ends.api, virtual)
-    source = ConductedSource(performance.stream, clock, port)
-    return Opened(source, str(ends.score), ports=[port] if port else [])
+    inputs = _open_inputs(ends, clock) if ends.inputs or (ends.virtual is not None and ends.outputs) else None
+    source = ConductedSource(performance.stream, clock, inputs)
+    return Opened(source, str(ends.score), ports=list(inputs.ports) if inputs else [])
+
+
+def _open_inputs(ends: Endpoints, clock: Clock) -> "MergedInputs":
+    """Open the ports to play from, or the virtual one that stands for them."""
+    virtual = not ends.inputs
+    return load_ports().open_inputs([str(ends.virtual)] if virtual else ends.inputs, clock, ends.api, virtual)
 
 
 def _open_outputs(ends: Endpoints, timeline: MidiTimeline | None, opened: Opened, performance: "Performance | None") -> None:

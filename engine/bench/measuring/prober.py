@@ -11,7 +11,8 @@ from engine.base.errors import PerfLiveError
 from engine.base.quiet import quiet_stderr
 from engine.bench.measuring.programs import PERIOD_FRAMES, RATE_HZ
 from engine.bench.measuring.takes import NS_PER_S, Slot
-from engine.midi import jack, ports
+from engine.midi import ports
+from engine.midi.ports import jack
 
 TURN_NS = 9 * PERIOD_FRAMES * NS_PER_S // RATE_HZ  # 12 ms: whole periods, so that both programs meet JACK at the same phase of one
 BETWEEN_NS = 6_000_000  # how long after a slot's notes its other messages follow

@@ -11,7 +11,7 @@ from engine.performers.score_playing.stream import ScoreStream
 from engine.runtime.steering.requests import Asker, Command
 
 if TYPE_CHECKING:  # a run on files needs no MIDI driver
-    from engine.midi.ports import InputPort
+    from engine.midi.ports import MergedInputs
 
 START, CONTINUE, STOP = 0xFA, 0xFB, 0xFC  # system real-time messages
 
@@ -19,7 +19,7 @@ START, CONTINUE, STOP = 0xFA, 0xFB, 0xFC  # system real-time messages
 class ConductedSource:
     """A source (see ``sources``) that passes on a port's events, if there is a port, and obeys those that start and stop a sequencer."""
 
-    def __init__(self, stream: ScoreStream, clock: Clock, port: "InputPort | None" = None):
+    def __init__(self, stream: ScoreStream, clock: Clock, port: "MergedInputs | None" = None):
         self._stream = stream
         self._clock = clock
         self._port = port

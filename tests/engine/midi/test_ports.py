@@ -7,9 +7,11 @@ import rtmidi
 
 from engine.base.clock import MonotonicClock, VirtualClock
 from engine.base.errors import PerfLiveError, UsageError
+from engine.base.saying import finish_saying
 from engine.midi import ports
-from engine.midi.events import note_on
+from engine.midi.events import Event, note_on
 from engine.midi.file import MidiTimeline
+from engine.midi.ports import drivers, links
 from engine.runtime.sources import UPCOMING_EVENTS, FileSource, PortSource
 
 NAMES = ["Piano:left 20:0", "Piano:right 20:1", "piano", "Synth:in"]
@@ -17,16 +19,21 @@ NAMES = ["Piano:left 20:0", "Piano:right 20:1", "piano", "Synth:in"]
 
 @pytest.mark.parametrize(("wanted", "name"), [("synth", "Synth:in"), ("RIGHT", "Piano:right 20:1"), ("PIANO", "piano"), ("20:0", NAMES[0])])
 def test_a_port_is_named_by_any_unambiguous_part(wanted, name):
-    assert ports.match_port(wanted, NAMES, "input") == name
+    assert NAMES[ports.match_port(wanted, NAMES, "input")] == name
 
 
 @pytest.mark.parametrize(
     ("wanted", "names", "message"),
     [
-        ("20:", NAMES, "input port '20:' is ambiguous; it may be any of: 'Piano:left 20:0', 'Piano:right 20:1'; give more of the name"),
+        (
+            "20:",
+            NAMES,
+            "input port '20:' is ambiguous; it may be any of: 'Piano:left 20:0', 'Piano:right 20:1'; "
+            "give more of the name, or 20:#2 for the second",
+        ),
         ("organ", NAMES[2:], "no input port has 'organ' in its name; there are: 'piano', 'Synth:in'"),
         ("organ", [], "no input port has 'organ' in its name; there are: none"),
-        ("a", ["a", "A"], "input port 'a' is ambiguous; it may be any of: 'a', 'A'; give more of the name"),
+        ("a", ["a", "A"], "input port 'a' is ambiguous; it may be any of: 'a', 'A'; give more of the name, or a#2 for the second"),
     ],
 )
 def test_an_unknown_or_ambiguous_port_lists_the_candidates(wanted, names, message):
@@ -72,7 +79,7 @@ def test_a_port_that_another_program_uses_is_one_line_and_let_go(monkeypatch):
         def delete(self):
             Client.deleted = True
 
-    monkeypatch.setattr(ports, "_open_client", lambda kind, api: ("winmm", Client()))
+    monkeypatch.setattr(links, "open_client", lambda kind, api: ("winmm", Client()))
     with pytest.raises(PerfLiveError, match=r"cannot open port 'synth': MidiOutWinMM.*; close the program that uses it") as caught:
         ports.open_output("synth")
     assert "\n" not in str(caught.value) and Client.deleted
@@ -86,7 +93,7 @@ def test_windows_is_told_of_loopmidi(monkeypatch):
         def delete(self):
             pass
 
-    monkeypatch.setattr(ports, "_open_client", lambda kind, api: ("winmm", Client()))
+    monkeypatch.setattr(links, "open_client", lambda kind, api: ("winmm", Client()))
     with pytest.raises(PerfLiveError, match="loopMIDI"):
         ports.open_output("mine", virtual=True)
 
@@ -113,9 +120,9 @@ def test_a_client_ends_only_when_the_driver_has_let_go_of_its_port(monkeypatch):
         def delete(self):
             called.append("delete")
 
-    monkeypatch.setattr(ports.time, "sleep", lambda seconds: called.append(seconds))
+    monkeypatch.setattr(drivers.time, "sleep", lambda seconds: called.append(seconds))
     ports.release(Client())
-    assert called == [ports.JACK_PAUSE_S, "close", ports.JACK_PAUSE_S, "delete"]
+    assert called == [drivers.JACK_PAUSE_S, "close", drivers.JACK_PAUSE_S, "delete"]
 
 
 @pytest.mark.jack
@@ -140,8 +147,7 @@ def test_virtual_ports_are_seen_by_others_and_carry_messages(jack_server):
         assert event.message == note_on(0, 60, 64)
         assert before_ns <= event.time_ns <= clock.now_ns()
         theirs.close()
-        assert ours_in.is_there()
-        assert ours_out.is_there()
+        assert ours_in.link.is_tied() and ours_out.link.is_tied()
     finally:
         ours_in.close()
         ours_out.close()
@@ -159,48 +165,22 @@ def test_a_message_too_long_for_jack_is_left_out_in_one_line_and_the_next_one_go
         assert time.monotonic() < deadline
         time.sleep(0.005)
     assert len(message[0]) == 15_992
+    finish_saying()
     assert capfd.readouterr().err == "left out a message of 17002 bytes: JACK takes 16000 at most\n"
     port.close()
 
 
-@pytest.mark.jack
-@pytest.mark.parametrize("direction", ["input", "output"])
-def test_a_port_that_vanishes_is_told_once_and_takes_no_more(peer, direction):
-    keys, synth = peer
-    clock = MonotonicClock()
-    port = ports.open_input("keys", clock) if direction == "input" else ports.open_output("synth")
-    told = queue.SimpleQueue()
-    with ports.watch([port], told.put):
-        (keys if direction == "input" else synth).close_port()
-        error = told.get(timeout=30)
-        time.sleep(2 * ports.POLL_S)
-    assert str(error) == f"port {port.name!r} has gone: its device was unplugged or its program ended"
-    assert told.empty()
-    if direction == "output":
-        with pytest.raises(PerfLiveError, match="has gone"):
-            port.send(note_on(0, 60, 64))
-    port.close()
-
-
-@pytest.mark.jack
-@pytest.mark.parametrize("direction", ["input", "output"])
-def test_a_port_that_was_closed_is_not_looked_for(peer, direction):
-    port = ports.open_input("keyboard:keys", MonotonicClock()) if direction == "input" else ports.open_output("module:synth")
-    port.close()
-    assert port.is_there()  # the watcher may look while the engine closes: asking rtmidi then would end the process
-
-
 def test_a_file_is_received_as_the_clock_reaches_it():
     clock = VirtualClock(1000)
-    source = FileSource(MidiTimeline([ports.Event(5, b"\xf8"), ports.Event(5, b"\xfa"), ports.Event(9, b"\xfc")]), clock)
+    source = FileSource(MidiTimeline([Event(5, b"\xf8"), Event(5, b"\xfa"), Event(9, b"\xfc")]), clock)
     source.start(1000)
     assert source.receive(1004) is None
     assert clock.now_ns() == 1004
-    assert source.receive(None) == ports.Event(1005, b"\xf8")
-    assert source.receive(1005) == ports.Event(1005, b"\xfa")
+    assert source.receive(None) == Event(1005, b"\xf8")
+    assert source.receive(1005) == Event(1005, b"\xfa")
     assert source.receive(1008) is None
     assert not source.exhausted
-    assert source.receive(1009) == ports.Event(1009, b"\xfc")
+    assert source.receive(1009) == Event(1009, b"\xfc")
     assert source.exhausted
     assert source.receive(1010) is None
     assert clock.now_ns() == 1010
@@ -208,15 +188,15 @@ def test_a_file_is_received_as_the_clock_reaches_it():
 
 def test_a_file_shows_what_is_coming_once_and_in_blocks():
     block = UPCOMING_EVENTS
-    events = [ports.Event(time_ns, b"\xf8") for time_ns in range(block + 1)]
+    events = [Event(time_ns, b"\xf8") for time_ns in range(block + 1)]
     source = FileSource(MidiTimeline(events), VirtualClock(1000))
     source.start(1000)
-    assert source.upcoming() == [ports.Event(1000 + time_ns, b"\xf8") for time_ns in range(block)]
+    assert source.upcoming() == [Event(1000 + time_ns, b"\xf8") for time_ns in range(block)]
     for _ in range(block):
         assert source.upcoming() == []
         source.receive(None)
-    assert source.upcoming() == [ports.Event(1000 + block, b"\xf8")]
-    assert source.receive(None) == ports.Event(1000 + block, b"\xf8")
+    assert source.upcoming() == [Event(1000 + block, b"\xf8")]
+    assert source.receive(None) == Event(1000 + block, b"\xf8")
     assert source.upcoming() == [] and source.exhausted
 
 
@@ -225,11 +205,11 @@ def test_what_waits_at_a_port_is_received_together_and_a_call_to_wake_is_not_los
         inbox = queue.SimpleQueue()
 
     source = PortSource(Port(), MonotonicClock())
-    for item in (ports.Event(1, b"\xf8"), ports.Event(2, b"\xfa"), None, ports.Event(3, b"\xfc")):
+    for item in (Event(1, b"\xf8"), Event(2, b"\xfa"), None, Event(3, b"\xfc")):
         Port.inbox.put(item)
-    assert source.receive(None) == ports.Event(1, b"\xf8")
-    assert source.receive_waiting() == [ports.Event(2, b"\xfa")]
-    assert source.receive(None) == ports.Event(3, b"\xfc")
+    assert source.receive(None) == Event(1, b"\xf8")
+    assert source.receive_waiting() == [Event(2, b"\xfa")]
+    assert source.receive(None) == Event(3, b"\xfc")
     assert source.receive_waiting() == []
     assert source.receive(None) is None  # the call to wake
 
@@ -244,6 +224,6 @@ def test_a_port_source_waits_until_told_or_woken():
     assert source.receive(clock.now_ns() + 1000) is None
     source.wake()
     assert source.receive(None) is None
-    Port.inbox.put(ports.Event(3, b"\xf8"))
-    assert source.receive(0) == ports.Event(3, b"\xf8")
+    Port.inbox.put(Event(3, b"\xf8"))
+    assert source.receive(0) == Event(3, b"\xf8")
     assert not source.exhausted

@@ -169,7 +169,7 @@ engine = Engine(PortSource(keys, clock), performer, performer.create_stream(0, {
 for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, lambda *_: engine.stop())
 try:
-    with ports.watch([keys, synth], engine.fail):
+    with ports.watch([keys, synth], lambda line: print(line, flush=True), engine.fail if "exit" in sys.argv else None):
         print("ready", flush=True)
         engine.run()
 except PerfLiveError as error:
@@ -178,8 +178,9 @@ except PerfLiveError as error:
 
 
 @contextmanager
-def program(take):
-    child = subprocess.Popen([sys.executable, "-c", PROGRAM, str(take)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def program(take, *options):
+    called = [sys.executable, "-c", PROGRAM, str(take), *options]
+    child = subprocess.Popen(called, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert child.stdout.readline() == "ready\n"
         yield child
@@ -204,8 +205,8 @@ def test_a_signal_leaves_no_note_sounding_and_a_whole_recording(peer, tmp_path, 
     assert [event.message for event in read_midi_file(tmp_path / "take.mid").events] == peer.heard
 
 
-def test_a_keyboard_that_vanishes_ends_the_run_with_one_line_and_no_note_sounding(peer, tmp_path):
-    with program(tmp_path / "take.mid") as child:
+def test_a_keyboard_that_vanishes_may_end_the_run_with_one_line_and_no_note_sounding(peer, tmp_path):
+    with program(tmp_path / "take.mid", "exit") as child:
         peer.play(HELD)
         peer.wait_for(len(HELD))
         peer.keys.close_port()
@@ -217,8 +218,8 @@ def test_a_keyboard_that_vanishes_ends_the_run_with_one_line_and_no_note_soundin
     assert read_midi_file(tmp_path / "take.mid").events
 
 
-def test_a_sound_module_that_vanishes_ends_the_run_with_one_line_and_a_whole_recording(peer, tmp_path):
-    with program(tmp_path / "take.mid") as child:
+def test_a_sound_module_that_vanishes_may_end_the_run_with_one_line_and_a_whole_recording(peer, tmp_path):
+    with program(tmp_path / "take.mid", "exit") as child:
         peer.play(HELD)
         peer.wait_for(len(HELD))
         peer.synth.close_port()
@@ -235,7 +236,7 @@ from tests.engine.runtime.test_live import HELD, PATIENCE_S, Peer, program
 
 server = start_jack_server(f"perf-live-{os.getpid()}")
 peer = Peer()
-with program(sys.argv[1]) as child:
+with program(sys.argv[1], "exit") as child:
     peer.play(HELD)
     peer.wait_for(len(HELD))
     stop_jack_server(server)
@@ -244,7 +245,90 @@ os._exit(0)  # the peer's own clients have lost their server too
 """
 
 
-def test_a_server_that_ends_ends_the_run_with_one_line_and_a_whole_recording(jack_server, tmp_path):
+def test_a_server_that_ends_may_end_the_run_with_one_line_and_a_whole_recording(jack_server, tmp_path):
     done = subprocess.run([sys.executable, "-c", SERVER_ENDS, str(tmp_path / "take.mid")], capture_output=True, text=True, timeout=90)
     assert done.stdout == "('', 'the JACK server has ended; start it again\\n') 1\n"
+    assert_nothing_sounds(event.message for event in read_midi_file(tmp_path / "take.mid").events)
+
+
+KEYBOARD = """
+import sys, rtmidi
+keys = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, "keyboard")
+keys.open_virtual_port("keys")
+print("ready", flush=True)
+for line in sys.stdin:
+    keys.send_message(bytes.fromhex(line))
+"""
+MODULE = """
+import rtmidi, sys, time
+synth = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, "module")
+synth.set_callback(lambda message, _: print(bytes(message[0]).hex(), flush=True))
+synth.open_virtual_port("synth")
+print("ready", flush=True)
+time.sleep(90)
+"""
+
+
+@contextmanager
+def other_program(code):
+    """A program with a port, to be killed in the middle of what it does."""
+    child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert child.stdout.readline() == "ready\n"
+        yield child
+    finally:
+        child.kill()
+        child.communicate()
+
+
+def play(keyboard, messages):
+    for message in messages:
+        keyboard.stdin.write(message.hex() + "\n")
+    keyboard.stdin.flush()
+
+
+def heard(module, count):
+    return [bytes.fromhex(module.stdout.readline()) for _ in range(count)]
+
+
+RELEASED = [note_off(0, 60), note_off(0, 60), note_off(4, 72), control_change(0, 64, 0), control_change(4, 66, 0)]
+
+
+SERVER_COMES_BACK = """
+import os, sys
+from engine.bench.measuring.programs import start_jack_server, stop_jack_server
+from tests.engine.runtime.test_live import *
+
+server = start_jack_server(name := f"perf-live-{os.getpid()}")
+with other_program(MODULE) as module, other_program(KEYBOARD) as keyboard, program(sys.argv[1]) as live:
+    play(keyboard, HELD)
+    assert heard(module, len(HELD)) == HELD
+    stop_jack_server(server)
+    print(live.stdout.readline(), end="")
+    keyboard.kill()  # else it shares semaphores with its successor at the new server
+    module.kill()
+    time.sleep(2)  # until the old server's clients are closed: JACK's library mixes them up with the new one's
+    server = start_jack_server(name)
+    print(live.stdout.readline(), end="")
+    with other_program(MODULE) as module, other_program(KEYBOARD) as keyboard:
+        print(*sorted([live.stdout.readline(), live.stdout.readline()]), sep="", end="", flush=True)
+        restored = [control_change(0, 64, 0), control_change(4, 66, 0), b"\\xd0\\x11"]
+        assert heard(module, 8) == [*RELEASED, *restored]
+        play(keyboard, HELD)
+        assert heard(module, len(HELD)) == HELD
+        live.send_signal(signal.SIGINT)
+        print(live.communicate(timeout=PATIENCE_S), live.returncode, flush=True)
+server.terminate()  # it waits for those that were killed; we need not
+"""
+
+
+def test_a_server_that_ends_in_a_chord_is_waited_for(jack_server, tmp_path):
+    done = subprocess.run([sys.executable, "-c", SERVER_COMES_BACK, str(tmp_path / "take.mid")], capture_output=True, text=True, timeout=90)
+    assert done.stdout.splitlines() == [
+        "the JACK server has ended; waiting for it",
+        "the JACK server is back",
+        "port 'keyboard:keys' is back",
+        "port 'module:synth' is back",
+        "('', '') 0",
+    ], done.stderr
     assert_nothing_sounds(event.message for event in read_midi_file(tmp_path / "take.mid").events)

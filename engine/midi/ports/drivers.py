@@ -1,0 +1,75 @@
+"""The drivers of the system, over python-rtmidi: which there are, their clients, and the ports that they list."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import rtmidi
+
+from engine.base.errors import PerfLiveError, UsageError
+from engine.base.quiet import quiet_stderr
+from engine.midi.ports import jack
+
+CLIENT_NAME = "perf-live"
+API_NAMES = {
+    "jack": rtmidi.API_UNIX_JACK,
+    "alsa": rtmidi.API_LINUX_ALSA,
+    "coremidi": rtmidi.API_MACOSX_CORE,
+    "winmm": rtmidi.API_WINDOWS_MM,
+}
+JACK_PAUSE_S = 0.15  # longer than JACK's threads need to end what they are at, on a core that stands still for a while
+
+
+@dataclass(frozen=True)
+class PortNames:
+    api: str
+    inputs: list[str]
+    outputs: list[str]
+
+
+def list_ports(api: str | None = None) -> PortNames:
+    """Return the names of the ports of ``api``, or of the first one that works. Raises UsageError or PerfLiveError."""
+    name, midi_in = open_client(rtmidi.MidiIn, api)
+    _, midi_out = open_client(rtmidi.MidiOut, api)
+    try:
+        return PortNames(name, midi_in.get_ports(), midi_out.get_ports())
+    finally:
+        midi_in.delete()
+        midi_out.delete()
+
+
+def open_client(kind: Any, api: str | None) -> tuple[str, Any]:
+    """Return a driver's name and a client of it: of ``api``, or of the first driver that works. Raises UsageError or PerfLiveError.
+
+    kind: ``rtmidi.MidiIn`` or ``rtmidi.MidiOut``.
+    """
+    if api is not None and api not in API_NAMES:
+        raise UsageError(f"--api {api!r}: allowed: {', '.join(API_NAMES)}")
+    compiled = rtmidi.get_compiled_api()
+    usable = [name for name, number in API_NAMES.items() if number in compiled]
+    if api is not None and api not in usable:
+        raise UsageError(f"--api {api!r} is not for this system; allowed here: {', '.join(usable)}")
+    jack.silence()
+    failures = []
+    for name in [api] if api else usable:
+        try:
+            with quiet_stderr():
+                return name, kind(API_NAMES[name], CLIENT_NAME)
+        except rtmidi.RtMidiError as error:
+            failures.append(f"{name}: {str(error).split(': ')[-1]}")
+    raise PerfLiveError(f"no MIDI driver works here ({'; '.join(failures)}); start a JACK server or load the ALSA sequencer")
+
+
+def release(midi: Any) -> None:
+    """Close the port of an rtmidi client and end the client.
+
+    When connections have changed, as they do when another client ends, a thread of JACK's reads the client's list of ports, which closing a
+    port changes (jack2's issue 216). rtmidi frees an output's buffer before it ends the client, while another thread may be reading it.
+    Both end in a segmentation fault; the pauses let these threads finish.
+    """
+    if isinstance(midi, rtmidi.MidiIn):
+        midi.cancel_callback()  # first: a callback in flight and a port being closed wait for each other
+    time.sleep(JACK_PAUSE_S)
+    midi.close_port()
+    time.sleep(JACK_PAUSE_S)
+    midi.delete()

@@ -1,0 +1,278 @@
+"""A port of ours and its tie to another program's: made, found cut, and made again when the other port is back."""
+
+import itertools
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import rtmidi
+
+from engine.base.errors import PerfLiveError
+from engine.base.quiet import quiet_stderr
+from engine.midi.ports import jack
+from engine.midi.ports.drivers import open_client, release
+from engine.midi.ports.names import Identity, match_port
+
+JACK_SETTLE_S = 0.05  # after connecting: what is sent within the server's next cycles may not arrive
+JACK_LONGEST_SETTLE = 10  # times that: a server that has lost a client without a farewell makes others wait for seconds
+_tokens = itertools.count()
+
+
+class Link(Protocol):
+    """What a port needs of its driver. All methods but ``close`` are the watcher's, in its thread."""
+
+    api: str
+    name: str  # of the other port; our own where it is virtual
+    midi: Any  # rtmidi's client; another one after a server has come back
+    ended: bool  # the driver's server has ended: nothing can be sent
+    virtual: bool
+
+    def is_tied(self) -> bool:
+        """Whether it is connected to the other port; always of a virtual one, and of one that is closed or whose server has ended."""
+
+    def take_left(self) -> bool:
+        """Return, once, whether somebody who was connected has left since this was asked last, or since the tie was made."""
+
+    def renew(self) -> bool:
+        """Make the tie again; return False while the other port is not there, and of one that is closed."""
+
+    def drop(self) -> None:
+        """Give up what the server that has ended knew."""
+
+    def begin_anew(self) -> None:
+        """Open at the server that has been started again, if it has been: ``ended`` says whether not."""
+
+    def close(self) -> None:
+        """End it all. Safe while the watcher looks."""
+
+
+def open_link(kind: Any, wanted: str, api: str | None, virtual: bool, own_name: str, prepare: Callable[[Any], None]) -> Link:
+    """Tie a port of ours, called ``own_name``, to the one that ``wanted`` means, or open a virtual one of that name.
+
+    prepare: is given each new client of rtmidi's before its port opens. Raises UsageError or PerfLiveError.
+    """
+    api, midi = open_client(kind, api)
+    try:
+        if virtual and api == "winmm":
+            raise PerfLiveError(f"--virtual {wanted!r}: Windows has no virtual ports; create a port with loopMIDI and name that")
+        prepare(midi)
+        if api == "jack":
+            return JackLink(midi, kind, wanted, virtual, own_name, prepare)
+        return ListedLink(midi, api, kind, wanted, virtual, own_name, prepare)
+    except rtmidi.RtMidiError as error:
+        release(midi)
+        raise PerfLiveError(f"cannot open port {wanted!r}: {error}; close the program that uses it, if there is one") from error
+    except PerfLiveError:
+        release(midi)
+        raise
+
+
+class ListedLink:
+    """Of a driver that says which ports there are, and not who is connected: a port is cut when its name is no longer listed."""
+
+    ended = False
+
+    def __init__(self, midi: Any, api: str, kind: Any, wanted: str, virtual: bool, own_name: str, prepare: Callable[[Any], None]):
+        self.midi, self.api, self.virtual = midi, api, virtual
+        self._kind, self._own_name, self._prepare = kind, own_name, prepare
+        self._closed = False
+        self._lock = threading.Lock()  # rtmidi ends the process when a port that is being closed is asked for anything
+        if virtual:
+            self.name = wanted
+            with quiet_stderr():
+                midi.open_virtual_port(wanted)
+            return
+        names = midi.get_ports()
+        place = match_port(wanted, names, _direction(kind), api)
+        self._identity = Identity.of_port(place, names, api)
+        self.name = names[place]
+        with quiet_stderr():
+            midi.open_port(place, name=own_name)
+
+    def is_tied(self) -> bool:
+        with self._lock:
+            return self._closed or self.virtual or self._place() is not None
+
+    def take_left(self) -> bool:
+        return False
+
+    def renew(self) -> bool:
+        with self._lock:
+            if self._closed or self.virtual:
+                return self.virtual
+            place = self._place()
+            if place is None:
+                return False
+            try:
+                if self._kind is rtmidi.MidiIn:
+                    self.midi.cancel_callback()  # first: a callback in flight and a port being closed wait for each other
+                self.midi.close_port()
+                self._prepare(self.midi)
+                self.midi.open_port(place, name=self._own_name)
+            except rtmidi.RtMidiError:
+                return False
+            return True
+
+    def drop(self) -> None:
+        """Nothing to do: no server is between."""
+
+    def begin_anew(self) -> None:
+        """Nothing to do, for the same reason."""
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            release(self.midi)
+
+    def _place(self) -> int | None:
+        try:
+            return self._identity.find(self.midi.get_ports())
+        except rtmidi.RtMidiError:
+            return None
+
+
+class JackLink:
+    """Of JACK: the port of ours stays open, and is connected again when the other one is back. Whoever else is connected stays so."""
+
+    api = "jack"
+
+    def __init__(self, midi: Any, kind: Any, wanted: str, virtual: bool, own_name: str, prepare: Callable[[Any], None]):
+        self.midi, self.virtual = midi, virtual
+        self.port: int | None = None
+        self.ended = False
+        self._kind, self._prepare = kind, prepare
+        self._own_name = wanted if virtual else own_name
+        self._left = self._closed = False
+        self._lock = threading.Lock()
+        self._graph = jack.share_graph()
+        try:
+            if virtual:
+                self.name = wanted
+            else:
+                names = self._others()
+                place = match_port(wanted, names, _direction(kind), "jack")
+                self._identity = Identity.of_port(place, names, "jack")
+                self.name = names[place]
+            self._open_port()
+            if not self._connect():
+                raise PerfLiveError(f"cannot connect to port {self.name!r}; look whether its program still runs")
+        except BaseException:
+            self._graph.unwatch(self)
+            jack.give_back()
+            raise
+
+    def notice_cut(self) -> None:
+        self._left = True
+
+    def notice_end(self) -> None:
+        self.ended = True
+
+    def is_tied(self) -> bool:
+        with self._lock:
+            return self._closed or self.virtual or self.ended or self._is_tied()
+
+    def take_left(self) -> bool:
+        left, self._left = self._left, False
+        return left
+
+    def renew(self) -> bool:
+        with self._lock:
+            return not (self._closed or self.ended) and self._connect() and self._is_tied()
+
+    def drop(self) -> None:
+        with self._lock:
+            if self._closed or self.midi is None:
+                return
+            self._let_go()
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            if self.midi is not None:
+                self._let_go()
+
+    def _let_go(self) -> None:
+        midi, self.midi = self.midi, None
+        self._graph.unwatch(self)
+        release(midi)
+        jack.give_back()
+
+    def begin_anew(self) -> None:
+        with self._lock:
+            if not self._closed:
+                self.ended = not self._open_again()
+
+    def _open_again(self) -> bool:
+        """Open a client and a port; return whether there is a server to do so."""
+        try:
+            graph = jack.share_graph()
+        except PerfLiveError:
+            return False
+        midi = None
+        try:
+            if graph.ended:  # somebody else in this process still holds the old one
+                raise PerfLiveError("the JACK server has ended")
+            _, midi = open_client(self._kind, "jack")
+            self._prepare(midi)
+            self._graph, self.midi = graph, midi
+            self._open_port()
+        except (PerfLiveError, rtmidi.RtMidiError):
+            self.midi = None
+            if midi is not None:
+                release(midi)
+            jack.give_back()
+            return False
+        return True
+
+    def _open_port(self) -> None:
+        """Open the port under a name that nobody else has, so that it is found among the server's, and then name it.
+
+        rtmidi does not say what its client is called, which JACK decides when several programs ask for the same name.
+        """
+        token = f"opening-{os.getpid()}-{next(_tokens)}"
+        with quiet_stderr():
+            self.midi.open_virtual_port(token)
+            own = jack.PORT_IS_INPUT if self._kind is rtmidi.MidiIn else jack.PORT_IS_OUTPUT
+            full = [name for name in self._graph.ports(own) if name.endswith(f":{token}".encode())]
+            if not full:
+                raise PerfLiveError(f"cannot open port {self._own_name!r}: the JACK server does not list it; start the server again")
+            self.port = self._graph.find(full[0])
+            self.midi.set_port_name(self._own_name)
+        self._graph.watch(self)
+
+    def _others(self) -> list[str]:
+        return [_decoded(name) for name in self._other_names()]
+
+    def _other_names(self) -> list[bytes]:
+        return self._graph.ports(jack.PORT_IS_OUTPUT if self._kind is rtmidi.MidiIn else jack.PORT_IS_INPUT)
+
+    def _is_tied(self) -> bool:
+        return self.port is not None and self.name in [_decoded(name) for name in self._graph.connections(self.port)]
+
+    def _connect(self) -> bool:
+        if self.virtual:
+            return True
+        others = self._other_names()
+        place = self._identity.find([_decoded(name) for name in others])
+        if place is None or self.port is None:
+            return False
+        ends = (others[place], self._graph.name_of(self.port))
+        if not self._graph.connect(*(ends if self._kind is rtmidi.MidiIn else ends[::-1])):
+            return False
+        self.name = _decoded(others[place])
+        for _ in range(JACK_LONGEST_SETTLE):
+            time.sleep(JACK_SETTLE_S)
+            if self._is_tied():
+                break
+        self._left = False
+        return True
+
+
+def _decoded(name: bytes) -> str:
+    return name.decode("utf-8", "ignore")  # as rtmidi does it
+
+
+def _direction(kind: Any) -> str:
+    return "input" if kind is rtmidi.MidiIn else "output"

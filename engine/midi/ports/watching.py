@@ -1,0 +1,147 @@
+"""Looks after ports while a run lasts: notices that the other end has gone, waits for it, and ties the port again when it is back."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+from engine.base.errors import PerfLiveError
+from engine.midi.ports import jack
+from engine.midi.ports.links import Link
+
+LOOK_S = 0.2  # how often drivers that do not call back are looked at; JACK calls back
+SERVER = "the JACK server"
+
+
+class Port(Protocol):
+    """An input or an output."""
+
+    link: Link
+    lost: bool
+
+    @property
+    def name(self) -> str: ...
+
+    def lose(self) -> None:
+        """The other end has gone."""
+
+    def somebody_left(self) -> None:
+        """Somebody has disconnected, and the port is tied as it was."""
+
+    def renew(self) -> bool:
+        """Look for the other end; return whether it is there again, and then all is as it was."""
+
+
+@contextmanager
+def watch(ports: Sequence[Port], say: Callable[[str], None], on_loss: Callable[[PerfLiveError], None] | None = None) -> Iterator[None]:
+    """While the block runs, let each port that has gone wait for its other end.
+
+    say: is given a line when a port has gone and when it is back.
+    on_loss: is told of the first loss, once, instead; nothing is waited for then. Both are called from another thread.
+    """
+    watcher = Watcher(ports, say, on_loss)
+    watcher.start()
+    try:
+        yield
+    finally:
+        watcher.stop()
+
+
+class Watcher:
+    def __init__(self, ports: Sequence[Port], say: Callable[[str], None], on_loss: Callable[[PerfLiveError], None] | None):
+        self._ports, self._say, self._on_loss = ports, say, on_loss
+        self._announced: set[int] = set()  # places of ports that were said to have gone
+        self._server_gone = False
+        self._stopping = False
+        self._graph: jack.Graph | None = None
+        self._wake = threading.Event()  # in place of the graph's while there is none
+        self._thread = threading.Thread(target=self._run, name="port watch", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._wake.set()
+        if graph := self._graph:
+            graph.changed.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        self._take_graph()
+        while not self._stopping:
+            changed = self._graph.changed if self._graph else self._wake
+            changed.wait(LOOK_S)
+            changed.clear()
+            if not self._stopping:
+                self._look()
+        self._give_graph_back()
+
+    def _look(self) -> None:
+        if any(port.link.ended for port in self._ports) and not self._server_gone:
+            self._lose_server()
+        if self._server_gone and self._on_loss is None:
+            self._regain_server()
+        for place, port in enumerate(self._ports):
+            left = port.link.take_left()
+            if not port.lost and not port.link.is_tied():
+                port.lose()
+            elif left:
+                port.somebody_left()
+            if port.lost and not port.link.ended:
+                self._await(place, port)
+
+    def _regain_server(self) -> None:
+        """Begin anew at the server when it has been started again."""
+        for port in self._ports:
+            if port.link.ended:
+                port.link.begin_anew()
+        if not any(port.link.ended for port in self._ports):
+            self._server_gone = False
+            self._take_graph()
+            self._say(f"{SERVER} is back")
+
+    def _await(self, place: int, port: Port) -> None:
+        """Say that a port has gone, or look for it and say that it is back."""
+        if place not in self._announced:
+            self._announced.add(place)
+            self._lost(f"port {port.name!r}", ": its device was unplugged or its program ended")
+        if self._on_loss is None and port.renew():
+            self._announced.discard(place)
+            self._say(f"port {port.name!r} is back")
+
+    def _lose_server(self) -> None:
+        """Give up everything that belongs to the server: a client that is left keeps its library from meeting the next one."""
+        self._server_gone = True
+        self._lost(SERVER, "; start it again", "ended")
+        self._give_graph_back()
+        dropping = []
+        for place, port in enumerate(self._ports):
+            if port.link.api == "jack":
+                self._announced.add(place)
+                port.link.ended = True
+                port.lose()
+                dropping.append(threading.Thread(target=port.link.drop))
+        if self._on_loss is None:
+            for thread in dropping:  # together, as each takes a second
+                thread.start()
+            for thread in dropping:
+                thread.join()
+
+    def _lost(self, what: str, advice: str, how: str = "gone") -> None:
+        if self._on_loss is None:
+            return self._say(f"{what} has {how}; waiting for it")
+        on_loss, self._on_loss = self._on_loss, lambda _: None  # only the first is told
+        on_loss(PerfLiveError(f"{what} has {how}{advice}"))
+
+    def _take_graph(self) -> None:
+        if any(port.link.api == "jack" for port in self._ports):
+            try:
+                self._graph = jack.share_graph()
+            except PerfLiveError:  # the server has ended meanwhile, and the links say so
+                self._graph = None
+
+    def _give_graph_back(self) -> None:
+        if self._graph:
+            self._graph = None
+            jack.give_back()

@@ -1,0 +1,223 @@
+"""Ports whose other end goes and comes back, on a real JACK server."""
+
+import queue
+import time
+
+import pytest
+import rtmidi
+
+from engine.base.clock import MonotonicClock
+from engine.midi import ports
+from engine.midi.events import control_change, note_off, note_on
+from engine.midi.ports import jack, links
+
+pytestmark = pytest.mark.jack
+PATIENCE_S = 30
+AWAY_S = 0.1  # at least: JACK's threads must have let go of the port
+HELD = [note_on(0, 60, 64), note_on(3, 72, 5), control_change(0, 64, 127)]
+RELEASED = [note_off(0, 60), note_off(3, 72), control_change(0, 64, 0)]
+
+
+@pytest.fixture
+def peer(jack_server):
+    peer = Peer("keyboard", "module")
+    yield peer
+    peer.close()
+
+
+class Peer:
+    """Another program: its output is called keys, its input synth. Either can be unplugged and plugged in again."""
+
+    def __init__(self, keyboard, module):
+        self.heard = queue.SimpleQueue()
+        self.keyboard, self.module = keyboard, module
+        self.keys = self.synth = None
+        self.plug("input")
+        self.plug("output")
+
+    def plug(self, direction):
+        if direction == "input":
+            self.keys = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, self.keyboard)
+            self.keys.open_virtual_port("keys")
+        else:
+            self.synth = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, self.module)
+            self.synth.set_callback(lambda message, _: self.heard.put(bytes(message[0])))
+            self.synth.open_virtual_port("synth")
+
+    def unplug(self, direction):
+        if direction == "input":
+            port, self.keys = self.keys, None
+        else:
+            port, self.synth = self.synth, None
+        port.close_port()
+        time.sleep(AWAY_S)
+        port.delete()
+
+    def play(self, *messages):
+        for message in messages:
+            self.keys.send_message(message)
+
+    def hears(self, count):
+        return [self.heard.get(timeout=PATIENCE_S) for _ in range(count)]
+
+    def close(self):
+        for port in filter(None, (self.keys, self.synth)):
+            ports.release(port)
+
+
+def opened(direction):
+    return ports.open_input("keyboard:keys", MonotonicClock()) if direction == "input" else ports.open_output("module:synth")
+
+
+def messages_of(port, count):
+    return [port.inbox.get(timeout=PATIENCE_S).message for _ in range(count)]
+
+
+@pytest.mark.parametrize("away_s", [0, 1])
+def test_a_keyboard_that_comes_back_is_heard_again_and_its_keys_were_lifted(peer, away_s):
+    port, said = ports.open_input("keys", MonotonicClock()), queue.SimpleQueue()
+    with ports.watch([port], said.put):
+        peer.play(*HELD)
+        assert messages_of(port, 3) == HELD
+        peer.unplug("input")
+        time.sleep(away_s)
+        peer.plug("input")
+        assert messages_of(port, 3) == RELEASED
+        assert said.get(timeout=PATIENCE_S) == "port 'keyboard:keys' has gone; waiting for it"
+        assert said.get(timeout=PATIENCE_S) == "port 'keyboard:keys' is back"
+        peer.play(note_on(0, 64, 1))
+        assert messages_of(port, 1) == [note_on(0, 64, 1)]
+    assert said.empty()
+    port.close()
+
+
+@pytest.mark.parametrize("away_s", [0, 1])
+def test_a_module_that_comes_back_is_told_where_it_was(peer, away_s):
+    port, said = ports.open_output("synth"), queue.SimpleQueue()
+    with ports.watch([port], said.put):
+        sent = [b"\xc0\x05", control_change(0, 7, 90), *HELD]
+        for message in sent:
+            port.send(message)
+        assert peer.hears(5) == sent
+        peer.unplug("output")
+        assert said.get(timeout=PATIENCE_S) == "port 'module:synth' has gone; waiting for it"
+        port.send(control_change(0, 7, 80))
+        port.send(control_change(0, 64, 0))
+        time.sleep(away_s)
+        peer.plug("output")
+        assert said.get(timeout=PATIENCE_S) == "port 'module:synth' is back"
+        assert peer.hears(6) == [*RELEASED, b"\xc0\x05", control_change(0, 7, 80), control_change(0, 64, 0)]
+        port.send(note_on(0, 64, 1))
+        assert peer.hears(1) == [note_on(0, 64, 1)]
+    port.close()
+
+
+@pytest.mark.parametrize("direction", ["input", "output"])
+def test_a_connection_that_was_cut_is_made_again_though_the_port_was_never_away(peer, direction):
+    port = opened(direction)
+    said = queue.SimpleQueue()
+    graph = jack.share_graph()
+    with ports.watch([port], said.put):
+        ends = (graph.name_of(port.link.port), port.name.encode())
+        graph.disconnect(*(ends[::-1] if direction == "input" else ends))
+        assert said.get(timeout=PATIENCE_S) == f"port {port.name!r} has gone; waiting for it"
+        assert said.get(timeout=PATIENCE_S) == f"port {port.name!r} is back"
+        assert graph.connections(port.link.port) == [port.name.encode()]
+    jack.give_back()
+    port.close()
+
+
+@pytest.mark.parametrize("direction", ["input", "output"])
+def test_drivers_that_do_not_call_back_are_looked_at(peer, direction, monkeypatch):
+    """The way of ALSA, CoreMIDI and Windows, here over JACK: by the list of names, and opened again."""
+    monkeypatch.setattr(links, "JackLink", lambda midi, *how: links.ListedLink(midi, "jack", *how))
+    port = opened(direction)
+    said = queue.SimpleQueue()
+    with ports.watch([port], said.put):
+        peer.unplug(direction)
+        assert said.get(timeout=PATIENCE_S) == f"port {port.name!r} has gone; waiting for it"
+        peer.plug(direction)
+        assert said.get(timeout=PATIENCE_S) == f"port {port.name!r} is back"
+        time.sleep(links.JACK_SETTLE_S)
+        if direction == "input":
+            peer.play(note_on(0, 64, 1))
+            assert messages_of(port, 1) == [note_on(0, 64, 1)]
+        else:
+            port.send(note_on(0, 64, 1))
+            assert peer.hears(1) == [note_on(0, 64, 1)]
+    port.close()
+
+
+@pytest.mark.parametrize("direction", ["input", "output"])
+def test_where_a_run_is_to_end_the_first_loss_is_told_once(peer, direction):
+    port = opened(direction)
+    told, said = queue.SimpleQueue(), queue.SimpleQueue()
+    with ports.watch([port], said.put, told.put):
+        peer.unplug(direction)
+        error = told.get(timeout=PATIENCE_S)
+        time.sleep(0.5)
+        assert port.lost and told.empty() and said.empty()
+        assert str(error) == f"port {port.name!r} has gone: its device was unplugged or its program ended"
+    port.close()
+
+
+def test_another_connection_is_left_as_it_is(peer):
+    """What was connected by hand stays connected while the port's own other end goes and comes back."""
+    other = Peer("second", "third")
+    port, said = ports.open_input("keyboard:keys", MonotonicClock()), queue.SimpleQueue()
+    graph = jack.share_graph()
+    try:
+        assert graph.connect(b"second:keys", graph.name_of(port.link.port))
+        with ports.watch([port], said.put):
+            peer.unplug("input")
+            assert "has gone" in said.get(timeout=PATIENCE_S)
+            other.play(note_on(1, 50, 1))
+            assert messages_of(port, 1) == [note_on(1, 50, 1)]
+            peer.plug("input")
+            assert "is back" in said.get(timeout=PATIENCE_S)
+            assert sorted(graph.connections(port.link.port)) == [b"keyboard:keys", b"second:keys"]
+    finally:
+        jack.give_back()
+        port.close()
+        other.close()
+
+
+def test_who_leaves_a_virtual_port_has_its_keys_lifted(jack_server):
+    peer = Peer("keyboard", "module")
+    port, said = ports.open_input("ours", MonotonicClock(), virtual=True), queue.SimpleQueue()
+    graph = jack.share_graph()
+    try:
+        with ports.watch([port], said.put):
+            assert graph.connect(b"keyboard:keys", graph.name_of(port.link.port))
+            time.sleep(0.1)
+            peer.play(*HELD)
+            assert messages_of(port, 3) == HELD
+            peer.unplug("input")
+            assert messages_of(port, 3) == RELEASED
+        assert said.empty()
+    finally:
+        jack.give_back()
+        port.close()
+        peer.close()
+
+
+def test_two_keyboards_are_merged_in_order_of_time_and_lifted_apart(peer):
+    other = Peer("second", "third")
+    both, said = ports.open_inputs(["keyboard:keys", "second:keys"], MonotonicClock()), queue.SimpleQueue()
+    try:
+        with ports.watch(both.ports, said.put):
+            for pitch in range(40, 60):
+                (peer, other)[pitch % 2].play(note_on(pitch % 2, pitch, 64))
+                time.sleep(0.005)
+            events = [both.inbox.get(timeout=PATIENCE_S) for _ in range(20)]
+            for hand in (0, 1):
+                pitches = [event.message[1] for event in events if event.message[0] & 0x0F == hand]
+                assert pitches == list(range(40 + hand, 60, 2))
+            assert events == sorted(events, key=lambda event: event.time_ns)
+            peer.unplug("input")
+            assert sorted(messages_of(both, 10)) == sorted(note_off(0, pitch) for pitch in range(40, 60, 2))
+            other.play(note_off(1, 41))
+            assert messages_of(both, 1) == [note_off(1, 41)]
+    finally:
+        both.close()
+        other.close()
