@@ -49,14 +49,18 @@ class Model:
         return _zeros(self.contract.state)
 
     def run(self, inputs: Mapping[str, np.ndarray], state: Mapping[str, np.ndarray]) -> tuple[Arrays, Arrays]:
-        """Run a chunk of any length; return the outputs and the next state. Neither argument is changed; safe from any thread."""
+        """Run a chunk of any length; return the outputs and the next state. Neither argument is changed; safe from any thread.
+
+        Raises PerfLiveError when an output is not finite.
+        """
         results = dict(zip(self._output_names, self._session.run(self._output_names, {**inputs, **state}), strict=True))
         next_state = {name: results.pop(NEXT + name) for name in state}
+        _check_finite(results, self.path)
         return results, next_state
 
     def create_stepper(self, streams: int = 1) -> "Stepper":
         """Return a stepper at the initial state, for ``streams`` new streams; more than one needs a graph with an axis of streams."""
-        return Stepper(self._step_session, self._chunk_session, self.contract, streams)
+        return Stepper(self._step_session, self._chunk_session, self.contract, self.path, streams)
 
     def warm_up(self, steps: int = 3) -> None:
         """Run a few steps, so that the first note pays for no loading and no allocation."""
@@ -88,9 +92,11 @@ class Stepper:
     the same bits as alone.
     """
 
-    def __init__(self, session: ort.InferenceSession, chunk_session: ort.InferenceSession, contract: Contract, streams: int = 1):
+    def __init__(
+        self, session: ort.InferenceSession, chunk_session: ort.InferenceSession, contract: Contract, path: Path, streams: int = 1
+    ):
         sizes = {contract.stream_axis: streams}
-        self._contract = contract
+        self._contract, self._path = contract, path
         self._session = session
         self._chunk_session = chunk_session
         self._graph_outputs = [spec.name for spec in contract.graph_outputs()]
@@ -110,9 +116,13 @@ class Stepper:
         return binding
 
     def step(self) -> Mapping[str, np.ndarray]:
-        """Advance by one step. Return ``outputs``, whose arrays the next step overwrites. After an error the state is as before."""
+        """Advance by one step. Return ``outputs``, whose arrays the next step overwrites. After an error the state is as before.
+
+        Raises PerfLiveError when an output is not finite.
+        """
         for binding in self._bindings:
             self._session.run_with_iobinding(binding)
+        _check_finite(self.outputs, self._path)
         self._bindings, self._next_bindings = self._next_bindings, self._bindings
         self._state, self._next_state = self._next_state, self._state
         return self.outputs
@@ -126,7 +136,9 @@ class Stepper:
             return self._step_through(inputs)
         results = self._chunk_session.run(self._graph_outputs, {**inputs, **self._state})
         outputs = dict(zip(self._graph_outputs, results, strict=True))
-        self.restore({name: outputs.pop(NEXT + name) for name in self._state})
+        next_state = {name: outputs.pop(NEXT + name) for name in self._state}
+        _check_finite(outputs, self._path)
+        self.restore(next_state)
         return outputs
 
     def _step_through(self, inputs: Mapping[str, np.ndarray]) -> Arrays:
@@ -162,6 +174,13 @@ class Stepper:
         """Go back to the start of a stream."""
         for array in self._state.values():
             array.fill(0)
+
+
+def _check_finite(outputs: Mapping[str, np.ndarray], path: Path) -> None:
+    """Raise PerfLiveError for infinity or what is no number: nothing can be performed with it."""
+    for name, array in outputs.items():
+        if not np.isfinite(array).all():
+            raise PerfLiveError(f"{path}: the model's output {name!r} is no finite number; give another model, or export it again")
 
 
 def _zeros(specs: Sequence[TensorSpec | StateSpec], sizes: Mapping[str | None, int] | None = None) -> Arrays:

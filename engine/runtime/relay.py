@@ -46,11 +46,10 @@ class Watched:
 
     def must_be_replaced(self) -> bool:
         """Look whether the performer has kept the thread for too long, and if so leave it out."""
-        deadline_ns = max(DEADLINE_NS, self.latency_ns() // LOOKAHEAD_SHARE)
-        if self.patient or self.is_stopping():
-            deadline_ns = ENDING_NS
-        kept = self.stream.is_kept(deadline_ns // LOOK_NS)
-        return kept and (self.is_stopping() or not self.patient) and self.stream.overtake()
+        if self.patient and not self.is_stopping():
+            return False
+        deadline_ns = ENDING_NS if self.patient else max(DEADLINE_NS, self.latency_ns() // LOOKAHEAD_SHARE)
+        return self.stream.is_kept(deadline_ns // LOOK_NS) and self.stream.overtake()
 
 
 def relay(play: Callable[[bool], None], watched: Watched, standstills: Standstills) -> None:

@@ -171,3 +171,19 @@ def test_loading_prints_nothing_and_says_the_provider(path):
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() in ("CPUExecutionProvider", "CUDAExecutionProvider")
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_an_output_that_is_no_finite_number_is_refused_and_the_state_stays(model, number):
+    stepper = model.create_stepper()
+    stepper.inputs["x"][:] = 1
+    stepper.step()
+    before = stepper.snapshot()
+    stepper.inputs["x"][0, 1] = number
+    broken = np.array([[1, 2], [number, 0]], np.float32)
+    for ask in (stepper.step, lambda: stepper.step_chunk({"x": broken}), lambda: model.run({"x": broken}, model.initial_state())):
+        with pytest.raises(PerfLiveError, match=r"\.onnx: the model's output 'sum' is no finite number") as caught:
+            ask()
+        assert "\n" not in str(caught.value)
+    after = stepper.snapshot()
+    assert all((after[name] == before[name]).all() for name in before)

@@ -4,18 +4,25 @@ import queue
 import threading
 import time
 
+import numpy as np
+import onnx
 import pytest
 from engine_runs import MS, assert_nothing_sounds
+from onnx import helper, numpy_helper
 
 from engine.base.clock import MonotonicClock, VirtualClock
 from engine.midi.events import Event, control_change, is_note_on, note_off, note_on
 from engine.performers.passthrough.performer import PassthroughPerformer
 from engine.performers.passthrough.stream import PassthroughStream
+from engine.performers.velocity.networks import VelocityModel
+from engine.performers.velocity.performer import VelocityPerformer
 from engine.runtime import guard
-from engine.runtime.guard import GuardedStream
+from engine.runtime.guard import GuardedStream, Overtaken
 from engine.runtime.loop import Engine
 from engine.runtime.sinks import CollectingSink
 from engine.runtime.sources import PortSource
+from models.pretrained import pretrained
+from models.velocity.representation import LOWEST_PITCH
 
 PATIENCE_S = 30
 
@@ -209,6 +216,33 @@ def test_a_call_that_hangs_keeps_neither_the_notes_nor_the_end(lines, soon):
     assert (stage.engine.report().notes, stage.engine.report().events_in) == (4, 8)
 
 
+def test_a_stream_that_is_still_in_its_call_is_not_tried_again(lines):
+    let_go = threading.Event()
+    clock, stream = VirtualClock(), Louder(lambda event: let_go.wait())
+    guarded = GuardedStream(stream, "louder", 0, clock, resumes=False)
+    ended = queue.SimpleQueue()
+
+    def play():
+        try:
+            guarded.feed(Event(0, note_on(0, 60, 64)), False)
+        except Overtaken:
+            ended.put("overtaken")
+
+    threading.Thread(target=play, daemon=True).start()
+    wait(lambda: guarded.is_kept(1))
+    assert guarded.overtake() and not guarded.overtake()
+
+    def try_again():
+        clock.sleep_until(guarded.next_due_ns())
+        guarded.advance(clock.now_ns())
+        return stream.resets
+
+    assert [try_again(), try_again()] == [0, 0]
+    let_go.set()
+    assert ended.get(timeout=PATIENCE_S) == "overtaken"
+    assert try_again() == 1
+
+
 def test_a_call_that_never_returns_does_not_keep_the_run_from_its_end(lines):
     stream = Louder(lambda event: threading.Event().wait())
     with Stage(stream) as stage:
@@ -305,3 +339,41 @@ def test_what_a_look_ahead_holds_back_leaves_when_it_is_due_and_no_note_ends_bef
         Event(130 * MS, note_off(0, 60)),  # not at 125 ms, before the note begins
         Event(190 * MS, note_off(0, 61)),
     ]
+
+
+def broken_at(pitch_index, folder):
+    """Return the velocity model that ships, made to answer NaN for one pitch."""
+    answer, memory = (onnx.load(pretrained(name, None)) for name in ("velocity.onnx", "velocity_memory.onnx"))
+    for node in answer.graph.node:
+        node.output[:] = ["whole" if name == "quantiles" else name for name in node.output]
+        node.input[:] = ["whole" if name == "quantiles" else name for name in node.input]
+    answer.graph.initializer.extend(
+        [
+            numpy_helper.from_array(np.array([pitch_index]), "broken_pitch"),
+            numpy_helper.from_array(np.array([1]), "broken_axis"),
+            numpy_helper.from_array(np.array(np.nan, np.float32), "broken_value"),
+        ]
+    )
+    answer.graph.node.extend(
+        [
+            helper.make_node("Equal", ["pitch", "broken_pitch"], ["broken_rows"]),
+            helper.make_node("Unsqueeze", ["broken_rows", "broken_axis"], ["broken_columns"]),
+            helper.make_node("Where", ["broken_columns", "broken_value", "whole"], ["quantiles"]),
+        ]
+    )
+    onnx.save(answer, folder / "broken.onnx")
+    onnx.save(memory, folder / "broken_memory.onnx")
+    return folder / "broken.onnx"
+
+
+def test_a_model_that_answers_nan_is_left_out_and_plays_again(lines, soon, tmp_path):
+    performer = VelocityPerformer(VelocityModel.open(broken_at(60 - LOWEST_PITCH, tmp_path)))
+    with Stage(performer.create_stream(0, {"level": 1})) as stage:
+        stage.port.play(note_on(0, 62, 1))
+        assert stage.wait_for(1)[0][2] > 1  # its own level is louder than that
+        stage.port.play(note_on(0, 60, 1))
+        assert stage.wait_for(2)[1] == note_on(0, 60, 1)
+        wait(lambda: not stage.engine._guarded._left_out)
+        stage.port.play(note_on(0, 64, 1))
+        assert stage.wait_for(3)[2][2] > 1
+    assert len(lines) == 1 and "broken.onnx: the model's output 'quantiles' is no finite number" in lines[0]
