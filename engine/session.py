@@ -126,6 +126,10 @@ class Session:
         """End the run now. Safe from any thread and from a signal handler."""
         self._engine.stop()
 
+    def hurry(self) -> None:
+        """After ``stop``, wait for no file: what is written is left as it is. For a signal handler; a run on files is interrupted."""
+        self._engine.hurry()
+
     def fail(self, failure: BaseException) -> None:
         """End the run now and let ``run`` raise ``failure``. Safe from any thread."""
         self._engine.fail(failure)

@@ -19,7 +19,7 @@ from engine.base.on_demand import load_object
 
 STOPPED = "stopped before the end; what was not finished was not written"
 HELP = {"help_option_names": ["-h", "--help"]}
-ENDING_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # Windows has no SIGHUP
+ENDING_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name)]  # not all on Windows
 TYPERS_INTERRUPTED = 130  # what typer makes of a KeyboardInterrupt
 
 

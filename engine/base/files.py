@@ -1,9 +1,13 @@
 """Output files appear whole or not at all."""
 
+import glob
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import FileIO
+from itertools import count
 from pathlib import Path
 
 from engine.base.errors import PerfLiveError
@@ -12,6 +16,7 @@ MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi")  # of files that are read as M
 TEXT_SUFFIXES = (".krn", ".kern", ".abc")  # of scores in Humdrum and ABC
 NOTATION_SUFFIXES = (".xml", ".musicxml", ".mxl", ".mei", *TEXT_SUFFIXES)  # of files that are scores and nothing else
 MOST_NAME_BYTES = 255
+_PARTIAL = ".partial"
 
 
 def check_writable(path: str | os.PathLike[str]) -> Path:
@@ -65,6 +70,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     The temporary name keeps the suffix, by which many writers choose the format. Raises PerfLiveError when the file cannot be written.
     """
     target = check_writable(path)
+    _sweep(target)
     temporary = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
     try:
         yield temporary
@@ -75,3 +81,71 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise PerfLiveError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sweep(target: Path) -> None:
+    """Remove what programs that were killed have left of ``target`` under a temporary name, which ends in their process's number."""
+    for path in target.parent.glob(f".{glob.escape(target.stem)}.*{glob.escape(target.suffix)}"):
+        number = path.name.removeprefix(f".{target.stem}.").removesuffix(target.suffix)
+        if number.isdecimal() and not _is_running(int(number)):
+            path.unlink(missing_ok=True)
+
+
+def _is_running(process_id: int) -> bool:
+    """Return whether a process runs, as far as can be told."""
+    if sys.platform == "win32":
+        return True  # asking there ends it
+    try:
+        os.kill(process_id, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def create_partial(path: Path) -> tuple[Path, FileIO]:
+    """Create the file that stands for ``path`` until that is complete: ``take.partial.mid`` for ``take.mid``, which is readable meanwhile.
+
+    It is ``take.partial-2.mid`` and so on where a run that was cut off has left the only copy of a take. Whoever looks for what was left
+    sees that this one is in use. Raises OSError.
+    """
+    for number in count(1):
+        partial = path.with_name(f"{path.stem}{_PARTIAL}{f'-{number}' if number > 1 else ''}{path.suffix}")
+        try:
+            file = FileIO(partial, "x+")
+        except FileExistsError:
+            continue
+        _lock(file.fileno())
+        return partial, file
+    raise AssertionError("count never ends")
+
+
+def partial_files(folder: Path) -> list[Path]:
+    """Return what runs that were cut off have left in a folder: files of ``create_partial`` that no program has open."""
+    found = [path for path in folder.glob(f"*{_PARTIAL}*") if path.is_file()]
+    return sorted(path for path in found if not _is_locked(path))
+
+
+def _lock(descriptor: int) -> bool:
+    """Mark an open file as in use until it is closed; return False where another program has."""
+    if sys.platform == "win32":
+        return True  # an open file cannot be renamed there
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        if sys.platform == "win32":
+            os.rename(path, path)
+            return False
+        with path.open("rb") as file:
+            return not _lock(file.fileno())
+    except OSError:
+        return True

@@ -199,8 +199,8 @@ def _through_jack(seconds: float) -> Device:
                 live.check()
             share = stolen.share()
             says = live.stop()[-1]
-    found = [part for part in says.split(", ") if part.endswith("audio underruns")]
-    return Device(seconds, int(found[0].split()[0]) if found else 0, says, share)
+    found = [part for part in says.split(", ") if " audio underrun" in part]
+    return Device(seconds, int(found[0].split()[0].replace(",", "")) if found else 0, says, share)
 
 
 def _to_midi(events: list[SoundEvent]) -> list[Event]:

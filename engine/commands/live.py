@@ -11,7 +11,7 @@ import typer
 
 from engine.base.clock import Clock, MonotonicClock, VirtualClock
 from engine.base.command_line import run, single_command
-from engine.base.errors import UsageError
+from engine.base.errors import PerfLiveError, UsageError
 from engine.base.saying import print_line
 from engine.commands import options
 from engine.commands.device_options import DeviceOptions
@@ -141,14 +141,11 @@ def live(
     ends.check_written(wanted.files())
     ends.check_routing(wanted.routing)
     check_reachable(ends)
-    report, opened = _play(typed, wanted, ends, not no_repeats)
-    if report.stopped and ends.all_files:
-        raise KeyboardInterrupt  # nothing was written
-    print_line(report.in_words(opened.audio.underruns if opened.audio else 0), sys.stdout)
+    _play(typed, wanted, ends, not no_repeats)
 
 
-def _play(typed: Typed, wanted: Wanted, ends: Endpoints, repeats: bool) -> tuple[Report, Opened]:
-    """Load the performer, open the ends and play."""
+def _play(typed: Typed, wanted: Wanted, ends: Endpoints, repeats: bool) -> None:
+    """Load the performer, open the ends and play; say what became of it, however it ends."""
     from engine.session import guarded_by_ports, open_live
 
     clock: Clock = VirtualClock() if ends.all_files else MonotonicClock()
@@ -156,7 +153,23 @@ def _play(typed: Typed, wanted: Wanted, ends: Endpoints, repeats: bool) -> tuple
     steered = nullcontext() if ends.all_files else _steered(session, typed, wanted, ends, opened)
     with stop_on_signals(session), guarded_by_ports(session, opened, typed.devices.exit_on_loss), steered:
         print_line(f"ready: {opened.source_name} -> {wanted.system.name} -> {', '.join(opened.sink_names)}", sys.stdout)
-        return session.run(), opened
+        try:
+            report = session.run()
+        finally:
+            if not (ends.all_files and session.report().stopped):
+                _tell(session.report(), opened)
+    if report.stopped and ends.all_files:
+        raise KeyboardInterrupt  # nothing was written
+    if unfinished := [file.name for file in opened.files if not file.complete]:
+        raise PerfLiveError(f"stopped before {', '.join(map(repr, unfinished))} was complete")
+
+
+def _tell(report: Report, opened: Opened) -> None:
+    """Say what was played and where it was kept."""
+    if report.events_out or report.stopped:
+        print_line(report.in_words(opened.audio.underruns if opened.audio else 0), sys.stdout)
+    if kept := [str(file.kept) for file in opened.files if file.kept]:
+        print_line(f"kept: {', '.join(kept)}", sys.stdout)
 
 
 def _steered(session: "Session", typed: Typed, wanted: Wanted, ends: Endpoints, opened: Opened) -> AbstractContextManager[None]:

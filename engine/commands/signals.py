@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a closed terminal while a session runs."""
+"""Ctrl-C, Ctrl-\\, SIGTERM and a closed terminal while a session runs."""
 
 import signal
 from collections.abc import Iterator
@@ -10,20 +10,22 @@ if TYPE_CHECKING:
     from engine.session import Session
 
 
-STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]  # Windows has no SIGHUP
+STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name)]  # not all on Windows
 
 
 @contextmanager
 def stop_on_signals(session: "Session") -> Iterator[None]:
     """Let a signal end the run as if the music had ended; what nohup ignores stays ignored.
 
-    The run is asked to stop rather than interrupted: an exception in the middle of a queue's own code can leave its lock taken. Only a
-    second signal interrupts, for whoever cannot wait.
+    The run is asked to stop rather than interrupted: an exception in the middle of a queue's own code can leave its lock taken. After a
+    second signal no file is waited for, and a third one interrupts, for whoever cannot wait at all.
     """
+    steps = [session.stop, session.hurry]
 
     def stop(number: int, frame: FrameType | None) -> None:
-        session.stop()
-        signal.signal(number, signal.default_int_handler)
+        if not steps:
+            raise KeyboardInterrupt
+        steps.pop(0)()
 
     before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
     for number, handler in before.items():

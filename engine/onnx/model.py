@@ -48,14 +48,15 @@ class Model:
         """Return the state at the start of a stream, by name: zeros."""
         return _zeros(self.contract.state)
 
-    def run(self, inputs: Mapping[str, np.ndarray], state: Mapping[str, np.ndarray]) -> tuple[Arrays, Arrays]:
+    def run(self, inputs: Mapping[str, np.ndarray], state: Mapping[str, np.ndarray], may_not_know: bool = False) -> tuple[Arrays, Arrays]:
         """Run a chunk of any length; return the outputs and the next state. Neither argument is changed; safe from any thread.
 
-        Raises PerfLiveError when an output is not finite.
+        Raises PerfLiveError when an output is not finite, which a graph that ``may_not_know`` says of what it does not know.
         """
         results = dict(zip(self._output_names, self._session.run(self._output_names, {**inputs, **state}), strict=True))
         next_state = {name: results.pop(NEXT + name) for name in state}
-        _check_finite(results, self.path)
+        if not may_not_know:
+            _check_finite(results, self.path)
         return results, next_state
 
     def create_stepper(self, streams: int = 1) -> "Stepper":

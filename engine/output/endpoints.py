@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from engine.base.clock import Clock
 from engine.base.errors import PerfLiveError, UsageError
-from engine.base.files import MIDI_SUFFIXES, NOTATION_SUFFIXES, check_readable
+from engine.base.files import MIDI_SUFFIXES, NOTATION_SUFFIXES, check_readable, partial_files
+from engine.base.saying import say
 from engine.midi.file import MidiTimeline, read_midi_file
 from engine.midi.routing import Routing
 from engine.output.file_sinks import MIDI_OUTPUTS, PICTURE, SOUND, ScoreMaterial, TakeMaterial, check_collisions
+from engine.runtime.isolation import IsolatedSink
 from engine.runtime.recorder import Recorder
-from engine.runtime.sinks import PortSink, Sink
+from engine.runtime.sinks import FileSink, PortSink, Sink
 from engine.runtime.sources import FileSource, PortSource, Source
 from engine.sound.options import FLUIDSYNTH, NEURAL, SoundOptions, check_used
 
@@ -158,6 +160,15 @@ class Opened:
         self.sinks.append(sink)
         self.sink_names.append(name)
 
+    def add_file(self, sink: FileSink, name: str, live: bool) -> None:
+        """Add a file; live its disk must keep nothing else waiting."""
+        self.add(IsolatedSink(sink, name) if live else sink, name)
+
+    @property
+    def files(self) -> list[IsolatedSink]:
+        """What is written live."""
+        return [sink for sink in self.sinks if isinstance(sink, IsolatedSink)]
+
     def abort(self) -> None:
         """Close everything without completing a file."""
         self.source.close()
@@ -171,14 +182,24 @@ def open_endpoints(ends: Endpoints, clock: Clock, performance: "Performance | No
     Raises UsageError or PerfLiveError, and then nothing stays open.
     """
     timeline = read_midi_file(ends.input) if ends.input and ends.input_is_file else None
+    if not ends.all_files:
+        _offer_what_was_left(ends)
     with ExitStack() as undo:
         opened = _open_score(ends, clock, performance) if performance else _open_input(ends, timeline, clock)
         undo.callback(opened.abort)
         _open_outputs(ends, timeline, opened, performance)
         if ends.record:
-            opened.add(Recorder(ends.record), str(ends.record))
+            opened.add_file(Recorder(ends.record), str(ends.record), live=True)
         undo.pop_all()
     return opened
+
+
+def _offer_what_was_left(ends: Endpoints) -> None:
+    """Say where the takes are of runs that were cut off, in the folders that are written to."""
+    named = [name.removeprefix(f"{NEURAL}:") for name in ends.outputs if _is_output_file(name)] + [str(ends.record)] * bool(ends.record)
+    for folder in sorted({Path(name).absolute().parent for name in named}):
+        for path in partial_files(folder):
+            say(f"{str(path)!r} is the take of a run that was cut off: rename it to keep it, or delete it")
 
 
 def check_reachable(ends: Endpoints) -> None:
@@ -243,8 +264,14 @@ def _open_outputs(ends: Endpoints, timeline: MidiTimeline | None, opened: Opened
         if sound := _sound(name):
             _open_sound(ends, opened, name, *sound)
         elif _is_output_file(name):
-            kept = ScoreMaterial(performance.piece, performance.stream, on_bars=False) if performance and ends.all_files else None
-            opened.add((kept or TakeMaterial(timeline)).midi_sink(Path(name)), name)
+            opened.add_file(_midi_sink(ends, Path(name), timeline, performance), name, not ends.all_files)
+
+
+def _midi_sink(ends: Endpoints, path: Path, timeline: MidiTimeline | None, performance: "Performance | None") -> FileSink:
+    """Return what writes a MIDI file: what is played live and comes from no file may last for days, and is recorded as it comes."""
+    if performance and ends.all_files:
+        return ScoreMaterial(performance.piece, performance.stream, on_bars=False).midi_sink(path)
+    return TakeMaterial(timeline).midi_sink(path) if timeline else Recorder(path)
 
 
 def _open_sound(ends: Endpoints, opened: Opened, name: str, kind: str, path: Path | None) -> None:
@@ -253,7 +280,8 @@ def _open_sound(ends: Endpoints, opened: Opened, name: str, kind: str, path: Pat
     if path is not None:
         from engine.sound.wav import WavSink
 
-        return opened.add(WavSink(path, options), name)
+        live = not ends.all_files
+        return opened.add_file(WavSink(path, options, keeps=live), name, live)
     from engine.sound.audio import AudioSink
 
     opened.audio = AudioSink(options)

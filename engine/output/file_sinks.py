@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from engine.base.errors import UsageError
 from engine.base.files import check_name, make_folder
 from engine.midi.file import MidiTimeline
-from engine.runtime.sinks import MidiFileSink, Sink
+from engine.runtime.sinks import FileSink, MidiFileSink, Sink
 from engine.sound.options import SoundOptions
 
 if TYPE_CHECKING:  # takes need none of it
@@ -27,7 +27,7 @@ OUTPUT_SUFFIXES = (*MIDI_OUTPUTS, SOUND, PICTURE)
 class Material(Protocol):
     """What is performed, as far as an output file needs to know it."""
 
-    def midi_sink(self, path: Path) -> Sink: ...
+    def midi_sink(self, path: Path) -> FileSink: ...
 
     def picture_sink(self, path: Path) -> Sink: ...
 
@@ -44,7 +44,7 @@ class TakeMaterial:
     human: "np.ndarray | None" = None
     drums: bool = True
 
-    def midi_sink(self, path: Path) -> Sink:
+    def midi_sink(self, path: Path) -> FileSink:
         return MidiFileSink(path, self.timeline)
 
     def picture_sink(self, path: Path) -> Sink:
@@ -64,7 +64,7 @@ class ScoreMaterial:
     on_bars: bool = True
     human: "Performed | None" = None
 
-    def midi_sink(self, path: Path) -> Sink:
+    def midi_sink(self, path: Path) -> FileSink:
         from engine.output.score_sinks import ScoreFileSink
 
         return ScoreFileSink(path, self.piece, self.stream, self.on_bars)

@@ -46,6 +46,7 @@ class ScoreFileSink(CollectingSink):
         Raises PerfLiveError when the file could not be written in the end.
         """
         super().__init__()
+        self.kept: Path | None = None
         self._path = check_writable(path)
         self._piece = piece
         self._performance = performance
@@ -56,6 +57,7 @@ class ScoreFileSink(CollectingSink):
         make = tempo_map_timeline if self._on_bars else absolute_timeline
         timeline, shift_ns = make(self._piece.timeline, curve)
         write_midi_file(self._path, self.events(shift_ns), timeline)
+        self.kept = self._path
 
 
 class ScorePictureSink:

@@ -12,6 +12,7 @@ from engine.midi.routing import DEFAULT_ROUTING, Router, Routing, Way
 from engine.performers.controls import Control
 from engine.performers.protocol import ControllerStream, Performer, PerformerStream, WindowedStream
 from engine.runtime.guard import GuardedStream, PlainStream
+from engine.runtime.isolation import IsolatedSink
 from engine.runtime.real_time import one_core, prompt_threads, real_time
 from engine.runtime.relay import Standstills, Watched, relay
 from engine.runtime.report import Report
@@ -114,6 +115,14 @@ class Engine:
         self._stopping = True
         self._sender.abandon()
         self._source.wake()
+
+    def hurry(self) -> None:
+        """After ``stop``, wait for no file: what is written is left as it is. For a signal handler; a run on files is interrupted."""
+        if not self._live:
+            raise KeyboardInterrupt
+        for sink in self._sinks:
+            if isinstance(sink, IsolatedSink):
+                sink.hurry()
 
     def fail(self, failure: BaseException) -> None:
         """End the run now and let ``run`` raise ``failure``. Safe from any thread."""

@@ -5,16 +5,15 @@ of its own appends what has come, in an order that leaves a readable file whenev
 """
 
 import os
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable
 from io import FileIO
-from itertools import count
 from pathlib import Path
 
 from engine.base.errors import PerfLiveError
-from engine.base.files import check_writable
+from engine.base.files import check_writable, create_partial
+from engine.base.saying import say
 from engine.midi.chunks import END, NOTHING
 from engine.midi.events import Event
 from engine.midi.file import MidiTimeline, encode_delta, encode_message, encode_midi
@@ -26,14 +25,10 @@ _END_EVENT = b"\x00" + END
 _EMPTY_END = _TRACK_AT  # where the end-of-track stands in a recording without events
 
 
-def _print_line(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
 class Recorder:
     """A sink (see engine/runtime/sinks.py). It never waits for its disk: when that fails, it says so once and the music goes on."""
 
-    def __init__(self, path: str | Path, report: Callable[[str], None] = _print_line):
+    def __init__(self, path: str | Path, report: Callable[[str], None] = say):
         """``report`` is given the one line that says that the disk has failed. Raises PerfLiveError when ``path`` cannot be written."""
         self.name = str(path)
         self._path = self._partial = check_writable(path)
@@ -47,11 +42,16 @@ class Recorder:
         self._origin_ns = self._tick = 0
         self._end = _EMPTY_END  # where the end-of-track stands
 
+    @property
+    def kept(self) -> Path | None:
+        """Where the take is: in the file or, until that is complete, beside it."""
+        return self._partial if self._file is not None and self._partial.exists() else None
+
     def start(self, origin_ns: int) -> None:
         """Create the file, as yet empty. Raises PerfLiveError when that fails."""
         self._origin_ns = origin_ns
         try:
-            self._partial, self._file = _create_beside(self._path)
+            self._partial, self._file = _create(self._path)
         except OSError as error:
             raise PerfLiveError(f"cannot record to {str(self._path)!r}: {error.strerror}; choose another place") from error
         self._writer.start()
@@ -71,6 +71,7 @@ class Recorder:
         if not self._failed:
             try:
                 os.replace(self._partial, self._path)
+                self._partial = self._path
             except OSError as error:
                 self._fail(str(error.strerror))
         if self._failed:
@@ -132,22 +133,16 @@ class Recorder:
         return encode_delta(delta) + message
 
 
-def _create_beside(path: Path) -> tuple[Path, FileIO]:
-    """Create an empty recording, ``take.partial.mid``, or ``-2`` and so on where a crash has left the only copy of a take."""
-    for number in count(1):
-        partial = path.with_name(f"{path.stem}.partial{f'-{number}' if number > 1 else ''}{path.suffix}")
-        try:
-            file = FileIO(partial, "x")
-        except FileExistsError:
-            continue
-        try:
-            _write_at(file, 0, encode_midi([], MidiTimeline()))
-            return partial, file
-        except OSError:
-            file.close()
-            partial.unlink()
-            raise
-    raise AssertionError("count never ends")
+def _create(path: Path) -> tuple[Path, FileIO]:
+    """Create an empty recording beside ``path``. Raises OSError."""
+    partial, file = create_partial(path)
+    try:
+        _write_at(file, 0, encode_midi([], MidiTimeline()))
+    except OSError:
+        file.close()
+        partial.unlink()
+        raise
+    return partial, file
 
 
 def _write_at(file: FileIO, offset: int, data: bytes) -> None:

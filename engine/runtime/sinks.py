@@ -25,6 +25,14 @@ class Sink(Protocol):
         """Give up; leave nothing half-written."""
 
 
+class FileSink(Sink, Protocol):
+    """A sink that may wait in ``send``, for its disk; live it is isolated (see engine/runtime/isolation.py)."""
+
+    @property
+    def kept(self) -> Path | None:
+        """Where what was sent is found: in the file, in what stands for it until it is complete, or nowhere."""
+
+
 class PortSink:
     """Sends on at once; the engine decides when an event is due."""
 
@@ -93,9 +101,10 @@ class MidiFileSink(CollectingSink):
     def __init__(self, path: str | Path, timeline: MidiTimeline | None = None):
         """Raises PerfLiveError when the file could not be written in the end."""
         super().__init__()
-        self._path = path
+        self.kept: Path | None = None
+        self._path = check_writable(path)
         self._timeline = timeline
-        check_writable(path)
 
     def close(self) -> None:
         write_midi_file(self._path, self.events(), self._timeline)
+        self.kept = self._path

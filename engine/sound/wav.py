@@ -7,13 +7,13 @@ import queue
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from io import FileIO
 from pathlib import Path
 
 import numpy as np
 
 from engine.base.errors import PerfLiveError
-from engine.base.files import check_writable, whole_file
+from engine.base.files import check_writable, create_partial, whole_file
 from engine.midi.events import Event
 from engine.sound.choice import open_synthesizer
 from engine.sound.limiter import Limiter
@@ -33,22 +33,25 @@ class _Abandoned(Exception):
 
 
 class Draft:
-    """Sound that is kept in an unnamed file, 32-bit float, while its loudness is measured. Its methods raise OSError."""
+    """Sound that is kept while its loudness is measured, in a WAV file of 32-bit floats. Its methods raise OSError."""
 
-    def __init__(self, folder: Path, sample_rate: int):
-        self.frames = 0
+    def __init__(self, file: FileIO, sample_rate: int):
         self.meter = LoudnessMeter(sample_rate, CHANNELS)
-        self._file = tempfile.TemporaryFile(dir=folder)
+        self._file, self._wav = file, WavFile(file, sample_rate, CHANNELS, 32)
+
+    @property
+    def frames(self) -> int:
+        return self._wav.frames
 
     def write(self, samples: np.ndarray) -> None:
-        """Append (frames, 2) samples."""
+        """Append (frames, 2) samples; the file is then whole."""
         self.meter.hear(samples)
-        self._file.write(np.ascontiguousarray(samples, np.float32).tobytes())
-        self.frames += len(samples)
+        self._wav.write(samples)
+        self._wav.bring_up_to_date()
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Yield what was written, CHUNK_FRAMES at a time, so that a limiter sees what is coming."""
-        self._file.seek(0)
+        self._file.seek(self._wav.begin)
         while data := self._file.read(CHUNK_FRAMES * CHANNELS * 4):
             yield np.frombuffer(data, np.float32).reshape(-1, CHANNELS)
 
@@ -57,15 +60,19 @@ class Draft:
 
 
 class WavSink:
-    """Renders in a thread of its own, so that ``send`` returns at once and a live take is not held up (see engine/runtime/sinks.py).
+    """Renders in a thread of its own, beside the performer's computing. Follows ``FileSink`` of engine/runtime/sinks.py.
 
     ``send`` and ``close`` raise PerfLiveError when the rendering has failed (a full disk). A file that is full is kept whole, and the music
     goes on without it: ``close`` then says so.
     """
 
-    def __init__(self, path: Path, options: SoundOptions | None = None):
-        """Raises PerfLiveError when ``path`` cannot be written, or what makes the sound is missing."""
-        self._path = check_writable(path)
+    def __init__(self, path: Path, options: SoundOptions | None = None, keeps: bool = False):
+        """``keeps``: the draft, which is a take, has a name, and stays when the file fails: live, where it cannot be made again.
+
+        Raises PerfLiveError when ``path`` cannot be written, or what makes the sound is missing.
+        """
+        self._path, self._keeps = check_writable(path), keeps
+        self.kept: Path | None = None
         self._options = options = options or SoundOptions()
         self._most_frames = most_frames(CHANNELS, options.bits)
         self._synthesizer = open_synthesizer(options, options.sample_rate or FILE_SAMPLE_RATE)
@@ -115,17 +122,32 @@ class WavSink:
     def _run(self) -> None:
         try:
             rate = self._synthesizer.sample_rate
-            with whole_file(self._path) as temporary, closing(Draft(self._path.parent, rate)) as draft:
+            with self._draft_file() as file, whole_file(self._path) as temporary:
+                draft = Draft(file, rate)
                 self._render(draft)
-                with WavFile(temporary, rate, CHANNELS, self._options.bits) as file:
-                    self._finish(draft, file)
+                with WavFile(temporary, rate, CHANNELS, self._options.bits) as finished:
+                    self._finish(draft, finished)
+            self._forget_draft()
+            self.kept = self._path
             return
         except _Abandoned:
-            pass
+            self._forget_draft()
         except Exception as error:  # the thread must not die in silence: the next send raises this
             self._error = error if isinstance(error, PerfLiveError) else PerfLiveError(f"{str(self._path)!r} was not rendered: {error}")
         while not self._ended:  # nobody may wait for room in the queue
             self._receive()
+
+    def _draft_file(self) -> FileIO:
+        """Raises OSError."""
+        if self._keeps:
+            self.kept, file = create_partial(self._path)
+            return file
+        return tempfile.TemporaryFile(dir=self._path.parent, buffering=0)  # type: ignore[return-value]  # without a buffer it is one
+
+    def _forget_draft(self) -> None:
+        if self.kept:
+            self.kept.unlink(missing_ok=True)
+            self.kept = None
 
     def _receive(self) -> Event | None:
         event = self._events.get()

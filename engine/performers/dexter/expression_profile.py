@@ -26,7 +26,7 @@ class ProfileGraph:
 
     def read(self, score_columns: np.ndarray, features: np.ndarray) -> ExpressionProfile:
         """Return the profile of a piece of these score columns (N, 37) and ``note_features`` (N, F)."""
-        answer = self._model.run({"features": piece_features(score_columns, features)[None]}, {})[0]
+        answer = self._model.run({"features": piece_features(score_columns, features)[None]}, {}, may_not_know=True)[0]
         by_column = {name: np.full(COLUMNS, left_out) for name, left_out in LEFT_OUT.items()}
         for name, values in answer.items():
             by_column[name][self._columns] = values[0]
