@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 from engine.base.errors import PerfLiveError
 from engine.base.on_demand import load_object
+from engine.base.saying import finish_saying, print_line
 
 STOPPED = "stopped before the end; what was not finished was not written"
 HELP = {"help_option_names": ["-h", "--help"]}
@@ -36,6 +37,13 @@ def run(app: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> 
     for number in ENDING_SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
+    try:
+        return _run(app, name, arguments)
+    finally:
+        finish_saying()
+
+
+def _run(app: typer.Typer, name: str, arguments: Sequence[str] | None) -> int:
     try:
         status = typer.main.get_command(app).main(args=arguments, prog_name=name, standalone_mode=False) or 0
         return _fail(name, STOPPED, 1) if status == TYPERS_INTERRUPTED else status
@@ -148,8 +156,9 @@ def commands_on_demand(
 
 
 def print_error(name: str, message: object) -> None:
-    """Print one line on standard error, whatever ``message`` contains."""
-    print(f"{name}: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
+    """Print one line on standard error, whatever ``message`` contains, after all that was said before."""
+    finish_saying()
+    print_line(f"{name}: {' '.join(str(message).split())}", sys.stderr)
 
 
 def _fail(name: str, message: object, status: int) -> int:

@@ -5,6 +5,7 @@ prints, therefore; what it cannot print is lost.
 """
 
 import contextlib
+import os
 import queue
 import sys
 import threading
@@ -38,10 +39,14 @@ def finish_saying() -> None:
 
 
 def print_line(line: str, stream: IO[str] | None) -> None:
-    """Print a line, if ``stream`` takes it."""
-    if stream is not None:
-        with contextlib.suppress(OSError, ValueError):
-            print(line, file=stream, flush=True)
+    """Print a line. A stream that does not take it, as its reader has gone, leads nowhere from then on."""
+    if stream is None:
+        return
+    try:
+        print(line, file=stream, flush=True)
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):  # else the interpreter would try to write it again, and fail, at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _print_all() -> None:

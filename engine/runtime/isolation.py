@@ -87,8 +87,9 @@ class IsolatedSink:
         if self._failed:
             return
         self._failed = True
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else " ".join(str(error).split())
         kept = f"what came before is in {str(self.kept)!r}" if self.kept else "nothing of it is kept"
-        self._failure = PerfLiveError(f"{self.name!r} is not complete: {' '.join(str(error).split())}; the music goes on; {kept}")
+        self._failure = PerfLiveError(f"{self.name!r} is not complete: {reason}; the music goes on; {kept}")
         if not getattr(error, "reported", False):
             say(str(self._failure))
         self._failure.reported = True

@@ -142,7 +142,7 @@ class WavSink:
         if self._keeps:
             self.kept, file = create_partial(self._path)
             return file
-        return tempfile.TemporaryFile(dir=self._path.parent, buffering=0)  # type: ignore[return-value]  # without a buffer it is one
+        return tempfile.TemporaryFile(dir=self._path.parent, buffering=0)  # without a buffer it is one
 
     def _forget_draft(self) -> None:
         if self.kept:

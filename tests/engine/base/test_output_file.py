@@ -1,4 +1,7 @@
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -51,3 +54,16 @@ def test_a_folder_without_permission_is_refused_before_anything_is_written(tmp_p
     tmp_path.chmod(0o500)
     with pytest.raises(PerfLiveError, match="no permission"):
         check_writable(tmp_path / "a.mid")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there nobody can be asked whether a process runs")
+def test_what_killed_programs_have_left_of_a_file_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    stays = [f".take.{os.getppid()}.mid", f".take.{ended.pid}.wav", f".other.{ended.pid}.mid", ".take.notes.mid"]
+    for name in (*stays, f".take.{ended.pid}.mid"):
+        (tmp_path / name).touch()
+    with whole_file(tmp_path / "take.mid") as temporary:
+        temporary.write_bytes(b"whole")
+        assert not (tmp_path / f".take.{ended.pid}.mid").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {*stays, "take.mid"}

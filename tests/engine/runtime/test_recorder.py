@@ -7,6 +7,7 @@ import mido
 import pytest
 
 from engine.base.errors import PerfLiveError
+from engine.base.files import partial_files
 from engine.midi.events import Event, note_off, note_on
 from engine.midi.file import read_midi_file
 from engine.runtime import recorder
@@ -85,13 +86,17 @@ def test_a_kill_leaves_a_whole_file(tmp_path):
     while not partial.exists() or partial.stat().st_size < 10_000 or len(read_midi_file(partial).events) <= 1000:
         assert time.monotonic() < deadline
         time.sleep(0.02)
+    assert partial_files(tmp_path) == []  # it is in use
     worker.kill()
     worker.wait()
+    assert partial_files(tmp_path) == [partial]
     assert not path.exists()
     assert len(read_midi_file(partial).events) > 1000
     second = Recorder(path)  # the next run does not touch what the crash has left
     second.start(0)
+    assert second.kept == tmp_path / "take.partial-2.mid" and partial_files(tmp_path) == [partial]
     second.close()
+    assert second.kept == path
     assert read_midi_file(path).events == []
     assert len(read_midi_file(partial).events) > 1000
 
