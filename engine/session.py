@@ -22,6 +22,7 @@ from engine.output.file_sinks import Material, ScoreMaterial, TakeMaterial, open
 from engine.performers.protocol import PerformerStream, TakesPerformer
 from engine.performers.setup import Setup
 from engine.performers.stateless import TakeStream
+from engine.runtime.isolation import IsolatedSink
 from engine.runtime.loop import Engine
 from engine.runtime.report import Report
 from engine.runtime.sinks import NoteCounter, Sink
@@ -129,6 +130,11 @@ class Session:
     def hurry(self) -> None:
         """After ``stop``, wait for no file: what is written is left as it is. For a signal handler; a run on files is interrupted."""
         self._engine.hurry()
+
+    @property
+    def files(self) -> list[IsolatedSink]:
+        """What is written live."""
+        return self._engine.files
 
     def fail(self, failure: BaseException) -> None:
         """End the run now and let ``run`` raise ``failure``. Safe from any thread."""

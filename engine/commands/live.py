@@ -23,7 +23,6 @@ from engine.commands.signals import stop_on_signals
 from engine.commands.sound_options import SoundFlags
 from engine.output.endpoints import Endpoints, Opened, check_reachable
 from engine.performers.setup import Wanted
-from engine.runtime.report import Report
 from engine.runtime.steering.typed_lines import stay_running_in_background, steered_by_lines
 from engine.systems import Kind
 
@@ -157,18 +156,19 @@ def _play(typed: Typed, wanted: Wanted, ends: Endpoints, repeats: bool) -> None:
             report = session.run()
         finally:
             if not (ends.all_files and session.report().stopped):
-                _tell(session.report(), opened)
+                _tell(session, opened.audio.underruns if opened.audio else 0)
     if report.stopped and ends.all_files:
         raise KeyboardInterrupt  # nothing was written
-    if unfinished := [file.name for file in opened.files if not file.complete]:
+    if unfinished := [file.name for file in session.files if not file.complete]:
         raise PerfLiveError(f"stopped before {', '.join(map(repr, unfinished))} was complete")
 
 
-def _tell(report: Report, opened: Opened) -> None:
+def _tell(session: "Session", underruns: int) -> None:
     """Say what was played and where it was kept."""
+    report = session.report()
     if report.events_out or report.stopped:
-        print_line(report.in_words(opened.audio.underruns if opened.audio else 0), sys.stdout)
-    if kept := [str(file.kept) for file in opened.files if file.kept]:
+        print_line(report.in_words(underruns), sys.stdout)
+    if kept := [str(file.kept) for file in session.files if file.kept]:
         print_line(f"kept: {', '.join(kept)}", sys.stdout)
 
 

@@ -15,7 +15,7 @@ from engine.midi.file import MidiTimeline, read_midi_file
 from engine.midi.routing import Routing
 from engine.output.file_sinks import MIDI_OUTPUTS, PICTURE, SOUND, ScoreMaterial, TakeMaterial, check_collisions
 from engine.runtime.isolation import IsolatedSink
-from engine.runtime.recorder import Recorder
+from engine.runtime.recorder import Recorder, Recording
 from engine.runtime.sinks import FileSink, PortSink, Sink
 from engine.runtime.sources import FileSource, PortSource, Source
 from engine.sound.options import FLUIDSYNTH, NEURAL, SoundOptions, check_used
@@ -164,11 +164,6 @@ class Opened:
         """Add a file; live its disk must keep nothing else waiting."""
         self.add(IsolatedSink(sink, name) if live else sink, name)
 
-    @property
-    def files(self) -> list[IsolatedSink]:
-        """What is written live."""
-        return [sink for sink in self.sinks if isinstance(sink, IsolatedSink)]
-
     def abort(self) -> None:
         """Close everything without completing a file."""
         self.source.close()
@@ -189,7 +184,7 @@ def open_endpoints(ends: Endpoints, clock: Clock, performance: "Performance | No
         undo.callback(opened.abort)
         _open_outputs(ends, timeline, opened, performance)
         if ends.record:
-            opened.add_file(Recorder(ends.record), str(ends.record), live=True)
+            opened.add(Recording(ends.record), str(ends.record))
         undo.pop_all()
     return opened
 

@@ -120,9 +120,13 @@ class Engine:
         """After ``stop``, wait for no file: what is written is left as it is. For a signal handler; a run on files is interrupted."""
         if not self._live:
             raise KeyboardInterrupt
-        for sink in self._sinks:
-            if isinstance(sink, IsolatedSink):
-                sink.hurry()
+        for file in self.files:
+            file.hurry()
+
+    @property
+    def files(self) -> list[IsolatedSink]:
+        """What is written live."""
+        return [sink for sink in self._sinks if isinstance(sink, IsolatedSink)]
 
     def fail(self, failure: BaseException) -> None:
         """End the run now and let ``run`` raise ``failure``. Safe from any thread."""

@@ -17,6 +17,7 @@ from engine.base.saying import say
 from engine.midi.chunks import END, NOTHING
 from engine.midi.events import Event
 from engine.midi.file import MidiTimeline, encode_delta, encode_message, encode_midi
+from engine.runtime.isolation import IsolatedSink
 
 FLUSH_S = 0.5  # a crash costs what came since the last flush
 MOST_WAITING = 100_000  # events, some 20 MB: a disk that has fallen this far behind has failed
@@ -30,7 +31,6 @@ class Recorder:
 
     def __init__(self, path: str | Path, report: Callable[[str], None] = say):
         """``report`` is given the one line that says that the disk has failed. Raises PerfLiveError when ``path`` cannot be written."""
-        self.name = str(path)
         self._path = self._partial = check_writable(path)
         self._report = report
         self._waiting: deque[Event] = deque()
@@ -131,6 +131,14 @@ class Recorder:
         tick = max(self._tick, self._ticks.to_tick(event.time_ns - self._origin_ns))
         delta, self._tick = tick - self._tick, tick
         return encode_delta(delta) + message
+
+
+class Recording(IsolatedSink):
+    """A take that is recorded live."""
+
+    def __init__(self, path: str | Path):
+        """Raises PerfLiveError when ``path`` cannot be written."""
+        super().__init__(Recorder(path), str(path))
 
 
 def _create(path: Path) -> tuple[Path, FileIO]:

@@ -12,7 +12,7 @@ from engine.performers.controls import KEPT, find_control
 from engine.performers.protocol import PerformerStream, WindowedStream
 from engine.performers.setup import Setup
 from engine.runtime.loop import Engine
-from engine.runtime.recorder import Recorder
+from engine.runtime.recorder import Recording
 from engine.runtime.report import Report
 from engine.runtime.sinks import Sink
 from engine.runtime.sources import Source
@@ -49,7 +49,7 @@ class Rig:
         self.route = ""
         self.mapped = {number: control.name for number, control in setup.controller_map.items()}
         self.muted = False
-        self._recorder = next((sink for sink in sinks if isinstance(sink, Recorder)), None)
+        self._recorder = next((sink for sink in sinks if isinstance(sink, Recording)), None)
         self.steering = Steering(source.wake)
         self.steering.add(self._commands(), lambda: engine.performer.controls)
         if isinstance(source, SteeredSource):
@@ -131,16 +131,16 @@ class Rig:
         self.steering.do_in_background(lambda: self._open_recorder(path), self._begin_recording, asker)
         return None
 
-    def _open_recorder(self, path: Path) -> Recorder:
+    def _open_recorder(self, path: Path) -> Recording:
         if path.suffix.lower() not in (".mid", ".midi"):
             raise UsageError(f"{str(path)!r}: a recording is a MIDI file; give a name that ends in .mid")
         if path.exists():
             raise PerfLiveError(f"{str(path)!r} is there already; give another name")
-        recorder = Recorder(path)
+        recorder = Recording(path)
         recorder.start(self.engine.now_ns())
         return recorder
 
-    def _begin_recording(self, recorder: Recorder) -> str:
+    def _begin_recording(self, recorder: Recording) -> str:
         if self._recorder:
             recorder.abort()
             raise UsageError(f"{self._recorder.name} is being recorded; type record off first")
@@ -148,7 +148,7 @@ class Rig:
         self.engine.add_sink(recorder)
         return f"records {recorder.name}"
 
-    def _end_recording(self, recorder: Recorder, asker: Asker) -> None:
+    def _end_recording(self, recorder: Recording, asker: Asker) -> None:
         def close(releases: list[Event]) -> None:
             for event in releases:
                 recorder.send(event)
@@ -207,7 +207,7 @@ def _begin(setup: Setup) -> Begun:
     return Begun(setup, stream)
 
 
-def _close(recorder: Recorder, asker: Asker) -> None:
+def _close(recorder: Recording, asker: Asker) -> None:
     try:
         recorder.close()
     except PerfLiveError as error:

@@ -373,7 +373,7 @@ def test_a_model_that_answers_nan_is_left_out_and_plays_again(lines, soon, tmp_p
         assert stage.wait_for(1)[0][2] > 1  # its own level is louder than that
         stage.port.play(note_on(0, 60, 1))
         assert stage.wait_for(2)[1] == note_on(0, 60, 1)
-        wait(lambda: not stage.engine._guarded._left_out)
+        wait(lambda: not stage.engine._performed._guarded._left_out)
         stage.port.play(note_on(0, 64, 1))
         assert stage.wait_for(3)[2][2] > 1
     assert len(lines) == 1 and "broken.onnx: the model's output 'quantiles' is no finite number" in lines[0]
