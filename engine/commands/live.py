@@ -1,10 +1,11 @@
 """``perf-live``: from a port or file, through a performer, to ports, files and the sound card."""
 
 import sys
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from socket import socket
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,6 +24,7 @@ from engine.commands.signals import stop_on_signals
 from engine.commands.sound_options import SoundFlags
 from engine.output.endpoints import Endpoints, Opened, check_reachable
 from engine.performers.setup import Wanted
+from engine.runtime.steering.osc import bind, check_available, steered_by_osc
 from engine.runtime.steering.typed_lines import stay_running_in_background, steered_by_lines
 from engine.systems import Kind
 
@@ -94,6 +96,13 @@ class Typed:
         kind = Kind.SCORES if score else Kind.IMPROVISES if self.mode else Kind.NOTES
         return options.combine(self.performer, playing, self.left_alone, self.model, asked).of(kind)
 
+    def check_osc(self, all_files: bool) -> None:
+        """Raise UsageError where OSC cannot be heard."""
+        if self.devices.osc_port is not None:
+            if all_files:
+                raise UsageError("--osc steers a live run, and both ends are files here; leave it out")
+            check_available()
+
     def save(self, name: str, entries: Mapping[str, Any]) -> str:
         """Keep it as a preset, with the ``entries`` that have changed since. Return the line that says so."""
         from engine.commands.presets import save_preset
@@ -133,6 +142,7 @@ def live(
     typed = Typed(devices, performer, mode, playing, left_alone, model, sound).over_preset()
     ends = typed.endpoints(score)
     ends.check()
+    typed.check_osc(ends.all_files)
     if (no_repeats or asked) and score is None:
         named = ", ".join(filter(None, ["--no-repeats" if no_repeats else "", flags_of(asked)]))
         raise UsageError(f"{named}: for scores; leave it out, or give --score FILE")
@@ -140,20 +150,22 @@ def live(
     ends.check_written(wanted.files())
     ends.check_routing(wanted.routing)
     check_reachable(ends)
-    _play(typed, wanted, ends, not no_repeats)
+    with nullcontext() if typed.devices.osc_port is None else bind(typed.devices.osc_port) as osc:
+        _play(typed, wanted, ends, not no_repeats, osc)
 
 
-def _play(typed: Typed, wanted: Wanted, ends: Endpoints, repeats: bool) -> None:
+def _play(typed: Typed, wanted: Wanted, ends: Endpoints, repeats: bool, osc: socket | None) -> None:
     """Load the performer, open the ends and play; say what became of it, however it ends."""
     from engine.session import guarded_by_ports, open_live
 
     clock: Clock = VirtualClock() if ends.all_files else MonotonicClock()
     session, opened = open_live(wanted.load(), ends, clock, repeats)
-    steered = nullcontext() if ends.all_files else _steered(session, typed, wanted, ends, opened)
-    with stop_on_signals(session), guarded_by_ports(session, opened, typed.devices.exit_on_loss), steered:
+    steered = nullcontext() if ends.all_files else _steered(session, typed, wanted, ends, opened, osc)
+    with stop_on_signals(session), guarded_by_ports(session, opened, typed.devices.exit_on_loss):
         print_line(f"ready: {opened.source_name} -> {wanted.system.name} -> {', '.join(opened.sink_names)}", sys.stdout)
         try:
-            report = session.run()
+            with steered:
+                report = session.run()
         finally:
             if not (ends.all_files and session.report().stopped):
                 _tell(session, opened.audio.underruns if opened.audio else 0)
@@ -172,7 +184,10 @@ def _tell(session: "Session", underruns: int) -> None:
         print_line(f"kept: {', '.join(kept)}", sys.stdout)
 
 
-def _steered(session: "Session", typed: Typed, wanted: Wanted, ends: Endpoints, opened: Opened) -> AbstractContextManager[None]:
+@contextmanager
+def _steered(
+    session: "Session", typed: Typed, wanted: Wanted, ends: Endpoints, opened: Opened, osc: socket | None
+) -> Iterator[None]:
     """Let the run be steered while it plays."""
     rig = session.rig
     rig.route = f"{opened.source_name} -> {', '.join(opened.sink_names)}"
@@ -180,7 +195,11 @@ def _steered(session: "Session", typed: Typed, wanted: Wanted, ends: Endpoints, 
         rig.let_exchange(wanted.exchanged)
     rig.let_save(typed.save)
     stay_running_in_background()
-    return steered_by_lines(session.steering, sys.stdin)
+    with ExitStack() as stack:
+        if osc:
+            stack.enter_context(steered_by_osc(session.steering, osc))
+        stack.enter_context(steered_by_lines(session.steering, sys.stdin))
+        yield
 
 
 def create_app() -> typer.Typer:

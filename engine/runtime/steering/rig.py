@@ -70,7 +70,8 @@ class Rig:
 
     def _set(self, words: Sequence[str], asker: Asker) -> str:
         control = find_control(self.engine.performer.controls, words[0])
-        self.engine.set_control(control.name, control.parse(words[1]))
+        is_number_of_choice = words[1].isdecimal() and int(words[1]) < len(control.choices)  # as a button or a fader says it
+        self.engine.set_control(control.name, float(words[1]) if is_number_of_choice else control.parse(words[1]))
         return f"{control.name} {control.describe(self.engine.settings[control.name])}"
 
     def _learn(self, words: Sequence[str], asker: Asker) -> str:

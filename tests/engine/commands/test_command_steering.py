@@ -1,5 +1,6 @@
 """perf-live as a process of its own between real JACK ports, told things by typed lines while it plays."""
 
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from command_line import ELISE
 from engine.base.clock import MonotonicClock
 from engine.midi.events import control_change, is_note_off, is_note_on, note_off, note_on
 from engine.midi.ports import open_input, open_output
+from engine.runtime.steering.osc import bind
 
 pytestmark = pytest.mark.jack
 PERF_LIVE = "from engine.commands.live import main; main()"
@@ -154,8 +156,13 @@ def test_a_performer_is_exchanged_in_mid_chord_and_wrong_lines_and_the_end_of_th
 
 def test_what_is_saved_starts_again_by_its_name(jack_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    with stage("Saved", "--cc", "1=range!", "--range", "C2-C6") as playing:
-        assert playing.tell("dynamics 6") == "dynamics 6"
+    with bind(0) as free:
+        port = free.getsockname()[1]
+    with stage("Saved", "--cc", "1=range!", "--range", "C2-C6", "--osc", port) as playing:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+            phone.settimeout(LIMIT_S)
+            phone.sendto(b"/set/dynamics\0\0\0,i\0\0\0\0\0\6", ("127.0.0.1", port))
+            assert phone.recv(100) == b"/ok\0,s\0\0dynamics 6\0\0"
         assert playing.tell("learn strength") == "move the controller that is to set strength"
         playing.play(control_change(0, 20, 0))
         assert playing.program.stdout and playing.program.stdout.readline() == "controller 20 moves strength\n"

@@ -51,9 +51,9 @@ def test_whatever_can_be_said_can_be_kept(user_folder: Path) -> None:
     )
     said = presets.load_preset(Path("all.yaml"))
     devices = said.under(DeviceOptions())
-    assert (devices.input, devices.outputs, devices.virtual, devices.api, devices.osc_port) == (
-        "Keyboard", ["Module", "audio"], "desk", "jack", 9000)  # fmt: skip
-    assert said.under(DeviceOptions(input="Other", api="alsa")).input == "Other"
+    assert (devices.inputs, devices.outputs, devices.virtual, devices.api, devices.osc_port) == (
+        ["Keyboard"], ["Module", "audio"], "desk", "jack", 9000)  # fmt: skip
+    assert said.under(DeviceOptions(inputs=["Other"], api="alsa")).inputs == ["Other"]
     playing = said.under(PlayingOptions(settings=["strength=1"]))
     assert (playing.seed, playing.lookahead_s, playing.controllers) == (3, 2.0, ["1=dynamics!"])
     assert playing.settings == ["hint=off", "strength=0.5", "strength=1"]
@@ -64,7 +64,7 @@ def test_whatever_can_be_said_can_be_kept(user_folder: Path) -> None:
 
 
 def test_what_is_kept_is_found_by_its_name_before_what_ships(user_folder: Path) -> None:
-    groups = DeviceOptions(input="Keys", outputs=["Module"]), RoutingFlags(keyswitches="C-1-B0"), SoundFlags(font=Path("piano.sf2"))
+    groups = DeviceOptions(inputs=["Keys"], outputs=["Module"]), RoutingFlags(keyswitches="C-1-B0"), SoundFlags(font=Path("piano.sf2"))
     told = presets.save_preset("subtle", groups, {"performer": "velocity", "lookahead": 0.0, "set": {"dynamics": "6"}, "cc": {1: "range!"}})
     assert told == "saved; start it again with --preset subtle"
     kept = presets.load_preset(Path("subtle"))
