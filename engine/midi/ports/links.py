@@ -4,7 +4,7 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import rtmidi
@@ -163,6 +163,13 @@ class JackLink:
             jack.give_back()
             raise
 
+    def loops_into(self, others: Iterable["JackLink"]) -> list[tuple[bytes, bytes]]:
+        """Return the names of this port and of those of ``others`` that it is connected to: an output of ours to an input of ours."""
+        if self._kind is rtmidi.MidiIn or self.port is None:
+            return []
+        ours = {self._graph.name_of(each.port) for each in others if each.port is not None and each is not self}
+        return [(self._graph.name_of(self.port), name) for name in self._graph.connections(self.port) if name in ours]
+
     def notice_cut(self) -> None:
         self._left = True
 
@@ -243,25 +250,25 @@ class JackLink:
         self._graph.watch(self)
 
     def _others(self) -> list[str]:
-        return [_decoded(name) for name in self._other_names()]
+        return [decoded(name) for name in self._other_names()]
 
     def _other_names(self) -> list[bytes]:
         return self._graph.ports(jack.PORT_IS_OUTPUT if self._kind is rtmidi.MidiIn else jack.PORT_IS_INPUT)
 
     def _is_tied(self) -> bool:
-        return self.port is not None and self.name in [_decoded(name) for name in self._graph.connections(self.port)]
+        return self.port is not None and self.name in [decoded(name) for name in self._graph.connections(self.port)]
 
     def _connect(self) -> bool:
         if self.virtual:
             return True
         others = self._other_names()
-        place = self._identity.find([_decoded(name) for name in others])
+        place = self._identity.find([decoded(name) for name in others])
         if place is None or self.port is None:
             return False
         ends = (others[place], self._graph.name_of(self.port))
         if not self._graph.connect(*(ends if self._kind is rtmidi.MidiIn else ends[::-1])):
             return False
-        self.name = _decoded(others[place])
+        self.name = decoded(others[place])
         for _ in range(JACK_LONGEST_SETTLE):
             time.sleep(JACK_SETTLE_S)
             if self._is_tied():
@@ -270,7 +277,7 @@ class JackLink:
         return True
 
 
-def _decoded(name: bytes) -> str:
+def decoded(name: bytes) -> str:
     return name.decode("utf-8", "ignore")  # as rtmidi does it
 
 

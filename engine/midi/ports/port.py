@@ -1,5 +1,6 @@
 """MIDI ports, opened by part of a name or as virtual ones. Both kinds survive the loss of the other end (see ``watching``)."""
 
+import contextlib
 import queue
 import threading
 import time
@@ -12,6 +13,7 @@ from engine.base.clock import Clock
 from engine.base.saying import say
 from engine.midi.events import Event, is_whole
 from engine.midi.ledger import NoteLedger
+from engine.midi.ports.echoes import Echoes
 from engine.midi.ports.links import open_link
 from engine.midi.ports.sent import SentState
 
@@ -36,6 +38,7 @@ class InputPort:
 
     def __init__(self, wanted: str, inbox: Inbox, api: str | None, virtual: bool):
         self.lost = False
+        self.echoes: Echoes | None = None  # the watcher's
         self.inbox = inbox.queue
         self._shared = inbox
         self._held = NoteLedger()  # keys and pedals that are down at this input
@@ -77,7 +80,7 @@ class InputPort:
 
         def receive(message: tuple[list[int], float], _: None) -> None:
             heard = bytes(message[0])
-            if is_whole(heard):
+            if is_whole(heard) and not (self.echoes and self.echoes.is_echo(heard)):
                 with lock:
                     put(Event(now_ns(), heard))
                     observe(heard)
@@ -104,6 +107,7 @@ class OutputPort:
 
     def __init__(self, wanted: str, api: str | None, virtual: bool):
         self.lost = False
+        self.heard_by: tuple[Echoes, ...] = ()  # the watcher's: those who must know what is sent
         self._closed = False
         self._sent = SentState()
         self._sounding: list[bytes] = []  # what ends the notes that sounded when the other end went
@@ -129,7 +133,15 @@ class OutputPort:
                     self.link.midi.send_message(message)
                 except rtmidi.RtMidiError:  # some drivers say so when a device has gone
                     self._lose()
+                for echoes in self.heard_by:
+                    echoes.sent(message)
             self._sent.observe(message)
+
+    def probe(self, message: bytes) -> None:
+        """Send a message that means nothing to an instrument, and that need not be told again."""
+        with self._lock, contextlib.suppress(rtmidi.RtMidiError):
+            if not (self.lost or self.link.ended):
+                self.link.midi.send_message(message)
 
     def lose(self) -> None:
         """Take note that the other end has gone."""
@@ -146,8 +158,11 @@ class OutputPort:
         with self._lock:
             if self._closed:
                 return False
-            for message in (*self._sounding, *self._sent.restoring()):
-                self.link.midi.send_message(message)
+            try:
+                for message in (*self._sounding, *self._sent.restoring()):
+                    self.link.midi.send_message(message)
+            except rtmidi.RtMidiError:  # it has gone again
+                return False
             self._sounding, self.lost = [], False
         return True
 

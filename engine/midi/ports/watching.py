@@ -3,11 +3,14 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Protocol
 
 from engine.base.errors import PerfLiveError
 from engine.midi.ports import jack
-from engine.midi.ports.links import Link
+from engine.midi.ports.echoes import Echoes
+from engine.midi.ports.links import JackLink, Link, decoded
+from engine.midi.ports.port import InputPort, OutputPort
 
 LOOK_S = 0.2  # how often drivers that do not call back are looked at; JACK calls back
 SERVER = "the JACK server"
@@ -58,6 +61,12 @@ class Watcher:
         self._thread = threading.Thread(target=self._run, name="port watch", daemon=True)
 
     def start(self) -> None:
+        inputs = [port for port in self._ports if isinstance(port, InputPort)]
+        outputs = [port for port in self._ports if isinstance(port, OutputPort)]
+        for port in inputs:
+            port.echoes = Echoes([each.probe for each in outputs], partial(self._find_loop, port))
+        for output in outputs:
+            output.heard_by = tuple(port.echoes for port in inputs if port.echoes)
         self._thread.start()
 
     def stop(self) -> None:
@@ -75,6 +84,7 @@ class Watcher:
             changed.clear()
             if not self._stopping:
                 self._look()
+                self._break_direct_loops()
         self._give_graph_back()
 
     def _look(self) -> None:
@@ -109,6 +119,20 @@ class Watcher:
         if self._on_loss is None and port.renew():
             self._announced.discard(place)
             self._say(f"port {port.name!r} is back")
+
+    def _find_loop(self, port: InputPort) -> None:
+        self._say(f"what is sent comes back from {port.name!r}, a loop through another program; it is left out from now on")
+        port.release_held()
+
+    def _break_direct_loops(self) -> None:
+        """Disconnect an output of ours from an input of ours, which somebody has connected."""
+        if not self._graph:
+            return
+        tied = [port.link for port in self._ports if isinstance(port.link, JackLink) and not port.link.ended]
+        for link in tied:
+            for own, other in link.loops_into(tied):
+                self._graph.disconnect(own, other)
+                self._say(f"{decoded(own)!r} was connected to {decoded(other)!r}, a loop; it is disconnected")
 
     def _lose_server(self) -> None:
         """Give up everything that belongs to the server: a client that is left keeps its library from meeting the next one."""

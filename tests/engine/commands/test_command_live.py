@@ -52,6 +52,8 @@ def velocities(path: Path | str) -> list[int]:
         (["--in", PRELUDE, "--out", "out.mid", "--api", "jack"], ["--api chooses a MIDI driver"]),
         (["--in", PRELUDE, "--out", "out.mid", "--out", "./out.mid"], ["named twice"]),
         (["--in", PRELUDE, "--out", PRELUDE], ["named twice"]),
+        (["--in", PRELUDE, "--in", "Keyboard", "--out", "out.mid"], ["a file is played by itself"]),
+        (["--in", "Keyboard", "--in", "folder.wav", "--out", "out.mid"], ["sound cannot be played from"]),
         (["--in", PRELUDE, "--out", "neural:out.mid"], ["'neural:out.mid'", "as in neural:FILE.wav"]),
         (["--in", PRELUDE, "--out", "out.png"], ["perf-live draws no picture"]),
         (["--in", PRELUDE, "--out", "audio", "--out", "audio"], ["one sound card", "given twice"]),
@@ -297,6 +299,26 @@ def test_a_signal_ends_the_notes_and_keeps_the_take(number: signal.Signals, jack
     messages = [event.message for event in received if event is not None]
     assert messages == [control_change(0, 64, 127), note_on(0, 60, 77), note_off(0, 60), control_change(0, 64, 0)]
     assert [event.message for event in read_midi_file(tmp_path / "take.mid").events] == messages
+
+
+@pytest.mark.jack
+@pytest.mark.parametrize(
+    ("surroundings", "arguments"),
+    [
+        ({"PYTHONIOENCODING": "ascii"}, ["--list", "ports"]),
+        ({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, ["--in", str(PRELUDE), "--out", "Fl\u00fcgel \u6728", "--api", "jack"]),
+    ],
+)
+def test_names_of_ports_are_printed_on_any_code_page(surroundings: dict[str, str], arguments: list[str], jack_server: str) -> None:
+    port = open_input("Fl\u00fcgel \u9375\u76e4", MonotonicClock(), "jack", virtual=True)
+    try:
+        around = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG"))} | surroundings
+        called = [os.fsencode(PERF_LIVE), *(each.encode() for each in arguments)]
+        ended = subprocess.run(called, env=around, capture_output=True, timeout=LIMIT_S)
+    finally:
+        port.close()
+    assert (ended.returncode, ended.stderr.count(b"\n")) == ((0, 0) if "--list" in arguments else (2, 1))
+    assert rb"Fl\xfcgel \u9375\u76e4" in ended.stdout + ended.stderr
 
 
 def test_missing_midi_libraries_are_one_line(perf_live: Command, monkeypatch: pytest.MonkeyPatch) -> None:

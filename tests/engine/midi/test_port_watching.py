@@ -1,7 +1,9 @@
 """Ports whose other end goes and comes back, on a real JACK server."""
 
 import queue
+import threading
 import time
+from contextlib import contextmanager
 
 import pytest
 import rtmidi
@@ -10,9 +12,16 @@ from engine.base.clock import MonotonicClock
 from engine.midi import ports
 from engine.midi.events import control_change, note_off, note_on
 from engine.midi.ports import jack, links
+from engine.midi.ports.echoes import Echoes
+from engine.midi.ports.sent import SentState
+from engine.performers.passthrough.performer import PassthroughPerformer
+from engine.runtime.loop import Engine
+from engine.runtime.sinks import PortSink
+from engine.runtime.sources import PortSource
 
 pytestmark = pytest.mark.jack
 PATIENCE_S = 30
+PASSTHROUGH = PassthroughPerformer()
 AWAY_S = 0.1  # at least: JACK's threads must have let go of the port
 HELD = [note_on(0, 60, 64), note_on(3, 72, 5), control_change(0, 64, 127)]
 RELEASED = [note_off(0, 60), note_off(3, 72), control_change(0, 64, 0)]
@@ -221,3 +230,68 @@ def test_two_keyboards_are_merged_in_order_of_time_and_lifted_apart(peer):
     finally:
         both.close()
         other.close()
+
+
+@contextmanager
+def performing(said):
+    """A run as the engine makes it, without a performer: what is heard is sent. Yields the graph and both ports."""
+    clock = MonotonicClock()
+    heard, sent = ports.open_input("keyboard:keys", clock), ports.open_output("module:synth")
+    engine = Engine(PortSource(heard, clock), PASSTHROUGH, PASSTHROUGH.create_stream(0, {}), [PortSink(sent)], clock)
+    thread = threading.Thread(target=engine.run)
+    graph = jack.share_graph()
+    with ports.watch([heard, sent], said.put):
+        thread.start()
+        yield graph, heard, sent
+        engine.stop()
+        thread.join()
+    jack.give_back()
+
+
+def test_a_loop_from_our_output_to_our_input_is_cut(peer):
+    said = queue.SimpleQueue()
+    with performing(said) as (graph, heard, sent):
+        ours = graph.name_of(sent.link.port), graph.name_of(heard.link.port)
+        assert graph.connect(*ours)
+        line = said.get(timeout=PATIENCE_S)
+        assert line == f"{ours[0].decode()!r} was connected to {ours[1].decode()!r}, a loop; it is disconnected"
+        time.sleep(0.1)
+        assert graph.connections(sent.link.port) == [b"module:synth"]
+        peer.play(note_on(0, 61, 1), note_off(0, 61))
+        assert note_off(0, 61) in iter(lambda: peer.hears(1)[0], None)
+
+
+def test_a_loop_through_another_program_is_found_and_left_out_and_nothing_hangs(peer):
+    said = queue.SimpleQueue()
+    through_in, through_out = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, "through"), rtmidi.MidiOut(rtmidi.API_UNIX_JACK, "through")
+    through_in.set_callback(lambda message, _: through_out.send_message(message[0]))
+    through_out.open_virtual_port("out")
+    through_in.open_virtual_port("in")
+    with performing(said) as (graph, heard, sent):
+        names = [name for name in graph.ports(jack.PORT_IS_INPUT) + graph.ports(jack.PORT_IS_OUTPUT) if name.startswith(b"through")]
+        assert graph.connect(graph.name_of(sent.link.port), names[0]) and graph.connect(names[1], graph.name_of(heard.link.port))
+        time.sleep(0.1)
+        peer.play(note_on(0, 60, 64), control_change(0, 64, 127), note_on(0, 62, 65))
+        line = said.get(timeout=PATIENCE_S)
+        assert line == "what is sent comes back from 'keyboard:keys', a loop through another program; it is left out from now on"
+        time.sleep(0.6)
+        told = SentState()
+        while not peer.heard.empty():
+            told.observe(peer.heard.get())
+        assert told.take_sounding() == []
+        peer.play(note_on(0, 70, 64), note_off(0, 70))
+        assert peer.hears(2) == [note_on(0, 70, 64), note_off(0, 70)]
+        time.sleep(0.2)
+        assert peer.heard.empty() and said.empty()
+    for port in (through_in, through_out):
+        ports.release(port)
+
+
+def test_a_key_that_is_repeated_as_it_was_is_no_loop():
+    """A sequencer's tremolo, played through unchanged: it is asked once whether it comes back, which harms nobody."""
+    probes, found = [], []
+    echoes = Echoes([probes.append], lambda: found.append(True))
+    for _ in range(60):
+        assert not echoes.is_echo(note_on(0, 60, 64))
+        echoes.sent(note_on(0, 60, 64))
+    assert probes == [control_change(0, 119, value) for value in (17, 99, 64, 5)] and not found
