@@ -1,4 +1,4 @@
-"""A timeline for partitura's parts that finds and adds points quickly.
+"""A timeline for partitura's parts that finds points and objects and adds points quickly.
 
 partitura 1.9 keeps the points of a part in a NumPy array of objects: each look-up compares objects in Python, each new point copies the
 array and interpolates the length of a quarter. A score of a hundred pages has half a million look-ups and 60,000 points, which took most
@@ -75,3 +75,25 @@ def quicken_timeline(score: Any) -> None:
         (remove_point, "_remove_point"),
     ):
         setattr(score.Part, name, method)
+    _quicken_search(score)
+
+
+def _quicken_search(score: Any) -> None:
+    iterate = score.Part.iter_all
+
+    def iter_all(part: Any, cls: Any = None, start: Any = None, end: Any = None, include_subclasses: bool = False, **mode: Any) -> Any:
+        if mode or not isinstance(cls, type):
+            yield from iterate(part, cls, start, end, include_subclasses, **mode)
+            return
+        first, last = (None if time is None else bisect_left(part._points.times, getattr(time, "t", time)) for time in (start, end))
+        for point in part._points[first:last]:
+            objects = point.starting_objects
+            if not include_subclasses:
+                if cls in objects:
+                    yield from objects[cls]
+            else:
+                for kind in objects:
+                    if issubclass(kind, cls):
+                        yield from objects[kind]
+
+    score.Part.iter_all = iter_all

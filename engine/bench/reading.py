@@ -1,9 +1,9 @@
 """``perf-bench reading``: how long a made-up string quartet of a hundred pages is read, and how much memory that takes.
 
-- ``seconds``: a process of its own that reads the score, from its start to its end. ``processor_s``: the processor time of it and of the
-  process that it starts for verovio, which runs beside it.
+- ``seconds``: a process of its own that reads the score, from its start to its end. ``processor_s``: the processor time of it and of those
+  that it starts for partitura and verovio, which run beside it.
 - ``verovio_s``: verovio's process alone on the same document, which any reading waits for; ``ratio``: ``seconds`` by that.
-- ``peak_memory_mb``: the most that the process occupied and the most that verovio's did, added: they need not meet.
+- ``peak_memory_mb``: the most that the three processes occupied at one time, looked at fifty times a second.
 """
 
 import os
@@ -13,7 +13,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 from rich.console import Console
@@ -21,20 +21,16 @@ from rich.console import Console
 from engine.base.errors import PerfLiveError
 from engine.bench.long_score import MEASURES_A_PAGE, quartet
 from engine.bench.measuring.benchmark import Benchmark, OnStage, silent
-from engine.bench.measuring.machine import KIBIBYTE, MEGABYTE, Machine, describe_machine
+from engine.bench.measuring.machine import MEGABYTE, Machine, describe_machine, resident_bytes_with_children
 from engine.bench.measuring.tables import new_table, print_head
 
 READ = """
 import sys
 from engine.score.files import read_score
-notes = len(read_score(sys.argv[1]).notes)
-try:
-    import resource
-    print(notes, *(resource.getrusage(whose).ru_maxrss for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
-except ImportError:
-    print(notes)
+print(len(read_score(sys.argv[1]).notes))
 """
 VEROVIO = Path(__file__).parents[1] / "score" / "notation" / "verovio_process.py"
+LOOK_EVERY_S = 0.02
 
 PagesOption = Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="Pages of the score.")]
 
@@ -59,34 +55,45 @@ def measure(*, pages: PagesOption = 100, on_stage: OnStage = silent) -> ReadingR
         score = Path(folder) / "score.musicxml"
         score.write_text(quartet(pages), encoding="utf-8")
         on_stage("verovio alone")
-        verovio_s = _timed([sys.executable, "-P", str(VEROVIO)], score)[0]
+        verovio_s = _run([sys.executable, "-P", str(VEROVIO)], score).seconds
         on_stage("reading")
         before_s = _processor_s()
-        seconds, said = _timed([sys.executable, "-c", READ, str(score)], score)
+        read = _run([sys.executable, "-c", READ, str(score)], score)
         processor_s = _processor_s() - before_s
-    notes, *peaks = map(int, said.split())
-    kibibytes = sum(peaks) / (1 if sys.platform != "darwin" else KIBIBYTE)  # macOS counts in bytes
     return ReadingReport(
         machine=machine,
         pages=pages,
         measures=pages * MEASURES_A_PAGE,
-        notes=notes,
-        seconds=round(seconds, 2),
+        notes=int(read.said),
+        seconds=round(read.seconds, 2),
         processor_s=round(processor_s, 2) if processor_s else None,
         verovio_s=round(verovio_s, 2),
-        ratio=round(seconds / verovio_s, 2),
-        peak_memory_mb=round(kibibytes * KIBIBYTE / MEGABYTE, 1) if peaks else None,
+        ratio=round(read.seconds / verovio_s, 2),
+        peak_memory_mb=round(read.peak_bytes / MEGABYTE, 1) if read.peak_bytes else None,
     )
 
 
-def _timed(call: list[str], score: Path) -> tuple[float, str]:
-    """Run a program with the score on its standard input; return its seconds and what it says. Raises PerfLiveError when it fails."""
+class _Run(NamedTuple):
+    seconds: float
+    said: str
+    peak_bytes: int  # of it and of what it starts; 0 where the system does not tell
+
+
+def _run(call: list[str], score: Path) -> _Run:
+    """Run a program with the score on its standard input. Raises PerfLiveError when it fails."""
+    peak = 0
     begun_s = time.perf_counter()
-    with score.open("rb") as file:
-        ended = subprocess.run(call, stdin=file, stdout=subprocess.PIPE, check=False)  # noqa: S603
-    if ended.returncode:
-        raise PerfLiveError(f"reading has failed with status {ended.returncode}; the line above says why")
-    return time.perf_counter() - begun_s, ended.stdout.decode()
+    with score.open("rb") as given, tempfile.TemporaryFile() as written:
+        process = subprocess.Popen(call, stdin=given, stdout=written)  # noqa: S603
+        while process.poll() is None:
+            peak = max(peak, resident_bytes_with_children(process.pid) or 0)
+            time.sleep(LOOK_EVERY_S)
+        seconds = time.perf_counter() - begun_s
+        written.seek(0)
+        said = written.read().decode(errors="replace")
+    if process.returncode:
+        raise PerfLiveError(f"reading has failed with status {process.returncode}; the line above says why")
+    return _Run(seconds, said, peak)
 
 
 def _processor_s() -> float:

@@ -111,10 +111,10 @@ def _mark_slurs(rows: np.ndarray, times: np.ndarray, part: Any) -> None:
         first, last = (_sounding(note) for note in (slur.start_note, slur.end_note))
         if first is None or last is None or id(first) not in index or id(last) not in index:
             continue
-        begins, ends = first.start.t, last.start.t
         rows["slur_start"][index[id(first)]] = True
         rows["slur_end"][index[id(last)]] = True
-        rows["slurred"] |= (times >= begins) & (times < ends) & (voices == voices[index[id(first)]])
+        begins, ends = np.searchsorted(times, (first.start.t, last.start.t))
+        rows["slurred"][begins:ends] |= voices[begins:ends] == voices[index[id(first)]]
 
 
 def _sounding(note: Any) -> Any:

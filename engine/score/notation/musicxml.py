@@ -1,6 +1,5 @@
 """MusicXML as partitura can take it, with what it leaves out: scores written measure by measure, dynamics in words, arpeggio signs."""
 
-import io
 import re
 import zipfile
 from math import lcm
@@ -9,12 +8,9 @@ from typing import Any, NamedTuple
 
 from engine.base.errors import PerfLiveError
 from engine.midi.percussion import key_of
+from engine.score.notation.partitura_reading.asking import Arpeggios
 from engine.score.notation.verovio_layers import nearest_semitone
 from engine.score.tables import Swing
-
-# part id -> index of a note among all <note> elements of the part -> 1 for a chord rolled upwards, -1 for one rolled downwards
-Arpeggios = dict[str, dict[int, int]]
-
 
 _LEVEL = re.compile(r"(?<!\w)(p{1,4}|mp|mf|f{1,4}|f?fp|s?fp|sf{1,2}z?|rfz?|pfz)(?!\w)")
 _ACCIDENTALS = {  # that partitura knows
@@ -36,7 +32,7 @@ _DASHES = re.compile(r"[\s\-–_]*[\-–_]\s*$")  # that show how far a word rea
 class MusicXML(NamedTuple):
     """``document`` is partwise and not compressed; ``root`` is the same as a tree. ``left_out`` says what of the file means nothing."""
 
-    document: io.BytesIO
+    document: bytes
     arpeggios: Arpeggios
     root: Any
     left_out: list[str]
@@ -56,7 +52,7 @@ def open_musicxml(path: Path) -> MusicXML:
     changed = [_spell_out_dynamics(root), _round_microtones(root), _silence_cues(root), timewise]
     if any(changed) or left_out:
         data = etree.tostring(root, encoding="utf-8", xml_declaration=True)
-    return MusicXML(io.BytesIO(data), _arpeggios(root), root, left_out)
+    return MusicXML(data, _arpeggios(root), root, left_out)
 
 
 def _trimmed(data: bytes) -> bytes:
@@ -192,6 +188,8 @@ def percussion_keys(root: Any) -> dict[str, int]:
     """Return General MIDI keys by the ids of unpitched notes: as the file says (midi-unpitched), else as their instrument's name does."""
     known = {part.get("id"): _instrument_keys(part) for part in root.iter("score-part")}
     found: dict[str, int] = {}
+    if next(root.iter("unpitched"), None) is None:
+        return found
     for part in root.findall("part"):
         keys = known.get(part.get("id"), {})
         for note in part.iterfind("measure/note[unpitched]"):
@@ -220,6 +218,8 @@ def _instrument_keys(part: Any) -> dict[str, int]:
 def printed_swing(root: Any) -> list[tuple[int, Swing]]:
     """Return what <swing> elements ask for, each with the index of its measure; its place is quarters from the measure's beginning."""
     found: list[tuple[int, Swing]] = []
+    if next(root.iter("swing"), None) is None:
+        return found
     for part in root.findall("part"):
         divisions = 1.0
         for number, measure in enumerate(part.findall("measure")):
@@ -344,7 +344,9 @@ def _spell_out_dynamics(root: Any) -> bool:
 
 
 def _arpeggios(root: Any) -> Arpeggios:
-    found: Arpeggios = {}
+    found: dict[str, dict[int, int]] = {}
+    if next(root.iter("arpeggiate"), None) is None:
+        return found
     for part in root.findall("part"):
         signs = found.setdefault(part.get("id", "P1"), {})
         for index, note in enumerate(part.iterfind("measure/note")):

@@ -5,22 +5,20 @@ both hear the same notes at the same places the score is partitura's. Where they
 """
 
 import gc
-import io
 import re
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from engine.base.errors import PerfLiveError
-from engine.base.limited_process import LimitedProcess
-from engine.base.partitura_loader import load_partitura
-from engine.score.notation.mei.documents import XML_ID, normal_mei
+from engine.base.limited_process import LimitedProcess, ProcessFailed
+from engine.score.notation.mei.documents import XML_ID, mei_signs, normal_mei
 from engine.score.notation.musicxml import (
     identified,
     note_key,
@@ -29,10 +27,17 @@ from engine.score.notation.musicxml import (
     printed_swing,
     uncompressed,
 )
-from engine.score.notation.partitura_scores import PartituraReading, read_mei
-from engine.score.notation.verovio_markings import verovio_markings, verovio_words
+from engine.score.notation.partitura_reading.asking import Asked, DamagedNotes, PartituraReading, Request, answer_of, ask_partitura
+from engine.score.notation.verovio_markings import verovio_markings
 from engine.score.notation.verovio_measures import VerovioScore, read_with_verovio, start_verovio
-from engine.score.notation.verovio_scores import percussion_notes, play_order, verovio_score
+from engine.score.notation.verovio_scores import (
+    StruckNote,
+    percussion_notes,
+    play_order,
+    sounding_notes,
+    verovio_score,
+    words_and_tempos,
+)
 from engine.score.notation.verovio_texts import annotations
 from engine.score.notation.written_times import NOTHING_WRITTEN, WrittenTimes, written_times
 from engine.score.realisation.swing import swing_of_words
@@ -46,20 +51,17 @@ SAME_PLACE_QUARTERS = 1.5
 
 
 class _Reading(NamedTuple):
-    """What partitura makes of a document, or why it does not take it, and the document that verovio has begun to read.
+    """A document that partitura, where it takes its format, and verovio have begun to read, and what the document itself says.
 
-    ``named`` has (part, staff, id) of notes by verovio's ids, ``keys`` verovio's ids of partitura's notes by part and id, and
-    ``percussion`` the keys that the document gives to unpitched notes, by verovio's ids. ``left_out`` takes what is not read, ``swing``
-    goes by the index of its measure, ``pitched`` counts the notes that the document has, where that is known, ``times`` are
-    ``written_times`` of MusicXML.
+    ``named`` has (part, staff, id) of notes by verovio's ids and ``percussion`` the keys that the document gives to unpitched notes, by
+    verovio's ids. ``left_out`` takes what is not read, ``swing`` goes by the index of its measure, ``pitched`` counts the notes that the
+    document has, where that is known, ``times`` are ``written_times`` of MusicXML.
     """
 
-    partitura: PartituraReading | None
-    refusal: Exception | None
+    asked: Asked | None
     document: str
     verovio: LimitedProcess
     named: dict[str, tuple[int, int, str]]
-    keys: dict[tuple[int, str], str]
     percussion: dict[str, int]
     left_out: list[str]
     swing: Sequence[tuple[int, Swing]] = ()
@@ -70,9 +72,9 @@ class _Reading(NamedTuple):
 def read_notation(path: Path, repeats: str) -> Score:
     """Read a file that is known to exist. Raises PerfLiveError for one that neither reader can read."""
     with warnings.catch_warnings(), _without_collection():
-        warnings.simplefilter("ignore")  # partitura warns of every sign it leaves out
+        warnings.simplefilter("ignore")
         try:
-            reading = _READERS[path.suffix.lower()](path)
+            reading = _READERS[path.suffix.lower()](path, repeats)
             score = _choose(reading, repeats)
         except PerfLiveError as error:
             raise PerfLiveError(f"cannot read {str(path)!r}: {error}") from None
@@ -107,35 +109,49 @@ def _looks_like_score(path: Path) -> bool:
 
 
 def read_with_partitura(path: Path, repeats: str = "play") -> Score:
-    """Read a file by partitura alone: what the networks' tables were made of. Raises whatever partitura does."""
-    reading = _READERS[path.suffix.lower()](path)
-    if reading.partitura is None:
-        raise reading.refusal or PerfLiveError("partitura does not read its format")
-    return reading.partitura.score(repeats)
+    """Read a file by partitura alone: what the networks' tables were made of. Raises what partitura does."""
+    reading = _READERS[path.suffix.lower()](path, repeats)
+    if reading.asked is None:
+        raise PerfLiveError("partitura does not read its format")
+    return answer_of(reading.asked).score()
 
 
 def _choose(reading: _Reading, repeats: str) -> Score:
-    ours, refusal = None, reading.refusal
     heard = _heard(reading)
-    if reading.partitura is not None:
-        if heard is not None:
-            _mark_tremolos(reading.partitura, reading.keys, heard)
-        try:
-            ours = reading.partitura.score(repeats)
-        except Exception as error:  # partitura's unfolding meets what its parser let through
-            refusal = error
+    ours = partitura = None
+    refusal: Exception = ValueError("verovio does not take it")
+    keys: dict[tuple[int, str], str] = {}
+    try:
+        if reading.asked is not None:
+            partitura = answer_of(reading.asked)
+            if reading.named:
+                keys = {note: note_key(*place) for note, place in partitura.places.items()}
+            if heard is not None:
+                _mark_tremolos(partitura, keys, heard)
+            ours = partitura.score()
+    except DamagedNotes:
+        raise
+    except ProcessFailed as failed:
+        refusal = failed
+        reading.left_out.append(f"markings that partitura reads ({failed})")
+    except Exception as error:  # partitura refuses much that is valid, and its unfolding meets what its parser let through
+        refusal = error
     if heard is None:
         if ours is None:
-            raise refusal or PerfLiveError("it has no parts; give a score with notes")
+            raise refusal
         return ours
-    theirs = _verovio_score(heard, reading, repeats)
-    if ours is None or not sounds_alike(ours, theirs):
-        reading.left_out.extend(_unread(heard, reading.pitched))
-        chosen = theirs if len(theirs.notes) or ours is None else ours
-    else:
-        modulates = any(tempo.follows for tempo in heard.tempos)
-        chosen = ours if len(ours.tempos) and not modulates else replace(ours, tempos=theirs.tempos)
     places = play_order(heard, repeats)
+    struck = sounding_notes(heard, places)
+    printed = None if partitura is None else partitura.printed
+    if ours is None or not sounds_alike(ours, struck):
+        reading.left_out.extend(_unread(heard, reading.pitched))
+        named, markings = _names_and_markings(heard, reading, partitura, keys)
+        theirs = verovio_score(heard, struck, places, repeats, markings, named, printed)
+        chosen = theirs if len(theirs.notes) or ours is None else ours
+    elif len(ours.tempos) and not any(tempo.follows for tempo in heard.tempos):
+        chosen = ours
+    else:
+        chosen = replace(ours, tempos=words_and_tempos(heard, places, printed)[1])
     swing = [
         each._replace(onset_quarter=float(start) + each.onset_quarter)
         for number, start in places
@@ -146,17 +162,16 @@ def _choose(reading: _Reading, repeats: str) -> Score:
         chosen,
         swing=tuple(swing) or swing_of_words(chosen.words),
         annotations=annotations(heard, places, reading.named),
-        percussion=percussion_notes(heard, places, reading.named, reading.percussion),
+        percussion=percussion_notes(heard, struck, reading.named, reading.percussion),
     )
 
 
 def _mark_tremolos(partitura: PartituraReading, keys: dict[tuple[int, str], str], heard: VerovioScore) -> None:
     """Add the tremolos that verovio hears to partitura's markings, which have none."""
     found = {note.printed: note for measure in heard.measures for note in measure.notes if note.tremolo}
-    for number, rows in enumerate(partitura.markings if found else ()):
-        for identifier, row in rows.items():
-            if note := found.get(keys.get((number, identifier), identifier)):
-                row["tremolo"], row["tremolo_pair"] = float(note.tremolo), note.tremolo_pair
+    for row, name in enumerate(partitura.identifiers if found else ()):
+        if note := found.get(keys.get(name, name[1])):
+            partitura.markings["tremolo"][row], partitura.markings["tremolo_pair"][row] = float(note.tremolo), note.tremolo_pair
 
 
 def _unread(heard: VerovioScore, pitched: int) -> list[str]:
@@ -174,94 +189,76 @@ def _unread(heard: VerovioScore, pitched: int) -> list[str]:
 
 def _heard(reading: _Reading) -> VerovioScore | None:
     try:
-        heard = read_with_verovio(reading.verovio, reading.document)
-        heard.put_at(reading.times)
+        heard = read_with_verovio(reading.verovio, reading.document, reading.times)
     except Exception:  # partitura's reading is left
         return None
     return heard if heard.played else None
 
 
-def _verovio_score(heard: VerovioScore, reading: _Reading, repeats: str) -> Score:
-    if reading.partitura is None:
-        return verovio_score(heard, repeats, verovio_markings(heard), reading.named, None, verovio_words(heard))
-    markings = {
-        reading.keys.get((number, identifier), identifier): row
-        for number, rows in enumerate(reading.partitura.markings)
-        for identifier, row in rows.items()
-    }
+def _names_and_markings(
+    heard: VerovioScore, reading: _Reading, partitura: PartituraReading | None, keys: dict[tuple[int, str], str]
+) -> tuple[dict[str, tuple[int, int, str]], Mapping[str, np.void]]:
+    """Return (part, staff, id to show) and the markings, MARKING_DTYPE, of notes by verovio's ids: partitura's where it read any."""
+    if partitura is None:
+        return reading.named, verovio_markings(heard)
     named = dict(reading.named)
-    for (number, identifier), key in reading.keys.items():
+    for (number, identifier), key in keys.items():
         if key in named:
             named[key] = (number, named[key][1], identifier)
-    return verovio_score(heard, repeats, markings, named, reading.partitura.score("printed"), verovio_words(heard))
+    return named, {keys.get(name, name[1]): row for name, row in zip(partitura.identifiers, partitura.markings, strict=True)}
 
 
-def sounds_alike(one: Score, other: Score) -> bool:
-    """Say whether two scores have the same notes in about the same places; of grace notes only which.
+def sounds_alike(score: Score, struck: Sequence[StruckNote]) -> bool:
+    """Say whether a score has the same notes as are struck in about the same places; of grace notes only which.
 
     Places may stray: where bars are fuller or emptier than their metre, partitura goes by the durations of the file. What is looked for is
     other notes, and notes that come in another order.
     """
+    other = np.array(
+        [(note.pitch, float(onset), note.is_grace) for _, onset, _, note in struck if note.pitch is not None],
+        dtype=[("pitch", "i4"), ("onset_quarter", "f8"), ("is_grace", "?")],
+    )
     pairs = []
-    for score in (one, other):
-        plain = score.notes[~score.notes["is_grace"]]
+    for notes in (score.notes, other):
+        plain = notes[~notes["is_grace"]]
         order = np.lexsort((plain["onset_quarter"], plain["pitch"]))
-        pairs.append((plain["pitch"][order], plain["onset_quarter"][order], np.sort(score.notes["pitch"][score.notes["is_grace"]])))
+        pairs.append((plain["pitch"][order], plain["onset_quarter"][order], np.sort(notes["pitch"][notes["is_grace"]])))
     (pitches, onsets, graces), (other_pitches, other_onsets, other_graces) = pairs
     if not np.array_equal(pitches, other_pitches) or not np.array_equal(graces, other_graces):
         return False
     return not len(onsets) or bool(np.abs(onsets - other_onsets).max() < SAME_PLACE_QUARTERS)
 
 
-def _read_musicxml(path: Path) -> _Reading:
-    # As bytes: a name that is an address, or that libxml2 would unescape, stays a name.
+def _read_musicxml(path: Path, repeats: str) -> _Reading:
     source, arpeggios, root, left_out = open_musicxml(path)
+    asked = ask_partitura(Request("musicxml", source, repeats, arpeggios))  # beside verovio: both take as long
     document, named = identified(root)
-    pitched = sum(1 for _ in root.iterfind("part/measure/note/pitch"))
-    percussion = percussion_keys(root)
-    verovio = start_verovio(document)  # beside partitura: both take as long
     try:
         times = written_times(root)
     except ValueError:  # durations that are no numbers
         times = NOTHING_WRITTEN
-    swing = printed_swing(root)
-    del root  # partitura makes a tree of its own
-    partitura, refusal = _tried(lambda: load_partitura().load_musicxml(source, force_note_ids="keep").parts, arpeggios)
-    keys: dict[tuple[int, str], str] = {}
-    if partitura is not None:
-        for number, part in enumerate(partitura.parts):
-            keys |= {(number, note.id): note_key(part.id, note.doc_order) for note in part.notes}
-    return _Reading(partitura, refusal, document, verovio, named, keys, percussion, left_out, swing, pitched, times)
+    verovio = start_verovio(document, time_map=not times.are_complete)
+    pitched = sum(1 for _ in root.iterfind("part/measure/note/pitch"))
+    return _Reading(asked, document, verovio, named, percussion_keys(root), left_out, printed_swing(root), pitched, times)
 
 
-def _read_mei(path: Path) -> _Reading:
+def _read_mei(path: Path, repeats: str) -> _Reading:
     from lxml import etree
 
     root = normal_mei(path.read_bytes())
     if next(root.iter("{*}note"), None) is None:
         raise PerfLiveError("it has no notes; give a score with notes")
     document = etree.tostring(root, encoding="unicode")
-    verovio = start_verovio(document)
-    try:
-        with redirect_stdout(io.StringIO()):  # where partitura prints what it leaves out
-            parts, arpeggios = read_mei(root)
-        partitura, refusal = _tried(lambda: parts, arpeggios)
-    except Exception as error:  # partitura refuses much that is valid
-        partitura, refusal = None, ValueError(str(error))
-    return _Reading(partitura, refusal, document, verovio, {}, {}, {}, [])
+    ornaments, rolls = mei_signs(root)
+    data = etree.tostring(root, encoding="utf-8", xml_declaration=True)
+    asked = ask_partitura(Request("mei", data, repeats, ornaments=ornaments, rolls=rolls))
+    return _Reading(asked, document, start_verovio(document), {}, {}, [])
 
 
-def _read_with_verovio_alone(path: Path) -> _Reading:
+def _read_with_verovio_alone(path: Path, repeats: str) -> _Reading:
     """Of Humdrum partitura reads the notes of some files and no dynamics, of ABC nothing."""
     document = _text(path)
-    return _Reading(None, ValueError("verovio does not take it"), document, start_verovio(document), {}, {}, {}, [])
-
-
-def _tried(load: Any, arpeggios: Any) -> tuple[PartituraReading | None, Exception | None]:
-    try:
-        return PartituraReading(load(), arpeggios), None
-    except Exception as error:  # verovio's reading is left
-        return None, error
+    return _Reading(None, document, start_verovio(document), {}, {}, [])
 
 
 def _text(path: Path) -> str:

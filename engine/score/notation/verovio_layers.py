@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from math import copysign, floor
 from typing import Any
 
@@ -126,9 +127,11 @@ class LayerWalk:
 
     def _sound(self, element: Any, scale: Fraction, in_grace: bool) -> None:
         grace = in_grace or element.get("grace") is not None
-        own = [element] if name_of(element) == "note" else list(element.iter("{*}note"))
+        is_note = name_of(element) == "note"
+        own = [element] if is_note else list(element.iter("{*}note"))
         lengths = [Fraction(0) if grace else self._duration(note, scale) for note in own]
-        duration = Fraction(0) if grace else self._duration(element, scale) or max(lengths)  # a note may outlast its chord
+        duration = Fraction(0) if grace else lengths[0] if is_note else self._duration(element, scale)
+        duration = duration or max(lengths, default=Fraction(0))  # a note may outlast its chord
         made = [self._note(note, length or duration, grace) for note, length in zip(own, lengths, strict=True)]
         self.notes += made
         if grace:
@@ -230,4 +233,9 @@ def nearest_semitone(semitones: float) -> int:
 
 
 def name_of(element: Any) -> str:
-    return str(element.tag).rpartition("}")[2]
+    return _name(element.tag)
+
+
+@lru_cache(maxsize=1000)
+def _name(tag: Any) -> str:
+    return str(tag).rpartition("}")[2]

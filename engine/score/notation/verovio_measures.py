@@ -21,7 +21,7 @@ from engine.score.notation.verovio_order import measure_order
 from engine.score.notation.verovio_tempos import PrintedTempo, printed_tempos
 from engine.score.notation.written_times import WrittenTimes
 
-LONGEST_S, LONGEST_S_A_MEGABYTE = 20.0, 10.0  # a score of a hundred pages, 10 MB, takes five seconds
+LONGEST_S, LONGEST_S_A_MEGABYTE = 20.0, 10.0  # of processor time; a score of a hundred pages, 10 MB, takes five seconds
 MOST_BYTES = 2_000_000_000  # it takes a quarter of a gigabyte
 
 Repeats = dict[tuple[int, int], list[list[PrintedNote]]]  # by staff and layer
@@ -61,39 +61,62 @@ class VerovioScore:
             for note in measure.notes:
                 note.onset, note.duration = written.notes.get(note.identifier, (note.onset, note.duration))
                 note.tied_to = written.ties.get(note.identifier, note.tied_to)
-        now = Fraction(0)
-        for place, (number, _) in enumerate(self.played):
-            self.played[place] = (number, now)
-            now += self.measures[number].duration or 0
 
 
-def start_verovio(document: str) -> LimitedProcess:
+def start_verovio(document: str, time_map: bool = True) -> LimitedProcess:
     """Let verovio begin to read a document in any of its formats, beside what is done in the meantime."""
-    return LimitedProcess(Path(__file__).with_name("verovio_process.py"), document.encode(), MOST_BYTES)
+    arguments = ["time-map"] if time_map else []
+    most_s = LONGEST_S + LONGEST_S_A_MEGABYTE * len(document) / 1e6
+    return LimitedProcess(Path(__file__).with_name("verovio_process.py"), document.encode(), MOST_BYTES, most_s, *arguments)
 
 
-def read_with_verovio(started: LimitedProcess, document: str) -> VerovioScore:
-    """Return what verovio has read. Raises PerfLiveError when it does not take the document, or takes more than its time or memory."""
+def read_with_verovio(started: LimitedProcess, document: str, written: WrittenTimes) -> VerovioScore:
+    """Return what verovio has read, put where it is ``written``.
+
+    Raises PerfLiveError when it does not take the document, or takes more than its time or memory.
+    """
     from lxml import etree
 
     if not document.strip():
         raise PerfLiveError("it is empty")
-    try:
-        read = json.loads(started.output(LONGEST_S + LONGEST_S_A_MEGABYTE * len(document) / 1e6))
-    except ProcessFailed as failed:
-        raise PerfLiveError(f"verovio cannot read it ({failed})") from None
-    started.close()
+    time_map, mei = _output(started)
     parser = etree.XMLParser(resolve_entities=False, huge_tree=True, no_network=True)
-    root = next(etree.fromstring(read["mei"].encode(), parser).iter("{*}music"))  # the header may have measures of its own
+    root = next(etree.fromstring(mei, parser).iter("{*}music"))  # the header may have measures of its own
+    del mei
     measures, staves = _printed_measures(root)
     if document.startswith("<mei"):  # of other formats verovio writes out ties and octaves
         tie_by_times(measures)
         shift_octaves(measures)
-    durations = [measure.duration for measure in measures]
-    played = measure_order(root, read["time_map"], [measure.identifier for measure in measures], durations)
-    for measure, duration in zip(measures, durations, strict=True):
-        measure.duration = duration
-    return VerovioScore(measures, played, printed_tempos(root, document), staves)
+    heard = VerovioScore(measures, [], printed_tempos(root, document), staves)
+    heard.put_at(written)
+    if any(measure.duration is None for measure in measures):
+        _last_as_long_as(measures, time_map or _output(start_verovio(document))[0])
+    durations = [measure.duration or Fraction(0) for measure in measures]
+    heard.played = measure_order(root, [measure.identifier for measure in measures], durations)
+    return heard
+
+
+def _output(started: LimitedProcess) -> tuple[Any, bytes]:
+    """Return the time map, None where none was asked for, and the MEI. Raises PerfLiveError."""
+    try:
+        time_map, _, mei = started.output().partition(b"\n")
+    except ProcessFailed as failed:
+        raise PerfLiveError(f"verovio cannot read it ({failed})") from None
+    started.close()
+    return json.loads(time_map), mei
+
+
+def _last_as_long_as(measures: list[PrintedMeasure], time_map: Any) -> None:
+    """Take durations that are not known from the time map, in place.
+
+    It has each measure once; its places are not those that count: it spreads chords and makes room for grace notes.
+    """
+    starts = {entry["measureOn"]: Fraction(*entry["qfrac"]) for entry in time_map if "measureOn" in entry}
+    end = max((Fraction(*entry["qfrac"]) for entry in time_map), default=Fraction(0))
+    ends = dict(zip(starts, [*list(starts.values())[1:], end], strict=True))
+    for measure in measures:
+        if measure.duration is None and measure.identifier in starts:
+            measure.duration = ends[measure.identifier] - starts[measure.identifier]
 
 
 def _printed_measures(root: Any) -> tuple[list[PrintedMeasure], list[int]]:

@@ -14,30 +14,16 @@ from engine.score.notation.mei.documents import XML_ID
 _ENDS, _STARTS = ("rptend", "rptboth"), ("rptstart", "rptboth")
 
 
-def measure_order(root: Any, time_map: Any, names: Sequence[str], durations: list[Fraction | None]) -> list[tuple[int, Fraction]]:
-    """Return (index, onset in quarters) of measures, given by their ids and durations, in the order in which they are played.
-
-    Durations that are None are taken from the time map, in place. It has each measure once; its places are not those that count: it spreads
-    chords and makes room for grace notes.
-    """
+def measure_order(root: Any, names: Sequence[str], durations: Sequence[Fraction]) -> list[tuple[int, Fraction]]:
+    """Return (index, onset in quarters) of measures, given by their ids and durations, in the order in which they are played."""
     index = {name: number for number, name in enumerate(names)}
-    starts: dict[int, Fraction] = {}
-    end = Fraction(0)
-    for entry in time_map:
-        end = max(end, Fraction(*entry["qfrac"]))
-        if "measureOn" in entry:
-            starts[index[entry["measureOn"]]] = Fraction(*entry["qfrac"])
-    ends = dict(zip(starts, [*list(starts.values())[1:], end], strict=True))
-    for number, start in starts.items():
-        if durations[number] is None:
-            durations[number] = ends[number] - start
     played: list[tuple[int, Fraction]] = []
     now = Fraction(0)
     for score in root.iter("{*}score"):
         for measure in _played(score):
             number = index[measure.get(XML_ID)]
             played.append((number, now))
-            now += durations[number] or 0
+            now += durations[number]
     return played
 
 

@@ -1,7 +1,7 @@
 """A Score of what verovio hears, with the markings that partitura read where it read them, and its unpitched notes with their keys."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.midi.percussion import key_at, key_of
 from engine.score.notation.verovio_layers import PrintedNote
-from engine.score.notation.verovio_markings import verovio_markings
+from engine.score.notation.verovio_markings import verovio_markings, verovio_words
 from engine.score.notation.verovio_measures import PrintedMeasure, VerovioScore
 from engine.score.notation.verovio_tempos import placed_tempos
 from engine.score.realisation.tremolos import stroke_times
@@ -30,6 +30,7 @@ TRILL_STROKE_QUARTERS = 0.125  # a drum's trill is a roll
 FIRST_VELOCITY = 80
 
 Places = list[tuple[int, Fraction]]  # index of a measure and where it is played
+StruckNote = tuple[int, Fraction, Fraction, PrintedNote]  # times its measure was played, onset, duration, note
 
 
 def play_order(heard: VerovioScore, repeats: str) -> Places:
@@ -57,8 +58,8 @@ def _is_last_time(measures: list[PrintedMeasure], index: int) -> bool:
     return own is last
 
 
-def sounding_notes(heard: VerovioScore, places: Places) -> list[tuple[int, Fraction, Fraction, PrintedNote]]:
-    """Return (times the measure was played, onset, duration, note) of each note that is struck; tied ones are one."""
+def sounding_notes(heard: VerovioScore, places: Places) -> list[StruckNote]:
+    """Return each note that is struck; tied ones are one."""
     held: dict[tuple[str, int], int] = {}  # a note that is tied to, and in which of the places: the row that it prolongs
     rows: list[list[Fraction]] = []
     struck: list[tuple[int, PrintedNote]] = []
@@ -90,20 +91,19 @@ def part_of(note: PrintedNote, heard: VerovioScore, parts: Mapping[str, tuple[in
 
 def verovio_score(
     heard: VerovioScore,
+    struck: Sequence[StruckNote],
+    places: Places,
     repeats: str,
     markings: Mapping[str, np.void],
     parts: Mapping[str, tuple[int, int, str]],
     printed: Score | None,
-    words: Iterable[tuple[int, Fraction, str, str]],
 ) -> Score:
-    """Return a score. ``markings`` and ``parts`` go by verovio's ids of notes: MARKING_DTYPE, and (part, staff of the part, id to show).
+    """Return a score of the notes that are ``struck``, see ``words_and_tempos`` for the rest.
 
-    ``printed`` is the score as partitura reads it without repeats, whose words and tempos are placed where they are played; None where
-    partitura read nothing: ``words`` (measure, quarters from its beginning, text, kind) are taken instead, and verovio's tempos.
+    ``markings`` and ``parts`` go by verovio's ids of notes: MARKING_DTYPE, and (part, staff of the part, id to show).
     """
-    places = play_order(heard, repeats)
     rows, marks = [], []
-    for passes, onset, duration, note in sounding_notes(heard, places):
+    for passes, onset, duration, note in struck:
         if note.pitch is None:
             continue
         part, staff, identifier = part_of(note, heard, parts)
@@ -119,22 +119,36 @@ def verovio_score(
             table[index] = markings[name]
     order = note_order(notes)
     measures = [(float(start), float(heard.measures[number].duration or 0), heard.measures[number].number) for number, start in places]
-    if printed is not None and len(printed.measures) == len(heard.measures):
-        placed, tempos = _placed(printed, places)
-        if not tempos or any(tempo.follows for tempo in heard.tempos):
-            tempos = placed_tempos(heard.tempos, places)
-    else:
-        placed = [Word(float(start + offset), text, kind) for number, start in places for at, offset, text, kind in words if at == number]
-        tempos = placed_tempos(heard.tempos, places)
+    words, tempos = words_and_tempos(heard, places, printed)
     return Score(
         notes[order],
         np.array(measures, dtype=MEASURE_DTYPE),
         _time_signatures(heard, places),
-        np.array(tempos, dtype=TEMPO_DTYPE),
+        tempos,
         table[order],
         has_markings=True,
-        words=tuple(placed),
+        words=tuple(words),
     )
+
+
+def words_and_tempos(heard: VerovioScore, places: Places, printed: Score | None) -> tuple[list[Word], np.ndarray]:
+    """Return words and tempos (TEMPO_DTYPE) where they are played.
+
+    ``printed`` is the score as partitura reads it without repeats, whose words and tempos count where it has the same measures; None where
+    partitura read nothing. verovio's count else, and its tempos where partitura reads none or an equation of note values says one.
+    """
+    words: list[Word] = []
+    tempos: list[tuple[float, float]] = []
+    if printed is not None and len(printed.measures) == len(heard.measures):
+        words, tempos = _placed(printed, places)
+    else:
+        words_of = defaultdict(list)
+        for number, offset, text, kind in verovio_words(heard):
+            words_of[number].append((offset, text, kind))
+        words = [Word(float(start + offset), text, kind) for number, start in places for offset, text, kind in words_of[number]]
+    if not tempos or any(tempo.follows for tempo in heard.tempos):
+        tempos = placed_tempos(heard.tempos, places)
+    return words, np.array(tempos, dtype=TEMPO_DTYPE)
 
 
 def _time_signatures(heard: VerovioScore, places: Places) -> np.ndarray:
@@ -176,7 +190,7 @@ def _placed(printed: Score, places: Places) -> tuple[list[Word], list[tuple[floa
 
 def percussion_notes(
     heard: VerovioScore,
-    places: Places,
+    struck: Sequence[StruckNote],
     parts: Mapping[str, tuple[int, int, str]],
     keys: Mapping[str, int],
 ) -> np.ndarray:
@@ -185,9 +199,9 @@ def percussion_notes(
     ``parts`` and ``keys`` go by verovio's ids of notes: (part, staff, id), and the keys that are known already. Another is what the note
     itself says, else what the staff's name does, else the place on the staff of a drum kit.
     """
-    if all(note.pitch is not None for measure in heard.measures for note in measure.notes):
+    notes = [each for each in struck if each[3].pitch is None]
+    if not notes:
         return np.zeros(0, PERCUSSION_DTYPE)
-    notes = [each for each in sounding_notes(heard, places) if each[3].pitch is None]
     markings = verovio_markings(heard)
     staves: dict[str, Any] = {}
     for definition in next(heard.measures[0].element.iterancestors("{*}music")).iter("{*}staffDef"):

@@ -3,10 +3,14 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import cache
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from engine.score.notation.musicxml import note_key
 from engine.score.notation.verovio_layers import STEPS
+
+Number = int | Fraction
 
 
 class WrittenTimes(NamedTuple):
@@ -19,8 +23,22 @@ class WrittenTimes(NamedTuple):
     lengths: list[Fraction]
     ties: dict[str, str]
 
+    @property
+    def are_complete(self) -> bool:
+        """Whether they say how long every measure lasts."""
+        return bool(self.lengths) and all(self.lengths)
+
 
 NOTHING_WRITTEN = WrittenTimes({}, [], {})
+
+
+class _Tied(NamedTuple):
+    """A note with signs of ties: the types of these, the index of its measure, its id and its pitch in semitones."""
+
+    signs: set[str | None]
+    measure: int
+    key: str
+    pitch: int
 
 
 def written_times(root: Any) -> WrittenTimes:
@@ -31,50 +49,64 @@ def written_times(root: Any) -> WrittenTimes:
     """
     times: dict[str, tuple[Fraction, Fraction]] = {}
     lengths: list[Fraction] = []
+    tied: list[list[_Tied]] = []  # by part
+    parsed, in_quarters = cache(_number), cache(lambda length, divisions: Fraction(length) / (divisions or 1))
     for part in root.findall("part"):
-        divisions, index = Fraction(0), 0
+        divisions: Number = 0  # in which ``now``, ``before`` and ``length`` are
+        index, identifier = 0, part.get("id", "P1")
+        tied.append([])
         for number, measure in enumerate(part.findall("measure")):
-            now = before = length = Fraction(0)
+            now: Number = 0
+            before, length = now, now
             for element in measure.iterchildren("attributes", "backup", "forward", "note"):
-                divisions = Fraction(element.findtext("divisions") or divisions)
-                duration = Fraction(element.findtext("duration") or 0)
+                if element.tag == "attributes":
+                    changed = parsed(element.findtext("divisions") or divisions)
+                    if changed != divisions:
+                        now, before, length = (each and each * Fraction(changed) / divisions for each in (now, before, length))
+                    divisions = changed
+                duration = parsed(element.findtext("duration") or 0)
                 if duration and not divisions:
                     return NOTHING_WRITTEN
-                duration /= divisions or 1
                 if element.tag == "note":
                     if element.find("grace") is not None:
-                        duration = Fraction(0)
-                    onset = before if element.find("chord") is not None else now
-                    times[note_key(part.get("id", "P1"), index)] = (onset, max(duration, Fraction(0)))
-                    end = max(onset + duration, Fraction(0))  # programs write a note of less than nothing and go on from there
-                    before, now, index = onset, end if element.find("chord") is None else max(now, end), index + 1
-                else:
-                    now = max(now + {"backup": -duration, "forward": duration}.get(element.tag, Fraction(0)), Fraction(0))
-                if element.tag in ("note", "forward") and element.find("rest[@measure='yes']") is None:
-                    length = max(length, now)
+                        duration = 0
+                    in_chord = element.find("chord") is not None
+                    onset = before if in_chord else now
+                    key = note_key(identifier, index)
+                    times[key] = (in_quarters(onset, divisions), in_quarters(max(duration, 0), divisions))
+                    end = max(onset + duration, 0)  # programs write a note of less than nothing and go on from there
+                    before, now, index = onset, max(now, end) if in_chord else end, index + 1
+                    if signs := {sign.get("type") for sign in element.iterfind("tie")}:
+                        pitch = element.find("pitch")
+                        tied[-1] += [_Tied(signs, number, key, _semitones(pitch))] if pitch is not None else []
+                elif element.tag != "attributes":
+                    now = max(now + (duration if element.tag == "forward" else -duration), 0)
+                if now > length and element.tag in ("note", "forward") and element.find("rest[@measure='yes']") is None:
+                    length = now
             lengths += [Fraction(0)] * (number + 1 - len(lengths))
-            lengths[number] = max(lengths[number], length)
-    return WrittenTimes(times, lengths, _ties(root, times, lengths))
+            lengths[number] = max(lengths[number], in_quarters(length, divisions))
+    return WrittenTimes(times, lengths, _ties(tied, times, lengths))
 
 
-def _ties(root: Any, times: dict[str, tuple[Fraction, Fraction]], lengths: Sequence[Fraction]) -> dict[str, str]:
+def _number(text: Any) -> Number:
+    """Return an int where a text is one: fractions take long."""
+    number = Fraction(text)
+    return number.numerator if number.denominator == 1 else number
+
+
+def _ties(tied: list[list[_Tied]], times: dict[str, tuple[Fraction, Fraction]], lengths: Sequence[Fraction]) -> dict[str, str]:
     """Return ties between notes of a pitch of which one begins where the other ends, in whatever voices they are."""
     ties: dict[str, str] = {}
-    for part in root.findall("part"):
-        index, start = 0, Fraction(0)
+    starts = list(accumulate(lengths, initial=Fraction(0)))
+    for notes in tied:
         begun: defaultdict[tuple[int, Fraction], list[str]] = defaultdict(list)
         ended: defaultdict[tuple[int, Fraction], list[str]] = defaultdict(list)
-        for measure, length in zip(part.findall("measure"), lengths, strict=False):
-            for note in measure.findall("note"):
-                key = note_key(part.get("id", "P1"), index)
-                onset, duration = times[key]
-                signs, pitch = {sign.get("type") for sign in note.findall("tie")}, note.find("pitch")
-                if pitch is not None and "start" in signs:
-                    begun[_semitones(pitch), start + onset + duration].append(key)
-                if pitch is not None and "stop" in signs:
-                    ended[_semitones(pitch), start + onset].append(key)
-                index += 1
-            start += length
+        for signs, measure, key, pitch in notes:
+            onset, duration = times[key]
+            if "start" in signs:
+                begun[pitch, starts[measure] + onset + duration].append(key)
+            if "stop" in signs:
+                ended[pitch, starts[measure] + onset].append(key)
         for place, keys in ended.items():
             ties |= {first: second for first, second in zip(begun[place], keys, strict=False) if first != second}
     return ties

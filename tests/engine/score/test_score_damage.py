@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.base.errors import PerfLiveError
-from engine.base.limited_process import LimitedProcess, ProcessFailed
+from engine.base.limited_process import KeptProcess, LimitedProcess, ProcessFailed
 from engine.score import files
 from engine.score.files import read_score
 
@@ -115,12 +115,41 @@ def test_text_formats_are_taken_up_to_their_own_size(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("program", "what"),
-    [("import time; time.sleep(60)", "longer than 1 s"), ("import os; os.abort()", "status"), ("len('a' * 2_000_000_000)", "status")],
+    [
+        ("import time; time.sleep(60)", "longer than 0 s"),
+        ("while True: pass", "longer than 0 s"),
+        ("import os; os.abort()", "status"),
+        ("len('a' * 2_000_000_000)", "status"),
+    ],
 )
 def test_a_program_that_hangs_crashes_or_grows_is_ended(tmp_path, program, what):
     (tmp_path / "program.py").write_text(program)
     with pytest.raises(ProcessFailed, match=what):
-        LimitedProcess(tmp_path / "program.py", b"", 1_000_000_000).output(1 if "sleep" in program else 60)
+        LimitedProcess(tmp_path / "program.py", b"", 1_000_000_000, 0.2 if "longer" in what else 60).output()
+
+
+ANSWERING = """
+import sys, time
+from engine.base.limited_process import limit_time, receive, send
+while (request := receive(sys.stdin.buffer)) is not None:
+    limit_time(0.2)
+    exec(request)
+    send(sys.stdout.buffer, request[::-1])
+"""
+
+
+def test_a_kept_process_answers_until_one_request_is_too_much(tmp_path):
+    (tmp_path / "program.py").write_text(ANSWERING)
+    for request, what in ((b"sys.exit()", "it has ended"), (b"while 1: pass", "longer than 0 s"), (b"time.sleep(60)", "longer than 0 s")):
+        process = KeptProcess(tmp_path / "program.py", 1_000_000_000)
+        for answered in (b"1 + 1", b"2 + 2222"):
+            process.ask(answered)
+            assert process.answer(60) == answered[::-1]
+        assert process.is_ready()
+        process.ask(request)
+        with pytest.raises(ProcessFailed, match=what):
+            process.answer(0.2)
+        assert not process.is_ready()
 
 
 def mutated(data, rng):

@@ -297,21 +297,33 @@ def audit(event, arguments):
         print("connection:", event, arguments)
 
 sys.addaudithook(audit)
+from pathlib import Path
+from engine.base.partitura_loader import load_partitura, load_partitura_readers
 from engine.score.files import read_score
+from engine.score.notation.partitura_reading.asking import Request
 
-assert "partitura" not in sys.modules
 read_score(sys.argv[1])
-assert "partitura" in sys.modules
+assert "partitura" not in sys.modules
+"""
+WHOLE = """
+load_partitura()
 import fluidsynth
 assert fluidsynth.Synth
 """
+READERS = """
+load_partitura_readers()
+from engine.score.notation.partitura_reading.scores import read
+assert len(read(Request("musicxml", Path(sys.argv[1]).read_bytes(), "play")).score().notes) == 1
+assert not {"pandas", "scipy.stats"} & set(sys.modules)
+"""
 
 
-def test_reading_a_score_opens_no_connection_and_leaves_fluidsynth_alone(tmp_path):
+@pytest.mark.parametrize("then", [WHOLE, READERS])
+def test_partitura_opens_no_connection_and_leaves_fluidsynth_alone(tmp_path, then):
     pytest.importorskip("fluidsynth")
     path = tmp_path / "score.xml"
     path.write_text(musicxml([attributes(1) + note("C", 4)]))
     environment = {name: value for name, value in os.environ.items() if name != "CI"}  # with which pyfluidsynth prints what it finds
-    call = [sys.executable, "-c", OFFLINE, str(path)]
+    call = [sys.executable, "-c", OFFLINE + then, str(path)]
     ended = subprocess.run(call, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.base import limited_process
 from engine.base.errors import PerfLiveError
 from engine.score.files import read_score
+from engine.score.notation import verovio_measures
+from engine.score.notation.partitura_reading import asking
 from engine.score.piece import piece_of
 
 FOLDER = Path(__file__).parents[2] / "data" / "scores"
@@ -136,10 +137,28 @@ def test_divisions_that_change_are_heard_where_verovio_places_the_notes(tmp_path
 
 def test_what_ends_verovio_ends_nothing_else(monkeypatch):
     """verovio ends its process on some damaged files; partitura's reading is kept."""
-    monkeypatch.setattr(limited_process.sys, "executable", "false")
+    monkeypatch.setattr(verovio_measures, "MOST_BYTES", 1_000_000)  # in which Python itself has no room
     assert notes_of(read_score(FOLDER / "ottava.musicxml"))
     with pytest.raises(PerfLiveError, match="k2_sections"):
         read_score(FOLDER / "k2_sections.krn")
+
+
+def test_what_ends_partitura_ends_nothing_else(monkeypatch, capsys):
+    """Notes and markings are verovio's then, and a line says so. The next file is read by both again."""
+    monkeypatch.setattr(asking, "_idle", [])
+    monkeypatch.setattr(asking, "MOST_BYTES", 1_000_000)
+    assert notes_of(read_score(FOLDER / "ottava.musicxml")) == expected_notes("ottava.musicxml")
+    assert "ottava.musicxml': markings that partitura reads (it has ended)" in capsys.readouterr().err
+    monkeypatch.undo()
+    assert notes_of(read_score(FOLDER / "ottava.musicxml")) == expected_notes("ottava.musicxml")
+    assert not capsys.readouterr().err
+
+
+def test_partitura_is_started_once_for_many_small_files():
+    read_score(FOLDER / "ottava.musicxml")
+    kept = asking._idle[:]
+    read_score(FOLDER / "ottava.musicxml")
+    assert len(kept) == 1 and asking._idle == kept
 
 
 def test_neither_reader_takes_it(tmp_path):

@@ -298,7 +298,10 @@ def _write_tuplets(music: Any) -> None:
 
 
 def mei_signs(root: Any) -> tuple[dict[str, str], dict[str, int]]:
-    """Return by the id of a note its ornament, under MusicXML's name, and the direction in which it is rolled."""
+    """Return by the id of a note its ornament, under MusicXML's name, and the direction in which it is rolled, 1 upwards or -1.
+
+    Signs that name their notes (startid, plist) are read, those that only say where they stand (tstamp) are not.
+    """
     chords = {element.get(XML_ID): [note.get(XML_ID) for note in element.iter("{*}note")] for element in root.iter("{*}chord")}
     ornaments: dict[str, str] = {}
     directions: dict[str, int] = {}
