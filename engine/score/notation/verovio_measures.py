@@ -90,7 +90,7 @@ def read_with_verovio(started: LimitedProcess, document: str, written: WrittenTi
     heard = VerovioScore(measures, [], printed_tempos(root, document), staves)
     heard.put_at(written)
     if any(measure.duration is None for measure in measures):
-        _last_as_long_as(measures, time_map or _output(start_verovio(document))[0])
+        _last_as_long_as(measures, _output(start_verovio(document))[0] if time_map is None else time_map)
     durations = [measure.duration or Fraction(0) for measure in measures]
     heard.played = measure_order(root, [measure.identifier for measure in measures], durations)
     return heard
