@@ -42,16 +42,34 @@ def jack_server() -> Iterator[None]:
         del os.environ[SERVER]
 
 
-def start_jack_server(name: str, real_time: bool = False) -> "subprocess.Popen[bytes]":
+@contextmanager
+def jack_server_of(period_frames: int) -> Iterator[None]:
+    """A server of our own as musicians run it, with periods of so many frames; it goes on when a client is late. Raises PerfLiveError."""
+    before = os.environ.get(SERVER)
+    server = start_jack_server(f"perf-bench-{os.getpid()}", may_schedule_in_real_time(), period_frames, patient=False)
+    try:
+        yield
+    finally:
+        stop_jack_server(server)
+        del os.environ[SERVER]
+        if before:
+            os.environ[SERVER] = before
+
+
+def start_jack_server(
+    name: str, real_time: bool = False, period_frames: int = PERIOD_FRAMES, patient: bool = True
+) -> "subprocess.Popen[bytes]":
     """Start a JACK server called ``name`` and make it the one that this process and its children use; return it when it answers.
 
-    It runs on the dummy driver, without sound card, synchronously (-S) and patiently (-t), so that it loses nothing under load.
+    It runs on the dummy driver, without sound card; when ``patient`` synchronously (-S) and with a long timeout (-t), so that it loses
+    nothing under load.
     Raises PerfLiveError.
     """
     if not shutil.which("jackd"):
         raise PerfLiveError("jackd is not installed, and only a JACK server can be played through here; install jackd2 with apt")
     scheduling = ["-R", "-P", str(PRIORITY)] if real_time else ["-r"]
-    options = ["-S", "-t", str(CLIENT_TIMEOUT_MS), *scheduling, "-n", name, "-d", "dummy", "-r", str(RATE_HZ), "-p", str(PERIOD_FRAMES)]
+    waiting = ["-S", "-t", str(CLIENT_TIMEOUT_MS)] if patient else []
+    options = [*waiting, *scheduling, "-n", name, "-d", "dummy", "-r", str(RATE_HZ), "-p", str(period_frames)]
     server = subprocess.Popen(  # noqa: S603
         ["jackd", *options],  # noqa: S607
         stdin=subprocess.DEVNULL,

@@ -50,7 +50,7 @@ class Watched(Protocol):
 
 
 @cache
-def _library() -> ctypes.CDLL | None:
+def load_library() -> ctypes.CDLL | None:
     """Return the JACK library that rtmidi itself uses: the lookup goes through what its extension module was linked to."""
     try:
         library = ctypes.CDLL(_rtmidi.__file__)
@@ -67,7 +67,7 @@ def silence() -> None:
 
     The library is given C's ``strlen`` to call with each line. It does no harm, and its threads need not wait for Python.
     """
-    library = _library()
+    library = load_library()
     if library:
         nothing: Any = ctypes.cast(ctypes.CDLL(None).strlen, ctypes.c_void_p)
         library.jack_set_error_function(nothing)
@@ -82,7 +82,7 @@ class Graph:
 
     def __init__(self) -> None:
         """Raises PerfLiveError when no server answers."""
-        library = _library()
+        library = load_library()
         client = library.jack_client_open(CLIENT_NAME, NO_START_SERVER, None) if library else None
         if not library or not client:
             raise PerfLiveError("no JACK server answers; start one")
