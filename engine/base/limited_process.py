@@ -48,7 +48,7 @@ class LimitedProcess:
         call = [*_call(path, most_bytes, most_s), *arguments]
         self._most_s = most_s
         self._process = subprocess.Popen(call, stdin=given, stdout=self._written, stderr=subprocess.DEVNULL)  # noqa: S603
-        self.close = weakref.finalize(self, _end, self._process, (given, self._written))
+        self.close = weakref.finalize(self, _end, os.getpid(), self._process, (given, self._written))
 
     def output(self) -> bytes:
         """Wait for the end and return what was written. Raises ProcessFailed."""
@@ -75,7 +75,7 @@ class KeptProcess:
         self._pipes = cast(tuple[IO[bytes], IO[bytes]], (self._process.stdin, self._process.stdout))
         self._answers: SimpleQueue[bytes | None] = SimpleQueue()
         self._owner = os.getpid()
-        self.close = weakref.finalize(self, _end, self._process, self._pipes)
+        self.close = weakref.finalize(self, _end, self._owner, self._process, self._pipes)
 
     def is_ready(self) -> bool:
         """Whether it runs and is this process's, not one that a forked process has a copy of."""
@@ -143,7 +143,9 @@ def _exchange(given: IO[bytes], written: IO[bytes], request: bytes, answers: "Si
         answers.put(None)
 
 
-def _end(process: subprocess.Popen[bytes], files: tuple[IO[bytes], ...]) -> None:
+def _end(owner: int, process: subprocess.Popen[bytes], files: tuple[IO[bytes], ...]) -> None:
+    if os.getpid() != owner:  # but one that was forked from it
+        return
     process.kill()
     process.wait()
     for file in files:

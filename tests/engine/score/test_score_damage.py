@@ -1,11 +1,13 @@
 """Scores that are damaged, absurd or made to harm: each is read as far as it goes or refused, in one line, in bounded time and memory."""
 
 import random
+import signal
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from engine.base import limited_process
 from engine.base.errors import PerfLiveError
 from engine.base.limited_process import KeptProcess, LimitedProcess, ProcessFailed
 from engine.score import files
@@ -117,7 +119,7 @@ def test_text_formats_are_taken_up_to_their_own_size(tmp_path, monkeypatch):
     ("program", "what"),
     [
         ("import time; time.sleep(60)", "longer than 0 s"),
-        ("while True: pass", "longer than 0 s"),
+        ("while 1: pass", "longer than 0 s"),
         ("import os; os.abort()", "status"),
         ("len('a' * 2_000_000_000)", "status"),
     ],
@@ -140,7 +142,7 @@ while (request := receive(sys.stdin.buffer)) is not None:
 
 def test_a_kept_process_answers_until_one_request_is_too_much(tmp_path):
     (tmp_path / "program.py").write_text(ANSWERING)
-    for request, what in ((b"sys.exit()", "it has ended"), (b"while 1: pass", "longer than 0 s"), (b"time.sleep(60)", "longer than 0 s")):
+    for request, what in ((b"sys.exit()", "it has ended"), (b"time.sleep(60)", "longer than 0 s")):
         process = KeptProcess(tmp_path / "program.py", 1_000_000_000)
         for answered in (b"1 + 1", b"2 + 2222"):
             process.ask(answered)
@@ -150,6 +152,31 @@ def test_a_kept_process_answers_until_one_request_is_too_much(tmp_path):
         with pytest.raises(ProcessFailed, match=what):
             process.answer(0.2)
         assert not process.is_ready()
+
+
+def test_a_kept_process_ends_itself_when_a_request_takes_much_processor_time(tmp_path, monkeypatch):
+    pytest.importorskip("resource")
+    monkeypatch.setattr(limited_process, "PATIENCE", 300)
+    (tmp_path / "program.py").write_text(ANSWERING)
+    process = KeptProcess(tmp_path / "program.py", 1_000_000_000)
+    process.ask(b"while 1: pass")
+    with pytest.raises(ProcessFailed, match="longer than 0 s"):
+        process.answer(0.2)
+    assert process._process.returncode == -signal.SIGXCPU
+
+
+def test_a_kept_process_is_its_owner_s_alone(tmp_path, monkeypatch):
+    """A forked process has a copy of the object: it neither uses nor ends what its parent has started."""
+    (tmp_path / "program.py").write_text(ANSWERING)
+    process = KeptProcess(tmp_path / "program.py", 1_000_000_000)
+    with monkeypatch.context() as forked:
+        forked.setattr(limited_process.os, "getpid", lambda: 0)
+        assert not process.is_ready()
+        limited_process._end(process._owner, process._process, process._pipes)
+    assert process.is_ready()
+    process.ask(b"1 + 1")
+    assert process.answer(60) == b"1 + 1"
+    process.close()
 
 
 def mutated(data, rng):
