@@ -19,7 +19,7 @@ LAYERS = (
     ("session", "a run put together: performer, source, sinks, clock"),
     ("output", "MIDI files, pictures, styles drawn"),
     ("sound", "FluidSynth, neural sound, sound card, WAV"),
-    ("runtime", "loop, scheduler, sender, recorder, conductor"),
+    ("runtime", "loop, scheduler, sender, recorder, steering"),
     ("performers", "one folder a system, and what they share"),
     ("score", "MusicXML, MEI, Humdrum, MIDI; markings, tempo"),
     ("onnx", "a model, and the contract in its metadata"),

@@ -162,7 +162,7 @@ def open_live(setup: Setup, ends: Endpoints, clock: Clock, repeats: bool = True)
     """Open both ends and what goes between them. Raises UsageError or PerfLiveError, and then nothing stays open."""
     performance = open_performance(setup, ends.score, repeats, live=not ends.all_files) if ends.score else None
     try:
-        opened = open_endpoints(replace(ends, sound=_told(ends.sound, setup)), clock, performance)
+        opened = open_endpoints(replace(ends, sound=_told(ends.sound, setup), mark=setup.mark), clock, performance)
         try:
             session = Session(setup, opened.source, opened.sinks, clock, performance, keep_incomplete=not ends.all_files)
         except BaseException:
@@ -219,7 +219,7 @@ def render_take(
 
     clock = VirtualClock()
     human = read_beside(beside, timeline) if beside else None
-    material = TakeMaterial(timeline, _title(name, setup), human, setup.routing.has_drums)
+    material = TakeMaterial(timeline, _title(name, setup), human, setup.routing.has_drums, setup.mark)
     played = NoteCounter()
     with _opened(outputs, material, _told(sound, setup)) as sinks:
         session = Session(setup, FileSource(timeline, clock), [*sinks, played], clock, stream=stream)
@@ -244,7 +244,7 @@ def render_score(
     clock, piece, stream = VirtualClock(), performance.piece, performance.stream
     try:
         human = read_reference(options.beside, piece.score) if options.beside else None
-        material = ScoreMaterial(piece, stream, _title(path.stem, setup), options.on_bars, human)
+        material = ScoreMaterial(piece, stream, _title(path.stem, setup), options.on_bars, human, setup.mark)
         with _opened(outputs, material, _told(sound, setup)) as sinks:
             session = Session(setup, ConductedSource(stream, clock), sinks, clock, performance)
     except BaseException:

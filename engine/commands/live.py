@@ -13,6 +13,7 @@ import typer
 from engine.base.clock import Clock, MonotonicClock, VirtualClock
 from engine.base.command_line import run, single_command
 from engine.base.errors import PerfLiveError, UsageError
+from engine.base.files import MIDI_SUFFIXES
 from engine.base.saying import print_line
 from engine.commands import options
 from engine.commands.device_options import DeviceOptions
@@ -22,6 +23,8 @@ from engine.commands.questions import Asked, PerformerName, flags_of, with_quest
 from engine.commands.routing_options import RoutingFlags
 from engine.commands.signals import stop_on_signals
 from engine.commands.sound_options import SoundFlags
+from engine.midi.file import read_midi_file
+from engine.midi.performed_mark import find_marks
 from engine.output.endpoints import Endpoints, Opened, check_reachable
 from engine.performers.setup import Wanted
 from engine.runtime.steering.osc import bind, check_available, steered_by_osc
@@ -45,6 +48,14 @@ ScoreOption = Annotated[
         metavar="FILE",
         help="Play a score; type help and return for what you can tell it.",
         rich_help_panel=options.SCORES,
+    ),
+]
+
+
+PlayOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--play", metavar="FILE.mid", help="Play a take back, untouched; says whether it was performed.", rich_help_panel=options.DEVICES
     ),
 ]
 
@@ -96,6 +107,17 @@ class Typed:
         kind = Kind.SCORES if score else Kind.IMPROVISES if self.mode else Kind.NOTES
         return options.combine(self.performer, playing, self.left_alone, self.model, asked).of(kind)
 
+    def playing_back(self, take: Path) -> "Typed":
+        """Return how to play a take back as it is, and say whether it was performed. Raises UsageError or PerfLiveError for what is no
+        MIDI file.
+        """
+        if take.suffix.lower() not in MIDI_SUFFIXES:
+            raise UsageError(f"--play {str(take)!r}: a take is a MIDI file; give a name that ends in {', '.join(MIDI_SUFFIXES)}")
+        for text in find_marks(read_midi_file(take)):
+            print_line(f"{take}: {text}", sys.stdout)
+        devices = replace(self.devices, inputs=[str(take)])
+        return Typed(devices, "passthrough", None, options.PlayingOptions(), RoutingFlags(), None, self.sound)
+
     def check_osc(self, all_files: bool) -> None:
         """Raise UsageError where OSC cannot be heard."""
         if self.devices.osc_port is not None:
@@ -128,6 +150,7 @@ def live(
     left_alone: RoutingFlags,
     model: options.ModelOption = None,
     score: ScoreOption = None,
+    play: PlayOption = None,
     no_repeats: options.NoRepeatsOption = False,
     asked: Asked,
     sound: SoundFlags,
@@ -140,6 +163,10 @@ def live(
     if listed:
         raise UsageError(f"{listed.value!r} says what --list is to list; give --list as well, or leave it out")
     typed = Typed(devices, performer, mode, playing, left_alone, model, sound).over_preset()
+    if play is not None:
+        if devices.inputs or score or performer or mode:
+            raise UsageError(f"--play {str(play)!r} plays a take as it is; leave --in, --score, --performer and --mode out")
+        typed = typed.playing_back(play)
     ends = typed.endpoints(score)
     ends.check()
     typed.check_osc(ends.all_files)

@@ -48,6 +48,7 @@ class Endpoints:
     api: str | None
     sound: SoundOptions | None
     score: Path | None = None
+    mark: str = ""  # what MIDI files say of their having been performed
 
     @property
     def input(self) -> str | None:
@@ -184,7 +185,7 @@ def open_endpoints(ends: Endpoints, clock: Clock, performance: "Performance | No
         undo.callback(opened.abort)
         _open_outputs(ends, timeline, opened, performance)
         if ends.record:
-            opened.add(Recording(ends.record), str(ends.record))
+            opened.add(Recording(ends.record, ends.mark), str(ends.record))
         undo.pop_all()
     return opened
 
@@ -265,8 +266,8 @@ def _open_outputs(ends: Endpoints, timeline: MidiTimeline | None, opened: Opened
 def _midi_sink(ends: Endpoints, path: Path, timeline: MidiTimeline | None, performance: "Performance | None") -> FileSink:
     """Return what writes a MIDI file: what is played live and comes from no file may last for days, and is recorded as it comes."""
     if performance and ends.all_files:
-        return ScoreMaterial(performance.piece, performance.stream, on_bars=False).midi_sink(path)
-    return TakeMaterial(timeline).midi_sink(path) if timeline else Recorder(path)
+        return ScoreMaterial(performance.piece, performance.stream, on_bars=False, mark=ends.mark).midi_sink(path)
+    return TakeMaterial(timeline, mark=ends.mark).midi_sink(path) if timeline else Recorder(path, mark=ends.mark)
 
 
 def _open_sound(ends: Endpoints, opened: Opened, name: str, kind: str, path: Path | None) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from engine.base.errors import UsageError
 from engine.base.files import check_name, make_folder
 from engine.midi.file import MidiTimeline
+from engine.midi.performed_mark import mark
 from engine.runtime.sinks import FileSink, MidiFileSink, Sink
 from engine.sound.options import SoundOptions
 
@@ -36,16 +37,18 @@ class Material(Protocol):
 class TakeMaterial:
     """Notes that were played: the output keeps the tracks, texts and tempos of ``timeline``, or begins a new file where there is none.
 
-    ``human``: notes of a performance to draw beside it. ``drums``: whether channel 10 is drums.
+    ``human``: notes of a performance to draw beside it. ``drums``: whether channel 10 is drums. ``mark``: says in the file that it was
+    performed.
     """
 
     timeline: MidiTimeline | None
     title: str = ""
     human: "np.ndarray | None" = None
     drums: bool = True
+    mark: str = ""
 
     def midi_sink(self, path: Path) -> FileSink:
-        return MidiFileSink(path, self.timeline)
+        return MidiFileSink(path, mark(self.timeline or MidiTimeline(), self.mark))
 
     def picture_sink(self, path: Path) -> Sink:
         from engine.output.take_picture import PictureSink
@@ -63,11 +66,12 @@ class ScoreMaterial:
     title: str = ""
     on_bars: bool = True
     human: "Performed | None" = None
+    mark: str = ""
 
     def midi_sink(self, path: Path) -> FileSink:
         from engine.output.score_sinks import ScoreFileSink
 
-        return ScoreFileSink(path, self.piece, self.stream, self.on_bars)
+        return ScoreFileSink(path, self.piece, self.stream, self.on_bars, self.mark)
 
     def picture_sink(self, path: Path) -> Sink:
         from engine.output.score_sinks import ScorePictureSink

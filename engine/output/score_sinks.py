@@ -11,6 +11,7 @@ from engine.base.files import check_writable
 from engine.midi.chunks import KeptEvent
 from engine.midi.events import CONTROL_CHANGE, SUSTAIN_PEDAL, Event
 from engine.midi.file import LIVE_DIVISION, MidiTimeline, Track, write_midi_file
+from engine.midi.performed_mark import mark
 from engine.midi.tempo_map import TempoMap
 from engine.runtime.sinks import CollectingSink
 from engine.score.piece import TEMPO, Piece
@@ -40,8 +41,9 @@ class Remembering(Protocol):
 class ScoreFileSink(CollectingSink):
     """Collects what is sent (see engine/runtime/sinks.py); writes it when closed, with the score's metre, texts and markers."""
 
-    def __init__(self, path: Path, piece: Piece, performance: Remembering, on_bars: bool):
-        """``on_bars``: whether the tempo map holds the performance's tempo, or stands still while the notes are free.
+    def __init__(self, path: Path, piece: Piece, performance: Remembering, on_bars: bool, text: str = ""):
+        """``on_bars``: whether the tempo map holds the performance's tempo, or stands still while the notes are free. ``text``: says that
+        it was performed.
 
         Raises PerfLiveError when the file could not be written in the end.
         """
@@ -50,13 +52,13 @@ class ScoreFileSink(CollectingSink):
         self._path = check_writable(path)
         self._piece = piece
         self._performance = performance
-        self._on_bars = on_bars
+        self._on_bars, self._text = on_bars, text
 
     def close(self) -> None:
         curve = PassedCurve([(quarter, time_ns - self.origin_ns) for quarter, time_ns in self._performance.passed])
         make = tempo_map_timeline if self._on_bars else absolute_timeline
         timeline, shift_ns = make(self._piece.timeline, curve)
-        write_midi_file(self._path, self.events(shift_ns), timeline)
+        write_midi_file(self._path, self.events(shift_ns), mark(timeline, self._text))
         self.kept = self._path
 
 

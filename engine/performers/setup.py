@@ -8,6 +8,7 @@ from typing import Any
 from engine.base.arguments import whole_number_of
 from engine.base.errors import UsageError
 from engine.base.files import check_readable
+from engine.midi.performed_mark import performed_mark
 from engine.midi.routing import Routing
 from engine.performers.controls import KEPT, Control, consumed_controllers, parse_controller_map, parse_settings
 from engine.performers.protocol import MOST_SEED, Performer
@@ -26,6 +27,11 @@ class Setup:
     consumed: frozenset[int] = frozenset()  # the controllers that are kept from the output
     routing: Routing = Routing()
     request: Request = Request()
+
+    @property
+    def mark(self) -> str:
+        """What a MIDI file says of its having been performed so; "" for a performer that can be told nothing, as it changes nothing."""
+        return performed_mark(self.performer.name, self.seed) if self.performer.controls else ""
 
 
 @dataclass(frozen=True)

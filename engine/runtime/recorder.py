@@ -17,20 +17,23 @@ from engine.base.saying import say
 from engine.midi.chunks import END, NOTHING
 from engine.midi.events import Event
 from engine.midi.file import MidiTimeline, encode_delta, encode_message, encode_midi
+from engine.midi.performed_mark import mark as add_mark
 from engine.runtime.isolation import IsolatedSink
 
 FLUSH_S = 0.5  # a crash costs what came since the last flush
 MOST_WAITING = 100_000  # events, some 20 MB: a disk that has fallen this far behind has failed
 _LENGTH_AT, _TRACK_AT = 18, 22  # in the file: the track's length, and the track
 _END_EVENT = b"\x00" + END
-_EMPTY_END = _TRACK_AT  # where the end-of-track stands in a recording without events
 
 
 class Recorder:
     """A sink (see engine/runtime/sinks.py). It never waits for its disk: when that fails, it says so once and the music goes on."""
 
-    def __init__(self, path: str | Path, report: Callable[[str], None] = say):
-        """``report`` is given the one line that says that the disk has failed. Raises PerfLiveError when ``path`` cannot be written."""
+    def __init__(self, path: str | Path, report: Callable[[str], None] = say, mark: str = ""):
+        """``report`` is given the one line that says that the disk has failed. ``mark``: says in the file that it was performed.
+
+        Raises PerfLiveError when ``path`` cannot be written.
+        """
         self._path = self._partial = check_writable(path)
         self._report = report
         self._waiting: deque[Event] = deque()
@@ -40,7 +43,8 @@ class Recorder:
         self._file: FileIO | None = None
         self._ticks = MidiTimeline().tempo_map
         self._origin_ns = self._tick = 0
-        self._end = _EMPTY_END  # where the end-of-track stands
+        self._empty = encode_midi([], add_mark(MidiTimeline(), mark))
+        self._end = self._empty_end = len(self._empty) - len(_END_EVENT)  # where the end-of-track stands
 
     @property
     def kept(self) -> Path | None:
@@ -51,7 +55,7 @@ class Recorder:
         """Create the file, as yet empty. Raises PerfLiveError when that fails."""
         self._origin_ns = origin_ns
         try:
-            self._partial, self._file = _create(self._path)
+            self._partial, self._file = _create(self._path, self._empty)
         except OSError as error:
             raise PerfLiveError(f"cannot record to {str(self._path)!r}: {error.strerror}; choose another place") from error
         self._writer.start()
@@ -84,7 +88,7 @@ class Recorder:
         if self._file is None:
             return
         self._stop_writing()
-        if self._end == _EMPTY_END:
+        if self._end == self._empty_end:
             self._partial.unlink(missing_ok=True)
         else:
             self.close()
@@ -136,16 +140,16 @@ class Recorder:
 class Recording(IsolatedSink):
     """A take that is recorded live."""
 
-    def __init__(self, path: str | Path):
-        """Raises PerfLiveError when ``path`` cannot be written."""
-        super().__init__(Recorder(path), str(path))
+    def __init__(self, path: str | Path, mark: str = ""):
+        """``mark``: says in the file that it was performed. Raises PerfLiveError when ``path`` cannot be written."""
+        super().__init__(Recorder(path, mark=mark), str(path))
 
 
-def _create(path: Path) -> tuple[Path, FileIO]:
-    """Create an empty recording beside ``path``. Raises OSError."""
+def _create(path: Path, empty: bytes) -> tuple[Path, FileIO]:
+    """Create a recording, as yet ``empty``, beside ``path``. Raises OSError."""
     partial, file = create_partial(path)
     try:
-        _write_at(file, 0, encode_midi([], MidiTimeline()))
+        _write_at(file, 0, empty)
     except OSError:
         file.close()
         partial.unlink()

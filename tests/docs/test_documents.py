@@ -13,6 +13,7 @@ import typer
 import yaml
 
 from engine.systems import performers
+from engine.systems.combination import parse_combination
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [
@@ -108,8 +109,9 @@ def test_every_file_of_the_project_in_a_call_exists(call: Call) -> None:
 
 @pytest.mark.parametrize("call", [call for call in CALLS if "--performer" in call.words], ids=str)
 def test_every_performer_of_a_call_exists(call: Call) -> None:
-    name = call.words[call.words.index("--performer") + 1]
-    assert name in performers() or call.words[0] == "perf-eval"
+    names = call.words[call.words.index("--performer") + 1]
+    combined = {name for part in parse_combination(names) for name in part.names}
+    assert combined <= set(performers()) or call.words[0] == "perf-eval"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

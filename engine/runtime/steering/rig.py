@@ -137,7 +137,7 @@ class Rig:
             raise UsageError(f"{str(path)!r}: a recording is a MIDI file; give a name that ends in .mid")
         if path.exists():
             raise PerfLiveError(f"{str(path)!r} is there already; give another name")
-        recorder = Recording(path)
+        recorder = Recording(path, self.setup.mark)
         recorder.start(self.engine.now_ns())
         return recorder
 

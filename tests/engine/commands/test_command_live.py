@@ -326,3 +326,16 @@ def test_missing_midi_libraries_are_one_line(perf_live: Command, monkeypatch: py
     monkeypatch.setitem(sys.modules, "engine.midi.ports", None)
     ended = perf_live("--in", "keyboard", "--out", "out.mid", "--performer", "passthrough")
     assert_refused(ended, 1, "MIDI ports cannot be used", "libasound2")
+
+
+def test_a_take_is_played_back_as_it_is_and_says_who_performed_it(perf_live: Command) -> None:
+    perf_live("--in", PRELUDE, "--out", "take.mid", "--performer", "scaled", "--set", "gain=0.5", "--seed", 3)
+    Path("rig.yaml").write_text("performer: scaled\nset: {gain: 2}\nexclude: [1]\n")
+    ended = perf_live("--play", "take.mid", "--out", "again.mid", "--preset", "rig.yaml")
+    assert (ended.status, ended.error) == (0, "")
+    assert ended.output.splitlines()[0] == f"take.mid: performed by perf-live {version('perf-live')}, scaled (seed 3)"
+    assert Path("again.mid").read_bytes() == Path("take.mid").read_bytes()
+    assert "performed by" not in perf_live("--play", PRELUDE, "--out", "other.mid").output
+    assert_refused(perf_live("--play", "take.mid", "--out", "x.mid", "--performer", "scaled"), 2, "plays a take as it is", "--performer")
+    assert_refused(perf_live("--play", "take.wav", "--out", "x.mid"), 2, "a take is a MIDI file")
+    assert_refused(perf_live("--play", "none.mid", "--out", "x.mid"), 1, "cannot read 'none.mid'")

@@ -95,7 +95,8 @@ def test_the_tempo_map_has_the_performance_s_tempo_or_stands_still(perf_render: 
         assert abs(one.time_ns - other.time_ns) < 50_000_000
     for track, kept in zip(on_bars.tracks, written.tracks, strict=True):
         names = [event.data for event in kept.kept if event.data[1] != 0x51]
-        assert [event.data for event in track.kept if event.data[1] != 0x51] == names
+        texts = [event.data for event in track.kept if event.data[1] != 0x51 and b"performed by perf-live" not in event.data]
+        assert texts == names
 
 
 def test_rendered_in_free_time_equals_live(perf_render: Command, perf_live: Command, performer: str) -> None:
@@ -302,7 +303,7 @@ def test_a_player_in_real_time_obeys_and_ends(jack_server: str, models: Path, tm
         time.sleep(seconds)
     output, errors = program.communicate(timeout=60)
     assert (program.returncode, errors) == (0, "")
-    assert output.splitlines()[:-1] == ["tempo 4", "paused", "bar 5", "plays", "ends"] and " played, " in output
+    assert output.splitlines()[:5] == ["tempo 4", "paused", "bar 5", "plays", "ends"] and " played, " in output
     events = read_midi_file(kept).events
     assert len([event for event in events if is_note_on(event.message)]) > 5
     assert sum(is_note_on(event.message) - is_note_off(event.message) for event in events) == 0
