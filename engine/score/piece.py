@@ -181,8 +181,6 @@ def _without_tempos(timeline: MidiTimeline, finer: int) -> MidiTimeline:
     """Return the tracks with ``finer`` times as many ticks a quarter."""
     tracks = []
     for track in timeline.tracks:
-        kept = tuple(
-            KeptEvent(event.tick * finer, 0, event.data) for event in track.kept if event.data[:2] != bytes((0xFF, TEMPO))
-        )
+        kept = tuple(KeptEvent(event.tick * finer, 0, event.data) for event in track.kept if event.data[:2] != bytes((0xFF, TEMPO)))
         tracks.append(Track(kept, track.end_tick * finer))
     return MidiTimeline([], tuple(tracks), timeline.kind, timeline.division * finer)

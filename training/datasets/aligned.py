@@ -263,10 +263,7 @@ def _save(path: Path, performances: list[AlignedPerformance], left_out: list[tup
     for index, performance in enumerate(performances):
         arrays |= {f"performance/{index}/performed": performance.performed, f"performance/{index}/pedals": performance.pedals}
     description = {
-        "scores": [
-            {"has_markings": score.has_markings, "words": [asdict(word) for word in score.words]}
-            for score in scores.values()
-        ],
+        "scores": [{"has_markings": score.has_markings, "words": [asdict(word) for word in score.words]} for score in scores.values()],
         "performances": [(item.name, item.piece, numbers[id(item.score)], item.inserted) for item in performances],
         "left_out": left_out,
     }

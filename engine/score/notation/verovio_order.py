@@ -11,6 +11,14 @@ from typing import Any
 
 from engine.score.notation.mei.documents import XML_ID
 
+_JUMP_WORDS = {
+    "da capo": re.compile(r"(d\. ?c\.?|da capo)( (al|alla|e poi|senza|sin').*)?"),
+    "dal segno": re.compile(r"(d\. ?s\.?|dal segno)( (al|alla|e poi|senza|sin').*)?"),
+    "segno": re.compile("segno|\ue047|\U0001d10b"),
+    "fine": re.compile(r"fine\.?"),
+    "to coda": re.compile("(to|al|alla) coda( \ue048| \U0001d10c)?"),
+    "coda": re.compile("coda|\ue048|\U0001d10c"),
+}
 _ENDS, _STARTS = ("rptend", "rptboth"), ("rptstart", "rptboth")
 
 
@@ -35,7 +43,8 @@ def _played(part: Any) -> list[Any]:
     if part.find("{*}choice/{*}orig/{*}expansion") is not None:  # Humdrum's
         return list(part.iter("{*}measure"))
     if next(part.iter("{*}expansion"), None) is None:
-        return _by_signs(list(part.iter("{*}measure")))
+        measures = list(part.iter("{*}measure"))
+        return _with_jump(measures, _by_signs(measures))
     return [measure for child in part for measure in ([child] if _is_measure(child) else _played(child))]
 
 
@@ -86,6 +95,43 @@ def _by_signs(measures: list[Any]) -> list[Any]:
         if closes or (ending is not None and (place == len(measures) or endings[place] is None)):
             begin, times = (place, 1) if ending is None or _is_last(ending, endings) else (begin, times)
     return played
+
+
+def _with_jump(measures: list[Any], played: list[Any]) -> list[Any]:
+    """Return measures with a da capo or dal segno that words or signs say; after it each comes once, of voltas the last.
+
+    A jump that has neither a Fine nor a coda before it counts at the end of the piece alone.
+    """
+    marks: dict[str, list[int]] = {}
+    for place, measure in enumerate(measures):
+        for kind in _jumps(measure):
+            marks.setdefault(kind, []).append(place)
+    jumps = [*marks.get("da capo", []), *marks.get("dal segno", [])]
+    codas = [*marks.get("to coda", []), *marks.get("coda", [])]
+    jump = max(jumps, default=-1)
+    begin = 0 if jump in marks.get("da capo", []) else marks.get("segno", [len(measures)])[0]
+    fine = next((place for place in marks.get("fine", []) if begin <= place < jump), None)
+    coda = next((place for place in codas if begin <= place < jump), None)
+    rest = next((place for place in marks.get("coda", []) if place > jump), None)
+    if not begin <= jump or (fine is None and coda is None and jump != len(measures) - 1):
+        return played
+    end = coda if coda is not None and rest is not None else jump if fine is None else fine
+    again = [*range(begin, end + 1), *(range(rest, len(measures)) if end == coda and rest is not None else ())]
+    endings = [next(measure.iterancestors("{*}ending"), None) for measure in measures]
+    kept = [place for place in again if endings[place] is None or _is_last(endings[place], endings)]
+    until = len(played) - 1 - played[::-1].index(measures[jump])
+    return [*played[: until + 1], *(measures[place] for place in kept)]
+
+
+def _jumps(measure: Any) -> list[str]:
+    """Return what a measure has of da capo, dal segno, segno, fine, to coda and coda, each once."""
+    found: list[str] = []
+    for sign in measure.iterfind("{*}repeatMark"):
+        found.append({"daCapo": "da capo", "dalSegno": "dal segno"}.get(sign.get("func", ""), sign.get("func", "")))
+    for words in measure.iterfind("{*}dir"):
+        text = " ".join("".join(words.itertext()).split()).lower()
+        found += [kind for kind, pattern in _JUMP_WORDS.items() if pattern.fullmatch(text)]
+    return list(dict.fromkeys(found))
 
 
 def _starts(measures: list[Any], place: int) -> bool:

@@ -58,6 +58,29 @@ def test_repeat_signs_and_voltas_are_played(tmp_path: Path, measures: str, sound
     assert pitches(tmp_path, measures) == sounding
 
 
+def said(pname: str, *words: str, attributes: str = "") -> str:
+    dirs = "".join(f'<dir staff="1" tstamp="4">{text}</dir>' for text in words)
+    return whole(pname, attributes).replace("</measure>", f"{dirs}</measure>")
+
+
+@pytest.mark.parametrize(
+    ("measures", "sounding"),
+    [
+        (said("c", attributes=ENDS) + said("d", "Fine") + said("e", "D.C. al Fine"), [72, 72, 74, 76, 72, 74]),
+        (FIRST + said("d", "segno") + said("e", "Fine") + said("f", "D.S. al Fine"), [72, 74, 76, 77, 74, 76]),
+        (said("c", "To Coda") + said("d", "Da capo al Coda") + said("e", "Coda"), [72, 74, 72, 76]),
+        (
+            f'{FIRST}<ending n="1">{whole("d", ENDS)}</ending><ending n="2">{THIRD}</ending>{said("f", "D.C.")}',
+            [72, 74, 72, 76, 77, 72, 76, 77],
+        ),
+        (FIRST + said("d", "D.C.") + THIRD, [72, 74, 76]),
+        (FIRST + said("d").replace("</measure>", '<repeatMark func="daCapo" tstamp="4"/></measure>'), [72, 74, 72, 74]),
+    ],
+)
+def test_jumps_in_words_and_signs_are_played_without_repeats(tmp_path: Path, measures: str, sounding: list[int]) -> None:
+    assert pitches(tmp_path, measures) == sounding
+
+
 def test_an_expansion_list_says_what_is_played(tmp_path: Path) -> None:
     listed = f'<expansion plist="#b #a #b"/><section xml:id="a">{FIRST}</section><section xml:id="b">{SECOND}</section>'
     assert pitches(tmp_path, listed) == [74, 72, 74]
@@ -144,7 +167,9 @@ def test_what_is_under_a_tuplet_span_is_a_tuplet_and_a_copy_is_what_it_copies(tm
     three = '<note xml:id="a" pname="c" oct="5" dur="4"/><note pname="d" oct="5" dur="4"/><note xml:id="b" pname="e" oct="5" dur="4"/>'
     measure = bar(f'{three}<chord xml:id="c" dur="4"><note pname="g" oct="5"/></chord><chord copyof="#c"/>')
     spanned = measure.replace("</measure>", '<tupletSpan startid="#a" endid="#b" num="3"/></measure>')
-    assert notes(tmp_path, document(score(spanned))) == [(0.0, 72), (0.667, 74), (1.333, 76), (2.0, 79), (3.0, 79)]
+    twice = spanned.replace(three, f'<tuplet num="3" numbase="2">{three}</tuplet>')
+    for text in (spanned, twice):
+        assert notes(tmp_path, document(score(text))) == [(0.0, 72), (0.667, 74), (1.333, 76), (2.0, 79), (3.0, 79)]
 
 
 DOTTED = '<note pname="c" oct="5" dur="2"><dot/></note><note pname="d" oct="5" dur="4"/>'
@@ -166,6 +191,14 @@ def test_what_attributes_and_dots_say_counts_where_it_stands(
     tmp_path: Path, layer: str, definition: str, expected: list[tuple[float, int]]
 ) -> None:
     assert notes(tmp_path, document(score(bar(layer))).replace("<scoreDef", f"<scoreDef {definition}")) == expected
+
+
+def test_performed_durations_in_ticks_are_not_note_values(tmp_path: Path) -> None:
+    quarters = "".join(f'<note xml:id="n{step}" pname="{step}" oct="5" dur="4" dur.ges="8{{}}"/>' for step in "cde")
+    span = '<tupletSpan startid="#nc" endid="#ne" num="3" numbase="2"/>'
+    text = document(score(bar(quarters).replace("</measure>", f"{span}</measure>")))
+    for ticks in (text.replace("{}", "p"), text.replace("{}", "").replace('meiversion="5.0"', 'meiversion="2012"')):
+        assert notes(tmp_path, ticks) == [(0.0, 72), (0.667, 74), (1.333, 76)]
 
 
 def test_names_may_have_a_prefix(tmp_path: Path) -> None:

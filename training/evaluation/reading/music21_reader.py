@@ -55,6 +55,7 @@ def _sounding(score: Any, repeats: bool) -> list[Note]:
     measures = [list(part.getElementsByClass(stream.Measure)) for part in parts]
     for places in zip(*measures, strict=False):
         _as_long(places)
+        _read_jumps(places)
         _share_signs(places)
     notes: list[Note] = []
     for part, own in zip(parts, measures, strict=True):
@@ -85,6 +86,16 @@ def _put_in_line(part: Any, measures: Sequence[Any]) -> None:
     for measure in measures:
         part.setElementOffset(measure, now)
         now += max((each.offset + each.quarterLength for each in measure.flatten().notesAndRests), default=0.0)
+
+
+def _read_jumps(places: Sequence[Any]) -> None:
+    """Let words such as Fine and D.C. be the signs that they are, in place: of MEI they are left as words."""
+    from music21 import expressions
+
+    for measure in places:
+        for words in list(measure.getElementsByClass(expressions.TextExpression)):
+            if (sign := words.getRepeatExpression()) is not None:
+                measure.insert(measure.highestTime, sign)
 
 
 def _share_signs(places: Sequence[Any]) -> None:

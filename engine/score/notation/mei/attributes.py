@@ -5,11 +5,13 @@ from typing import Any
 MEI = "http://www.music-encoding.org/ns/mei"
 EVENTS = ("note", "chord", "rest", "space")
 _DEFAULTS = {"dur.default": "dur", "oct.default": "oct", "octave.default": "oct", "num.default": "num", "numbase.default": "numbase"}
+_IN_TICKS = ("2010", "2011", "2012")  # versions whose ticks have no unit
 _OCTAVE = (7, 12)  # steps and semitones
 
 
-def write_attributes(music: Any) -> None:
-    """Write out defaults, dots that are elements, ratios of durations, ties that begin and end, and transpositions, in place."""
+def write_attributes(music: Any, version: str) -> None:
+    """Write out durations in ticks, defaults, dots as elements, ratios of durations, ties that go on, and transpositions, in place."""
+    _read_gestures(music, version)
     _write_defaults(music)
     for dot in list(music.iter("{*}dot")):
         event = dot.getparent()
@@ -28,6 +30,16 @@ def in_tuplet(event: Any, count: str, base: str) -> None:
     tuplet = event.makeelement(f"{{{MEI}}}tuplet", {"num": count, "numbase": base})
     event.addprevious(tuplet)
     tuplet.append(event)
+
+
+def _read_gestures(music: Any, version: str) -> None:
+    """Let a performed duration in ticks ("24p") count where none is written, in place: before MEI 3 it was an attribute of both."""
+    for event in music.iter(*(f"{{*}}{name}" for name in EVENTS)):
+        told = event.get("dur.ges", "")
+        if told.removesuffix("p").isdigit() and (told.endswith("p") or version[:4] in _IN_TICKS):
+            del event.attrib["dur.ges"]
+            if event.get("dur") is None:
+                event.set("dur.ppq", told.removesuffix("p"))
 
 
 def _write_defaults(music: Any) -> None:

@@ -35,11 +35,12 @@ def normal_mei(data: bytes) -> Any:
         names.add(element.get(XML_ID, ""))
     root = _framed(_without_prefix(root))
     _one_body(root)
+    version = next((element.get("meiversion") for element in root.iter(etree.Element) if element.get("meiversion")), "")
     for music in root.iterfind("{*}music"):
         _write_copies(music)
         _one_reading(music)
         _silence_cues(music)
-        write_attributes(music)
+        write_attributes(music, version)
         for movement in music.iter("{*}mdiv"):
             if movement.find("{*}score") is None and movement.find("{*}parts") is not None:
                 movement.append(_joined_parts(list(movement.find("{*}parts"))))
@@ -279,6 +280,7 @@ def _define_staves(score: Any) -> None:
 
 def _write_tuplets(music: Any) -> None:
     """Write each event under a <tupletSpan> as a tuplet of its own, in place: readers go by elements, and leave the signs alone."""
+    written = set(music.iter("{*}tuplet"))
     for span in list(music.iter("{*}tupletSpan")):
         named = {element.get(XML_ID): element for element in span.getparent().iter() if element.get(XML_ID)}
         first, last = (named.get(span.get(name, "")[1:]) for name in ("startid", "endid"))
@@ -290,7 +292,8 @@ def _write_tuplets(music: Any) -> None:
         inside = False
         for element in [each for each in layer.iter(*(f"{{*}}{name}" for name in EVENTS)) if not _inside(each, "chord")]:
             inside = inside or element is first or first in element.iterdescendants()
-            if inside and element.get("dur.ges") is None and element.get("grace") is None:
+            said = any(each in written and each.get("num") == count for each in element.iterancestors("{*}tuplet"))  # once more
+            if inside and not said and element.get("dur.ges") is None and element.get("grace") is None:
                 in_tuplet(element, count, base)
             if element is last or last in element.iterdescendants():
                 break
