@@ -10,6 +10,7 @@ from engine.base.errors import PerfLiveError
 from engine.midi.percussion import key_of
 from engine.score.notation.partitura_reading.asking import Arpeggios
 from engine.score.notation.verovio_layers import nearest_semitone
+from engine.score.notation.verovio_order import separate_movements
 from engine.score.tables import Swing
 
 _LEVEL = re.compile(r"(?<!\w)(p{1,4}|mp|mf|f{1,4}|f?fp|s?fp|sf{1,2}z?|rfz?|pfz)(?!\w)")
@@ -114,6 +115,7 @@ def identified(root: Any) -> tuple[str, dict[str, tuple[int, int, str]]]:
         for mark in notations.findall("accidental-mark"):
             notations.remove(mark)  # verovio takes it for the accidental of this note and of all that follow
     listed = [part.get("id") for part in root.iter("score-part")]
+    separate_movements(root)
     for barline in root.iter("barline"):
         if barline.get("location") is None and barline.find("repeat[@direction='forward']") is not None:
             barline.set("location", "left")

@@ -2,6 +2,7 @@
 
 import re
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -169,3 +170,31 @@ def test_grace_notes_are_tied_to_notes_that_are_tied_on(read):
     tied_on = note("C", 8).replace("</duration>", '</duration><tie type="stop"/><tie type="start"/>')
     score = read(musicxml([attributes(2) + note("C", 0, tie="start") + tied_on, note("C", 4, tie="stop") + note("D", 4)]))
     assert score.notes[["onset_quarter", "pitch", "is_grace"]].tolist() == [(0.0, 60, True), (3.0, 62, False)]
+
+
+BACKWARD = '<barline location="right"><repeat direction="backward"/></barline>'
+
+
+@pytest.mark.parametrize(
+    ("movements", "sounding"),
+    [
+        (["c d|", "e f|"], "cdcdefef"),  # a repeat goes back to its movement's beginning
+        (["c d|", "e fF gD", "a b"], "cdcdefgefab"),  # so does a da capo; after the Fine the next movement follows
+        (["c d|", "e fF| gD", "a b|"], "cdcdefefgefabab"),
+        (["c dF| eD", "f gF| aD"], "cdcdecdfgfgafg"),
+    ],
+)
+def test_repeats_and_jumps_stay_in_their_movement(tmp_path: Path, movements: list[str], sounding: str) -> None:
+    signs = {"|": BACKWARD, "F": '<sound fine="yes"/>', "D": '<sound dacapo="yes"/>'}
+    measures = ""
+    for movement in movements:
+        for number, (step, *marks) in enumerate(movement.split(), 1):
+            note = f"<note><pitch><step>{step.upper()}</step><octave>4</octave></pitch><duration>1</duration><type>quarter</type></note>"
+            attributes = (
+                "" if measures else "<attributes><divisions>1</divisions><time><beats>1</beats><beat-type>4</beat-type></time></attributes>"
+            )
+            measures += f'<measure number="{number}">{attributes}{note}{"".join(signs[mark] for mark in marks)}</measure>'
+    listed = '<part-list><score-part id="P1"><part-name>P</part-name></score-part></part-list>'
+    path = tmp_path / "movements.musicxml"
+    path.write_text(f'<score-partwise version="4.0">{listed}<part id="P1">{measures}</part></score-partwise>')
+    assert [60 + "c d ef g a b".index(step) for step in sounding] == read_score(path).notes["pitch"].tolist()

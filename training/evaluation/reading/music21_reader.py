@@ -5,6 +5,7 @@ MEI and Humdrum it takes through converter21, whose Humdrum reader was modelled 
 
 from collections.abc import Sequence
 from copy import deepcopy
+from itertools import pairwise
 from math import copysign, floor
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,12 @@ from training.evaluation.reading.spelt_out import humdrum_spelt_out, mei_spelt_o
 def read_with_music21(path: Path) -> list[Note]:
     """Return the notes after repeats, tied ones as one, at sounding pitch; without cue notes, chord symbols and percussion."""
     notes: list[Note] = []
+    end = 0.0
     score, repeats = _parsed(path)
-    for own in _scores(score):
-        end = max((onset for onset, _, _ in notes), default=0.0)
-        notes += [(onset + end, pitch, is_grace) for onset, pitch, is_grace in _sounding(own, repeats)]
+    for own in _movements(score):
+        sounding, length = _sounding(own, repeats)
+        notes += [(onset + end, pitch, is_grace) for onset, pitch, is_grace in sounding]
+        end += length
     return notes
 
 
@@ -42,12 +45,27 @@ def _parsed(path: Path) -> tuple[Any, bool]:
         return MeiToM21Converter(text).run(), True
 
 
-def _scores(score: Any) -> list[Any]:
-    """Return the movements of an opus, or the score."""
-    return list(score.scores) if hasattr(score, "scores") else [score]
+def _movements(score: Any) -> list[Any]:
+    """Return the scores of an opus, or a score, cut where its measures are numbered from the beginning again."""
+    from music21 import stream
+
+    if hasattr(score, "scores"):
+        return list(score.scores)
+    score = score.toSoundingPitch()
+    parts = list(score.parts)
+    numbers = [measure.number for measure in parts[0].getElementsByClass(stream.Measure)] if parts else []
+    starts = [place for place, (before, own) in enumerate(pairwise(numbers), 1) if own in (0, 1) and before > 1]
+    if not starts:
+        return [score]
+    movements = [stream.Score() for _ in range(len(starts) + 1)]
+    for part in parts:
+        for movement, (start, end) in zip(movements, pairwise([0, *starts, len(numbers)]), strict=True):
+            movement.insert(0, part.measures(start, end, indicesNotNumbers=True))
+    return movements
 
 
-def _sounding(score: Any, repeats: bool) -> list[Note]:
+def _sounding(score: Any, repeats: bool) -> tuple[list[Note], float]:
+    """Return the notes that sound, and how many quarters all last."""
     from music21 import stream
 
     score = score.toSoundingPitch()
@@ -57,12 +75,15 @@ def _sounding(score: Any, repeats: bool) -> list[Note]:
         _as_long(places)
         _read_jumps(places)
         _share_signs(places)
+    length = 0.0
     notes: list[Note] = []
     for part, own in zip(parts, measures, strict=True):
         _put_in_line(part, own)
         _begin_repeats(own)
-        notes += _part_notes(part.expandRepeats() if own and repeats else part)
-    return notes
+        played = part.expandRepeats() if own and repeats else part
+        length = max(length, float(played.highestTime))
+        notes += _part_notes(played)
+    return notes, length
 
 
 def _as_long(places: Sequence[Any]) -> None:
