@@ -15,13 +15,14 @@ from typing import IO, cast
 
 LIMITED = """
 import runpy, sys
-try:
-    import resource
-    for limit, most in ((resource.RLIMIT_AS, sys.argv[1]), (resource.RLIMIT_CPU, sys.argv[2])):
-        if int(most):
-            resource.setrlimit(limit, (int(most), resource.getrlimit(limit)[1]))
-except (ImportError, ValueError, OSError):
-    pass
+for name, most in (("RLIMIT_CPU", int(sys.argv[2])), ("RLIMIT_AS", int(sys.argv[1]))):
+    try:
+        import resource
+        limit = getattr(resource, name)
+        if most:
+            resource.setrlimit(limit, (most, resource.getrlimit(limit)[1]))
+    except (ImportError, AttributeError, ValueError, OSError):
+        pass
 sys.argv[:] = sys.argv[3:]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
