@@ -11,9 +11,9 @@ from engine.midi.events import (
     channel_of,
     is_channel_message,
     is_control_change,
-    is_note_off,
     is_note_on,
 )
+from engine.midi.held import note_ends
 
 NOTE_FIELDS = [("onset_sec", "f8"), ("duration_sec", "f8"), ("pitch", "i4"), ("velocity", "i4")]
 
@@ -21,26 +21,18 @@ NOTE_FIELDS = [("onset_sec", "f8"), ("duration_sec", "f8"), ("pitch", "i4"), ("v
 def note_array(events: Sequence[Event], drums: bool = True) -> np.ndarray:
     """Return the notes of ``events`` (in order of time), sorted by onset and pitch, with partitura's field names.
 
-    Times are in seconds. ``drums``: whether channel 10 is drums, which are left out: their numbers are no pitches. A note that is never
-    released lasts until the last event.
+    Times are in seconds. ``drums``: whether channel 10 is drums, which are left out: their numbers are no pitches. How notes end
+    is told in engine.midi.held; one that is never released lasts until the last event.
     """
-    notes: list[list[float]] = []
-    held: dict[tuple[int, int, int], list[int]] = {}
-    for event in events:
+    notes: list[tuple[float, float, int, int]] = []
+    ends = note_ends(events)
+    for index, event in enumerate(events):
         message = event.message
-        if not is_channel_message(message) or (drums and channel_of(message) == DRUM_CHANNEL):
+        if not is_channel_message(message) or not is_note_on(message) or (drums and channel_of(message) == DRUM_CHANNEL):
             continue
-        key = (event.track, channel_of(message), message[1])
-        if is_note_on(message):
-            held.setdefault(key, []).append(len(notes))
-            notes.append([event.time_ns / 1e9, np.nan, message[1], message[2]])
-        elif is_note_off(message) and held.get(key):
-            note = notes[held[key].pop(0)]
-            note[1] = event.time_ns / 1e9 - note[0]
-    for note in notes:
-        if np.isnan(note[1]):
-            note[1] = events[-1].time_ns / 1e9 - note[0]
-    return np.sort(np.array([tuple(note) for note in notes], dtype=NOTE_FIELDS), order=["onset_sec", "pitch"])
+        onset_s = event.time_ns / 1e9
+        notes.append((onset_s, events[ends.get(index, -1)].time_ns / 1e9 - onset_s, message[1], message[2]))
+    return np.sort(np.array(notes, dtype=NOTE_FIELDS), order=["onset_sec", "pitch"])
 
 
 def pedal_array(events: Sequence[Event]) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.base.clock import Clock, VirtualClock
 from engine.midi.events import ALL_SOUND_OFF, Event, is_channel_message, is_control_change, is_note_on
+from engine.midi.held import ends_all_notes
 from engine.midi.mpe import configures
 from engine.midi.routing import DEFAULT_ROUTING, Router, Routing, Way
 from engine.performers.controls import Control
@@ -286,7 +287,7 @@ class Engine:
         """Let the stream think of two notes or more together, unless a message between them would change how they are performed."""
         performed = [event for event in events if self._router.way(event) is Way.PERFORMED]
         notes = sum(is_note_on(event.message) for event in performed)
-        changing = self._announcement or any(configures(event.message) for event in performed)
+        changing = self._announcement or any(configures(event.message) or ends_all_notes(event.message) for event in performed)
         if notes > 1 and not changing and not any(self._mapped_control(event.message) for event in performed):
             self._performed.foresee(performed)
 

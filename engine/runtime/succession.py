@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.midi.events import Event, channel_of, is_control_change, is_note_off, is_note_on, note_off
+from engine.midi.held import ends_all_notes
 from engine.midi.ledger import MOST_OVERLAPS, PEDALS
 from engine.performers.protocol import ClockFollower, KeyswitchFollower, PausableStream, PerformerStream, WindowedStream
 from engine.performers.stateless import StatelessStream
@@ -14,7 +15,6 @@ from engine.runtime.guard import GuardedStream, PlainStream
 Guarded = GuardedStream | PlainStream
 Pedals = dict[tuple[int, int], int]  # channel and controller: value
 PASSING = StatelessStream()
-KEYS_LET_GO = (120, *range(123, 128))  # All Sound Off, All Notes Off and the modes, which are one too (MIDI 1.0, channel mode messages)
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,11 @@ class Succession:
             return self._begin(event, late)
         if is_note_off(message):
             return self._end(event, late)
+        sent: list[Event] = []
         if is_control_change(message):
+            sent = self._let_go(event, late) if ends_all_notes(message) else []
             self.follow_controller(message)
-        return self._guarded.feed(event, late)
+        return sent + self._guarded.feed(event, late)
 
     def follow_past(self, event: Event, latency_ns: int) -> Event:
         """Return an event that goes past the performer, ``latency_ns`` later; the end of a note as much later as its beginning."""
@@ -98,7 +100,7 @@ class Succession:
         """Hear a control change, which may go past the performer: where the pedals are, and that a channel's keys are let go."""
         if message[1] in PEDALS:
             self._pedals[channel_of(message), message[1]] = message[2]
-        elif message[1] in KEYS_LET_GO:
+        elif ends_all_notes(message):
             self._owners = {key: owners for key, owners in self._owners.items() if key[1] != channel_of(message)}
 
     def _begin(self, event: Event, late: bool) -> list[Event]:
@@ -116,6 +118,13 @@ class Succession:
         owners = self._owners.get((event.track, channel_of(event.message), event.message[1]))
         ended: list[Event] = (owners.pop(0) if owners else self._guarded).feed(event, late)
         return ended
+
+    def _let_go(self, event: Event, late: bool) -> list[Event]:
+        """End the notes of a channel one by one, as performers know notes and not what ends them all, before it is said to the channel."""
+        channel = channel_of(event.message)
+        held = [(track, pitch) for (track, own, pitch), owners in self._owners.items() if own == channel for _ in owners]
+        releases = [Event(event.time_ns, note_off(channel, pitch), track) for track, pitch in held]
+        return [each for release in releases for each in self._end(release, late)]
 
     def foresee(self, events: Sequence[Event]) -> None:
         self._guarded.foresee(events)

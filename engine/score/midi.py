@@ -11,6 +11,8 @@ import numpy as np
 
 from engine.base.errors import PerfLiveError
 from engine.midi.events import (
+    ALL_NOTES_OFF,
+    ALL_SOUND_OFF,
     DRUM_CHANNEL,
     SUSTAIN_PEDAL,
     Event,
@@ -21,6 +23,7 @@ from engine.midi.events import (
     is_note_on,
 )
 from engine.midi.file import MidiTimeline, in_quarters, read_midi_file
+from engine.midi.held import ends_all_notes, note_ends
 from engine.midi.routing import DEFAULT_ROUTING, Router, Routing, Way
 from engine.score.tables import (
     MARKING_DTYPE,
@@ -68,17 +71,18 @@ def midi_score(timeline: MidiTimeline, path: Path, routing: Routing = DEFAULT_RO
     Raises PerfLiveError, which names ``path``, for one that is left alone entirely, UsageError for a track that it does not have.
     """
     router, heard = Router(routing, timeline.track_names), [*map(partial(Event, 0), routing.announcement), *timeline.events]
-    performed: list[tuple[Event, int]] = []
+    performed: list[tuple[Event, int]] = []  # what begins and ends notes, with its instrument's channel
     untouched: list[tuple[Event, Way]] = []
     for event in heard:
         router.zones.observe(event.message)
         way = router.way(event)
         if way is not Way.PERFORMED or not _is_performed(event.message):
             untouched.append((event, way))
-        elif not is_control_change(event.message):
+        if way is Way.PERFORMED and _moves_keys(event.message):
             performed.append((event, router.zones.instrument_of(channel_of(event.message))))
     left_alone = [event.message for event, _ in untouched if is_channel_message(event.message) and is_note_on(event.message)]
-    if left_alone and not performed and (routing.names_tracks or routing.keyswitches or routing.excluded_channels):
+    has_notes = any(is_note_on(event.message) for event, _ in performed)
+    if left_alone and not has_notes and (routing.names_tracks or routing.keyswitches or routing.excluded_channels):
         raise PerfLiveError(f"cannot perform {str(path)!r}: all of its {len(left_alone)} notes are left alone; leave fewer of them alone")
     notes, channels, instruments = _notes(timeline, performed)
     percussion = _percussion(timeline, [event for event, _ in untouched])
@@ -97,33 +101,35 @@ def midi_score(timeline: MidiTimeline, path: Path, routing: Routing = DEFAULT_RO
     return MidiScore(score, channels, instruments, untouched)
 
 
+def _moves_keys(message: bytes) -> bool:
+    return is_note_on(message) or is_note_off(message) or ends_all_notes(message)
+
+
 def _is_performed(message: bytes) -> bool:
-    """Return whether a channel message is a note's, or the sustain pedal's, which the performer plays itself."""
-    return is_note_on(message) or is_note_off(message) or (is_control_change(message) and message[1] == SUSTAIN_PEDAL)
+    """Return whether a channel message is a note's, or the sustain pedal's, which the performer plays itself.
+
+    What silences a channel is the end of the notes that it has, and would cut off those that are performed longer.
+    """
+    silences = is_control_change(message) and message[1] in (ALL_SOUND_OFF, ALL_NOTES_OFF)
+    return silences or is_note_on(message) or is_note_off(message) or (is_control_change(message) and message[1] == SUSTAIN_PEDAL)
 
 
 def _notes(timeline: MidiTimeline, performed: Sequence[tuple[Event, int]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the notes of note-ons and note-offs, each with its instrument's channel, their channels, and their instruments'.
+    """Return the notes of note-ons and what ends them, each with its instrument's channel, their channels, and their instruments'.
 
-    Of two equal keys that overlap, the earlier ends first.
+    How they end is told in engine.midi.held. Of two equal keys that overlap, the earlier ends first.
     """
     to_tick, division = timeline.tempo_map.to_tick, timeline.division
     last_tick = to_tick(max((event.time_ns for event in timeline.events), default=0))
-    sounding: dict[tuple[int, int, int], list[int]] = {}
+    ends = note_ends([event for event, _ in performed])
     rows: list[list[float | int | str | bool]] = []
     channels: list[int] = []
-    for event, instrument in performed:
+    for index, (event, instrument) in enumerate(performed):
         message, tick, channel = event.message, to_tick(event.time_ns), channel_of(event.message)
         if is_note_on(message):
-            sounding.setdefault((event.track, channel, message[1]), []).append(len(rows))
-            rows.append([tick, -1, message[1], instrument + 1, 0, event.track, f"n{len(rows)}", False, message[2]])
+            end_tick = to_tick(performed[ends[index]][0].time_ns) if index in ends else last_tick  # never ended: it sounds to the end
+            rows.append([tick, end_tick - tick, message[1], instrument + 1, 0, event.track, f"n{len(rows)}", False, message[2]])
             channels.append(channel)
-        elif started := sounding.get((event.track, channel, message[1])):
-            row = rows[started.pop(0)]
-            row[1] = tick - int(row[0])
-    for row in rows:
-        if row[1] == -1:  # never ended: it sounds to the end
-            row[1] = last_tick - int(row[0])
     notes = np.array([tuple(row) for row in rows], dtype=SCORE_NOTE_DTYPE)
     notes["onset_quarter"] /= division
     notes["duration_quarter"] /= division
@@ -136,7 +142,7 @@ def _percussion(timeline: MidiTimeline, untouched: Sequence[Event]) -> np.ndarra
     """Return the notes of the drums' channel (PERCUSSION_DTYPE)."""
     notes = (event for event in untouched if is_channel_message(event.message))
     drums = [(event, DRUM_CHANNEL) for event in notes if channel_of(event.message) == DRUM_CHANNEL]
-    struck = _notes(timeline, [each for each in drums if is_note_on(each[0].message) or is_note_off(each[0].message)])[0]
+    struck = _notes(timeline, [each for each in drums if _moves_keys(each[0].message)])[0]
     return struck[["onset_quarter", "duration_quarter", "pitch", "velocity", "part"]].astype(PERCUSSION_DTYPE)
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from engine.midi.events import SUSTAIN_PEDAL, Event, channel_of, control_change, note_on
 from engine.midi.general_midi import Programs
+from engine.midi.held import ends_all_notes, resets_controllers
 from engine.performers.lookahead.rubato import PedalStep
 from engine.performers.score_playing.keys import Keys
 
@@ -37,6 +38,7 @@ class Outgoing:
     _programs: Programs = field(default_factory=Programs)
     _pedal: int = 0
     _anchor: int = 0  # whose pedal it is
+    _silenced_ns: int = 0  # when a channel was last told to let all its keys go: the pedals of chords that began before are void
 
     def put_message(self, number: int, event: Event) -> None:
         """Take a message that is sent unchanged; ``event`` has its due time."""
@@ -84,7 +86,7 @@ class Outgoing:
             self.pedal_taken = True
             return self._move_pedal(item.time_ns, 0)
         step: PedalStep = item.content
-        if self.pedal_taken or step.anchor < self._anchor:
+        if self.pedal_taken or step.anchor < self._anchor or (step.value and step.begun_ns < self._silenced_ns):
             return []
         self._anchor = step.anchor
         return self._move_pedal(step.time_ns, step.value)
@@ -98,9 +100,24 @@ class Outgoing:
         channel = channel_of(event.message)
         had_pedal = self._programs.has_pedal(channel)
         self._programs.observe(event.message)
-        if self._pedal and had_pedal and channel in self.channels and not self._programs.has_pedal(channel):
-            return [Event(event.time_ns, control_change(channel, SUSTAIN_PEDAL, 0), self.channels[channel]), event]
-        return [event]
+        if ends_all_notes(event.message):
+            return [*self._silence(channel, event.time_ns), event]
+        moved = [] if self.pedal_taken or not self._pedal or not had_pedal else self._own_pedal(channel, event.time_ns)
+        if not self._programs.has_pedal(channel):
+            return [*(each._replace(message=control_change(channel, SUSTAIN_PEDAL, 0)) for each in moved), event]
+        return [event, *moved] if resets_controllers(event.message) else [event]
+
+    def _silence(self, channel: int, time_ns: int) -> list[Event]:
+        """End what sounds on a channel, as it is told; the model's pedal too, of which the sender knows nothing."""
+        self._silenced_ns = time_ns
+        ended = self._keys.end_channel(channel, time_ns)
+        return ended if self.pedal_taken else ended + self._move_pedal(time_ns, 0)
+
+    def _own_pedal(self, channel: int, time_ns: int) -> list[Event]:
+        """Return the model's pedal as it is, for a channel that has it."""
+        if channel not in self.channels:
+            return []
+        return [Event(time_ns, control_change(channel, SUSTAIN_PEDAL, self._pedal), self.channels[channel])]
 
     def _move_pedal(self, time_ns: int, value: int) -> list[Event]:
         if value == self._pedal:

@@ -31,12 +31,18 @@ class PerformedNote(NamedTuple):
 class PedalStep(NamedTuple):
     """The pedal has ``value``, 0 to 127, from ``time_ns`` on.
 
-    ``anchor`` is the number of the chord that it belongs to: steps of an earlier chord are void after those of a later one.
+    ``anchor`` is the number of the chord that it belongs to, which begins at ``begun_ns``: steps of an earlier chord are void after those
+    of a later one.
     """
 
     time_ns: int
     anchor: int
     value: int
+    begun_ns: int
+
+    def later(self, by_ns: int) -> "PedalStep":
+        """Return the same ``by_ns`` later."""
+        return self._replace(time_ns=self.time_ns + by_ns, begun_ns=self.begun_ns + by_ns)
 
 
 @dataclass
@@ -126,6 +132,6 @@ class Rubato:
             else:
                 after = float(np.clip(following[0], 0, 1))
             placed = [(0.0, depth), *span_steps(between, change, back, after)]
-            steps += [PedalStep(time_ns + round(share * span_ns), self.anchor, round(127 * value)) for share, value in placed]
-            steps.append(PedalStep(time_ns + longest_ns, self.anchor, 0))
+            steps += [PedalStep(time_ns + round(share * span_ns), self.anchor, round(127 * value), time_ns) for share, value in placed]
+            steps.append(PedalStep(time_ns + longest_ns, self.anchor, 0, time_ns))
         return steps

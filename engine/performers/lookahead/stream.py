@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 
 from engine.midi.clock.messages import ClockReading, MidiClock
-from engine.midi.events import SUSTAIN_PEDAL, Event, channel_of, is_control_change, is_note_off, is_note_on
+from engine.midi.events import SUSTAIN_PEDAL, Event, channel_of, is_control_change, is_note_off, is_note_on, note_off
 from engine.midi.general_midi import changes_notes
-from engine.midi.ledger import MOST_OVERLAPS
+from engine.midi.held import HeldNotes, ends_all_notes
 from engine.midi.mpe import Zones
 from engine.performers.controls import Control
 from engine.performers.counts import WindowCounts
@@ -78,7 +78,7 @@ class LiveState:
     rubato: Rubato
     decided: deque[LiveNote]  # as many as the next window is told of
     undecided: deque[LiveNote] = field(default_factory=deque)
-    held: dict[tuple[int, int], deque[LiveNote]] = field(default_factory=dict)  # by channel and pitch, the oldest first
+    held: HeldNotes[LiveNote] = field(default_factory=HeldNotes)
     request: WindowRequest | None = None
     asked: list[LiveNote] = field(default_factory=list)  # of the request, to be decided by it
     progress: Progress | None = None
@@ -147,11 +147,9 @@ class LookaheadStream:
         state.events += 1
         if is_note_on(message):
             self._begin_note(event)
-        elif is_note_off(message) and (held := state.held.get((channel_of(message), message[1]))):
-            note = next((note for note in held if note.event.track == event.track), held[0])
-            held.remove(note)
-            note.release, note.release_number = event, state.events
-            self._put_end(note)
+        elif is_note_off(message):
+            if note := state.held.end(event):
+                self._end_note(note, event)
         else:
             self._pass_on(event)
         return self._release()
@@ -213,10 +211,15 @@ class LookaheadStream:
         state, channel, velocity = self._state, channel_of(event.message), event.message[2]
         note = LiveNote(state.events, event, state.clock.read(event.time_ns), state.binding_ns.get(channel, 0))
         state.undecided.append(note)
-        state.held.setdefault((channel, event.message[1]), deque(maxlen=MOST_OVERLAPS)).append(note)
+        if closed := state.held.begin(event, note):
+            self._end_note(closed, event._replace(message=note_off(channel, event.message[1])))
         state.touch = velocity if state.touch in (None, velocity) else VARYING
         if event.track not in state.tracks:
             state.tracks = tuple(sorted((*state.tracks, event.track)))
+
+    def _end_note(self, note: LiveNote, release: Event) -> None:
+        note.release, note.release_number = release, self._state.events
+        self._put_end(note)
 
     def _pass_on(self, event: Event) -> None:
         """Send a message that neither begins nor ends a note, a look-ahead after it came."""
@@ -226,17 +229,24 @@ class LookaheadStream:
         if is_control_change(message) and message[1] == SUSTAIN_PEDAL and message[2] and not state.pedalled:
             state.pedalled = True
             state.outgoing.take_pedal(state.events, due_ns)
+        if ends_all_notes(message):
+            for note in state.held.end_channel(channel_of(message)):
+                self._end_note(note, event._replace(message=note_off(channel_of(message), note.event.message[1]), track=note.event.track))
         if changes_notes(message):
-            self._bind_notes(channel_of(message), due_ns, due_ns)
+            self._bind_notes(channel_of(message), due_ns, due_ns, heard_ns=event.time_ns if ends_all_notes(message) else None)
         state.outgoing.put_message(state.events, event._replace(time_ns=due_ns))
 
-    def _bind_notes(self, channel: int, from_ns: int, until_ns: int) -> None:
-        """Let the notes to come on a channel begin at ``from_ns`` or later, those that are undecided at ``until_ns`` or before."""
+    def _bind_notes(self, channel: int, from_ns: int, until_ns: int, heard_ns: int | None = None) -> None:
+        """Let the notes to come on a channel begin at ``from_ns`` or later, those that are undecided at ``until_ns`` or before.
+
+        ``heard_ns`` is when what ends them came: what has sounded until then is to be heard.
+        """
         state = self._state
         state.binding_ns[channel] = from_ns
         for note in state.undecided:
             if note.until_ns is None and channel_of(note.event.message) == channel:
-                note.until_ns = until_ns
+                sounded_ns = 0 if heard_ns is None else min(heard_ns - note.event.time_ns, SHORTEST_NOTE_NS)
+                note.until_ns = until_ns - sounded_ns
 
     def _release(self) -> list[Event]:
         """Return what nothing to come can precede: no undecided note, and no note's end."""
@@ -337,7 +347,7 @@ class LookaheadStream:
             state.outgoing.put_note(note.number, note.event._replace(time_ns=note.onset_ns), new.velocity, pedalled)
             self._put_end(note)
         for step in pedal:
-            state.outgoing.put_pedal(notes[0].number, step._replace(time_ns=step.time_ns + self._latency_ns))
+            state.outgoing.put_pedal(notes[0].number, step.later(self._latency_ns))
 
     def _put_end(self, note: LiveNote) -> None:
         """Place the end of a note, if both its onset and its release are known."""

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from engine.midi.events import Event, channel_of, is_note_on, note_off, note_on
+from engine.midi.events import Event, channel_of, is_channel_message, is_note_on, note_off, note_on
+from engine.midi.held import ends_all_notes, lets_keys_go
 from engine.onnx.model import Model
 from engine.performers.controls import with_defaults
 from engine.performers.performance_rnn.controls import CONTROLS, DUET, grid_quarters, preferences_of
@@ -52,6 +53,11 @@ class State:
     asked: set[str] = field(default_factory=set)  # of its controls that are acts: those that are to be done
 
 
+def _is_for(message: bytes, channel: int) -> bool:
+    """Return whether a message ends all notes of a channel."""
+    return is_channel_message(message) and ends_all_notes(message) and channel_of(message) == channel
+
+
 class PerformanceRNNStream:
     """Planned events leave only when they are due, so that they can be taken back until then.
 
@@ -82,12 +88,26 @@ class PerformanceRNNStream:
             state.channel, state.waiting = channel_of(event.message), False
             state.playing = state.playing and self._controls["mode"] == DUET
             sent += self._let_go(event.time_ns, event.message[1] if state.playing else None)
-        changes = state.player.hear(event.message)
+        changes = state.player.hear(event)
         if self._controls["mode"] == DUET:
             state.playing = not state.waiting
         if changes or self._preferences_changed:
             self._hear_later(event.time_ns, changes)
-        return [*sent, event]
+        return sent + self._pass_on(event)
+
+    def _pass_on(self, event: Event) -> list[Event]:
+        """Return what goes out for an event of the player's. All Sound Off ends its own notes on the channel too.
+
+        All Notes Off does not: some keyboards say it whenever the last key goes up. It is not sent while its own notes sound there; the
+        engine has ended the player's one by one.
+        """
+        message, own = event.message, self._state.own
+        pitches = [pitch for pitch, channel in sorted(own.sounding.items()) if _is_for(message, channel)]
+        if not pitches:
+            return [event]
+        if lets_keys_go(message):
+            return []
+        return [*(each for pitch in pitches for each in self._let_go(event.time_ns, pitch)), event]
 
     def follow_clock(self, event: Event) -> None:
         self._state.own.clock.follow(event)

@@ -54,6 +54,10 @@ class Keys:
         down.sounding.discard(note)
         return [] if down.sounding else self._lift(place, time_ns)
 
+    def end_channel(self, channel: int, time_ns: int) -> list[Event]:
+        """End all notes of a channel."""
+        return [event for place in [each for each in self._keys if each[1] == channel] for event in self._lift(place, time_ns)]
+
     def send(self, event: Event) -> list[Event]:
         """Take note of an event that is sent."""
         self.ledger.observe(event.message, event.track)

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.midi.events import Event
+from engine.midi.events import Event, channel_of
 from engine.midi.general_midi import Programs
+from engine.midi.held import lets_keys_go
 from engine.performers.controls import Control
 from engine.performers.counts import WindowCounts
 from engine.performers.score_playing.instruments.articulation import OVERLAP_S, followers
@@ -153,8 +154,8 @@ class ScoreStream:
         return self._state.performed
 
     def feed(self, event: Event, late: bool = False) -> list[Event]:
-        """Pass through what is played along."""
-        return [event]
+        """Pass through what is played along; but All Notes Off must not cut off the score's notes, and the player's are ended already."""
+        return [] if lets_keys_go(event.message) and channel_of(event.message) in self._channels else [event]
 
     def foresee(self, events: Sequence[Event]) -> None:
         pass

@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 
 from engine.midi.events import Event, channel_of, is_note_off, is_note_on, note_on
+from engine.midi.held import HeldNotes, ends_all_notes
 from engine.onnx.model import Model
 from engine.performers.notes.performer import NotesPerformer
 from engine.performers.velocity.controls import CONTROLS
 from engine.performers.velocity.expression import VelocityExpression
 from engine.performers.velocity.networks import chunk_inputs
-from engine.performers.velocity.stream import follow
-from models.velocity.representation import NoteFeatures, NoteTracker, known_durations
+from engine.performers.velocity.stream import Keyboard
+from models.velocity.representation import NoteFeatures, known_durations
 
 WINDOW_NOTES = 256
 LEAST_PAST_NOTES = 64  # of the window, kept for what was already decided
@@ -43,14 +44,14 @@ class WindowNote:
 
 @dataclass
 class LookaheadState:
-    """All of a stream that changes. ``waiting`` is the input from the first undecided note on, ``held`` the notes by pitch."""
+    """All of a stream that changes. ``waiting`` is the input from the first undecided note on."""
 
     expression: VelocityExpression
-    tracker: NoteTracker = field(default_factory=NoteTracker)
+    keyboard: Keyboard = field(default_factory=Keyboard)
     decided: deque[WindowNote] = field(default_factory=lambda: deque(maxlen=WINDOW_NOTES))
     undecided: deque[WindowNote] = field(default_factory=deque)
     waiting: deque[tuple[Event, WindowNote | None]] = field(default_factory=deque)
-    held: dict[int, WindowNote] = field(default_factory=dict)
+    held: HeldNotes[WindowNote] = field(default_factory=HeldNotes)
     origin_ns: int | None = None
 
 
@@ -89,17 +90,24 @@ class VelocityLookaheadStream:
         if self._state.origin_ns is None:
             self._state.origin_ns = event.time_ns
         time_s = (event.time_ns - self._state.origin_ns) / 1e9
-        message = event.message
+        message, state = event.message, self._state
+        released: list[WindowNote | None] = []
         if is_note_on(message):
-            features, hint = self._state.tracker.note_on(time_s, message[1]), self._state.expression.hint(message[2])
+            features, hint = state.keyboard.note_on(time_s, event), state.expression.hint(message[2])
             note = WindowNote(features, hint, message[2], event.time_ns, time_s)
-            self._state.undecided.append(note)
-            self._state.held[message[1]] = note
-            return note
-        follow(self._state.tracker, time_s, message)
-        if is_note_off(message) and (released := self._state.held.pop(message[1], None)):
-            released.release_s = time_s
-        return None
+            state.undecided.append(note)
+            released = [state.held.begin(event, note)]
+        else:
+            note = None
+            state.keyboard.follow(time_s, event)
+            if is_note_off(message):
+                released = [state.held.end(event)]
+            elif ends_all_notes(message):
+                released = [*state.held.end_channel(channel_of(message))]
+        for each in released:
+            if each:
+                each.release_s = time_s
+        return note
 
     def next_due_ns(self) -> int | None:
         if not self._state.undecided:

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from engine.midi.events import SOFT_PEDAL, SUSTAIN_PEDAL, Event, channel_of, is_control_change, is_note_off, is_note_on, note_on
+from engine.midi.held import HeldNotes, ends_all_notes, resets_controllers
 from engine.performers.velocity.expression import VelocityExpression
 from engine.performers.velocity.networks import HintedNote, VelocityModel, chunk_inputs, describe_note
-from models.velocity.representation import MEMORY_DELAY_S, NoteTracker
+from models.velocity.representation import MEMORY_DELAY_S, NoteFeatures, NoteTracker
 
 
 @dataclass
@@ -24,12 +25,48 @@ class UnrememberedNote:
 
 
 @dataclass
+class Keyboard:
+    """What is played, as the network knows it: one keyboard, whose keys all channels press."""
+
+    tracker: NoteTracker = field(default_factory=NoteTracker)
+    held: HeldNotes[int] = field(default_factory=HeldNotes)  # pitches
+
+    def note_on(self, time_s: float, event: Event) -> NoteFeatures:
+        """Describe a note-on; if its key is held, it was let go just before."""
+        pitch = event.message[1]
+        if self.held.begin(event, pitch) is not None:
+            self.tracker.note_off(time_s, pitch)
+        return self.tracker.note_on(time_s, pitch)
+
+    def follow(self, time_s: float, event: Event) -> None:
+        """Follow a message that is no note-on."""
+        message = event.message
+        if is_note_off(message):
+            self._release(time_s, [] if (pitch := self.held.end(event)) is None else [pitch])
+        elif ends_all_notes(message):
+            self._release(time_s, self.held.end_channel(channel_of(message)))
+        elif resets_controllers(message):
+            self.tracker.sustain_pedal(time_s, 0)
+            self.tracker.soft_pedal(0)
+        elif is_control_change(message):
+            if message[1] == SUSTAIN_PEDAL:
+                self.tracker.sustain_pedal(time_s, message[2])
+            elif message[1] == SOFT_PEDAL:
+                self.tracker.soft_pedal(message[2])
+
+    def _release(self, time_s: float, pitches: list[int]) -> None:
+        for pitch in pitches:
+            if not self.held.holds(pitch):  # on another channel
+                self.tracker.note_off(time_s, pitch)
+
+
+@dataclass
 class VelocityState:
     """All of a stream that changes, but for the memory that notes are answered from."""
 
     expression: VelocityExpression
     last_model_velocity: float  # carried forward to a late note
-    tracker: NoteTracker = field(default_factory=NoteTracker)
+    keyboard: Keyboard = field(default_factory=Keyboard)
     unremembered: list[UnrememberedNote] = field(default_factory=list)
     without_row: int = 0  # how many of them, from the last on, have no place in the rows yet
     foreseen: deque[tuple[float, np.ndarray | None]] = field(default_factory=deque)  # times and quantiles of what is about to be fed
@@ -63,7 +100,7 @@ class VelocityStream:
             time_s, quantiles = state.foreseen.popleft()
         else:
             time_s = self._time_s(event)
-            heard = self._hear(time_s, message)
+            heard = self._hear(time_s, event)
             quantiles = self._think(time_s, heard, late) if heard else None
         if not is_note_on(message):
             return [event]
@@ -75,7 +112,7 @@ class VelocityStream:
     def foresee(self, events: Sequence[Event]) -> None:
         """Answer many notes in one run of each model, in which the weights are read once."""
         times_s = [self._time_s(event) for event in events]
-        heard = [self._hear(time_s, event.message) for time_s, event in zip(times_s, events, strict=True)]
+        heard = [self._hear(time_s, event) for time_s, event in zip(times_s, events, strict=True)]
         notes = [UnrememberedNote(time_s, note) for time_s, note in zip(times_s, heard, strict=True) if note]
         answers = iter(self._think_together(notes) if notes else ())
         self._state.foreseen.extend((time_s, next(answers) if note else None) for time_s, note in zip(times_s, heard, strict=True))
@@ -87,12 +124,12 @@ class VelocityStream:
             state.origin_ns = event.time_ns
         return (event.time_ns - state.origin_ns) / 1e9
 
-    def _hear(self, time_s: float, message: bytes) -> HintedNote | None:
+    def _hear(self, time_s: float, event: Event) -> HintedNote | None:
         """Follow a message; return the note and its hint if it is a note-on."""
         state = self._state
-        if is_note_on(message):
-            return state.tracker.note_on(time_s, message[1]), state.expression.hint(message[2])
-        follow(state.tracker, time_s, message)
+        if is_note_on(event.message):
+            return state.keyboard.note_on(time_s, event), state.expression.hint(event.message[2])
+        state.keyboard.follow(time_s, event)
         return None
 
     def _think(self, time_s: float, note: HintedNote, late: bool) -> np.ndarray | None:
@@ -198,14 +235,3 @@ class VelocityStream:
 def _is_due(note: UnrememberedNote, time_s: float) -> bool:
     """Return whether ``note`` is to be in the memory of a note at ``time_s``."""
     return note.time_s <= time_s - MEMORY_DELAY_S
-
-
-def follow(tracker: NoteTracker, time_s: float, message: bytes) -> None:
-    """Tell the tracker of a message that is not a note-on."""
-    if is_note_off(message):
-        tracker.note_off(time_s, message[1])
-    elif is_control_change(message):
-        if message[1] == SUSTAIN_PEDAL:
-            tracker.sustain_pedal(time_s, message[2])
-        elif message[1] == SOFT_PEDAL:
-            tracker.soft_pedal(message[2])
