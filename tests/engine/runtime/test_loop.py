@@ -194,3 +194,13 @@ def test_a_stream_rests_until_something_is_nearly_due_and_again_when_it_has_left
     assert sink.sent_at_ns[:2] == [5 * MS, 30 * MS]  # in the two milliseconds before, no rest had begun
     assert 2 * MS < max(each for each in rested_ns if each < 5 * MS) < 3.1 * MS
     assert rested_ns[-2:] == [5 * MS, 30 * MS]
+
+
+@pytest.mark.parametrize("number", [120, 123, 124, 127])
+def test_all_notes_off_is_preceded_by_the_ends_of_what_its_channel_holds(number):
+    """So that performers and instruments that do not know it leave nothing sounding, and other channels are left alone."""
+    held = [Event(0, note_on(0, 60, 64)), Event(0, note_on(1, 60, 64)), Event(0, note_on(0, 64, 64)), Event(MS, note_off(0, 64))]
+    silence = Event(2 * MS, control_change(0, number, 0))
+    report, sink = run([*held, silence, Event(3 * MS, note_off(1, 60))])
+    assert sink.sent == [*held, Event(2 * MS, note_off(0, 60)), silence, Event(3 * MS, note_off(1, 60))]
+    assert report.events_in == 6

@@ -259,3 +259,77 @@ def test_a_run_that_ends_leaves_no_thread(performer):
     (worker,) = stream._computer._executor._threads
     stream.close()
     assert not worker.is_alive()
+
+
+MS = 1_000_000
+
+
+def repeated(pitches, count=60, step_ms=100, held_ms=70, channel=0):
+    """Single notes in turn."""
+    keys = [pitches[index % len(pitches)] for index in range(count)]
+    begins = [Event(index * step_ms * MS, note_on(channel, pitch, 64)) for index, pitch in enumerate(keys)]
+    ends = [Event((index * step_ms + held_ms) * MS, note_off(channel, pitch)) for index, pitch in enumerate(keys)]
+    return sorted(begins + ends, key=lambda event: event.time_ns)
+
+
+def durations_ns(sent):
+    """Return how long each note lasts, in order of the onsets; a key sounds once at a time."""
+    lasting, begun = {}, {}
+    for event in sent:
+        key = event.message[0] & 15, event.message[1]
+        if is_note_on(event.message):
+            begun[key] = event.time_ns
+        elif is_note_off(event.message) and key in begun:
+            begun_ns = begun.pop(key)
+            lasting[begun_ns, *key] = event.time_ns - begun_ns
+    assert not begun, "a note is stuck"
+    return np.array([lasting[key] for key in sorted(lasting)])
+
+
+def test_a_lost_note_off_costs_no_later_note_and_a_doubled_one_none_at_all(performer):
+    events = repeated((60, 62))
+    whole = durations_ns(run(performer, events, AS_PLAYED)[0])
+    lost = [event for index, event in enumerate(events) if index != 21]  # of the eleventh note
+    assert is_note_off(events[21].message)
+    heard = durations_ns(run(performer, lost, AS_PLAYED)[0])
+    assert np.abs(np.delete(heard - whole, 10)).max() <= 20 * MS and heard[10] <= 200 * MS
+    doubled = sorted(events + [event._replace(time_ns=event.time_ns + 25 * MS) for event in events[1::2]], key=lambda event: event.time_ns)
+    assert np.abs(durations_ns(run(performer, doubled, AS_PLAYED)[0]) - whole).max() <= 20 * MS
+
+
+@pytest.mark.parametrize("number", [120, 123, 126])
+@pytest.mark.parametrize("controls", [AS_PLAYED, {"temperature": 1}])
+def test_all_notes_off_ends_what_is_held_when_it_is_due_and_costs_no_other_note(performer, number, controls):
+    """It comes while a chord is held: 10 ms after a note of it was struck, and 30 ms before the music goes on."""
+    held = [Event(1500 * MS, note_on(0, 48, 64)), Event(1960 * MS, note_on(0, 55, 64)), Event(1965 * MS, note_on(1, 50, 64))]
+    silenced = Event(1970 * MS, control_change(0, number, 0))
+    other = Event(2500 * MS, note_off(1, 50))
+    events = sorted([*repeated((60, 62)), *held, silenced, other], key=lambda event: event.time_ns)
+    sent, _ = run(performer, events, controls)
+    due_ns = silenced.time_ns + LATENCY_NS
+    assert [event.time_ns for event in sent if event.message == silenced.message] == [due_ns]
+    begun, ended = ([event for event in sent if kind(event.message)] for kind in (is_note_on, is_note_off))
+    assert len(begun) == len(ended) == 63
+    by_key = {event.message[1]: event.time_ns for event in begun if event.message[1] in (48, 50, 55)}
+    ends = {event.message[1]: event.time_ns for event in ended if event.message[1] in (48, 50, 55)}
+    assert ends[48] <= due_ns and ends[55] <= due_ns and ends[50] > due_ns
+    assert ends[55] - by_key[55] >= 10 * MS, "a note is cut off as it begins"
+    assert (durations_ns(sent) > 5 * MS).all()
+
+
+def test_the_model_s_pedal_holds_nothing_past_all_notes_off_and_outlasts_a_reset(real_performer):
+    events = flat_take(8)
+    silenced_ns = 4_000_000_000
+    sent, _ = run(real_performer, [*events, Event(silenced_ns, control_change(0, 123, 0))], {"temperature": 0})
+    steps = [(event.time_ns - LATENCY_NS, event.message[2]) for event in sent if event.message[:2] == bytes((0xB0, SUSTAIN_PEDAL))]
+    assert any(value for time_ns, value in steps if time_ns < silenced_ns), "the take has no pedal"
+    before = [value for time_ns, value in steps if time_ns <= silenced_ns]
+    assert before[-1] == 0
+    sent, _ = run(real_performer, [*events, Event(silenced_ns, control_change(0, 121, 0))], {"temperature": 0})
+    pedal_value, shown = 0, []
+    for event in sent:
+        if event.message[:2] == bytes((0xB0, SUSTAIN_PEDAL)):
+            pedal_value = event.message[2]
+        elif event.message == control_change(0, 121, 0):
+            shown.append((pedal_value, sent[sent.index(event) + 1].message))
+    assert shown == [(shown[0][0], control_change(0, SUSTAIN_PEDAL, shown[0][0]))] or shown[0][0] == 0

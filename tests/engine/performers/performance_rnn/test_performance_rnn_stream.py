@@ -285,3 +285,52 @@ def test_an_input_waits_for_no_more_than_one_step(performer):
     while not stream.snapshot()[0][0].planned:
         stream.rest()
     assert heard[:-1] == [1] * 5 and heard[-1] > 0  # three notes, the first one's velocity, and a shift of time; then the reaction
+
+
+def test_after_all_notes_off_it_goes_on_as_after_note_offs(performer):
+    held = [Event(0, note_on(0, 60, 70)), Event(100 * MS, note_on(0, 64, 70)), Event(200 * MS, note_on(3, 48, 70))]
+    let_go = [Event(600 * MS, note_off(0, 60)), Event(600 * MS, note_off(0, 64)), Event(700 * MS, note_off(3, 48))]
+    silenced = [Event(600 * MS, control_change(0, 123, 0)), let_go[-1]]
+    expected, heard = (
+        own(perform(performer.create_stream(1, {"pause": 0.4}), [*held, *ends], 6000), [*held, *ends]) for ends in (let_go, silenced)
+    )
+    assert len(expected) > 10 and min(event.time_ns for event in expected) >= 1100 * MS
+    assert heard == expected
+
+
+def test_the_pedal_holds_past_all_notes_off_but_not_past_all_sound_off_or_a_reset(performer):
+    def sustained(number):
+        player = performer.create_stream(0, {})._state.player
+        for message in (control_change(2, 64, 127), note_on(2, 60, 70), control_change(2, 123, 0)):
+            assert player.hear(Event(0, message)) == ([(60, 70)] if message[0] == 0x92 else [])
+        return player.hear(Event(0, control_change(2, *number)))
+
+    assert sustained((64, 0)) == sustained((120, 0)) == sustained((121, 0)) == [(60, 0)]
+    assert sustained((123, 0)) == sustained((64, 127)) == []
+
+
+def test_a_key_of_one_channel_and_its_pedal_are_not_another_s(performer):
+    player = performer.create_stream(0, {})._state.player
+    for message in (control_change(1, 64, 127), note_on(0, 60, 70), note_on(1, 60, 70)):
+        player.hear(Event(0, message))
+    assert player.hear(Event(0, note_off(0, 60))) == []  # it sounds on the other channel
+    assert player.hear(Event(0, note_off(1, 60))) == []
+    assert player.hear(Event(0, control_change(0, 64, 0))) == []
+    assert player.hear(Event(0, control_change(1, 64, 0))) == [(60, 0)]
+
+
+def test_all_notes_off_leaves_its_own_notes_and_all_sound_off_ends_them(performer):
+    stream = performer.create_stream(3, {"mode": 1})
+    sent = perform(stream, PHRASE, 1500)
+    sounding = dict(stream._state.own.sounding)
+    time_ns = 1500 * MS
+    while not sounding:
+        time_ns = stream.next_due_ns()
+        sent += stream.advance(time_ns)
+        sounding = dict(stream._state.own.sounding)
+    channel = next(iter(sounding.values()))
+    assert stream.feed(Event(time_ns, control_change(channel, 123, 0))) == []
+    assert stream._state.own.sounding == sounding
+    silence = Event(time_ns, control_change(channel, 120, 0))
+    assert stream.feed(silence) == [*(Event(time_ns, note_off(channel, pitch)) for pitch in sorted(sounding)), silence]
+    assert stream.feed(Event(time_ns, control_change(channel, 123, 0)))[-1].message == control_change(channel, 123, 0)

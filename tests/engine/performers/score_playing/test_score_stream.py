@@ -9,7 +9,7 @@ import synthetic_score_performer
 from score_playing import BARS, START_NS, assert_all_released, marked, melody, notes_of, play
 
 from engine.base.errors import UsageError
-from engine.midi.events import is_control_change, is_note_off, is_note_on, note_on
+from engine.midi.events import Event, control_change, is_control_change, is_note_off, is_note_on, note_on
 from engine.performers.registry import load_performer
 from engine.performers.score_playing.keys import Keys
 from engine.score.piece import NonNoteEvent
@@ -191,3 +191,10 @@ def test_ornaments_are_left_behind_by_a_seek_and_come_again_in_a_loop(performer)
     notes = notes_of(events)
     assert len([time_s for time_s, pitch, _ in notes if pitch < 90 and 1.0 <= time_s < 3.9]) > 3  # none of the left bar comes first
     assert len([time_s for time_s, pitch, _ in notes if pitch >= 90 and 4 < time_s < 15]) > 80
+
+
+def test_all_notes_off_of_a_keyboard_that_is_played_along_does_not_cut_off_the_score(performer):
+    stream = performer.perform_score(melody(bars=2), 0, {}, ahead=False)
+    played = [Event(0, note_on(0, 30, 64)), Event(0, control_change(0, 120, 0)), Event(0, control_change(5, 123, 0))]
+    assert [stream.feed(event) for event in played] == [[event] for event in played]
+    assert stream.feed(Event(0, control_change(0, 123, 0))) == []

@@ -226,3 +226,17 @@ def test_sampling_at_temperature_1_follows_the_quantiles():
     drawn = np.array([expression.choose(np.array([40.0, 60.0, 90.0]), number * 10.0) for number in range(4000)])
     assert (drawn < 60).mean() == pytest.approx(0.5, abs=0.04)
     assert ((drawn > 40) & (drawn < 90)).mean() == pytest.approx(0.8, abs=0.04)
+
+
+def test_all_notes_off_is_heard_as_the_note_offs_that_it_stands_for(performer):
+    """And a release that came too often, or that of another channel's key, is not heard at all."""
+    begins = [Event(number * 150_000_000, note_on(number % 2, 60 + 2 * (number % 7), 64)) for number in range(6)]
+    then = [event._replace(time_ns=event.time_ns + 1_500_000_000) for event in begins]
+    ends_ns = 1_200_000_000
+    ends = [Event(ends_ns, note_off(event.message[0] & 15, event.message[1])) for event in begins]
+    said = [Event(ends_ns, control_change(channel, 123, 0)) for channel in (0, 1)]
+    expected = velocities(play(performer.create_stream(1, {"hint": 2}), [*begins, *ends, *then]))
+    assert velocities(play(performer.create_stream(1, {"hint": 2}), [*begins, *said, *then])) == expected
+    assert velocities(play(performer.create_stream(1, {"hint": 2}), [*begins, *then])) != expected
+    strangers = [Event(ends_ns + 200_000_000, note_off(channel, pitch)) for channel in (0, 3) for pitch in (60, 64, 71)]
+    assert velocities(play(performer.create_stream(1, {"hint": 2}), [*begins, *ends, *strangers, *then])) == expected
