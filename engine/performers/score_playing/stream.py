@@ -210,9 +210,8 @@ class ScoreStream:
         return copy.deepcopy(self._state), self.interpretation.snapshot()
 
     def restore(self, snapshot: Any) -> None:
-        own, interpretation = snapshot
         self._due_known = False
-        self._state = copy.deepcopy(own)
+        self._state, interpretation = copy.deepcopy(snapshot[0]), snapshot[1]
         self.interpretation.restore(interpretation)
 
     def reset(self) -> None:

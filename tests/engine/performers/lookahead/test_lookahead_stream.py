@@ -315,21 +315,3 @@ def test_all_notes_off_ends_what_is_held_when_it_is_due_and_costs_no_other_note(
     assert ends[48] <= due_ns and ends[55] <= due_ns and ends[50] > due_ns
     assert ends[55] - by_key[55] >= 10 * MS, "a note is cut off as it begins"
     assert (durations_ns(sent) > 5 * MS).all()
-
-
-def test_the_model_s_pedal_holds_nothing_past_all_notes_off_and_outlasts_a_reset(real_performer):
-    events = flat_take(8)
-    silenced_ns = 4_000_000_000
-    sent, _ = run(real_performer, [*events, Event(silenced_ns, control_change(0, 123, 0))], {"temperature": 0})
-    steps = [(event.time_ns - LATENCY_NS, event.message[2]) for event in sent if event.message[:2] == bytes((0xB0, SUSTAIN_PEDAL))]
-    assert any(value for time_ns, value in steps if time_ns < silenced_ns), "the take has no pedal"
-    before = [value for time_ns, value in steps if time_ns <= silenced_ns]
-    assert before[-1] == 0
-    sent, _ = run(real_performer, [*events, Event(silenced_ns, control_change(0, 121, 0))], {"temperature": 0})
-    pedal_value, shown = 0, []
-    for event in sent:
-        if event.message[:2] == bytes((0xB0, SUSTAIN_PEDAL)):
-            pedal_value = event.message[2]
-        elif event.message == control_change(0, 121, 0):
-            shown.append((pedal_value, sent[sent.index(event) + 1].message))
-    assert shown == [(shown[0][0], control_change(0, SUSTAIN_PEDAL, shown[0][0]))] or shown[0][0] == 0
