@@ -13,7 +13,7 @@ from engine.bench.measuring.benchmark import Benchmark
 from engine.systems import parts
 
 RELIABILITY = ("faults", "fuzz", "soak")
-OF_NO_SYSTEM = {name: f"engine.bench.{name}:BENCHMARK" for name in ("live", "reading", "render")}
+OF_NO_SYSTEM = {name: f"engine.bench.{name}:BENCHMARK" for name in ("clock", "live", "reading", "render")}
 OF_NO_SYSTEM |= {name: f"engine.bench.reliability.{name}:BENCHMARK" for name in RELIABILITY}
 OF_NO_SYSTEM["periods"] = "engine.bench.periods.periods:BENCHMARK"
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON; times are milliseconds (_ms) or seconds (_s).")]

@@ -1,0 +1,173 @@
+"""``perf-bench clock``: what is heard of MIDI clock that comes through an audio server, beside a plain mean.
+
+The clock is simulated. Each message is handed over up to ``jitter_ms`` sooner or later than it is meant, in order, and arrives at the end
+of the server's period (48 kHz). Five things happen to eight tempos: nothing (``steady``), every 48th message on average is held up by 20
+to 80 ms and those behind it with it (``late``), four messages are lost (``gap``), and the tempo is reached from one that is a sixth slower
+or faster (``faster``, ``slower``). The plain mean is that of the last 24 intervals.
+
+- ``two_bars``: the error of the tempo two bars after the beginning, ``largest``: at any time while it was known, ``after``: from two bars
+  on. Of a change they begin when it has been followed.
+- ``known_beats``: until a tempo is heard. ``beats_to_follow``: after a change, until the error stays below 3%.
+- ``place_ms``: how far what is taken for the place of a clock is from its mean lateness, root mean square, from two bars on.
+- ``microseconds``: of processor time that a clock takes.
+"""
+
+import math
+import time
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from rich.console import Console
+
+from engine.bench.measuring.benchmark import Benchmark, OnStage, silent
+from engine.bench.measuring.machine import Machine, describe_machine
+from engine.bench.measuring.tables import new_table, print_head
+from engine.midi.clock.messages import CLOCKS_A_QUARTER, SHORTEST_CLOCK_NS
+from engine.midi.clock.phase_locked_loop import PhaseLockedLoop
+
+FRAMES, JITTERS_MS, TEMPOS = (64, 256, 512, 1024, 2048), (0, 12), (70, 87, 100, 117, 120, 140, 158, 174)
+SAMPLE_RATE = 48_000
+BEATS, CHANGE_BEAT, TWO_BARS = 32, 16, 8
+FASTER = 7 / 6
+FOLLOWED = 0.03
+LATE_SHARE, LATE_MS = 1 / 48, (20, 80)
+LOST = 4
+PLAIN = 24  # intervals
+
+
+class Errors(NamedTuple):
+    """Shares of the tempo; times at which it was not known do not count."""
+
+    two_bars: float
+    largest: float
+    after: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """The worst of all tempos; ``plain`` are the errors of the mean of the last 24 intervals, from the 24th on."""
+
+    happens: str
+    frames: int
+    jitter_ms: int
+    errors: Errors
+    plain: Errors
+    known_beats: float
+    beats_to_follow: float | None  # None where the tempo stays
+    place_ms: float
+
+
+@dataclass(frozen=True)
+class ClockReport:
+    machine: Machine
+    rows: list[Row]
+    microseconds: float
+
+
+class Heard(NamedTuple):
+    """By clock: the tempo that is meant and those that are heard, in quarters a minute, and what a place is off, in ms."""
+
+    meant: np.ndarray
+    tempos: np.ndarray
+    plain: np.ndarray
+    off_ms: np.ndarray
+
+
+def measure(*, on_stage: OnStage = silent) -> ClockReport:
+    """Simulate everything, half a minute or so."""
+    machine, begun_s, clocks = describe_machine(), time.process_time(), 0
+    rows = []
+    for happens in ("steady", "late", "gap", "faster", "slower"):
+        on_stage(happens)
+        for frames in FRAMES:
+            for jitter_ms in JITTERS_MS:
+                takes = [listen(happens, tempo, frames, jitter_ms) for tempo in TEMPOS]
+                clocks += sum(len(take.meant) for take in takes)
+                rows.append(_row(happens, frames, jitter_ms, takes))
+    return ClockReport(machine, rows, round((time.process_time() - begun_s) / clocks * 1e6, 1))
+
+
+def listen(happens: str, tempo: float, frames: int, jitter_ms: float) -> Heard:
+    """Return what is heard of a tempo to which something happens."""
+    random = np.random.default_rng([frames, round(jitter_ms), round(tempo)])
+    meant = np.full(BEATS * CLOCKS_A_QUARTER, tempo, float)
+    change = CHANGE_BEAT * CLOCKS_A_QUARTER
+    if happens in ("faster", "slower"):
+        meant[:change] *= 1 / FASTER if happens == "faster" else FASTER
+    sent = np.cumsum(60_000 / CLOCKS_A_QUARTER / meant)
+    if happens == "gap":
+        sent[change:] += LOST * 60_000 / CLOCKS_A_QUARTER / tempo
+    arrivals = arrive(sent, frames, jitter_ms, happens == "late", random)
+    pulse, tempos, places = PhaseLockedLoop(SHORTEST_CLOCK_NS), [], []
+    for time_ms in arrivals:
+        pulse.follow(round(time_ms * 1e6))
+        tempos.append(60e9 / CLOCKS_A_QUARTER / pulse.period_ns if pulse.period_ns else math.nan)
+        places.append(pulse.phase_ns / 1e6)
+    means = (arrivals[PLAIN:] - arrivals[:-PLAIN]) / PLAIN
+    plain = np.concatenate((np.full(PLAIN, math.nan), 60_000 / CLOCKS_A_QUARTER / means))
+    return Heard(meant, np.array(tempos), plain, np.array(places) - sent - _period_ms(frames) / 2)
+
+
+def arrive(sent: np.ndarray, frames: int, jitter_ms: float, holds_up: bool, random: np.random.Generator) -> np.ndarray:
+    """Return when clocks arrive that are ``sent``, in ms; ``holds_up``: now and then one is late, and those behind it too."""
+    handed = sent + random.uniform(-jitter_ms, jitter_ms, len(sent))
+    if holds_up:
+        handed += (random.random(len(sent)) < LATE_SHARE) * random.uniform(*LATE_MS, len(sent))
+    handed, period = np.maximum.accumulate(handed), _period_ms(frames)
+    begin = random.uniform(0, period)
+    return np.ceil((handed - begin) / period) * period + begin
+
+
+def _period_ms(frames: int) -> float:
+    return frames / SAMPLE_RATE * 1000
+
+
+def _row(happens: str, frames: int, jitter_ms: int, takes: list[Heard]) -> Row:
+    changes = happens in ("faster", "slower")
+    followed = [_beats_to_follow(take) for take in takes] if changes else None
+    settled = [CHANGE_BEAT + beats for beats in followed] if followed else [0.0] * len(takes)
+    return Row(
+        happens,
+        frames,
+        jitter_ms,
+        _worst([_errors(take.tempos, take.meant, since) for take, since in zip(takes, settled, strict=True)]),
+        _worst([_errors(take.plain, take.meant, since) for take, since in zip(takes, settled, strict=True)]),
+        round(max(float((~np.isnan(take.tempos)).argmax()) for take in takes) / CLOCKS_A_QUARTER, 1),
+        round(max(followed), 1) if followed else None,
+        round(max(float(np.sqrt(np.mean(take.off_ms[TWO_BARS * CLOCKS_A_QUARTER :] ** 2))) for take in takes), 1),
+    )
+
+
+def _errors(heard: np.ndarray, meant: np.ndarray, since_beats: float) -> Errors:
+    first = min(round(since_beats * CLOCKS_A_QUARTER), len(meant) - 1)
+    errors = np.abs(heard / meant - 1)[first:]
+    two_bars = min(TWO_BARS * CLOCKS_A_QUARTER, len(errors) - 1)
+    parts = (errors[two_bars : two_bars + 1], errors, errors[two_bars:])
+    return Errors(*(round(float(np.max(part[~np.isnan(part)], initial=0.0)), 5) for part in parts))
+
+
+def _worst(errors: list[Errors]) -> Errors:
+    return Errors(*(max(values) for values in zip(*errors, strict=True)))
+
+
+def _beats_to_follow(take: Heard) -> float:
+    off = ~(np.abs(take.tempos / take.meant - 1) < FOLLOWED)[CHANGE_BEAT * CLOCKS_A_QUARTER :]
+    return float(np.flatnonzero(off).max(initial=-1) + 1) / CLOCKS_A_QUARTER
+
+
+def print_table(report: ClockReport) -> None:
+    console = Console()
+    print_head(console, report.machine)
+    columns = ("frames", "jitter", "after two bars", "largest", "from two bars on", "plain: largest", "known", "followed", "place")
+    table = new_table("MIDI clock, errors of the tempo", *columns)
+    for row in report.rows:
+        shares = (f"{share:.2%}" for share in (*row.errors, row.plain.largest))
+        followed = "" if row.beats_to_follow is None else f"{row.beats_to_follow:g} beats"
+        known, place = f"{row.known_beats:g} beats", f"{row.place_ms:g} ms"
+        table.add_row(row.happens, f"{row.frames}", f"{row.jitter_ms} ms", *shares, known, followed, place)
+    console.print(table)
+    console.print(f"a clock takes {report.microseconds:g} microseconds of processor time")
+
+
+BENCHMARK = Benchmark("What is heard of MIDI clock, through periods, jitter, gaps and changes of tempo.", measure, print_table)
