@@ -4,7 +4,8 @@ import contextlib
 import io
 import json
 import queue
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,6 +24,8 @@ from engine.performers.registry import known_controls
 from engine.performers.setup import Setup, Wanted
 from engine.runtime.sinks import NoteCounter
 from engine.runtime.sources import PortSource
+from engine.runtime.steering.requests import Asker
+from engine.runtime.steering.typed_lines import split
 from engine.score.piece import read_piece
 from engine.session import Session, render_take
 from engine.systems import find_system, performers
@@ -34,6 +37,8 @@ STATUSES = (0x80, 0x90, 0x90, 0x90, 0xA0, 0xB0, 0xB0, 0xC0, 0xD0, 0xE0, *range(0
 LENGTHS = {0xC0: 2, 0xD0: 2, 0xF1: 2, 0xF2: 3, 0xF3: 2}  # bytes of a message; of others of channels 3, of the system 1
 CONTROLLERS = (0, 1, 6, 32, 38, 64, 66, 67, 98, 99, 100, 101, 120, 121, 123, 124, 125, 126, 127)
 EXCLUSIVES = (b"\x7e\x7f\x09\x01", b"\x7f\x7f\x06\x44\x06\x01\x20\x00\x00\x00\x00")  # General MIDI on; go to a place
+COMMANDS = ("help", "set", "learn", "panic", "mute", "status", "record", "performer", "save", "quit", "play", "seek", "loop")
+UNFORESEEN = re.compile(r"(^|: )[A-Z]\w*(Error|Exception|Interrupt): ")  # the name of an exception, which is no reason
 BROKEN_SHARE = 0.05  # of messages as a faulty program sends them
 OPTIONS = ("--seed", "--lookahead", "--exclude", "--keyswitches", "--drums", "--performer", "--cc", "--set", "--timing", "--direct")
 
@@ -113,6 +118,61 @@ def _play_messages(path: Path) -> None:
     Session(_setup(name), source, [NoteCounter()], clock).run()
 
 
+def _lines(random: Random) -> bytes:
+    """Return a performer's name, lines to type, of which some mean something, and messages that come besides."""
+    name = random.choice(LIVE_PERFORMERS)
+    controls = [control.name for control in known_controls(name)] or ["strength"]
+    lines = []
+    for _ in range(random.randint(1, 20)):
+        words = [random.choice((*COMMANDS, *controls, word(random)))]
+        for _ in range(random.choice((0, 0, 1, 1, 2, 3))):
+            words.append(random.choice((*controls, *LIVE_PERFORMERS, "on", "off", "64", word(random))))
+        lines.append(" ".join(words) if random.random() < 0.9 else damaged_text(" ".join(words), random))
+    return json.dumps([name, lines, [_message(random).hex() for _ in range(random.randint(0, 20))]]).encode()
+
+
+class _TypedSource(PortSource):
+    """A port that is played to while lines are typed, one before each event."""
+
+    def __init__(self, port: _Port, clock: VirtualClock, lines: Sequence[str], tell: Callable[[str], None]):
+        super().__init__(port, clock)
+        self._lines, self._tell = list(lines), tell
+
+    @property
+    def exhausted(self) -> bool:  # type: ignore[override]
+        return not self._lines and self._port.inbox.empty()
+
+    def receive(self, until_ns: int | None) -> Event | None:
+        if self._lines:
+            self._tell(self._lines.pop(0))
+        return super().receive(until_ns)
+
+
+def _type_lines(path: Path) -> None:
+    """Type the lines into a run that is played to. What is refused is refused in one line, and for a reason that is foreseen."""
+    name, lines, messages = json.loads(path.read_text())
+    refused: list[str] = []
+    asker = Asker(lambda answer: None, refused.append)
+
+    def tell(line: str) -> None:
+        try:
+            words = split(line)
+        except ValueError as error:
+            refused.append(f"{line.strip()}: {error}")
+        else:
+            if words:
+                session.steering.post(words, asker)
+
+    whole = [message for text in messages if is_whole(message := bytes.fromhex(text))]
+    port = _Port(Event(number * MS, message) for number, message in enumerate(whole))
+    clock = VirtualClock()
+    session = Session(_setup(name), _TypedSource(port, clock, lines, tell), [NoteCounter()], clock)
+    session.rig.let_exchange(lambda other, lookahead_s: _setup(other))
+    session.run()
+    if wrong := [reason for reason in refused if "\n" in reason or UNFORESEEN.search(reason)]:
+        raise AssertionError(wrong[0])
+
+
 def _load_preset(path: Path) -> None:
     """Load it, and check what it asks of the performer that it names."""
     preset = load_object("engine.commands.presets:load_preset")(path)
@@ -125,12 +185,15 @@ def _load_preset(path: Path) -> None:
 def _arguments(random: Random) -> bytes:
     """Return a command line of perf-render whose controls and other options have odd values."""
     name = random.choice(list(performers()))
-    controls = [control.name for control in known_controls(name)] or ["strength"]
+    controls = known_controls(name)
     words = ["INPUT.mid", "-o", "OUTPUT.mid", "--performer", name]
     for _ in range(random.randint(1, 4)):
-        value = random.choice((word(random), damaged_text("0.5", random)))
-        control = random.choice((*controls, word(random)))
-        words += random.choice((("--set", f"{control}={value}"), ("--cc", f"{value}={control}"), (random.choice(OPTIONS), value)))
+        if controls and random.random() < 0.5:
+            control = random.choice(controls)
+            allowed = random.choice(control.choices or (f"{random.uniform(control.minimum, control.maximum):.3g}",))
+            words += ["--set", f"{control.name}={random.choice((allowed, allowed, allowed, word(random)))}"]
+        else:
+            words += random.choice((("--cc", f"{random.randrange(140)}={word(random)}"), (random.choice(OPTIONS), word(random))))
     return json.dumps(words).encode()
 
 
@@ -159,13 +222,14 @@ def _read(path: Path) -> None:
 
 KINDS: dict[str, Kind] = {
     "midi-file": Kind(0.2, ".mid", _damaged_file(".mid"), _read_midi),
-    "port": Kind(0.3, ".json", _messages, _play_messages),
+    "port": Kind(0.25, ".json", _messages, _play_messages),
     "musicxml": Kind(0.02, ".musicxml", _damaged_text(".musicxml"), _read),
     "mei": Kind(0.01, ".mei", _damaged_text(".mei"), _read),
     "humdrum": Kind(0.01, ".krn", _damaged_text(".krn"), _read),
     "abc": Kind(0.01, ".abc", _damaged_text(".abc"), _read),
-    "preset": Kind(0.25, ".yaml", _damaged_text(".yaml"), _load_preset),
-    "control": Kind(0.2, ".json", _arguments, _render),
+    "preset": Kind(0.15, ".yaml", _damaged_text(".yaml"), _load_preset),
+    "control": Kind(0.15, ".json", _arguments, _render),
+    "typed": Kind(0.15, ".json", _lines, _type_lines),
 }
 
 

@@ -28,6 +28,7 @@ def main() -> None:
     os.dup2(quiet, 1)  # whatever a library prints
     os.dup2(quiet, 2)
     _limit_memory()
+    _stay_in(folder)
     said: list[str] = []
     threading.excepthook = lambda given: said.append(f"in a thread: {given.exc_type.__name__}: {given.exc_value}")
     sys.unraisablehook = lambda given: said.append(f"unraisable: {given.exc_type.__name__}: {given.exc_value}")
@@ -61,6 +62,12 @@ def _is_one_line(text: str) -> bool:
 def _say(out: TextIO, *words: Any) -> None:
     out.write(json.dumps(words) + "\n")
     out.flush()
+
+
+def _stay_in(folder: Path) -> None:
+    """Let what a case writes without saying where be written in the folder."""
+    os.chdir(folder)
+    os.environ.update({name: str(folder) for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME")})
 
 
 def _limit_memory() -> None:
