@@ -97,17 +97,20 @@ V:1
 V:2
 |: D,3 A,3 | D,6 |1 G,3 C3 :|2 D,6 |]
 """
-PRESET = """performer: dexter
+PRESET = """performer: velocity
 seed: 7
 set:
   dynamics: 6
-  steps: 2
-  tempo: 0.9
+  strength: 0.5
+  hint: auto
 cc:
   1: dynamics
   11: temperature
 exclude: [10, 16]
 keyswitches: C-1-B0
+soundfont: font.sf2
+virtual: keys
+out: [Module, take.mid]
 """
 
 
