@@ -11,7 +11,6 @@ from engine.commands.bench import app
 SECONDS = 12
 
 
-@pytest.mark.skip(reason="ports that return are being built")
 @pytest.mark.jack
 def test_live_duet_lookahead_and_score_lose_nothing_among_faults(jack_server, tmp_path, capfd):
     picture = tmp_path / "soak.png"

@@ -16,9 +16,9 @@ from engine.base.command_line import run
 from engine.base.errors import PerfLiveError
 from engine.base.on_demand import load_object
 from engine.bench.reliability.fuzzing.damage import damaged, damaged_text, damaged_xml, word
-from engine.bench.reliability.fuzzing.seeds import EXAMPLES, of_suffix
-from engine.midi.events import CONTROL_CHANGE, SYSTEM_EXCLUSIVE, Event, is_whole
-from engine.midi.file import read_midi_file
+from engine.bench.reliability.fuzzing.seeds import of_suffix
+from engine.midi.events import CONTROL_CHANGE, SYSTEM_EXCLUSIVE, Event, is_whole, note_on
+from engine.midi.file import read_midi_file, write_midi_file
 from engine.performers.registry import known_controls
 from engine.performers.setup import Setup, Wanted
 from engine.runtime.sinks import NoteCounter
@@ -198,7 +198,8 @@ def _render(path: Path) -> None:
 
 
 def _call_render(path: Path, words: Sequence[str]) -> None:
-    names = {"INPUT.mid": str(EXAMPLES / "satie_gymnopedie_1_opening.mid"), "OUTPUT.mid": str(path.with_name("rendered.mid"))}
+    names = {name: str(path.with_name(name)) for name in ("INPUT.mid", "OUTPUT.mid")}
+    write_midi_file(names["INPUT.mid"], [Event(400 * MS * number, note_on(0, 60 + number, 64)) for number in range(4)])
     errors = io.StringIO()
     with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(io.StringIO()):
         status = run(load_object("engine.commands.render:app"), "perf-render", [names.get(each, each) for each in words])

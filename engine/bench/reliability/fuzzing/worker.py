@@ -17,6 +17,7 @@ from engine.base.errors import PerfLiveError
 from engine.bench.reliability.fuzzing.kinds import KINDS, kind_of
 
 OK, REFUSED, DEFECT = "ok", "refused", "defect"
+MOST_PROCESSOR_S = 60
 MOST_ADDRESSES = 12 << 30  # bytes of memory, so that a case that wants all of it fails alone
 
 
@@ -35,6 +36,7 @@ def main() -> None:
     for number in range(first, last, step):
         kind = kind_of(number) if len(kinds) == len(KINDS) else kinds[number % len(kinds)]
         _say(out, "begin", number, kind)
+        _limit_time()
         _say(out, "end", *_run(kind, Random(f"{seed} {number} {kind}"), folder, said))
 
 
@@ -68,6 +70,17 @@ def _stay_in(folder: Path) -> None:
     """Let what a case writes without saying where be written in the folder."""
     os.chdir(folder)
     os.environ.update({name: str(folder) for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME")})
+
+
+def _limit_time() -> None:
+    """Let this process be killed by SIGXCPU when a case computes for too long, however busy the machine is."""
+    try:
+        import resource
+
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + MOST_PROCESSOR_S, resource.RLIM_INFINITY))
+    except (ImportError, ValueError, OSError):
+        pass
 
 
 def _limit_memory() -> None:

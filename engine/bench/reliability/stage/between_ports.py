@@ -176,6 +176,7 @@ class Stage:
         self._from, self._lines = (0, 0), 0  # where what is looked at begins in the two logs, and in what perf-live says
         self.keys = self._peer(KEYS, "keys")
         self.observer, self.module = self._peer(SYNTH, "observer"), self._peer(SYNTH, "module")
+        self.peers = (self.keys, self.observer, self.module)
         self.run: LiveRun | None = None
 
     def _peer(self, kind: str, part: str) -> Peer:
@@ -187,7 +188,7 @@ class Stage:
     def __exit__(self, *_: object) -> None:
         if self.run:
             self.run.kill()
-        for peer in (self.keys, self.observer, self.module):
+        for peer in self.peers:
             peer.end()
 
     @property
