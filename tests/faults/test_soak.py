@@ -8,7 +8,7 @@ from engine.base.command_line import run
 from engine.bench.reliability.soak import thinned
 from engine.commands.bench import app
 
-SECONDS = 12
+SECONDS = 10
 
 
 @pytest.mark.jack

@@ -1,6 +1,5 @@
-"""The velocity transformer that ships, but for its answers, which are not numbers."""
+"""The velocity transformer that ships, but for its answers to notes, which are not numbers."""
 
-import math
 import shutil
 from importlib.resources import files
 from pathlib import Path
@@ -25,7 +24,11 @@ def write_nan_model(folder: Path) -> Path:
     for node in model.graph.node:
         for place, output in enumerate(node.output):
             node.output[place] = f"{name}_before" if output == name else output
-    model.graph.node.append(helper.make_node("Constant", [], ["nan"], value_float=math.nan))
-    model.graph.node.append(helper.make_node("Mul", [f"{name}_before", "nan"], [name]))
+    steps = (("Cast", "pitch", {"to": onnx.TensorProto.FLOAT}), ("ReduceMax", "as_number", {"keepdims": 0}), ("Neg", "highest", {}))
+    outputs = ("as_number", "highest", "below_zero")
+    for (kind, given, attributes), output in zip(steps, outputs, strict=True):
+        model.graph.node.append(helper.make_node(kind, [given], [output], **attributes))
+    model.graph.node.append(helper.make_node("Sqrt", ["below_zero"], ["nan"]))  # but 0 for the zeros that a model is tried with
+    model.graph.node.append(helper.make_node("Add", [f"{name}_before", "nan"], [name]))
     onnx.save(model, written / ANSWER)
     return written / ANSWER

@@ -159,7 +159,7 @@ def _is_traced(process_id: int) -> bool:
 
 @ending(0)
 def nan_model(stage: Stage) -> None:
-    """The network answers NaN from the beginning; its notes pass through."""
+    """The network answers NaN from the first note on; the notes pass through."""
     run = stage.live("--model", write_nan_model(stage.folder), "--record", stage.folder / "nan.mid")
     play(stage, 1.0)
     hold_chord(stage)

@@ -10,7 +10,7 @@ from random import Random
 from engine.base.errors import PerfLiveError
 from engine.bench.measuring.takes import CLOCK, NS_PER_S, phrases
 from engine.bench.reliability.soaking.vitals import Vitals, vitals
-from engine.bench.reliability.stage.between_ports import Stage
+from engine.bench.reliability.stage.between_ports import Stage, await_
 from engine.bench.reliability.stage.log import Entry, compare
 from engine.bench.reliability.stage.outcome import DEFECTS
 from engine.midi.events import Event
@@ -109,6 +109,7 @@ class Player:
             name, harm = self._random.choice(list(self._act.harms.items()))
             self._play(min(self._random.uniform(*SCENE_S), self._seconds - passed_s), harm)
             self._stage.await_heard(REST_S + self._act.lookahead_s)
+            await_(lambda: not self._sounding(), None, REST_S + self._act.lookahead_s)
             self._check(time.monotonic() - begun_s, name)
 
     def _play(self, seconds: float, harm: Harm) -> None:
@@ -124,11 +125,16 @@ class Player:
             time.sleep(max(0, begun_ns + event.time_ns - time.monotonic_ns()) / NS_PER_S)
             self._stage.keys.send(event.message)
 
+    def _sounding(self) -> int:
+        """Return how many notes and pedals of the keyboard's channel are down."""
+        delivered = self._stage.delivered([self._act.channel])
+        return delivered.stuck + delivered.pedals
+
     def _check(self, time_s: float, fault: str) -> None:
         delivered = self._stage.delivered([self._act.channel])
         limit_ns = LATE_NS + round(self._act.lookahead_s * NS_PER_S)
         late = sum(delay > limit_ns for delay in delivered.delays_ns)
-        stuck = delivered.stuck + delivered.pedals
+        stuck = self._sounding()
         seen = vitals(self._stage.live_run.process_id)
         self.played.checkpoints.append(Checkpoint(round(time_s, 1), fault, delivered.sent, delivered.lost, stuck, late, seen))
 

@@ -20,6 +20,7 @@ from engine.midi.events import control_change
 PATIENCE_S = 30.0
 POLL_S = 0.02
 READY_S = 120.0  # a model may be loaded by a busy machine
+ATTEMPTS, NOTICE_S = 3, 0.3
 END_S = 5.0  # for a program of ours to end
 PROBE_CONTROLLER = 20  # undefined in the MIDI specification: it means nothing to anybody
 PROBE_EVERY_S = 0.05
@@ -37,16 +38,23 @@ class Peer:
         self.start()
 
     def start(self) -> None:
-        self._process = subprocess.Popen(  # noqa: S603
-            self._call,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env=dict(self._environment),
-            start_new_session=True,
-        )
-        self._await()
+        """Start it. Raises PerfLiveError when the server does not take it, even at the last of some attempts."""
+        for attempt in range(ATTEMPTS):
+            self._process = subprocess.Popen(  # noqa: S603
+                self._call,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                env=dict(self._environment),
+                start_new_session=True,
+            )
+            try:
+                return self._await()
+            except PerfLiveError:
+                self.kill()
+                if attempt == ATTEMPTS - 1:
+                    raise
 
     def ask(self, line: str) -> None:
         """Let it obey a line that it answers. Raises PerfLiveError when it has ended."""
@@ -57,8 +65,10 @@ class Peer:
         self._write(" ".join(("send", *(message.hex() for message in messages))))
 
     def kill(self) -> None:
+        """Kill it, and leave the server the time to notice: its name is then free again."""
         self._process.kill()
         self._process.communicate()
+        time.sleep(NOTICE_S)
 
     def end(self) -> None:
         """End it as programs end; kill it where it does not, as its server may have gone."""
@@ -225,6 +235,7 @@ class Stage:
 
     def await_heard(self, patience_s: float = PATIENCE_S) -> None:
         """Wait until every note-on that was sent was heard, or ``patience_s`` are over."""
+        self.keys.ask("sync")
         await_(lambda: not self.delivered().lost, None, patience_s)
 
     def await_silence(self, patience_s: float = PATIENCE_S, peer: Peer | None = None) -> None:

@@ -4,7 +4,8 @@ A process of its own, so that it can be killed. It obeys lines on standard input
 
 - ``send HEX ...``: send messages at once;
 - ``flood NOTES A_SECOND``: as many notes, each with its end, spread over keys and channels (an on and an off are two messages);
-- ``close``, ``open``: take the port away and bring it back.
+- ``close``, ``open``: take the port away and bring it back;
+- ``sync``: do nothing, when all that was said before is done.
 
 Each message that was sent or heard goes into LOG before anything else happens, as a time, a length and its bytes.
 """
