@@ -7,7 +7,7 @@ busy, floods, system exclusives, channel modes, typed nonsense. After it everyth
 
 - ``notes``, ``lost``: note-ons that the keyboard sent while it was connected; those that the observer, the other module, did not hear.
 - ``stuck``: notes and pedals of the keyboard's channel that are still down.
-- ``late``: heard more than 10 ms after they were sent, and after the look-ahead.
+- ``late``: heard more than 10 ms after they were sent; not counted with look-ahead, which moves onsets on purpose.
 - ``memory``, ``descriptors``, ``threads`` of perf-live.
 - ``unheard``, in the end: note-ons of the recording, also of those that perf-live itself played, that the observer did not hear.
 """
@@ -83,9 +83,13 @@ def _row(each: Played) -> list[str]:
     if not each.checkpoints:
         return [each.name, *[""] * (len(HEAD) - 1)]
     first, last = each.checkpoints[0], each.checkpoints[-1]
-    counts = (len(each.checkpoints), last.notes, last.lost + each.unheard, each.stuck, last.late)
+    counts = (len(each.checkpoints), last.notes, last.lost + each.unheard, each.stuck, _or_none(last.late))
     pairs = zip(asdict(first.vitals).values(), asdict(last.vitals).values(), strict=True)
     return [each.name, *map(str, counts), *(f"{before:g} to {after:g}" for before, after in pairs)]
+
+
+def _or_none(count: int | None) -> str:
+    return "-" if count is None else str(count)
 
 
 def print_table(report: SoakReport) -> None:
@@ -95,7 +99,7 @@ def print_table(report: SoakReport) -> None:
         table = new_table(f"{each.name}: seconds", "notes", "lost", "stuck", "late", "memory, MB", "descriptors", "threads", "after")
         for point in thinned(each.checkpoints):
             seen = point.vitals
-            counts = (point.notes, point.lost, point.stuck, point.late, seen.memory_mb, seen.descriptors, seen.threads)
+            counts = (point.notes, point.lost, point.stuck, _or_none(point.late), seen.memory_mb, seen.descriptors, seen.threads)
             table.add_row(f"{point.time_s:g}", *map(str, counts), point.fault)
         console.print(table)
         ending = "does not end" if each.status is None else f"ends with status {each.status}"

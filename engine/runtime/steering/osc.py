@@ -5,6 +5,7 @@ Whoever asks is answered: ``/status`` with the account, ``/ok`` or ``/error`` wi
 """
 
 import contextlib
+import logging
 import socket
 import threading
 from collections.abc import Iterator, Sequence
@@ -59,6 +60,7 @@ def steered_by_osc(steering: Steering, endpoint: socket.socket) -> Iterator[None
 
 def _listen(endpoint: socket.socket, steering: Steering, over: threading.Event) -> None:
     said = False
+    logging.disable(logging.WARNING)  # python-osc's warnings, one for each packet that is none
     while not over.is_set():
         try:
             packet, sender = endpoint.recvfrom(MOST_BYTES)

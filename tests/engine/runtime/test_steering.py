@@ -160,3 +160,12 @@ def wait_for(done):
     while not done():
         assert time.monotonic() < deadline
         time.sleep(0.005)
+
+
+def test_a_refusal_is_one_line_whatever_was_asked_for():
+    """A typed line has no line breaks in it; the address of an OSC message may have."""
+    refused: list[str] = []
+    steering = Steering(lambda: None)
+    steering.post(["no\nsuch", "\r\n1"], Asker(print, refused.append))
+    steering.obey()
+    assert refused == ["no such 1: not a command; type help for what there is"]

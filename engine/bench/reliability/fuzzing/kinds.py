@@ -7,9 +7,11 @@ import queue
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
+from importlib.util import find_spec
 from pathlib import Path
 from random import Random
+from typing import Any, cast
 
 from engine.base.clock import VirtualClock
 from engine.base.command_line import run
@@ -23,7 +25,8 @@ from engine.performers.registry import known_controls
 from engine.performers.setup import Setup, Wanted
 from engine.runtime.sinks import NoteCounter
 from engine.runtime.sources import PortSource
-from engine.runtime.steering.requests import Asker
+from engine.runtime.steering import osc
+from engine.runtime.steering.requests import Asker, Steering
 from engine.runtime.steering.typed_lines import split
 from engine.score.piece import read_piece
 from engine.session import Session, render_take
@@ -117,17 +120,54 @@ def _play_messages(path: Path) -> None:
     Session(_setup(name), source, [NoteCounter()], clock).run()
 
 
-def _lines(random: Random) -> bytes:
-    """Return a performer's name, lines to type, of which some mean something, and messages that come besides."""
-    name = random.choice(LIVE_PERFORMERS)
-    controls = [control.name for control in known_controls(name)] or ["strength"]
-    lines = []
-    for _ in range(random.randint(1, 20)):
-        words = [random.choice((*COMMANDS, *controls, word(random)))]
-        for _ in range(random.choice((0, 0, 1, 1, 2, 3))):
-            words.append(random.choice((*controls, *LIVE_PERFORMERS, "on", "off", "64", word(random))))
-        lines.append(" ".join(words) if random.random() < 0.9 else damaged_text(" ".join(words), random))
-    return json.dumps([name, lines, [_message(random).hex() for _ in range(random.randint(0, 20))]]).encode()
+def _words(random: Random, controls: Sequence[str]) -> list[str]:
+    """Return a command and its arguments, of which some mean something."""
+    words = [random.choice((*COMMANDS, *controls, word(random)))]
+    for _ in range(random.choice((0, 0, 1, 1, 2, 3))):
+        words.append(random.choice((*controls, *LIVE_PERFORMERS, "on", "off", "64", word(random))))
+    return words
+
+
+def _steered(say: Callable[[Random, Sequence[str]], str]) -> Callable[[Random], bytes]:
+    """Return what makes a case: a performer's name, what it is told, as ``say`` makes it, and messages that come besides."""
+
+    def make(random: Random) -> bytes:
+        name = random.choice(LIVE_PERFORMERS)
+        controls = [control.name for control in known_controls(name)] or ["strength"]
+        told = [say(random, controls) for _ in range(random.randint(1, 20))]
+        return json.dumps([name, told, [_message(random).hex() for _ in range(random.randint(0, 20))]]).encode()
+
+    return make
+
+
+def _line(random: Random, controls: Sequence[str]) -> str:
+    line = " ".join(_words(random, controls))
+    return line if random.random() < 0.9 else damaged_text(line, random)
+
+
+def _packet(random: Random, controls: Sequence[str]) -> str:
+    """Return an OSC message or a bundle of two, in hexadecimal digits; one in three is damaged."""
+    packet = _osc_message(random, _words(random, controls))
+    if random.random() < 0.2:
+        parts = (packet, _osc_message(random, _words(random, controls)))
+        packet = b"#bundle\0" + bytes(7) + b"\1" + b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    return (packet if random.random() < 0.67 else damaged(packet, random)).hex()
+
+
+def _osc_message(random: Random, words: Sequence[str]) -> bytes:
+    """Return a message (Open Sound Control 1.0): the address, the types of its arguments, the arguments, each filled up to four bytes."""
+    parts = random.randint(1, len(words))
+    tags, data = ",", b""
+    for each in words[parts:]:
+        number = random.randbytes(4)
+        tag, argument = random.choice((("s", _filled(each)), ("i", number), ("f", number), ("T", b""), ("N", b"")))
+        tags, data = tags + tag, data + argument
+    return _filled("/" + "/".join(words[:parts])) + _filled(tags) + data
+
+
+def _filled(text: str) -> bytes:
+    data = text.encode() + b"\0"
+    return data + bytes(-len(data) % 4)
 
 
 class _TypedSource(PortSource):
@@ -147,29 +187,43 @@ class _TypedSource(PortSource):
         return super().receive(until_ns)
 
 
-def _type_lines(path: Path) -> None:
-    """Type the lines into a run that is played to. What is refused is refused in one line, and for a reason that is foreseen."""
-    name, lines, messages = json.loads(path.read_text())
+def _steer(path: Path, tell: Callable[[str, Steering, Callable[[str], None]], None]) -> None:
+    """Tell a run that is played to. What is refused is refused in one line, and for a reason that is foreseen."""
+    name, told, messages = json.loads(path.read_text())
     refused: list[str] = []
-    asker = Asker(lambda answer: None, refused.append)
-
-    def tell(line: str) -> None:
-        try:
-            words = split(line)
-        except ValueError as error:
-            refused.append(f"{line.strip()}: {error}")
-        else:
-            if words:
-                session.steering.post(words, asker)
-
     whole = [message for text in messages if is_whole(message := bytes.fromhex(text))]
     port = _Port(Event(number * MS, message) for number, message in enumerate(whole))
     clock = VirtualClock()
-    session = Session(_setup(name), _TypedSource(port, clock, lines, tell), [NoteCounter()], clock)
+    source = _TypedSource(port, clock, told, lambda each: tell(each, session.steering, refused.append))
+    session = Session(_setup(name), source, [NoteCounter()], clock)
     session.rig.let_exchange(lambda other, lookahead_s: _setup(other))
     session.run()
     if wrong := [reason for reason in refused if "\n" in reason or UNFORESEEN.search(reason)]:
         raise AssertionError(wrong[0])
+
+
+def _type(line: str, steering: Steering, refuse: Callable[[str], None]) -> None:
+    try:
+        words = split(line)
+    except ValueError as error:
+        refuse(f"{line.strip()}: {error}")
+    else:
+        if words:
+            steering.post(words, Asker(lambda answer: None, refuse))
+
+
+class _Answerer:
+    def __init__(self, refuse: Callable[[str], None]):
+        self._refuse = refuse
+
+    def send(self, address: str, line: str) -> None:
+        if address == "/error":
+            self._refuse(line)
+
+
+def _send_osc(packet: str, steering: Steering, refuse: Callable[[str], None]) -> None:
+    for words in osc.read_packet(bytes.fromhex(packet)) or ():
+        osc.obey(words, steering, cast(Any, _Answerer(refuse)))
 
 
 def _render_by_preset(path: Path) -> None:
@@ -228,8 +282,10 @@ KINDS: dict[str, Kind] = {
     "abc": Kind(0.01, ".abc", _damaged_text(".abc"), _read),
     "preset": Kind(0.15, ".yaml", _damaged_text(".yaml"), _render_by_preset),
     "control": Kind(0.15, ".json", _arguments, _render),
-    "typed": Kind(0.15, ".json", _lines, _type_lines),
+    "typed": Kind(0.1, ".json", _steered(_line), partial(_steer, tell=_type)),
 }
+if find_spec("pythonosc"):
+    KINDS["osc"] = Kind(0.05, ".json", _steered(_packet), partial(_steer, tell=_send_osc))
 
 
 def kind_of(number: int) -> str:

@@ -1,5 +1,6 @@
 """A picture of a soak: lost, stuck and late notes, memory, descriptors and threads of each run over time, and when what happened to it."""
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from engine.bench.reliability.soaking.scenes import Checkpoint, Played
 ROWS: tuple[tuple[str, Callable[[Checkpoint], float]], ...] = (
     ("lost", lambda point: point.lost),
     ("stuck", lambda point: point.stuck),
-    ("late", lambda point: point.late),
+    ("late", lambda point: math.nan if point.late is None else point.late),
     ("memory, MB", lambda point: point.vitals.memory_mb),
     ("descriptors", lambda point: point.vitals.descriptors),
     ("threads", lambda point: point.vitals.threads),

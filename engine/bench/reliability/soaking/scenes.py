@@ -18,7 +18,7 @@ from engine.midi.file import read_midi_file
 
 SCENE_S = (3.0, 6.0)
 REST_S = 6.0  # most that what was sent may take to be heard, beside the look-ahead
-LATE_NS = 10_000_000  # beside the look-ahead: what perf-live itself calls late
+LATE_NS = 10_000_000  # what perf-live itself calls late
 CLOCKS_A_SECOND = 48  # 120 quarters a minute, 24 clocks each (MIDI 1.0 detailed specification, system real-time messages)
 START = b"\xfa"
 TAKE = "take.mid"
@@ -47,7 +47,7 @@ class Checkpoint:
     notes: int
     lost: int
     stuck: int
-    late: int
+    late: int | None  # None with look-ahead, which moves onsets on purpose
     vitals: Vitals
 
 
@@ -132,8 +132,7 @@ class Player:
 
     def _check(self, time_s: float, fault: str) -> None:
         delivered = self._stage.delivered([self._act.channel])
-        limit_ns = LATE_NS + round(self._act.lookahead_s * NS_PER_S)
-        late = sum(delay > limit_ns for delay in delivered.delays_ns)
+        late = None if self._act.lookahead_s else sum(delay > LATE_NS for delay in delivered.delays_ns)
         stuck = self._sounding()
         seen = vitals(self._stage.live_run.process_id)
         self.played.checkpoints.append(Checkpoint(round(time_s, 1), fault, delivered.sent, delivered.lost, stuck, late, seen))
