@@ -12,7 +12,7 @@ from engine.bench.reliability.fuzzing.kinds import KINDS
 from engine.bench.reliability.fuzzing.seeds import of_suffix
 from engine.commands.bench import app
 
-CASES = 300
+CASES = 200
 
 # A worker whose cases fail in all the ways that there are, one after the other.
 WORKER = r"""

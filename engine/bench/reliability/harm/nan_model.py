@@ -24,10 +24,9 @@ def write_nan_model(folder: Path) -> Path:
     for node in model.graph.node:
         for place, output in enumerate(node.output):
             node.output[place] = f"{name}_before" if output == name else output
-    steps = (("Cast", "pitch", {"to": onnx.TensorProto.FLOAT}), ("ReduceMax", "as_number", {"keepdims": 0}), ("Neg", "highest", {}))
-    outputs = ("as_number", "highest", "below_zero")
-    for (kind, given, attributes), output in zip(steps, outputs, strict=True):
-        model.graph.node.append(helper.make_node(kind, [given], [output], **attributes))
+    model.graph.node.append(helper.make_node("Cast", ["pitch"], ["as_number"], to=onnx.TensorProto.FLOAT))
+    model.graph.node.append(helper.make_node("ReduceMax", ["as_number"], ["highest"], keepdims=0))
+    model.graph.node.append(helper.make_node("Neg", ["highest"], ["below_zero"]))
     model.graph.node.append(helper.make_node("Sqrt", ["below_zero"], ["nan"]))  # but 0 for the zeros that a model is tried with
     model.graph.node.append(helper.make_node("Add", [f"{name}_before", "nan"], [name]))
     onnx.save(model, written / ANSWER)
