@@ -5,6 +5,7 @@ it has reached stays. Accents and sforzati stand out of that. So all marks of a 
 notation program exports. The sizes are those that go best with human performances of (n)ASAP's train split.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -52,16 +53,22 @@ class LevelCurve:
     def at(self, times: Any) -> Any:
         return np.interp(times, self._times, self._levels)
 
+    def level_at(self, time: float) -> float:
+        """Return the level at one time; ``at`` makes arrays of all points, however many marks there are."""
+        place = bisect_right(self._times, time)
+        around = slice(max(place - 1, 0), place + 1)
+        return float(np.interp(time, self._times[around], self._levels[around]))
+
     def jump(self, time: float, level: float) -> None:
         """Set ``level`` from ``time`` on; what was to come later is dropped."""
-        before = float(self.at(time - JUST_BEFORE_QUARTERS))
+        before = self.level_at(time - JUST_BEFORE_QUARTERS)
         self._cut(time - JUST_BEFORE_QUARTERS)
         self._add(time - JUST_BEFORE_QUARTERS, before)
         self._add(time, level)
 
     def lead(self, start: float, end: float, level: float) -> None:
         """Go from the level at ``start`` to ``level`` at ``end``; what was to come later is dropped."""
-        before = float(self.at(start))
+        before = self.level_at(start)
         self._cut(start)
         self._add(start, before)
         self._add(end, level)
@@ -150,12 +157,15 @@ def level_curve(marks: list[LoudnessMark], staff: int, hairpin_step: float = HAI
     for mark in marks:
         if mark.level and (mark.start not in levels or mark.staff == staff):
             levels[mark.start] = mark.level
+    changes = sorted(levels)
     curve = LevelCurve()
     for mark in marks:
         if mark.level:
             curve.jump(mark.start, levels[mark.start])
         elif mark.sign:
-            _lead(curve, mark, _end(mark, marks), levels, hairpin_step)
+            place = bisect_right(changes, mark.start)
+            following = changes[place] if place < len(changes) else np.inf
+            _lead(curve, mark, _end(mark, marks), following, levels.get(following, 0), hairpin_step)
     return curve
 
 
@@ -167,10 +177,10 @@ def _end(mark: LoudnessMark, marks: list[LoudnessMark]) -> float:
     return min(next(ending, np.inf), mark.start + LONGEST_WORD_QUARTERS)
 
 
-def _lead(curve: LevelCurve, mark: LoudnessMark, end: float, levels: dict[float, int], hairpin_step: float) -> None:
-    before = float(curve.at(mark.start))
-    following = min((time for time in levels if time > mark.start), default=np.inf)
-    aim = levels[following] if following <= end + REACH_QUARTERS else before
+def _lead(curve: LevelCurve, mark: LoudnessMark, end: float, following: float, level: int, hairpin_step: float) -> None:
+    """Let a crescendo or diminuendo go to its ``end``, or to the ``level`` of the ``following`` mark if that comes soon enough."""
+    before = curve.level_at(mark.start)
+    aim = level if following <= end + REACH_QUARTERS else before
     if mark.sign * (aim - before) > 0:
         curve.lead(mark.start, min(end, following), aim)
     elif mark.drawn and mark.sign < 0 and end - mark.start < ACCENT_SIGN_QUARTERS:
