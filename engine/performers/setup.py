@@ -90,7 +90,10 @@ class Wanted:
         """Load another performer of live notes in place of this one, with its controls at their defaults. Raises as ``load``."""
         system = choose_system(name, Kind.NOTES)
         model = self.model if name == self.system.name else None
-        return replace(self, system=system, settings=(), controllers=(), model=model, lookahead_s=lookahead_s, asked={}).load()
+        other = replace(self, system=system, settings=(), controllers=(), model=model, lookahead_s=lookahead_s, asked={})
+        if other.plays_scores:
+            raise UsageError(f"it must know what follows; give it a look-ahead in seconds, as in performer {name} 2")
+        return other.load()
 
     def load(self) -> Setup:
         """Load the performer. Raises UsageError, and PerfLiveError for a model that is refused."""

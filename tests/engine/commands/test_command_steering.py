@@ -141,7 +141,11 @@ def test_a_performer_is_exchanged_in_mid_chord_and_wrong_lines_and_the_end_of_th
         playing.hear(lambda message: message == CHORD[-1])
         for name in ("velocity", "velocity 0.1", "passthrough"):
             assert playing.tell(f"performer {name}") == f"{name.split()[0]} plays"
-        for line, near in (("perfomer x", "did you mean 'performer'?"), ("performer velocty", "did you mean 'velocity'?")):
+        for line, near in (
+            ("perfomer x", "did you mean 'performer'?"),
+            ("performer velocty", "did you mean 'velocity'?"),
+            ("performer dexter", "as in performer dexter 2"),
+        ):
             playing.program.stdin.write(line + "\n")
             playing.program.stdin.flush()
             said = playing.program.stderr.readline()
