@@ -8,6 +8,7 @@ class WindowCounts:
     """``windows`` that were played, and the ``evaluations`` of the network and ``seconds`` of computing that they took.
 
     ``reduced`` windows had fewer evaluations than asked for, as time was short; ``carried`` ones were not sampled at all, as time was up.
+    Of these, ``failed`` ones could not be, and ``failure`` is why the first one could not.
     """
 
     windows: int = 0
@@ -15,3 +16,10 @@ class WindowCounts:
     reduced: int = 0
     carried: int = 0
     seconds: float = 0.0
+    failed: int = 0
+    failure: Exception | None = None
+
+    def fail(self, failure: Exception) -> None:
+        """Count a window that could not be computed: live it is done without."""
+        self.failed += 1
+        self.failure = self.failure or failure

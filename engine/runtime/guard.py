@@ -12,6 +12,7 @@ from engine.base.clock import Clock
 from engine.base.errors import PerfLiveError
 from engine.base.saying import say
 from engine.midi.events import Event, is_note_on
+from engine.performers.counts import WindowCounts
 from engine.performers.protocol import PerformerStream
 from engine.runtime.passage import Passage
 
@@ -86,11 +87,12 @@ class GuardedStream:
         self._stream, self._name, self._resumes = stream, name, resumes
         self._clock = clock
         self._passage = Passage(latency_ns)
+        self._windows: WindowCounts | None = getattr(stream, "counts", None)  # which may fail while the stream goes on without them
         self._outgoing: list[Event] = []  # what is to be sent because it was left out
         self._controls: dict[str, float] = {}  # that were set while it was left out
         self.failures = 0  # how often it was left out
         self.passed = 0  # notes that went out as they came
-        self._left_out = self._said = self._finished = False
+        self._left_out = self._said = self._windows_said = self._finished = False
         self._pause_ns = FIRST_PAUSE_NS
         self._retry_ns = self._steady_ns = 0
         self._lock = threading.Lock()
@@ -177,6 +179,9 @@ class GuardedStream:
         if self._said and not self._left_out and now_ns >= self._steady_ns:
             self._said, self._pause_ns = False, FIRST_PAUSE_NS
             say(f"performer {self._name!r} plays again")
+        if self._windows and self._windows.failure and not self._windows_said:
+            self._windows_said = True
+            say(f"{describe_failure(self._name, self._windows.failure)}; the music goes on without, and each window is tried again")
         sent = self._passage.put_out(sent)
         return [*self._take_outgoing(), *sent] if self._outgoing else sent
 

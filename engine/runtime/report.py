@@ -47,7 +47,8 @@ class Report:
 
 
 def _windows(counts: "WindowCounts") -> str:
-    aside = [f"{counts.reduced:,} with fewer steps"] * bool(counts.reduced) + [f"{counts.carried:,} bridged"] * bool(counts.carried)
+    said = ((counts.reduced, "with fewer steps"), (counts.carried, "bridged"), (counts.failed, "failed"))
+    aside = [f"{number:,} {what}" for number, what in said if number]
     return _count(counts.windows, "window") + (f" ({', '.join(aside)})" if aside else "")
 
 

@@ -13,6 +13,7 @@ from engine.base.clock import Clock
 from engine.base.saying import say
 from engine.midi.events import Event, is_whole
 from engine.midi.ledger import NoteLedger
+from engine.midi.ports.arrival import Arrival
 from engine.midi.ports.echoes import Echoes
 from engine.midi.ports.links import open_link
 from engine.midi.ports.sent import SentState
@@ -28,10 +29,11 @@ class Inbox:
         self.queue: queue.SimpleQueue[Event | None] = queue.SimpleQueue()  # None wakes whoever waits
         self.lock = threading.Lock()  # held from a time stamp until its event is in the queue
         self.now_ns = clock.now_ns
+        self.last_ns = clock.now_ns()  # of the latest event
 
 
 class InputPort:
-    """``inbox`` receives an Event for each message, stamped when the driver called back (and None to wake whoever waits).
+    """``inbox`` receives an Event for each message, stamped by the driver when it came (and None to wake whoever waits).
 
     Pieces of messages, which drivers hand on as they come, are left out.
     """
@@ -60,7 +62,8 @@ class InputPort:
     def release_held(self) -> None:
         """Hear the end of every key and pedal that is down."""
         with self._shared.lock:
-            for event in self._held.release_all(self._shared.now_ns()):
+            self._shared.last_ns = max(self._shared.last_ns, self._shared.now_ns())
+            for event in self._held.release_all(self._shared.last_ns):
                 self.inbox.put(event)
 
     def somebody_left(self) -> None:
@@ -76,13 +79,15 @@ class InputPort:
         self.link.close()
 
     def _prepare(self, midi: Any) -> None:
-        lock, put, now_ns, observe = self._shared.lock, self.inbox.put, self._shared.now_ns, self._held.observe
+        shared, put, observe, arrival = self._shared, self.inbox.put, self._held.observe, Arrival()
 
         def receive(message: tuple[list[int], float], _: None) -> None:
             heard = bytes(message[0])
+            time_ns = arrival.time_ns(message[1], shared.now_ns())
             if is_whole(heard) and not (self.echoes and self.echoes.is_echo(heard)):
-                with lock:
-                    put(Event(now_ns(), heard))
+                with shared.lock:
+                    shared.last_ns = max(shared.last_ns, time_ns)
+                    put(Event(shared.last_ns, heard))
                     observe(heard)
 
         midi.ignore_types(sysex=False, timing=False, active_sense=False)

@@ -6,12 +6,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
+from engine.base.worker import Worker
 from engine.performers.counts import WindowCounts
 from models.dexter.representation import Settings, State, Window
 from models.dexter.windows import WindowSampler
@@ -59,7 +60,7 @@ class WindowWorker:
         self._last = sampler.begin()  # after the last window that was taken
         self._urgent = False
         self._coming: deque[Future[Computed | None]] = deque()  # the windows that follow; None: there is none
-        self._executor = ThreadPoolExecutor(1, "windows", initializer=_give_way)
+        self._worker = Worker("windows", _give_way)
 
     def begin(self, route: Route, settings: Settings) -> None:
         """Forget everything; the next window is the first of ``route``."""
@@ -79,13 +80,17 @@ class WindowWorker:
     def take(self) -> Window | None:
         """Return the next window, of which there must be one; None while it is not ready, unless this waits.
 
-        A window that is asked for before it is ready is sampled in fewer evaluations if it is not begun yet. Raises whatever the computing
-        thread failed with.
+        A window that is asked for before it is ready is sampled in fewer evaluations if it is not begun yet. One that cannot be computed is
+        done without (see ``carry``) or, with ``waits``, raises what the computing thread failed with.
         """
         coming = self._coming[0]
         self._urgent = not (self._waits or coming.done())
         if self._urgent:
             return None
+        failure = None if self._waits else coming.exception()
+        if isinstance(failure, Exception):
+            self.counts.fail(failure)
+            return self.carry()
         computed = coming.result()
         if computed is None:
             raise ValueError("no window is left")
@@ -106,7 +111,7 @@ class WindowWorker:
 
     def close(self) -> None:
         """End the worker."""
-        self._executor.shutdown(cancel_futures=True)
+        self._worker.close()
 
     def snapshot(self) -> tuple[Route, Settings, State]:
         return self._route, self._settings, self._last
@@ -124,7 +129,7 @@ class WindowWorker:
     def _compute_more(self) -> None:
         while len(self._coming) < AHEAD_WINDOWS:
             before = self._coming[-1] if self._coming else self._last
-            self._coming.append(self._executor.submit(self._compute, before, self._route, self._settings))
+            self._coming.append(self._worker.submit(self._compute, before, self._route, self._settings))
 
     def _compute(self, before: Future[Computed | None] | State, route: Route, settings: Settings) -> Computed | None:
         """Return the window that follows another one, or a state. The thread computes in order, so the other one is there."""

@@ -126,8 +126,8 @@ class LookaheadStream:
         self._state = LiveState(MidiClock(), Rubato(self._bound_ns / 1e9), deque(maxlen=self._past_notes))
 
     def work_ahead(self) -> None:
+        self._computer = BackgroundComputer(self._sampler, self.counts.fail)
         self._sampler.warm_up()
-        self._computer = BackgroundComputer(self._sampler)
 
     def close(self) -> None:
         self._computer.close()

@@ -6,12 +6,13 @@ much is assumed to follow the known notes as in a short piece.
 
 import math
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from engine.base.worker import Worker
 from engine.midi.clock.messages import ClockReading
 from engine.performers.lookahead.beats import BAR_QUARTERS, Place, estimate_beat_ns, place_notes
 from engine.score.tables import MEASURE_DTYPE, SCORE_NOTE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE
@@ -190,22 +191,32 @@ class ImmediateComputer:
 
 
 class BackgroundComputer:
-    """For live use: computes in a thread; ONNX Runtime releases Python's lock meanwhile."""
+    """For live use: computes in a thread; ONNX Runtime releases Python's lock meanwhile.
 
-    def __init__(self, sampler: Sampler):
-        self._sampler = sampler
-        self._executor = ThreadPoolExecutor(1, "windows")
+    A window that cannot be computed is never ready.
+    """
+
+    def __init__(self, sampler: Sampler, fail: Callable[[Exception], None]):
+        """``fail`` is told of each failure."""
+        self._sampler, self._fail = sampler, fail
+        self._worker = Worker("windows")
         self._wanted: WindowRequest | None = None
         self._answer: Future[WindowAnswer] | None = None
 
     def begin(self, request: WindowRequest) -> None:
         self._wanted = request
-        self._answer = self._executor.submit(self._sampler.answer, request, lambda: self._wanted is request)
+        self._answer = self._worker.submit(self._sampler.answer, request, lambda: self._wanted is request)
 
     def take(self, request: WindowRequest) -> WindowAnswer | None:
-        """As the protocol says. Raises whatever the thread failed with."""
-        return self._answer.result() if self._answer and self._answer.done() else None
+        if self._answer is None or not self._answer.done():
+            return None
+        try:
+            return self._answer.result()
+        except Exception as error:
+            self._answer = None
+            self._fail(error)
+            return None
 
     def close(self) -> None:
         self._wanted = None
-        self._executor.shutdown(cancel_futures=True)
+        self._worker.close()

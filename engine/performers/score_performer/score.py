@@ -1,11 +1,12 @@
 """A score as ScorePerformer's networks read it."""
 
 from bisect import bisect_right
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import NamedTuple
 
 import numpy as np
 
+from engine.base.worker import Worker
 from engine.performers.score_performer.networks import Networks, Window, windows_of
 from engine.performers.score_playing.columns import score_columns
 from engine.score.dynamics import with_playback_velocities
@@ -48,7 +49,7 @@ class ScoreReading:
         chosen = np.linspace(0, len(self._windows) - 1, min(len(self._windows), MOST_EXPECTED)).round().astype(int)
         self._spread = [self._windows[index].kept for index in np.unique(chosen).tolist()]
         self._read: dict[int, Future[Understood]] = {}
-        self._reader = ThreadPoolExecutor(1, "score reader")
+        self._reader = Worker("score reader")
 
     @property
     def expected(self) -> np.ndarray:

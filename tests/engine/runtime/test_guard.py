@@ -12,6 +12,7 @@ from onnx import helper, numpy_helper
 
 from engine.base.clock import MonotonicClock, VirtualClock
 from engine.midi.events import Event, control_change, is_note_on, note_off, note_on
+from engine.performers.counts import WindowCounts
 from engine.performers.passthrough.performer import PassthroughPerformer
 from engine.performers.passthrough.stream import PassthroughStream
 from engine.performers.velocity.networks import VelocityModel
@@ -377,3 +378,14 @@ def test_a_model_that_answers_nan_is_left_out_and_plays_again(lines, soon, tmp_p
         stage.port.play(note_on(0, 64, 1))
         assert stage.wait_for(3)[2][2] > 1
     assert len(lines) == 1 and "broken.onnx: the model's output 'quantiles' is no finite number" in lines[0]
+
+
+def test_windows_that_fail_are_said_once_while_the_music_goes_on(lines):
+    stream = Louder()
+    stream.counts = WindowCounts()
+    guarded = GuardedStream(stream, "louder", 0, VirtualClock(), resumes=False)
+    for _ in range(3):
+        stream.counts.fail(ValueError("no numbers"))
+        assert guarded.feed(Event(0, note_on(0, 60, 1)), False) == [Event(0, note_on(0, 60, 2))]
+    assert lines == ["performer 'louder' failed: ValueError: no numbers; the music goes on without, and each window is tried again"]
+    assert (guarded.failures, stream.counts.failed) == (0, 3)

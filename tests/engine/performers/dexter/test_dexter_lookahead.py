@@ -215,7 +215,7 @@ def test_a_window_that_nobody_waits_for_is_not_computed_to_its_end(performer, mo
     requests = asked(performer, monkeypatch)
     run(performer, flat_take(4))
     gate = Gate(performer._networks)
-    computer = BackgroundComputer(DexterLookaheadSampler(gate, performer._readers, performer._scales, performer._window, 0))
+    computer = BackgroundComputer(DexterLookaheadSampler(gate, performer._readers, performer._scales, performer._window, 0), pytest.fail)
     gate.open.clear()
     computer.begin(requests[0])
     computer.begin(requests[1])

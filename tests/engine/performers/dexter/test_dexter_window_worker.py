@@ -105,19 +105,31 @@ def test_the_next_window_is_kept_if_it_is_there_and_asked_for_in_time(performer)
     assert_same_windows(taken, one_by_one(sampler, [(0, PLAIN), (None, WILD)]))
 
 
-@pytest.mark.parametrize("waits", [False, True])
-def test_a_worker_that_fails_says_so(waits):
-    def fail(*_):
-        raise PerfLiveError("the network is gone")
+def fail(*_):
+    raise PerfLiveError("the network is gone")
 
+
+def test_a_worker_that_fails_says_so_on_files():
     empty = np.zeros((0, 8), np.float32)
     broken = SimpleNamespace(begin=lambda first=0: SimpleNamespace(next_note=first, columns=empty), next=fail)
-    worker = WindowWorker(broken, empty, waits)
+    worker = WindowWorker(broken, empty, waits=True)
     worker.begin(Route(0, 5), Settings())
     for _ in range(2):
         with pytest.raises(PerfLiveError, match="the network is gone"):
             take_ready(worker)
     worker.close()
+
+
+def test_live_the_notes_of_a_worker_that_fails_are_as_written(performer):
+    sampler = sampler_of(performer, melody().score)
+    worker = WindowWorker(SimpleNamespace(begin=sampler.begin, next=fail, carry=sampler.carry), WRITTEN, waits=False)
+    worker.begin(Route(0, len(WRITTEN)), PLAIN)
+    windows = [take_ready(worker) for _ in range(3)]
+    worker.close()
+    columns = np.concatenate([window.columns for window in windows])
+    assert windows[0].first_note == 0 and np.array_equal(columns, WRITTEN[: len(columns)])
+    assert (worker.counts.windows, worker.counts.failed, worker.counts.carried) == (0, 3, 3)
+    assert str(worker.counts.failure) == "the network is gone"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have no priorities of their own")
@@ -138,7 +150,7 @@ def test_the_worker_gives_way_to_what_is_sent(performer):
 def test_a_worker_that_nobody_holds_ends(performer):
     stream = performer.perform_score(melody(), 0, {}, ahead=False)
     play(stream)
-    (worker,) = stream.interpretation.worker._executor._threads
+    worker = stream.interpretation.worker._worker._thread
     assert worker.is_alive()
     del stream
     gc.collect()
