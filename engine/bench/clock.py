@@ -159,14 +159,14 @@ def _beats_to_follow(take: Heard) -> float:
 def print_table(report: ClockReport) -> None:
     console = Console()
     print_head(console, report.machine)
-    columns = ("frames", "jitter", "after two bars", "largest", "from two bars on", "plain: largest", "known", "followed", "place")
-    table = new_table("MIDI clock, errors of the tempo", *columns)
+    table = new_table("frames, ms", "2 bars", "most", "later", "mean", "known", "changed", "place")
     for row in report.rows:
-        shares = (f"{share:.2%}" for share in (*row.errors, row.plain.largest))
-        followed = "" if row.beats_to_follow is None else f"{row.beats_to_follow:g} beats"
-        known, place = f"{row.known_beats:g} beats", f"{row.place_ms:g} ms"
-        table.add_row(row.happens, f"{row.frames}", f"{row.jitter_ms} ms", *shares, known, followed, place)
+        shares = (f"{100 * share:.2f}" for share in (*row.errors, row.plain.largest))
+        followed = "" if row.beats_to_follow is None else f"{row.beats_to_follow:g}"
+        title = f"{row.happens} {row.frames}, {row.jitter_ms}"
+        table.add_row(title, *shares, f"{row.known_beats:g}", followed, f"{row.place_ms:g}")
     console.print(table)
+    console.print("errors in percent: after two bars, at most, at most from two bars on, of the mean of 24; beats; ms", soft_wrap=True)
     console.print(f"a clock takes {report.microseconds:g} microseconds of processor time")
 
 

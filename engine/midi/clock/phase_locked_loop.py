@@ -22,7 +22,7 @@ STRAY_DEVIATIONS, STRAY_NS = 2.5, 2e6  # an arrival that is further than this fr
 PATIENCE = int(SIZES[0])  # so many of them in a row begin a new line: of another tempo, or after a gap
 LONGEST_SLIP_NS, SAME_TEMPO = 50e6, 0.01
 CATCHING_UP = 8  # so many arrivals before a line count for how late those in it may be
-NOISE_RISES, NOISE_FALLS = 1 / 24, 1 / 96  # shares of a new deviation that the remembered one takes
+NOISE_RISES, NOISE_FALLS = 1 / 12, 1 / 192  # shares of a new deviation that the remembered one takes, every second arrival
 
 MOST = int(SIZES[-1]) + CATCHING_UP + 1
 _X = -np.arange(SIZES[-1], dtype=float)  # places of arrivals, the latest first
@@ -45,6 +45,7 @@ class PhaseLockedLoop:
         self._origin_ns = 0
         self._count = self._strays = 0
         self._phase, self._deviation = 0.0, math.inf
+        self._fitted = False  # with the last arrival
         self._noise = 0.0  # the variance of arrivals, remembered
 
     @property
@@ -74,10 +75,13 @@ class PhaseLockedLoop:
         if self._strays == PATIENCE:
             self._take_strays(abs(arrived - expected))
         self._count = min(self._count + 1, MOST)
-        if self._count >= SIZES[0]:
-            self._fit()
-        else:
+        if self._count < SIZES[0]:
             self._average()
+        elif self._fitted and self.period_ns and not astray:
+            self._phase, self._fitted = expected, False  # a line has just been fitted, and the next arrival will be
+        else:
+            self._fit()
+            self._fitted = True
 
     def _take_strays(self, jump_ns: float) -> None:
         """Begin a new line with the last arrivals, all of them strays.
@@ -116,9 +120,9 @@ class PhaseLockedLoop:
         noise = np.maximum(np.maximum(variance, lateness * lateness / 12), max(self._noise, LEAST_DEVIATION_NS**2))
         reach = STANDARD_ERRORS * np.sqrt(noise / spread_x)
         chosen, period = _longest_agreed(slope, np.maximum(reach, 1.5 * lateness / n))
-        self._take_period(max(period, self._least_period_ns), float(reach[chosen]))
+        known = self._take_period(max(period, self._least_period_ns), float(reach[chosen]))
         self._take_phase(mean_y - self.period_ns * mean_x, noise / n + (reach[chosen] / STANDARD_ERRORS * mean_x) ** 2, chosen)
-        self._remember(max(float(variance[0]), 0.0), float(noise[chosen]))
+        self._remember(max(float(variance[0]), 0.0), float(noise[chosen]) if known else math.inf)
 
     def _lateness(self, last: np.ndarray, slope: np.ndarray) -> np.ndarray:
         """Return how late the arrivals of each line may be, going by the times between two of them.
@@ -130,9 +134,14 @@ class PhaseLockedLoop:
         longest, shortest = np.maximum.accumulate(gaps)[seen], np.minimum.accumulate(gaps)[seen]
         return np.maximum(np.maximum(longest - slope, slope - shortest), LEAST_LATENESS_NS)
 
-    def _take_period(self, period_ns: float, reach_ns: float) -> None:
-        if reach_ns < KNOWN * period_ns or abs(period_ns - self.period_ns) > reach_ns:
-            self.period_ns = period_ns if reach_ns < KNOWN * period_ns else 0.0
+    def _take_period(self, period_ns: float, reach_ns: float) -> bool:
+        """Take the line's period if it is known; return whether it is. A kept one is forgotten when the line contradicts it."""
+        known = reach_ns < KNOWN * period_ns
+        if known:
+            self.period_ns = period_ns
+        elif abs(period_ns - self.period_ns) > reach_ns:
+            self.period_ns = 0.0
+        return known
 
     def _take_phase(self, places: np.ndarray, variances: np.ndarray, chosen: int) -> None:
         """Place the last pulse by the longest lines that agree, but no longer ones than the period's."""
@@ -144,7 +153,7 @@ class PhaseLockedLoop:
 
     def _remember(self, variance: float, noise: float) -> None:
         self._noise += (variance - self._noise) * (NOISE_RISES if variance > self._noise else NOISE_FALLS)
-        self._deviation = math.sqrt(noise) if self.period_ns else math.inf
+        self._deviation = math.sqrt(noise)  # there are no strays from a line that does not know its period
 
 
 def _longest_agreed(values: np.ndarray, reaches: np.ndarray) -> tuple[int, float]:

@@ -13,7 +13,7 @@ import pytest
 import typer
 
 from engine.base.command_line import run
-from engine.bench import live, performance_net, render, velocity
+from engine.bench import clock, live, performance_net, render, velocity
 from engine.bench.measuring.takes import live_pattern
 from engine.commands.bench import app
 from engine.midi.events import is_note_on
@@ -184,6 +184,7 @@ def test_the_list_is_that_of_the_table(bench, monkeypatch):
     ("name", "options"),
     [
         ("live", {"--seconds", "--performer"}),
+        ("clock", set()),
         ("render", set()),
         ("velocity", set()),
         ("dexter", {"--seconds"}),
@@ -205,3 +206,17 @@ def test_what_is_no_benchmark_is_refused(bench):
 def test_a_page_is_read(bench):
     report = report_of(bench("reading", "--pages", 1, "--json"))
     assert report["measures"] == 16 and report["notes"] > 16 * 4 * 2 and report["ratio"] > 0
+
+
+def test_the_clock_is_heard_better_than_a_mean(bench, monkeypatch):
+    for name, value in (("FRAMES", (1024,)), ("JITTERS_MS", (0,)), ("TEMPOS", (100, 140))):
+        monkeypatch.setattr(clock, name, value)
+    report = report_of(bench("clock", "--json"))
+    rows = {row["happens"]: row for row in report["rows"]}
+    assert set(rows) == {"steady", "late", "gap", "faster", "slower"}
+    for row in rows.values():
+        two_bars, largest, after = row["errors"]
+        assert two_bars < 0.01 and largest < 0.03 and after <= largest < row["plain"][1]
+    assert rows["steady"]["beats_to_follow"] is None and 0 < rows["faster"]["beats_to_follow"] < 6
+    assert 0 < rows["steady"]["place_ms"] < 12
+    assert " faster 1024, 0 " in bench("clock")[1]

@@ -54,6 +54,14 @@ def test_a_new_tempo_is_followed_within_a_beat(before, after):
     assert np.abs(heard[200 + 48 :] / after - 1).max() < 0.01
 
 
+@pytest.mark.parametrize("frames", [1024, 2048])
+@pytest.mark.parametrize(("before", "after"), [(103, 120), (149, 174), (163, 140)])
+def test_through_long_periods_a_new_tempo_is_followed_too(before, after, frames):
+    heard = tempos_heard(arrival_ms(sent_ms([before] * 300 + [after] * 300), frames))
+    assert np.abs(heard[200:300] / before - 1).max() < 0.01
+    assert np.abs(heard[300 + 4 * 24 :] / after - 1).max() < 0.02
+
+
 def test_a_small_change_is_followed_too():
     heard = tempos_heard(arrival_ms(sent_ms([120] * 200 + [122] * 400), 64))
     assert heard[190] == pytest.approx(120, rel=0.003)
