@@ -113,6 +113,11 @@ class Graph:
     def name_of(self, port: int) -> bytes:
         return self._library.jack_port_name(port)
 
+    def process_of(self, name: bytes) -> int:
+        """Return the number of the process that a port belongs to; 0 where the library does not know."""
+        ask = getattr(self._library, "jack_get_client_pid", None)
+        return ask(name.partition(b":")[0]) if ask else 0
+
     def connections(self, port: int) -> list[bytes]:
         """Return the full names of the ports that ``port`` is connected to."""
         return self._names(self._library.jack_port_get_all_connections(self._client, port))

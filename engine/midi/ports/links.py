@@ -1,6 +1,5 @@
 """A port of ours and its tie to another program's: made, found cut, and made again when the other port is back."""
 
-import itertools
 import os
 import threading
 import time
@@ -17,7 +16,7 @@ from engine.midi.ports.names import Identity, match_port
 
 JACK_SETTLE_S = 0.05  # after connecting: what is sent within the server's next cycles may not arrive
 JACK_LONGEST_SETTLE = 10  # times that: a server that has lost a client without a farewell makes others wait for seconds
-_tokens = itertools.count()
+_opening = threading.Lock()  # one port of this process at a time
 
 
 class Link(Protocol):
@@ -234,19 +233,20 @@ class JackLink:
         return True
 
     def _open_port(self) -> None:
-        """Open the port under a name that nobody else has, so that it is found among the server's, and then name it.
+        """Open the port and find it among the server's: rtmidi does not say what its client is called.
 
-        rtmidi does not say what its client is called, which JACK decides when several programs ask for the same name.
+        JACK decides that when several programs ask for the same name; of two that open a port at once, ours is this process's.
         """
-        token = f"opening-{os.getpid()}-{next(_tokens)}"
-        with quiet_stderr():
-            self.midi.open_virtual_port(token)
-            own = jack.PORT_IS_INPUT if self._kind is rtmidi.MidiIn else jack.PORT_IS_OUTPUT
-            full = [name for name in self._graph.ports(own) if name.endswith(f":{token}".encode())]
-            if not full:
-                raise PerfLiveError(f"cannot open port {self._own_name!r}: the JACK server does not list it; start the server again")
-            self.port = self._graph.find(full[0])
-            self.midi.set_port_name(self._own_name)
+        own = jack.PORT_IS_INPUT if self._kind is rtmidi.MidiIn else jack.PORT_IS_OUTPUT
+        with _opening, quiet_stderr():
+            before = set(self._graph.ports(own))
+            self.midi.open_virtual_port(self._own_name)
+            found = [name for name in self._graph.ports(own) if name not in before and name.endswith(f":{self._own_name}".encode())]
+        if len(found) > 1:
+            found = [name for name in found if self._graph.process_of(name) == os.getpid()]
+        if not found:
+            raise PerfLiveError(f"cannot open port {self._own_name!r}: the JACK server does not list it; start the server again")
+        self.port = self._graph.find(found[0])
         self._graph.watch(self)
 
     def _others(self) -> list[str]:
