@@ -134,6 +134,8 @@ def random_message(rng):
         return b"\xf0" + bytes(rng.randrange(128) for _ in range(rng.randrange(200))) + b"\xf7"
     if kind == 0xF8:
         return bytes((rng.choice([0xF8, 0xFA, 0xFC, 0xFE]),))
+    if kind == 0xB0:  # but no All Notes Off, before which the engine ends the notes that it holds
+        return bytes((kind | rng.randrange(16), rng.randrange(120), rng.randrange(128)))
     data = bytes(rng.randrange(128) for _ in range(1 if kind in (0xC0, 0xD0) else 2))
     return bytes((kind | rng.randrange(16),)) + data
 
