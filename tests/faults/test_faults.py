@@ -4,12 +4,15 @@ What is done stands in ``engine.bench.reliability.harm``, and perf-bench faults 
 what came through.
 """
 
+import os
 import shutil
+from pathlib import Path
 
 import pytest
 
+from engine.bench.measuring.programs import SERVER, start_jack_server, stop_jack_server
 from engine.bench.reliability.faults import FAULTS
-from engine.bench.reliability.stage.between_ports import Stage
+from engine.bench.reliability.stage.between_ports import Peer, Stage
 
 pytestmark = pytest.mark.jack
 
@@ -44,3 +47,17 @@ def test_a_stalled_disk_costs_no_note_and_leaves_none_sounding(stage, name):
     if not shutil.which("strace"):
         pytest.skip("strace is not installed")
     survive(stage, name)
+
+
+def test_a_server_whose_clients_were_killed_gives_up_its_place(jack_server, tmp_path, monkeypatch):
+    """JACK has eight places for servers in all; one that has died keeps its own, and then no other can be started."""
+    name = f"perf-live-place-{os.getpid()}"
+    monkeypatch.setenv(SERVER, jack_server)  # put back in the end
+    server = start_jack_server(name)
+    peers = [Peer(kind, f"killed-{kind}", tmp_path, os.environ) for kind in ("keys", "synth")]
+    places = Path("/dev/shm/jack-shm-registry")  # noqa: S108
+    assert name.encode() in places.read_bytes()
+    for peer in peers:
+        peer.kill(notice_s=0)
+    stop_jack_server(server)
+    assert name.encode() not in places.read_bytes()

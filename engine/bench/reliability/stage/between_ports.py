@@ -64,11 +64,11 @@ class Peer:
     def send(self, *messages: bytes) -> None:
         self._write(" ".join(("send", *(message.hex() for message in messages))))
 
-    def kill(self) -> None:
+    def kill(self, notice_s: float = NOTICE_S) -> None:
         """Kill it, and leave the server the time to notice: its name is then free again."""
         self._process.kill()
         self._process.communicate()
-        time.sleep(NOTICE_S)
+        time.sleep(notice_s)
 
     def end(self) -> None:
         """End it as programs end; kill it where it does not, as its server may have gone."""
