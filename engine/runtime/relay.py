@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from engine.base.clock import Clock
 from engine.runtime.guard import Overtaken
+from engine.runtime.real_time import real_time
 from engine.runtime.succession import Succession
 
 LOOK_NS = 20_000_000
@@ -72,7 +73,8 @@ def relay(play: Callable[[bool], None], watched: Watched, standstills: Standstil
 
     try:
         _start(run, True)
-        _watch(over, watched, standstills, lambda: _start(run, False))
+        with real_time():  # else it would hold Python's lock while other programs run, and who plays would wait for it
+            _watch(over, watched, standstills, lambda: _start(run, False))
     except BaseException:
         watched.stop()
         over.wait(ENDING_NS / 1e9)
