@@ -39,7 +39,7 @@ class Succession:
         self._before: list[Predecessor] = []
         self._owners: dict[tuple[int, int, int], list[Any]] = {}  # track, channel, pitch: who began the notes, oldest first
         self._pedals: Pedals = {}
-        self._past: dict[tuple[int, int], int] = {}  # by channel and pitch, of notes that go past the performer: how much later they leave
+        self._past: dict[tuple[int, int], list[int]] = {}  # by channel and pitch, of notes that go past it: how much later each leaves
         self._failures = self._passed = 0  # of those that are over
         self._kept: Guarded | None = None
 
@@ -89,9 +89,11 @@ class Succession:
         """Return an event that goes past the performer, ``latency_ns`` later; the end of a note as much later as its beginning."""
         message = event.message
         if is_note_on(message):
-            self._past[channel_of(message), message[1]] = latency_ns
+            begun = self._past.setdefault((channel_of(message), message[1]), [])
+            begun[:] = [*begun[1 - MOST_OVERLAPS :], latency_ns]
         elif is_note_off(message):
-            latency_ns = self._past.pop((channel_of(message), message[1]), latency_ns)
+            begun = self._past.get((channel_of(message), message[1]), [])
+            latency_ns = begun.pop(0) if begun else latency_ns
         elif is_control_change(message):
             self.follow_controller(message)
         return event._replace(time_ns=event.time_ns + latency_ns) if latency_ns else event
