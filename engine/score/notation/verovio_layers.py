@@ -17,6 +17,7 @@ _ACCIDENTALS = {
     "su": 1.5, "sd": 0.5, "fu": -0.5, "fd": -1.5, "nu": 0.5, "nd": -0.5, "1qs": 0.5, "3qs": 1.5, "1qf": -0.5, "3qf": -1.5,
 }  # fmt: skip
 _ROLL_STROKES = 3  # of a tremolo of which nothing is said
+_DURATIONS = ("dur", "dur.ges", "dur.ppq")
 _SILENT = ("mRpt", "mRpt2", "multiRpt", "verse", "artic", "accid")
 
 
@@ -66,17 +67,17 @@ class LayerWalk:
 
     def __init__(self, staff: Staff, layer: int) -> None:
         self._staff, self._layer = staff, layer
-        self._share = Fraction(0)  # quarters of a space without a duration
+        self._share = Fraction(0)  # quarters of what has no duration
         self._clear()
 
     def _clear(self) -> None:
         self.notes: list[PrintedNote] = []
-        self.without_duration = 0  # spaces and rests
+        self.without_duration = 0  # spaces, rests and notes
         self._now = Fraction(0)
         self._graces: list[PrintedNote] = []
 
     def fill(self, layer: Any, length: Fraction) -> None:
-        """Go through the layer again: the spaces that have no duration share what is left of its ``length``."""
+        """Go through the layer again: what has no duration shares what is left of its ``length``."""
         self._share = max(length - self._now, Fraction(0)) / self.without_duration
         self._clear()
         self.go(layer)
@@ -111,7 +112,7 @@ class LayerWalk:
         return self._now
 
     def _pause(self, element: Any, scale: Fraction) -> None:
-        if any(element.get(name) for name in ("dur", "dur.ges", "dur.ppq")):
+        if any(element.get(name) for name in _DURATIONS):
             self._now += self._duration(element, scale)
         elif length := _beside_in_beam(element):
             self._now += length * scale
@@ -132,6 +133,9 @@ class LayerWalk:
         lengths = [Fraction(0) if grace else self._duration(note, scale) for note in own]
         duration = Fraction(0) if grace else lengths[0] if is_note else self._duration(element, scale)
         duration = duration or max(lengths, default=Fraction(0))  # a note may outlast its chord
+        if not grace and not duration and not any(each.get(name) for each in (element, *own) for name in _DURATIONS):
+            self.without_duration += 1
+            duration = self._share
         made = [self._note(note, length or duration, grace) for note, length in zip(own, lengths, strict=True)]
         self.notes += made
         if grace:

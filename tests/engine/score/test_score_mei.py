@@ -149,6 +149,11 @@ def test_spaces_without_a_duration_share_what_is_left_of_the_bar(tmp_path: Path)
     assert notes(tmp_path, document(score(bar(layer)))) == [(1.0, 72), (3.0, 74)]
 
 
+def test_a_note_without_a_duration_lasts_what_is_left_of_the_bar(tmp_path: Path) -> None:
+    layer = '<note pname="c" oct="5" dur="4" dots="1"/><note pname="d" oct="5"/><note pname="e" oct="5" dur="2"/>'
+    assert notes(tmp_path, document(score(bar(layer)))) == [(0.0, 72), (1.5, 74), (2.0, 76)]
+
+
 def test_spaces_in_a_beam_last_as_long_as_its_notes(tmp_path: Path) -> None:
     beam = '<beam><space/><space/><space/><note pname="c" oct="5" dur="16"/></beam><note pname="d" oct="5" dur="4"/>'
     assert notes(tmp_path, document(score(bar(beam)))) == [(0.75, 72), (1.0, 74)]

@@ -99,4 +99,3 @@ def _taken() -> list[KeptProcess]:
     taken = _idle[:]
     _idle.clear()
     return taken
-
