@@ -44,6 +44,8 @@ class FileStandIn(CollectingSink):
 
     def close(self):
         self.ended = "closed"
+        if len(self.sent) == self._fails_at:
+            raise OSError(28, "No space left on device")
 
     def abort(self):
         self.ended = "aborted"
