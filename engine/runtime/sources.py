@@ -7,7 +7,9 @@ from engine.base.clock import Clock
 from engine.midi.events import Event
 from engine.midi.file import MidiTimeline
 
-UPCOMING_EVENTS = 32  # shown at once: a performer computes many together faster, but nothing is sent meanwhile
+# Shown of a file, or received from a port, at once: a performer computes many together faster, but nothing is sent meanwhile, and its
+# memory grows with their number.
+UPCOMING_EVENTS = 32
 
 
 class Source(Protocol):
@@ -29,7 +31,7 @@ class Source(Protocol):
         """
 
     def receive_waiting(self) -> list[Event]:
-        """Return, without waiting, the events that have arrived after the one just received."""
+        """Return, without waiting, the events that have arrived after the one just received, UPCOMING_EVENTS at most."""
 
     def upcoming(self) -> list[Event]:
         """Return the next events of a file, which are known before their time. Return [] until those returned last have been received."""
@@ -68,7 +70,7 @@ class PortSource:
 
     def receive_waiting(self) -> list[Event]:
         inbox, events = self._port.inbox, []
-        while not inbox.empty():
+        while len(events) < UPCOMING_EVENTS and not inbox.empty():
             if (event := inbox.get_nowait()) is None:
                 self.wake()  # the None was meant to end a wait, and the next one is yet to come
                 break

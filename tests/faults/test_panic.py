@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.base.errors import UsageError
+from engine.base.errors import PerfLiveError, UsageError
 from engine.bench.reliability import panic
 from engine.bench.reliability.stage.between_ports import Stage
 
@@ -12,6 +12,9 @@ def test_an_observer_hears_that_all_is_silent(jack_server, tmp_path):
     with Stage(tmp_path, "panic") as stage:
         stage.live("--performer", "passthrough", both=False)
         assert all(panic._panic(stage, plays_itself=False) > 0 for _ in range(2))
+        stage.live_run.stop()
+        with pytest.raises(PerfLiveError, match="perf-live has ended with status 0: 8 notes played"):
+            stage.await_connection()
 
 
 def test_a_mode_that_there_is_not_is_refused():

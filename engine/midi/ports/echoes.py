@@ -4,6 +4,7 @@ Notes that come back as they were sent are a suspicion and no more: a sequencer 
 controller that no instrument has are sent (MIDI 1.0, table III: 119 is undefined). Only a loop brings them back.
 """
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -33,15 +34,15 @@ class Echoes:
         self._looping = False
         self._deaf_until_ns = 0
         self._under_way: dict[bytes, deque[int]] = {}  # in a loop: what was sent and has not come back yet, and when
+        self._count = 0  # of what is under way
+        self._lock = threading.Lock()  # one thread sends, another hears
 
     def sent(self, message: bytes) -> None:
         """Take note of a message that was just sent."""
         if self._looping:
-            if len(self._under_way) > MOST_REMEMBERED:
-                self._under_way.clear()
-            self._under_way.setdefault(message, deque(maxlen=MOST_REMEMBERED)).append(time.monotonic_ns())
+            self._expect(message, time.monotonic_ns())
         elif is_note_on(message):
-            if len(self._sent_ns) > MOST_REMEMBERED:
+            if len(self._sent_ns) >= MOST_REMEMBERED:
                 self._sent_ns.clear()
             self._sent_ns[message] = time.monotonic_ns()
 
@@ -80,8 +81,24 @@ class Echoes:
     def _came_back(self, message: bytes, now_ns: int) -> bool:
         if now_ns < self._deaf_until_ns:
             return True
-        times = self._under_way.get(message)
-        while times:
-            if now_ns - times.popleft() < WITHIN_NS:
-                return True
+        with self._lock:
+            times = self._under_way.get(message, deque())
+            while times:
+                self._count -= 1
+                if now_ns - times.popleft() < WITHIN_NS:
+                    return True
+            self._under_way.pop(message, None)
         return False
+
+    def _expect(self, message: bytes, now_ns: int) -> None:
+        """Remember what is under way. What did not come back in time is forgotten when it is much, and all when that is not enough."""
+        with self._lock:
+            if self._count + len(self._under_way) >= 2 * MOST_REMEMBERED:
+                recent = {each: deque(sent for sent in times if now_ns - sent < WITHIN_NS) for each, times in self._under_way.items()}
+                self._under_way = {each: times for each, times in recent.items() if times}
+                self._count = sum(map(len, self._under_way.values()))
+            if self._count >= MOST_REMEMBERED:
+                self._under_way.clear()
+                self._count = 0
+            self._under_way.setdefault(message, deque()).append(now_ns)
+            self._count += 1

@@ -13,6 +13,7 @@ PARAMETERS = {98: "NRPN", 99: "NRPN", 100: "RPN", 101: "RPN"}  # controllers tha
 RESET_ALL_CONTROLLERS = 121
 CHANNEL_MODE = 120  # the first controller number that is no controller (MIDI 1.0, table III)
 PLAIN_CONTROLLERS = frozenset(range(CHANNEL_MODE)) - {*BANKS, *PARAMETERS}
+MOST_PARAMETERS = 1024  # that are told again, the last ones set: there are 524,288 in all
 KEPT_BY_A_RESET = {*BANKS, 7, 10, *range(70, 80), *range(91, 96)}  # MIDI recommended practice RP-015
 
 _Parameter = tuple[int, str, int, int]  # channel, kind, number: the higher and the lower seven bits
@@ -60,7 +61,9 @@ class SentState:
             if kind := self._selected.get(channel):
                 high, low = (99, 98) if kind == "NRPN" else (101, 100)
                 parameter = channel, kind, self._controllers.get((channel, high), 0), self._controllers.get((channel, low), 0)
-                self._parameters.setdefault(parameter, {})[number] = value
+                self._parameters[parameter] = {**self._parameters.pop(parameter, {}), number: value}
+                if len(self._parameters) > MOST_PARAMETERS:
+                    del self._parameters[next(iter(self._parameters))]
         elif number < CHANNEL_MODE and number not in (DATA_INCREMENT, DATA_DECREMENT):
             self._controllers[channel, number] = value
             if number in PARAMETERS:

@@ -54,6 +54,7 @@ class Watcher:
     def __init__(self, ports: Sequence[Port], say: Callable[[str], None], on_loss: Callable[[PerfLiveError], None] | None):
         self._ports, self._say, self._on_loss = ports, say, on_loss
         self._announced: set[int] = set()  # places of ports that were said to have gone
+        self._failed: set[str] = set()  # what of the watch itself was said to have failed
         self._server_gone = False
         self._stopping = False
         self._graph: jack.Graph | None = None
@@ -77,29 +78,45 @@ class Watcher:
         self._thread.join()
 
     def _run(self) -> None:
-        self._take_graph()
+        self._attempt(SERVER, self._take_graph)
         while not self._stopping:
             changed = self._graph.changed if self._graph else self._wake
             changed.wait(LOOK_S)
             changed.clear()
             if not self._stopping:
                 self._look()
-                self._break_direct_loops()
         self._give_graph_back()
 
     def _look(self) -> None:
+        self._attempt(SERVER, self._look_at_server)
+        for place, port in enumerate(self._ports):
+            self._attempt(f"port {port.name!r}", partial(self._look_at, place, port))
+        self._attempt("loops", self._break_direct_loops)
+
+    def _attempt(self, what: str, look: Callable[[], None]) -> None:
+        """Look at something. Where that fails it is said once, and tried again; the other ports are looked after as before."""
+        try:
+            look()
+        except Exception as error:
+            if what not in self._failed:
+                self._failed.add(what)
+                reason = " ".join(f"{type(error).__name__}: {error}".split())
+                self._say(f"cannot look after {what} ({reason}); it is tried again; start perf-live anew if it stays silent")
+
+    def _look_at_server(self) -> None:
         if any(port.link.ended for port in self._ports) and not self._server_gone:
             self._lose_server()
         if self._server_gone and self._on_loss is None:
             self._regain_server()
-        for place, port in enumerate(self._ports):
-            left = port.link.take_left()
-            if not port.lost and not port.link.is_tied():
-                port.lose()
-            elif left:
-                port.somebody_left()
-            if port.lost and not port.link.ended:
-                self._await(place, port)
+
+    def _look_at(self, place: int, port: Port) -> None:
+        left = port.link.take_left()
+        if not port.lost and not port.link.is_tied():
+            port.lose()
+        elif left:
+            port.somebody_left()
+        if port.lost and not port.link.ended:
+            self._await(place, port)
 
     def _regain_server(self) -> None:
         """Begin anew at the server when it has been started again."""
@@ -145,7 +162,7 @@ class Watcher:
                 self._announced.add(place)
                 port.link.ended = True
                 port.lose()
-                dropping.append(threading.Thread(target=port.link.drop))
+                dropping.append(threading.Thread(target=self._attempt, args=(f"port {port.name!r}", port.link.drop)))
         if self._on_loss is None:
             for thread in dropping:  # together, as each takes a second
                 thread.start()

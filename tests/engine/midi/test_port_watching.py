@@ -4,6 +4,9 @@ import queue
 import threading
 import time
 from contextlib import contextmanager
+from functools import partial
+from itertools import count
+from types import SimpleNamespace
 
 import pytest
 import rtmidi
@@ -12,7 +15,7 @@ from engine.base.clock import MonotonicClock
 from engine.midi import ports
 from engine.midi.events import control_change, note_off, note_on
 from engine.midi.ports import jack, links
-from engine.midi.ports.echoes import Echoes
+from engine.midi.ports.echoes import MOST_REMEMBERED, Echoes
 from engine.midi.ports.sent import SentState
 from engine.performers.passthrough.performer import PassthroughPerformer
 from engine.runtime.loop import Engine
@@ -170,6 +173,23 @@ def test_where_a_run_is_to_end_the_first_loss_is_told_once(peer, direction):
     port.close()
 
 
+def test_what_fails_in_the_watch_is_said_once_and_all_ports_are_looked_after(peer):
+    heard, sent, said = opened("input"), opened("output"), queue.SimpleQueue()
+    heard.link.take_left = lambda: {}["a fault"]
+    with ports.watch([heard, sent], said.put):
+        assert "cannot look after port 'keyboard:keys' (KeyError: 'a fault')" in said.get(timeout=PATIENCE_S)
+        peer.unplug("output")
+        assert said.get(timeout=PATIENCE_S) == "port 'module:synth' has gone; waiting for it"
+        peer.plug("output")
+        assert said.get(timeout=PATIENCE_S) == "port 'module:synth' is back"
+        del heard.link.take_left
+        peer.unplug("input")
+        assert said.get(timeout=PATIENCE_S) == "port 'keyboard:keys' has gone; waiting for it"
+    assert said.empty()
+    heard.close()
+    sent.close()
+
+
 def test_another_connection_is_left_as_it_is(peer):
     """What was connected by hand stays connected while the port's own other end goes and comes back."""
     other = Peer("second", "third")
@@ -295,3 +315,20 @@ def test_a_key_that_is_repeated_as_it_was_is_no_loop():
         assert not echoes.is_echo(note_on(0, 60, 64))
         echoes.sent(note_on(0, 60, 64))
     assert probes == [control_change(0, 119, value) for value in (17, 99, 64, 5)] and not found
+
+
+@pytest.mark.parametrize("step_ns", [0, 10_000_000], ids=["at_once", "for_a_minute"])
+def test_in_a_loop_little_is_remembered_of_what_does_not_come_back(monkeypatch, step_ns):
+    monkeypatch.setattr("engine.midi.ports.echoes.time", SimpleNamespace(monotonic_ns=partial(next, count(0, step_ns))))
+    echoes = Echoes([], lambda: None)
+    echoes._looping = True  # as after a probe that has come back
+    for number in range(3 * MOST_REMEMBERED):
+        echoes.sent(b"\xf0\x7d" + number.to_bytes(3, "big") + b"\xf7")
+        echoes.sent(note_on(0, 60, 64))
+        assert echoes.is_echo(note_on(0, 60, 64)) and not echoes.is_echo(note_on(0, 61, 64))
+    assert sum(1 + len(times) for times in echoes._under_way.values()) <= 2 * MOST_REMEMBERED
+    returning = [b"\xf0\x7d" + number.to_bytes(3, "big") + b"\xf6\xf7" for number in range(3 * MOST_REMEMBERED)]
+    for message in returning:
+        echoes.sent(message)
+        assert echoes.is_echo(message) and not echoes.is_echo(message)
+    assert len(echoes._under_way) <= MOST_REMEMBERED

@@ -214,6 +214,18 @@ def test_what_waits_at_a_port_is_received_together_and_a_call_to_wake_is_not_los
     assert source.receive(None) is None  # the call to wake
 
 
+def test_of_a_flood_so_many_are_received_together_as_a_performer_computes_at_once():
+    class Port:
+        inbox = queue.SimpleQueue()
+
+    source = PortSource(Port(), MonotonicClock())
+    for time_ns in range(100):
+        Port.inbox.put(Event(time_ns, b"\xf8"))
+    together = [source.receive_waiting() for _ in range(5)]
+    assert [len(events) for events in together] == [32, 32, 32, 4, 0]
+    assert [event.time_ns for events in together for event in events] == list(range(100))
+
+
 def test_a_port_source_waits_until_told_or_woken():
     class Port:
         inbox = queue.SimpleQueue()

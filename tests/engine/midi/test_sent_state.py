@@ -1,7 +1,7 @@
 """What a device is told when it comes back."""
 
 from engine.midi.events import control_change, note_off, note_on
-from engine.midi.ports.sent import SentState
+from engine.midi.ports.sent import MOST_PARAMETERS, SentState
 
 VOLUME, EXPRESSION, SUSTAIN = 7, 11, 64
 
@@ -31,6 +31,16 @@ def test_a_bend_range_is_set_again_before_another_parameter_is_selected():
     bend_range = [control_change(0, 101, 0), control_change(0, 100, 0), control_change(0, 6, 12)]
     none = [control_change(0, 101, 127), control_change(0, 100, 127)]
     assert state(*bend_range, *none).restoring() == bend_range + none
+
+
+def test_of_very_many_parameters_the_last_ones_are_set_again():
+    told = SentState()
+    for number in range(2 * MOST_PARAMETERS):
+        for message in (control_change(0, 99, number >> 7), control_change(0, 98, number & 127), control_change(0, 6, 1)):
+            told.observe(message)
+    restoring = told.restoring()
+    assert len(restoring) == 3 * MOST_PARAMETERS + 2  # and the selection
+    assert restoring[:2] == [control_change(0, 99, MOST_PARAMETERS >> 7), control_change(0, 98, MOST_PARAMETERS & 127)]
 
 
 def test_data_entry_without_a_parameter_is_nobodys():

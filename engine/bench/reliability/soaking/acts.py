@@ -86,5 +86,11 @@ ACTS = (
     Act("live", ("--performer", "velocity"), OF_PORTS | OF_ALL | OF_LIVE),
     Act("duet", ("--mode", "duet", "--set", "channel=2"), OF_PORTS | OF_ALL),
     Act("look-ahead", ("--performer", "dexter", "--lookahead", "2"), OF_PORTS | OF_ALL, lookahead_s=2.0, clock=True),
-    Act("score", ("--score", str(EXAMPLES / "haydn_hymn_quartet.musicxml")), OF_PORTS | OF_ALL | {"conducted": _conducted}, channel=15),
+    Act(
+        "score",
+        ("--score", str(EXAMPLES / "haydn_hymn_quartet.musicxml")),
+        OF_PORTS | OF_ALL | {"conducted": _conducted},
+        channel=15,
+        typed=("loop 1 12",),  # the run would end with the score
+    ),
 )

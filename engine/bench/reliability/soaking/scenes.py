@@ -28,7 +28,10 @@ Harm = Callable[[Stage, Random], None]
 
 @dataclass(frozen=True)
 class Act:
-    """One perf-live of the soak, and what may happen to it. ``channel``: the keyboard's, 0 to 15; ``clock``: it sends MIDI clock too."""
+    """One perf-live of the soak, and what may happen to it. ``channel``: the keyboard's, 0 to 15; ``clock``: it sends MIDI clock too.
+
+    ``typed``: lines that are typed at the beginning.
+    """
 
     name: str
     arguments: tuple[str, ...]
@@ -36,6 +39,7 @@ class Act:
     channel: int = 0
     lookahead_s: float = 0.0
     clock: bool = False
+    typed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,8 @@ class Player:
             try:
                 run = stage.live(*self._act.arguments, "--record", stage.folder / TAKE)
                 stage.await_connection()
+                for line in self._act.typed:
+                    run.type(line)
                 self._play_scenes()
                 self.played.status = run.stop().status
             except PerfLiveError as error:

@@ -225,7 +225,10 @@ class Stage:
         sent: set[bytes] = set()
         heard = len(peer.entries())
         while not any(message in sent for _, message in peer.entries()[heard:]):
-            if time.monotonic() - begun_s > patience_s or not (self.run and self.run.running):
+            if not self.live_run.running:
+                ended = self.live_run.ended()
+                raise PerfLiveError(f"perf-live has ended with status {ended.status}: {' '.join(ended.errors[-1:] or ended.output[-1:])}")
+            if time.monotonic() - begun_s > patience_s:
                 raise PerfLiveError(f"nothing comes to {peer.port!r}")
             self._probe = self._probe % 126 + 1
             sent.add(control_change(0, PROBE_CONTROLLER, self._probe))
