@@ -322,12 +322,12 @@ def test_in_a_loop_little_is_remembered_of_what_does_not_come_back(monkeypatch, 
     monkeypatch.setattr("engine.midi.ports.echoes.time", SimpleNamespace(monotonic_ns=partial(next, count(0, step_ns))))
     echoes = Echoes([], lambda: None)
     echoes._looping = True  # as after a probe that has come back
-    for number in range(3 * MOST_REMEMBERED):
+    for number in range(2 * MOST_REMEMBERED + 100):
         echoes.sent(b"\xf0\x7d" + number.to_bytes(3, "big") + b"\xf7")
         echoes.sent(note_on(0, 60, 64))
         assert echoes.is_echo(note_on(0, 60, 64)) and not echoes.is_echo(note_on(0, 61, 64))
     assert sum(1 + len(times) for times in echoes._under_way.values()) <= 2 * MOST_REMEMBERED
-    returning = [b"\xf0\x7d" + number.to_bytes(3, "big") + b"\xf6\xf7" for number in range(3 * MOST_REMEMBERED)]
+    returning = [b"\xf0\x7d" + number.to_bytes(3, "big") + b"\xf6\xf7" for number in range(2 * MOST_REMEMBERED + 100)]
     for message in returning:
         echoes.sent(message)
         assert echoes.is_echo(message) and not echoes.is_echo(message)
