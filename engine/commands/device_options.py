@@ -60,3 +60,6 @@ class DeviceOptions:
             rich_help_panel=DEVICES,
         ),
     ] = None
+    link: Annotated[
+        bool, typer.Option("--link", help="Follow the beat of an Ableton Link session, not MIDI clock.", rich_help_panel=DEVICES)
+    ] = False

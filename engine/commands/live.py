@@ -23,11 +23,13 @@ from engine.commands.questions import Asked, PerformerName, flags_of, with_quest
 from engine.commands.routing_options import RoutingFlags
 from engine.commands.signals import stop_on_signals
 from engine.commands.sound_options import SoundFlags
+from engine.midi.clock import ableton_link
 from engine.midi.file import read_midi_file
 from engine.midi.performed_mark import find_marks
 from engine.output.endpoints import Endpoints, Opened, check_reachable
 from engine.performers.setup import Wanted
 from engine.runtime.steering.osc import bind, check_available, steered_by_osc
+from engine.runtime.steering.requests import NOBODY
 from engine.runtime.steering.typed_lines import stay_running_in_background, steered_by_lines
 from engine.systems import Kind
 
@@ -125,6 +127,13 @@ class Typed:
                 raise UsageError("--osc steers a live run, and both ends are files here; leave it out")
             check_available()
 
+    def check_link(self, ends: Endpoints) -> None:
+        """Raise UsageError where no Link session can be followed."""
+        if self.devices.link:
+            if ends.input_is_file or ends.all_files:
+                raise UsageError("--link is for what is played live, and a file keeps its own time; leave it out")
+            ableton_link.check_available()
+
     def save(self, name: str, entries: Mapping[str, Any]) -> str:
         """Keep it as a preset, with the ``entries`` that have changed since. Return the line that says so."""
         from engine.commands.presets import save_preset
@@ -170,6 +179,7 @@ def live(
     ends = typed.endpoints(score)
     ends.check()
     typed.check_osc(ends.all_files)
+    typed.check_link(ends)
     if (no_repeats or asked) and score is None:
         named = ", ".join(filter(None, ["--no-repeats" if no_repeats else "", flags_of(asked)]))
         raise UsageError(f"{named}: for scores; leave it out, or give --score FILE")
@@ -225,8 +235,19 @@ def _steered(
     with ExitStack() as stack:
         if osc:
             stack.enter_context(steered_by_osc(session.steering, osc))
+        if typed.devices.link:
+            link = _link_session(session, opened, MonotonicClock())
+            rig.describe_beat = link.describe
+            stack.enter_context(link.followed())
         stack.enter_context(steered_by_lines(session.steering, sys.stdin))
         yield
+
+
+def _link_session(session: "Session", opened: Opened, clock: Clock) -> ableton_link.LinkSession:
+    """Return the session whose beat is heard beside the ports; where a score plays, its transport is obeyed instead."""
+    if opened.inputs:
+        return ableton_link.LinkSession(clock, opened.inputs.hear, lambda plays: None)
+    return ableton_link.LinkSession(clock, lambda event: None, lambda plays: session.steering.post(["play" if plays else "pause"], NOBODY))
 
 
 def create_app() -> typer.Typer:

@@ -8,13 +8,14 @@ SYSTEM_EXCLUSIVE, END_OF_EXCLUSIVE = 0xF0, 0xF7
 LENGTHS = {NOTE_OFF: 3, NOTE_ON: 3, 0xA0: 3, 0xB0: 3, 0xC0: 2, 0xD0: 2, 0xE0: 3, 0xF1: 2, 0xF2: 3, 0xF3: 2}  # in bytes; of all others 1
 SUSTAIN_PEDAL, SOSTENUTO_PEDAL, SOFT_PEDAL = 64, 66, 67
 ALL_SOUND_OFF, RESET_CONTROLLERS, ALL_NOTES_OFF = 120, 121, 123
+LINK_TRACK = -1  # of the clock of an Ableton Link session, which is heard and not passed on
 DRUM_CHANNEL = 9  # "channel 10" to a user, who counts from one
 
 
 class Event(NamedTuple):
     """One complete MIDI message and when it is (or was) due.
 
-    ``time_ns`` is on the engine's clock; ``track`` is the track of the file that the message came from (0 for a port),
+    ``time_ns`` is on the engine's clock; ``track`` is the track of the file that the message came from (0 for a port, ``LINK_TRACK``),
     so that a rendered file keeps its tracks.
     """
 

@@ -156,6 +156,7 @@ class Opened:
     sink_names: list[str] = field(default_factory=list)
     ports: "list[InputPort | OutputPort]" = field(default_factory=list)
     audio: "AudioSink | None" = None
+    inputs: "MergedInputs | None" = None  # the ports of ``source``
 
     def add(self, sink: Sink, name: str) -> None:
         self.sinks.append(sink)
@@ -231,7 +232,7 @@ def _open_input(ends: Endpoints, timeline: MidiTimeline | None, clock: Clock) ->
     if timeline is not None:
         return Opened(FileSource(timeline, clock), str(ends.input))
     inputs = _open_inputs(ends, clock)
-    return Opened(PortSource(inputs, clock), inputs.name, ports=list(inputs.ports))
+    return Opened(PortSource(inputs, clock), inputs.name, ports=list(inputs.ports), inputs=inputs)
 
 
 def _open_score(ends: Endpoints, clock: Clock, performance: "Performance") -> Opened:

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from engine.base.clock import Clock, VirtualClock
-from engine.midi.events import ALL_SOUND_OFF, Event, is_channel_message, is_control_change, is_note_on
+from engine.midi.events import ALL_SOUND_OFF, LINK_TRACK, Event, is_channel_message, is_control_change, is_note_on
 from engine.midi.held import ends_all_notes
 from engine.midi.mpe import configures
 from engine.midi.routing import DEFAULT_ROUTING, Router, Routing, Way
@@ -78,6 +78,7 @@ class Engine:
         self._stopping = False
         self._events_in = self._notes = self._degraded = 0
         self._last_note_ns = -CHORD_NS
+        self._linked = False  # whether there is a Link session
         self._in_hand: deque[Event] = deque()  # that came and are not through
         self._finished = False  # whether the stream was told that the input has ended
         self._resting = True  # whether the stream may have deferred work
@@ -309,11 +310,18 @@ class Engine:
                 self._last_note_ns = event.time_ns
         else:
             if not is_channel_message(message):
-                performed.follow_clock(event)
+                self._follow_clock(event)
             elif way is Way.KEYSWITCH:
                 performed.follow_keyswitch(event)
-            self._sender.put((performed.follow_past(event, self._latency_ns),))
+            if event.track != LINK_TRACK:
+                self._sender.put((performed.follow_past(event, self._latency_ns),))
         self._events_in += 1
+
+    def _follow_clock(self, event: Event) -> None:
+        """Let the performer hear a clock: that of a Link session, once there is one, and no other."""
+        self._linked = self._linked or event.track == LINK_TRACK
+        if self._linked == (event.track == LINK_TRACK):
+            self._performed.follow_clock(event)
 
     def _mapped_control(self, message: bytes) -> Control | None:
         return self.controller_map.get(message[1]) if is_control_change(message) else None

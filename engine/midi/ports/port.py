@@ -31,6 +31,12 @@ class Inbox:
         self.now_ns = clock.now_ns
         self.last_ns = clock.now_ns()  # of the latest event
 
+    def hear(self, event: Event) -> None:
+        """Take an event that comes from no port, not before those that are there."""
+        with self.lock:
+            self.last_ns = max(self.last_ns, event.time_ns)
+            self.queue.put(event._replace(time_ns=self.last_ns))
+
 
 class InputPort:
     """``inbox`` receives an Event for each message, stamped by the driver when it came (and None to wake whoever waits).
@@ -99,7 +105,7 @@ class MergedInputs:
 
     def __init__(self, ports: Sequence[InputPort], inbox: Inbox):
         self.ports = list(ports)
-        self.inbox = inbox.queue
+        self.inbox, self.hear = inbox.queue, inbox.hear
         self.name = ", ".join(port.name for port in ports)
 
     def close(self) -> None:

@@ -47,6 +47,7 @@ class Rig:
         self.engine, self.setup = engine, setup
         self._report = report or engine.report
         self.route = ""
+        self.describe_beat: Callable[[], str] = lambda: ""  # whose beat is followed
         self.mapped = {number: control.name for number, control in setup.controller_map.items()}
         self.muted = False
         self._recorder = next((sink for sink in sinks if isinstance(sink, Recording)), None)
@@ -114,6 +115,8 @@ class Rig:
             yield ", ".join(set_to)
         if engine.controller_map:
             yield ", ".join(f"controller {number} moves {control.name}" for number, control in sorted(engine.controller_map.items()))
+        if beat := self.describe_beat():
+            yield beat
         yield self._report().in_words()
         if self.muted:
             yield "muted"

@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 import synthetic_dexter
 from command_line import ELISE
+from link_peer import TEMPO, link_peer, wait_for
 
 from engine.base.clock import MonotonicClock
 from engine.midi.events import control_change, is_note_off, is_note_on, note_off, note_on
@@ -178,4 +180,45 @@ def test_what_is_saved_starts_again_by_its_name(jack_server: str, tmp_path: Path
         assert account in playing.tell("status")
         playing.play(control_change(0, 1, 5), note_on(0, 20, 7))
         assert playing.hear(is_note_on) == [note_on(0, 20, 7)]  # the controller is kept, and the key lies below the range
+        assert playing.end() == (0, "")
+
+
+def test_a_partner_keeps_to_the_grid_of_a_link_session_which_is_not_passed_on(jack_server: str) -> None:
+    with link_peer() as peer, stage("Linked", "--link", "--mode", "duet", "--set", "quantise=sixteenth", "--set", "channel=2") as playing:
+        assert wait_for(peer.numPeers)
+        time.sleep(2.5)  # four beats at most, until the tempo is known
+        assert "; Link: 97 quarters a minute, 1 peer; " in playing.tell("status")
+        sixteenths: list[float] = []
+        playing.play(*CHORD)
+        while len(sixteenths) < 12:
+            event = playing.module.inbox.get(timeout=LIMIT_S)
+            assert event
+            if is_note_on(event.message) and event.message[0] == 0x91:
+                at_us = peer.clock().micros() - (time.monotonic_ns() - event.time_ns) // 1000
+                sixteenths.append(4 * peer.captureAppSessionState().phaseAtTime(at_us, 4))
+            assert event.message[0] < 0xF0
+        apart_ms = sorted(abs(each - round(each)) * 60_000 / TEMPO / 4 for each in sixteenths)
+        assert apart_ms[len(apart_ms) // 2] < 12, apart_ms  # a period of the server is late; 39 in the median without a grid
+        assert playing.end() == (0, "")
+
+
+def test_a_score_goes_on_and_pauses_with_a_link_session(jack_server: str, tmp_path: Path) -> None:
+    models = synthetic_dexter.write_models(tmp_path)
+    with link_peer() as peer, stage("Score", "--link", "--score", ELISE, "--model", models, plays=False) as playing:
+
+        def transport(plays: bool) -> None:
+            state = peer.captureAppSessionState()
+            state.setIsPlaying(plays, peer.clock().micros())
+            peer.commitAppSessionState(state)
+            time.sleep(0.3)
+
+        assert wait_for(peer.numPeers)
+        playing.hear(is_note_on)
+        transport(True)
+        transport(False)
+        playing.rest()
+        time.sleep(1)
+        assert not any(map(is_note_on, playing.rest()))
+        transport(True)
+        playing.hear(is_note_on)
         assert playing.end() == (0, "")

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.base.clock import MonotonicClock, VirtualClock
-from engine.midi.events import Event, control_change, note_off, note_on
+from engine.midi.clock.messages import MidiClock
+from engine.midi.events import LINK_TRACK, Event, control_change, note_off, note_on
 from engine.midi.file import MidiTimeline, read_midi_file, write_midi_file
 from engine.midi.routing import Routing
 from engine.performers.passthrough.performer import PassthroughPerformer
@@ -204,3 +205,22 @@ def test_all_notes_off_is_preceded_by_the_ends_of_what_its_channel_holds(number)
     report, sink = run([*held, silence, Event(3 * MS, note_off(1, 60))])
     assert sink.sent == [*held, Event(2 * MS, note_off(0, 60)), silence, Event(3 * MS, note_off(1, 60))]
     assert report.events_in == 6
+
+
+def test_the_clock_of_a_link_session_is_heard_in_place_of_the_ports_and_not_passed_on():
+    class Following(PassthroughStream):
+        clock = MidiClock()
+
+        def follow_clock(self, event):
+            self.clock.follow(event)
+
+    def clocks(tempo, track):
+        return [Event(round(tick * 60e9 / 24 / tempo), b"\xf8", track) for tick in range(96)]
+
+    begin = [Event(0, b"\xf2\x05\x00", LINK_TRACK), Event(0, b"\xfb", LINK_TRACK)]
+    ports = clocks(140, 0)
+    stream = Following()
+    _, sink = run(sorted([*begin, *clocks(97, LINK_TRACK), *ports], key=lambda event: event.time_ns), stream=stream)
+    assert sink.sent == ports
+    assert 60e9 / stream.clock.read(2_400_000_000).beat_ns == pytest.approx(97, rel=0.001)
+    assert stream.clock.read(2_400_000_000).song_quarter == pytest.approx(5 / 4 + 2.4 * 97 / 60, abs=0.01)
