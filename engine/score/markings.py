@@ -28,7 +28,7 @@ ORNAMENT_KINDS = {name: name for name in ORNAMENTS} | {"trill-mark": "trill", "s
 def note_markings(part: Any, arpeggios: Mapping[int, int]) -> dict[str, np.void]:
     """Return a MARKING_DTYPE row for the id of every note of the part that begins to sound (tied notes are one).
 
-    ``arpeggios`` has the signs of the part's notes by their place in the document, see engine.score.notation.musicxml.
+    ``arpeggios`` has the signs of the part's notes by their place in the document, see engine.score.notation.musicxml.documents.
     """
     notes = part.notes_tied
     rows = np.zeros(len(notes), MARKING_DTYPE)

@@ -8,7 +8,7 @@ from typing import Any
 from engine.midi.events import DRUM_CHANNEL
 from engine.midi.general_midi import program_of
 from engine.score.notation.mei.documents import normal_mei
-from engine.score.notation.musicxml import uncompressed
+from engine.score.notation.musicxml.documents import uncompressed
 from engine.score.parts import Part
 
 NO_NAMES = ("musicxml part",)  # what programs write for a part without a name

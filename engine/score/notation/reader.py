@@ -12,21 +12,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
 from engine.base.errors import PerfLiveError
 from engine.base.limited_process import LimitedProcess, ProcessFailed
+from engine.score.notation.humdrum import documents as humdrum
 from engine.score.notation.mei.documents import XML_ID, mei_signs, normal_mei
-from engine.score.notation.musicxml import (
+from engine.score.notation.mei.documents import written_notes as notes_of_mei
+from engine.score.notation.musicxml.documents import (
     identified,
     note_key,
     open_musicxml,
     percussion_keys,
     printed_swing,
     uncompressed,
+    written_notes,
 )
+from engine.score.notation.musicxml.written_times import NOTHING_WRITTEN, WrittenTimes, written_times
 from engine.score.notation.partitura_reading.asking import Asked, DamagedNotes, PartituraReading, Request, answer_of, ask_partitura
 from engine.score.notation.verovio_markings import verovio_markings
 from engine.score.notation.verovio_measures import VerovioScore, read_with_verovio, start_verovio
@@ -39,7 +44,6 @@ from engine.score.notation.verovio_scores import (
     words_and_tempos,
 )
 from engine.score.notation.verovio_texts import annotations
-from engine.score.notation.written_times import NOTHING_WRITTEN, WrittenTimes, written_times
 from engine.score.realisation.swing import swing_of_words
 from engine.score.tables import Score, Swing
 
@@ -54,8 +58,8 @@ class _Reading(NamedTuple):
     """A document that partitura, where it takes its format, and verovio have begun to read, and what the document itself says.
 
     ``named`` has (part, staff, id) of notes by verovio's ids and ``percussion`` the keys that the document gives to unpitched notes, by
-    verovio's ids. ``left_out`` takes what is not read, ``swing`` goes by the index of its measure, ``pitched`` counts the notes that the
-    document has, where that is known, ``times`` are ``written_times`` of MusicXML.
+    verovio's ids. ``left_out`` takes what is not read, ``swing`` goes by the index of its measure, ``written`` has by verovio's ids
+    the measure and the part of each note that the document has, where that is known, ``times`` are ``written_times`` of MusicXML.
     """
 
     asked: Asked | None
@@ -65,7 +69,7 @@ class _Reading(NamedTuple):
     percussion: dict[str, int]
     left_out: list[str]
     swing: Sequence[tuple[int, Swing]] = ()
-    pitched: int = 0
+    written: Mapping[str, tuple[str, str]] = MappingProxyType({})
     times: WrittenTimes = NOTHING_WRITTEN
 
 
@@ -139,12 +143,14 @@ def _choose(reading: _Reading, repeats: str) -> Score:
     if heard is None:
         if ours is None:
             raise refusal
+        if partitura is not None and reading.named:
+            reading.left_out.extend(_missing(set(keys.values()), reading.written))
         return ours
+    reading.left_out.extend(_unread(heard, reading.written))
     places = play_order(heard, repeats)
     struck = sounding_notes(heard, places)
     printed = None if partitura is None else partitura.printed
     if ours is None or not sounds_alike(ours, struck):
-        reading.left_out.extend(_unread(heard, reading.pitched))
         named, markings = _names_and_markings(heard, reading, partitura, keys)
         theirs = verovio_score(heard, struck, places, repeats, markings, named, printed)
         chosen = theirs if len(theirs.notes) or ours is None else ours
@@ -174,17 +180,26 @@ def _mark_tremolos(partitura: PartituraReading, keys: dict[tuple[int, str], str]
             partitura.markings["tremolo"][row], partitura.markings["tremolo_pair"][row] = float(note.tremolo), note.tremolo_pair
 
 
-def _unread(heard: VerovioScore, pitched: int) -> list[str]:
-    """Say which notes verovio does not read, and which of those that it reads stand where none is looked for."""
+def _unread(heard: VerovioScore, written: Mapping[str, tuple[str, str]]) -> list[str]:
+    """Say which of the document's notes verovio does not read, and which of those that it reads stand where none is looked for."""
     unread = []
-    found = 0
+    known = {note.printed for measure in heard.measures for note in measure.notes}
     for measure in heard.measures:
-        read = {note.printed for note in measure.notes}
         notes = [note for note in measure.element.iter("{*}note") if next(note.iterancestors(*ALTERNATIVES), None) is None]
-        found += len(notes)
-        if missing := sum(note.get(XML_ID) not in read for note in notes):
+        if missing := sum(note.get(XML_ID) not in known for note in notes):
             unread.append(f"measure {measure.number}: {missing} note{'s' * (missing > 1)}")
-    return [*unread, *([f"{pitched - found} of its {pitched} notes, which verovio does not read"] if found < pitched else [])]
+            known.update(note.get(XML_ID) for note in notes)
+    return [*unread, *_missing(known, written)]
+
+
+def _missing(known: set[str], written: Mapping[str, tuple[str, str]]) -> list[str]:
+    """Say how many notes of each part are not among those that are ``known``, and from which measure on."""
+    places = [place for name, place in written.items() if name not in known]
+    said = []
+    for part in dict.fromkeys(part for _, part in places):
+        measures = [measure for measure, other in places if other == part]
+        said.append(f"{len(measures)} note{'s' * (len(measures) > 1)} of {part}, from measure {measures[0]}")
+    return said
 
 
 def _heard(reading: _Reading) -> VerovioScore | None:
@@ -238,8 +253,7 @@ def _read_musicxml(path: Path, repeats: str) -> _Reading:
     except ValueError:  # durations that are no numbers
         times = NOTHING_WRITTEN
     verovio = start_verovio(document, time_map=not times.are_complete)
-    pitched = sum(1 for _ in root.iterfind("part/measure/note/pitch"))
-    return _Reading(asked, document, verovio, named, percussion_keys(root), left_out, printed_swing(root), pitched, times)
+    return _Reading(asked, document, verovio, named, percussion_keys(root), left_out, printed_swing(root), written_notes(root), times)
 
 
 def _read_mei(path: Path, repeats: str) -> _Reading:
@@ -248,15 +262,22 @@ def _read_mei(path: Path, repeats: str) -> _Reading:
     root = normal_mei(path.read_bytes())
     if next(root.iter("{*}note"), None) is None:
         raise PerfLiveError("it has no notes; give a score with notes")
-    document = etree.tostring(root, encoding="unicode")
     ornaments, rolls = mei_signs(root)
     data = etree.tostring(root, encoding="utf-8", xml_declaration=True)
     asked = ask_partitura(Request("mei", data, repeats, ornaments=ornaments, rolls=rolls))
-    return _Reading(asked, document, start_verovio(document), {}, {}, [])
+    written = notes_of_mei(root)
+    document = etree.tostring(root, encoding="unicode")
+    return _Reading(asked, document, start_verovio(document), {}, {}, [], written=written)
 
 
-def _read_with_verovio_alone(path: Path, repeats: str) -> _Reading:
-    """Of Humdrum partitura reads the notes of some files and no dynamics, of ABC nothing."""
+def _read_humdrum(path: Path, repeats: str) -> _Reading:
+    """Of Humdrum partitura reads the notes of some files and no dynamics."""
+    document = humdrum.with_lasting_spines(_text(path))
+    return _Reading(None, document, start_verovio(document), {}, {}, [], written=humdrum.written_notes(document))
+
+
+def _read_abc(path: Path, repeats: str) -> _Reading:
+    """Of ABC partitura reads nothing."""
     document = _text(path)
     return _Reading(None, document, start_verovio(document), {}, {}, [])
 
@@ -277,7 +298,7 @@ _READERS = {
     ".musicxml": _read_musicxml,
     ".mxl": _read_musicxml,
     ".mei": _read_mei,
-    ".krn": _read_with_verovio_alone,
-    ".kern": _read_with_verovio_alone,
-    ".abc": _read_with_verovio_alone,
+    ".krn": _read_humdrum,
+    ".kern": _read_humdrum,
+    ".abc": _read_abc,
 }

@@ -16,10 +16,10 @@ from engine.midi.events import DRUM_CHANNEL
 from engine.midi.general_midi import program_of
 from engine.score.notation.mei.documents import XML_ID
 from engine.score.notation.mei.spans import shift_octaves, tie_by_times
+from engine.score.notation.musicxml.written_times import WrittenTimes
 from engine.score.notation.verovio_layers import LayerWalk, PrintedNote, Staff, name_of, repeated_notes
 from engine.score.notation.verovio_order import measure_order
 from engine.score.notation.verovio_tempos import PrintedTempo, printed_tempos
-from engine.score.notation.written_times import WrittenTimes
 
 LONGEST_S, LONGEST_S_A_MEGABYTE = 20.0, 10.0  # of processor time; a score of a hundred pages, 10 MB, takes five seconds
 MOST_BYTES = 2_000_000_000  # it takes a quarter of a gigabyte

@@ -114,7 +114,7 @@ def test_notes_stand_where_the_durations_of_the_file_put_them() -> None:
 
     from lxml import etree
 
-    from engine.score.notation.written_times import written_times
+    from engine.score.notation.musicxml.written_times import written_times
 
     def note(duration: int, inside: str = "<pitch/>") -> str:
         return f"<note>{inside}<duration>{duration}</duration></note>"

@@ -300,6 +300,18 @@ def _write_tuplets(music: Any) -> None:
         span.getparent().remove(span)
 
 
+def written_notes(root: Any) -> dict[str, tuple[str, str]]:
+    """Return the measure and the staff of each note, by ids; notes that have none get one."""
+    found: dict[str, tuple[str, str]] = {}
+    for measure in root.iterfind("{*}music//{*}measure"):
+        for staff in measure.iterfind("{*}staff"):
+            for note in staff.iter("{*}note"):
+                if note.get(XML_ID) is None:
+                    note.set(XML_ID, f"note-without-id-{len(found)}")
+                found[note.get(XML_ID)] = (measure.get("n", "?"), f"staff {staff.get('n', '1')}")
+    return found
+
+
 def mei_signs(root: Any) -> tuple[dict[str, str], dict[str, int]]:
     """Return by the id of a note its ornament, under MusicXML's name, and the direction in which it is rolled, 1 upwards or -1.
 

@@ -7,7 +7,7 @@ from functools import cache
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from engine.score.notation.musicxml import note_key
+from engine.score.notation.musicxml.documents import note_key
 from engine.score.notation.verovio_layers import STEPS
 
 Number = int | Fraction

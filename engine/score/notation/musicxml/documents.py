@@ -186,6 +186,18 @@ def note_key(part: str, index: int) -> str:
     return f"{part}.note{index}"
 
 
+def written_notes(root: Any) -> dict[str, tuple[str, str]]:
+    """Return the measure and the name of the part of each note that is to be heard, by the ids that ``identified`` gave."""
+    names = {part.get("id"): " ".join((part.findtext("part-name") or "").split()) for part in root.iter("score-part")}
+    found: dict[str, tuple[str, str]] = {}
+    for part in root.findall("part"):
+        name = names.get(part.get("id")) or f"part {part.get('id')}"
+        for measure in part.iterfind("measure"):
+            place = (measure.get("number", "?"), name)
+            found |= {note.get("id"): place for note in measure.iterfind("note") if note.find("rest") is None}
+    return found
+
+
 def percussion_keys(root: Any) -> dict[str, int]:
     """Return General MIDI keys by the ids of unpitched notes: as the file says (midi-unpitched), else as their instrument's name does."""
     known = {part.get("id"): _instrument_keys(part) for part in root.iter("score-part")}

@@ -1,0 +1,1 @@
+"""Humdrum as verovio can take it, and what its tokens say."""
