@@ -4,12 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
-from math import copysign, floor
 from typing import Any
 
 from engine.score.notation.mei.documents import XML_ID, usual_base
+from engine.score.notation.musicxml.pitches import STEPS, nearest_semitone
 
-STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 LOWEST_LINE = 30  # steps of E4, the lowest line of a drum kit's staff, above C0
 # Semitones; quarter tones are halves.
 _ACCIDENTALS = {
@@ -229,11 +228,6 @@ def _place(note: Any) -> int:
         return int(place)
     step, octave = note.get("pname"), note.get("oct", "")
     return list(STEPS).index(step) + 7 * int(octave) - LOWEST_LINE if step in STEPS and octave.isdigit() else 4
-
-
-def nearest_semitone(semitones: float) -> int:
-    """Return whole semitones; a quarter tone counts as the half step that it goes towards."""
-    return int(copysign(floor(abs(semitones) + 0.5), semitones))
 
 
 def name_of(element: Any) -> str:

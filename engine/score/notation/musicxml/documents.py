@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from engine.base.errors import PerfLiveError
 from engine.midi.percussion import key_of
+from engine.score.notation.musicxml.movements import separate_movements
+from engine.score.notation.musicxml.pitches import nearest_semitone
 from engine.score.notation.partitura_reading.asking import Arpeggios
-from engine.score.notation.verovio_layers import nearest_semitone
-from engine.score.notation.verovio_order import separate_movements
 from engine.score.tables import Swing
 
 _LEVEL = re.compile(r"(?<!\w)(p{1,4}|mp|mf|f{1,4}|f?fp|s?fp|sf{1,2}z?|rfz?|pfz)(?!\w)")

@@ -8,7 +8,7 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 from engine.score.notation.musicxml.documents import note_key
-from engine.score.notation.verovio_layers import STEPS
+from engine.score.notation.musicxml.pitches import STEPS
 
 Number = int | Fraction
 
