@@ -21,6 +21,10 @@ def chords_and_runs() -> np.ndarray:
     notes["duration_sec"] = random.uniform(0.05, 0.6, NOTES)
     notes["pitch"] = random.integers(30, 90, NOTES)
     notes["velocity"] = random.integers(20, 110, NOTES)
+    for pitch in np.unique(notes["pitch"]):  # a key that is struck again was let go
+        rows = np.flatnonzero(notes["pitch"] == pitch)
+        longest = np.diff(notes["onset_sec"][rows], append=np.inf)
+        notes["duration_sec"][rows] = np.minimum(notes["duration_sec"][rows], longest)
     return notes
 
 

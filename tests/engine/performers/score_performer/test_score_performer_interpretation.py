@@ -184,7 +184,7 @@ def test_a_score_is_read_where_it_is_asked_for(performer, monkeypatch, rows):
         notes = np.arange(rows.start, rows.stop)
         before = np.maximum(notes - 1 - (notes % 5 == 1), 0)  # the last of the onset before: a bar begins with a chord of two
         np.testing.assert_array_equal(tempo, whole[2][before])
-    reading._reader.shutdown()
+    reading._reader.submit(lambda: None).result()  # what was asked for beside is read
     overlapping = [window for window in reading._windows if window.kept.start < rows.stop and window.kept.stop > rows.start]
     following = reading._windows[reading._windows.index(overlapping[-1]) + 1 :][:1]
     assert sorted(asked, key=str) == sorted(overlapping + following, key=str)  # each once, and the one after beside

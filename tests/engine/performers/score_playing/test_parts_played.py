@@ -109,7 +109,7 @@ def test_live_notes_are_pedalled_on_channels_of_pianos_alone():
         if program is not None:
             outgoing.put_message(number, Event(0, program_change(channel, program), channel))
         outgoing.put_note(number, Event(1, note_on(channel, 60, 64), channel), 64, channel)
-    outgoing.put_pedal(5, PedalStep(2, 100, 1))
+    outgoing.put_pedal(5, PedalStep(2, 1, 100, 1))
     assert pedalled(outgoing.pop(2)) == {0, 2}
     outgoing.put_message(6, Event(3, program_change(2, 48), 2))
     assert outgoing.pop(3) == [Event(3, b"\xb2\x40\x00", 2), Event(3, program_change(2, 48), 2)]
