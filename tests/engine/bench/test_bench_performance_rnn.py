@@ -163,7 +163,7 @@ def test_a_table(jack_server: str, few: None, model_path: Path, capfd: pytest.Ca
     assert run(app, "perf-bench", ["performance-rnn", *arguments]) == 0
     output, error = capfd.readouterr()
     assert error == ""
-    for fragment in ("beside float", "200 events, ", "withdrawn ones sent", "partner's notes", "stopped:"):
+    for fragment in ("beside float", "200 events, ", "withdrawn ones sent", "partner's notes", "notes played, "):
         assert fragment in output
 
 
