@@ -301,11 +301,13 @@ def _write_tuplets(music: Any) -> None:
 
 
 def written_notes(root: Any) -> dict[str, tuple[str, str]]:
-    """Return the measure and the staff of each note, by ids; notes that have none get one."""
+    """Return the measure and the staff of each note, by ids; notes that have none get one. A note within a note is a reading of it."""
     found: dict[str, tuple[str, str]] = {}
     for measure in root.iterfind("{*}music//{*}measure"):
         for staff in measure.iterfind("{*}staff"):
             for note in staff.iter("{*}note"):
+                if local_name(note.getparent()) == "note":
+                    continue
                 if note.get(XML_ID) is None:
                     note.set(XML_ID, f"note-without-id-{len(found)}")
                 found[note.get(XML_ID)] = (measure.get("n", "?"), f"staff {staff.get('n', '1')}")
