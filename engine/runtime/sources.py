@@ -69,7 +69,8 @@ class PortSource:
         return self._clock.wait(self._port.inbox, until_ns)
 
     def receive_waiting(self) -> list[Event]:
-        inbox, events = self._port.inbox, []
+        inbox = self._port.inbox
+        events: list[Event] = []
         while len(events) < UPCOMING_EVENTS and not inbox.empty():
             if (event := inbox.get_nowait()) is None:
                 self.wake()  # the None was meant to end a wait, and the next one is yet to come
