@@ -8,7 +8,7 @@ from engine.base.command_line import run
 from engine.bench.reliability.soak import thinned
 from engine.commands.bench import app
 
-SECONDS = 10
+SECONDS = 6
 
 
 @pytest.mark.jack
