@@ -236,8 +236,7 @@ def _steered(
         if osc:
             stack.enter_context(steered_by_osc(session.steering, osc))
         if typed.devices.link:
-            link = _link_session(session, opened, MonotonicClock())
-            rig.describe_beat = link.describe
+            rig.beat = link = _link_session(session, opened, MonotonicClock())
             stack.enter_context(link.followed())
         stack.enter_context(steered_by_lines(session.steering, sys.stdin))
         yield

@@ -48,11 +48,16 @@ class LinkSession:
         self._next: int | None = None  # the clock that comes next, counted from the session's beat 0; None without peers
         self._due_us = 0.0  # when it comes, as far as was known
         self._playing: bool | None = None
+        self._again = False  # whether the place is to be told once more
 
     def describe(self) -> str:
         """Return tempo and peers in words."""
         peers = self._link.numPeers()
         return f"Link: {self._link.captureAppSessionState().tempo():.4g} quarters a minute, {peers} peer{'s' * (peers != 1)}"
+
+    def tell_again(self) -> None:
+        """Tell the place once more, to a listener who has forgotten it. Safe from any thread."""
+        self._again = True
 
     @contextmanager
     def followed(self) -> Iterator[None]:
@@ -78,6 +83,8 @@ class LinkSession:
         if not self._link.numPeers():
             self._next = None
             return LOOK_S
+        if self._again:
+            self._again, self._next = False, None
         state, now_us = self._link.captureAppSessionState(), self._link.clock().micros()
         self._tell_transport(state, now_us)
         self._tell_beat(state, now_us)

@@ -29,6 +29,16 @@ class SteeredSource(Protocol):
         """Return what it can be told."""
 
 
+class Beat(Protocol):
+    """Tells the tempo and the place in the bar, and says whose they are."""
+
+    def describe(self) -> str:
+        """Return it in words."""
+
+    def tell_again(self) -> None:
+        """Tell the place once more."""
+
+
 class Begun(NamedTuple):
     """A performance by another performer, ready to play."""
 
@@ -47,7 +57,7 @@ class Rig:
         self.engine, self.setup = engine, setup
         self._report = report or engine.report
         self.route = ""
-        self.describe_beat: Callable[[], str] = lambda: ""  # whose beat is followed
+        self.beat: Beat | None = None  # what is followed beside the source
         self.mapped = {number: control.name for number, control in setup.controller_map.items()}
         self.muted = False
         self._recorder = next((sink for sink in sinks if isinstance(sink, Recording)), None)
@@ -89,7 +99,13 @@ class Rig:
 
     def _panic(self, words: Sequence[str], asker: Asker) -> str:
         self.engine.panic()
+        self._tell_beat()
         return "silent"
+
+    def _tell_beat(self) -> None:
+        """Let a stream that begins now know where in the bar it is."""
+        if self.beat:
+            self.beat.tell_again()
 
     def _mute(self, words: Sequence[str], asker: Asker) -> str:
         if words and words[0] not in SWITCH:
@@ -115,8 +131,8 @@ class Rig:
             yield ", ".join(set_to)
         if engine.controller_map:
             yield ", ".join(f"controller {number} moves {control.name}" for number, control in sorted(engine.controller_map.items()))
-        if beat := self.describe_beat():
-            yield beat
+        if self.beat:
+            yield self.beat.describe()
         yield self._report().in_words()
         if self.muted:
             yield "muted"
@@ -195,6 +211,7 @@ class Rig:
         engine, performer = self.engine, begun.setup.performer
         known = {control.name: control for control in performer.controls}
         engine.exchange(performer, begun.stream)
+        self._tell_beat()
         self.setup = begun.setup
         engine.controller_map = {number: known[name] for number, name in self.mapped.items() if name in known}
         for name, value in engine.settings.items():
