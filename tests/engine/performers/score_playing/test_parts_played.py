@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import synthetic_dexter
 import synthetic_score_performer
+from score_fixtures import attributes, musicxml, note
 from score_playing import melody, play
 
 from engine.midi.events import (
@@ -101,6 +102,15 @@ def test_notes_of_two_tracks_on_one_key_end_each_in_its_own():
     assert keys.begin(3, 1.0, 1000, on, 7) == [Event(1000, on, 7)]
     assert keys.end(1, 1500) == [Event(1500, note_off(0, 60), 4)] and keys.end(1, 1600) == []
     assert keys.release(3000) == [Event(3000, note_off(0, 60), 7)]
+
+
+def test_a_page_of_fifty_staves_performs(performer, tmp_path):
+    path = tmp_path / "tutti.musicxml"
+    path.write_text(musicxml(*[[attributes() + "".join(note(step, 4) for step in "CDEF"), note("G", 16)] for _ in range(50)]))
+    sent = play(performer.perform_score(read_piece(path), 3, {"temperature": 1}, ahead=False))
+    begun = Counter(event.track for event in sent if is_note_on(event.message))
+    ended = Counter(event.track for event in sent if is_note_off(event.message))
+    assert begun == ended == {track: 5 for track in range(50)}
 
 
 def test_live_notes_are_pedalled_on_channels_of_pianos_alone():
