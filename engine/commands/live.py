@@ -23,7 +23,6 @@ from engine.commands.questions import Asked, PerformerName, flags_of, with_quest
 from engine.commands.routing_options import RoutingFlags
 from engine.commands.signals import stop_on_signals
 from engine.commands.sound_options import SoundFlags
-from engine.midi.clock import ableton_link
 from engine.midi.file import read_midi_file
 from engine.midi.performed_mark import find_marks
 from engine.output.endpoints import Endpoints, Opened, check_reachable
@@ -34,6 +33,7 @@ from engine.runtime.steering.typed_lines import stay_running_in_background, stee
 from engine.systems import Kind
 
 if TYPE_CHECKING:
+    from engine.midi.clock.ableton_link import LinkSession
     from engine.session import Session
 
 EXAMPLES = (
@@ -132,7 +132,9 @@ class Typed:
         if self.devices.link:
             if ends.input_is_file or ends.all_files:
                 raise UsageError("--link is for what is played live, and a file keeps its own time; leave it out")
-            ableton_link.check_available()
+            from engine.midi.clock.ableton_link import check_available as check_link_available
+
+            check_link_available()
 
     def save(self, name: str, entries: Mapping[str, Any]) -> str:
         """Keep it as a preset, with the ``entries`` that have changed since. Return the line that says so."""
@@ -242,11 +244,13 @@ def _steered(
         yield
 
 
-def _link_session(session: "Session", opened: Opened, clock: Clock) -> ableton_link.LinkSession:
+def _link_session(session: "Session", opened: Opened, clock: Clock) -> "LinkSession":
     """Return the session whose beat is heard beside the ports; where a score plays, its transport is obeyed instead."""
+    from engine.midi.clock.ableton_link import LinkSession
+
     if opened.inputs:
-        return ableton_link.LinkSession(clock, opened.inputs.hear, lambda plays: None)
-    return ableton_link.LinkSession(clock, lambda event: None, lambda plays: session.steering.post(["play" if plays else "pause"], NOBODY))
+        return LinkSession(clock, opened.inputs.hear, lambda plays: None)
+    return LinkSession(clock, lambda event: None, lambda plays: session.steering.post(["play" if plays else "pause"], NOBODY))
 
 
 def create_app() -> typer.Typer:
