@@ -3,7 +3,6 @@
 import queue
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from itertools import count
@@ -74,8 +73,8 @@ class Peer:
         return [self.heard.get(timeout=PATIENCE_S) for _ in range(count)]
 
     def close(self):
-        with ThreadPoolExecutor() as both:  # at once, as each waits for JACK's threads
-            list(both.map(ports.release, filter(None, (self.keys, self.synth))))
+        for port in filter(None, (self.keys, self.synth)):  # one after the other: JACK's library does not stand both at once
+            ports.release(port)
 
 
 def opened(direction):
