@@ -15,7 +15,7 @@ from engine.midi.events import Event, is_whole
 from engine.midi.ledger import NoteLedger
 from engine.midi.ports.arrival import Arrival
 from engine.midi.ports.echoes import Echoes
-from engine.midi.ports.links import open_link
+from engine.midi.ports.links import Link, open_link
 from engine.midi.ports.sent import SentState
 
 JACK_LONGEST_MESSAGE = 16_000  # bytes: for one that does not fit its ring buffer of 16,384 rtmidi waits for ever
@@ -38,7 +38,21 @@ class Inbox:
             self.queue.put(event._replace(time_ns=self.last_ns))
 
 
-class InputPort:
+class _LinkedPort:
+    """What both kinds of ports say of the other end."""
+
+    link: Link
+
+    @property
+    def name(self) -> str:
+        return self.link.name
+
+    @property
+    def api(self) -> str:
+        return self.link.api
+
+
+class InputPort(_LinkedPort):
     """``inbox`` receives an Event for each message, stamped by the driver when it came (and None to wake whoever waits).
 
     Pieces of messages, which drivers hand on as they come, are left out.
@@ -51,14 +65,6 @@ class InputPort:
         self._shared = inbox
         self._held = NoteLedger()  # keys and pedals that are down at this input
         self.link = open_link(rtmidi.MidiIn, wanted, api, virtual, "in", self._prepare)
-
-    @property
-    def name(self) -> str:
-        return self.link.name
-
-    @property
-    def api(self) -> str:
-        return self.link.api
 
     def lose(self) -> None:
         """Take note that the other end has gone: nobody will lift the keys that are down there."""
@@ -113,7 +119,7 @@ class MergedInputs:
             port.close()
 
 
-class OutputPort:
+class OutputPort(_LinkedPort):
     """Takes messages whether the other end is there or not; what it missed but the notes it is told when it is back."""
 
     def __init__(self, wanted: str, api: str | None, virtual: bool):
@@ -124,14 +130,6 @@ class OutputPort:
         self._sounding: list[bytes] = []  # what ends the notes that sounded when the other end went
         self._lock = threading.Lock()  # between who sends and who restores
         self.link = open_link(rtmidi.MidiOut, wanted, api, virtual, "out", lambda midi: None)
-
-    @property
-    def name(self) -> str:
-        return self.link.name
-
-    @property
-    def api(self) -> str:
-        return self.link.api
 
     def send(self, message: bytes) -> None:
         """Send one message, or remember what it changes until the other end is back."""

@@ -44,7 +44,7 @@ def tempo_sections(score: Score) -> list[TempoSection]:
     sections = [
         TempoSection(begin, end, 60 * (end - begin) / tempo, said) for (begin, tempo, said), end in zip(changes, ends, strict=True)
     ]
-    for may_join in (_both_short, _either_short):
+    for may_join in (_both_short, _shorter_than(LEAST_SECTION_QUARTERS)):
         sections = _joined(sections, may_join)
     return sections
 
@@ -60,7 +60,7 @@ def held_sections(sections: list[TempoSection]) -> list[TempoSection]:
 
     A score that goes from 150 to 140 for five quarters means a ritardando, and how far that goes is the performer's to say.
     """
-    for may_join in (_shades, _brief, _shades):
+    for may_join in (_shades, _shorter_than(LEAST_HELD_QUARTERS), _shades):
         sections = _joined(sections, may_join)
     return sections
 
@@ -71,16 +71,13 @@ def _shades(section: TempoSection, following: TempoSection) -> bool:
     return section.said == following.said and faster < ANOTHER_TEMPO * slower
 
 
-def _brief(section: TempoSection, following: TempoSection) -> bool:
-    return min(section.quarters, following.quarters) < LEAST_HELD_QUARTERS
-
-
 def _both_short(section: TempoSection, following: TempoSection) -> bool:
     return max(section.quarters, following.quarters) < LEAST_SECTION_QUARTERS
 
 
-def _either_short(section: TempoSection, following: TempoSection) -> bool:
-    return min(section.quarters, following.quarters) < LEAST_SECTION_QUARTERS
+def _shorter_than(least_quarters: float) -> Callable[[TempoSection, TempoSection], bool]:
+    """Return what says whether either of two sections is shorter than that."""
+    return lambda section, following: min(section.quarters, following.quarters) < least_quarters
 
 
 def _joined(sections: list[TempoSection], may_join: Callable[[TempoSection, TempoSection], bool]) -> list[TempoSection]:
