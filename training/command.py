@@ -16,8 +16,9 @@ from engine.base.errors import UsageError
 from engine.base.files import make_folder
 from engine.base.on_demand import load_object
 from engine.systems import parts
+from training.datasets.folds import FoldsBy, begin_folds
 from training.recipe import PlannedStage, Recipe, read_recipe
-from training.stages import RECIPE_FILE, Done, Stage, Work, begin, read_done, stage_hash, write_json
+from training.stages import RECIPE_FILE, Done, Stage, Work, begin, done_as, read_done, stage_hash, write_json
 
 
 def load_stages(system: str) -> Mapping[str, Stage]:
@@ -34,6 +35,10 @@ def train(
     cache: Annotated[
         Path | None, typer.Option("--cache", help="folder for what is read from the corpus (default: the one that --out is in)")
     ] = None,
+    folds: Annotated[
+        FoldsBy | None,
+        typer.Option("--folds", help="run it five times, each without a fifth of the works, or composers, in folders of --out"),
+    ] = None,
 ) -> None:
     """Run the stages of a recipe that are not done. Given again, an interrupted command goes on from its last checkpoint."""
     planned = read_recipe(recipe, parts("task"), load_stages)
@@ -43,7 +48,15 @@ def train(
     cache = cache or out.absolute().parent
     for folder in (out, cache):
         make_folder(folder)
-    run_stages(planned, load_stages(planned.system), data, out, cache, threads)
+    stages = load_stages(planned.system)
+    if folds is None:
+        run_stages(planned, stages, data, out, cache, threads)
+        return
+    begun = begin_folds(data, out, folds, recipe).folds
+    for fold in begun:
+        print(f"fold {fold.number} of {len(begun)}", file=sys.stderr)
+        make_folder(fold.run)
+        run_stages(planned, stages, fold.corpus, fold.run, cache, threads)
 
 
 def run_stages(recipe: Recipe, stages: Mapping[str, Stage], data: Path, out: Path, cache: Path, threads: int) -> list[Done]:
@@ -54,18 +67,32 @@ def run_stages(recipe: Recipe, stages: Mapping[str, Stage], data: Path, out: Pat
     console, finished = Console(stderr=True), dict[str, Done]()
     for number, planned in enumerate(recipe.stages, start=1):
         reads = {role: tuple(_find(name, finished, planned, out) for name in names) for role, names in planned.reads.items()}
-        hash_, done = stage_hash(planned.kind, planned.config, reads), read_done(out / planned.name)
-        again = done is not None and done.hash == hash_
-        console.print(
-            f"stage {number} of {len(recipe.stages)}, {planned.name}: {'done before' if again else planned.kind}", highlight=False
-        )
-        if done is None or not again:
+        hash_ = stage_hash(planned.kind, planned.config, reads)
+        done = done_as(hash_, out / planned.name)
+        console.print(f"stage {number} of {len(recipe.stages)}, {planned.name}: {'done before' if done else planned.kind}", highlight=False)
+        if done is None:
             work = Work(data, out / planned.name, cache, {role: tuple(d.folder for d in each) for role, each in reads.items()}, threads)
             with begin(work.folder, planned.kind, planned.config, hash_) as finish:
                 done = finish(stages[planned.kind].run(planned.config, work))
         finished[planned.name] = done
     Console().print(_table(finished))
     return list(finished.values())
+
+
+def networks_to_do(recipe: Recipe, stages: Mapping[str, Stage], out: Path) -> list[str]:
+    """Return the names of the stages that train networks and are not done in the run ``out``."""
+    finished, waiting = dict[str, Done](), list[str]()
+    for planned in recipe.stages:
+        if any(name in waiting for names in planned.reads.values() for name in names):
+            found = None
+        else:
+            reads = {role: tuple(_find(name, finished, planned, out) for name in names) for role, names in planned.reads.items()}
+            found = done_as(stage_hash(planned.kind, planned.config, reads), out / planned.name)
+        if found:
+            finished[planned.name] = found
+        else:
+            waiting.append(planned.name)
+    return [planned.name for planned in recipe.stages if planned.name in waiting and stages[planned.kind].is_network]
 
 
 def _check_same_system(out: Path, system: str) -> None:

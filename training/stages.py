@@ -62,11 +62,14 @@ class Reads(NamedTuple):
 
 @dataclass(frozen=True)
 class Stage:
-    """``config`` is the type of its configuration, ``reads`` the roles of the earlier stages that it needs."""
+    """``config`` is the type of its configuration, ``reads`` the roles of the earlier stages that it needs. ``is_network``: it trains for
+    long, and goes on where it was; see ``training.evaluation.expressiveness.folds``.
+    """
 
     config: type[BaseModel]
     run: Callable[[Any, Work], Outcome]
     reads: Mapping[str, Reads] = field(default_factory=dict)
+    is_network: bool = False
 
 
 class Done(NamedTuple):
@@ -95,6 +98,12 @@ def read_done(folder: Path) -> Done | None:
         return Done(folder, said["task"], said["hash"], said["seconds"], said["figure"], tuple(said["artefacts"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise PerfLiveError(f"{path}: cannot be read ({type(error).__name__}); remove it, and the stage is run again") from error
+
+
+def done_as(hash_: str, folder: Path) -> Done | None:
+    """Return what a stage's folder says of it, None where it is not done or was done with another configuration."""
+    done = read_done(folder)
+    return done if done is not None and done.hash == hash_ else None
 
 
 def stage_hash(kind: str, config: BaseModel, reads: Mapping[str, tuple[Done, ...]]) -> str:

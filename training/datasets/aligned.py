@@ -28,7 +28,7 @@ from engine.midi.events import SOFT_PEDAL, SUSTAIN_PEDAL
 from engine.score.files import read_score
 from engine.score.tables import MARKING_DTYPE, Score, Word
 from models.performance.representation import strokes
-from training.datasets.asap import Split, performance_rows
+from training.datasets.asap import ROBUST, Split, performance_rows
 from training.datasets.parangonada import midi_of, read_parangonada
 from training.datasets.performances import PEDAL_DTYPE
 from training.datasets.played_score import played_score
@@ -99,7 +99,7 @@ def asap_alignments(root: Path, split: Split) -> list[Alignment]:
     """Return the performances of the split's pieces in the order of ``metadata.csv``. Raises PerfLiveError for another folder."""
     found = []
     for row in performance_rows(root, split):
-        refused = "" if row["robust_note_alignment"] == "1.0" else NOT_ROBUST
+        refused = "" if row["robust_note_alignment"] == ROBUST else NOT_ROBUST
         found.append(Alignment(row["match_file"], row["folder"], root / row["match_file"], root / row["xml_score"], refused))
     return found
 
@@ -122,18 +122,25 @@ def vienna_alignments(root: Path) -> list[Alignment]:
 
 
 def load_aligned(alignments: Sequence[Alignment], cache: Path) -> tuple[list[AlignedPerformance], AlignmentReport]:
-    """Read the alignments that are not refused, or what is in ``cache`` if the same files were read before.
+    """Read the alignments that are not refused, or what is in ``cache`` if the same files were read before. Each score has a file of its
+    own there, which all selections of pieces share.
 
     A performance that cannot be read is left out, and said to be in the report. Raises PerfLiveError when a file is missing.
     """
-    accepted = [alignment for alignment in alignments if not alignment.refused]
-    path = cache / f"aligned-{_digest(accepted)}.npz"
-    if not path.exists():
-        performances, left_out = read_alignments(track(accepted, "reading alignments", console=Console(stderr=True)))
+    by_score: dict[Path, list[Alignment]] = defaultdict(list)
+    for alignment in alignments:
+        if not alignment.refused:
+            by_score[alignment.score].append(alignment)
+    paths = {score: cache / f"aligned-{_digest(of_score)}.npz" for score, of_score in by_score.items()}
+    if unread := [score for score in by_score if not paths[score].exists()]:
         cache.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as partial:
-            _save(partial, performances, left_out)
-    performances, left_out = _load(path)
+        for score in track(unread, "reading alignments", console=Console(stderr=True)):
+            with whole_file(paths[score]) as partial:
+                _save(partial, *read_alignments(by_score[score]))
+    read = [_load(path) for path in paths.values()]
+    order = {alignment.name: number for number, alignment in enumerate(alignments)}
+    performances = sorted((item for items, _ in read for item in items), key=lambda item: order[item.name])
+    left_out = sorted((each for _, several in read for each in several), key=lambda each: order[each[0]])
     for item in performances:
         forget_second_strokes(item.score.notes, item.performed)
     return performances, _report(performances, left_out + [(item.name, item.refused) for item in alignments if item.refused])

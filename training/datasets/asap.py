@@ -11,11 +11,12 @@ import configs
 from engine.base.errors import PerfLiveError
 from training.datasets.performances import Performance, extend_with_pedal, read_performance
 
-Split = Literal["train", "validation"]
+Split = Literal["train", "validation", "held_out"]  # the last in folds only; see datasets.folds
 SPLITS: tuple[Split, ...] = ("train", "validation")
 LICENCE = "CC BY-NC-SA 4.0"
 TRAINING_DATA = "(n)ASAP, train split of splits.json"  # as the contracts of the graphs say it
 SPLITS_FILE = "splits.json"
+ROBUST = "1.0"  # as metadata.csv marks an alignment
 
 
 def read_asap(root: Path, split: Split, sustain_extends_notes: bool = False) -> Iterator[Performance]:

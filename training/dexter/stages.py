@@ -42,9 +42,9 @@ def fit_calibration(config: CalibrationConfig, work: Work) -> Outcome:
 
 _NETWORKS = {"mean": Reads((AVERAGE, MEAN)), "denoiser": Reads((DENOISER,)), "trees": Reads((TREES,))}
 STAGES = {
-    MEAN: Stage(task.DexterTrainingConfig, task.train),
+    MEAN: Stage(task.DexterTrainingConfig, task.train, is_network=True),
     AVERAGE: Stage(AverageConfig, average, {"means": Reads((MEAN,), several=True)}),
-    DENOISER: Stage(denoiser.DexterDenoiserTrainingConfig, denoiser.train, {"mean": Reads((MEAN,))}),
+    DENOISER: Stage(denoiser.DexterDenoiserTrainingConfig, denoiser.train, {"mean": Reads((MEAN,))}, is_network=True),
     TREES: Stage(TreesConfig, fit_trees),
     PROFILE: Stage(ProfileConfig, fit_profile, _NETWORKS),
     CALIBRATION: Stage(CalibrationConfig, fit_calibration, _NETWORKS | {"expression_profile": Reads((PROFILE,))}),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.console import Console
 from rich.progress import track
 
 from engine.base.errors import PerfLiveError
@@ -24,6 +25,7 @@ from engine.score.tables import Score
 from models.performance.descriptors import DESCRIPTORS, describe
 from models.performance.pedal import Pedal
 from models.performance.representation import PERFORMANCE_COLUMNS, REPRESENTATION_VERSION, Performed, encode_performance
+from training.datasets import aligned
 from training.datasets.aligned import AlignedPerformance, asap_alignments, load_aligned
 from training.datasets.asap import Split
 
@@ -54,15 +56,38 @@ class PerformedPiece:
 
 
 def load_performed_pieces(root: Path, split: Split, cache: Path) -> list[PerformedPiece]:
-    """Return the pieces of a split of the (n)ASAP folder ``root``; what is slow to compute is kept in ``cache``."""
-    performances, _ = load_aligned(asap_alignments(root, split), cache / "aligned")
-    versions = [CACHE_VERSION, REPRESENTATION_VERSION, *(item.name for item in performances)]
-    path = cache / "expression" / f"{split}-{hashlib.sha256(json.dumps(versions).encode()).hexdigest()[:16]}.npz"
+    """Return the pieces of a split of the (n)ASAP folder ``root``; what is slow to compute is kept in ``cache``, a file a piece, which all
+    splits share.
+    """
+    return encode_pieces(root, group_by_score(load_aligned(asap_alignments(root, split), cache / "aligned")[0]), cache)
+
+
+def encode_pieces(root: Path, groups: list[list[AlignedPerformance]], cache: Path) -> list[PerformedPiece]:
+    """Return the piece of each group of performances that play the same notes, or what is in ``cache`` of it."""
+    return [_read_or_encode(root, group, cache / "expression") for group in track(groups, "encoding pieces", console=Console(stderr=True))]
+
+
+def _read_or_encode(root: Path, group: list[AlignedPerformance], cache: Path) -> PerformedPiece:
+    path = cache / f"piece-{_digest(root, group)}.npz"
     if not path.exists():
-        pieces = [encode_piece(root, group) for group in track(group_by_score(performances), "encoding performances")]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _save(path, pieces)
+        cache.mkdir(parents=True, exist_ok=True)
+        _save(path, encode_piece(root, group))
     return _load(path)
+
+
+def _digest(root: Path, group: list[AlignedPerformance]) -> str:
+    """Return a digest of what a piece is encoded from, and of the code's versions."""
+    versions = [CACHE_VERSION, REPRESENTATION_VERSION, aligned.CACHE_VERSION, group[0].piece, *(item.name for item in group)]
+    digest = hashlib.sha256(json.dumps(versions).encode() + group[0].score.notes.tobytes())
+    for item in group:
+        digest.update(item.performed.tobytes() + item.pedals.tobytes())
+    midi = _midi_score(root, group)
+    digest.update(midi.read_bytes() if midi.is_file() else b"")
+    return digest.hexdigest()[:16]
+
+
+def _midi_score(root: Path, group: list[AlignedPerformance]) -> Path:
+    return root / group[0].piece / "midi_score.mid"
 
 
 def group_by_score(performances: list[AlignedPerformance]) -> list[list[AlignedPerformance]]:
@@ -78,7 +103,7 @@ def encode_piece(root: Path, group: list[AlignedPerformance]) -> PerformedPiece:
     score = group[0].score
     rows = np.arange(len(score.notes))
     presentations = [_present("notation", score, rows, group)]
-    midi = _read_midi_score(root / group[0].piece / "midi_score.mid")
+    midi = _read_midi_score(_midi_score(root, group))
     if midi is not None:
         rows = match_notes(midi.notes, score.notes)
         if (rows >= 0).mean() >= LEAST_MATCHED:
@@ -135,21 +160,17 @@ def performed_notes(item: AlignedPerformance, rows: np.ndarray) -> Performed:
     )
 
 
-def _save(path: Path, pieces: list[PerformedPiece]) -> None:
+def _save(path: Path, piece: PerformedPiece) -> None:
     arrays: dict[str, Any] = {}
-    for number, piece in enumerate(pieces):
-        for shown in piece.presentations:
-            name = f"{number}/{shown.kind}"
-            arrays |= {f"{name}/{part.name}": getattr(shown, part.name) for part in fields(shown)[1:]}
-    description = [(piece.name, piece.performances, [shown.kind for shown in piece.presentations]) for piece in pieces]
+    for shown in piece.presentations:
+        arrays |= {f"{shown.kind}/{part.name}": getattr(shown, part.name) for part in fields(shown)[1:]}
+    description = piece.name, piece.performances, [shown.kind for shown in piece.presentations]
     with whole_file(path) as partial:
         np.savez(partial, description=np.array(json.dumps(description)), **arrays)
 
 
-def _load(path: Path) -> list[PerformedPiece]:
-    pieces = []
+def _load(path: Path) -> PerformedPiece:
     with np.load(path) as stored:
-        for number, (name, performances, kinds) in enumerate(json.loads(str(stored["description"]))):
-            shown = [Presentation(kind, *(stored[f"{number}/{kind}/{part.name}"] for part in fields(Presentation)[1:])) for kind in kinds]
-            pieces.append(PerformedPiece(name, tuple(performances), tuple(shown)))
-    return pieces
+        name, performances, kinds = json.loads(str(stored["description"]))
+        shown = [Presentation(kind, *(stored[f"{kind}/{part.name}"] for part in fields(Presentation)[1:])) for kind in kinds]
+    return PerformedPiece(name, tuple(performances), tuple(shown))

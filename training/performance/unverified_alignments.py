@@ -13,7 +13,7 @@ from models.performance.features import normalise
 from models.performance.representation import BEAT_PERIOD
 from training.datasets.aligned import asap_alignments, load_aligned
 from training.datasets.asap import work_of
-from training.performance.pieces import LEAST_MATCHED, PerformedPiece, Presentation, encode_piece, group_by_score
+from training.performance.pieces import LEAST_MATCHED, PerformedPiece, Presentation, encode_pieces, group_by_score
 
 AROUND_NOTES = 41
 ASTRAY = 1.5  # normalised beat periods from the median of the notes around
@@ -30,7 +30,7 @@ def load_unverified_pieces(root: Path, cache: Path) -> list[PerformedPiece]:
     unverified = [item for item in train if work_of(item.piece) not in others and item.match.is_file() and item.score.is_file()]
     performances, _ = load_aligned([item._replace(refused="") for item in unverified], cache / "aligned")
     whole = [item for item in performances if np.isfinite(item.performed["onset_sec"]).mean() >= LEAST_MATCHED]
-    pieces = [encode_piece(root, group) for group in group_by_score(whole)]
+    pieces = encode_pieces(root, group_by_score(whole), cache)
     return [replace(piece, presentations=tuple(without_astray(shown) for shown in piece.presentations)) for piece in pieces]
 
 

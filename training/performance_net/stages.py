@@ -40,6 +40,6 @@ def render_sound(config: SoundConfig, work: Work) -> Outcome:
 
 STAGES = {
     SOUND: Stage(SoundConfig, render_sound),
-    NETWORK: Stage(PerformanceNetTrainingConfig, task.train, {"sound": Reads((SOUND,), optional=True)}),
+    NETWORK: Stage(PerformanceNetTrainingConfig, task.train, {"sound": Reads((SOUND,), optional=True)}, is_network=True),
     SOLO: Stage(solo.SoloConfig, solo.measure),
 }

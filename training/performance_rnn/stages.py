@@ -5,4 +5,4 @@ from training.performance_rnn.data import PerformanceRNNTrainingConfig
 from training.stages import Stage
 
 NETWORK = "performance-rnn"
-STAGES = {NETWORK: Stage(PerformanceRNNTrainingConfig, task.train)}
+STAGES = {NETWORK: Stage(PerformanceRNNTrainingConfig, task.train, is_network=True)}

@@ -10,8 +10,8 @@ from training.stages import Reads, Stage
 
 READER, NETWORK, STYLE_SPACE = "score-performer-reader", "score-performer", "score-performer-style-space"
 STAGES = {
-    MEAN: Stage(DexterTrainingConfig, train_mean),
+    MEAN: Stage(DexterTrainingConfig, train_mean, is_network=True),
     READER: Stage(AverageConfig, average, {"means": Reads((MEAN,), several=True)}),
-    NETWORK: Stage(task.ScorePerformerTrainingConfig, task.train, {"reader": Reads((READER,), optional=True)}),
+    NETWORK: Stage(task.ScorePerformerTrainingConfig, task.train, {"reader": Reads((READER,), optional=True)}, is_network=True),
     STYLE_SPACE: Stage(StyleSpaceConfig, fit_style_space, {"network": Reads((NETWORK,))}),
 }

@@ -7,7 +7,7 @@ from training.velocity.fits import NoiseConfig, fit_velocity_noise
 
 NETWORK, NOISE, ARTICLE = "velocity", "velocity-noise", "velocity-article"
 STAGES = {
-    NETWORK: Stage(VelocityTrainingConfig, task.train, {"start": Reads((NETWORK,), optional=True)}),
+    NETWORK: Stage(VelocityTrainingConfig, task.train, {"start": Reads((NETWORK,), optional=True)}, is_network=True),
     NOISE: Stage(NoiseConfig, fit_velocity_noise, {"network": Reads((NETWORK,))}),
-    ARTICLE: Stage(article.ArticleVelocityConfig, article.train),
+    ARTICLE: Stage(article.ArticleVelocityConfig, article.train, is_network=True),
 }
