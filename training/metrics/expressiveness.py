@@ -25,6 +25,7 @@ from models.performance.representation import Performed
 
 CURVES = ("velocity", "tempo", "tempo_body", "tempo_relative", "articulation", "chord_timing", "pedal")
 AMOUNTS = ("velocity_deviation", "tempo_deviation", "chord_asynchrony_s", "pedal_share")
+LEVELS = ("velocity", "tempo", "articulation")
 DISTRIBUTIONS = ("velocity", "duration", "inter_onset_interval", "pedal")
 
 LAST_BEATS = 4
@@ -156,7 +157,19 @@ def known_mean(values: Sequence[float]) -> float:
 
 def one_against_others(curves: Sequence[Curves]) -> dict[str, float]:
     """Return the correlations of one performance with the mean of the others, the mean over all."""
-    return mean_of([correlate(one, mean_curves([*curves[:index], *curves[index + 1 :]])) for index, one in enumerate(curves)])
+    return mean_of([correlate(one, others) for one, others in each_with_others(curves)])
+
+
+def each_with_others(curves: Sequence[Curves]) -> list[tuple[Curves, Curves]]:
+    """Return each performance's curves with the mean of the others'."""
+    return [(one, mean_curves([*curves[:index], *curves[index + 1 :]])) for index, one in enumerate(curves)]
+
+
+def levels(a: Curves, b: Curves) -> dict[str, float]:
+    """Return how much louder, slower and longer held ``a`` is than ``b`` where both are known: velocities, octaves of the time between
+    beats, octaves of articulation.
+    """
+    return {name: known_mean((a[name] - b[name]).tolist()) for name in LEVELS}
 
 
 def one_with_another(curves: Sequence[Curves]) -> dict[str, float]:

@@ -9,14 +9,16 @@ import numpy as np
 from engine.score.piece import Piece
 from models.performance.representation import Performed
 from training.evaluation.expressiveness.classic_attributes import Attributes, compare_with_all, measure_attributes
-from training.evaluation.expressiveness.pieces import HeldOutPiece, Presentation, as_written
+from training.evaluation.expressiveness.pieces import HeldOutPiece, Presentation, as_written, with_constant_velocity
 from training.metrics.expressiveness import (
     DISTRIBUTIONS,
     Curves,
     correlate,
     count_values,
     distances,
+    each_with_others,
     jensen_shannon_distance,
+    levels,
     mean_curves,
     mean_of,
     measure_amounts,
@@ -48,8 +50,9 @@ class Measured:
 class Row:
     """One way to perform a piece, or the humans' (each against the others).
 
-    ``figures`` by group: "correlation" with the humans' mean, "with_one_human", "amount", "attributes" and, of several performances,
-    how far "apart" they are. ``histograms``: each performance's own, and the mean of those of the humans that it is compared with.
+    ``figures`` by group: "correlation" with the humans' mean, "with_one_human", "amount", "attributes", the "level" above the humans' mean,
+    by how much that is missed (root mean square: "level_error") and, of several performances, how far "apart" they are. ``histograms``:
+    each performance's own, and the mean of those of the humans that it is compared with.
     """
 
     figures: dict[str, Figures]
@@ -62,7 +65,9 @@ def measure(piece: HeldOutPiece, performed: Performed) -> Measured:
 
 
 def evaluate_piece(piece: HeldOutPiece, render: Render | None, seeds: Sequence[int]) -> dict[str, Row]:
-    """Return the rows of a piece: humans, each presentation as written and, with ``render``, its mean rendering and its samples."""
+    """Return the rows of a piece: humans, each presentation as written, with constant velocity where it is written otherwise, and, with
+    ``render``, its mean rendering and its samples.
+    """
     humans = [measure(piece, human) for human in piece.humans]
     rows = {HUMANS: human_row(humans)}
 
@@ -70,7 +75,10 @@ def evaluate_piece(piece: HeldOutPiece, render: Render | None, seeds: Sequence[i
         return performed_row([measure(piece, piece.performed(shown, each)) for each in performances], humans)
 
     for kind, shown in piece.presentations.items():
-        rows[f"{kind}, as written"] = row(shown, [as_written(shown.piece.score)])
+        written = as_written(shown.piece.score)
+        rows[f"{kind}, as written"] = row(shown, [written])
+        if np.ptp(written.velocity):
+            rows[f"{kind}, constant velocity"] = row(shown, [with_constant_velocity(written)])
         if render is not None:
             rows[f"{kind}, mean"] = row(shown, [render(shown.piece, None)])
         if render is not None and seeds:
@@ -85,6 +93,7 @@ def human_row(humans: Sequence[Measured]) -> Row:
         "correlation": one_against_others(curves),
         "with_one_human": one_with_another(curves),
         "amount": mean_of([human.amounts for human in humans]),
+        **_levels([levels(one, others) for one, others in each_with_others(curves)]),
         "apart": mean_of([distances(a, b) for a, b in combinations(curves, 2)]),
         "attributes": mean_of([compare_with_all(a.attributes, [b.attributes]) for a, b in zip(humans, after, strict=True)]),
     }
@@ -102,11 +111,17 @@ def performed_row(performances: Sequence[Measured], humans: Sequence[Measured]) 
         "with_one_human": mean_of([correlate(each.curves, human) for each in performances for human in curves]),
         "amount": mean_of([each.amounts for each in performances]),
         "attributes": mean_of([compare_with_all(each.attributes, attributes) for each in performances]),
+        **_levels([levels(each.curves, mean) for each in performances]),
     }
     if len(performances) > 1:
         figures["apart"] = mean_of([distances(a.curves, b.curves) for a, b in combinations(performances, 2)])
     of_humans = _mean_histograms(humans)
     return Row(figures, [(each.histograms, of_humans) for each in performances])
+
+
+def _levels(found: Sequence[Figures]) -> dict[str, Figures]:
+    squares = mean_of([{name: value**2 for name, value in row.items()} for row in found])
+    return {"level": mean_of(found), "level_error": {name: value**0.5 for name, value in squares.items()}}
 
 
 def _mean_histograms(measured: Sequence[Measured]) -> Histograms:

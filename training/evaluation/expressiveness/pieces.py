@@ -104,3 +104,7 @@ def as_written(score: Score) -> Performed:
     duration_sec = time_at(notes["onset_quarter"] + notes["duration_quarter"]) - onset_sec
     velocity = np.where(notes["velocity"] > 0, notes["velocity"], VELOCITY_WITHOUT_ANY).astype(np.int64)
     return Performed(onset_sec, duration_sec, velocity, Pedal(np.zeros(0), np.zeros(0, dtype=np.int64)))
+
+
+def with_constant_velocity(performed: Performed) -> Performed:
+    return performed._replace(velocity=np.full_like(performed.velocity, VELOCITY_WITHOUT_ANY))
