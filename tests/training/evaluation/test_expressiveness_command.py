@@ -91,8 +91,9 @@ def test_expressiveness_of_a_performer(asap, models, tmp_path, capsys):
     arguments = ["expressiveness", "--performer", "dexter", "--model", str(models), "--seeds", "2", "--json"]
     assert call(arguments, asap, tmp_path) == 0
     figures = json.loads(capsys.readouterr().out)
-    kinds = ("as written", "mean", "sampled")
-    assert list(figures["overall"]) == ["humans", *(f"{score}, {kind}" for score in ("MusicXML", "MIDI") for kind in kinds)]
+    kinds = {"MusicXML": ("as written", "mean", "sampled"), "MIDI": ("as written", "constant velocity", "mean", "sampled")}
+    assert list(figures["overall"]) == ["humans", *(f"{score}, {kind}" for score, several in kinds.items() for kind in several)]
+    assert figures["overall"]["MIDI, constant velocity"]["amount"]["velocity_deviation"] == 0
     assert figures["overall"]["MusicXML, sampled"]["apart_ratio"]["velocity"] > 0
     assert figures["pieces"][PIECE]["MIDI, as written"]["amount"]["velocity_deviation"] == pytest.approx(np.std([40, 50, 60, 70]))
 
