@@ -9,9 +9,10 @@ import pytest
 
 from engine.base.command_line import run
 from training.evaluation.command import app
-from training.evaluation.reading.agreement import agreement, common_notes, first_difference
+from training.evaluation.reading.agreement import common_notes, first_difference
 from training.evaluation.reading.music21_reader import read_with_music21
 from training.evaluation.reading.process import ENGINE, PARTITURA, read_apart
+from training.evaluation.reading.report import Row, write_csv
 
 SCORES = Path(__file__).parents[2] / "data" / "scores"
 TWO_BARS = [(0.0, 60, False), (0.0, 64, False), (4.0, 60, False), (4.0, 59, True)]
@@ -20,9 +21,7 @@ TWO_BARS = [(0.0, 60, False), (0.0, 64, False), (4.0, 60, False), (4.0, 59, True
 def test_notes_are_equal_by_pitch_and_onset_and_grace_notes_by_pitch() -> None:
     moved = [(0.01, 60, False), (0.0, 65, False), (5.0, 60, False), (0.0, 59, True)]
     assert common_notes(TWO_BARS, moved) == 2  # the first, and the grace note
-    assert agreement(TWO_BARS, moved) == 0.5
-    assert agreement(TWO_BARS, TWO_BARS * 2) == 0.5  # struck twice is not equal
-    assert agreement([], []) == 1.0
+    assert common_notes(TWO_BARS, TWO_BARS * 2) == 4  # struck twice is not equal
     assert first_difference(TWO_BARS, moved) == "quarter 0: [60, 64] beside [60, 65]"
     assert first_difference(TWO_BARS, TWO_BARS) == ""
 
@@ -65,8 +64,34 @@ def test_the_command_prints_a_table_by_collection_and_writes_a_row_a_file(tmp_pa
     shown = capsys.readouterr().out
     assert "krn/nothing.krn: refused" in shown and "musicxml" in shown
     with (tmp_path / "files.csv").open(encoding="utf-8") as file:
-        rows = {row["file"]: row for row in csv.DictReader(file)}
-    assert [rows[name]["equal"] for name in ("krn/krn_repeat.krn", "krn/nothing.krn", "musicxml/voltas_two.musicxml")] == ["1.0", "", "1.0"]
+        rows = {row["file"]: (row["notes"], row["equal_notes"]) for row in csv.DictReader(file)}
+    assert rows == {"krn/krn_repeat.krn": ("5", "5"), "krn/nothing.krn": ("0", ""), "musicxml/voltas_two.musicxml": ("5", "5")}
+
+
+def test_the_command_goes_on_with_the_files_that_its_table_has_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    row = Row(
+        "krn",
+        "krn/long.krn",
+        notes=10,
+        refused="",
+        other_notes=8,
+        other_refused="",
+        equal_notes=6,
+        difference="",
+        seconds=1.0,
+        other_seconds=9.0,
+    )
+    table = tmp_path / "files.csv"
+    write_csv([row], table)
+    (tmp_path / "krn").mkdir()
+    (tmp_path / "krn" / "long.krn").write_text("nothing\n")  # would be refused
+    assert run(app, "perf-eval", ["reading", str(tmp_path), "--out", str(table)]) == 0
+    cells = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("│ krn")).split()
+    # files, with notes, read, compared, share of notes, median, files of which 95% are equal
+    assert [cell for cell in cells if cell != "│"][1:8] == ["1", "1", "1", "1", "0.600", "0.600", "0"]
+    table.write_text("a,b\n1,2\n")
+    assert run(app, "perf-eval", ["reading", str(tmp_path), "--out", str(table)]) == 2
+    assert "not a table of this command" in capsys.readouterr().err
 
 
 def test_a_folder_without_scores_is_a_wrong_call(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

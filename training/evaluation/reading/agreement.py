@@ -17,12 +17,6 @@ def common_notes(one: Iterable[Note], other: Iterable[Note]) -> int:
     return sum(count_pairs(onsets, places[1].get(key, []), SAME_ONSET_QUARTERS) for key, onsets in places[0].items())
 
 
-def agreement(one: list[Note], other: list[Note]) -> float:
-    """Return the share of equal notes, 0 to 1, of the reading that has more."""
-    most = max(len(one), len(other))
-    return common_notes(one, other) / most if most else 1.0
-
-
 def first_difference(one: list[Note], other: list[Note]) -> str:
     """Return where the readings part: the first onset at which they have other pitches."""
     struck: list[dict[float, list[int]]] = [defaultdict(list), defaultdict(list)]
