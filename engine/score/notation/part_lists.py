@@ -8,6 +8,7 @@ from typing import Any
 from engine.midi.events import DRUM_CHANNEL
 from engine.midi.general_midi import program_of
 from engine.score.notation.mei.documents import normal_mei
+from engine.score.notation.musicxml.abc.writing import musicxml_of
 from engine.score.notation.musicxml.documents import uncompressed
 from engine.score.parts import Part
 
@@ -26,11 +27,19 @@ def read_parts(path: Path, count: int) -> tuple[Part, ...]:
 
 
 def _musicxml_parts(path: Path) -> list[Part]:
+    return _listed_parts(uncompressed(path))
+
+
+def _abc_parts(path: Path) -> list[Part]:
+    return _listed_parts(musicxml_of(path.read_text("utf-8-sig", "replace"))[0])
+
+
+def _listed_parts(document: bytes) -> list[Part]:
     from lxml import etree
 
     found: list[Part] = []
     tags = ("score-part", "part-list")
-    for _, element in etree.iterparse(io.BytesIO(uncompressed(path)), tag=tags, resolve_entities=False, no_network=True, recover=True):
+    for _, element in etree.iterparse(io.BytesIO(document), tag=tags, resolve_entities=False, no_network=True, recover=True):
         if element.tag == "part-list":
             break
         found.append(_musicxml_part(element, len(found)))
@@ -115,6 +124,7 @@ _READERS = {
     ".musicxml": _musicxml_parts,
     ".mxl": _musicxml_parts,
     ".mei": _mei_parts,
+    ".abc": _abc_parts,
     ".krn": _humdrum_parts,
     ".kern": _humdrum_parts,
 }

@@ -22,6 +22,7 @@ from engine.base.limited_process import LimitedProcess, ProcessFailed
 from engine.score.notation.humdrum import documents as humdrum
 from engine.score.notation.mei.documents import XML_ID, mei_signs, normal_mei
 from engine.score.notation.mei.documents import written_notes as notes_of_mei
+from engine.score.notation.musicxml.abc.writing import musicxml_of
 from engine.score.notation.musicxml.documents import (
     identified,
     note_key,
@@ -245,7 +246,11 @@ def sounds_alike(score: Score, struck: Sequence[StruckNote]) -> bool:
 
 
 def _read_musicxml(path: Path, repeats: str) -> _Reading:
-    source, arpeggios, root, left_out = open_musicxml(path)
+    return _begin_musicxml(uncompressed(path), repeats)
+
+
+def _begin_musicxml(data: bytes, repeats: str) -> _Reading:
+    source, arpeggios, root, left_out = open_musicxml(data)
     asked = ask_partitura(Request("musicxml", source, repeats, arpeggios))  # beside verovio: both take as long
     document, named = identified(root)
     try:
@@ -277,9 +282,11 @@ def _read_humdrum(path: Path, repeats: str) -> _Reading:
 
 
 def _read_abc(path: Path, repeats: str) -> _Reading:
-    """Of ABC partitura reads nothing."""
-    document = _text(path)
-    return _Reading(None, document, start_verovio(document), {}, {}, [])
+    """ABC is written as MusicXML: verovio's own reader of it knows neither voices nor voltas."""
+    data, left_out = musicxml_of(_text(path))
+    reading = _begin_musicxml(data, repeats)
+    reading.left_out.extend(left_out)
+    return reading
 
 
 def _text(path: Path) -> str:

@@ -141,12 +141,17 @@ def _begin_repeats(measures: list[Any]) -> None:
         if left == "start":
             ended = None
         if right == "end":
-            in_volta = any("RepeatBracket" in spanner.classes for spanner in measure.getSpannerSites())
-            if ended is not None and ended <= number and not in_volta:
+            while ended is not None and ended < number and _in_volta(measures[ended]):
+                ended += 1  # the last volta has no sign
+            if ended is not None and ended <= number and not _in_volta(measure):
                 measures[ended].leftBarline = bar.Repeat(direction="start")
             ended = number + 1
         elif right == "start":
             ended = None
+
+
+def _in_volta(measure: Any) -> bool:
+    return any("RepeatBracket" in spanner.classes for spanner in measure.getSpannerSites())
 
 
 def _direction(line: Any) -> str:

@@ -39,12 +39,12 @@ class MusicXML(NamedTuple):
     left_out: list[str]
 
 
-def open_musicxml(path: Path) -> MusicXML:
-    """Read a file, compressed or not. Raises whatever lxml and zipfile do for one that is damaged."""
+def open_musicxml(data: bytes) -> MusicXML:
+    """Read a document that is not compressed. Raises whatever lxml does for one that is damaged."""
     from lxml import etree
 
     left_out: list[str] = []
-    data = _trimmed(uncompressed(path))
+    data = _trimmed(data)
     root = _parsed(data, left_out)
     timewise = root.tag == "score-timewise"
     if timewise:
