@@ -32,6 +32,7 @@ from engine.score.notation.musicxml.documents import (
     uncompressed,
     written_notes,
 )
+from engine.score.notation.musicxml.single_parts import verovio_documents
 from engine.score.notation.musicxml.written_times import NOTHING_WRITTEN, WrittenTimes, written_times
 from engine.score.notation.partitura_reading.asking import Asked, DamagedNotes, PartituraReading, Request, answer_of, ask_partitura
 from engine.score.notation.verovio_markings import verovio_markings
@@ -64,7 +65,7 @@ class _Reading(NamedTuple):
     """
 
     asked: Asked | None
-    document: str
+    documents: list[str]
     verovio: LimitedProcess
     named: dict[str, tuple[int, int, str]]
     percussion: dict[str, int]
@@ -205,7 +206,7 @@ def _missing(known: set[str], written: Mapping[str, tuple[str, str]]) -> list[st
 
 def _heard(reading: _Reading) -> VerovioScore | None:
     try:
-        heard = read_with_verovio(reading.verovio, reading.document, reading.times)
+        heard = read_with_verovio(reading.verovio, reading.documents, reading.times)
     except Exception:  # partitura's reading is left
         return None
     return heard if heard.played else None
@@ -252,13 +253,14 @@ def _read_musicxml(path: Path, repeats: str) -> _Reading:
 def _begin_musicxml(data: bytes, repeats: str) -> _Reading:
     source, arpeggios, root, left_out = open_musicxml(data)
     asked = ask_partitura(Request("musicxml", source, repeats, arpeggios))  # beside verovio: both take as long
-    document, named = identified(root)
+    named = identified(root)
+    documents = verovio_documents(root)
     try:
         times = written_times(root)
     except ValueError:  # durations that are no numbers
         times = NOTHING_WRITTEN
-    verovio = start_verovio(document, time_map=not times.are_complete)
-    return _Reading(asked, document, verovio, named, percussion_keys(root), left_out, printed_swing(root), written_notes(root), times)
+    verovio = start_verovio(documents, time_map=not times.are_complete)
+    return _Reading(asked, documents, verovio, named, percussion_keys(root), left_out, printed_swing(root), written_notes(root), times)
 
 
 def _read_mei(path: Path, repeats: str) -> _Reading:
@@ -271,14 +273,14 @@ def _read_mei(path: Path, repeats: str) -> _Reading:
     data = etree.tostring(root, encoding="utf-8", xml_declaration=True)
     asked = ask_partitura(Request("mei", data, repeats, ornaments=ornaments, rolls=rolls))
     written = notes_of_mei(root)
-    document = etree.tostring(root, encoding="unicode")
-    return _Reading(asked, document, start_verovio(document), {}, {}, [], written=written)
+    documents = [etree.tostring(root, encoding="unicode")]
+    return _Reading(asked, documents, start_verovio(documents), {}, {}, [], written=written)
 
 
 def _read_humdrum(path: Path, repeats: str) -> _Reading:
     """Of Humdrum partitura reads the notes of some files and no dynamics."""
     document = humdrum.with_lasting_spines(_text(path))
-    return _Reading(None, document, start_verovio(document), {}, {}, [], written=humdrum.written_notes(document))
+    return _Reading(None, [document], start_verovio([document]), {}, {}, [], written=humdrum.written_notes(document))
 
 
 def _read_abc(path: Path, repeats: str) -> _Reading:

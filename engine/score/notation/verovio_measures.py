@@ -5,8 +5,10 @@ verovio (LGPL 3) reads MusicXML, MEI, Humdrum and ABC. Its MEI says what each no
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from engine.base.limited_process import LimitedProcess, ProcessFailed
 from engine.midi.events import DRUM_CHANNEL
 from engine.midi.general_midi import program_of
 from engine.score.notation.mei.documents import XML_ID
+from engine.score.notation.mei.joined_parts import joined_parts
 from engine.score.notation.mei.spans import shift_octaves, tie_by_times
 from engine.score.notation.musicxml.written_times import WrittenTimes
 from engine.score.notation.verovio_layers import LayerWalk, PrintedNote, Staff, name_of, repeated_notes
@@ -63,47 +66,48 @@ class VerovioScore:
                 note.tied_to = written.ties.get(note.identifier, note.tied_to)
 
 
-def start_verovio(document: str, time_map: bool = True) -> LimitedProcess:
-    """Let verovio begin to read a document in any of its formats, beside what is done in the meantime."""
+def start_verovio(documents: Sequence[str], time_map: bool = True) -> LimitedProcess:
+    """Let verovio begin to read a document in any of its formats, or a part in each, beside what is done in the meantime."""
     arguments = ["time-map"] if time_map else []
-    most_s = LONGEST_S + LONGEST_S_A_MEGABYTE * len(document) / 1e6
-    return LimitedProcess(Path(__file__).with_name("verovio_process.py"), document.encode(), MOST_BYTES, most_s, *arguments)
+    most_s = LONGEST_S + LONGEST_S_A_MEGABYTE * sum(map(len, documents)) / 1e6
+    return LimitedProcess(Path(__file__).with_name("verovio_process.py"), json.dumps(documents).encode(), MOST_BYTES, most_s, *arguments)
 
 
-def read_with_verovio(started: LimitedProcess, document: str, written: WrittenTimes) -> VerovioScore:
+def read_with_verovio(started: LimitedProcess, documents: Sequence[str], written: WrittenTimes) -> VerovioScore:
     """Return what verovio has read, put where it is ``written``.
 
-    Raises PerfLiveError when it does not take the document, or takes more than its time or memory.
+    Raises PerfLiveError when it does not take a document, or takes more than its time or memory.
     """
-    from lxml import etree
-
-    if not document.strip():
+    if not documents[0].strip():
         raise PerfLiveError("it is empty")
-    time_map, mei = _output(started)
-    parser = etree.XMLParser(resolve_entities=False, huge_tree=True, no_network=True)
-    root = next(etree.fromstring(mei, parser).iter("{*}music"))  # the header may have measures of its own
-    del mei
+    time_map, scores = _output(started)
+    root = joined_parts(scores)
     measures, staves = _printed_measures(root)
-    if document.startswith("<mei"):  # of other formats verovio writes out ties and octaves
+    if documents[0].startswith("<mei"):  # of other formats verovio writes out ties and octaves
         tie_by_times(measures)
         shift_octaves(measures)
-    heard = VerovioScore(measures, [], printed_tempos(root, document), staves)
+    heard = VerovioScore(measures, [], printed_tempos(root, documents[0]), staves)
     heard.put_at(written)
     if any(measure.duration is None for measure in measures):
-        _last_as_long_as(measures, _output(start_verovio(document))[0] if time_map is None else time_map)
+        _last_as_long_as(measures, _output(start_verovio(documents))[0] if time_map is None else time_map)
     durations = [measure.duration or Fraction(0) for measure in measures]
     heard.played = measure_order(root, [measure.identifier for measure in measures], durations)
     return heard
 
 
-def _output(started: LimitedProcess) -> tuple[Any, bytes]:
-    """Return the time map, None where none was asked for, and the MEI. Raises PerfLiveError."""
+def _output(started: LimitedProcess) -> tuple[Any, list[Any]]:
+    """Return the time map, None where none was asked for, and the <music> of each document. Raises PerfLiveError."""
+    from lxml import etree
+
     try:
-        time_map, _, mei = started.output().partition(b"\n")
+        head, _, written = started.output().partition(b"\n")
     except ProcessFailed as failed:
         raise PerfLiveError(f"verovio cannot read it ({failed})") from None
     started.close()
-    return json.loads(time_map), mei
+    sizes, time_map = json.loads(head)
+    parser = etree.XMLParser(resolve_entities=False, huge_tree=True, no_network=True)
+    roots = [etree.fromstring(written[end - size : end], parser) for size, end in zip(sizes, accumulate(sizes), strict=True)]
+    return time_map, [next(root.iter("{*}music")) for root in roots]  # the header may have measures of its own
 
 
 def _last_as_long_as(measures: list[PrintedMeasure], time_map: Any) -> None:

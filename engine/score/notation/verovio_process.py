@@ -1,6 +1,7 @@
-"""A process of its own for verovio, which ends itself on some damaged files: a document comes in, its MEI goes out.
+"""A process of its own for verovio, which ends itself on some damaged files: documents come in, their MEI goes out.
 
-A line before it has the time map in JSON, null unless the program's argument is "time-map": making it takes a third of the time.
+They come as a list in JSON. A line before the MEI has, in JSON, the lengths of its documents in bytes and the time map of the first, null
+unless the program's argument is "time-map": making it takes a third of the time.
 
 Run by its path, so that it imports verovio and nothing else. What verovio writes to standard error is not for the user.
 """
@@ -20,14 +21,17 @@ def main() -> int:
     verovio.enableLog(verovio.LOG_OFF)
     toolkit = verovio.toolkit()
     toolkit.setOptions(OPTIONS)
-    if not toolkit.loadData(sys.stdin.buffer.read().decode()):
-        return 1
-    mei = toolkit.getMEI({})
     time_map = None
-    if "time-map" in sys.argv[1:]:
-        entries = toolkit.renderToTimemap({"includeMeasures": True, "useFractions": True})
-        time_map = [entry for entry in entries if "measureOn" in entry or entry is entries[-1]]
-    sys.stdout.buffer.write(json.dumps(time_map).encode() + b"\n" + mei.encode())
+    written: list[bytes] = []
+    for document in json.load(sys.stdin.buffer):
+        if not toolkit.loadData(document):
+            return 1
+        written.append(toolkit.getMEI({}).encode())
+        if len(written) == 1 and "time-map" in sys.argv[1:]:
+            entries = toolkit.renderToTimemap({"includeMeasures": True, "useFractions": True})
+            time_map = [entry for entry in entries if "measureOn" in entry or entry is entries[-1]]
+    head = json.dumps([[len(mei) for mei in written], time_map]).encode()
+    sys.stdout.buffer.write(b"\n".join([head, b"".join(written)]))
     sys.stdout.flush()
     return 0
 

@@ -103,13 +103,8 @@ def _is_sensible(tag: str, text: str) -> bool:
         return False
 
 
-def identified(root: Any) -> tuple[str, dict[str, tuple[int, int, str]]]:
-    """Return the document with ids of its notes that are told apart by part and place, and (part, staff, voice) by these ids.
-
-    The ids are ``note_key``'s. Changes the tree.
-    """
-    from lxml import etree
-
+def identified(root: Any) -> dict[str, tuple[int, int, str]]:
+    """Give the notes ids that are told apart by part and place, ``note_key``'s, in place, and return (part, staff, id) by these ids."""
     named: dict[str, tuple[int, int, str]] = {}
     for notations in root.iter("notations"):
         for mark in notations.findall("accidental-mark"):
@@ -130,7 +125,7 @@ def identified(root: Any) -> tuple[str, dict[str, tuple[int, int, str]]]:
             own = note.get("id") or f"p{place}n{index}"
             named[note_key(identifier, index)] = (place, int(staff) if staff.isdigit() else 1, own)
             note.set("id", note_key(identifier, index))
-    return etree.tostring(root, encoding="unicode"), named
+    return named
 
 
 def _share_divisions(part: Any) -> None:
