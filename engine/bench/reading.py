@@ -2,7 +2,7 @@
 
 - ``seconds``: a process of its own that reads the score, from its start to its end. ``processor_s``: the processor time of it and of those
   that it starts for partitura and verovio, which run beside it.
-- ``verovio_s``: verovio's process alone on the same document, which any reading waits for; ``ratio``: ``seconds`` by that.
+- ``verovio_s``: verovio's process alone on what it is given of the document, which any reading waits for; ``ratio``: ``seconds`` by that.
 - ``peak_memory_mb``: the most that the three processes occupied at one time, looked at fifty times a second.
 """
 
@@ -30,6 +30,15 @@ from engine.score.files import read_score
 print(len(read_score(sys.argv[1]).notes))
 """
 VEROVIO = Path(__file__).parents[1] / "score" / "notation" / "verovio_process.py"
+GIVEN = """
+import json, sys
+from pathlib import Path
+from engine.score.notation.musicxml.documents import identified, open_musicxml
+from engine.score.notation.musicxml.single_parts import verovio_documents
+root = open_musicxml(Path(sys.argv[1])).root
+identified(root)
+print(json.dumps(verovio_documents(root)))
+"""
 LOOK_EVERY_S = 0.02
 
 PagesOption = Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="Pages of the score.")]
@@ -54,8 +63,10 @@ def measure(*, pages: PagesOption = 100, on_stage: OnStage = silent) -> ReadingR
     with tempfile.TemporaryDirectory(prefix="perf-bench-") as folder:
         score = Path(folder) / "score.musicxml"
         score.write_text(quartet(pages), encoding="utf-8")
+        given = Path(folder) / "parts.json"
+        given.write_text(_run([sys.executable, "-c", GIVEN, str(score)], score).said, encoding="utf-8")
         on_stage("verovio alone")
-        verovio_s = _run([sys.executable, "-P", str(VEROVIO)], score).seconds
+        verovio_s = _run([sys.executable, "-P", str(VEROVIO)], given).seconds
         on_stage("reading")
         before_s = _processor_s()
         read = _run([sys.executable, "-c", READ, str(score)], score)

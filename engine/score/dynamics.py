@@ -6,7 +6,7 @@ notation program exports. The sizes are those that go best with human performanc
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -110,22 +110,18 @@ def loudness_marks(part: Any, to_quarters: Callable[[Any], np.ndarray]) -> list[
     return sorted(marks, key=lambda mark: (mark.start, abs(mark.sign)))
 
 
-def mark_velocities(
-    part: Any, markings: Mapping[str, np.void], marks: list[LoudnessMark], to_quarters: Callable[[Any], np.ndarray]
-) -> None:
-    """Set what the dynamics amount to, at and within every note of the part that begins to sound; ``markings`` are the part's by id."""
+def mark_velocities(part: Any, markings: np.ndarray, marks: list[LoudnessMark], to_quarters: Callable[[Any], np.ndarray]) -> None:
+    """Set what the dynamics amount to, at and within every note of the part that begins to sound, of which ``markings`` (N,) are, in place."""
     notes = part.notes_tied
     onsets = to_quarters(np.array([note.start.t for note in notes]))
     durations = to_quarters(np.array([note.start.t + note.duration_tied for note in notes])) - onsets
     staves = np.array([note.staff or 0 for note in notes])
     levels = np.zeros(len(notes))
-    rows = [markings[note.id] for note in notes]
     for staff in np.unique(staves).tolist():
-        own = np.flatnonzero(staves == staff)
+        own = staves == staff
         levels[own] = level_curve(marks, staff).at(onsets[own])
-        for index, within in zip(own.tolist(), velocities_within(marks, staff, onsets[own], durations[own]), strict=True):
-            rows[index]["velocity_within"] = within
-    levels += [max(ACCENT * row["accent"], MARCATO * row["marcato"]) for row in rows]
+        markings["velocity_within"][own] = velocities_within(marks, staff, onsets[own], durations[own])
+    levels += np.maximum(ACCENT * markings["accent"], MARCATO * markings["marcato"])
     for mark in marks:
         if mark.sudden:
             under = np.abs(onsets - mark.start) < JUST_BEFORE_QUARTERS
@@ -134,8 +130,7 @@ def mark_velocities(
             levels[chosen] += SUDDEN_ACCENT
             if mark.level:
                 levels[chosen] = np.maximum(levels[chosen], LEVEL_BEFORE_PIANO)
-    for row, velocity in zip(rows, np.rint(as_velocities(levels)).tolist(), strict=True):
-        row["velocity"] = velocity
+    markings["velocity"] = np.rint(as_velocities(levels))
 
 
 def velocities_within(marks: list[LoudnessMark], staff: int, onsets: np.ndarray, durations: np.ndarray) -> np.ndarray:

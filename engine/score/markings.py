@@ -25,34 +25,36 @@ WORDS_FOR_DYNAMICS = {"pianissimo": "pp", "piano": "p", "mezzopiano": "mp", "mez
 ORNAMENT_KINDS = {name: name for name in ORNAMENTS} | {"trill-mark": "trill", "shake": "trill", "vertical-turn": "turn"}
 
 
-def note_markings(part: Any, arpeggios: Mapping[int, int]) -> dict[str, np.void]:
-    """Return a MARKING_DTYPE row for the id of every note of the part that begins to sound (tied notes are one).
+def note_markings(part: Any, arpeggios: Mapping[int, int]) -> np.ndarray:
+    """Return MARKING_DTYPE rows (N,) of the notes of the part that begin to sound (tied notes are one), ``part.notes_tied``.
 
     ``arpeggios`` has the signs of the part's notes by their place in the document, see engine.score.notation.musicxml.documents.
     """
     notes = part.notes_tied
     rows = np.zeros(len(notes), MARKING_DTYPE)
-    for row, note in zip(rows, notes, strict=True):
-        _mark_note(row, note)
-        row["arpeggio"] = arpeggios.get(note.doc_order, 0)
+    for place, note in enumerate(notes):
+        _mark_note(rows, place, note)
+    if arpeggios:
+        rows["arpeggio"] = [arpeggios.get(note.doc_order, 0) for note in notes]
     times = np.array([note.start.t for note in notes])
     _mark_dynamics(rows, times, part)
     _mark_tempo_changes(rows, times, part)
     _mark_slurs(rows, times, part)
-    return {note.id: row for row, note in zip(rows, notes, strict=True)}
+    return rows
 
 
-def _mark_note(row: np.void, note: Any) -> None:
+def _mark_note(rows: np.ndarray, place: int, note: Any) -> None:
     tied = note
     while tied is not None:  # a fermata often stands on the last of the tied notes
         for name in tied.articulations or ():
             if name in ARTICULATIONS:
-                row[ARTICULATIONS[name]] = True
-        row["fermata"] |= tied.fermata is not None
-        row["ornament"] |= bool(tied.ornaments)
+                rows[ARTICULATIONS[name]][place] = True
+        if tied.fermata is not None:
+            rows["fermata"][place] = True
         for name in tied.ornaments or ():
+            rows["ornament"][place] = True
             if name in ORNAMENT_KINDS:
-                row["ornament_kind"] = ORNAMENTS.index(ORNAMENT_KINDS[name]) + 1
+                rows["ornament_kind"][place] = ORNAMENTS.index(ORNAMENT_KINDS[name]) + 1
         tied = tied.tie_next
 
 

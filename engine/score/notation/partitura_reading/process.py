@@ -18,12 +18,14 @@ def main() -> None:
     sys.path.insert(0, str(Path(__file__).parents[4]))  # of the engine that this file is part of
     from engine.base.limited_process import limit_time, receive, send
     from engine.base.partitura_loader import load_partitura_readers
+    from engine.score.notation.partitura_reading.quick_elements import quicken_notes
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other side ends this one
     warnings.simplefilter("ignore")
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     load_partitura_readers()
+    quicken_notes(sys.modules["partitura.io.importmusicxml"])
     while (received := receive(sys.stdin.buffer)) is not None:
         request = pickle.loads(received)  # noqa: S301  # our own
         limit_time(request.most_s)

@@ -43,12 +43,10 @@ def read(request: Request) -> PartituraReading:
         parts, arpeggios = load_partitura().load_musicxml(io.BytesIO(request.document), force_note_ids="keep").parts, request.arpeggios
     if not parts:
         raise PerfLiveError("it has no parts; give a score with notes")
-    markings = _markings(parts, arpeggios)
-    index = {(number, identifier): None for number, rows in enumerate(markings) for identifier in rows}
-    table = np.zeros(len(index), MARKING_DTYPE)
-    for row, (number, identifier) in enumerate(index):
-        table[row] = markings[number][identifier]
-    del markings
+    table = np.concatenate(_markings(parts, arpeggios))
+    names = [(number, note.id) for number, part in enumerate(parts) for note in part.notes_tied]
+    index = {name: row for row, name in enumerate(names)}  # of notes of one name the last
+    table = table[list(index.values())]
     notes = [part.notes for part in parts]
     places = {(number, note.id): (part.id, note.doc_order) for number, part in enumerate(parts) for note in notes[number]}
     try:
@@ -69,8 +67,8 @@ def read(request: Request) -> PartituraReading:
     return replace(reading, played=played, rows=np.array(rows, dtype=int))
 
 
-def _markings(parts: list[Any], arpeggios: Arpeggios) -> list[dict[str, np.void]]:
-    """Return a MARKING_DTYPE row for the id of each printed note, part by part."""
+def _markings(parts: list[Any], arpeggios: Arpeggios) -> list[np.ndarray]:
+    """Return MARKING_DTYPE rows of the notes of each part that begin to sound."""
     markings = [note_markings(part, arpeggios.get(part.id, {})) for part in parts]
     marks = [loudness_marks(part, _quarters(part)) for part in parts]
     first_marks = next(filter(None, marks), [])  # those of the right hand are for a left hand that has none

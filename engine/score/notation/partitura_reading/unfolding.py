@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -137,15 +138,16 @@ def unfolded_rest(part: Any, path: Any, segments: Sequence[Segment]) -> tuple[An
     wanted = ("Measure", "TimeSignature", "Words", "TempoDirection", "Tempo", "Transposition", "Fermata", "Segment")
     not_played = ("Repeat", "Ending", "ToCoda", "DaCapo", "DalSegno", "System", "Page")
     kept, left_out = (tuple(getattr(score, name) for name in names) for names in (wanted, not_played))
+    is_kept, is_left_out = (cache(partial(_is_kind, kinds)) for kinds in (kept, left_out))
     times = np.array([point.t for point in part._points])
-    reached = times.copy()  # by what is taken out at each point
+    reached = times.tolist()  # by what is taken out at each point
     points = []
     for place, point in enumerate(part._points):
-        for kind in [kind for kind in point.starting_objects if not issubclass(kind, kept)]:
+        for kind in [kind for kind in point.starting_objects if not is_kept(kind)]:
             objects = point.starting_objects.pop(kind)
-            if not issubclass(kind, left_out):
+            if not is_left_out(kind):
                 reached[place] = max([reached[place], *(each.end.t for each in objects if each.end is not None)])
-        for kind in [kind for kind in point.ending_objects if not issubclass(kind, kept)]:
+        for kind in [kind for kind in point.ending_objects if not is_kept(kind)]:
             del point.ending_objects[kind]
         if any(point.starting_objects.values()) or any(point.ending_objects.values()):
             points.append(point)
@@ -154,5 +156,9 @@ def unfolded_rest(part: Any, path: Any, segments: Sequence[Segment]) -> tuple[An
     part._points[:] = points
     part._points.times[:] = [point.t for point in points]
     rest = score.new_part_from_path(path, part, update_ids=False)
-    ends = [int(reached[(times >= start) & (times < end)].max()) + shift for start, end, shift in segments]
+    ends = [max(reached[slice(*np.searchsorted(times, (start, end)))]) + shift for start, end, shift in segments]
     return rest, max([rest.last_point.t, *ends])
+
+
+def _is_kind(kinds: tuple[type, ...], kind: type) -> bool:
+    return issubclass(kind, kinds)
