@@ -187,10 +187,10 @@ def _unread(heard: VerovioScore, written: Mapping[str, tuple[str, str]]) -> list
     unread = []
     known = {note.printed for measure in heard.measures for note in measure.notes}
     for measure in heard.measures:
-        notes = [note for note in measure.element.iter("{*}note") if next(note.iterancestors(*ALTERNATIVES), None) is None]
-        if missing := sum(note.get(XML_ID) not in known for note in notes):
-            unread.append(f"measure {measure.number}: {missing} note{'s' * (missing > 1)}")
-            known.update(note.get(XML_ID) for note in notes)
+        notes = [note for note in measure.element.iter("{*}note") if note.get(XML_ID) not in known]
+        if missing := [note.get(XML_ID) for note in notes if next(note.iterancestors(*ALTERNATIVES), None) is None]:
+            unread.append(f"measure {measure.number}: {len(missing)} note{'s' * (len(missing) > 1)}")
+            known.update(missing)
     return [*unread, *_missing(known, written)]
 
 

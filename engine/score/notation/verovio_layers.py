@@ -122,7 +122,7 @@ class LayerWalk:
     def _duration(self, element: Any, scale: Fraction) -> Fraction:
         """Return quarters: those of MusicXML's own <duration> where verovio tells it, else what is notated."""
         if self._staff.ppq and element.get("dur.ppq", "").isdigit():
-            return Fraction(int(element.get("dur.ppq")), self._staff.ppq)
+            return _quarters(int(element.get("dur.ppq")), self._staff.ppq)
         return _notated_duration(element) * scale
 
     def _sound(self, element: Any, scale: Fraction, in_grace: bool) -> None:
@@ -211,12 +211,17 @@ def _beside_in_beam(element: Any) -> Fraction:
     return next((length for length in lengths if length), Fraction(0))
 
 
+@lru_cache(maxsize=1000)
+def _quarters(length: int, divisions: int) -> Fraction:
+    return Fraction(length, divisions)
+
+
 def _pitch(note: Any, transposition: int) -> int | None:
     step = note.get("pname.ges") or note.get("pname")
     octave = note.get("oct.ges") or note.get("oct")
     if step not in STEPS or octave is None:
         return None
-    accidental = next((child for child in note.iterfind("{*}accid")), note)
+    accidental = next(note.iterchildren("{*}accid"), note)
     sign = note.get("accid.ges") or accidental.get("accid.ges") or note.get("accid") or accidental.get("accid") or "n"
     return min(max(12 * (int(octave) + 1) + STEPS[step] + nearest_semitone(_ACCIDENTALS.get(sign, 0.0)) + transposition, 0), 127)
 

@@ -18,10 +18,11 @@ def annotations(heard: VerovioScore, places: Places, parts: Mapping[str, tuple[i
     found = _head(heard)
     times: dict[int, int] = {}
     signs = [list(_signs(measure)) for measure in heard.measures]
+    sung = [next(measure.element.iter("{*}verse"), None) is not None for measure in heard.measures]
     for number, start in places:
         measure = heard.measures[number]
         times[number] = times.get(number, 0) + 1
-        for note in measure.notes:
+        for note in measure.notes if sung[number] else ():
             syllable = _syllable(note, times[number])
             if syllable:
                 found.append(Annotation(float(start + note.onset), syllable, "lyric", part_of(note, heard, parts)[0]))

@@ -120,11 +120,12 @@ def identified(root: Any) -> dict[str, tuple[int, int, str]]:
         _count_staves(part)
         identifier = part.get("id", "P1")
         place = listed.index(identifier) if identifier in listed else number
+        several = next(part.iter("staff"), None) is not None
         for index, note in enumerate(part.iterfind("measure/note")):
-            staff = note.findtext("staff", "1").strip()
-            own = note.get("id") or f"p{place}n{index}"
-            named[note_key(identifier, index)] = (place, int(staff) if staff.isdigit() else 1, own)
-            note.set("id", note_key(identifier, index))
+            staff = note.findtext("staff", "1").strip() if several else "1"
+            key = note_key(identifier, index)
+            named[key] = (place, int(staff) if staff.isdigit() else 1, note.get("id") or f"p{place}n{index}")
+            note.set("id", key)
     return named
 
 
@@ -145,12 +146,12 @@ def _share_divisions(part: Any) -> None:
 def _add_types(part: Any) -> None:
     """Give notes and rests without a type the one of their duration, in place: verovio takes them for whole bars otherwise."""
     divisions = 1.0
-    for element in part.iter("divisions", "note"):
+    for element in part.xpath(".//divisions | .//note[not(type) and not(grace)]"):
         if element.tag == "divisions":
             divisions = float(element.text or 1) or 1.0
             continue
         rest = element.find("rest")
-        if element.find("type") is not None or element.find("grace") is not None or (rest is not None and rest.get("measure") == "yes"):
+        if rest is not None and rest.get("measure") == "yes":
             continue
         quarters = float(element.findtext("duration", "0")) / divisions
         for name, length in _TYPES.items():
@@ -189,7 +190,7 @@ def written_notes(root: Any) -> dict[str, tuple[str, str]]:
         name = names.get(part.get("id")) or f"part {part.get('id')}"
         for measure in part.iterfind("measure"):
             place = (measure.get("number", "?"), name)
-            found |= {note.get("id"): place for note in measure.iterfind("note") if note.find("rest") is None}
+            found |= {note.get("id"): place for note in measure.iterchildren("note") if next(note.iterchildren("rest"), None) is None}
     return found
 
 
@@ -270,7 +271,7 @@ def _silence_cues(root: Any) -> bool:
     """Turn cue notes into rests, in place; say whether there were any. MuseScore writes small notes so, which sound."""
     if any("MuseScore" in (software.text or "") for software in root.iter("software")):
         return False
-    cues = [note for note in root.iter("note") if note.find("cue") is not None and note.find("rest") is None]
+    cues = root.xpath("//note[cue and not(rest)]")
     for note in cues:
         for name in ("chord", "grace", "notations", "tie", "pitch", "unpitched", "accidental"):
             for element in note.findall(name):

@@ -59,29 +59,31 @@ def written_times(root: Any) -> WrittenTimes:
             now: Number = 0
             before, length = now, now
             for element in measure.iterchildren("attributes", "backup", "forward", "note"):
-                if element.tag == "attributes":
-                    changed = parsed(element.findtext("divisions") or divisions)
+                tag = element.tag
+                told = {child.tag: child.text for child in reversed(element)}  # of children of one name the first
+                if tag == "attributes":
+                    changed = parsed(told.get("divisions") or divisions)
                     if changed != divisions:
                         now, before, length = (each and each * Fraction(changed) / divisions for each in (now, before, length))
                     divisions = changed
-                duration = parsed(element.findtext("duration") or 0)
+                duration = parsed(told.get("duration") or 0)
                 if duration and not divisions:
                     return NOTHING_WRITTEN
-                if element.tag == "note":
-                    if element.find("grace") is not None:
+                if tag == "note":
+                    if "grace" in told:
                         duration = 0
-                    in_chord = element.find("chord") is not None
+                    in_chord = "chord" in told
                     onset = before if in_chord else now
                     key = note_key(identifier, index)
                     times[key] = (in_quarters(onset, divisions), in_quarters(max(duration, 0), divisions))
                     end = max(onset + duration, 0)  # programs write a note of less than nothing and go on from there
                     before, now, index = onset, max(now, end) if in_chord else end, index + 1
-                    if signs := {sign.get("type") for sign in element.iterfind("tie")}:
-                        pitch = element.find("pitch")
-                        tied[-1] += [_Tied(signs, number, key, _semitones(pitch))] if pitch is not None else []
-                elif element.tag != "attributes":
-                    now = max(now + (duration if element.tag == "forward" else -duration), 0)
-                if now > length and element.tag in ("note", "forward") and element.find("rest[@measure='yes']") is None:
+                    if "tie" in told and "pitch" in told:
+                        signs = {sign.get("type") for sign in element.iterfind("tie")}
+                        tied[-1] += [_Tied(signs, number, key, _semitones(element.find("pitch")))]
+                elif tag != "attributes":
+                    now = max(now + (duration if tag == "forward" else -duration), 0)
+                if now > length and tag in ("note", "forward") and ("rest" not in told or element.find("rest[@measure='yes']") is None):
                     length = now
             lengths += [Fraction(0)] * (number + 1 - len(lengths))
             lengths[number] = max(lengths[number], in_quarters(length, divisions))
