@@ -35,11 +35,11 @@ def quicken_notes(reader: Any) -> None:
     """Let ``partitura.io.importmusicxml`` look into notes so, in place."""
     handle_note = reader._handle_note
 
-    def _handle_note(element: Any, *arguments: Any) -> Any:
-        return handle_note(Note(element), *arguments)
+    def _handle_note(e: Any, *arguments: Any) -> Any:
+        return handle_note(Note(e), *arguments)
 
-    def get_value_from_tag(element: Any, tag: str, as_type: Any, none_on_error: bool = True) -> Any:
-        child = element.find(tag)
+    def get_value_from_tag(e: Any, tag: str, as_type: Any, none_on_error: bool = True) -> Any:
+        child = e.find(tag)
         if child is None and none_on_error:
             return None
         try:
