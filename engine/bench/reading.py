@@ -66,7 +66,7 @@ def measure(*, pages: PagesOption = 100, on_stage: OnStage = silent) -> ReadingR
         given = Path(folder) / "parts.json"
         given.write_text(_run([sys.executable, "-c", GIVEN, str(score)], score).said, encoding="utf-8")
         on_stage("verovio alone")
-        verovio_s = _run([sys.executable, "-P", str(VEROVIO)], given).seconds
+        verovio_s = _run([sys.executable, "-P", str(VEROVIO), "never"], given).seconds
         on_stage("reading")
         before_s = _processor_s()
         read = _run([sys.executable, "-c", READ, str(score)], score)

@@ -259,7 +259,7 @@ def _begin_musicxml(data: bytes, repeats: str) -> _Reading:
         times = written_times(root)
     except ValueError:  # durations that are no numbers
         times = NOTHING_WRITTEN
-    verovio = start_verovio(documents, time_map=not times.are_complete)
+    verovio = start_verovio(documents, "never" if times.are_complete else "needed")
     return _Reading(asked, documents, verovio, named, percussion_keys(root), left_out, printed_swing(root), written_notes(root), times)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from engine.base.errors import PerfLiveError
 from engine.base.limited_process import LimitedProcess, ProcessFailed
@@ -66,11 +66,10 @@ class VerovioScore:
                 note.tied_to = written.ties.get(note.identifier, note.tied_to)
 
 
-def start_verovio(documents: Sequence[str], time_map: bool = True) -> LimitedProcess:
+def start_verovio(documents: Sequence[str], time_map: Literal["always", "needed", "never"] = "needed") -> LimitedProcess:
     """Let verovio begin to read a document in any of its formats, or a part in each, beside what is done in the meantime."""
-    arguments = ["time-map"] if time_map else []
     most_s = LONGEST_S + LONGEST_S_A_MEGABYTE * sum(map(len, documents)) / 1e6
-    return LimitedProcess(Path(__file__).with_name("verovio_process.py"), json.dumps(documents).encode(), MOST_BYTES, most_s, *arguments)
+    return LimitedProcess(Path(__file__).with_name("verovio_process.py"), json.dumps(documents).encode(), MOST_BYTES, most_s, time_map)
 
 
 def read_with_verovio(started: LimitedProcess, documents: Sequence[str], written: WrittenTimes) -> VerovioScore:
@@ -89,7 +88,7 @@ def read_with_verovio(started: LimitedProcess, documents: Sequence[str], written
     heard = VerovioScore(measures, [], printed_tempos(root, documents[0]), staves)
     heard.put_at(written)
     if any(measure.duration is None for measure in measures):
-        _last_as_long_as(measures, _output(start_verovio(documents))[0] if time_map is None else time_map)
+        _last_as_long_as(measures, _output(start_verovio(documents, "always"))[0] if time_map is None else time_map)
     durations = [measure.duration or Fraction(0) for measure in measures]
     heard.played = measure_order(root, [measure.identifier for measure in measures], durations)
     return heard

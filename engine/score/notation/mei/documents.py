@@ -98,7 +98,7 @@ def _one_body(root: Any) -> None:
     if not movements:
         incipits = [score for incipit in root.iter("{*}incip") for score in incipit.iterfind("{*}score")]
         movements = [_make("mdiv", [score]) for score in incipits if next(score.iter("{*}note"), None) is not None]
-    if not movements:
+    if not movements or _are_all(root, movements):
         return
     body = _make("body", movements)
     for music in list(root.iter("{*}music")):
@@ -107,6 +107,12 @@ def _one_body(root: Any) -> None:
     for own in root.findall("{*}mei"):  # of a corpus
         root.remove(own)
     root.append(_make("music", [body]))
+
+
+def _are_all(root: Any, movements: list[Any]) -> bool:
+    """Say whether movements are one body already, with nothing beside it: to move them takes seconds where they are long."""
+    bodies = [child for music in root.iter("{*}music") for child in music]
+    return root.find("{*}music") is not None and len(bodies) == 1 and local_name(bodies[0]) == "body" and list(bodies[0]) == movements
 
 
 def _has_notes(movement: Any) -> bool:
