@@ -111,7 +111,7 @@ def loudness_marks(part: Any, to_quarters: Callable[[Any], np.ndarray]) -> list[
 
 
 def mark_velocities(part: Any, markings: np.ndarray, marks: list[LoudnessMark], to_quarters: Callable[[Any], np.ndarray]) -> None:
-    """Set what the dynamics amount to, at and within every note of the part that begins to sound, of which ``markings`` (N,) are, in place."""
+    """Set what the dynamics amount to, at and within every note of the part that begins to sound, whose ``markings`` (N,) are, in place."""
     notes = part.notes_tied
     onsets = to_quarters(np.array([note.start.t for note in notes]))
     durations = to_quarters(np.array([note.start.t + note.duration_tied for note in notes])) - onsets

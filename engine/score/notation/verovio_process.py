@@ -1,8 +1,8 @@
 """A process of its own for verovio, which ends itself on some damaged files: documents come in, their MEI goes out.
 
-They come as a list in JSON. A line before the MEI has, in JSON, the lengths of its documents in bytes and the time map of the first or null.
-Making the map takes up to twice as long as reading. The program's argument says when: "always", "never", or "needed", where a measure of
-the first document has nothing that says how long it lasts.
+They come as a list in JSON. A line before the MEI has, in JSON, the lengths of its documents in bytes and the time map of the first, or
+null. Making the map takes up to twice as long as reading. The program's argument says when: "always", "never", or "needed", where a measure
+of the first document has nothing that says how long it lasts.
 
 Run by its path, so that it imports verovio and nothing else. What verovio writes to standard error is not for the user.
 """

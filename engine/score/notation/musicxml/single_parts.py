@@ -29,8 +29,9 @@ def _can_be_parted(root: Any, parts: Sequence[Any], listed: Sequence[Any]) -> bo
     names = [part.get("id") for part in parts]
     if names != [entry.get("id") for entry in listed] or len(set(names)) < len(names) or next(root.iter(*SHARED), None) is not None:
         return False
-    shapes = {tuple((measure.get("number"), measure.find("attributes/time") is None) for measure in part.iterfind("measure")) for part in parts}
-    return len(shapes) == 1 and all(part.find("measure") is not None and part.find("measure").find("attributes") is not None for part in parts)
+    measures = [part.findall("measure") for part in parts]
+    shapes = {tuple((each.get("number"), each.find("attributes/time") is None) for each in own) for own in measures}
+    return len(shapes) == 1 and all(own and own[0].find("attributes") is not None for own in measures)
 
 
 def _text(element: Any) -> str:
