@@ -33,9 +33,9 @@ VEROVIO = Path(__file__).parents[1] / "score" / "notation" / "verovio_process.py
 GIVEN = """
 import json, sys
 from pathlib import Path
-from engine.score.notation.musicxml.documents import identified, open_musicxml
+from engine.score.notation.musicxml.documents import identified, open_musicxml, uncompressed
 from engine.score.notation.musicxml.single_parts import verovio_documents
-root = open_musicxml(Path(sys.argv[1])).root
+root = open_musicxml(uncompressed(Path(sys.argv[1]))).root
 identified(root)
 print(json.dumps(verovio_documents(root)))
 """
