@@ -7,14 +7,14 @@ import sys
 
 import rtmidi
 
-from engine.midi.ports import release
+from engine.midi.ports import new_client, release
 
 CLIENT_NAME = "perf-bench-echo"
 
 
 def main() -> None:
     input_name, output_name = sys.argv[1:]
-    midi_in, midi_out = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, CLIENT_NAME), rtmidi.MidiOut(rtmidi.API_UNIX_JACK, CLIENT_NAME)
+    midi_in, midi_out = new_client(rtmidi.MidiIn, "jack", CLIENT_NAME), new_client(rtmidi.MidiOut, "jack", CLIENT_NAME)
     midi_in.ignore_types(sysex=False, timing=False, active_sense=False)
     midi_out.open_port(midi_out.get_ports().index(output_name))
     send = midi_out.send_message

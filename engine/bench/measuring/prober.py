@@ -35,8 +35,8 @@ class Target:
         jack.silence()
         try:
             with quiet_stderr():
-                self._keys = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, keys_client)
-                self._synth = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, synth_client)
+                self._keys = ports.new_client(rtmidi.MidiOut, "jack", keys_client)
+                self._synth = ports.new_client(rtmidi.MidiIn, "jack", synth_client)
         except rtmidi.RtMidiError as error:
             raise PerfLiveError(f"no JACK server answers: {error}; start one, or unset JACK_DEFAULT_SERVER") from error
         keep, now_ns = self.received.append, time.monotonic_ns

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import rtmidi
@@ -54,10 +55,19 @@ def open_client(kind: Any, api: str | None) -> tuple[str, Any]:
     for name in [api] if api else usable:
         try:
             with quiet_stderr():
-                return name, kind(API_NAMES[name], CLIENT_NAME)
+                return name, new_client(kind, name, CLIENT_NAME)
         except rtmidi.RtMidiError as error:
             failures.append(f"{name}: {str(error).split(': ')[-1]}")
     raise PerfLiveError(f"no MIDI driver works here ({'; '.join(failures)}); start a JACK server or load the ALSA sequencer")
+
+
+def new_client(kind: Any, api: str, client_name: str) -> Any:
+    """Return a client of the driver ``api`` that other programs see as ``client_name``. Raises rtmidi.RtMidiError.
+
+    kind: ``rtmidi.MidiIn`` or ``rtmidi.MidiOut``.
+    """
+    make = partial(kind, API_NAMES[api], client_name)
+    return jack.soundly(make, kind.delete) if api == "jack" else make()
 
 
 def release(midi: Any) -> None:

@@ -2,8 +2,11 @@
 
 import ctypes
 import threading
+import time
+from collections.abc import Callable
 from functools import cache
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 from rtmidi import _rtmidi
 
@@ -14,6 +17,8 @@ MIDI_TYPE = b"8 bit raw midi"  # JACK_DEFAULT_MIDI_TYPE
 PORT_IS_INPUT, PORT_IS_OUTPUT = 1, 2  # JackPortIsInput and JackPortIsOutput
 ALREADY_CONNECTED = 17  # EEXIST
 CLIENT_NAME = b"perf-live-watch"
+OPENINGS = 5  # at most, until the library knows all other clients
+NOTICE_S, POLL_S = 0.5, 0.01  # for the library to notice that another client has ended
 
 _POINTER, _NAMES = ctypes.c_void_p, ctypes.POINTER(ctypes.c_char_p)
 _SHUTDOWN = ctypes.CFUNCTYPE(None, _POINTER)
@@ -72,6 +77,42 @@ def silence() -> None:
         nothing: Any = ctypes.cast(ctypes.CDLL(None).strlen, ctypes.c_void_p)
         library.jack_set_error_function(nothing)
         library.jack_set_info_function(nothing)
+
+
+Client = TypeVar("Client")
+
+
+def soundly(open_client: Callable[[], Client], close: Callable[[Client], None]) -> Client:
+    """Return the client that ``open_client`` opens; where the library has overlooked the end of another one, close it and open anew.
+
+    jack2 does not notice a client that ends in the moment in which the first one of this process is opened (ClientNotifyImp in its
+    JackLibClient.cpp). It keeps the semaphore of the one that has gone, and takes it for that of the next client in that place. If
+    that is one of ours it hears nothing, and the whole server waits for it. All is forgotten when the last client of the process ends.
+    """
+    for _ in range(OPENINGS - 1):
+        client = open_client()
+        if _notices_all_ends():
+            return client
+        close(client)
+    return open_client()
+
+
+def _notices_all_ends() -> bool:
+    deadline_s = time.monotonic() + NOTICE_S
+    while _holds_lost_semaphore():
+        if time.monotonic() > deadline_s:
+            return False
+        time.sleep(POLL_S)
+    return True
+
+
+def _holds_lost_semaphore() -> bool:
+    """Whether this process has a semaphore of JACK's in its memory whose client has ended. Linux says so; elsewhere JACK has others."""
+    try:
+        mapped = Path("/proc/self/maps").read_text(errors="replace").splitlines()
+    except OSError:
+        return False
+    return any("/jack_sem." in line and line.endswith("(deleted)") for line in mapped)
 
 
 class Graph:
@@ -169,7 +210,7 @@ def share_graph() -> Graph:
     global _users
     with _sharing:
         if not _shared:
-            _shared.append(Graph())
+            _shared.append(soundly(Graph, Graph.close))
         _users += 1
         return _shared[0]
 

@@ -17,7 +17,7 @@ from engine.commands.live import app as live_app
 from engine.commands.render import app
 from engine.midi.events import Event, is_note_off, is_note_on, note_off, note_on
 from engine.midi.file import read_midi_file, write_midi_file
-from engine.midi.ports import release
+from engine.midi.ports import new_client, release
 
 DEXTER = ("--performer", "dexter", "--lookahead")
 PERF_LIVE = "from engine.commands.live import main; main()"
@@ -87,7 +87,7 @@ def test_live_notes_without_a_lookahead_are_refused(perf_render: Command, models
 @pytest.mark.jack
 def test_nothing_is_lost_between_ports(jack_server: str, models: Path) -> None:
     heard: list[bytes] = []
-    keys, synth = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, "daw"), rtmidi.MidiIn(rtmidi.API_UNIX_JACK, "module")
+    keys, synth = new_client(rtmidi.MidiOut, "jack", "daw"), new_client(rtmidi.MidiIn, "jack", "module")
     synth.ignore_types(sysex=False, timing=False, active_sense=False)
     synth.set_callback(lambda message, _: heard.append(bytes(message[0])))
     keys.open_virtual_port("track")

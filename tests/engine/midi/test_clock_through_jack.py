@@ -18,7 +18,7 @@ TEMPO, CLOCKS = 140, 300
 server = start_jack_server(f"perf-live-clock-{os.getpid()}", period_frames=1024)
 try:
     port = ports.open_input("clock", MonotonicClock(), api="jack", virtual=True)
-    sender = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name="sender")
+    sender = ports.new_client(rtmidi.MidiOut, "jack", "sender")
     names = sender.get_ports()
     sender.open_port(next(index for index, name in enumerate(names) if "clock" in name))
     begin = time.perf_counter()

@@ -49,10 +49,10 @@ class Peer:
 
     def plug(self, direction):
         if direction == "input":
-            self.keys = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, self.keyboard)
+            self.keys = ports.new_client(rtmidi.MidiOut, "jack", self.keyboard)
             self.keys.open_virtual_port("keys")
         else:
-            self.synth = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, self.module)
+            self.synth = ports.new_client(rtmidi.MidiIn, "jack", self.module)
             self.synth.set_callback(lambda message, _: self.heard.put(bytes(message[0])))
             self.synth.open_virtual_port("synth")
 
@@ -283,7 +283,7 @@ def test_a_loop_from_our_output_to_our_input_is_cut(peer):
 
 def test_a_loop_through_another_program_is_found_and_left_out_and_nothing_hangs(peer):
     said = queue.SimpleQueue()
-    through_in, through_out = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, "through"), rtmidi.MidiOut(rtmidi.API_UNIX_JACK, "through")
+    through_in, through_out = ports.new_client(rtmidi.MidiIn, "jack", "through"), ports.new_client(rtmidi.MidiOut, "jack", "through")
     through_in.set_callback(lambda message, _: through_out.send_message(message[0]))
     through_out.open_virtual_port("out")
     through_in.open_virtual_port("in")

@@ -1,6 +1,5 @@
 """The engine between real JACK ports, in this process and as a process of its own that is stopped, cut off or killed."""
 
-import os
 import random
 import signal
 import subprocess
@@ -32,8 +31,8 @@ class Peer:
 
     def __init__(self):
         self.heard = []
-        self.keys = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, "keyboard")
-        self.synth = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, "module")
+        self.keys = ports.new_client(rtmidi.MidiOut, "jack", "keyboard")
+        self.synth = ports.new_client(rtmidi.MidiIn, "jack", "module")
         self.synth.ignore_types(sysex=False, timing=False, active_sense=False)
         self.synth.set_callback(lambda message, _: self.heard.append(bytes(message[0])))
         self.keys.open_virtual_port("keys")
@@ -256,7 +255,8 @@ def test_a_server_that_ends_may_end_the_run_with_one_line_and_a_whole_recording(
 
 KEYBOARD = """
 import sys, rtmidi
-keys = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, "keyboard")
+from engine.midi import ports
+keys = ports.new_client(rtmidi.MidiOut, "jack", "keyboard")
 keys.open_virtual_port("keys")
 print("ready", flush=True)
 for line in sys.stdin:
@@ -264,7 +264,8 @@ for line in sys.stdin:
 """
 MODULE = """
 import rtmidi, sys, time
-synth = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, "module")
+from engine.midi import ports
+synth = ports.new_client(rtmidi.MidiIn, "jack", "module")
 synth.set_callback(lambda message, _: print(bytes(message[0]).hex(), flush=True))
 synth.open_virtual_port("synth")
 print("ready", flush=True)
@@ -325,27 +326,14 @@ server.terminate()  # it waits for those that were killed; we need not
 """
 
 
-def server_comes_back(take):
-    """Return what the script says. JACK's library sometimes stalls a client of a new server for ever on a busy machine; then once more."""
-    for last_chance in (False, False, True):
-        script = [sys.executable, "-c", SERVER_COMES_BACK, str(take)]
-        running = subprocess.Popen(script, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
-        try:
-            return running.communicate(timeout=60)
-        except subprocess.TimeoutExpired:
-            os.killpg(running.pid, signal.SIGKILL)
-            running.communicate()
-            if last_chance:
-                raise
-
-
 def test_a_server_that_ends_in_a_chord_is_waited_for(jack_server, tmp_path):
-    said, error = server_comes_back(tmp_path / "take.mid")
-    assert said.splitlines() == [
+    script = [sys.executable, "-c", SERVER_COMES_BACK, str(tmp_path / "take.mid")]
+    done = subprocess.run(script, capture_output=True, text=True, timeout=120)
+    assert done.stdout.splitlines() == [
         "the JACK server has ended; waiting for it",
         "the JACK server is back",
         "port 'keyboard:keys' is back",
         "port 'module:synth' is back",
         "('', '') 0",
-    ], error
+    ], done.stderr
     assert_nothing_sounds(event.message for event in read_midi_file(tmp_path / "take.mid").events)

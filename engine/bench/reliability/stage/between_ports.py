@@ -197,6 +197,7 @@ class Stage:
 
     def __exit__(self, *_: object) -> None:
         if self.run:
+            self.run.stop()  # a server that loses a client without a farewell makes the others wait for seconds
             self.run.kill()
         for peer in self.peers:
             peer.end()

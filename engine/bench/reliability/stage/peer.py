@@ -34,7 +34,7 @@ class Peer:
     def _open(self) -> Any:
         """Return a client with an open port. python-rtmidi opens a virtual port once, so that one that comes back is a client's."""
         made = rtmidi.MidiOut if self._kind == KEYS else rtmidi.MidiIn
-        midi = made(rtmidi.API_UNIX_JACK, self._client)
+        midi = ports.new_client(made, "jack", self._client)
         if self._kind == SYNTH:
             midi.ignore_types(sysex=False, timing=False, active_sense=False)
             midi.set_callback(lambda message, _: self._keep(bytes(message[0])))
