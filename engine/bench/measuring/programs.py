@@ -90,10 +90,16 @@ def start_jack_server(
 def stop_jack_server(server: "subprocess.Popen[bytes]") -> None:
     """End a server by SIGTERM: a killed one would keep one of the eight places that JACK has for servers.
 
-    Where clients were killed the server itself dies of SIGPIPE meanwhile, and keeps its place; started once more it clears it.
+    Where clients were killed the server itself dies of SIGPIPE meanwhile, or waits long for each, and keeps its place; started once more
+    it clears it.
     """
     server.terminate()
-    if server.wait(PATIENCE_S):
+    try:
+        status = server.wait(PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        status = server.wait()
+    if status:
         again = subprocess.Popen(server.args, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
         _await(again)
         again.terminate()
