@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from training.evaluation.reading.agreement import common_notes, first_difference
 from training.evaluation.reading.music21_reader import read_with_music21
 from training.evaluation.reading.process import ENGINE, PARTITURA, read_apart
 from training.evaluation.reading.report import Row, write_csv
+from training.evaluation.reading.spelt_out import mei_spelt_out
 
 SCORES = Path(__file__).parents[2] / "data" / "scores"
 TWO_BARS = [(0.0, 60, False), (0.0, 64, False), (4.0, 60, False), (4.0, 59, True)]
@@ -120,3 +122,12 @@ def test_the_other_reader_takes_copies_durations_of_chords_and_staves_that_pause
     (tmp_path / "score.mei").write_text(text)
     expected = [(0.0, 72, False), (0.0, 76, False), (2.0, 72, False), (2.0, 76, False), (4.0, 79, False)]
     assert sorted(read_with_music21(tmp_path / "score.mei")) == expected
+
+
+def test_spaces_without_a_duration_are_what_is_left_of_their_bar() -> None:
+    measure = """<measure><staff n="1"><layer><space/><note dur="4" dots="1"/></layer><layer><note dur="2"/></layer></staff>
+<staff n="2"><layer><beam><note dur="16"/><note/></beam><rest/><rest/></layer></staff></measure>"""
+    text = mei_spelt_out(f'<mei><score><scoreDef meter.count="3" meter.unit="4"/>{measure}</score></mei>'.encode())
+    found = re.findall(r"<(?:space|rest|note) ?([^/]*)/>", text)
+    # an eighth of a half note's bar; a sixteenth in the beam; of what is left, 2 - 1/2 quarters, each rest has a dotted eighth
+    assert found == ['dur="8" dots="0"', 'dur="4" dots="1"', 'dur="2"', 'dur="16"', 'dur="16" dots="0"', *['dur="8" dots="1"'] * 2]

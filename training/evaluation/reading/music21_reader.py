@@ -40,9 +40,20 @@ def _parsed(path: Path) -> tuple[Any, bool]:
         return converter.parse(str(path), forceSource=True), True
     text = mei_spelt_out(path.read_bytes())
     try:
-        return converter.parse(text, format="mei", forceSource=True), True
+        score: Any = converter.parse(text, format="mei", forceSource=True)
     except converter21.mei.MeiAttributeError:  # older than MEI 4, which music21's own reader takes
-        return MeiToM21Converter(text).run(), True
+        score = MeiToM21Converter(text).run()
+    if "trans.semi" not in text and "trans.diat" not in text:
+        _take_as_written(score)
+    return score, True
+
+
+def _take_as_written(score: Any) -> None:
+    """Let instruments not transpose, in place: music21 has it from their names, where MEI says it of each staff that does."""
+    from music21 import instrument
+
+    for own in score.recurse().getElementsByClass(instrument.Instrument):
+        own.transposition = None
 
 
 def _movements(score: Any) -> list[Any]:

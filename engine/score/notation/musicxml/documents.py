@@ -10,6 +10,7 @@ from engine.base.errors import PerfLiveError
 from engine.midi.percussion import key_of
 from engine.score.notation.musicxml.movements import separate_movements
 from engine.score.notation.musicxml.pitches import nearest_semitone
+from engine.score.notation.musicxml.repeated_measures import equation_swing, write_repeated_measures
 from engine.score.notation.partitura_reading.asking import Arpeggios
 from engine.score.tables import Swing
 
@@ -50,7 +51,8 @@ def open_musicxml(data: bytes) -> MusicXML:
     if timewise:
         _make_partwise(root)
     _leave_out_nonsense(root, left_out)
-    changed = [_spell_out_dynamics(root), _round_microtones(root), _silence_cues(root), timewise]
+    repeated = write_repeated_measures(root, left_out)
+    changed = [_spell_out_dynamics(root), _round_microtones(root), _silence_cues(root), timewise, repeated]
     if any(changed) or left_out:
         data = etree.tostring(root, encoding="utf-8", xml_declaration=True)
     return MusicXML(data, _arpeggios(root), root, left_out)
@@ -228,7 +230,7 @@ def _instrument_keys(part: Any) -> dict[str, int]:
 def printed_swing(root: Any) -> list[tuple[int, Swing]]:
     """Return what <swing> elements ask for, each with the index of its measure; its place is quarters from the measure's beginning."""
     found: list[tuple[int, Swing]] = []
-    if next(root.iter("swing"), None) is None:
+    if next(root.iter("swing", "metronome-relation"), None) is None:
         return found
     for part in root.findall("part"):
         divisions = 1.0
@@ -236,9 +238,9 @@ def printed_swing(root: Any) -> list[tuple[int, Swing]]:
             now = 0.0
             for element in measure:
                 divisions = float(element.findtext("divisions") or divisions) or 1.0
-                if (swing := next(element.iter("swing"), None)) is not None:
-                    offset = float(element.findtext("offset") or 0)
-                    found.append((number, _swing(swing)._replace(onset_quarter=(now + offset) / divisions)))
+                asked = [_swing(sign) if sign.tag == "swing" else equation_swing(sign) for sign in element.iter("swing", "metronome")]
+                offset = float(element.findtext("offset") or 0)
+                found += [(number, swing._replace(onset_quarter=(now + offset) / divisions)) for swing in asked[:1] if swing]
                 length = float(element.findtext("duration") or 0) if element.find("chord") is None else 0.0
                 now += {"note": length, "forward": length, "backup": -length}.get(element.tag, 0.0)
     return list(dict.fromkeys(found))
