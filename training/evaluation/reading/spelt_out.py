@@ -53,8 +53,12 @@ def _fill_bars(root: Any) -> None:
         for layer, events in loose.items():
             for event in events:
                 beside = [length for each in event.getparent().iter(*EVENTS) if (length := _length(each))]
-                in_beam = _name(event.getparent()) == "beam" and beside
-                _set_length(event, beside[0] if in_beam else (full - sum(map(_length, layers[layer]))) / len(events))
+                if beside and _name(event.getparent()) == "beam":
+                    _set_length(event, beside[0])
+            rest = [event for event in events if not _length(event)]
+            left = full - sum(map(_length, layers[layer]))
+            for event in rest:
+                _set_length(event, left / len(rest))
 
 
 def _name(element: Any) -> str:
