@@ -5,7 +5,7 @@ from typing import NamedTuple
 NOTE_OFF, NOTE_ON, POLYPHONIC_AFTERTOUCH, CONTROL_CHANGE = 0x80, 0x90, 0xA0, 0xB0
 PROGRAM_CHANGE, CHANNEL_AFTERTOUCH, PITCH_BEND = 0xC0, 0xD0, 0xE0
 SYSTEM_EXCLUSIVE, END_OF_EXCLUSIVE = 0xF0, 0xF7
-LENGTHS = {NOTE_OFF: 3, NOTE_ON: 3, 0xA0: 3, 0xB0: 3, 0xC0: 2, 0xD0: 2, 0xE0: 3, 0xF1: 2, 0xF2: 3, 0xF3: 2}  # in bytes; of all others 1
+LENGTHS = bytes([0] * 128 + [3] * 64 + [2] * 32 + [3] * 16 + [0, 2, 3, 2, 1, 1, 1, 0] + [1] * 8)  # in bytes, by status; 0: it begins none
 SUSTAIN_PEDAL, SOSTENUTO_PEDAL, SOFT_PEDAL = 64, 66, 67
 ALL_SOUND_OFF, RESET_CONTROLLERS, ALL_NOTES_OFF = 120, 121, 123
 LINK_TRACK = -1  # of the clock of an Ableton Link session, which is heard and not passed on
@@ -69,9 +69,8 @@ def is_whole(message: bytes) -> bool:
 
     Drivers hand on what a faulty program sends: nothing, pieces of a message, data without a status.
     """
-    if not message or message[0] < 0x80 or message[0] == END_OF_EXCLUSIVE:
+    if not message:
         return False
     if message[0] == SYSTEM_EXCLUSIVE:
-        return message[-1] == END_OF_EXCLUSIVE and max(message[1:-1], default=0) < 0x80
-    length = LENGTHS.get(message[0] if message[0] > SYSTEM_EXCLUSIVE else message[0] & 0xF0, 1)
-    return len(message) == length and max(message[1:], default=0) < 0x80
+        return message[-1] == END_OF_EXCLUSIVE and message[1:-1].isascii()
+    return len(message) == LENGTHS[message[0]] and message[1:].isascii()

@@ -60,8 +60,9 @@ class HeldNotes(Generic[Note]):
 
     def begin(self, event: Event, note: Note) -> Note | None:
         """Hold the note of a note-on; return the one that was open on its key, which ends now."""
-        closed = self._notes.pop(_key(event), None)
-        self._notes[_key(event)] = note
+        key = _key(event)
+        closed = self._notes.pop(key, None)
+        self._notes[key] = note
         return closed
 
     def end(self, event: Event) -> Note | None:

@@ -80,14 +80,14 @@ class Router:
         message = event.message
         if not is_channel_message(message) or event.track in self._left_alone:
             return Way.PAST
-        channel = channel_of(message)
-        if channel in self._routing.excluded_channels:
+        routing, channel = self._routing, channel_of(message)
+        if channel in routing.excluded_channels:
             return Way.PAST
-        if channel == DRUM_CHANNEL and self._routing.drums and channel not in self.zones:
+        if channel == DRUM_CHANNEL and routing.drums and channel not in self.zones:
             return Way.PAST
-        if self._routing.keyswitches and message[1] in self._routing.keyswitches and message[0] & 0xF0 in OF_KEYS:
+        if routing.keyswitches and message[1] in routing.keyswitches and message[0] & 0xF0 in OF_KEYS:
             return Way.KEYSWITCH
-        if self._routing.keys and message[0] & 0xF0 in OF_KEYS and message[1] not in self._routing.keys:
+        if routing.keys and message[0] & 0xF0 in OF_KEYS and message[1] not in routing.keys:
             return Way.PAST
         return Way.PERFORMED
 

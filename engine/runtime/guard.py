@@ -4,7 +4,6 @@ Offline a failure of the performer ends the run. Live it must cost neither a not
 they came, and after a while it is tried again.
 """
 
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -95,11 +94,9 @@ class GuardedStream:
         self._left_out = self._said = self._windows_said = self._finished = False
         self._pause_ns = FIRST_PAUSE_NS
         self._retry_ns = self._steady_ns = 0
-        self._lock = threading.Lock()
-        self._turn = 0  # one more for each thread that goes on in another's place
-        self._kept = 0  # threads whose place another one has taken, and which are still in their call
-        self._calls = self._seen = self._looks = 0
-        self._calling = False
+        self._calls = self._seen = self._looks = 0  # calls so far; the one that was seen at the last look, and at how many before
+        self._in_call: dict[int, bool] = {}  # the number of the call that is made now; whoever takes it out first has its place
+        self._kept: set[int] = set()  # calls whose place another thread has taken, and which have not returned
 
     def feed(self, event: Event, late: bool) -> list[Event]:
         if not self._left_out:
@@ -108,9 +105,8 @@ class GuardedStream:
             except _LeftOut:
                 pass
             else:
-                self._passage.come(event)
-                return self._put_out(sent, event.time_ns)
-        self._passage.come(event)
+                return self._put_out(sent, event.time_ns, event)
+        self._passage.follow(event)
         self.passed += is_note_on(event.message)
         return [*self._take_outgoing(), *self._passage.pass_on(event)]
 
@@ -156,7 +152,7 @@ class GuardedStream:
 
     def is_kept(self, most_looks: int) -> bool:
         """Look whether the stream is in the same call as at the last ``most_looks`` looks."""
-        number = self._calls if self._calling else 0
+        number = self._calls if self._in_call else 0
         self._looks = self._looks + 1 if number and number == self._seen else 0
         self._seen = number
         return self._looks >= most_looks
@@ -166,23 +162,22 @@ class GuardedStream:
 
         Return whether another thread is to go on in its place.
         """
-        with self._lock:
-            if not self._calling or self._calls != self._seen:
-                return False
-            self._turn += 1
-            self._kept += 1
-            self._calling = False
+        self._kept.add(self._seen)
+        if not self._in_call.pop(self._seen, False):
+            self._kept.discard(self._seen)
+            return False
+        self._seen = 0
         self._leave_out(f"performer {self._name!r} does not answer")
         return True
 
-    def _put_out(self, sent: list[Event], now_ns: int) -> list[Event]:
+    def _put_out(self, sent: list[Event], now_ns: int, came: Event | None = None) -> list[Event]:
         if self._said and not self._left_out and now_ns >= self._steady_ns:
             self._said, self._pause_ns = False, FIRST_PAUSE_NS
             say(f"performer {self._name!r} plays again")
         if self._windows and self._windows.failure and not self._windows_said:
             self._windows_said = True
             say(f"{describe_failure(self._name, self._windows.failure)}; the music goes on without, and each window is tried again")
-        sent = self._passage.put_out(sent)
+        self._passage.follow(came, sent)
         return [*self._take_outgoing(), *sent] if self._outgoing else sent
 
     def _take_outgoing(self) -> list[Event]:
@@ -199,18 +194,16 @@ class GuardedStream:
 
     def _call(self, method: Callable[..., Any], *arguments: Any) -> Any:
         """Call the stream. Raises _LeftOut when it fails, and Overtaken when it took too long."""
-        turn, failure, answer = self._turn, None, None
-        self._calls += 1
-        self._calling = True
+        failure = answer = None
+        self._calls = number = self._calls + 1
+        self._in_call[number] = True
         try:
             answer = method(*arguments)
         except Exception as error:
             failure = error
-        with self._lock:
-            if self._turn != turn:
-                self._kept -= 1
-                raise Overtaken
-            self._calling = False
+        if not self._in_call.pop(number, False):
+            self._kept.discard(number)
+            raise Overtaken
         if failure:
             self._leave_out(describe_failure(self._name, failure))
             raise _LeftOut

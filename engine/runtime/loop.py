@@ -1,5 +1,6 @@
 """The engine: events from a source through a performer's stream to sinks, live, in tests and offline alike."""
 
+import math
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
@@ -82,6 +83,7 @@ class Engine:
         self._in_hand: deque[Event] = deque()  # that came and are not through
         self._finished = False  # whether the stream was told that the input has ended
         self._resting = True  # whether the stream may have deferred work
+        self._quiet_until_ns = 0.0  # until then nothing becomes certain by time alone, as far as is known
 
     def run(self) -> Report:
         """Play until the input has ended and everything is sent, or until ``stop``.
@@ -235,6 +237,7 @@ class Engine:
 
     def _play(self) -> None:
         performed = self._performed
+        self._quiet_until_ns = 0
         self._take_in_hand()
         while not self._stopping:
             self.steer()
@@ -260,6 +263,7 @@ class Engine:
 
     def _next_due_ns(self) -> int | None:
         ours, streams = self._sender.next_due_ns(), self._performed.next_due_ns()
+        self._quiet_until_ns = math.inf if streams is None else streams
         if ours is None or streams is None:
             return streams if ours is None else ours
         return min(ours, streams)
@@ -278,7 +282,7 @@ class Engine:
                 self._take(events[0])
                 events.popleft()
                 begun -= 1
-            if events:
+            if len(events) > 1:
                 self._foresee(list(events))
         while events and not self._stopping:
             self._take(events[0])
@@ -290,6 +294,7 @@ class Engine:
         notes = sum(is_note_on(event.message) for event in performed)
         changing = self._announcement or any(configures(event.message) or ends_all_notes(event.message) for event in performed)
         if notes > 1 and not changing and not any(self._mapped_control(event.message) for event in performed):
+            self._quiet_until_ns = 0
             self._performed.foresee(performed)
 
     def _take(self, event: Event) -> None:
@@ -297,7 +302,9 @@ class Engine:
             self._announce(event.time_ns)
         message, performed = event.message, self._performed
         self._router.zones.observe(message)
-        self._advance(event.time_ns - 1)
+        if event.time_ns > self._quiet_until_ns:
+            self._advance(event.time_ns - 1)
+        self._quiet_until_ns = 0
         way = self._router.way(event)
         if is_control_change(message) and self._obey_controller(message):
             pass

@@ -1,6 +1,7 @@
 """What came to a performer and what it put out, so that it can be left out at any moment: no note is lost or left sounding."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from engine.midi.events import (
     PROGRAM_CHANGE,
@@ -16,11 +17,15 @@ from engine.midi.events import (
 from engine.midi.ledger import PEDALS
 
 Key = tuple[int, int]  # channel and pitch, or channel and controller
+MOST_UNREAD = 16  # events that came, each with what was put out for it
 GIVEN_UP = 2  # look-aheads after it came, what was not put out never will be: the performer has left it out
 
 
 class Passage:
-    """Events come at one end, and leave at the other as the performer plays them, or ``latency_ns`` later as they are."""
+    """Events come at one end, and leave at the other as the performer plays them, or ``latency_ns`` later as they are.
+
+    It is told of them while a note waits to be sent, and so reads what it was told later, several at once.
+    """
 
     def __init__(self, latency_ns: int):
         self.latency_ns = latency_ns
@@ -31,9 +36,22 @@ class Passage:
         self._pedals_out: dict[Key, int] = {}
         self._programs: dict[int, Event] = {}  # by channel
         self._waiting: list[Event] = []  # that came and were not put out yet; none without a look-ahead
+        self._unread: list[tuple[Event | None, tuple[Event, ...]]] = []  # an event that came, if there was one, and what was put out
 
-    def come(self, event: Event) -> None:
-        """Take note of an event that the performer was given."""
+    def follow(self, came: Event | None, put_out: Sequence[Event] = ()) -> None:
+        """Take note of an event that the performer was given, if it was, and of what has left since."""
+        self._unread.append((came, tuple(put_out)))
+        if len(self._unread) >= MOST_UNREAD:
+            self._read()
+
+    def _read(self) -> None:
+        unread, self._unread = self._unread, []
+        for came, put_out in unread:
+            if came:
+                self._come(came)
+            self._put_out(put_out)
+
+    def _come(self, event: Event) -> None:
         message = event.message
         if is_note_on(message):
             self._held[_key(message)] += 1
@@ -48,8 +66,7 @@ class Passage:
                 del self._waiting[0]
             self._waiting.append(event)
 
-    def put_out(self, events: list[Event]) -> list[Event]:
-        """Take note of what leaves; return it."""
+    def _put_out(self, events: Sequence[Event]) -> None:
         for event in events:
             message = event.message
             if is_note_on(message):
@@ -61,20 +78,21 @@ class Passage:
                 self._pedals_out[_key(message)] = message[2]
             if self._waiting:
                 self._forget(_likeness(message))
-        return events
 
     def pass_on(self, event: Event) -> list[Event]:
         """Return an event as it leaves without the performer. No note ends before it has begun."""
+        self._read()
         time_ns = event.time_ns + self.latency_ns
         if is_note_off(event.message):
             time_ns = max(time_ns, self._onset_ns.get(_key(event.message), time_ns))
-        return self.put_out([event._replace(time_ns=time_ns)])
+        return self._left([event._replace(time_ns=time_ns)])
 
     def leave_out(self, now_ns: int) -> list[Event]:
         """Return what is to be sent as the performer puts out nothing more.
 
         These are the ends of notes that it has begun by itself, the pedals where the player has them, and all that it still held back.
         """
+        self._read()
         to_come = Counter(self._held)
         for event in self._waiting:
             if is_note_off(event.message):
@@ -84,18 +102,23 @@ class Passage:
         sent = []
         for key, sounding in list(self._sounding.items()):
             ends = [Event(max(now_ns, self._onset_ns[key]), note_off(*key))] * (sounding - max(to_come[key], 0))
-            sent += self.put_out(ends)
+            sent += self._left(ends)
         moved = {_key(event.message) for event in self._waiting if is_control_change(event.message)}
         for key, value in list(self._pedals_out.items()):
             if value != self._pedals.get(key, 0) and key not in moved:
-                sent += self.put_out([Event(now_ns, control_change(*key, self._pedals.get(key, 0)))])
+                sent += self._left([Event(now_ns, control_change(*key, self._pedals.get(key, 0)))])
         waiting, self._waiting = self._waiting, []
         return sent + [passed for event in waiting for passed in self.pass_on(event)]
 
     def standing(self, now_ns: int) -> list[Event]:
         """Return what a performer that begins now has to be told first: programs, and pedals that are down."""
+        self._read()
         pedals = [Event(now_ns, control_change(*key, value)) for key, value in self._pedals.items() if value]
         return [event._replace(time_ns=now_ns) for event in self._programs.values()] + pedals
+
+    def _left(self, events: list[Event]) -> list[Event]:
+        self._put_out(events)
+        return events
 
     def _forget(self, likeness: bytes) -> None:
         """Let the first event that waits to be put out as such be put out."""

@@ -102,9 +102,11 @@ class Sender:
     def _send(self, event: Event, now_ns: int) -> None:
         if self._muted and is_note_on(event.message):
             return
-        self.scheduler.account(event, now_ns)
-        for sink in self._sinks:
-            sink.send(event)
+        try:
+            for sink in self._sinks:
+                sink.send(event)
+        finally:  # not before: the note would wait for it
+            self.scheduler.account(event, now_ns)
 
 
 class ThreadSender(Sender):

@@ -106,9 +106,14 @@ class Succession:
             self._owners = {key: owners for key, owners in self._owners.items() if key[1] != channel_of(message)}
 
     def _begin(self, event: Event, late: bool) -> list[Event]:
-        message, sent = event.message, []
-        owners = self._owners.setdefault((event.track, channel_of(message), message[1]), [])
-        if owners and owners[0] is not self._guarded:  # the key is struck again: what it has begun before is over
+        message = event.message
+        key = event.track, channel_of(message), message[1]
+        owners = self._owners.get(key)
+        if not owners:
+            self._owners[key] = [self._guarded]
+            return self._guarded.feed(event, late)
+        sent: list[Event] = []
+        if owners[0] is not self._guarded:  # the key is struck again: what it has begun before is over
             release = event._replace(message=note_off(channel_of(message), message[1]))
             sent = [each for owner in owners if owner is not self._guarded for each in owner.feed(release, late)]
             owners[:] = [owner for owner in owners if owner is self._guarded]
@@ -140,7 +145,7 @@ class Succession:
     def advance(self, now_ns: int) -> list[Event]:
         sent = self._guarded.advance(now_ns)
         for each in [*self._before]:
-            sent += each.guarded.advance(now_ns)
+            sent = [*sent, *each.guarded.advance(now_ns)]
             due_ns = self._due_ns(each)
             if each.guarded.next_due_ns() is None and due_ns is not None and due_ns <= now_ns:
                 self._part(each)

@@ -1,5 +1,7 @@
 """When messages arrived, by the driver's own time stamps."""
 
+import math
+
 MOST_LATE_NS = 250_000_000  # a message that would have been told later than that: the driver's clock has jumped, or stands still
 DRIFT = 1e-4  # how much faster or slower than this process's clock a driver's clock may be
 
@@ -12,14 +14,15 @@ class Arrival:
     """
 
     def __init__(self) -> None:
-        self._driver_ns = 0
-        self._offset_ns: float | None = None  # of this process's clock, as far as it is known
+        self._driver_ns = 0.0
+        self._offset_ns = math.inf  # of this process's clock, as far as it is known
 
     def time_ns(self, since_last_s: float, now_ns: int) -> int:
         """Return when a message came that is told now, never later than that; ``since_last_s`` after the one before it, 0 for the first."""
-        since_last_ns = round(since_last_s * 1e9)
-        self._driver_ns += since_last_ns
-        seen_ns = now_ns - self._driver_ns
-        known_ns = seen_ns if self._offset_ns is None else self._offset_ns + DRIFT * since_last_ns
-        self._offset_ns = min(seen_ns, known_ns) if seen_ns - known_ns < MOST_LATE_NS else seen_ns
-        return self._driver_ns + round(self._offset_ns)
+        since_last_ns = since_last_s * 1e9
+        self._driver_ns = driver_ns = self._driver_ns + since_last_ns
+        offset_ns, known_ns = now_ns - driver_ns, self._offset_ns + DRIFT * since_last_ns  # of this message, and by those before
+        if known_ns < offset_ns < known_ns + MOST_LATE_NS:
+            offset_ns = known_ns
+        self._offset_ns = offset_ns
+        return round(driver_ns + offset_ns)

@@ -30,6 +30,7 @@ class Echoes:
         self._sent_ns: dict[bytes, int] = {}  # note-ons: when each was sent last
         self._suspicion = 0
         self._probed_ns = -PROBE_EVERY_NS
+        self.expecting = False  # whether anything that comes may have to be left out
         self._expected: list[bytes] = []  # what is still to come back of a probe
         self._looping = False
         self._deaf_until_ns = 0
@@ -50,20 +51,26 @@ class Echoes:
         """Whether a message that came in is to be left out: an echo in a loop, or a probe for one."""
         if self._looping:
             return self._came_back(message, time.monotonic_ns())
-        if is_note_on(message):
-            self._suspect(message, time.monotonic_ns())
-        elif self._expected and message[0] & 0xF0 == CONTROL_CHANGE and message[1] == PROBE_CONTROLLER:
+        if self._expected and message[0] & 0xF0 == CONTROL_CHANGE and message[1] == PROBE_CONTROLLER:
             return self._take_probe(message)
         return False
 
+    def heard(self, message: bytes) -> None:
+        """Take note of a message that came in and was not left out."""
+        if self._looping:
+            return
+        if message in self._sent_ns:
+            self._suspect(message, time.monotonic_ns())
+        elif self._suspicion and is_note_on(message):
+            self._suspicion -= 1
+
     def _suspect(self, message: bytes, now_ns: int) -> None:
-        sent_ns = self._sent_ns.get(message)
-        returned = sent_ns is not None and now_ns - sent_ns < WITHIN_NS
+        returned = now_ns - self._sent_ns.get(message, now_ns - WITHIN_NS) < WITHIN_NS
         self._suspicion = self._suspicion + 1 if returned else max(0, self._suspicion - 1)
         if self._suspicion >= SUSPICIOUS and now_ns - self._probed_ns > PROBE_EVERY_NS:
             self._probed_ns, self._suspicion = now_ns, 0
             probe = [control_change(channel_of(message), PROBE_CONTROLLER, value) for value in PROBE_VALUES]
-            self._expected = list(probe)
+            self._expected, self.expecting = list(probe), True
             for each in probe:
                 for send in self._outputs:
                     send(each)

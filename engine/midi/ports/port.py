@@ -91,16 +91,20 @@ class InputPort(_LinkedPort):
         self.link.close()
 
     def _prepare(self, midi: Any) -> None:
-        shared, put, observe, arrival = self._shared, self.inbox.put, self._held.observe, Arrival()
+        shared, put, now_ns, came_ns, observe = self._shared, self.inbox.put, self._shared.now_ns, Arrival().time_ns, self._held.observe
 
         def receive(message: tuple[list[int], float], _: None) -> None:
             heard = bytes(message[0])
-            time_ns = arrival.time_ns(message[1], shared.now_ns())
-            if is_whole(heard) and not (self.echoes and self.echoes.is_echo(heard)):
-                with shared.lock:
-                    shared.last_ns = max(shared.last_ns, time_ns)
-                    put(Event(shared.last_ns, heard))
-                    observe(heard)
+            time_ns = came_ns(message[1], now_ns())
+            if not is_whole(heard) or ((echoes := self.echoes) and echoes.expecting and echoes.is_echo(heard)):
+                return
+            with shared.lock:
+                if time_ns > shared.last_ns:
+                    shared.last_ns = time_ns
+                put(Event(shared.last_ns, heard))  # who plays wakes up while this thread goes on
+                observe(heard)
+            if echoes:
+                echoes.heard(heard)
 
         midi.ignore_types(sysex=False, timing=False, active_sense=False)
         midi.set_callback(receive)

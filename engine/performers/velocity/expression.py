@@ -66,10 +66,11 @@ class ExpressionNoise:
         if self._slow is None:
             self._slow = fresh
         else:
-            elapsed_s = time_s - self._time_s
-            for index, time_constant_s in enumerate(self._time_constants_s):
-                kept = math.exp(-elapsed_s / time_constant_s)
-                self._slow[index] = kept * self._slow[index] + math.sqrt(1 - kept * kept) * fresh[index]
+            elapsed_s, exp, sqrt = time_s - self._time_s, math.exp, math.sqrt
+            self._slow = [
+                (kept := exp(-elapsed_s / time_constant_s)) * slow + sqrt(1 - kept * kept) * new
+                for time_constant_s, slow, new in zip(self._time_constants_s, self._slow, fresh, strict=True)
+            ]
         self._time_s = time_s
         return sum(map(mul, self._amounts, (*self._slow, own)))
 

@@ -313,6 +313,7 @@ def test_a_key_that_is_repeated_as_it_was_is_no_loop():
     echoes = Echoes([probes.append], lambda: found.append(True))
     for _ in range(60):
         assert not echoes.is_echo(note_on(0, 60, 64))
+        echoes.heard(note_on(0, 60, 64))
         echoes.sent(note_on(0, 60, 64))
     assert probes == [control_change(0, 119, value) for value in (17, 99, 64, 5)] and not found
 
