@@ -2,7 +2,6 @@
 
 - ``seconds``: a process of its own that reads the score, from its start to its end. ``processor_s``: the processor time of it and of those
   that it starts for partitura and verovio, which run beside it.
-- ``verovio_s``: verovio's process alone on what it is given of the document, which any reading waits for; ``ratio``: ``seconds`` by that.
 - ``peak_memory_mb``: the most that the three processes occupied at one time, looked at fifty times a second.
 """
 
@@ -19,7 +18,7 @@ import typer
 from rich.console import Console
 
 from engine.base.errors import PerfLiveError
-from engine.bench.long_score import MEASURES_A_PAGE, quartet
+from engine.bench.long_score import MEASURES_A_PAGE, Form, quartet
 from engine.bench.measuring.benchmark import Benchmark, OnStage, silent
 from engine.bench.measuring.machine import MEGABYTE, Machine, describe_machine, resident_bytes_with_children
 from engine.bench.measuring.tables import new_table, print_head
@@ -29,57 +28,42 @@ import sys
 from engine.score.files import read_score
 print(len(read_score(sys.argv[1]).notes))
 """
-VEROVIO = Path(__file__).parents[1] / "score" / "notation" / "verovio_process.py"
-GIVEN = """
-import json, sys
-from pathlib import Path
-from engine.score.notation.musicxml.documents import identified, open_musicxml, uncompressed
-from engine.score.notation.musicxml.single_parts import verovio_documents
-root = open_musicxml(uncompressed(Path(sys.argv[1]))).root
-identified(root)
-print(json.dumps(verovio_documents(root)))
-"""
 LOOK_EVERY_S = 0.02
 
 PagesOption = Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="Pages of the score.")]
+FormOption = Annotated[Form, typer.Option("--format", help="What the score is written in.")]
 
 
 @dataclass(frozen=True)
 class ReadingReport:
     machine: Machine
+    form: Form
     pages: int
     measures: int
     notes: int
     seconds: float
     processor_s: float | None  # None where the system does not tell, as the memory
-    verovio_s: float
-    ratio: float
     peak_memory_mb: float | None
 
 
-def measure(*, pages: PagesOption = 100, on_stage: OnStage = silent) -> ReadingReport:
+def measure(*, pages: PagesOption = 100, form: FormOption = "musicxml", on_stage: OnStage = silent) -> ReadingReport:
     """Run everything, half a minute or so. Raises PerfLiveError when something cannot be run."""
     machine = describe_machine()
     with tempfile.TemporaryDirectory(prefix="perf-bench-") as folder:
-        score = Path(folder) / "score.musicxml"
-        score.write_text(quartet(pages), encoding="utf-8")
-        given = Path(folder) / "parts.json"
-        given.write_text(_run([sys.executable, "-c", GIVEN, str(score)], score).said, encoding="utf-8")
-        on_stage("verovio alone")
-        verovio_s = _run([sys.executable, "-P", str(VEROVIO), "never"], given).seconds
+        score = Path(folder) / f"score.{form}"
+        score.write_text(quartet(pages, form), encoding="utf-8")
         on_stage("reading")
         before_s = _processor_s()
-        read = _run([sys.executable, "-c", READ, str(score)], score)
+        read = _run([sys.executable, "-c", READ, str(score)])
         processor_s = _processor_s() - before_s
     return ReadingReport(
         machine=machine,
+        form=form,
         pages=pages,
         measures=pages * MEASURES_A_PAGE,
         notes=int(read.said),
         seconds=round(read.seconds, 2),
         processor_s=round(processor_s, 2) if processor_s else None,
-        verovio_s=round(verovio_s, 2),
-        ratio=round(read.seconds / verovio_s, 2),
         peak_memory_mb=round(read.peak_bytes / MEGABYTE, 1) if read.peak_bytes else None,
     )
 
@@ -90,12 +74,12 @@ class _Run(NamedTuple):
     peak_bytes: int  # of it and of what it starts; 0 where the system does not tell
 
 
-def _run(call: list[str], score: Path) -> _Run:
-    """Run a program with the score on its standard input. Raises PerfLiveError when it fails."""
+def _run(call: list[str]) -> _Run:
+    """Run a program. Raises PerfLiveError when it fails."""
     peak = 0
     begun_s = time.perf_counter()
-    with score.open("rb") as given, tempfile.TemporaryFile() as written:
-        process = subprocess.Popen(call, stdin=given, stdout=written)  # noqa: S603
+    with tempfile.TemporaryFile() as written:
+        process = subprocess.Popen(call, stdout=written)  # noqa: S603
         while process.poll() is None:
             peak = max(peak, resident_bytes_with_children(process.pid) or 0)
             time.sleep(LOOK_EVERY_S)
@@ -116,11 +100,11 @@ def _processor_s() -> float:
 def print_table(report: ReadingReport) -> None:
     console = Console()
     print_head(console, report.machine)
-    table = new_table(f"a string quartet of {report.pages} pages: {report.measures} measures, {report.notes} notes as played", "")
+    table = new_table(
+        f"a string quartet of {report.pages} pages ({report.form}): {report.measures} measures, {report.notes} notes as played", ""
+    )
     table.add_row("read", f"{report.seconds:.1f} s")
     table.add_row("processor time", "unknown" if report.processor_s is None else f"{report.processor_s:.1f} s")
-    table.add_row("verovio alone", f"{report.verovio_s:.1f} s")
-    table.add_row("as many times as long", f"{report.ratio:.1f}")
     table.add_row("peak memory", "unknown" if report.peak_memory_mb is None else f"{report.peak_memory_mb:.0f} MB")
     console.print(table)
 
