@@ -14,9 +14,9 @@ def entries(*messages):
     return [Entry(10 * index, message) for index, message in enumerate(messages)]
 
 
-def test_a_note_with_another_velocity_is_heard_and_its_delay_is_known():
+def test_a_note_with_another_velocity_is_heard_and_its_wait_is_known():
     counted = compare(entries(ON, OFF), [Entry(7, LOUDER), Entry(30, ZERO)])
-    assert (counted.sent, counted.lost, counted.extra, counted.stuck, counted.pedals, counted.delays_ns) == (1, 0, 0, 0, 0, (7,))
+    assert (counted.sent, counted.lost, counted.extra, counted.stuck, counted.pedals, counted.waits) == (1, 0, 0, 0, 0, ((0, 7),))
 
 
 def test_what_is_not_heard_is_lost_and_what_was_not_sent_is_extra():

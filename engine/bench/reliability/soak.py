@@ -7,7 +7,9 @@ busy, floods, system exclusives, channel modes, typed nonsense. After it everyth
 
 - ``notes``, ``lost``: note-ons that the keyboard sent while it was connected; those that the observer, the other module, did not hear.
 - ``stuck``: notes and pedals of the keyboard's channel that are still down.
-- ``late``: heard more than 10 ms after they were sent; not counted with look-ahead, which moves onsets on purpose.
+- ``late``: heard more than 10 ms after they were sent; not counted with look-ahead, which moves onsets on purpose. ``late_undisturbed`` of
+  them while nothing was done to the run, the machine or the JACK server, ``late_by_itself`` of these without the time in which a core of
+  the machine stood still. A fault is over half a second after what was to be played meanwhile has been played.
 - ``memory``, ``descriptors``, ``threads`` of perf-live.
 - ``unheard``, in the end: note-ons of the recording, also of those that perf-live itself played, that the observer did not hear.
 """
@@ -26,14 +28,15 @@ from engine.base.files import check_writable
 from engine.bench.measuring.benchmark import Benchmark, OnStage, silent
 from engine.bench.measuring.machine import Machine, describe_machine
 from engine.bench.measuring.programs import jack_server
+from engine.bench.measuring.standstill import watched_cores
 from engine.bench.measuring.tables import new_table, print_head
 from engine.bench.reliability.document import check_document, write_table
 from engine.bench.reliability.soaking.acts import ACTS
 from engine.bench.reliability.soaking.picture import draw_soak
-from engine.bench.reliability.soaking.scenes import Checkpoint, Played, Player
+from engine.bench.reliability.soaking.scenes import Checkpoint, Disturbances, Played, Player
 
 COMMAND = "perf-bench soak"
-HEAD = ("run", "faults", "notes", "lost", "stuck", "late", "memory, MB", "descriptors", "threads")
+HEAD = ("run", "faults", "notes", "lost", "stuck", "late", "undisturbed", "by itself", "memory, MB", "descriptors", "threads")
 ROWS_SHOWN = 8  # of each run
 
 
@@ -50,7 +53,7 @@ class SoakReport:
 
     @property
     def stuck(self) -> int:
-        return sum(max([each.stuck, *(point.stuck for point in each.checkpoints)]) for each in self.played)
+        return sum(map(_most_stuck, self.played))
 
 
 def measure(
@@ -67,10 +70,13 @@ def measure(
     if document:
         check_document(document, COMMAND)
     machine = describe_machine()
-    with jack_server(), tempfile.TemporaryDirectory(prefix="perf-bench-") as folder:
-        players = [Player(act, Path(folder) / act.name, seconds, seed) for act in ACTS]
+    with jack_server(), tempfile.TemporaryDirectory(prefix="perf-bench-") as folder, watched_cores() as standstill:
+        disturbances = Disturbances()
+        players = [Player(act, Path(folder) / act.name, seconds, seed, disturbances) for act in ACTS]
         on_stage(f"playing for {seconds:g} s")
-        played = [player.join() for player in players]
+        for player in players:
+            player.join()
+    played = [player.judged(standstill) for player in players]
     if picture:
         draw_soak(picture, played)
     if document:
@@ -83,9 +89,14 @@ def _row(each: Played) -> list[str]:
     if not each.checkpoints:
         return [each.name, *[""] * (len(HEAD) - 1)]
     first, last = each.checkpoints[0], each.checkpoints[-1]
-    counts = (len(each.checkpoints), last.notes, last.lost + each.unheard, each.stuck, _or_none(last.late))
+    late = map(_or_none, (last.late, each.late_undisturbed, each.late_by_itself))
+    counts = (len(each.checkpoints), last.notes, last.lost + each.unheard, _most_stuck(each), *late)
     pairs = zip(asdict(first.vitals).values(), asdict(last.vitals).values(), strict=True)
     return [each.name, *map(str, counts), *(f"{before:g} to {after:g}" for before, after in pairs)]
+
+
+def _most_stuck(each: Played) -> int:
+    return max([each.stuck, *(point.stuck for point in each.checkpoints)])
 
 
 def _or_none(count: int | None) -> str:
@@ -105,7 +116,8 @@ def print_table(report: SoakReport) -> None:
         ending = "does not end" if each.status is None else f"ends with status {each.status}"
         faults = f"{len(each.checkpoints)} faults"
         wrong = f": {each.wrong}" if each.wrong else ""
-        said = f"{faults}; {ending}, {each.stuck} stuck, {each.unheard} of its recording unheard{wrong}"
+        late = f"late undisturbed {_or_none(each.late_undisturbed)}, by itself {_or_none(each.late_by_itself)}"
+        said = f"{faults}; {ending}, {each.stuck} stuck, {each.unheard} of its recording unheard; {late}{wrong}"
         console.print(f"{each.name}: {said}", highlight=False, soft_wrap=True)
     failed = [each.name for each in report.played if each.wrong or each.status]
     if failed or report.lost or report.stuck:

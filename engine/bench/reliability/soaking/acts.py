@@ -81,15 +81,17 @@ OF_ALL: dict[str, Harm] = {
     "typed nonsense": _typed_nonsense,
 }
 OF_LIVE: dict[str, Harm] = {"flood": _flood, "pieces": _pieces}
+EVERYWHERE = frozenset({"hogs", "stopped", "keyboard killed", "module killed"})  # the JACK server of all waits for clients that do not run
 
 ACTS = (
-    Act("live", ("--performer", "velocity"), OF_PORTS | OF_ALL | OF_LIVE),
-    Act("duet", ("--mode", "duet", "--set", "channel=2"), OF_PORTS | OF_ALL),
-    Act("look-ahead", ("--performer", "dexter", "--lookahead", "2"), OF_PORTS | OF_ALL, lookahead_s=2.0, clock=True),
+    Act("live", ("--performer", "velocity"), OF_PORTS | OF_ALL | OF_LIVE, EVERYWHERE),
+    Act("duet", ("--mode", "duet", "--set", "channel=2"), OF_PORTS | OF_ALL, EVERYWHERE),
+    Act("look-ahead", ("--performer", "dexter", "--lookahead", "2"), OF_PORTS | OF_ALL, EVERYWHERE, lookahead_s=2.0, clock=True),
     Act(
         "score",
         ("--score", str(EXAMPLES / "haydn_hymn_quartet.musicxml")),
         OF_PORTS | OF_ALL | {"conducted": _conducted},
+        EVERYWHERE,
         channel=15,
         typed=("loop 1 12",),  # the run would end with the score
     ),

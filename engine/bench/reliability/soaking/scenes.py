@@ -8,10 +8,11 @@ from pathlib import Path
 from random import Random
 
 from engine.base.errors import PerfLiveError
+from engine.bench.measuring.standstill import Standstill
 from engine.bench.measuring.takes import CLOCK, NS_PER_S, phrases
 from engine.bench.reliability.soaking.vitals import Vitals, vitals
-from engine.bench.reliability.stage.between_ports import Stage, await_
-from engine.bench.reliability.stage.log import Entry, compare
+from engine.bench.reliability.stage.between_ports import Ended, Stage, await_
+from engine.bench.reliability.stage.log import Delivered, Entry, Wait, compare
 from engine.bench.reliability.stage.outcome import DEFECTS
 from engine.midi.events import Event
 from engine.midi.file import read_midi_file
@@ -19,6 +20,7 @@ from engine.midi.file import read_midi_file
 SCENE_S = (3.0, 6.0)
 REST_S = 6.0  # most that what was sent may take to be heard, beside the look-ahead
 LATE_NS = 10_000_000  # what perf-live itself calls late
+SETTLED_NS = 500_000_000  # so long after a fault, and after what was to be played meanwhile, it counts as undisturbed
 CLOCKS_A_SECOND = 48  # 120 quarters a minute, 24 clocks each (MIDI 1.0 detailed specification, system real-time messages)
 START = b"\xfa"
 TAKE = "take.mid"
@@ -30,12 +32,13 @@ Harm = Callable[[Stage, Random], None]
 class Act:
     """One perf-live of the soak, and what may happen to it. ``channel``: the keyboard's, 0 to 15; ``clock``: it sends MIDI clock too.
 
-    ``typed``: lines that are typed at the beginning.
+    ``everywhere``: those of ``harms`` that happen to the others as well. ``typed``: lines that are typed at the beginning.
     """
 
     name: str
     arguments: tuple[str, ...]
     harms: Mapping[str, Harm]
+    everywhere: frozenset[str] = frozenset()
     channel: int = 0
     lookahead_s: float = 0.0
     clock: bool = False
@@ -57,14 +60,41 @@ class Checkpoint:
 
 @dataclass
 class Played:
-    """What came of an act. ``wrong``: what ended it before its time or was said that should not be; "" where nothing was."""
+    """What came of an act. ``wrong``: what ended it before its time or was said that should not be; "" where nothing was.
+
+    Of the late notes ``late_undisturbed`` were played while nothing was done to the run or to what all share, ``late_by_itself`` of them
+    while no core of the machine stood still; None where lateness is not counted, or where cores cannot be watched.
+    """
 
     name: str
     checkpoints: list[Checkpoint] = field(default_factory=list)
     status: int | None = None
     stuck: int = 0  # after the end
     unheard: int = 0  # note-ons of its recording that the observer did not hear
+    late_undisturbed: int | None = None
+    late_by_itself: int | None = None
     wrong: str = ""
+
+
+class Disturbances:
+    """When something was done to all runs, told by the thread of each."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._spans: list[Wait] = []
+
+    def add(self, span: Wait) -> None:
+        with self._lock:
+            self._spans.append(span)
+
+    def spans(self) -> list[Wait]:
+        with self._lock:
+            return list(self._spans)
+
+
+def undisturbed(waits: Sequence[Wait], disturbances: Sequence[Wait]) -> list[Wait]:
+    """Return the waits that no disturbance touches."""
+    return [wait for wait in waits if not any(begin < wait[1] and wait[0] < end for begin, end in disturbances)]
 
 
 def _unheard(stage: Stage) -> int:
@@ -74,11 +104,19 @@ def _unheard(stage: Stage) -> int:
     return compare(kept, stage.observer.entries()).lost
 
 
+def _defect(ended: Ended) -> str:
+    """Return the first line that nobody should see; "" where there is none."""
+    return next((line for line in ended.errors if any(defect in line for defect in DEFECTS)), "")
+
+
 class Player:
     """Plays an act for so long in a thread of its own."""
 
-    def __init__(self, act: Act, folder: Path, seconds: float, seed: int):
+    def __init__(self, act: Act, folder: Path, seconds: float, seed: int, disturbances: Disturbances):
         self._act, self._seconds = act, seconds
+        self._of_all, self._own = disturbances, Disturbances()
+        self._counted = Delivered(0, 0, 0, 0, 0)  # up to the last checkpoint
+        self._late: list[Wait] = []
         self._random = Random(f"{seed} {act.name}")
         self.played = Played(act.name)
         folder.mkdir()
@@ -86,8 +124,15 @@ class Player:
         self._thread = threading.Thread(target=self._run, name=act.name)
         self._thread.start()
 
-    def join(self) -> Played:
+    def join(self) -> None:
         self._thread.join()
+
+    def judged(self, standstill: Standstill | None) -> Played:
+        """Return what came of it, when all have ended: which notes were late by themselves too."""
+        if not self._act.lookahead_s:
+            late = undisturbed(self._late, [*self._own.spans(), *self._of_all.spans()])
+            self.played.late_undisturbed = len(late)
+            self.played.late_by_itself = None if standstill is None else standstill.late(late, LATE_NS)
         return self.played
 
     def _run(self) -> None:
@@ -100,10 +145,8 @@ class Player:
                 self._play_scenes()
                 self.played.status = run.stop().status
             except PerfLiveError as error:
-                self.played.wrong = str(error)
-            ended = stage.said()
-            defects = [line for line in ended.errors if any(defect in line for defect in DEFECTS)]
-            self.played.wrong = self.played.wrong or (defects[0] if defects else "")
+                self._tell(str(error))
+            self._tell(_defect(stage.said()))
             stage.await_silence(REST_S)
             delivered = stage.delivered()  # on all channels: what others play, as well
             self.played.stuck = delivered.stuck + delivered.pedals
@@ -113,23 +156,48 @@ class Player:
         begun_s = time.monotonic()
         while (passed_s := time.monotonic() - begun_s) < self._seconds:
             name, harm = self._random.choice(list(self._act.harms.items()))
-            self._play(min(self._random.uniform(*SCENE_S), self._seconds - passed_s), harm)
+            self._play(min(self._random.uniform(*SCENE_S), self._seconds - passed_s), name, harm)
             self._stage.await_heard(REST_S + self._act.lookahead_s)
             await_(lambda: not self._sounding(), None, REST_S + self._act.lookahead_s)
             self._check(time.monotonic() - begun_s, name)
 
-    def _play(self, seconds: float, harm: Harm) -> None:
+    def _play(self, seconds: float, name: str, harm: Harm) -> None:
         """Play phrases; the fault happens in the middle of them, and what was to be played meanwhile is played right after it."""
         own = phrases(seconds, self._random.randrange(2**32))
         events = [event._replace(message=bytes((event.message[0] | self._act.channel, *event.message[1:]))) for event in own]
         if self._act.clock:
             events = _with_clock(events)
         begun_ns, middle = time.monotonic_ns(), len(events) // 2
+        harmed_ns: int | None = None
         for index, event in enumerate(events):
             if index == middle:
-                harm(self._stage, self._random)
-            time.sleep(max(0, begun_ns + event.time_ns - time.monotonic_ns()) / NS_PER_S)
+                harmed_ns = time.monotonic_ns()
+                self._do(name, harm)
+            wait_ns = begun_ns + event.time_ns - time.monotonic_ns()
+            if harmed_ns is not None and wait_ns > 0:
+                self._note_disturbance(name, harmed_ns)
+                harmed_ns = None
+            time.sleep(max(0, wait_ns) / NS_PER_S)
             self._stage.keys.send(event.message)
+        if harmed_ns is not None:
+            self._note_disturbance(name, harmed_ns)
+
+    def _do(self, name: str, harm: Harm) -> None:
+        """Let a fault happen; one that does not end as it should is told, and the others follow."""
+        try:
+            harm(self._stage, self._random)
+        except PerfLiveError as error:
+            if not self._stage.live_run.running:
+                raise
+            self._tell(f"{name}: {error}")
+
+    def _tell(self, wrong: str) -> None:
+        self.played.wrong = self.played.wrong or wrong
+
+    def _note_disturbance(self, name: str, begun_ns: int) -> None:
+        """Take down that a fault is over and what was to be played meanwhile has been played."""
+        disturbances = self._of_all if name in self._act.everywhere else self._own
+        disturbances.add((begun_ns, time.monotonic_ns() + SETTLED_NS))
 
     def _sounding(self) -> int:
         """Return how many notes and pedals of the keyboard's channel are down."""
@@ -137,11 +205,17 @@ class Player:
         return delivered.stuck + delivered.pedals
 
     def _check(self, time_s: float, fault: str) -> None:
-        delivered = self._stage.delivered([self._act.channel])
-        late = None if self._act.lookahead_s else sum(delay > LATE_NS for delay in delivered.delays_ns)
-        stuck = self._sounding()
-        seen = vitals(self._stage.live_run.process_id)
-        self.played.checkpoints.append(Checkpoint(round(time_s, 1), fault, delivered.sent, delivered.lost, stuck, late, seen))
+        """Count what came since the last checkpoint, and begin anew: hours of notes are not compared again and again."""
+        stage, before = self._stage, self._counted
+        new, stuck = stage.delivered([self._act.channel]), self._sounding()
+        self._late += [wait for wait in new.waits if wait[1] - wait[0] > LATE_NS]
+        self._counted = Delivered(before.sent + new.sent, before.lost + new.lost, before.extra + new.extra, new.stuck, new.pedals)
+        late = None if self._act.lookahead_s else len(self._late)
+        seen = vitals(stage.live_run.process_id)
+        counts = (self._counted.sent, self._counted.lost, stuck, late)
+        self.played.checkpoints.append(Checkpoint(round(time_s, 1), fault, *counts, seen))
+        self._tell(_defect(stage.said()))
+        stage.begin()
 
 
 def _with_clock(events: Sequence[Event]) -> list[Event]:

@@ -13,6 +13,7 @@ HEAD = struct.Struct("<qI")  # nanoseconds on the monotonic clock, bytes of the 
 PEDALS = (SUSTAIN_PEDAL, SOSTENUTO_PEDAL, SOFT_PEDAL)
 
 Key = tuple[int, int]  # channel and pitch
+Wait = tuple[int, int]  # from when to when, nanoseconds on the monotonic clock
 
 
 class Entry(NamedTuple):
@@ -42,7 +43,7 @@ def read_log(path: Path, offset: int = 0) -> tuple[list[Entry], int]:
 @dataclass(frozen=True)
 class Delivered:
     """``sent`` note-ons, ``lost`` of them that were not heard, ``extra`` that were heard and never sent; what still sounds at the end:
-    ``stuck`` notes and ``pedals``; how long the note-ons took, ``delays_ns``, where none is lost.
+    ``stuck`` notes and ``pedals``; ``waits``, when each note-on was sent and when it was heard, of the keys of which none is lost.
     """
 
     sent: int
@@ -50,7 +51,7 @@ class Delivered:
     extra: int
     stuck: int
     pedals: int
-    delays_ns: tuple[int, ...] = ()
+    waits: tuple[Wait, ...] = ()
 
 
 def compare(sent: Sequence[Entry], heard: Sequence[Entry], channels: Iterable[int] = range(16)) -> Delivered:
@@ -59,7 +60,7 @@ def compare(sent: Sequence[Entry], heard: Sequence[Entry], channels: Iterable[in
     sent_ns, heard_ns = _onsets(sent), _onsets(heard)
     keys = [key for key in sent_ns.keys() | heard_ns.keys() if key[0] in own]
     missing = {key: len(sent_ns[key]) - len(heard_ns[key]) for key in keys}
-    delays = [came - left for key in keys if not missing[key] for left, came in zip(sent_ns[key], heard_ns[key], strict=True)]
+    waits = [wait for key in keys if not missing[key] for wait in zip(sent_ns[key], heard_ns[key], strict=True)]
     stuck, pedals = ([place for place in places if place[0] in own] for places in sounding(entry.message for entry in heard))
     return Delivered(
         sent=sum(len(sent_ns[key]) for key in keys),
@@ -67,7 +68,7 @@ def compare(sent: Sequence[Entry], heard: Sequence[Entry], channels: Iterable[in
         extra=sum(max(0, -count) for count in missing.values()),
         stuck=len(stuck),
         pedals=len(pedals),
-        delays_ns=tuple(delays),
+        waits=tuple(waits),
     )
 
 
