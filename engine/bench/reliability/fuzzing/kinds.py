@@ -274,18 +274,18 @@ def _read(path: Path) -> None:
 
 
 KINDS: dict[str, Kind] = {
-    "midi-file": Kind(0.12, ".mid", _damaged_file(".mid"), _read_midi),
-    "port": Kind(0.3, ".json", _messages, _play_messages),
-    "musicxml": Kind(0.03, ".musicxml", _damaged_text(".musicxml"), _read),
-    "mei": Kind(0.02, ".mei", _damaged_text(".mei"), _read),
-    "humdrum": Kind(0.02, ".krn", _damaged_text(".krn"), _read),
+    "midi-file": Kind(0.1, ".mid", _damaged_file(".mid"), _read_midi),
+    "port": Kind(0.35, ".json", _messages, _play_messages),
+    "musicxml": Kind(0.02, ".musicxml", _damaged_text(".musicxml"), _read),
+    "mei": Kind(0.015, ".mei", _damaged_text(".mei"), _read),
+    "humdrum": Kind(0.015, ".krn", _damaged_text(".krn"), _read),
     "abc": Kind(0.01, ".abc", _damaged_text(".abc"), _read),
-    "preset": Kind(0.1, ".yaml", _damaged_text(".yaml"), _render_by_preset),
-    "control": Kind(0.15, ".json", _arguments, _render),
-    "typed": Kind(0.15, ".json", _steered(_line), partial(_steer, tell=_type)),
+    "preset": Kind(0.03, ".yaml", _damaged_text(".yaml"), _render_by_preset),
+    "control": Kind(0.07, ".json", _arguments, _render),
+    "typed": Kind(0.22, ".json", _steered(_line), partial(_steer, tell=_type)),
 }
 if find_spec("pythonosc"):
-    KINDS["osc"] = Kind(0.1, ".json", _steered(_packet), partial(_steer, tell=_send_osc))
+    KINDS["osc"] = Kind(0.17, ".json", _steered(_packet), partial(_steer, tell=_send_osc))
 
 
 def kind_of(number: int) -> str:

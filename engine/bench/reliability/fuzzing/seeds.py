@@ -4,6 +4,7 @@ from functools import cache
 from pathlib import Path
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
+SHORT_FILES = 12  # to the bundled takes, of which there are three
 
 MEI = """<?xml version="1.0" encoding="UTF-8"?>
 <mei xmlns="http://www.music-encoding.org/ns/mei" meiversion="4.0.0"><meiHead><fileDesc><titleStmt><title>T</title></titleStmt>
@@ -97,6 +98,15 @@ V:1
 V:2
 |: D,3 A,3 | D,6 |1 G,3 C3 :|2 D,6 |]
 """
+# Format 1 with 96 ticks a quarter (Standard MIDI Files 1.0): every kind of meta event, running status, and each kind of message.
+MIDI_HEAD = "4d546864 00000006 0001 0002 0060"
+MIDI_TRACKS = (
+    """00 ff00020001 00 ff010474657874 00 ff0203284329 00 ff030154 00 ff540561000000 00 00 ff510307a120 00 ff580403021808 00 ff5902fd01
+    8160 ff06014d 00 ff070143 00 ff5103061a80 00 ff7f0300007f 60 ff580406030c08 8740 ff2f00""",
+    """00 ff200100 00 ff210100 00 ff04025669 00 c028 00 b00740 00 6501 00 6400 00 0602 00 e00040 00 903c40 10 403c 10 3c00 08 4000
+    00 ff05026c61 08 b0407f 00 a03c20 00 d030 00 f0057e7f0901f7 10 993264 30 8932 40 20 9f7f01 8100 8f7f00 00 b04000 00 b07b00
+    00 f70343f80a 60 903c00 00 ff2f00""",
+)
 PRESET = """performer: velocity
 seed: 7
 set:
@@ -116,8 +126,13 @@ out: [Module, take.mid]
 
 @cache
 def of_suffix(suffix: str) -> tuple[bytes, ...]:
-    """Return what is whole and of one kind, such as the bundled MIDI files."""
+    """Return what is whole and of one kind; of MIDI files mostly a short one, as the bundled takes are long."""
+    if suffix == ".mid":
+        return (_midi_file(),) * SHORT_FILES + tuple(path.read_bytes() for path in sorted(EXAMPLES.glob("*.mid")))
     written = {".musicxml": MUSICXML, ".mei": MEI, ".krn": HUMDRUM, ".abc": ABC, ".yaml": PRESET}
-    if suffix in written:
-        return (written[suffix].encode(),)
-    return tuple(path.read_bytes() for path in sorted(EXAMPLES.glob(f"*{suffix}")))
+    return (written[suffix].encode(),)
+
+
+def _midi_file() -> bytes:
+    tracks = [bytes.fromhex(track) for track in MIDI_TRACKS]
+    return bytes.fromhex(MIDI_HEAD) + b"".join(b"MTrk" + len(track).to_bytes(4, "big") + track for track in tracks)
