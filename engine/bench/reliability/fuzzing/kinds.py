@@ -3,12 +3,15 @@
 import contextlib
 import io
 import json
+import math
 import queue
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.util import find_spec
+from itertools import accumulate
 from pathlib import Path
 from random import Random
 from typing import Any, cast
@@ -41,6 +44,7 @@ CONTROLLERS = (0, 1, 6, 32, 38, 64, 66, 67, 98, 99, 100, 101, 120, 121, 123, 124
 EXCLUSIVES = (b"\x7e\x7f\x09\x01", b"\x7f\x7f\x06\x44\x06\x01\x20\x00\x00\x00\x00")  # General MIDI on; go to a place
 COMMANDS = ("help", "set", "learn", "panic", "mute", "status", "record", "performer", "save", "quit", "play", "seek", "loop")
 UNFORESEEN = re.compile(r"(^|: )[A-Z]\w*(Error|Exception|Interrupt): ")  # the name of an exception, which is no reason
+GOLDEN = (math.sqrt(5) - 1) / 2
 BROKEN_SHARE = 0.05  # of messages as a faulty program sends them
 OPTIONS = ("--seed", "--lookahead", "--exclude", "--keyswitches", "--drums", "--performer", "--cc", "--set", "--timing", "--direct")
 
@@ -71,6 +75,10 @@ def _damaged_text(suffix: str) -> Callable[[Random], bytes]:
 
 
 def _read_midi(path: Path) -> None:
+    read_midi_file(path)
+
+
+def _perform_midi(path: Path) -> None:
     """Read it as a take and as a score, and perform the take."""
     timeline = read_midi_file(path)
     render_take(_setup("passthrough"), timeline, [path.with_name("performed.mid")], path.stem)
@@ -226,21 +234,46 @@ def _send_osc(packet: str, steering: Steering, refuse: Callable[[str], None]) ->
         osc.obey(words, steering, cast(Any, _Answerer(refuse)))
 
 
+def _read_preset(path: Path) -> None:
+    load_object("engine.commands.presets:load_preset")(path)
+
+
 def _render_by_preset(path: Path) -> None:
     """Perform a short take as the preset says."""
     _call_render(path, ["INPUT.mid", "-o", "OUTPUT.mid", "--preset", str(path)])
 
 
+def _values(random: Random) -> bytes:
+    """Return a performer's name, what its controls are set to, and which controllers move them; much of it odd."""
+    name = random.choice(list(performers()))
+    controls = [control.name for control in known_controls(name)]
+    settings = [_setting(random, name) if random.random() < 0.8 else word(random) for _ in range(random.randint(0, 3))]
+    moved = [f"{random.randrange(140)}={random.choice((*controls, word(random)))}" for _ in range(random.randint(0, 2))]
+    return json.dumps([name, settings, [random.choice((each, each, each + "!", word(random))) for each in moved]]).encode()
+
+
+def _check_values(path: Path) -> None:
+    name, settings, controllers = json.loads(path.read_text())
+    Wanted(find_system(name), settings=settings, controllers=controllers).check()
+
+
+def _setting(random: Random, name: str) -> str:
+    """Return what sets a control of a performer, one in four to an odd value."""
+    controls = known_controls(name)
+    if not controls:
+        return word(random)
+    control = random.choice(controls)
+    allowed = random.choice(control.choices or (f"{random.uniform(control.minimum, control.maximum):.3g}",))
+    return f"{control.name}={random.choice((allowed, allowed, allowed, word(random)))}"
+
+
 def _arguments(random: Random) -> bytes:
     """Return a command line of perf-render whose controls and other options have odd values."""
     name = random.choice(list(performers()))
-    controls = known_controls(name)
     words = ["INPUT.mid", "-o", "OUTPUT.mid", "--performer", name]
     for _ in range(random.randint(1, 4)):
-        if controls and random.random() < 0.5:
-            control = random.choice(controls)
-            allowed = random.choice(control.choices or (f"{random.uniform(control.minimum, control.maximum):.3g}",))
-            words += ["--set", f"{control.name}={random.choice((allowed, allowed, allowed, word(random)))}"]
+        if known_controls(name) and random.random() < 0.5:
+            words += ["--set", _setting(random, name)]
         else:
             words += random.choice((("--cc", f"{random.randrange(140)}={word(random)}"), (random.choice(OPTIONS), word(random))))
     return json.dumps(words).encode()
@@ -274,21 +307,24 @@ def _read(path: Path) -> None:
 
 
 KINDS: dict[str, Kind] = {
-    "midi-file": Kind(0.1, ".mid", _damaged_file(".mid"), _read_midi),
-    "port": Kind(0.35, ".json", _messages, _play_messages),
-    "musicxml": Kind(0.02, ".musicxml", _damaged_text(".musicxml"), _read),
-    "mei": Kind(0.015, ".mei", _damaged_text(".mei"), _read),
-    "humdrum": Kind(0.015, ".krn", _damaged_text(".krn"), _read),
+    "midi-file": Kind(0.25, ".mid", _damaged_file(".mid"), _read_midi),
+    "take": Kind(0.01, ".mid", _damaged_file(".mid"), _perform_midi),
+    "port": Kind(0.2, ".json", _messages, _play_messages),
+    "musicxml": Kind(0.01, ".musicxml", _damaged_text(".musicxml"), _read),
+    "mei": Kind(0.01, ".mei", _damaged_text(".mei"), _read),
+    "humdrum": Kind(0.01, ".krn", _damaged_text(".krn"), _read),
     "abc": Kind(0.01, ".abc", _damaged_text(".abc"), _read),
-    "preset": Kind(0.03, ".yaml", _damaged_text(".yaml"), _render_by_preset),
-    "control": Kind(0.07, ".json", _arguments, _render),
-    "typed": Kind(0.22, ".json", _steered(_line), partial(_steer, tell=_type)),
+    "preset": Kind(0.15, ".yaml", _damaged_text(".yaml"), _read_preset),
+    "preset-run": Kind(0.01, ".yaml", _damaged_text(".yaml"), _render_by_preset),
+    "value": Kind(0.14, ".json", _values, _check_values),
+    "option-run": Kind(0.02, ".json", _arguments, _render),
+    "typed": Kind(0.1, ".json", _steered(_line), partial(_steer, tell=_type)),
 }
 if find_spec("pythonosc"):
-    KINDS["osc"] = Kind(0.17, ".json", _steered(_packet), partial(_steer, tell=_send_osc))
+    KINDS["osc"] = Kind(0.08, ".json", _steered(_packet), partial(_steer, tell=_send_osc))
 
 
 def kind_of(number: int) -> str:
-    """Return the kind of a case: the kinds take turns, each as often as its share says."""
-    random = Random(number)
-    return random.choices(list(KINDS), [kind.share for kind in KINDS.values()])[0]
+    """Return the kind of a case: the kinds take turns, each as often as its share says, by multiples of the golden ratio."""
+    shares = list(accumulate(kind.share for kind in KINDS.values()))
+    return list(KINDS)[bisect_right(shares, (number + 0.5) * GOLDEN % 1 * shares[-1])]

@@ -107,13 +107,23 @@ class Ended:
 class LiveRun:
     """The real perf-live. What it says goes to files, so that it never waits for us."""
 
-    def __init__(self, folder: Path, arguments: Sequence[str], environment: Mapping[str, str], before: Sequence[str] = ()):
-        """``before``: a program and its options that runs ``perf-live ARGUMENTS``, such as a shell that closes a descriptor first."""
+    def __init__(
+        self,
+        folder: Path,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        before: Sequence[str] = (),
+        program: str = PERF_LIVE,
+    ):
+        """``before``: a program and its options that runs ``perf-live ARGUMENTS``, such as a shell that closes a descriptor first.
+
+        ``program``: Python that runs perf-live.
+        """
         number = next(index for index in count() if not (folder / f"said-{index}").exists())
         self._output, self._errors = folder / f"said-{number}", folder / f"errors-{number}"
         with self._output.open("w") as output, self._errors.open("w") as errors:
             self._process = subprocess.Popen(  # noqa: S603
-                [*before, sys.executable, "-c", PERF_LIVE, *arguments],
+                [*before, sys.executable, "-c", program, *arguments],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=errors,
@@ -208,14 +218,16 @@ class Stage:
             raise PerfLiveError("perf-live was not started")
         return self.run
 
-    def live(self, *arguments: object, before: Sequence[str] = (), both: bool = True, ready: bool = True) -> LiveRun:
+    def live(
+        self, *arguments: object, before: Sequence[str] = (), both: bool = True, ready: bool = True, program: str = PERF_LIVE
+    ) -> LiveRun:
         """Start perf-live between the ports; ``both``: to the module as well. Raises PerfLiveError."""
         if self.run:
             self.run.kill()
         outputs = [self.observer.port, *([self.module.port] if both else [])]
         ends = ["--api", "jack", "--in", self.keys.port, *(word for port in outputs for word in ("--out", port))]
         self._lines = 0
-        self.run = LiveRun(self.folder, [*ends, *map(str, arguments)], self.environment, before)
+        self.run = LiveRun(self.folder, [*ends, *map(str, arguments)], self.environment, before, program)
         if ready:
             self.run.await_ready()
         return self.run
