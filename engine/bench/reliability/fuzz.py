@@ -69,7 +69,10 @@ def measure(
     *,
     on_stage: OnStage = silent,
 ) -> FuzzReport:
-    """Run the cases, shared by as many workers as there are cores. Raises UsageError for an unknown kind."""
+    """Run the cases, shared by as many workers as there are cores; one that is interrupted reports those that are done.
+
+    Raises UsageError for an unknown kind.
+    """
     if only is not None and only not in KINDS:
         raise UsageError(f"--only {only!r}: allowed: {', '.join(KINDS)}")
     if document:
@@ -86,6 +89,8 @@ def measure(
             if verdict in FAILED:
                 failures.append(Failure(kind, number, verdict, line, _keep(keep, seed, kind, number, line, data)))
             on_stage(f"{done + 1} of {cases}, {len(failures)} failed")
+    except KeyboardInterrupt:  # what was done until then counts
+        pass
     finally:
         for lane in lanes:
             lane.end()

@@ -307,17 +307,17 @@ def _read(path: Path) -> None:
 
 
 KINDS: dict[str, Kind] = {
-    "midi-file": Kind(0.25, ".mid", _damaged_file(".mid"), _read_midi),
-    "take": Kind(0.01, ".mid", _damaged_file(".mid"), _perform_midi),
+    "midi-file": Kind(0.29, ".mid", _damaged_file(".mid"), _read_midi),
+    "take": Kind(0.004, ".mid", _damaged_file(".mid"), _perform_midi),
     "port": Kind(0.2, ".json", _messages, _play_messages),
-    "musicxml": Kind(0.01, ".musicxml", _damaged_text(".musicxml"), _read),
-    "mei": Kind(0.01, ".mei", _damaged_text(".mei"), _read),
-    "humdrum": Kind(0.01, ".krn", _damaged_text(".krn"), _read),
-    "abc": Kind(0.01, ".abc", _damaged_text(".abc"), _read),
+    "musicxml": Kind(0.002, ".musicxml", _damaged_text(".musicxml"), _read),
+    "mei": Kind(0.001, ".mei", _damaged_text(".mei"), _read),
+    "humdrum": Kind(0.001, ".krn", _damaged_text(".krn"), _read),
+    "abc": Kind(0.001, ".abc", _damaged_text(".abc"), _read),
     "preset": Kind(0.15, ".yaml", _damaged_text(".yaml"), _read_preset),
-    "preset-run": Kind(0.01, ".yaml", _damaged_text(".yaml"), _render_by_preset),
-    "value": Kind(0.14, ".json", _values, _check_values),
-    "option-run": Kind(0.02, ".json", _arguments, _render),
+    "preset-run": Kind(0.004, ".yaml", _damaged_text(".yaml"), _render_by_preset),
+    "value": Kind(0.16, ".json", _values, _check_values),
+    "option-run": Kind(0.007, ".json", _arguments, _render),
     "typed": Kind(0.1, ".json", _steered(_line), partial(_steer, tell=_type)),
 }
 if find_spec("pythonosc"):
