@@ -1,14 +1,16 @@
 """Nonsense as input: some of it here, 100,000 cases by perf-bench fuzz; and that a case that crashes or hangs is found out."""
 
 import json
+from collections import Counter
 from random import Random
 
 import pytest
 
 from engine.base.command_line import run
 from engine.bench.reliability import fuzz
+from engine.bench.reliability.fuzzing import worker
 from engine.bench.reliability.fuzzing.damage import damaged, damaged_text, damaged_xml
-from engine.bench.reliability.fuzzing.kinds import KINDS
+from engine.bench.reliability.fuzzing.kinds import KINDS, kind_of
 from engine.bench.reliability.fuzzing.seeds import of_suffix
 from engine.commands.bench import app
 
@@ -49,8 +51,32 @@ def test_nonsense_is_taken_or_refused_in_one_line(tmp_path, capfd):
     report = json.loads(capfd.readouterr().out)
     assert report["failures"] == []
     assert sum(sum(counts.values()) for counts in report["counts"].values()) == CASES
-    assert all(report["counts"][kind] for kind in KINDS)
+    assert all(report["counts"][kind] for kind in KINDS if KINDS[kind].share > 1 / 50)
     assert not (tmp_path / "kept").exists()
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if KINDS[kind].share <= 1 / 50])
+def test_so_is_what_takes_long_and_is_rare_among_them(kind, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for number in range(2):
+        assert worker._run(kind, Random(f"{number} {kind}"), tmp_path, [])[0] in (worker.OK, worker.REFUSED)
+
+
+def test_kinds_take_turns_as_often_as_their_shares_say():
+    counts = Counter(map(kind_of, range(10_000)))
+    total = sum(kind.share for kind in KINDS.values())
+    assert {kind: round(counts[kind] / 10_000, 3) for kind in KINDS} == pytest.approx(
+        {name: kind.share / total for name, kind in KINDS.items()}, abs=0.001
+    )
+
+
+def test_a_run_that_is_interrupted_reports_what_it_has_done(tmp_path):
+    def interrupt(stage):
+        if stage.startswith("5 of"):
+            raise KeyboardInterrupt
+
+    report = fuzz.measure(10_000, keep=tmp_path / "kept", only="value", on_stage=interrupt)
+    assert sum(report.counts["value"].values()) == 5
 
 
 def test_a_case_that_fails_is_named_and_kept_and_the_others_go_on(tmp_path, monkeypatch):

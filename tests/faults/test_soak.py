@@ -6,6 +6,7 @@ import pytest
 
 from engine.base.command_line import run
 from engine.bench.reliability.soak import thinned
+from engine.bench.reliability.soaking.scenes import undisturbed
 from engine.commands.bench import app
 
 SECONDS = 6
@@ -21,7 +22,14 @@ def test_live_duet_lookahead_and_score_lose_nothing_among_faults(jack_server, tm
         assert (each["name"], each["wrong"], each["status"], each["stuck"], each["unheard"]) == (each["name"], "", 0, 0, 0)
         assert [(point["lost"], point["stuck"]) for point in each["checkpoints"]] == [(0, 0)] * len(each["checkpoints"])
         assert each["checkpoints"][-1]["notes"] > 0
+        assert (each["late_undisturbed"] is None) == (each["name"] == "look-ahead")
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_only_waits_that_no_disturbance_touches_are_undisturbed():
+    disturbances = [(100, 200), (300, 400)]
+    waits = [(50, 60), (90, 110), (150, 160), (190, 250), (220, 280), (250, 350), (90, 500)]
+    assert undisturbed(waits, disturbances) == [(50, 60), (220, 280)]
 
 
 def test_a_long_run_is_shown_by_its_first_and_last_rows_and_some_between():
