@@ -24,9 +24,9 @@ def tell_all_events() -> Iterator[None]:
     told: list[tuple[int, int]] = []
     usual = Scheduler.account
 
-    def account(scheduler: Scheduler, event: Event, now_ns: int) -> None:
+    def account(self: Scheduler, event: Event, now_ns: int) -> None:
         told.append((event.time_ns, now_ns))
-        usual(scheduler, event, now_ns)
+        usual(self, event, now_ns)
 
     Scheduler.account = account  # type: ignore[method-assign]
     try:
