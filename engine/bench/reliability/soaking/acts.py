@@ -12,6 +12,7 @@ from engine.midi.events import control_change
 
 AWAY_S, STOPPED_S, FLOOD_S, HOG_S = (0.1, 1.0), (0.1, 0.6), 0.3, 1.0
 CHANNEL_MODES = (120, 121, 123, 124, 125, 126, 127)
+LOOP = "loop 1 12"  # else the run would end with the score
 CONDUCTING = ("pause", "play", "seek 3", "tempo 1.2", "tempo 0.9", "help", "status")
 
 
@@ -64,6 +65,7 @@ def _typed_nonsense(stage: Stage, random: Random) -> None:
 def _conducted(stage: Stage, random: Random) -> None:
     for _ in range(random.randint(1, 4)):
         stage.live_run.type(random.choice(CONDUCTING))
+    stage.live_run.type(LOOP)  # a seek has ended it
     stage.live_run.type("play")
 
 
@@ -93,6 +95,6 @@ ACTS = (
         OF_PORTS | OF_ALL | {"conducted": _conducted},
         EVERYWHERE,
         channel=15,
-        typed=("loop 1 12",),  # the run would end with the score
+        typed=(LOOP,),
     ),
 )
