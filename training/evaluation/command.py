@@ -19,6 +19,7 @@ OF_NO_SYSTEM = {
     "tempo": "training.evaluation.tempo.command:tempo",
     "tempo-limits": "training.evaluation.tempo.limits_command:tempo_limits",
     "voicing": "training.evaluation.ensemble.voicing_command:voicing",
+    "voicing-gain": "training.evaluation.ensemble.voicing_gain_command:voicing_gain",
 }
 
 

@@ -93,6 +93,19 @@ def test_more_instruments_than_channels_share_those_of_their_like(tmp_path, caps
     ]
 
 
+def test_a_large_orchestra_shares_channels_within_its_sections():
+    winds, brass, struck = [72, 73, 68, 69, 71, 71, 70, 70], [60, 60, 56, 57, 58], [47, 9, 13, 8]
+    sections = [winds, brass, struck, [46], [0], [19], [52] * 4, [40, 40, 41, 42, 43]]
+    parts = [Part(number, "", program) for number, program in enumerate(sum(sections, []))]
+    section = [number for number, programs in enumerate(sections) for _ in programs]
+    channels = spread_channels(parts)
+    assert set(channels) == set(CHANNELS)
+    for channel in CHANNELS:
+        assert len({number for number, own in zip(section, channels, strict=True) if own == channel}) == 1
+    alone = [channels[section.index(number)] for number in (3, 4, 5)]  # harp, piano and organ have nobody of their like
+    assert [channels.count(channel) for channel in alone] == [1, 1, 1]
+
+
 def test_what_chooses_a_program_before_a_channel_s_first_note_stands_at_the_beginning(tmp_path):
     late, later, drums = program_change(0, 40), program_change(0, 41), program_change(9, 8)
     events = [Event(10**9, late), Event(10**9, note_on(0, 60, 64)), Event(2 * 10**9, note_off(0, 60)), Event(2 * 10**9, later)]

@@ -3,19 +3,22 @@
 A network that is unsure of a chord may play all but its top at velocities that nobody hears. Human chords have a range: of two notes 95 in
 a hundred are up to 30 apart, of three 39, of four 45 (``perf-eval voicing``, the train pieces of (n)ASAP). Here no note is more than
 FURTHEST below the top, and up to FREE, where nine in ten human chords of two and three notes are, nothing changes.
+
+Humans also play notes at velocities below 15 where the music is marked soft, and hardly elsewhere: the floor goes down with the mark.
 """
 
 import numpy as np
 
 from models.performance.representation import VELOCITY, chords
 
-SOFTEST, SOFTNESS_FREE_FROM = 15.0, 25.0  # the floor, and from where on it is not felt
+SOFTEST, SOFTNESS_FREE_FROM = 15.0, 18.0  # the floor, and from where on it is not felt, of notes that are written at UNMARKED or louder
+UNMARKED = 64.0
 FREE = np.array([0, 0, 25, 33, 33])  # by notes of the chord, the last for larger ones
 FURTHEST = np.array([1, 1, 36, 40, 40])
 
 
 class VoicingBounds:
-    """A rule of ``Shaping``. What is written counts as well: a note that is marked softer than its chord, or than the floor, may be so."""
+    """A rule of ``Shaping``. What is written counts as well: a note that is marked softer, than its chord or at all, may be softer."""
 
     def __init__(self, notes: np.ndarray, written: np.ndarray):
         """``notes`` (N,) of the score; ``written`` (N, 8): their columns as the score has them."""
@@ -45,8 +48,8 @@ def _drawn_together(velocities: np.ndarray, written: np.ndarray) -> np.ndarray:
 
 
 def _lifted(velocities: np.ndarray, written: np.ndarray) -> np.ndarray:
-    """Return the velocities (n,), those near the floor above it, in their order."""
-    floor, free = np.minimum(SOFTEST, written), np.minimum(SOFTNESS_FREE_FROM, written)
-    room = np.maximum(free - floor, 1e-6)
+    """Return the velocities (n,), those near the floor above it, in their order; the floor of soft notes is as much lower as they are."""
+    softness = np.clip(written / UNMARKED, 1e-6, 1)
+    free, room = softness * SOFTNESS_FREE_FROM, softness * (SOFTNESS_FREE_FROM - SOFTEST)
     below = np.maximum(free - velocities, 0)
     return np.asarray(velocities + below - room * -np.expm1(-below / room))
