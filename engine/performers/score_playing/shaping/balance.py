@@ -3,6 +3,8 @@
 In each bar one player leads: the first in the order of the score of those that move, which is to begin two notes or more; where none moves,
 the first that begins one. In a MIDI file, whose order says little, the order is from high to low. Players of keyboards come last: beside
 others they accompany. The leader plays LOUDER steps louder and the others as much softer.
+
+How loud each player is as a whole the marks say, not the model: see ``ColumnExpression.draw_players_together``.
 """
 
 import numpy as np

@@ -36,10 +36,10 @@ class Shaping:
 
         ``directions`` are what a user asks for: no control scales them.
         """
-        players = players_of(piece)
+        self._players = players_of(piece)
         self._expressive: tuple[Rule, ...] = ()
-        if players.max(initial=0) > 0:
-            self._expressive = Balance(piece, players), Asynchrony(piece, players, seed)
+        if self._players.max(initial=0) > 0:
+            self._expressive = Balance(piece, self._players), Asynchrony(piece, self._players, seed)
         articulation = Articulation(piece.score, instruments_of(piece))
         asked = (directions,) if directions else ()
         self._rules: tuple[Rule, ...] = (*asked, articulation, VoicingBounds(piece.score.notes, written))
@@ -59,6 +59,8 @@ class Shaping:
         """
         expressed = columns.copy()
         expressed[:, BEAT_PERIOD] = period
+        if self._expressive:
+            expression.draw_players_together(expressed, written, self._players[first : first + len(columns)], first)
         for rule in self._expressive:
             expressed = rule.apply(expressed, first)
         played = expression.apply(expressed, written)

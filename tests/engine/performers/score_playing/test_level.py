@@ -45,3 +45,27 @@ def test_what_is_told_holds() -> None:
     assert levelled(model, written, {"level": 1.0}) == pytest.approx(model)
     assert levelled(model, written, {"dynamics": -10.0}) == pytest.approx([70, 75, 80])
     assert levelled(model, [70, 90, 80], {"expression": 0.0}) == pytest.approx([70, 90, 80])
+
+
+def test_players_are_as_loud_as_each_other_but_for_what_is_written_and_a_part_of_what_the_model_has() -> None:
+    """Two players who are both asked for 60: of the 20 steps that the model has between them three tenths stay, around their mean."""
+    expression = ColumnExpression({}, HEARD_CONTROLS)
+    players = np.array([0, 1])
+    for onset, (first, second) in enumerate([(70, 50), (80, 60), (80, 60), (60, 40)]):
+        written = np.zeros((2, COLUMNS))
+        written[:, VELOCITY] = 60 / 127
+        for _ in range(2):  # decided twice, it counts once
+            columns = np.zeros((2, COLUMNS))
+            columns[:, VELOCITY] = first / 127, second / 127
+            expression.draw_players_together(columns, written, players, onset)
+        middle = (first + second) / 2
+        assert 127 * columns[:, VELOCITY] == pytest.approx([middle + 3, middle - 3])
+    written[:, VELOCITY] = 80 / 127, 40 / 127  # what is marked stays between them
+    columns[:, VELOCITY] = 80 / 127, 40 / 127
+    fresh = ColumnExpression({}, HEARD_CONTROLS)
+    fresh.draw_players_together(columns, written, players, 0)
+    assert 127 * columns[:, VELOCITY] == pytest.approx([80, 40])
+    alone = columns[1:].copy()
+    alone[:, VELOCITY] = 30 / 127
+    fresh.draw_players_together(alone, written[1:], players[1:], 1)
+    assert 127 * alone[0, VELOCITY] == pytest.approx(30 + 0.7 * (10 / 2 - 0) / 2)
