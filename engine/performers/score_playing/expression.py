@@ -19,7 +19,7 @@ PARAMETERS: dict[str, list[int]] = {
 }
 _AMOUNTS = [next((f"expression_{name}" for name, columns in PARAMETERS.items() if column in columns), "") for column in range(COLUMNS)]
 LOUDNESS = "loudness"  # a control of those performers that can be asked for it
-KEPT_BETWEEN_PLAYERS = 0.3  # of what a model has between the mean levels of players: it is a pianist's, who has one tone for all voices
+KEPT_BETWEEN_PLAYERS = 0.3  # of what a model has between the mean levels of the tune and a player: a pianist has one tone for all voices
 SMOOTHING_S = 0.5  # the time constant with which a changed control takes hold
 
 
@@ -56,6 +56,7 @@ class ColumnExpression:
         self._amounts, self._heard = self._wanted()
         self._level = RunningLevel()
         self._players: dict[int, RunningLevel] = {}
+        self._tune = RunningLevel()
 
     def _wanted(self) -> tuple[list[float], list[float]]:
         """Return the amount of each column (8,), and what else is heard gradually: loudness, the two numbers of ``tempo_from``, and
@@ -92,18 +93,20 @@ class ColumnExpression:
         played[:, VELOCITY] += self._heard[0]
         return played
 
-    def draw_players_together(self, columns: np.ndarray, written: np.ndarray, players: np.ndarray, onset: int) -> None:
-        """Take most of what is between the mean levels of ``players`` (n,) from the velocities of the columns (n, 8), in place.
+    def draw_to_the_tune(self, columns: np.ndarray, written: np.ndarray, players: np.ndarray, leads: np.ndarray, onset: int) -> None:
+        """Bring the level of ``players`` (n,) nearer to that of the notes which lead (``leads``, n), in the columns (n, 8), in place.
 
-        A level is that of all notes of a player so far, beside what is written. ``onset`` is as in ``keep_level``.
+        A level is that of all notes so far, beside what is written. ``onset`` is as in ``keep_level``.
         """
-        numbers = np.unique(players).tolist()
-        for player in numbers:
+        velocities, given = columns[:, VELOCITY].copy(), written[:, VELOCITY]
+        if leads.any():
+            self._tune.reach(onset, velocities[leads], given[leads])
+        for player in np.unique(players).tolist():
             own = players == player
-            self._players.setdefault(player, RunningLevel()).reach(onset, columns[own, VELOCITY], written[own, VELOCITY])
-        of_all = sum(level.mean for level in self._players.values()) / len(self._players)
-        for player in numbers:
-            columns[players == player, VELOCITY] += (1 - KEPT_BETWEEN_PLAYERS) * (self._players[player].mean - of_all)
+            level = self._players.setdefault(player, RunningLevel())
+            softer = level.reach(onset, velocities[own], given[own])
+            tune = self._tune.mean if self._tune.onset is not None else softer
+            columns[own, VELOCITY] += (1 - KEPT_BETWEEN_PLAYERS) * (softer - tune)
 
     def keep_level(self, played: np.ndarray, written: np.ndarray, onset: int) -> None:
         """Bring the velocities of columns (n, 8) that ``apply`` returned to the level of those written, in place.

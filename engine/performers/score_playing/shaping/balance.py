@@ -4,7 +4,7 @@ In each bar one player leads: the first in the order of the score of those that 
 the first that begins one. In a MIDI file, whose order says little, the order is from high to low. Players of keyboards come last: beside
 others they accompany. The leader plays LOUDER steps louder and the others as much softer.
 
-How loud each player is as a whole the marks say, not the model: see ``ColumnExpression.draw_players_together``.
+How loud the others are as a whole beside it the marks say, more than the model: see ``ColumnExpression.draw_to_the_tune``.
 """
 
 import numpy as np
@@ -21,8 +21,8 @@ class Balance:
 
     def __init__(self, piece: Piece, players: np.ndarray):
         """``players`` (N,) are numbers from 0."""
-        leads = players == leaders(piece, players)
-        self._steps = np.where(leads, LOUDER, -LOUDER) / 127
+        self.leads = players == leaders(piece, players)
+        self._steps = np.where(self.leads, LOUDER, -LOUDER) / 127
 
     def apply(self, columns: np.ndarray, first: int) -> np.ndarray:
         changed = columns.copy()

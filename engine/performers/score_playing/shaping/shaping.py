@@ -39,7 +39,8 @@ class Shaping:
         self._players = players_of(piece)
         self._expressive: tuple[Rule, ...] = ()
         if self._players.max(initial=0) > 0:
-            self._expressive = Balance(piece, self._players), Asynchrony(piece, self._players, seed)
+            balance = Balance(piece, self._players)
+            self._expressive, self._leads = (balance, Asynchrony(piece, self._players, seed)), balance.leads
         articulation = Articulation(piece.score, instruments_of(piece))
         asked = (directions,) if directions else ()
         self._rules: tuple[Rule, ...] = (*asked, articulation, VoicingBounds(piece.score.notes, written))
@@ -60,7 +61,8 @@ class Shaping:
         expressed = columns.copy()
         expressed[:, BEAT_PERIOD] = period
         if self._expressive:
-            expression.draw_players_together(expressed, written, self._players[first : first + len(columns)], first)
+            rows = slice(first, first + len(columns))
+            expression.draw_to_the_tune(expressed, written, self._players[rows], self._leads[rows], first)
         for rule in self._expressive:
             expressed = rule.apply(expressed, first)
         played = expression.apply(expressed, written)

@@ -47,25 +47,30 @@ def test_what_is_told_holds() -> None:
     assert levelled(model, [70, 90, 80], {"expression": 0.0}) == pytest.approx([70, 90, 80])
 
 
-def test_players_are_as_loud_as_each_other_but_for_what_is_written_and_a_part_of_what_the_model_has() -> None:
-    """Two players who are both asked for 60: of the 20 steps that the model has between them three tenths stay, around their mean."""
+def test_players_are_as_loud_as_the_tune_but_for_what_is_written_and_a_part_of_what_the_model_has() -> None:
+    """Two players who are both asked for 60: of the 20 steps by which the model has the second softer three tenths stay."""
     expression = ColumnExpression({}, HEARD_CONTROLS)
-    players = np.array([0, 1])
+    players, leads = np.array([0, 1]), np.array([True, False])
     for onset, (first, second) in enumerate([(70, 50), (80, 60), (80, 60), (60, 40)]):
         written = np.zeros((2, COLUMNS))
         written[:, VELOCITY] = 60 / 127
         for _ in range(2):  # decided twice, it counts once
             columns = np.zeros((2, COLUMNS))
             columns[:, VELOCITY] = first / 127, second / 127
-            expression.draw_players_together(columns, written, players, onset)
-        middle = (first + second) / 2
-        assert 127 * columns[:, VELOCITY] == pytest.approx([middle + 3, middle - 3])
+            expression.draw_to_the_tune(columns, written, players, leads, onset)
+        assert 127 * columns[:, VELOCITY] == pytest.approx([first, second + 14])
+    fresh = ColumnExpression({}, HEARD_CONTROLS)
     written[:, VELOCITY] = 80 / 127, 40 / 127  # what is marked stays between them
     columns[:, VELOCITY] = 80 / 127, 40 / 127
-    fresh = ColumnExpression({}, HEARD_CONTROLS)
-    fresh.draw_players_together(columns, written, players, 0)
+    fresh.draw_to_the_tune(columns, written, players, leads, 0)
     assert 127 * columns[:, VELOCITY] == pytest.approx([80, 40])
     alone = columns[1:].copy()
-    alone[:, VELOCITY] = 30 / 127
-    fresh.draw_players_together(alone, written[1:], players[1:], 1)
-    assert 127 * alone[0, VELOCITY] == pytest.approx(30 + 0.7 * (10 / 2 - 0) / 2)
+    alone[:, VELOCITY] = 30 / 127  # softer than marked by 10, by 5 in the mean of both notes
+    fresh.draw_to_the_tune(alone, written[1:], players[1:], leads[1:], 1)
+    assert 127 * alone[0, VELOCITY] == pytest.approx(30 + 0.7 * 5)
+
+
+def test_before_there_is_a_tune_a_player_is_left_as_he_is() -> None:
+    columns, written = np.full((1, COLUMNS), 0.3), np.full((1, COLUMNS), 0.5)
+    ColumnExpression({}, HEARD_CONTROLS).draw_to_the_tune(columns, written, np.array([1]), np.array([False]), 0)
+    assert columns[0, VELOCITY] == pytest.approx(0.3)
