@@ -5,6 +5,9 @@ import pytest
 from command_line import command
 from miniature_corpus import write_corpus
 
+from engine.midi.events import Event, note_off, note_on
+from engine.midi.file import KeptEvent, MidiTimeline, Track, write_midi_file
+from engine.score.track_texts import TRACK_NAME, meta
 from training.evaluation.command import app
 from training.evaluation.ensemble.asynchrony import measure, together
 from training.evaluation.ensemble.match_chords import read_chords
@@ -75,3 +78,29 @@ def test_the_commands_read_their_data(tmp_path, capfd) -> None:
     assert "not a Virtuoso Strings folder" in perf_eval("asynchrony", "--data", tmp_path).error
     assert "nothing to measure" in perf_eval("asynchrony").error
     assert "allowed: dexter, score-performer" in perf_eval("final-chord", "x.mid", "--performer", "velocity").error
+
+
+def arrangement(path, names, velocities):
+    """Write a MIDI file of one note a track."""
+    tracks = tuple(Track((KeptEvent(0, 0, meta(TRACK_NAME, name.encode())),)) for name in names)
+    events = [Event(0, note_on(number, 60, velocity), number) for number, velocity in enumerate(velocities)]
+    ends = [Event(10**9, note_off(number, 60), number) for number in range(len(names))]
+    write_midi_file(path, [*events, *ends], MidiTimeline([], tracks, 1, 480))
+
+
+def test_how_far_arrangers_have_their_tracks_below_the_melody(tmp_path, capfd) -> None:
+    perf_eval = command(app, "perf-eval", capfd)
+    arrangement(tmp_path / "001.mid", ("MELODY", "BRIDGE", "PIANO"), (100, 90, 80))
+    arrangement(tmp_path / "002.mid", ("MELODY", "PIANO"), (100, 85))
+    ended = perf_eval("balance", "--data", tmp_path)
+    cells = [line.replace("│", " ").split() for line in ended.output.splitlines()]
+    assert ["BRIDGE", "1", "10.0", "10.0", "10.0"] in cells and ["PIANO", "2", "17.5", "16.2", "18.8"] in cells
+    assert "give the POP909 folder" in perf_eval("balance", "--data", tmp_path / "none").error
+    assert "nothing to measure" in perf_eval("balance").error
+
+
+def test_the_gain_of_pieces_is_told_beside_the_bound_of_the_voicing_s(tmp_path, capfd) -> None:
+    corpus = write_corpus(tmp_path / "asap")
+    score = next(corpus.rglob("midi_score.mid"))
+    ended = command(app, "perf-eval", capfd)("voicing-gain", "--data", corpus, "--score", score)
+    assert ended.status == 0 and "above 1.5" in ended.output and f"{score.name}: gain" in ended.output
