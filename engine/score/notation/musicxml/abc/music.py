@@ -6,6 +6,7 @@ By sections 4, 6 and 7 of the ABC music standard 2.1. What it does not know is s
 import re
 from collections.abc import Iterable
 from fractions import Fraction
+from functools import lru_cache
 
 from engine.score.notation.musicxml.abc.fields import ALTERS, Line, key_of, metre_of, settings_of, tempo_of, transposition_of, unit_of
 from engine.score.notation.musicxml.abc.lyrics import sing
@@ -259,6 +260,7 @@ _KINDS = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=1000)
 def _times(text: str) -> Fraction:
     """Return what a length behind a letter multiplies: 3, 3/2, /, //, /4."""
     above, slashes, below = re.fullmatch(r"(\d*)(/*)(\d*)", text).groups()  # type: ignore[union-attr]
@@ -282,7 +284,8 @@ def _pitch(voice: Voice, note: re.Match[str]) -> Pitch:
 def _place(voice: Voice, event: Event, tied: set[int]) -> None:
     event.transposition = voice.transposition
     event.ratio = voice.tuplet.pop(0) if voice.tuplet else Fraction(1)
-    event.length *= voice.broken * event.ratio
+    if voice.broken != 1 or event.ratio != 1:
+        event.length *= voice.broken * event.ratio
     event.signs, voice.signs = voice.signs, []
     event.slurs_begun, voice.slurs = voice.slurs, 0
     voice.broken = Fraction(1)

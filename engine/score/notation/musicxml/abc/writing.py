@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from math import lcm
 from typing import Any
 
@@ -175,7 +176,7 @@ class _Part:
 
 def _made(parent: Any, name: str, content: str = "", /, **attributes: str) -> Any:
     made = parent.makeelement(name, attributes)
-    made.text = "".join(letter for letter in content if letter.isprintable()) or None
+    made.text = (content if content.isprintable() else "".join(filter(str.isprintable, content))) or None
     return made
 
 
@@ -293,6 +294,7 @@ def _type(note: Any, event: Event) -> None:
         _add(change, "normal-notes", str(event.ratio.numerator))
 
 
+@lru_cache(maxsize=1000)
 def _written(quarters: Fraction) -> tuple[str, int] | None:
     """Return the note value of a length and how many dots it has, None where one note has no such length."""
     return next(((_TYPES[plain], dots) for dots in range(4) if (plain := quarters / (2 - Fraction(1, 2**dots))) in _TYPES), None)
