@@ -98,3 +98,7 @@ app = single_command(
 
 def main() -> None:
     sys.exit(run(app, "perf-export"))
+
+
+if __name__ == "__main__":
+    main()
