@@ -170,6 +170,11 @@ class LiveRun:
             self.send(number)
         return self.await_end()
 
+    def end(self) -> None:
+        """End it, if it still runs, and let go of its standard input. A server lets others wait for seconds when a client is killed."""
+        self.stop()
+        self.kill()
+
     def ended(self) -> Ended:
         return Ended(self._process.poll(), *self._said())
 
@@ -207,8 +212,7 @@ class Stage:
 
     def __exit__(self, *_: object) -> None:
         if self.run:
-            self.run.stop()  # a server that loses a client without a farewell makes the others wait for seconds
-            self.run.kill()
+            self.run.end()
         for peer in self.peers:
             peer.end()
 
@@ -223,7 +227,7 @@ class Stage:
     ) -> LiveRun:
         """Start perf-live between the ports; ``both``: to the module as well. Raises PerfLiveError."""
         if self.run:
-            self.run.kill()
+            self.run.end()
         outputs = [self.observer.port, *([self.module.port] if both else [])]
         ends = ["--api", "jack", "--in", self.keys.port, *(word for port in outputs for word in ("--out", port))]
         self._lines = 0
