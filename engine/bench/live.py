@@ -9,7 +9,7 @@ it contains both ways through JACK (periods of 1.33 ms), which the echo needs as
 - Note-ons: ``first_note_ons`` are single notes and those that begin a chord, ``note_ons`` all of them; a chord's other notes are performed
   one after the other, see the chord spread.
 - Added latency: the two programs' distributions, the difference of their 99th percentiles, and the distribution of the differences
-  message by message.
+  message by message, with an interval of its median. A note whose answer is ready too late for JACK's period adds a whole one.
 - ``others``: everything that is not a note-on. Those of ``others_apart`` left 6 ms after the notes before them, the rest right before
   or after note-ons, which perf-live performs one by one and in order.
 - Chord spread: from the first to the last note-on of a ten-note chord as they come back.
@@ -32,7 +32,7 @@ from rich.table import Table
 from engine.base.errors import PerfLiveError
 from engine.bench.measuring.benchmark import Benchmark, OnStage, silent
 from engine.bench.measuring.delivery import LOST, Answers, Delivery
-from engine.bench.measuring.figures import DIGITS, Distribution, describe
+from engine.bench.measuring.figures import DIGITS, Distribution, describe, median_interval_ms
 from engine.bench.measuring.machine import MEGABYTE, Machine, StolenTime, describe_machine, resident_bytes
 from engine.bench.measuring.prober import Target, play
 from engine.bench.measuring.programs import PERF_LIVE, Program, jack_server, may_schedule_in_real_time
@@ -49,6 +49,7 @@ class Compared:
     echo: Distribution
     perf_live: Distribution
     difference: Distribution
+    difference_median_95_ms: tuple[float, float]  # where the median of the differences lies with 95% confidence
     added_p99_ms: float  # perf-live's 99th percentile less the echo's
 
 
@@ -204,7 +205,8 @@ def _compare(echo_ns: np.ndarray, live_ns: np.ndarray) -> Compared | None:
     if not both.any():
         return None
     echo, live = describe(echo_ns[both]), describe(live_ns[both])
-    return Compared(echo, live, describe(live_ns[both] - echo_ns[both]), round(live.p99_ms - echo.p99_ms, DIGITS))
+    added_ns = live_ns[both] - echo_ns[both]
+    return Compared(echo, live, describe(added_ns), median_interval_ms(added_ns), round(live.p99_ms - echo.p99_ms, DIGITS))
 
 
 def print_table(report: LiveReport) -> None:
@@ -243,6 +245,7 @@ def _add_compared(table: Table, title: str, compared: Compared | None) -> None:
         add_distribution(table, "  echo", compared.echo)
         add_distribution(table, "  perf-live", compared.perf_live)
         add_distribution(table, "  added, each by itself", compared.difference)
+        table.add_row("  its median, with 95% confidence", "", "{:.3f} to {:.3f}".format(*compared.difference_median_95_ms))
         table.add_row("  added, percentiles", "", "", f"{compared.added_p99_ms:.3f}")
     table.add_section()
 

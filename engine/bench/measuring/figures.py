@@ -1,11 +1,13 @@
 """Many durations in a few numbers. Without NumPy, which the benchmark of the velocity transformer must load on one core."""
 
+import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 NS_PER_MS = 1e6
 MS_PER_S = 1e3
+NORMAL_975 = 1.96
 DIGITS = 4  # of a millisecond: tenths of a microsecond
 
 
@@ -26,6 +28,18 @@ def describe(durations_ns: Iterable[float]) -> Distribution:
 
 def median_ms(durations_ns: Iterable[float]) -> float:
     return round(float(statistics.median(durations_ns)) / NS_PER_MS, DIGITS)
+
+
+def median_interval_ms(durations_ns: Iterable[float]) -> tuple[float, float]:
+    """Return where the median lies with 95% confidence, whatever the distribution, for one duration or more.
+
+    The bounds are durations themselves, at ranks by the normal approximation of the sign test (Conover, Practical Nonparametric
+    Statistics, 3.2).
+    """
+    ordered = sorted(durations_ns)
+    count = len(ordered)
+    low = max(round(count / 2 - NORMAL_975 * math.sqrt(count) / 2), 1)
+    return round(float(ordered[low - 1]) / NS_PER_MS, DIGITS), round(float(ordered[count - low]) / NS_PER_MS, DIGITS)
 
 
 def _percentile(ordered: Sequence[float], share: float) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.bench.measuring.delivery import LOST, Answers, Delivery
-from engine.bench.measuring.figures import Distribution, describe, median_ms
+from engine.bench.measuring.figures import Distribution, describe, median_interval_ms, median_ms
 from engine.bench.measuring.machine import one_core, resident_bytes
 from engine.bench.measuring.takes import BIG_CHORD_NOTES, CLOCK, KEYS, live_pattern, piano_take
 from engine.midi.events import control_change, is_note_off, is_note_on, note_off, note_on
@@ -136,3 +136,9 @@ def test_one_core_is_given_back():
     with one_core() as alone:
         assert alone and len(os.sched_getaffinity(0)) == 1
     assert os.sched_getaffinity(0) == before
+
+
+@pytest.mark.parametrize(("count", "ranks"), [(1, (1, 1)), (10, (2, 9)), (100, (40, 61))])  # as statisticians' tables have them
+def test_the_median_lies_between_the_ranks_of_the_sign_test(count, ranks):
+    shuffled_ns = np.random.default_rng(0).permutation(np.arange(1, count + 1)) * MS
+    assert median_interval_ms(shuffled_ns) == ranks
