@@ -17,6 +17,7 @@ OF_NO_SYSTEM = {
     "final-chord": "training.evaluation.ensemble.final_chord_command:final_chord",
     "reading": "training.evaluation.reading.command:reading",
     "sound-data": "training.evaluation.performance_net.data_command:sound_data",
+    "tell-apart": "training.evaluation.tell_apart.command:tell_apart",
     "tempo": "training.evaluation.tempo.command:tempo",
     "tempo-limits": "training.evaluation.tempo.limits_command:tempo_limits",
     "voicing": "training.evaluation.ensemble.voicing_command:voicing",

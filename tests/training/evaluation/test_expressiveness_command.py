@@ -14,7 +14,9 @@ from engine.base.errors import PerfLiveError
 from engine.score.piece import piece_of
 from engine.score.realisation.ornaments import ROLL, ROLL_POWER
 from models.performance.descriptors import DESCRIPTORS
+from models.performance.pedal import Pedal
 from training.evaluation.command import app
+from training.evaluation.expressiveness.kept_renderings import keep_renderings
 from training.evaluation.expressiveness.live_renderer import FLAT_VELOCITY, load_live_renderer
 from training.evaluation.expressiveness.pieces import as_written, load_held_out_pieces
 from training.evaluation.expressiveness.renderers import load_renderer
@@ -191,3 +193,31 @@ WANTED = "give more than 0 seconds, and --performer dexter or score-performer"
 def test_look_ahead_without_a_performer_that_does_is_a_wrong_call(asap, tmp_path, capsys, arguments, said):
     assert call(["expressiveness", *arguments], asap, tmp_path) == 2
     assert capsys.readouterr().err == f"perf-eval: {said}\n"
+
+
+def test_renderings_are_kept_until_anything_that_decides_them_changes(asap, models, tmp_path):
+    (piece,) = load_held_out_pieces(asap, "validation", tmp_path / "cache")
+    folder, rendered = tmp_path / "renderings", []
+
+    def render(score, seed, controls):
+        rendered.append((seed, controls))
+        return as_written(score.score)._replace(pedal=Pedal(np.array([0.5]), np.array([100])))
+
+    kept = keep_renderings(render, "dexter", models, folder)
+    first, again = (kept(piece_of(piece.score), 1, {}) for _ in range(2))
+    assert len(rendered) == 1 and len(list(folder.iterdir())) == 1
+    for name in ("onset_sec", "duration_sec", "velocity"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(again, name))
+    assert (again.pedal.time_sec, again.pedal.value) == (0.5, 100)
+    kept(piece_of(piece.score), 1, {"temperature": 1.0})  # what a sample has anyhow
+    assert len(rendered) == 1
+    notes = piece.score.notes.copy()
+    notes["pitch"] += 1
+    kept(piece_of(piece.score), 2, {})
+    kept(piece_of(piece.score), None, {})
+    kept(piece_of(piece.score), 1, {"temperature": 0.5})
+    kept(piece_of(replace(piece.score, notes=notes)), 1, {})
+    keep_renderings(render, "score-performer", models, folder)(piece_of(piece.score), 1, {})
+    (models / "more.onnx").write_bytes(b"other weights")
+    keep_renderings(render, "dexter", models, folder)(piece_of(piece.score), 1, {})
+    assert len(rendered) == 7

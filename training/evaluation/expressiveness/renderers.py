@@ -50,9 +50,12 @@ def check_performs_scores(name: str) -> None:
 
 
 def setup_of(performer: Performer, seed: int | None, controls: Mapping[str, float]) -> Setup:
-    """Return a performer with its seed, at temperature 1, or at 0 without one: the mean rendering. It is as loud as the model says."""
-    own = {"temperature": 0.0 if seed is None else 1.0, "level": MODEL}
-    return Setup(performer, seed or 0, own | dict(controls), request=find_system(performer.name).request())
+    return Setup(performer, seed or 0, all_controls(seed, controls), request=find_system(performer.name).request())
+
+
+def all_controls(seed: int | None, controls: Mapping[str, float]) -> dict[str, float]:
+    """Return what a rendering is made with: temperature 1, or 0 without a seed, the mean rendering. It is as loud as the model says."""
+    return {"temperature": 0.0 if seed is None else 1.0, "level": MODEL} | dict(controls)
 
 
 def _renderer(performer: Performer) -> Renderer:
