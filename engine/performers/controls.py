@@ -48,7 +48,7 @@ class Control:
         """Return ``value`` if it is in the range. Raises UsageError when not."""
         if self.allows(value):
             return value
-        raise UsageError(f"control {self.name!r}: got {shown or value}, allowed: {self.describe_range()}")
+        raise UsageError(f"control {self.name!r}: got {value if shown is None else repr(shown)}, allowed: {self.describe_range()}")
 
     def describe_range(self) -> str:
         if self.choices:
