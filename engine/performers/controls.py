@@ -48,7 +48,8 @@ class Control:
         """Return ``value`` if it is in the range. Raises UsageError when not."""
         if self.allows(value):
             return value
-        raise UsageError(f"control {self.name!r}: got {value if shown is None else repr(shown)}, allowed: {self.describe_range()}")
+        given = str(value) if shown is None else shown if shown.strip() and shown.isprintable() else repr(shown)
+        raise UsageError(f"control {self.name!r}: got {given}, allowed: {self.describe_range()}")
 
     def describe_range(self) -> str:
         if self.choices:
