@@ -245,7 +245,7 @@ def _add_compared(table: Table, title: str, compared: Compared | None) -> None:
         add_distribution(table, "  echo", compared.echo)
         add_distribution(table, "  perf-live", compared.perf_live)
         add_distribution(table, "  added, each by itself", compared.difference)
-        table.add_row("  its median, with 95% confidence", "", "{:.3f} to {:.3f}".format(*compared.difference_median_95_ms))
+        table.add_row("  its median, 95%", "", "{:.2f}..{:.2f}".format(*compared.difference_median_95_ms))
         table.add_row("  added, percentiles", "", "", f"{compared.added_p99_ms:.3f}")
     table.add_section()
 

@@ -29,7 +29,7 @@ def stage(jack_server, tmp_path_factory):
 def survive(stage, name):
     outcome = FAULTS[name](stage)
     if not outcome.survived and stage.run:
-        stage.run.kill()  # the next fault has a new run
+        stage.run.end()  # the next fault has a new run
     assert outcome.wrong == "", outcome.said
     assert (outcome.lost, outcome.extra, outcome.stuck, outcome.pedals) == (0, 0, 0, 0), outcome.said
     assert outcome.sent > 0

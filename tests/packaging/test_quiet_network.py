@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 PRELUDE, ELISE, GYMNOPEDIE = sorted(Path(examples.__file__).parent.glob("*.mid"))
 CALLS = "socket,connect,openat,creat,mkdir,mkdirat,rename,renameat,renameat2,link,linkat,symlink,symlinkat,unlink,unlinkat"
 WRITES = re.compile(r"O_WRONLY|O_RDWR|O_CREAT|^\d+ +(creat|mkdir|rename|link|symlink|unlink)")
+UNFINISHED, RESUMED = " <unfinished ...>", re.compile(r"<\.\.\. \w+ resumed>")
 SYSTEM = ("/dev/", "/proc/")  # devices, and the names of threads
 IMPORT_ALL = """
 import importlib, pkgutil, engine, models
@@ -51,7 +52,22 @@ def traced(folder: Path, *command: str | Path, variables: dict[str, str] | None 
     ended = subprocess.run([*strace, *map(str, command)], cwd=given, env=environment, capture_output=True, text=True, timeout=300)
     assert (ended.returncode, ended.stderr) == (0, "")
     left = [str(path.relative_to(folder)) for each in (home, temporary) for path in each.rglob("*")]
-    return Traced(trace.read_text(encoding="utf-8", errors="replace").splitlines(), given, left)
+    return Traced(whole_calls(trace.read_text(encoding="utf-8", errors="replace").splitlines()), given, left)
+
+
+def whole_calls(lines: list[str]) -> list[str]:
+    """Return each system call on one line: strace breaks one in two where another thread's call comes between."""
+    begun: dict[str, str] = {}
+    calls = []
+    for line in lines:
+        thread = line.split(maxsplit=1)[0]
+        if line.endswith(UNFINISHED):
+            begun[thread] = line.removesuffix(UNFINISHED)
+        elif resumed := RESUMED.search(line):
+            calls.append(begun.pop(thread, "") + line[resumed.end() :])
+        else:
+            calls.append(line)
+    return calls + list(begun.values())
 
 
 def connections(run: Traced) -> list[str]:
@@ -144,3 +160,8 @@ def test_telemetry_that_is_asked_for_would_be_seen(tmp_path: Path) -> None:
 def test_a_look_up_would_be_seen(tmp_path: Path) -> None:
     code = "import socket\ntry: socket.getaddrinfo('host.invalid', 80)\nexcept OSError: pass"
     assert connections(traced(tmp_path, sys.executable, "-c", code))
+
+
+def test_a_call_that_another_thread_interrupts_is_one_call():
+    lines = ['11 mkdir(".", 0777 <unfinished ...>', '12 unlink("a") = 0', "11 <... mkdir resumed>) = -1 EEXIST (File exists)"]
+    assert whole_calls(lines) == ['12 unlink("a") = 0', '11 mkdir(".", 0777) = -1 EEXIST (File exists)']

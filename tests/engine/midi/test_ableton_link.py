@@ -30,7 +30,7 @@ def test_tempo_and_place_in_the_bar_are_the_peers(peer):
             clock.follow(event)
         now_us, now_ns = peer.clock().micros(), engine_clock.now_ns()
         reading = clock.read(now_ns)
-        assert session.describe().startswith("Link: 97 quarters a minute, ")
+        assert wait_for(lambda: session.describe().startswith("Link: 97 quarters a minute, "))
     assert 60e9 / reading.beat_ns == pytest.approx(TEMPO, rel=0.01)
     apart = reading.song_quarter - peer.captureAppSessionState().phaseAtTime(now_us, 4)
     assert abs((apart + 2) % 4 - 2) < 0.05
