@@ -28,7 +28,7 @@ from engine.midi.events import SOFT_PEDAL, SUSTAIN_PEDAL
 from engine.score.files import read_score
 from engine.score.tables import MARKING_DTYPE, Score, Word
 from models.performance.representation import strokes
-from training.datasets.asap import ROBUST, Split, performance_rows
+from training.datasets.asap import ROBUST, FoldSplit, performance_rows
 from training.datasets.parangonada import midi_of, read_parangonada
 from training.datasets.performances import PEDAL_DTYPE
 from training.datasets.played_score import played_score
@@ -95,7 +95,7 @@ class AlignmentReport:
         return "\n".join(lines)
 
 
-def asap_alignments(root: Path, split: Split) -> list[Alignment]:
+def asap_alignments(root: Path, split: FoldSplit) -> list[Alignment]:
     """Return the performances of the split's pieces in the order of ``metadata.csv``. Raises PerfLiveError for another folder."""
     found = []
     for row in performance_rows(root, split):

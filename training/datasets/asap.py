@@ -11,7 +11,8 @@ import configs
 from engine.base.errors import PerfLiveError
 from training.datasets.performances import Performance, extend_with_pedal, read_performance
 
-Split = Literal["train", "validation", "held_out"]  # the last in folds only; see datasets.folds
+Split = Literal["train", "validation"]
+FoldSplit = Literal["train", "validation", "held_out"]  # the last in folds only; see datasets.folds
 SPLITS: tuple[Split, ...] = ("train", "validation")
 LICENCE = "CC BY-NC-SA 4.0"
 TRAINING_DATA = "(n)ASAP, train split of splits.json"  # as the contracts of the graphs say it
@@ -40,7 +41,7 @@ def work_of(folder: str) -> str:
     return re.sub("_(no|extra)_repeat$", "", folder)
 
 
-def performance_rows(root: Path, split: Split) -> list[dict[str, str]]:
+def performance_rows(root: Path, split: FoldSplit) -> list[dict[str, str]]:
     """Return the rows of ``metadata.csv`` whose folder is in the split: of ``root/splits.json``, or where there is none, of the one that
     ships in ``configs``. Raises PerfLiveError when the folder is no (n)ASAP folder.
     """

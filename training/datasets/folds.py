@@ -20,7 +20,7 @@ from typing import Literal, NamedTuple
 
 from engine.base.errors import PerfLiveError, UsageError
 from engine.base.files import make_folder, whole_file
-from training.datasets.asap import ROBUST, SPLITS, SPLITS_FILE, Split, performance_rows
+from training.datasets.asap import ROBUST, SPLITS, SPLITS_FILE, FoldSplit, performance_rows
 
 FoldsBy = Literal["work", "composer"]
 FOLDS = 5
@@ -28,7 +28,7 @@ FOLLOWED = 10  # of the works that are learnt from, ordered by their performance
 LEAST_WORKS = 3  # one to learn from, one to follow by, one held out
 FOLDS_FILE = "folds.json"
 
-Pieces = dict[Split, list[str]]
+Pieces = dict[FoldSplit, list[str]]
 
 _VERSION = re.compile("_((no|extra)_)?([0-9]_)?(repeat|trio)$")  # of a piece: which repeats are played
 _MOVEMENT = (

@@ -12,7 +12,7 @@ from engine.score.tables import Score
 from models.performance.pedal import Pedal
 from models.performance.representation import Performed
 from training.datasets.aligned import AlignedPerformance, asap_alignments, load_aligned
-from training.datasets.asap import Split
+from training.datasets.asap import FoldSplit
 from training.metrics.expressiveness import Beats, find_beats
 from training.performance.pieces import LEAST_MATCHED, match_notes, performed_notes
 
@@ -56,7 +56,7 @@ class HeldOutPiece:
         return Performed(onset_sec, duration_sec, velocity, performed.pedal)
 
 
-def load_held_out_pieces(root: Path, split: Split, cache: Path, containing: str = "") -> list[HeldOutPiece]:
+def load_held_out_pieces(root: Path, split: FoldSplit, cache: Path, containing: str = "") -> list[HeldOutPiece]:
     """Return the pieces of the (n)ASAP folder ``root`` with robust alignments of LEAST_HUMANS performances or more.
 
     Only those with ``containing`` in their names. Raises PerfLiveError when there are none.

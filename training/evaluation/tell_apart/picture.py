@@ -25,7 +25,8 @@ def draw_telling(path: Path, rows: Mapping[str, Told]) -> None:
         for axis, telling in zip(line, told.telling, strict=False):
             values = told.contest.windows.values[:, names.index(telling.statistic)]
             known = np.isfinite(values)
-            edges = np.linspace(*np.percentile(values[known], [1, 99]), BINS + 1)
+            first, last = np.percentile(values[known], [1, 99])
+            edges = np.linspace(first, last, BINS + 1)
             for side, colour, name in ((~told.contest.ours, "tab:blue", "humans"), (told.contest.ours, "tab:orange", label)):
                 axis.hist(values[known & side], edges, density=True, histtype="stepfilled", alpha=0.5, color=colour, label=name)
             axis.set_title(f"{telling.statistic}\n{telling.words}", fontsize=8)
