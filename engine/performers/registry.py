@@ -1,5 +1,6 @@
 """Loads performers by name. Each is imported only when it is used, so the others cost nothing."""
 
+import gc
 from pathlib import Path
 
 from engine.base.arguments import number_of
@@ -19,11 +20,13 @@ def load_performer(name: str, model: Path | None = None, lookahead_s: float | No
 
     Raises UsageError for an unknown one and for a look-ahead out of range; the performer's own errors for what it refuses.
     """
-    if is_combination(find_system(name).name):
+    system = find_system(name)
+    gc.collect()  # runs that ended hang together in circles: few objects, which would wait long for it, and models of many megabytes
+    if is_combination(system.name):
         _check_combined(name, model)
         combined: Performer = load_object(f"{COMBINED}:combine")(name, load_performer, _checked(lookahead_s))
         return combined
-    performer: Performer = load_object(find_system(name).performer)(model, _checked(lookahead_s))
+    performer: Performer = load_object(system.performer)(model, _checked(lookahead_s))
     return performer
 
 

@@ -1,5 +1,6 @@
 """``import engine``: what the commands do, from Python, byte for byte."""
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from engine.commands.live import app as live_app
 from engine.commands.render import app as render_app
 from engine.midi.events import is_note_on, note_off, note_on
 from engine.midi.file import read_midi_file
+from engine.performers.velocity.networks import VelocityModel
 from engine.systems import Request
 
 
@@ -176,3 +178,19 @@ def test_a_file_that_cannot_be_read_leaves_nothing_behind() -> None:
     with pytest.raises(PerfLiveError):
         engine.render("broken.mid", "x.mid")
     assert [path.name for path in Path().iterdir()] == ["broken.mid"]
+
+
+def test_a_run_that_has_ended_keeps_no_model_in_memory(tmp_path: Path) -> None:
+    gc.collect()
+    gc.disable()  # it comes seldom by itself, as models are few objects
+    try:
+        before = len(models_in_memory())
+        for number in range(3):
+            engine.render(PRELUDE, tmp_path / f"{number}.mid", performer="velocity")
+        assert len(models_in_memory()) - before <= 1  # the last one's
+    finally:
+        gc.enable()
+
+
+def models_in_memory() -> list[VelocityModel]:
+    return [each for each in gc.get_objects() if isinstance(each, VelocityModel)]

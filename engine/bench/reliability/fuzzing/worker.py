@@ -4,6 +4,7 @@
 that who reads it knows which one it was, and ``end VERDICT LINE`` after it, as JSON. The input of a case stands in FOLDER while it runs.
 """
 
+import gc
 import json
 import os
 import sys
@@ -17,6 +18,7 @@ from engine.base.errors import PerfLiveError
 from engine.bench.reliability.fuzzing.kinds import KINDS, kind_of
 
 OK, REFUSED, DEFECT = "ok", "refused", "defect"
+COLLECT = 200  # cases after which what they left is collected: a run that has ended hangs together in circles, with what its models take
 MOST_PROCESSOR_S = 60
 MOST_ADDRESSES = 12 << 30  # bytes of memory, so that a case that wants all of it fails alone
 
@@ -35,6 +37,8 @@ def main() -> None:
     sys.unraisablehook = lambda given: said.append(f"unraisable: {given.exc_type.__name__}: {given.exc_value}")
     for number in range(first, last, step):
         kind = kind_of(number) if len(kinds) == len(KINDS) else kinds[number % len(kinds)]
+        if number // step % COLLECT == 0:
+            gc.collect()
         _say(out, "begin", number, kind)
         _limit_time()
         _say(out, "end", *_run(kind, Random(f"{seed} {number} {kind}"), folder, said))
