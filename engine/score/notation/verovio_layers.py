@@ -56,6 +56,7 @@ class Staff:
     number: int
     transposition: int = 0
     ppq: int | None = None
+    has_clef: bool = False
     percussion: bool = False
     beat: Fraction = Fraction(1)
     bar: Fraction = Fraction(4)

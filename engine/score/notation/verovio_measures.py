@@ -146,7 +146,8 @@ def _printed_measures(root: Any) -> tuple[list[PrintedMeasure], list[int]]:
             place = next(element.iterancestors("{*}staffDef", "{*}staff"), None)
             if place is not None and element.get("shape"):
                 number_text = place.get("n", "1")
-                staves.setdefault(number_text, Staff(int(number_text) if number_text.isdigit() else 1)).percussion = _is_percussion(element)
+                staff = staves.setdefault(number_text, Staff(int(number_text) if number_text.isdigit() else 1))
+                _change_clef(staff, element, has_begun=len(measures) > 1)
         if name in ("scoreDef", "staffDef", "meterSig"):
             metre = _metre(element) or metre
     for measure in measures:
@@ -162,14 +163,16 @@ def _define(element: Any, staff: Staff) -> None:
     if element.get("ppq", "0").isdigit() and int(element.get("ppq", "0")):
         staff.ppq = int(element.get("ppq"))
     if element.get("clef.shape"):
-        staff.percussion = element.get("clef.shape") == "perc"
+        staff.percussion, staff.has_clef = element.get("clef.shape") == "perc", True
     instrument = element.find("{*}instrDef")
     if instrument is not None and instrument.get("midi.channel") == str(DRUM_CHANNEL) and element.find("{*}clef") is None:
         staff.percussion = program_of("".join(element.xpath("string(*[local-name()='label'])"))) is None
 
 
-def _is_percussion(clef: Any) -> bool:
-    return clef.get("shape") == "perc"
+def _change_clef(staff: Staff, clef: Any, has_begun: bool) -> None:
+    """Let a clef say what a staff is. Where pitched notes go on under a sign for percussion, it is the sign that is wrong."""
+    staff.percussion = clef.get("shape") == "perc" and (staff.percussion or not (has_begun or staff.has_clef))
+    staff.has_clef = True
 
 
 def _metre(element: Any) -> tuple[int, int] | None:

@@ -268,3 +268,9 @@ def test_humdrum_and_abc_words(read):
     assert [text.text for text in read(krn, "a.krn").annotations if text.kind == "lyric"] == ["Glo", "ri", "a "]
     abc = "X:1\nT:Tune\nM:4/4\nL:1/4\nK:C\nc d e f|\nw: Al-le-lu-ia\n"
     assert [(text.text, text.kind) for text in read(abc, "a.abc").annotations][:3] == [("Tune", "title"), ("Al", "lyric"), ("le", "lyric")]
+
+
+def test_a_sign_for_percussion_in_the_course_of_a_part_takes_no_note_its_pitch(read):
+    clef = "<attributes><clef><sign>percussion</sign><line>2</line></clef></attributes>"
+    score = read(musicxml([attributes() + note("C", 16), note("D", 16), clef + note("E", 16), note("F", 16)]))
+    assert (score.notes["pitch"].tolist(), len(score.percussion)) == ([60, 62, 64, 65], 0)

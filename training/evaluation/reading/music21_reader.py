@@ -3,6 +3,7 @@
 MEI and Humdrum it takes through converter21, whose Humdrum reader was modelled on verovio's: there they are no strangers.
 """
 
+import re
 from collections.abc import Sequence
 from copy import deepcopy
 from itertools import pairwise
@@ -12,6 +13,8 @@ from typing import Any
 
 from training.evaluation.reading.agreement import Note
 from training.evaluation.reading.spelt_out import humdrum_spelt_out, mei_spelt_out
+
+_DA_CAPO = re.compile(r"\bda capo\b|\bd\. ?c\.", re.IGNORECASE)
 
 
 def read_with_music21(path: Path) -> list[Note]:
@@ -82,9 +85,10 @@ def _sounding(score: Any, repeats: bool) -> tuple[list[Note], float]:
     score = score.toSoundingPitch()
     parts = list(score.parts) or [score]
     measures = [list(part.getElementsByClass(stream.Measure)) for part in parts]
+    has_fine = _has_fine(score)
     for places in zip(*measures, strict=False):
         _as_long(places)
-        _read_jumps(places)
+        _read_jumps(places, has_fine)
         _share_signs(places)
     length = 0.0
     notes: list[Note] = []
@@ -120,13 +124,26 @@ def _put_in_line(part: Any, measures: Sequence[Any]) -> None:
         now += max((each.offset + each.quarterLength for each in measure.flatten().notesAndRests), default=0.0)
 
 
-def _read_jumps(places: Sequence[Any]) -> None:
-    """Let words such as Fine and D.C. be the signs that they are, in place: of MEI they are left as words."""
-    from music21 import expressions
+def _has_fine(score: Any) -> bool:
+    from music21 import expressions, repeat
+
+    words = [each.getRepeatExpression() for each in score.recurse().getElementsByClass(expressions.TextExpression)]
+    return any(isinstance(sign, repeat.Fine) for sign in [*words, *score.recurse().getElementsByClass(repeat.RepeatExpression)])
+
+
+def _read_jumps(places: Sequence[Any], has_fine: bool) -> None:
+    """Let words such as Fine and D.C. be the signs that they are, in place: of MEI they are left as words.
+
+    Among other words, as in "Menuetto da capo", music21 does not know a da capo; where there is a Fine, it goes to the Fine.
+    """
+    from music21 import expressions, repeat
 
     for measure in places:
         for words in list(measure.getElementsByClass(expressions.TextExpression)):
-            if (sign := words.getRepeatExpression()) is not None:
+            sign = words.getRepeatExpression()
+            if sign is None and _DA_CAPO.search(words.content or ""):
+                sign = repeat.DaCapoAlFine() if has_fine else repeat.DaCapo()
+            if sign is not None:
                 measure.insert(measure.highestTime, sign)
 
 

@@ -30,8 +30,17 @@ def mei_spelt_out(data: bytes) -> str:
             for name in ("dur", "dots"):
                 if longest.get(name):
                     chord.set(name, longest.get(name))
+    _drop_doubled_tuplets(root, named)
     _fill_bars(root)
     return str(etree.tostring(root, encoding="unicode"))
+
+
+def _drop_doubled_tuplets(root: Any, named: dict[str, Any]) -> None:
+    """Drop the sign of a tuplet (``tupletSpan``) whose notes stand in an element of it (``tuplet``) as well: they are shortened once."""
+    for sign in list(root.iter("{*}tupletSpan")):
+        ends = [named.get(sign.get(name, "").lstrip("#")) for name in ("startid", "endid")]
+        if any(end is not None and next(end.iterancestors("{*}tuplet"), None) is not None for end in ends):
+            sign.getparent().remove(sign)
 
 
 def _fill_bars(root: Any) -> None:
