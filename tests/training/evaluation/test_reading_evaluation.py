@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from score_fixtures import attributes, direction, musicxml, note
 
 from engine.base.command_line import run
 from training.evaluation.command import app
@@ -131,3 +132,19 @@ def test_spaces_without_a_duration_are_what_is_left_of_their_bar() -> None:
     found = re.findall(r"<(?:space|rest|note) ?([^/]*)/>", text)
     # an eighth of a half note's bar; a sixteenth in the beam; of what is left, 2 - 1/2 quarters, each rest has a dotted eighth
     assert found == ['dur="8" dots="0"', 'dur="4" dots="1"', 'dur="2"', 'dur="16"', 'dur="16" dots="0"', *['dur="8" dots="1"'] * 2]
+
+
+def test_a_tuplet_that_stands_as_an_element_and_as_a_sign_is_one() -> None:
+    notes = "".join(f'<note xml:id="n{number}" dur="8"/>' for number in range(3))
+    signs = '<tupletSpan startid="#n0" endid="#n2" num="3" numbase="2"/><tupletSpan startid="#n3" endid="#n4" num="3" numbase="2"/>'
+    layer = f'<layer><tuplet num="3" numbase="2">{notes}</tuplet><note xml:id="n3" dur="8"/><note xml:id="n4" dur="8"/></layer>'
+    text = mei_spelt_out(f"<mei><score><scoreDef/><measure><staff>{layer}</staff>{signs}</measure></score></mei>".encode())
+    assert (text.count("<tuplet "), text.count("<tupletSpan")) == (1, 1)
+
+
+def test_a_da_capo_among_other_words_goes_to_the_fine(tmp_path: Path) -> None:
+    fine = direction("<words>Fine</words>", "<sound fine='yes'/>")
+    da_capo = direction("<words>Menuetto da capo</words>", "<sound dacapo='yes'/>")
+    path = tmp_path / "minuet.musicxml"
+    path.write_text(musicxml([attributes() + note("C", 16) + fine, note("D", 16), note("E", 16) + da_capo]))
+    assert [pitch for _, pitch, _ in read_with_music21(path)] == [60, 62, 64, 60]
