@@ -21,6 +21,8 @@ class Pedal(NamedTuple):
 def encode_pedal(pedal: Pedal, edges: np.ndarray) -> np.ndarray:
     """Return the pedal columns (K, 4) of the spans between ``edges`` (K + 1,)."""
     times, depths = np.asarray(pedal.time_sec, dtype=float), np.asarray(pedal.value) / 127
+    lasts = np.append(np.diff(times) > 0, np.ones(min(len(times), 1), dtype=bool))  # a depth that lasts for no time is none
+    times, depths = times[lasts], depths[lasts]
     at_edges = np.append(0.0, depths)[np.searchsorted(times, edges + SAME_TIME_S, side="right")]
     at_edges[-1] = 0.0  # the pedal is up after the end
     begin = np.searchsorted(times, edges[:-1] + SAME_TIME_S, side="right")

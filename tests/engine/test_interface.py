@@ -193,4 +193,4 @@ def test_a_run_that_has_ended_keeps_no_model_in_memory(tmp_path: Path) -> None:
 
 
 def models_in_memory() -> list[VelocityModel]:
-    return [each for each in gc.get_objects() if isinstance(each, VelocityModel)]
+    return [each for each in gc.get_objects() if type(each) is VelocityModel]

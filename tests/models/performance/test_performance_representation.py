@@ -97,6 +97,12 @@ def test_columns_come_back_from_what_they_say(performance):
     np.testing.assert_allclose(again[:, [PEDAL_CHANGE, PEDAL_RETURN]], columns[:, [PEDAL_CHANGE, PEDAL_RETURN]], atol=1e-4)
 
 
+def test_a_depth_of_the_pedal_that_lasts_for_no_time_is_none():
+    notes, performed = make([(0.0, 1.0, False), (1.0, 1.0, False)], [(0.0, 0.5, 64), (1.0, 0.5, 64)], [(1.0, 2), (1.5, 0), (1.5, 3)])
+    columns, _ = encode_performance(notes, performed)
+    np.testing.assert_allclose(columns[1, PEDAL:], [2 / 127, 3 / 127, 0.5 / 4, 1])  # the last span lasts four quarters, of 1 s
+
+
 @repeatable
 @given(performances())
 def test_pedal_depth_comes_back_at_the_onsets_and_is_0_in_the_end(performance):
