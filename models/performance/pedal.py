@@ -44,10 +44,10 @@ def encode_pedal(pedal: Pedal, edges: np.ndarray) -> np.ndarray:
 def _encode_lift(depths: np.ndarray, shares: np.ndarray, after: float) -> tuple[float, float, float]:
     """Return the lowest of the ``depths`` that are in force from ``shares`` of a span on, when it is reached, and when it is left."""
     low = depths.min()
-    lifted = np.flatnonzero(depths <= (depths[0] + low) / 2)
+    lifted = np.flatnonzero(depths <= (depths[0] + low) / 2)[0] if low < depths[0] else 0
     middle = (low + after) / 2
-    risen = np.flatnonzero((depths[:-1] <= middle) & (depths[1:] > middle)) + 1
-    return low, shares[lifted[0]] if low < depths[0] else 0.0, shares[risen[-1]] if after > low and len(risen) else 1.0
+    risen = np.flatnonzero((depths[lifted:-1] <= middle) & (depths[lifted + 1 :] > middle)) + lifted + 1
+    return low, shares[lifted], shares[risen[-1]] if after > low and len(risen) else 1.0
 
 
 def decode_pedal(encoded: np.ndarray, edges: np.ndarray) -> Pedal:

@@ -103,6 +103,12 @@ def test_a_depth_of_the_pedal_that_lasts_for_no_time_is_none():
     np.testing.assert_allclose(columns[1, PEDAL:], [2 / 127, 3 / 127, 0.5 / 4, 1])  # the last span lasts four quarters, of 1 s
 
 
+def test_the_pedal_returns_after_it_was_changed():
+    notes, performed = make([(0.0, 1.0, False)], [(0.0, 0.5, 64)], [(0.0, 2), (0.5, 0), (1.0, 3)])
+    columns, _ = encode_performance(notes, performed)
+    np.testing.assert_allclose(columns[0, PEDAL:], [2 / 127, 3 / 127, 1.0 / 2, 1])  # the span lasts four quarters, of .5 s
+
+
 @repeatable
 @given(performances())
 def test_pedal_depth_comes_back_at_the_onsets_and_is_0_in_the_end(performance):
