@@ -10,7 +10,8 @@ from link import Link
 
 LIMIT_S = 20
 TEMPO = 97.0
-PEERS_FOUND_S = 1.0  # others would have answered; and of two sessions that are half a second apart or more the older one wins
+PEERS_FOUND_S = 1.0  # others would have answered
+OLDER_S = 1.0  # of two sessions that began half a second apart or more the older one wins; of others either may
 
 
 def wait_for(happened: Callable[[], Any], limit_s: float = LIMIT_S) -> Any:
@@ -35,7 +36,8 @@ def link_peer() -> Iterator[Link]:
         other.enabled = False
         if not reached:
             pytest.skip("no multicast on this machine")
-        wait_for(lambda: not program.numPeers())
+        wait_for(lambda: not program.numPeers())  # when the last peer leaves, the session begins anew
+        time.sleep(OLDER_S)
         yield program
     finally:
         other.enabled = program.enabled = False
