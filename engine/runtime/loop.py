@@ -19,7 +19,7 @@ from engine.runtime.real_time import one_core, prompt_threads, real_time
 from engine.runtime.relay import Standstills, Watched, relay
 from engine.runtime.report import Report
 from engine.runtime.sender import Sender, ThreadSender
-from engine.runtime.sinks import Sink
+from engine.runtime.sinks import Outputs, Sink
 from engine.runtime.sources import Source
 from engine.runtime.succession import Pedals, Succession
 from engine.systems import Kind
@@ -57,7 +57,6 @@ class Engine:
         ``score``: whether a score is performed, and not what comes from the source."""
         self._source = source
         self.performer = performer
-        self._sinks = list(sinks)
         self._clock = clock
         self.controller_map, self.consumed = dict(controller_map or {}), frozenset(consumed)
         self.settings: dict[str, float] = {}  # what controls were set to while it runs
@@ -70,6 +69,7 @@ class Engine:
         self._latency_ns = performer.latency_ns
         self._windowed = stream if isinstance(stream, WindowedStream) else None
         self._live = not isinstance(clock, VirtualClock)
+        self._outputs = Outputs(sinks, self._live)
         self._patient = score  # whether nothing waits for the performer
         self._performed = Succession(stream, self._guard(stream), self._put_pedals)
         self._standstills = Standstills()
@@ -130,7 +130,7 @@ class Engine:
     @property
     def files(self) -> list[IsolatedSink]:
         """What is written live."""
-        return [sink for sink in self._sinks if isinstance(sink, IsolatedSink)]
+        return [sink for sink in self._outputs.sinks if isinstance(sink, IsolatedSink)]
 
     def fail(self, failure: BaseException) -> None:
         """End the run now and let ``run`` raise ``failure``. Safe from any thread."""
@@ -171,13 +171,13 @@ class Engine:
 
     def add_sink(self, sink: Sink) -> None:
         """Send to one more, which was started."""
-        self._sender.do(lambda: self._sinks.append(sink))
+        self._sender.do(lambda: self._outputs.sinks.append(sink))
 
     def remove_sink(self, sink: Sink, then: Callable[[list[Event]], None]) -> None:
         """Send no more to one of the sinks; ``then`` is told what would end all that sounds, on the thread that sends, and closes it."""
 
         def remove() -> None:
-            self._sinks.remove(sink)
+            self._outputs.sinks.remove(sink)
             then(self._sender.scheduler.ledger.releases(self._clock.now_ns()))
 
         self._sender.do(remove)
@@ -204,7 +204,7 @@ class Engine:
         if self._windowed and self._live:
             self._performed.work_ahead()
         start_ns = self._clock.now_ns()
-        for sink in self._sinks:
+        for sink in self._outputs.sinks:
             sink.start(start_ns + self._latency_ns)
         self._sender.start()
         self._source.start(start_ns)
@@ -217,7 +217,7 @@ class Engine:
 
     def _create_sender(self) -> Sender:
         sends_alone = self._live and self._latency_ns
-        return ThreadSender(self._sinks, self._clock, self.fail) if sends_alone else Sender(self._sinks, self._clock)
+        return ThreadSender(self._outputs, self._clock, self.fail) if sends_alone else Sender(self._outputs, self._clock)
 
     def _put_pedals(self, player: Pedals) -> None:
         self._sender.put_pedals(player)
@@ -366,15 +366,18 @@ class Engine:
         events = self._sender.scheduler.ledger.release_all(time_ns)
         if isinstance(self._performed.stream, ControllerStream):
             events += self._performed.stream.rest_controllers(time_ns)
-        for sink in self._sinks:
+        for sink in self._outputs.sinks:
             for event in events:
                 self._attempt(sink.send, event)
 
     def _close(self, complete: bool) -> None:
         """Close the sinks, then the source: closing a JACK input first would take the last messages from their receivers."""
         self._attempt(self._performed.close)
-        for sink in self._sinks:
+        for sink in self._outputs.sinks:
             self._attempt(sink.close if complete else sink.abort)
+        for sink, failure in self._outputs.lost:
+            self._attempt(sink.abort)
+            self._failure = self._failure or failure
         self._attempt(self._source.close)
 
     def _attempt(self, action: Callable[..., None], *arguments: Any) -> None:

@@ -2,23 +2,23 @@
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from engine.base.clock import Clock
 from engine.midi.events import Event, control_change, is_note_on
 from engine.runtime.real_time import real_time
 from engine.runtime.scheduler import Scheduler
-from engine.runtime.sinks import Sink
+from engine.runtime.sinks import Outputs
 from engine.runtime.succession import Pedals, corrections
 
 
 class Sender:
     """Sends on the caller's thread: what is due at once, the rest when ``send_due`` is called."""
 
-    def __init__(self, sinks: Sequence[Sink], clock: Clock):
+    def __init__(self, outputs: Outputs, clock: Clock):
         self.scheduler = Scheduler()
-        self._sinks = sinks
+        self._outputs = outputs
         self._clock = clock
         self._abandoned = False
         self._muted = False
@@ -103,8 +103,7 @@ class Sender:
         if self._muted and is_note_on(event.message):
             return
         try:
-            for sink in self._sinks:
-                sink.send(event)
+            self._outputs.send(event)
         finally:  # not before: the note would wait for it
             self.scheduler.account(event, now_ns)
 
@@ -112,9 +111,9 @@ class Sender:
 class ThreadSender(Sender):
     """Sends on a thread of its own, for performers that look ahead: their network may be computing when something is due."""
 
-    def __init__(self, sinks: Sequence[Sink], clock: Clock, fail: Callable[[BaseException], None]):
-        """``fail`` is told, on the sender's thread, when a sink fails; nothing more is sent then."""
-        super().__init__(sinks, clock)
+    def __init__(self, outputs: Outputs, clock: Clock, fail: Callable[[BaseException], None]):
+        """``fail`` is told, on the sender's thread, when nothing more can be sent."""
+        super().__init__(outputs, clock)
         self._fail = fail
         self._inbox: queue.SimpleQueue[Event | Callable[[], None] | None] = queue.SimpleQueue()  # None: look at the flags
         self._finishing = self._handing_over = False
@@ -155,7 +154,7 @@ class ThreadSender(Sender):
         try:
             with real_time() as self.real_time:
                 self._send_all()
-        except BaseException as error:  # a sink's failure must end the run, not only this thread
+        except BaseException as error:  # no output at all must end the run, not only this thread
             self._fail(error)
 
     def _send_all(self) -> None:

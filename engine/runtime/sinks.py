@@ -1,9 +1,12 @@
 """Where events go: a port or a MIDI file. Sound (``engine/sound``) and the recorder speak the same protocol."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from engine.base.errors import PerfLiveError
 from engine.base.files import check_writable
+from engine.base.saying import say
 from engine.midi.events import Event, is_note_on
 from engine.midi.file import MidiTimeline, write_midi_file
 
@@ -31,6 +34,35 @@ class FileSink(Sink, Protocol):
     @property
     def kept(self) -> Path | None:
         """Where what was sent is found: in the file, in what stands for it until it is complete, or nowhere."""
+
+
+class Outputs:
+    """The sinks of a run. Live, one that fails is left out and said so while others go on; files are written all or not at all.
+
+    ``lost`` holds what was left out, each with its failure, already said.
+    """
+
+    def __init__(self, sinks: Sequence[Sink], live: bool):
+        self.sinks = list(sinks)
+        self.lost: list[tuple[Sink, PerfLiveError]] = []
+        self._live = live
+
+    def send(self, event: Event) -> None:
+        """Send to every sink. Raises what the last one raises, and offline what any does."""
+        for sink in self.sinks[:]:  # one may be left out meanwhile
+            try:
+                sink.send(event)
+            except Exception as error:
+                if not self._live or len(self.sinks) == 1:
+                    raise
+                self._leave_out(sink, error)
+
+    def _leave_out(self, sink: Sink, error: Exception) -> None:
+        self.sinks.remove(sink)
+        failure = PerfLiveError(f"an output has failed: {' '.join(str(error).split())}; the others go on")
+        say(str(failure))
+        failure.reported = True
+        self.lost.append((sink, failure))
 
 
 class PortSink:

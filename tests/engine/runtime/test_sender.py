@@ -10,6 +10,8 @@ from engine.base.clock import MonotonicClock
 from engine.base.errors import PerfLiveError
 from engine.midi.events import Event, is_note_on, note_off, note_on
 from engine.midi.file import MidiTimeline
+from engine.performers.passthrough.performer import PassthroughPerformer
+from engine.performers.passthrough.stream import PassthroughStream
 from engine.runtime.loop import Engine
 from engine.runtime.sources import FileSource
 
@@ -71,15 +73,27 @@ def test_stop_ends_what_sounds_and_sends_nothing_more():
     assert sounding(sink.sent) == [] and len(sink.sent) == 2
 
 
-def test_a_failing_sink_ends_the_run_with_its_line_and_everything_released():
+@pytest.mark.parametrize("create", [lambda: (DelayingPerformer(), DelayingStream()), lambda: (PassthroughPerformer(), PassthroughStream())])
+def test_live_others_go_on_without_a_sink_that_fails(create, capsys):
     events = timeline()
-    sink, other = WatchedSink(refuse=events[2].message), WatchedSink()
+    sinks = [WatchedSink(refuse=events[2].message), WatchedSink()]
     clock = MonotonicClock()
-    engine = Engine(FileSource(MidiTimeline(events), clock), DelayingPerformer(), DelayingStream(), [other, sink], clock)
-    with pytest.raises(PerfLiveError, match="the sink is gone"):
+    engine = Engine(FileSource(MidiTimeline(events), clock), *create(), sinks, clock)
+    with pytest.raises(PerfLiveError) as caught:
         engine.run()
-    assert sounding(other.sent) == []
-    assert other.ended == sink.ended == "closed"
+    line = "an output has failed: the sink is gone; the others go on"
+    assert str(caught.value) == line and caught.value.reported
+    assert capsys.readouterr().err.count(line) == 1
+    assert [event.message for event in sinks[1].sent] == [event.message for event in events]
+    assert [sink.ended for sink in sinks] == ["aborted", "closed"]
+
+
+def test_the_last_sink_that_fails_ends_the_run_with_its_line():
+    events = timeline()
+    sink = WatchedSink(refuse=events[2].message)
+    with pytest.raises(PerfLiveError, match="^the sink is gone$"):
+        engine_for(DelayingStream(), sink, events).run()
+    assert sink.sent[-1].message == note_off(0, 61) and sink.ended == "closed"
 
 
 def test_a_performer_that_fails_live_costs_no_note():
