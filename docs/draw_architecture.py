@@ -17,7 +17,7 @@ DPI = 130
 LAYERS = (
     ("commands, bench", "options, help, lists; what is measured of speed"),
     ("session", "a run put together: performer, source, sinks, clock"),
-    ("output", "MIDI files, pictures, styles drawn"),
+    ("output", "MIDI files, pictures, what viewers are shown"),
     ("sound", "FluidSynth, neural sound, sound card, WAV"),
     ("runtime", "loop, scheduler, sender, recorder, steering"),
     ("performers", "one folder a system, and what they share"),

@@ -81,7 +81,7 @@ class Session:
         fails completes its outputs (live) or gives them up (offline).
         """
         self.setup, self._source = setup, source
-        self._performance = performance
+        self.performance = performance
         live = not isinstance(clock, VirtualClock)
         if performance is not None:
             stream = performance.stream
@@ -108,15 +108,15 @@ class Session:
             self._engine.run()
             return self.report()
         finally:
-            if self._performance:
-                self._performance.stream.close()  # else an interrupted run would wait for windows that nobody plays
+            if self.performance:
+                self.performance.stream.close()  # else an interrupted run would wait for windows that nobody plays
 
     def report(self) -> Report:
         """Return the account of the run so far."""
         report = self._engine.report()
-        if self._performance is None:
+        if self.performance is None:
             return report
-        return replace(report, notes=self._performance.stream.notes, windows=self._performance.stream.counts)
+        return replace(report, notes=self.performance.stream.notes, windows=self.performance.stream.counts)
 
     @property
     def steering(self) -> Steering:

@@ -10,6 +10,7 @@ import queue
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from typing import IO
 
 MOST_WAITING = 1000  # lines; more than that nobody reads
@@ -19,6 +20,7 @@ PATIENCE_S = 1.0
 _lines: "queue.Queue[str]" = queue.Queue(MOST_WAITING)
 _starting = threading.Lock()
 _threads: list[threading.Thread] = []
+_listeners: list[Callable[[str], object]] = []
 
 
 def say(line: str) -> None:
@@ -29,6 +31,18 @@ def say(line: str) -> None:
             _threads[0].start()
     with contextlib.suppress(queue.Full):
         _lines.put_nowait(line)
+    for listener in tuple(_listeners):
+        listener(line)
+
+
+@contextlib.contextmanager
+def overheard(listener: Callable[[str], object]) -> Iterator[None]:
+    """Let ``listener`` be told every line while the block runs, on the thread that says it. It must return at once and never fail."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
 
 
 def finish_saying() -> None:

@@ -13,7 +13,9 @@ from engine.midi.mpe import configures
 from engine.midi.routing import DEFAULT_ROUTING, Router, Routing, Way
 from engine.performers.controls import Control
 from engine.performers.protocol import ControllerStream, Performer, PerformerStream, WindowedStream
-from engine.runtime.guard import GuardedStream, PlainStream
+from engine.runtime.event_ring import EventRing
+from engine.runtime.guarding.guard import GuardedStream, PlainStream
+from engine.runtime.guarding.succession import Pedals, Succession
 from engine.runtime.isolation import IsolatedSink
 from engine.runtime.real_time import one_core, prompt_threads, real_time
 from engine.runtime.relay import Standstills, Watched, relay
@@ -21,7 +23,6 @@ from engine.runtime.report import Report
 from engine.runtime.sender import Sender, ThreadSender
 from engine.runtime.sinks import Outputs, Sink
 from engine.runtime.sources import Source
-from engine.runtime.succession import Pedals, Succession
 from engine.systems import Kind
 
 CHORD_NS = 10_000_000  # a note that follows another within this belongs to its chord
@@ -75,6 +76,7 @@ class Engine:
         self._standstills = Standstills()
         self._stack = ExitStack()  # what holds while the present thread plays
         self._sender = self._create_sender()
+        self.heard = EventRing()  # what came, and when it did
         self._failure: BaseException | None = None
         self._stopping = False
         self._events_in = self._notes = self._degraded = 0
@@ -136,6 +138,11 @@ class Engine:
         """End the run now and let ``run`` raise ``failure``. Safe from any thread."""
         self._failure = self._failure or failure
         self.stop()
+
+    @property
+    def sent(self) -> EventRing:
+        """What was sent, and when it was."""
+        return self._sender.scheduler.passed
 
     def now_ns(self) -> int:
         """Return the time on the clock that events are due on."""
@@ -323,6 +330,7 @@ class Engine:
             if event.track != LINK_TRACK:
                 self._sender.put((performed.follow_past(event, self._latency_ns),))
         self._events_in += 1
+        self.heard.put(event.time_ns, event)
 
     def _follow_clock(self, event: Event) -> None:
         """Let the performer hear a clock: that of a Link session, once there is one, and no other."""

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.base.clock import Clock
-from engine.runtime.guard import Overtaken
+from engine.runtime.guarding.guard import Overtaken
+from engine.runtime.guarding.succession import Succession
 from engine.runtime.real_time import real_time
-from engine.runtime.succession import Succession
 
 LOOK_NS = 20_000_000
 STANDSTILL_NS = 20_000_000  # later than that: the process stood still

@@ -7,6 +7,7 @@ from contextvars import ContextVar
 
 from engine.midi.events import ALL_NOTES_OFF, ALL_SOUND_OFF, SUSTAIN_PEDAL, Event, control_change
 from engine.midi.ledger import NoteLedger
+from engine.runtime.event_ring import EventRing
 
 LATE_NS = 10_000_000  # later than this is counted: a steady 10 ms is not felt, more is (Jack, Stockman and McPherson 2016)
 
@@ -30,6 +31,7 @@ class Scheduler:
     def __init__(self) -> None:
         self._on_late = _observer.get()
         self.ledger = NoteLedger()
+        self.passed = EventRing()  # what was sent, and when
         self.sent = 0
         self.late = 0  # sent more than LATE_NS after they were due
         self.most_lateness_ns = 0
@@ -82,3 +84,4 @@ class Scheduler:
             if self._on_late:
                 self._on_late(event.time_ns, now_ns)
         self.ledger.observe(event.message, event.track)
+        self.passed.put(now_ns, event)

@@ -7,10 +7,10 @@ from functools import partial
 
 from engine.base.clock import Clock
 from engine.midi.events import Event, control_change, is_note_on
+from engine.runtime.guarding.succession import Pedals, corrections
 from engine.runtime.real_time import real_time
 from engine.runtime.scheduler import Scheduler
 from engine.runtime.sinks import Outputs
-from engine.runtime.succession import Pedals, corrections
 
 
 class Sender:

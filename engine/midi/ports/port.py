@@ -58,6 +58,8 @@ class InputPort(_LinkedPort):
     Pieces of messages, which drivers hand on as they come, are left out.
     """
 
+    direction = "in"
+
     def __init__(self, wanted: str, inbox: Inbox, api: str | None, virtual: bool):
         self.lost = False
         self.echoes: Echoes | None = None  # the watcher's
@@ -125,6 +127,8 @@ class MergedInputs:
 
 class OutputPort(_LinkedPort):
     """Takes messages whether the other end is there or not; what it missed but the notes it is told when it is back."""
+
+    direction = "out"
 
     def __init__(self, wanted: str, api: str | None, virtual: bool):
         self.lost = False

@@ -15,6 +15,7 @@ from engine.performers.score_playing.keys import Keys
 from engine.performers.score_playing.ornaments import Step
 from engine.score.piece import NonNoteEvent
 from engine.score.realisation.ornaments import SHORTEST_NOTE_S as SHORTEST_STEP_S
+from models.performance.decoder import Anchor
 
 # Velocity 0: not yet; that of a swelling instrument is what would be as loud without the controller.
 PERFORMED_DTYPE = np.dtype([("onset_ns", "i8"), ("end_ns", "i8"), ("velocity", "i4")])
@@ -57,6 +58,7 @@ class Playback:
     pedal: int = 0
     outgoing: list[Event] = field(default_factory=list)
     passed: list[tuple[float, int]] = field(default_factory=list)
+    anchor: Anchor | None = None  # the last that was passed
     time_sec: float = 0.0  # of the performance at ``clock_ns``
     clock_ns: int = 0
     now_ns: int = 0
@@ -75,6 +77,18 @@ class Playback:
     def time_at(self, clock_ns: int) -> float:
         """Return the performance's time at a time of the clock, while it runs."""
         return self.time_sec + (clock_ns - self.clock_ns) * self.speed / 1e9
+
+    def pass_anchor(self, anchor: Anchor, time_ns: int) -> None:
+        self.passed.append((anchor.quarter, time_ns))
+        self.anchor = anchor
+
+    def position(self, now_ns: int) -> tuple[float, float]:
+        """Return where it is, in quarters, and the tempo there, in quarters a minute; 0 while it waits to begin, and at its end."""
+        anchor = self.anchor
+        if self.waiting or anchor is None:
+            return self.begin_quarter, 0.0
+        time_sec = self.time_at(now_ns if self.running else self.now_ns)
+        return anchor.quarter + max(time_sec - anchor.time_sec, 0.0) / anchor.period, 60 / anchor.period * self.speed
 
     def set_speed(self, now_ns: int, speed: float) -> None:
         """Go on at ``speed`` from now on."""

@@ -1,9 +1,20 @@
 """Where the bars and the notes of a score are: what a player looks up to begin anywhere."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from engine.base.errors import UsageError
 from engine.score.tables import Score
+
+
+class Place(NamedTuple):
+    """A place in a score that is being played. ``beat`` counts from 1, in units of the time signature, with the share that has passed."""
+
+    bar: int
+    beat: float
+    quarter: float  # since the beginning of the score
+    quarters_per_minute: float  # the tempo there; 0 where time stands still
 
 
 class Positions:
@@ -11,7 +22,7 @@ class Positions:
 
     def __init__(self, score: Score):
         self.onsets: list[float] = score.notes["onset_quarter"].tolist()
-        self._measures = score.measures
+        self._measures, self._signatures = score.measures, score.time_signatures
         self._end_quarter = score.end_quarter
 
     def bar(self, number: int) -> tuple[float, float]:
@@ -22,6 +33,19 @@ class Positions:
             raise UsageError(f"bar {number}: the score has no such bar; allowed: {known}")
         begin = float(found[0]["onset_quarter"])
         return begin, begin + float(found[0]["duration_quarter"])
+
+    def place(self, quarter: float, quarters_per_minute: float) -> Place:
+        """Return in which bar and at which beat of it a position is. The last bar goes on after the end."""
+        bar = self._last_before(self._measures, quarter)
+        signature = self._last_before(self._signatures, quarter)
+        unit_quarters = 4 / int(signature["beat_type"]) if signature is not None else 1.0
+        begin, number = (float(bar["onset_quarter"]), int(bar["number"])) if bar is not None else (0.0, 1)
+        return Place(number, 1 + max(quarter - begin, 0.0) / unit_quarters, quarter, quarters_per_minute)
+
+    @staticmethod
+    def _last_before(table: np.ndarray, quarter: float) -> np.void | None:
+        """Return the last row that begins at or before a position, or the first one; None of an empty table."""
+        return table[max(int(np.searchsorted(table["onset_quarter"], quarter + 1e-6)) - 1, 0)] if len(table) else None
 
     def bars(self, first: int, last: int) -> tuple[float, float]:
         """Return where bars begin and end, the last included. Raises UsageError when they are not in order or have no notes."""

@@ -38,7 +38,7 @@ from engine.performers.score_playing.playback import (
     Item,
     Playback,
 )
-from engine.performers.score_playing.positions import Positions
+from engine.performers.score_playing.positions import Place, Positions
 from engine.score.piece import Piece
 from models.performance.decoder import Anchor, DecodedEnd, DecodedNote, DecodedPedal
 
@@ -153,6 +153,10 @@ class ScoreStream:
         """What became of the notes of the score as it is played, ornaments written out (PERFORMED_DTYPE, M), on the clock."""
         return self._state.performed
 
+    def place(self, now_ns: int) -> Place:
+        """Return where it is now. Safe from any thread."""
+        return self._positions.place(*self._state.position(now_ns))
+
     def feed(self, event: Event, late: bool = False) -> list[Event]:
         """Pass through what is played along; but All Notes Off must not cut off the score's notes, and the player's are ended already."""
         return [] if lets_keys_go(event.message) and channel_of(event.message) in self._channels else [event]
@@ -247,7 +251,8 @@ class ScoreStream:
             return
         state.time_sec, state.clock_ns = min([0.0, *(item.time_sec for item in state.items)]), now_ns + state.head_start_ns
         state.speed = self.interpretation.value("tempo")
-        self._place_set_up()
+        for event in set_up(self._piece.non_note_events, state.begin_quarter):
+            state.put(state.time_sec, SET_UPS, event)
 
     def _start_deciding(self, begin_sec: float) -> bool:
         """Decide the first group of notes of a segment that begins at ``begin_sec``, if it is ready."""
@@ -294,7 +299,7 @@ class ScoreStream:
             elif isinstance(each, DecodedPedal):
                 state.put(each.time_sec, PEDALS, each.value)
             elif isinstance(each, Anchor):
-                state.put(each.time_sec, ANCHORS, each.quarter)
+                state.put(each.time_sec, ANCHORS, each)
                 state.curve_sec = each.time_sec
         self._place_non_note_events()
         state.put_levels(self._expression.follow(state.levels, self._known_quarter(), interpretation.time_at))
@@ -305,7 +310,7 @@ class ScoreStream:
         state, end = self._state, self._end_quarter()
         last = state.stop == len(self._onsets) and state.loop is None
         time_sec = max(self.interpretation.time_at(end), state.curve_sec)
-        state.put(time_sec, ANCHORS if last else JOINS, end)
+        state.put(time_sec, ANCHORS if last else JOINS, Anchor(end, time_sec, math.inf))
         if last and self._expression.moves:
             state.put(time_sec + REST_S, LEVELS, None)
 
@@ -362,12 +367,6 @@ class ScoreStream:
                 state.put_non_note(self.interpretation.time_at(event.quarter), event)
             state.next_non_note += 1
 
-    def _place_set_up(self) -> None:
-        """Send first what sets an instrument up for the segment."""
-        state = self._state
-        for event in set_up(self._piece.non_note_events, state.begin_quarter):
-            state.put(state.time_sec, SET_UPS, event)
-
     def _emit(self, item: Item, time_ns: int) -> list[Event]:
         state = self._state
         if item.kind == BEGINS:
@@ -382,7 +381,7 @@ class ScoreStream:
             return state.send_non_note(Event(time_ns, item.content.message, item.content.track))
         if item.kind == LEVELS:
             return state.send_level(time_ns, item.content)
-        state.passed.append((item.content, time_ns))
+        state.pass_anchor(item.content, time_ns)
         return self._join(item, time_ns) if item.kind == JOINS else []
 
     def _join(self, item: Item, time_ns: int) -> list[Event]:
@@ -394,7 +393,7 @@ class ScoreStream:
         if state.loop:
             state.first, state.begin_quarter = self._positions.first_note(state.loop[0]), state.loop[0]
         else:
-            state.first, state.begin_quarter, state.stop = state.stop, item.content, len(self._onsets)
+            state.first, state.begin_quarter, state.stop = state.stop, item.content.quarter, len(self._onsets)
         if not self._start_deciding(item.time_sec):
             state.retry_ns = time_ns + POLL_NS
         return sent

@@ -55,7 +55,7 @@ class Rig:
 
     def __init__(self, engine: Engine, setup: Setup, source: Source, sinks: Sequence[Sink], report: Callable[[], Report] | None = None):
         self.engine, self.setup = engine, setup
-        self._report = report or engine.report
+        self.report = report or engine.report
         self.route = ""
         self.beat: Beat | None = None  # what is followed beside the source
         self.mapped = {number: control.name for number, control in setup.controller_map.items()}
@@ -118,6 +118,11 @@ class Rig:
         self.engine.stop()
         return "ends"
 
+    @property
+    def recording(self) -> str | None:
+        """The file that is being recorded."""
+        return self._recorder.name if self._recorder else None
+
     def describe(self) -> str:
         """Return what plays, how it is set and how it goes, in one line."""
         return "; ".join(self._account())
@@ -133,11 +138,11 @@ class Rig:
             yield ", ".join(f"controller {number} moves {control.name}" for number, control in sorted(engine.controller_map.items()))
         if self.beat:
             yield self.beat.describe()
-        yield self._report().in_words()
+        yield self.report().in_words()
         if self.muted:
             yield "muted"
-        if self._recorder:
-            yield f"records {self._recorder.name}"
+        if self.recording:
+            yield f"records {self.recording}"
 
     def _record(self, words: Sequence[str], asker: Asker) -> str | None:
         if self._recorder and words and words[0] != "off":

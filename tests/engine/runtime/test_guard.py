@@ -17,8 +17,8 @@ from engine.performers.passthrough.performer import PassthroughPerformer
 from engine.performers.passthrough.stream import PassthroughStream
 from engine.performers.velocity.networks import VelocityModel
 from engine.performers.velocity.performer import VelocityPerformer
-from engine.runtime import guard
-from engine.runtime.guard import GuardedStream, Overtaken
+from engine.runtime.guarding import guard
+from engine.runtime.guarding.guard import GuardedStream, Overtaken
 from engine.runtime.loop import Engine
 from engine.runtime.sinks import CollectingSink
 from engine.runtime.sources import PortSource

@@ -57,6 +57,22 @@ def test_the_tempo_control_scales_time(performer):
     assert [note[0] for note in fast] == pytest.approx([note[0] / 2 for note in plain], abs=1e-6)
 
 
+def test_where_it_is_is_known_at_every_moment(performer):
+    """At 100 quarters a minute, with a pause of 9 s in bar 2; then it goes on from bar 12 to the end."""
+    stream = performer.perform_score(melody(bars=12), 0, {"expression": 0}, ahead=False)
+    at, places = (0.5, 1.5, 3.0, 4.0, 11.9, 13.0), []
+    assert stream.place(START_NS) == (1, 1.0, 0.0, 0.0)
+    looks = [(seconds, lambda now_ns: places.append((*stream.place(now_ns), stream.running))) for seconds in at]
+    play(stream, [*looks, (3.5, stream.pause), (12.5, stream.start), (14, lambda now_ns: stream.seek(12, now_ns))])
+    quarters = [0.5 / 0.6, 2.5, 5.0, 3.5 / 0.6, 3.5 / 0.6, 4.0 / 0.6]
+    assert [place[2] for place in places] == pytest.approx(quarters, abs=0.01)
+    assert [place[0] for place in places] == [1, 1, 2, 2, 2, 2]
+    assert [place[1] for place in places] == pytest.approx([1 + quarter % 4 for quarter in quarters], abs=0.01)
+    assert [place[3] for place in places] == pytest.approx([100] * 6, rel=1e-3)
+    assert [place[4] for place in places] == [True, True, True, False, False, True]
+    assert stream.place(START_NS + 10**12) == (12, 5.0, 48.0, 0.0) and stream.ended
+
+
 def test_controls_change_while_playing_without_a_jump(performer):
     stream = performer.perform_score(melody(), 0, {"expression": 0}, ahead=False)
     events = play(stream, [(20, lambda _: stream.set_control("tempo", 2.0)), (20, lambda _: stream.set_control("dynamics", 30))])

@@ -13,7 +13,7 @@ from engine.base.saying import say
 from engine.midi.events import Event, is_note_on
 from engine.performers.counts import WindowCounts
 from engine.performers.protocol import PerformerStream
-from engine.runtime.passage import Passage
+from engine.runtime.guarding.passage import Passage
 
 FIRST_PAUSE_NS, LONGEST_PAUSE_NS = 2_000_000_000, 60_000_000_000  # until it is tried again; each time twice as long
 STEADY_NS = 10_000_000_000  # without a failure for so long, it plays again

@@ -10,7 +10,7 @@ from engine.midi.held import ends_all_notes
 from engine.midi.ledger import MOST_OVERLAPS, PEDALS
 from engine.performers.protocol import ClockFollower, KeyswitchFollower, PausableStream, PerformerStream, WindowedStream
 from engine.performers.stateless import StatelessStream
-from engine.runtime.guard import GuardedStream, PlainStream
+from engine.runtime.guarding.guard import GuardedStream, PlainStream
 
 Guarded = GuardedStream | PlainStream
 Pedals = dict[tuple[int, int], int]  # channel and controller: value
