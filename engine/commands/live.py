@@ -23,6 +23,7 @@ from engine.commands.questions import Asked, PerformerName, flags_of, with_quest
 from engine.commands.routing_options import RoutingFlags
 from engine.commands.signals import stop_on_signals
 from engine.commands.sound_options import SoundFlags
+from engine.commands.viewing import viewed
 from engine.midi.file import read_midi_file
 from engine.midi.performed_mark import find_marks
 from engine.output.endpoints import Endpoints, Opened, check_reachable
@@ -241,6 +242,7 @@ def _steered(
             rig.beat = link = _link_session(session, opened, MonotonicClock())
             stack.enter_context(link.followed())
         stack.enter_context(steered_by_lines(session.steering, sys.stdin))
+        stack.enter_context(viewed(session, opened))
         yield
 
 
