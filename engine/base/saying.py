@@ -21,6 +21,8 @@ _lines: "queue.Queue[str]" = queue.Queue(MOST_WAITING)
 _starting = threading.Lock()
 _threads: list[threading.Thread] = []
 _listeners: list[Callable[[str], object]] = []
+_free = threading.Event()  # whether standard error may be written to
+_free.set()
 
 
 def say(line: str) -> None:
@@ -45,6 +47,19 @@ def overheard(listener: Callable[[str], object]) -> Iterator[None]:
         _listeners.remove(listener)
 
 
+@contextlib.contextmanager
+def held_back() -> Iterator[Callable[[], None]]:
+    """Print nothing while the block runs, as standard error is a screen that is drawn on; what was said is printed after it.
+
+    It is given what ends this earlier.
+    """
+    _free.clear()
+    try:
+        yield _free.set
+    finally:
+        _free.set()
+
+
 def finish_saying() -> None:
     """Wait until what was said is printed, but not for long."""
     end_s = time.monotonic() + PATIENCE_S
@@ -65,5 +80,7 @@ def print_line(line: str, stream: IO[str] | None) -> None:
 
 def _print_all() -> None:
     while True:
-        print_line(_lines.get(), sys.stderr)
+        line = _lines.get()
+        _free.wait()
+        print_line(line, sys.stderr)
         _lines.task_done()

@@ -63,3 +63,6 @@ class DeviceOptions:
     link: Annotated[
         bool, typer.Option("--link", help="Follow the beat of an Ableton Link session, not MIDI clock.", rich_help_panel=DEVICES)
     ] = False
+    show: Annotated[
+        bool, typer.Option("--show", help="Show the run in this terminal, and steer it with keys.", rich_help_panel=DEVICES)
+    ] = False

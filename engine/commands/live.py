@@ -23,7 +23,7 @@ from engine.commands.questions import Asked, PerformerName, flags_of, with_quest
 from engine.commands.routing_options import RoutingFlags
 from engine.commands.signals import stop_on_signals
 from engine.commands.sound_options import SoundFlags
-from engine.commands.viewing import viewed
+from engine.commands.viewing import check_show, viewed
 from engine.midi.file import read_midi_file
 from engine.midi.performed_mark import find_marks
 from engine.output.endpoints import Endpoints, Opened, check_reachable
@@ -183,6 +183,7 @@ def live(
     ends.check()
     typed.check_osc(ends.all_files)
     typed.check_link(ends)
+    check_show(typed.devices.show, ends.all_files)
     if (no_repeats or asked) and score is None:
         named = ", ".join(filter(None, ["--no-repeats" if no_repeats else "", flags_of(asked)]))
         raise UsageError(f"{named}: for scores; leave it out, or give --score FILE")
@@ -241,8 +242,9 @@ def _steered(
         if typed.devices.link:
             rig.beat = link = _link_session(session, opened, MonotonicClock())
             stack.enter_context(link.followed())
-        stack.enter_context(steered_by_lines(session.steering, sys.stdin))
-        stack.enter_context(viewed(session, opened))
+        if not typed.devices.show:
+            stack.enter_context(steered_by_lines(session.steering, sys.stdin))
+        stack.enter_context(viewed(session, opened, typed.devices.show))
         yield
 
 

@@ -85,9 +85,11 @@ class Terminal:
 
 
 @contextmanager
-def in_terminal(*arguments: object, columns: int = 80, rows: int = 24, **options: Any) -> Iterator[Terminal]:
+def in_terminal(
+    *arguments: object, columns: int = 80, rows: int = 24, program: str = "from engine.commands.live import main; main()", **options: Any
+) -> Iterator[Terminal]:
     """Start perf-live with these arguments in a terminal of its own."""
-    command = [sys.executable, "-c", "from engine.commands.live import main; main()", *map(str, arguments)]
+    command = [sys.executable, "-c", program, *map(str, arguments)]
     terminal = Terminal(command, columns, rows, **options)
     try:
         yield terminal

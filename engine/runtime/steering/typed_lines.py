@@ -32,7 +32,7 @@ def steered_by_lines(steering: Steering, lines: TextIO | None) -> Iterator[None]
     speaker = threading.Thread(target=_speak, args=(answers,), name="answers", daemon=True)
     speaker.start()
     if lines is not None:
-        threading.Thread(target=_read, args=(lines, steering, asker), name="commands", daemon=True).start()
+        threading.Thread(target=obey_lines, args=(lines, steering, asker), name="commands", daemon=True).start()
     try:
         yield
     finally:
@@ -48,7 +48,8 @@ def _speak(answers: "queue.SimpleQueue[Callable[[], None] | None]") -> None:
             pass
 
 
-def _read(lines: TextIO, steering: Steering, asker: Asker) -> None:
+def obey_lines(lines: TextIO, steering: Steering, asker: Asker) -> None:
+    """Ask for what the lines say, until they end."""
     if isinstance(lines, io.TextIOWrapper):
         lines.reconfigure(errors="replace")
     while line := _next_line(lines):
