@@ -76,7 +76,7 @@ class LiveReport:
     perf_live_says: str  # its last line: notes, late, degraded
 
 
-class _Sent(NamedTuple):
+class Sent(NamedTuple):
     message: bytes
     slot: int
     apart: bool
@@ -109,11 +109,11 @@ def measure(
     stolen_time = StolenTime()
     run = _run(slots, performer, lambda done: on_stage(f"{done:.0%} of {seconds:g} s"))
     stolen = stolen_time.share()
-    sent = _flatten(slots)
+    sent = flatten(slots)
     messages = [each.message for each in sent]
     echo, live = (Answers(messages, target.sent_ns, target.received) for target in run.targets)
     is_note = np.array([is_note_on(message) for message in messages])
-    is_first = _first_notes(sent)
+    is_first = first_notes(sent)
     apart = np.array([each.apart for each in sent])
     return LiveReport(
         machine=machine,
@@ -125,11 +125,11 @@ def measure(
         big_chords=len(_big_chords(sent)),
         echo=echo.delivery(),
         perf_live=live.delivery(),
-        first_note_ons=_compare(echo.latencies_ns[is_first], live.latencies_ns[is_first]),
-        note_ons=_compare(echo.latencies_ns[is_note], live.latencies_ns[is_note]),
-        others=_compare(echo.latencies_ns[~is_note], live.latencies_ns[~is_note]),
-        others_apart=_compare(echo.latencies_ns[~is_note & apart], live.latencies_ns[~is_note & apart]),
-        chord_spread=_compare(*(_spreads(_big_chords(sent), answers.arrivals_ns) for answers in (echo, live))),
+        first_note_ons=compare(echo.latencies_ns[is_first], live.latencies_ns[is_first]),
+        note_ons=compare(echo.latencies_ns[is_note], live.latencies_ns[is_note]),
+        others=compare(echo.latencies_ns[~is_note], live.latencies_ns[~is_note]),
+        others_apart=compare(echo.latencies_ns[~is_note & apart], live.latencies_ns[~is_note & apart]),
+        chord_spread=compare(*(_spreads(_big_chords(sent), answers.arrivals_ns) for answers in (echo, live))),
         prober_late=describe([late_ns for target in run.targets for late_ns in target.late_ns]),
         ready_s=round(run.ready_s, 3),
         memory_ready_mb=run.memory_ready_mb,
@@ -164,16 +164,16 @@ def _resident_mb(program: Program) -> float:
     return round(resident_bytes(program.process_id) / MEGABYTE, 1)
 
 
-def _flatten(slots: Sequence[Slot]) -> list[_Sent]:
+def flatten(slots: Sequence[Slot]) -> list[Sent]:
     """Every message, in the order in which each program gets them."""
-    sent: list[_Sent] = []
+    sent: list[Sent] = []
     for number, slot in enumerate(slots):
-        sent += [_Sent(message, number, False) for message in slot.together]
-        sent += [_Sent(message, number, True) for message in slot.between]
+        sent += [Sent(message, number, False) for message in slot.together]
+        sent += [Sent(message, number, True) for message in slot.between]
     return sent
 
 
-def _first_notes(sent: Sequence[_Sent]) -> np.ndarray:
+def first_notes(sent: Sequence[Sent]) -> np.ndarray:
     """Say of each message whether it is the first note-on of its moment: a single note, or the note that begins a chord."""
     begun: set[int] = set()
     first = np.zeros(len(sent), bool)
@@ -184,7 +184,7 @@ def _first_notes(sent: Sequence[_Sent]) -> np.ndarray:
     return first
 
 
-def _big_chords(sent: Sequence[_Sent]) -> list[list[int]]:
+def _big_chords(sent: Sequence[Sent]) -> list[list[int]]:
     """Return the indices of the note-ons of each ten-note chord."""
     by_slot: dict[int, list[int]] = {}
     for index, each in enumerate(sent):
@@ -199,7 +199,7 @@ def _spreads(chords: Sequence[Sequence[int]], arrivals_ns: np.ndarray) -> np.nda
     return np.array([np.nan if LOST in times_ns else times_ns.max() - times_ns.min() for times_ns in arrived])
 
 
-def _compare(echo_ns: np.ndarray, live_ns: np.ndarray) -> Compared | None:
+def compare(echo_ns: np.ndarray, live_ns: np.ndarray) -> Compared | None:
     """Compare two durations of each message; one that is NaN for either program counts for neither. None when nothing is left."""
     both = ~(np.isnan(echo_ns) | np.isnan(live_ns))
     if not both.any():

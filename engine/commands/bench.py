@@ -12,7 +12,7 @@ from engine.base.command_line import HELP, commands_on_demand, run
 from engine.bench.measuring.benchmark import Benchmark
 from engine.systems import parts
 
-RELIABILITY = ("faults", "fuzz", "lateness", "panic", "reconnect", "soak")
+RELIABILITY = ("faults", "fuzz", "lateness", "panic", "reconnect", "soak", "viewing")
 OF_NO_SYSTEM = {name: f"engine.bench.{name}:BENCHMARK" for name in ("clock", "live", "reading", "render")}
 OF_NO_SYSTEM |= {name: f"engine.bench.reliability.{name}:BENCHMARK" for name in RELIABILITY}
 OF_NO_SYSTEM["periods"] = "engine.bench.periods.periods:BENCHMARK"

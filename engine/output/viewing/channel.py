@@ -28,6 +28,7 @@ from engine.output.viewing.snapshot import (
     Snapshot,
 )
 from engine.runtime.event_ring import EventRing
+from engine.runtime.real_time import real_time
 from engine.runtime.steering.rig import Rig
 
 INTERVAL_S = 1 / 30
@@ -157,9 +158,10 @@ class Channel:
     def _run(self) -> None:
         numbers = count(1)
         try:
-            while not self._over.wait(INTERVAL_S):
+            with real_time():  # else it would hold Python's lock while other programs run, and who plays would wait for it
+                while not self._over.wait(INTERVAL_S):
+                    self._add(self._make(next(numbers)))
                 self._add(self._make(next(numbers)))
-            self._add(self._make(next(numbers)))
         except Exception as error:  # the thread must not die in silence, nor the music with it
             say(f"what is shown stands still: {type(error).__name__}: {error}; this is a defect, please report it")
 

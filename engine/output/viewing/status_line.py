@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, TextIO
 
 from engine.output.viewing.snapshot import Counts, Snapshot
+from engine.runtime.real_time import real_time
 
 if TYPE_CHECKING:  # a run that nobody looks at needs no channel
     from engine.output.viewing.channel import Channel, Viewer
@@ -48,7 +49,7 @@ def status_line(channel: "Channel", terminal: TextIO) -> Iterator[None]:
 def _keep(viewer: "Viewer", terminal: int, over: threading.Event) -> None:
     row = _Row(terminal)
     seen = _Seen()
-    with contextlib.suppress(OSError):  # nobody is there to read it
+    with contextlib.suppress(OSError), real_time():  # nobody may be there to read it; in real time as the channel
         while not over.wait(INTERVAL_S):
             if snapshot := viewer.look():
                 row.write(seen.line(snapshot))

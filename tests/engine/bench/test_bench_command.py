@@ -70,6 +70,22 @@ def test_live_nothing_is_lost_changed_or_left_sounding(jack_server, bench, perfo
 
 
 @pytest.mark.jack
+@pytest.mark.parametrize("viewer", ["line", "show"])
+def test_viewing_compares_every_note_without_a_viewer_and_with_one(jack_server, bench, viewer):
+    asked = ("viewing", "--seconds", 1, "--performer", "passthrough", "--viewer", viewer)
+    report = report_of(bench(*asked, "--json"))
+    notes = sum(map(is_note_on, messages_of(live_pattern(1))))
+    assert report["notes"] == report["note_ons"]["difference"]["count"] == notes > report["first_note_ons"]["difference"]["count"]
+    assert report["viewer"] == viewer
+
+
+@pytest.mark.jack
+def test_viewing_as_a_table(jack_server, bench):
+    status, output, error = bench("viewing", "--seconds", 1, "--performer", "passthrough", "--viewer", "none")
+    assert (status, error) == (0, "") and "without a viewer and without one again" in output and "added, each by itself" in output
+
+
+@pytest.mark.jack
 def test_live_as_a_table(jack_server, bench):
     status, output, error = bench("live", "--seconds", 1, "--performer", "passthrough")
     assert (status, error) == (0, "")
@@ -184,6 +200,7 @@ def test_the_list_is_that_of_the_table(bench, monkeypatch):
     ("name", "options"),
     [
         ("live", {"--seconds", "--performer"}),
+        ("viewing", {"--seconds", "--performer", "--viewer"}),
         ("clock", set()),
         ("render", set()),
         ("velocity", set()),

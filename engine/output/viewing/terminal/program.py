@@ -14,6 +14,7 @@ from typing import Any, TextIO, cast
 from engine.base.saying import held_back, print_line, say
 from engine.output.viewing.channel import Channel
 from engine.output.viewing.terminal.screen import LEAVE
+from engine.runtime.real_time import real_time
 from engine.runtime.steering.requests import Asker, Steering
 from engine.runtime.steering.typed_lines import obey_lines
 
@@ -53,20 +54,24 @@ class _Screen:
 
     def tell(self) -> None:
         """Tell the program what there is to be seen, until the end. It may be slow, or gone."""
-        viewer, described = self._channel.viewer(), 0
         try:
-            while not self._over.wait(INTERVAL_S):
-                if (description := self._channel.description).number != described:
-                    described = description.number
-                    self._write(f'{{"description":{description.as_json()}}}')
-                while not self.answers.empty():
-                    self._write(json.dumps({"answer": self.answers.get()}))
-                if snapshot := viewer.look():
-                    self._write(f'{{"snapshot":{snapshot.as_json()}}}')
+            with real_time():  # as the channel
+                self._tell()
         except (OSError, ValueError):
             if not self._over.is_set():
                 self._give_back(self._program.wait())
                 say(GONE)
+
+    def _tell(self) -> None:
+        viewer, described = self._channel.viewer(), 0
+        while not self._over.wait(INTERVAL_S):
+            if (description := self._channel.description).number != described:
+                described = description.number
+                self._write(f'{{"description":{description.as_json()}}}')
+            while not self.answers.empty():
+                self._write(json.dumps({"answer": self.answers.get()}))
+            if snapshot := viewer.look():
+                self._write(f'{{"snapshot":{snapshot.as_json()}}}')
 
     def end(self, teller: threading.Thread) -> None:
         """Let the program end, or end it where it does not answer."""

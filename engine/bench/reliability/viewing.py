@@ -1,0 +1,191 @@
+"""``perf-bench viewing``: what somebody who looks on adds to a note.
+
+Two perf-live play side by side as in ``perf-bench live``, the same pattern 12 ms apart, every four seconds the other one first: one whose
+output goes to a program, so that nothing is shown, and one in a terminal of its own, 80 columns by 24 rows, whose output another program
+takes. Times are of a message from the prober through JACK and back; the difference is message by message. What drawing takes from the
+processor slows both alike, and is not in the difference: compare the columns with those of ``perf-bench live`` for that.
+"""
+
+import fcntl
+import os
+import pty
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+
+from engine.base.errors import PerfLiveError
+from engine.bench.live import compare, first_notes, flatten
+from engine.bench.measuring.benchmark import Benchmark, OnStage, silent
+from engine.bench.measuring.delivery import Answers
+from engine.bench.measuring.figures import Distribution
+from engine.bench.measuring.machine import Machine, StolenTime, describe_machine
+from engine.bench.measuring.prober import Target, play
+from engine.bench.measuring.programs import PATIENCE_S, PERF_LIVE, Program, jack_server, may_schedule_in_real_time
+from engine.bench.measuring.tables import DISTRIBUTION, add_distribution, new_table, print_head, share, word
+from engine.bench.measuring.takes import live_pattern
+from engine.midi.events import is_note_on
+from engine.output.viewing.terminal.screen import ENTER
+from engine.systems import Kind, default_system, find_system, performers
+
+COLUMNS, ROWS = 80, 24
+
+
+class Viewer(StrEnum):
+    """Who looks on: nobody, which tells how much two runs differ anyway; the line at the foot of the terminal; or ``--show``."""
+
+    NONE = "none"
+    LINE = "line"
+    SHOW = "show"
+
+
+@dataclass(frozen=True)
+class Added:
+    """What the same messages took without a viewer and with one, and what that adds, message by message."""
+
+    without: Distribution
+    viewed: Distribution
+    difference: Distribution
+    difference_median_95_ms: tuple[float, float]
+    added_p99_ms: float  # the 99th percentile with a viewer less that without
+
+
+@dataclass(frozen=True)
+class ViewingReport:
+    machine: Machine
+    real_time: bool  # whether JACK and the threads that play could be scheduled before all others
+    stolen: float | None
+    viewer: Viewer
+    performer: str
+    notes: int
+    first_note_ons: Added | None  # single notes, or those that begin a chord
+    note_ons: Added | None
+
+
+def measure(
+    seconds: Annotated[float, typer.Option(metavar="SECONDS", min=1, help="How long to play.")] = 120,
+    performer: Annotated[str, typer.Option(help=f"{', '.join(performers())}.")] = default_system(Kind.NOTES).name,
+    viewer: Annotated[Viewer, typer.Option(help="Nobody, the line at the foot of the terminal, or --show.")] = Viewer.SHOW,
+    *,
+    on_stage: OnStage = silent,
+    seed: int = 0,
+) -> ViewingReport:
+    """Play for about ``seconds``. Raises UsageError for an unknown performer, PerfLiveError where no server is had or a program fails."""
+    find_system(performer)
+    machine, slots, stolen_time = describe_machine(), live_pattern(seconds, seed), StolenTime()
+    with ExitStack() as stack:
+        stack.enter_context(jack_server())
+        targets = [stack.enter_context(Target(name)) for name in ("alone", "viewed")]
+        ends = [["--in", each.input_name, "--out", each.output_name, "--api", "jack", "--performer", performer] for each in targets]
+        alone = stack.enter_context(Program("perf-live", ["-c", PERF_LIVE, *ends[0]]))
+        viewed = stack.enter_context(_in_terminal([*ends[1], *["--show"] * (viewer is Viewer.SHOW)], viewer))
+
+        def on_pause(slots_done: int) -> None:
+            alone.check()
+            if viewed.poll() is not None:
+                raise PerfLiveError(f"perf-live in a terminal has ended with status {viewed.returncode}")
+            on_stage(f"{slots_done / len(slots):.0%} of {seconds:g} s")
+
+        play(slots, targets, on_pause)
+        stolen = stolen_time.share()
+    sent = flatten(slots)
+    messages = [each.message for each in sent]
+    without_ns, viewed_ns = (Answers(messages, each.sent_ns, each.received).latencies_ns for each in targets)
+    is_note = np.array([is_note_on(message) for message in messages])
+    is_first = first_notes(sent)
+    return ViewingReport(
+        machine=machine,
+        real_time=may_schedule_in_real_time(),
+        stolen=None if stolen is None else round(stolen, 4),
+        viewer=viewer,
+        performer=performer,
+        notes=int(is_note.sum()),
+        first_note_ons=_added(without_ns[is_first], viewed_ns[is_first]),
+        note_ons=_added(without_ns[is_note], viewed_ns[is_note]),
+    )
+
+
+def _added(without_ns: np.ndarray, viewed_ns: np.ndarray) -> Added | None:
+    compared = compare(without_ns, viewed_ns)
+    if compared is None:
+        return None
+    return Added(
+        compared.echo, compared.perf_live, compared.difference, compared.difference_median_95_ms, compared.added_p99_ms
+    )
+
+
+@contextmanager
+def _in_terminal(arguments: list[str], viewer: Viewer) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run perf-live in a terminal of its own, whose output another program takes. Raises PerfLiveError when it does not begin."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+    program = subprocess.Popen(  # noqa: S603
+        [sys.executable, "-c", PERF_LIVE, *arguments],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, "TERM": "dumb" if viewer is Viewer.NONE else "xterm-256color"},
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509  # no other thread runs yet
+    )
+    os.close(theirs)
+    taker = None
+    try:
+        _await(ours, ENTER.encode() if viewer is Viewer.SHOW else b"ready")
+        taker = subprocess.Popen(["cat"], stdin=ours, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S607
+        yield program
+    finally:
+        program.send_signal(signal.SIGTERM)
+        try:
+            program.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            program.kill()
+            program.wait()
+        os.close(ours)
+        if taker:
+            taker.terminate()
+            taker.wait()
+
+
+def _await(terminal: int, sign: bytes) -> None:
+    """Read what is written to a terminal until a sign comes."""
+    seen = b""
+    while sign not in seen:
+        try:
+            read = os.read(terminal, 4096)
+        except OSError:
+            raise PerfLiveError(f"perf-live in a terminal does not begin: {' '.join(seen.decode(errors='replace').split())}") from None
+        seen += read
+
+
+def print_table(report: ViewingReport) -> None:
+    console = Console()
+    what = {Viewer.NONE: "without one again", Viewer.LINE: "with the line at the foot of the terminal", Viewer.SHOW: "with --show"}
+    console.print(f"perf-live with {report.performer} without a viewer and {what[report.viewer]}: {report.notes:,} notes", soft_wrap=True)
+    print_head(console, report.machine)
+    console.print(f"taken by the host meanwhile: {share(report.stolen)}; JACK in real time: {word(report.real_time)}", soft_wrap=True)
+    table = new_table("milliseconds", *DISTRIBUTION)
+    for title, added in (("note-ons, single or first of a chord", report.first_note_ons), ("note-ons, all", report.note_ons)):
+        table.add_row(f"[bold]{title}", "" if added else "0")
+        if added:
+            add_distribution(table, "  without a viewer", added.without)
+            add_distribution(table, "  with a viewer", added.viewed)
+            add_distribution(table, "  added, each by itself", added.difference)
+            for bound, value in zip(("least", "most"), added.difference_median_95_ms, strict=True):
+                table.add_row(f"  its median at {bound}", "", f"{value:.3f}")
+            table.add_row("  added, percentiles", "", "", f"{added.added_p99_ms:.3f}")
+        table.add_section()
+    console.print(table)
+
+
+BENCHMARK = Benchmark("What a viewer adds to a note: --show, or the line at the foot of the terminal.", measure, print_table)
