@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -85,7 +85,11 @@ def _describe_value(entry: str, error: ErrorDetails) -> str:
 def _fields(kind: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
     """Return the names allowed at ``path``, an entry's place in the file."""
     for part in path:
-        annotation = kind.model_fields[str(part)].annotation if str(part) in kind.model_fields else None
+        if isinstance(part, int):  # a place in a list, whose items ``kind`` is of
+            continue
+        annotation = kind.model_fields[part].annotation if part in kind.model_fields else None
+        if get_origin(annotation) is tuple:
+            annotation = get_args(annotation)[0]
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             return []
         kind = annotation
