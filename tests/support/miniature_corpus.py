@@ -1,4 +1,4 @@
-"""A corpus in the layout of (n)ASAP that is written in a moment: four pieces of forty bars, each played by two made-up pianists."""
+"""A corpus in the layout of (n)ASAP that is written in a moment: four pieces of forty bars, each played by made-up pianists."""
 
 import csv
 import json
@@ -12,8 +12,8 @@ BARS, TICKS_A_SECOND = 40, 960
 TRAIN, VALIDATION = ("Bach/Fugue/one", "Haydn/Sonata/two", "Chopin/Waltz/three"), ("Bach/Prelude/four",)
 
 
-def write_corpus(folder):
-    """Write the corpus into ``folder`` and return it."""
+def write_corpus(folder, pianists=2):
+    """Write the corpus into ``folder``, each piece played by so many, and return it."""
     rows = []
     for seed, piece in enumerate((*TRAIN, *VALIDATION)):
         place = folder / piece
@@ -21,7 +21,7 @@ def write_corpus(folder):
         notes = _compose(np.random.default_rng(seed))
         (place / "xml_score.musicxml").write_text(_as_musicxml(notes))
         _write_midi(place / "midi_score.mid", [(0.5 * onset, 0.5, pitch, 64) for _, _, onset, pitch in notes], [])
-        for pianist in range(2):
+        for pianist in range(pianists):
             performed, pedals = _perform(notes, np.random.default_rng((seed, pianist)))
             _write_midi(place / f"pianist{pianist}.mid", performed, pedals)
             (place / f"pianist{pianist}.match").write_text(_as_match(notes, performed, pedals))

@@ -15,6 +15,8 @@ OF_NO_SYSTEM = {
     "eager": "training.evaluation.eager.command:eager",
     "expressiveness": "training.evaluation.expressiveness.command:expressiveness",
     "final-chord": "training.evaluation.ensemble.final_chord_command:final_chord",
+    "listen": "training.evaluation.listening.command:listen",
+    "listen-answers": "training.evaluation.listening.answers_command:listen_answers",
     "reading": "training.evaluation.reading.command:reading",
     "sound-data": "training.evaluation.performance_net.data_command:sound_data",
     "tell-apart": "training.evaluation.tell_apart.command:tell_apart",

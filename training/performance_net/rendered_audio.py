@@ -108,17 +108,22 @@ def plan_takes(root: Path, settings: RenderingSettings) -> list[PlannedTake]:
 
 
 def render_sound(events: Iterable[SoundEvent], seconds: float, synthesizer: FluidSynthesizer) -> np.ndarray:
-    """Return what FluidSynth makes of what is played, mono float32 of ``seconds``; what is due is rounded to its blocks of 64 samples."""
+    """Return what FluidSynth makes of what is played, mono float32 of ``seconds``."""
+    return render_stereo(events, seconds, synthesizer).mean(axis=1)
+
+
+def render_stereo(events: Iterable[SoundEvent], seconds: float, synthesizer: FluidSynthesizer) -> np.ndarray:
+    """Return what FluidSynth makes of what is played, float32 (samples, 2); what is due is rounded to its blocks of 64 samples."""
     samples = round(seconds * SAMPLE_RATE)
     parts, at = [], 0
     for event in events:
         due = min(round(event.time_sec * SAMPLE_RATE / BLOCK_FRAMES), samples // BLOCK_FRAMES) * BLOCK_FRAMES
         if due > at:
-            parts.append(synthesizer.render(due - at).mean(axis=1))
+            parts.append(synthesizer.render(due - at))
             at = due
         synthesizer.send(_message(event))
     blocks = -(-(samples - at) // BLOCK_FRAMES)  # whole, so that the next take begins with a block too
-    parts.append(synthesizer.render(blocks * BLOCK_FRAMES).mean(axis=1))
+    parts.append(synthesizer.render(blocks * BLOCK_FRAMES))
     return np.concatenate(parts)[:samples]
 
 

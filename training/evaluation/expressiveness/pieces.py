@@ -32,7 +32,7 @@ class Presentation:
 @dataclass(frozen=True)
 class HeldOutPiece:
     """A held-out piece. ``humans`` are by note of ``score``, that of the MusicXML file, whichever presentation is performed, so that
-    figures are comparable.
+    figures are comparable; ``recordings`` are their names in the corpus.
     """
 
     name: str
@@ -40,6 +40,7 @@ class HeldOutPiece:
     beats: Beats
     humans: tuple[Performed, ...]
     presentations: dict[str, Presentation]  # "MusicXML", and "MIDI" where the corpus's MIDI score has the same notes
+    recordings: tuple[str, ...] = ()
 
     @property
     def notes(self) -> np.ndarray:
@@ -85,7 +86,7 @@ def _piece(root: Path, group: list[AlignedPerformance]) -> HeldOutPiece:
         if (rows >= 0).mean() >= LEAST_MATCHED:
             presentations["MIDI"] = Presentation(midi, rows)
     humans = tuple(performed_notes(item, every) for item in group)
-    return HeldOutPiece(group[0].piece, score, find_beats(score), humans, presentations)
+    return HeldOutPiece(group[0].piece, score, find_beats(score), humans, presentations, tuple(item.name for item in group))
 
 
 def as_written(score: Score) -> Performed:
