@@ -18,6 +18,7 @@ from models.performance.representation import ARTICULATION, BEAT_PERIOD, COLUMNS
 
 RETURN_S = 1.0  # the time constant with which the performance comes back to the beat
 TEMPO_QUARTERS = 8.0  # over so many the performer's own tempo is averaged: faster or slower than it is expression
+FIRST_QUARTERS = 1.0  # as many does the tempo of the first notes count for
 
 
 class PerformedNote(NamedTuple):
@@ -53,6 +54,7 @@ class Rubato:
     anchor: int = 0
     drift_s: float = 0.0  # positive: late
     tempo: float = math.nan  # the performer's, in log2 of seconds a quarter
+    averaged_quarters: float = FIRST_QUARTERS  # that it is the mean of, until there are enough to forget the first ones
     last: Place | None = None  # of the chord before
     slower: float = 0.0  # from there on, in log2
 
@@ -94,8 +96,15 @@ class Rubato:
         expression.pass_time(elapsed_s)
         gained_s = elapsed_s * (2.0**self.slower - 1)
         self.drift_s = min(max((self.drift_s + gained_s) * math.exp(-elapsed_s / RETURN_S), -self.bound_s), self.bound_s)
-        self.tempo += -math.expm1(-quarters / TEMPO_QUARTERS) * (period - self.tempo)
+        self._average_tempo(period, quarters, place.beat_ns / self.last.beat_ns)
         self.last = place
+
+    def _average_tempo(self, period: float, quarters: float, longer: float) -> None:
+        """Take into the mean what comes after so many quarters, of which the sender's are ``longer`` than before by a factor."""
+        self.averaged_quarters += quarters
+        share = max(-math.expm1(-quarters / TEMPO_QUARTERS), quarters / self.averaged_quarters)
+        self.tempo += math.log2(longer)
+        self.tempo += share * (period - self.tempo)
 
     def _heard(self, columns: np.ndarray, played: list[int], expression: ColumnExpression, time_ns: int) -> np.ndarray:
         """Return the columns with as much expression as the controls ask for; without any they are what was played, at ``time_ns``."""
