@@ -13,7 +13,8 @@ import pytest
 import typer
 
 from engine.base.command_line import run
-from engine.bench import clock, live, performance_net, render, velocity
+from engine.bench import live, performance_net, render, velocity
+from engine.bench.clock import clock, onsets, tempos
 from engine.bench.measuring.takes import live_pattern
 from engine.commands.bench import app
 from engine.midi.events import is_note_on
@@ -225,15 +226,22 @@ def test_a_page_is_read(bench):
     assert report["measures"] == 16 and report["notes"] > 16 * 4 * 2 and report["seconds"] > 0
 
 
-def test_the_clock_is_heard_better_than_a_mean(bench, monkeypatch):
+def test_the_clock_is_heard_better_than_a_mean(monkeypatch, capsys):
     for name, value in (("FRAMES", (1024,)), ("JITTERS_MS", (0,)), ("TEMPOS", (100, 140))):
-        monkeypatch.setattr(clock, name, value)
-    report = report_of(bench("clock", "--json"))
-    rows = {row["happens"]: row for row in report["rows"]}
+        monkeypatch.setattr(tempos, name, value)
+    for name, value in (("FRAMES", (1024,)), ("JITTERS_MS", (0,)), ("SECONDS", 4), ("SEEDS", 1)):
+        monkeypatch.setattr(onsets, name, value)
+    report = clock.measure()
+    rows = {row.happens: row for row in report.rows}
     assert set(rows) == {"steady", "late", "gap", "faster", "slower"}
     for row in rows.values():
-        two_bars, largest, after = row["errors"]
-        assert two_bars < 0.01 and largest < 0.03 and after <= largest < row["plain"][1]
-    assert rows["steady"]["beats_to_follow"] is None and 0 < rows["faster"]["beats_to_follow"] < 6
-    assert 0 < rows["steady"]["place_ms"] < 12
-    assert " faster 1024, 0 " in bench("clock")[1]
+        two_bars, largest, after = row.errors
+        assert two_bars < 0.01 and largest < 0.03 and after <= largest < row.plain.largest
+    faster = rows["faster"].beats_to_follow
+    assert rows["steady"].beats_to_follow is None and faster and 0 < faster < 6
+    assert 0 < rows["steady"].place_ms < 12
+    assert [row.frames for row in report.onsets] == [None, 1, 1024]
+    assert all(0 < row.deviation_ms < 125 for row in report.onsets)
+    clock.print_table(report)
+    table = capsys.readouterr().out
+    assert " faster 1024, 0 " in table and " no clock " in table

@@ -1,8 +1,8 @@
 """``perf-eval expressiveness``: performances of held-out scores beside humans' and beside the score as written, by piece and overall."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, permutations, product
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from training.metrics.expressiveness import (
     one_with_another,
     overlap,
 )
+from training.metrics.pedal_gestures import Gestures, compare_gestures, find_gestures, measure_gestures
 
 Render = Callable[[Piece, int | None], Performed]  # the mean rendering of a score (None), or one sampled with a seed
 Figures = dict[str, float]
@@ -44,15 +45,16 @@ class Measured:
     amounts: Figures
     histograms: Histograms
     attributes: Attributes
+    gestures: Gestures
 
 
 @dataclass(frozen=True)
 class Row:
     """One way to perform a piece, or the humans' (each against the others).
 
-    ``figures`` by group: "correlation" with the humans' mean, "with_one_human", "amount", "attributes", the "level" above the humans' mean,
-    by how much that is missed (root mean square: "level_error") and, of several performances, how far "apart" they are. ``histograms``:
-    each performance's own, and the mean of those of the humans that it is compared with.
+    ``figures`` by group: "correlation" with the humans' mean, "with_one_human", "amount", "attributes", the pedal's "gesture", the "level"
+    above the humans' mean, by how much that is missed (root mean square: "level_error") and, of several performances, how far "apart" they
+    are. ``histograms``: each performance's own, and the mean of those of the humans that it is compared with.
     """
 
     figures: dict[str, Figures]
@@ -61,7 +63,8 @@ class Row:
 
 def measure(piece: HeldOutPiece, performed: Performed) -> Measured:
     curves = measure_curves(piece.notes, piece.beats, performed)
-    return Measured(curves, measure_amounts(performed, curves), count_values(performed), measure_attributes(piece.score, performed))
+    attributes, gestures = measure_attributes(piece.score, performed), find_gestures(piece.notes, performed)
+    return Measured(curves, measure_amounts(performed, curves), count_values(performed), attributes, gestures)
 
 
 def evaluate_piece(piece: HeldOutPiece, render: Render | None, seeds: Sequence[int]) -> dict[str, Row]:
@@ -96,6 +99,7 @@ def human_row(humans: Sequence[Measured]) -> Row:
         **_levels([levels(one, others) for one, others in each_with_others(curves)]),
         "apart": mean_of([distances(a, b) for a, b in combinations(curves, 2)]),
         "attributes": mean_of([compare_with_all(a.attributes, [b.attributes]) for a, b in zip(humans, after, strict=True)]),
+        "gesture": _gestures(permutations(humans, 2), humans),
     }
     others = [[human for human in humans if human is not each] for each in humans]
     return Row(figures, [(each.histograms, _mean_histograms(rest)) for each, rest in zip(humans, others, strict=True)])
@@ -111,12 +115,18 @@ def performed_row(performances: Sequence[Measured], humans: Sequence[Measured]) 
         "with_one_human": mean_of([correlate(each.curves, human) for each in performances for human in curves]),
         "amount": mean_of([each.amounts for each in performances]),
         "attributes": mean_of([compare_with_all(each.attributes, attributes) for each in performances]),
+        "gesture": _gestures(product(performances, humans), performances),
         **_levels([levels(each.curves, mean) for each in performances]),
     }
     if len(performances) > 1:
         figures["apart"] = mean_of([distances(a.curves, b.curves) for a, b in combinations(performances, 2)])
     of_humans = _mean_histograms(humans)
     return Row(figures, [(each.histograms, of_humans) for each in performances])
+
+
+def _gestures(pairs: Iterable[tuple[Measured, Measured]], performances: Sequence[Measured]) -> Figures:
+    compared = [compare_gestures(one.gestures, other.gestures) for one, other in pairs]
+    return mean_of(compared) | mean_of([measure_gestures(each.gestures) for each in performances])
 
 
 def _levels(found: Sequence[Figures]) -> dict[str, Figures]:

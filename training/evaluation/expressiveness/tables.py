@@ -9,6 +9,7 @@ from rich.table import Table
 from training.evaluation.expressiveness import classic_attributes
 from training.evaluation.expressiveness.figures import HUMANS, Figures, Row
 from training.metrics.expressiveness import AMOUNTS, CURVES, DISTRIBUTIONS
+from training.metrics.pedal_gestures import GESTURES
 
 Summary = dict[str, dict[str, Figures]]
 
@@ -28,6 +29,9 @@ def print_summary(summary: Summary) -> None:
         print_rows("correlation with one human, as a share of one human's with one other", rows, CURVES)
         rows = {label: row["apart_ratio"] for label, row in sampled.items()}
         print_rows("how far apart seeds are, as a share of how far apart humans are", rows, CURVES)
+    rows = {label: row["gesture"] for label, row in summary.items()}
+    title = "pedal: presses and lifts within 60 ms of one human's (F-measure), and the share of time between up and down"
+    print_rows(title, rows, GESTURES)
     columns = (*classic_attributes.CURVES, *classic_attributes.AGREEMENTS)
     rows = {label: row["attributes"] for label, row in summary.items()}
     print_rows("attributes of the DExter paper: correlation with one human; agreement within a performance", rows, columns)

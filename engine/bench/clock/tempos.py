@@ -1,4 +1,4 @@
-"""``perf-bench clock``: what is heard of MIDI clock that comes through an audio server, beside a plain mean.
+"""What is heard of MIDI clock that comes through an audio server, beside a plain mean.
 
 The clock is simulated. Each message is handed over up to ``jitter_ms`` sooner or later than it is meant, in order, and arrives at the end
 of the server's period (48 kHz). Five things happen to eight tempos: nothing (``steady``), every 48th message on average is held up by 20
@@ -9,7 +9,6 @@ or faster (``faster``, ``slower``). The plain mean is that of the last 24 interv
   on. Of a change they begin when it has been followed.
 - ``known_beats``: until a tempo is heard. ``beats_to_follow``: after a change, until the error stays below 3%.
 - ``place_ms``: how far what is taken for the place of a clock is from its mean lateness, root mean square, from two bars on.
-- ``microseconds``: of processor time that a clock takes.
 """
 
 import math
@@ -18,14 +17,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from rich.console import Console
 
-from engine.bench.measuring.benchmark import Benchmark, OnStage, silent
-from engine.bench.measuring.machine import Machine, describe_machine
-from engine.bench.measuring.tables import new_table, print_head
 from engine.midi.clock.messages import CLOCKS_A_QUARTER, SHORTEST_CLOCK_NS
 from engine.midi.clock.phase_locked_loop import PhaseLockedLoop
 
+HAPPENINGS = ("steady", "late", "gap", "faster", "slower")
 FRAMES, JITTERS_MS, TEMPOS = (64, 256, 512, 1024, 2048), (0, 12), (70, 87, 100, 117, 120, 140, 158, 174)
 SAMPLE_RATE = 48_000
 BEATS, CHANGE_BEAT, TWO_BARS = 32, 16, 8
@@ -58,13 +54,6 @@ class Row:
     place_ms: float
 
 
-@dataclass(frozen=True)
-class ClockReport:
-    machine: Machine
-    rows: list[Row]
-    microseconds: float
-
-
 class Heard(NamedTuple):
     """By clock: the tempo that is meant and those that are heard, in quarters a minute, and what a place is off, in ms."""
 
@@ -74,19 +63,16 @@ class Heard(NamedTuple):
     off_ms: np.ndarray
 
 
-def measure(*, on_stage: OnStage = silent) -> ClockReport:
-    """Simulate everything, half a minute or so."""
-    machine, rows = describe_machine(), []
-    for happens in ("steady", "late", "gap", "faster", "slower"):
-        on_stage(happens)
-        for frames in FRAMES:
-            for jitter_ms in JITTERS_MS:
-                takes = [listen(happens, tempo, frames, jitter_ms) for tempo in TEMPOS]
-                rows.append(_row(happens, frames, jitter_ms, takes))
-    return ClockReport(machine, rows, _microseconds())
+def measure_tempos(happens: str) -> list[Row]:
+    """Return what is heard where this ``happens``, by period and jitter."""
+    rows = []
+    for frames in FRAMES:
+        for jitter_ms in JITTERS_MS:
+            rows.append(_row(happens, frames, jitter_ms, [listen(happens, tempo, frames, jitter_ms) for tempo in TEMPOS]))
+    return rows
 
 
-def _microseconds() -> float:
+def measure_microseconds() -> float:
     """Return what a clock takes of processor time, in the median of some takes."""
     meant = np.cumsum(np.full(BEATS * CLOCKS_A_QUARTER, 60_000 / CLOCKS_A_QUARTER / 120))
     found = []
@@ -165,20 +151,3 @@ def _worst(errors: list[Errors]) -> Errors:
 def _beats_to_follow(take: Heard) -> float:
     off = ~(np.abs(take.tempos / take.meant - 1) < FOLLOWED)[CHANGE_BEAT * CLOCKS_A_QUARTER :]
     return float(np.flatnonzero(off).max(initial=-1) + 1) / CLOCKS_A_QUARTER
-
-
-def print_table(report: ClockReport) -> None:
-    console = Console()
-    print_head(console, report.machine)
-    table = new_table("frames, ms", "2 bars", "most", "later", "mean", "known", "changed", "place")
-    for row in report.rows:
-        shares = (f"{100 * share:.2f}" for share in (*row.errors, row.plain.largest))
-        followed = "" if row.beats_to_follow is None else f"{row.beats_to_follow:g}"
-        title = f"{row.happens} {row.frames}, {row.jitter_ms}"
-        table.add_row(title, *shares, f"{row.known_beats:g}", followed, f"{row.place_ms:g}")
-    console.print(table)
-    console.print("errors in percent: after two bars, at most, at most from two bars on, of the mean of 24; beats; ms", soft_wrap=True)
-    console.print(f"a clock takes {report.microseconds:g} microseconds of processor time")
-
-
-BENCHMARK = Benchmark("What is heard of MIDI clock, through periods, jitter, gaps and changes of tempo.", measure, print_table)
