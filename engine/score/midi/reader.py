@@ -14,6 +14,7 @@ from engine.midi.events import (
     ALL_NOTES_OFF,
     ALL_SOUND_OFF,
     DRUM_CHANNEL,
+    PROGRAM_CHANGE,
     SUSTAIN_PEDAL,
     Event,
     channel_of,
@@ -23,8 +24,11 @@ from engine.midi.events import (
     is_note_on,
 )
 from engine.midi.file import MidiTimeline, in_quarters, read_midi_file
+from engine.midi.general_midi import PIANOS
 from engine.midi.held import ends_all_notes, note_ends
 from engine.midi.routing import DEFAULT_ROUTING, Router, Routing, Way
+from engine.score.midi.hands import left_hand
+from engine.score.midi.notated_lengths import notated_lengths
 from engine.score.tables import (
     MARKING_DTYPE,
     MEASURE_DTYPE,
@@ -86,12 +90,17 @@ def midi_score(timeline: MidiTimeline, path: Path, routing: Routing = DEFAULT_RO
         raise PerfLiveError(f"cannot perform {str(path)!r}: all of its {len(left_alone)} notes are left alone; leave fewer of them alone")
     notes, channels, instruments = _notes(timeline, performed)
     percussion = _percussion(timeline, [event for event, _ in untouched])
+    if _is_piano(channels, [event.message for event, _ in untouched]):
+        notes["staff"] = 1 + left_hand(notes["onset_quarter"], notes["pitch"], 16 * notes["part"] + channels)
     signatures = _time_signatures(timeline)
     end = max(float((table["onset_quarter"] + table["duration_quarter"]).max(initial=0.0)) for table in (notes, percussion))
+    measures = _measures(signatures, end)
+    bars = np.append(measures["onset_quarter"], end)
+    notes["duration_quarter"] = notated_lengths(notes["onset_quarter"], notes["duration_quarter"], bars, 1 / timeline.division)
     tempos = [(tick / timeline.division, 60e6 / microseconds) for tick, microseconds in timeline.tempos if microseconds]
     score = Score(
         notes,
-        _measures(signatures, end),
+        measures,
         signatures,
         np.array(tempos, dtype=TEMPO_DTYPE),
         np.zeros(len(notes), MARKING_DTYPE),
@@ -99,6 +108,13 @@ def midi_score(timeline: MidiTimeline, path: Path, routing: Routing = DEFAULT_RO
         percussion=percussion,
     )
     return MidiScore(score, channels, instruments, untouched)
+
+
+def _is_piano(channels: np.ndarray, messages: Sequence[bytes]) -> bool:
+    """Return whether all notes are a piano's; what no program was chosen for is."""
+    used = set(channels.tolist())
+    chosen = [message for message in messages if message[0] & 0xF0 == PROGRAM_CHANGE and channel_of(message) in used]
+    return all(message[1] in PIANOS for message in chosen)
 
 
 def _moves_keys(message: bytes) -> bool:
