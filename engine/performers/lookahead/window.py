@@ -15,10 +15,10 @@ import numpy as np
 from engine.base.worker import Worker
 from engine.midi.clock.messages import ClockReading
 from engine.performers.lookahead.beats import BAR_QUARTERS, Place, estimate_beat_ns, place_notes
+from engine.score.midi.hands import left_hand
 from engine.score.tables import MEASURE_DTYPE, SCORE_NOTE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE
 from models.performance.score_representation import SCORE_COLUMNS, encode_score
 
-MIDDLE_C = 60
 LEAST_DURATION_QUARTERS = 1 / 32
 TO_COME_QUARTERS = 64.0  # assumed of the piece
 VELOCITY_KNOWN, VELOCITY = SCORE_COLUMNS.index("velocity_known"), SCORE_COLUMNS.index("velocity")
@@ -152,13 +152,9 @@ def _score_notes(request: WindowRequest, notes: list[IncomingNote], places: list
     ]
     table["pitch"] = [note.pitch for note in notes]
     table["voice"] = [note.channel + 1 for note in notes]
-    table["part"] = [_part(note, request.tracks) for note in notes]
+    tracks = np.array([request.tracks.index(note.track) for note in notes])
+    table["part"] = tracks if len(request.tracks) > 1 else left_hand(table["onset_quarter"], table["pitch"], tracks)
     return table
-
-
-def _part(note: IncomingNote, tracks: tuple[int, ...]) -> int:
-    """Return the hand, on which the network relies: that of the track, or, of a single track, 1 below middle C and 0 from there on."""
-    return tracks.index(note.track) if len(tracks) > 1 else int(note.pitch < MIDDLE_C)
 
 
 class WindowComputer(Protocol):

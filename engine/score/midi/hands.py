@@ -19,7 +19,7 @@ MIDDLE_PITCH, MIDDLE_COST = 60.0, 0.0005
 
 
 def left_hand(onsets: np.ndarray, pitches: np.ndarray, tracks: np.ndarray) -> np.ndarray:
-    """Return whether each note (N,), in order of ``onsets``, is the left hand's."""
+    """Return whether each note (N,), in any order, is the left hand's."""
     if not len(onsets):
         return np.zeros(0, dtype=bool)
     numbers, track = np.unique(tracks, return_inverse=True)
@@ -33,7 +33,7 @@ def left_hand(onsets: np.ndarray, pitches: np.ndarray, tracks: np.ndarray) -> np
 def _costs(onset: np.ndarray, pitches: np.ndarray) -> np.ndarray:
     """Return the cost (O, B) of each boundary at each onset; ``onset`` (N,) is the number of each note's."""
     distance = pitches[:, None] - BOUNDARIES
-    costs = np.zeros((onset[-1] + 1, len(BOUNDARIES)))
+    costs = np.zeros((onset.max() + 1, len(BOUNDARIES)))
     np.add.at(costs, onset, np.minimum(((np.abs(distance) - HAND_SEMITONES) / SPREAD_SEMITONES) ** 2 / 2, MOST_COST))
     for own in (distance > 0, distance < 0):
         highest, lowest = np.full(costs.shape, -np.inf), np.full(costs.shape, np.inf)

@@ -90,9 +90,12 @@ def test_pieces_that_are_not_there(asap, tmp_path):
 
 
 def test_expressiveness_of_a_performer(asap, models, tmp_path, capsys):
-    arguments = ["expressiveness", "--performer", "dexter", "--model", str(models), "--seeds", "2", "--json"]
+    arguments = ["expressiveness", "--performer", "dexter", "--model", str(models), "--seeds", "2", "--programs", "2", "--json"]
     assert call(arguments, asap, tmp_path) == 0
     figures = json.loads(capsys.readouterr().out)
+    assert {f"program {number}, mean" for number in (1, 2)} < set(figures["overall"])
+    for label in [label for label in figures["overall"] if label.startswith("program")]:
+        assert figures["overall"].pop(label)["amount"]["velocity_deviation"] >= 0
     kinds = {"MusicXML": ("as written", "mean", "sampled"), "MIDI": ("as written", "constant velocity", "mean", "sampled")}
     assert list(figures["overall"]) == ["humans", *(f"{score}, {kind}" for score, several in kinds.items() for kind in several)]
     assert figures["overall"]["MIDI, constant velocity"]["amount"]["velocity_deviation"] == 0

@@ -16,7 +16,7 @@ from engine.systems import Kind, performers
 from training.evaluation.expressiveness.figures import Render, evaluate_piece, summarise
 from training.evaluation.expressiveness.folds import RenderOf, complete_folds, perform_folds
 from training.evaluation.expressiveness.live_renderer import load_live_renderer
-from training.evaluation.expressiveness.pieces import load_held_out_pieces
+from training.evaluation.expressiveness.pieces import load_held_out_pieces, with_programs
 from training.evaluation.expressiveness.pooled import print_pooled, write_pieces
 from training.evaluation.expressiveness.renderers import PUBLISHED, load_renderer
 from training.evaluation.expressiveness.tables import as_plain, print_pieces, print_summary
@@ -48,6 +48,9 @@ def expressiveness(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="a control, such as tempo_from=model; repeat for more")
     ] = None,
+    programs: Annotated[
+        int, typer.Option("--programs", min=0, help="perform the scores also as MIDI that so many programs nobody knows might write")
+    ] = 0,
     pieces: PiecesOption = "",
     folds: Annotated[
         Path | None, typer.Option("--folds", help="folder of perf-train --folds: each piece as what learnt from other works performs it")
@@ -56,7 +59,7 @@ def expressiveness(
 ) -> None:
     """Performances of the validation scores, or of those of all folds, beside humans' and beside the score as written."""
     one_of = " or ".join(performers(Kind.SCORES))
-    if folds and (performer or model or as_json):
+    if folds and (performer or model or as_json or programs):
         raise UsageError("--folds: its performers are those of the folds, its figures by piece a CSV; leave the other options out")
     if settings and not (performer or folds):
         raise UsageError(f"--set {settings[0]}: it sets a control of a performer; give --performer {one_of}")
@@ -72,7 +75,7 @@ def expressiveness(
         _report_folds(data, folds, render_of, range(seeds or 0), pieces)
         return
     render = render_of(performer, model) if performer else None
-    chosen = load_held_out_pieces(data, "validation", cache, pieces)
+    chosen = [with_programs(piece, programs) for piece in load_held_out_pieces(data, "validation", cache, pieces)]
     sampled = range(3 if seeds is None else seeds)
     rows = [evaluate_piece(piece, render, sampled) for piece in track(chosen, "performing", console=Console(stderr=True))]
     names, summary = [piece.name for piece in chosen], summarise(rows)

@@ -1,7 +1,9 @@
 """Held-out pieces to perform: each as MusicXML and as the corpus's MIDI score, with all its human performances."""
 
+import tempfile
+import zlib
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from models.performance.pedal import Pedal
 from models.performance.representation import Performed
 from training.datasets.aligned import AlignedPerformance, asap_alignments, load_aligned
 from training.datasets.asap import FoldSplit
+from training.datasets.presentations import choose_habits, write_presentation
 from training.metrics.expressiveness import Beats, find_beats
 from training.performance.pieces import LEAST_MATCHED, match_notes, performed_notes
 
@@ -87,6 +90,20 @@ def _piece(root: Path, group: list[AlignedPerformance]) -> HeldOutPiece:
             presentations["MIDI"] = Presentation(midi, rows)
     humans = tuple(performed_notes(item, every) for item in group)
     return HeldOutPiece(group[0].piece, score, find_beats(score), humans, presentations, tuple(item.name for item in group))
+
+
+def with_programs(piece: HeldOutPiece, programs: int) -> HeldOutPiece:
+    """Return the piece with presentations "program 1" and so on besides: MIDI as programs that nobody knows might write it."""
+    presentations = dict(piece.presentations)
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(1, programs + 1):
+            path = Path(folder) / f"{number}.mid"
+            random = np.random.default_rng([number, zlib.crc32(piece.name.encode())])
+            placed = piece.notes.copy()
+            placed["onset_quarter"] = write_presentation(path, piece.score, choose_habits(random))
+            shown = read_piece(path)
+            presentations[f"program {number}"] = Presentation(shown, match_notes(shown.score.notes, placed))
+    return replace(piece, presentations=presentations)
 
 
 def as_written(score: Score) -> Performed:
