@@ -14,8 +14,8 @@ import numpy as np
 from engine.base.errors import PerfLiveError
 from engine.midi.file import MidiTimeline, read_midi_file
 from engine.midi.note_table import NOTE_FIELDS, note_array, pedal_array
-from engine.score.midi.reader import midi_score
-from engine.score.pitch_warping import warp_pitches
+from engine.score.estimation.pitch_warping import warp_pitches
+from engine.score.midi import midi_score
 from engine.score.tables import Score
 from models.performance.pedal import Pedal
 from models.performance.representation import Performed

@@ -36,7 +36,7 @@ def read_score(path: str | os.PathLike[str], repeats: Repeats = "play") -> Score
         raise PerfLiveError(f"cannot read {str(path)!r} as a score: its name ends in {suffix!r}; allowed: {', '.join(SUFFIXES)}")
     check_size(path)
     if suffix in MIDI_SUFFIXES:
-        from engine.score.midi.reader import read_midi_score
+        from engine.score.midi import read_midi_score
 
         score = read_midi_score(path)
     else:

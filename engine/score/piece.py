@@ -19,7 +19,7 @@ from engine.midi.general_midi import changes_notes, chooses_program
 from engine.midi.routing import DEFAULT_ROUTING, Routing, Way
 from engine.score.dynamics import with_playback_velocities
 from engine.score.files import Repeats, check_size, checked, read_score
-from engine.score.midi.reader import midi_score, read_timeline
+from engine.score.midi import midi_score, read_timeline
 from engine.score.parts import CHANNELS, Part, spread_channels
 from engine.score.tables import Score, WrittenOut
 from engine.score.track_texts import track_timeline

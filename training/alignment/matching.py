@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.base.errors import PerfLiveError
 from engine.base.partitura_loader import load_partitura
-from engine.score.pitch_warping import warp_pitches
+from engine.score.estimation.pitch_warping import warp_pitches
 from engine.score.tables import Score
 from training.datasets.performances import Performance
 

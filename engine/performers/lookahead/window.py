@@ -15,7 +15,7 @@ import numpy as np
 from engine.base.worker import Worker
 from engine.midi.clock.messages import ClockReading
 from engine.performers.lookahead.beats import BAR_QUARTERS, Place, estimate_beat_ns, place_notes
-from engine.score.midi.hands import left_hand
+from engine.score.estimation.hands import left_hand
 from engine.score.tables import MEASURE_DTYPE, SCORE_NOTE_DTYPE, TEMPO_DTYPE, TIME_SIGNATURE_DTYPE
 from models.performance.score_representation import SCORE_COLUMNS, encode_score
 

@@ -9,7 +9,7 @@ from engine.midi.events import Event, control_change, note_off, note_on
 from engine.midi.file import MidiTimeline
 from engine.midi.held import HeldNotes, ends_all_notes, ends_all_sound, lets_keys_go, note_ends, resets_controllers
 from engine.midi.note_table import note_array
-from engine.score.midi.reader import midi_score
+from engine.score.midi import midi_score
 
 SECOND_NS = 1_000_000_000
 

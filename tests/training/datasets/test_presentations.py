@@ -7,7 +7,7 @@ import pytest
 
 import engine.examples
 from engine.score.files import read_score
-from engine.score.midi.reader import read_midi_score
+from engine.score.midi import read_midi_score
 from training.datasets.presentations import (
     COARSE,
     FIRST,

@@ -12,7 +12,7 @@ from engine.midi.events import is_note_on
 from engine.performers.registry import load_performer
 from engine.performers.setup import Setup
 from engine.score.dynamics import with_playback_velocities
-from engine.score.midi.reader import read_timeline
+from engine.score.midi import read_timeline
 from engine.score.piece import read_piece
 from engine.session import begin_performance
 from engine.systems import Kind, find_system, performers

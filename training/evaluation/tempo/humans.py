@@ -9,7 +9,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from engine.midi.file import read_midi_file
 from engine.performers.score_playing.shaping.texture import fitting_tempo, melody_octaves
-from engine.score.midi.reader import midi_score
+from engine.score.midi import midi_score
 from training.datasets.asap import Split, performance_rows
 from training.metrics.expressiveness import LAST_BEATS
 

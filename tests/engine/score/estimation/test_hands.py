@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from engine.score.midi.hands import left_hand
+from engine.score.estimation.hands import left_hand
 
 
 def hands(rows, tracks=None):

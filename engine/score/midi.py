@@ -27,8 +27,8 @@ from engine.midi.file import MidiTimeline, in_quarters, read_midi_file
 from engine.midi.general_midi import PIANOS
 from engine.midi.held import ends_all_notes, note_ends
 from engine.midi.routing import DEFAULT_ROUTING, Router, Routing, Way
-from engine.score.midi.hands import left_hand
-from engine.score.midi.notated_lengths import notated_lengths
+from engine.score.estimation.hands import left_hand
+from engine.score.estimation.notated_lengths import notated_lengths
 from engine.score.tables import (
     MARKING_DTYPE,
     MEASURE_DTYPE,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.score.midi.notated_lengths import notated_lengths
+from engine.score.estimation.notated_lengths import notated_lengths
 
 RIGHT = [1 / 4, 1 / 4, 1 / 2, 1 / 3, 1 / 3, 1 / 3, 3 / 4, 1 / 4, 1.0]  # a bar of four quarters
 LEFT = [1.0, 1 / 2, 1 / 2, 2.0]
