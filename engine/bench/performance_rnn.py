@@ -27,9 +27,9 @@ from engine.bench.measuring.machine import Machine, describe_machine, one_core
 from engine.bench.measuring.tables import print_cost, print_head
 from engine.bench.measuring.timing import Cost, Timed, compare_tenths, time_calls
 from engine.onnx.model import Model
+from engine.performers.performance_rnn.controls import DEFAULT_PREFERENCES
 from engine.performers.performance_rnn.improvisation import Improvisation
 from engine.performers.performance_rnn.networks import open_model
-from engine.performers.performance_rnn.voice import Preferences
 from models.pretrained import pretrained
 
 MODEL = "performance_rnn.onnx"
@@ -83,11 +83,10 @@ def measure(
 
 def time_events(model: Model, calls: int, long_run_events: int = 10, seed: int = 0) -> Cost:
     """Time a step and a sampled event ``calls`` times each, then ``long_run_events``, ten or more, one after the other."""
-    preferences = Preferences()
     step = time_calls(model.create_stepper().step, calls)
-    event = time_calls(partial(Improvisation(model, 0).sample, preferences), calls)
+    event = time_calls(partial(Improvisation(model, 0).sample, DEFAULT_PREFERENCES), calls)
     improvisation = Improvisation(model, seed)
-    long_run = compare_tenths(partial(improvisation.sample, preferences), long_run_events)
+    long_run = compare_tenths(partial(improvisation.sample, DEFAULT_PREFERENCES), long_run_events)
     minutes = round(improvisation.step * improvisation.codec.step_s / 60, 1)
     return Cost("event", Timed(step), Timed(event), replace(long_run, minutes=minutes))
 

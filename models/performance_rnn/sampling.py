@@ -5,6 +5,7 @@ therefore makes few calls of NumPy, always of the same kinds, and writes single 
 """
 
 from array import array
+from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, field
 from functools import cached_property
 from typing import Any
@@ -29,26 +30,62 @@ _OPEN, _BARRED = 0.0, -np.inf
 _SILENCE = array("f", [0.0]) * PITCHES
 
 
-def weigh(logits: np.ndarray, bars: np.ndarray, temperature: float, top_p: float) -> np.ndarray:
-    """Return unnormalised log probabilities (events,): -inf for excluded events, at temperature 0 for all but the likeliest.
+@dataclass(frozen=True)
+class Boldness:
+    """How notes and velocities are chosen: with ``temperature``, at 0 the likeliest, of the fewest whose probabilities sum to ``top_p``."""
 
-    ``bars`` (events,) are 0, or -inf for events that are not allowed. ``top_p`` keeps the fewest events whose probabilities sum to it.
+    temperature: float = 1.0
+    top_p: float = 1.0
+
+
+def choose(weights: np.ndarray, favour: Mapping[int, float], boldness: Boldness, noise: np.ndarray) -> int:
+    """Return the event drawn by the Gumbel-max trick from ``weights`` (events,): log probabilities, -inf for events that are not allowed.
+
+    First it is drawn what happens, as the network has it: whether a key is pressed, which is let go, how much time goes by, whether the
+    velocity changes. Then which key or which velocity: of these a temperature changes the harmony and the touch, and leaves the rhythm.
+    ``favour`` is added to the logits of keys, in nats. ``noise`` (events + 128,) is of ``GumbelNoise``.
     """
-    weights = logits + bars
-    if temperature == 0:
-        return np.where(np.arange(len(weights)) == weights.argmax(), _OPEN, _BARRED)
-    if temperature != 1:
-        weights /= temperature
-    if top_p < 1:
-        possible = np.isfinite(weights).nonzero()[0]
-        order = possible[(-weights[possible]).argsort(kind="stable")]
-        weights[order[softmax(weights[order]).cumsum().searchsorted(top_p) + 1 :]] = _BARRED
-    return weights
+    event = int((weights + noise[: len(weights)]).argmax())
+    for group in _groups(weights):
+        if group.start <= event < group.stop:
+            among = _among(weights, group, favour, boldness)
+            return group.start + int((among + boldness.temperature * noise[len(weights) :][: len(among)]).argmax())
+    return event
 
 
-def probabilities(logits: np.ndarray, bars: np.ndarray, temperature: float, top_p: float) -> np.ndarray:
-    """Return each event's probability (events,) float64 after ``weigh``."""
-    return softmax(weigh(logits, bars, temperature, top_p))
+def probabilities(weights: np.ndarray, favour: Mapping[int, float], boldness: Boldness) -> np.ndarray:
+    """Return the probabilities (events,) float64 with which ``choose`` draws."""
+    chances = softmax(weights)
+    for group in _groups(weights):
+        among = _among(weights, group, favour, boldness)
+        if np.isfinite(among.max()):
+            chances[group] = chances[group].sum() * _tempered(among, boldness.temperature)
+    return chances
+
+
+def _groups(weights: np.ndarray) -> tuple[slice, slice]:
+    """Return where the keys that may be pressed and the velocities stand."""
+    return slice(0, PITCHES), slice(len(weights) - VELOCITY_BINS, len(weights))
+
+
+def _among(weights: np.ndarray, group: slice, favour: Mapping[int, float], boldness: Boldness) -> np.ndarray:
+    """Return the weights of a group, at temperature 1, -inf for what is not chosen from."""
+    among = weights[group].copy()
+    if not group.start:
+        for pitch, nats in favour.items():
+            among[pitch] += nats
+    if boldness.top_p < 1:
+        order = (-among).argsort(kind="stable")
+        shares = _tempered(among[order], boldness.temperature)
+        among[order[shares.cumsum().searchsorted(boldness.top_p) + 1 :]] = _BARRED
+    return among
+
+
+def _tempered(weights: np.ndarray, temperature: float) -> np.ndarray:
+    """Return probabilities, float64, at a temperature."""
+    if temperature:
+        return softmax(weights / temperature)
+    return (np.arange(len(weights)) == weights.argmax()).astype(np.float64)
 
 
 def softmax(weights: np.ndarray) -> np.ndarray:
@@ -58,11 +95,6 @@ def softmax(weights: np.ndarray) -> np.ndarray:
     np.exp(chances, out=chances)
     chances /= chances.sum()
     return chances
-
-
-def choose(weights: np.ndarray, noise: np.ndarray) -> int:
-    """Return the event drawn from ``weights`` (see ``weigh``) by the Gumbel-max trick; ``noise`` (events,) is of ``GumbelNoise``."""
-    return int((weights + noise).argmax())
 
 
 @dataclass(frozen=True)

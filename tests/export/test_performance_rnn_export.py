@@ -8,7 +8,16 @@ from engine.performers.performance_rnn.networks import open_model
 from export.command import export_verified
 from export.performance_rnn import network_specs
 from models.performance_rnn.representation import MAGENTA, NOTE_DTYPE
-from training.evaluation.performance_rnn.figures import TAKE_S, describe_run, describe_take, improvise, predict, summarise, takes_of
+from training.evaluation.performance_rnn.figures import (
+    TAKE_S,
+    describe_run,
+    describe_take,
+    distance,
+    improvise,
+    predict,
+    summarise,
+    takes_of,
+)
 from training.performance_rnn.data import PerformanceRNNTrainingConfig, SoundingNotes
 from training.performance_rnn.figures import count_events
 from training.performance_rnn.task import PerformanceRNNTask
@@ -88,7 +97,15 @@ def test_it_is_measured(exported):
         }
     )
     summary = summarise([describe_take(improvise(model, 0, TAKE_S)), describe_take(human)])
-    assert set(summary) == set(describe_take(human)) and summary["velocity"][1] > 0
+    assert set(summary) == set(describe_take(human)) and summary["velocity"].deviation > 0
+
+
+def test_the_distance_from_humans():
+    takes = [{"velocity": float(velocity), "notes a second": 5.0 + place % 2} for place, velocity in enumerate(range(50, 71))]
+    humans = summarise(takes)
+    assert humans["velocity"][2:] == (60.0, 52.0, 68.0)
+    louder = summarise([take | {"velocity": take["velocity"] + 2 * humans["velocity"].deviation} for take in takes])
+    assert distance(humans, humans) == 0 and distance(louder, humans) == pytest.approx(1.0)
 
 
 def test_a_run_is_measured_minute_by_minute():

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.onnx.model import Model
+from engine.performers.performance_rnn.controls import DEFAULT_PREFERENCES
 from engine.performers.performance_rnn.improvisation import Improvisation
 from engine.performers.performance_rnn.networks import Ensemble, codec_of
-from engine.performers.performance_rnn.voice import Preferences, Voice
+from engine.performers.performance_rnn.voice import Voice
 from models.layers.sampling import GumbelNoise
 from models.performance_rnn.sampling import SoundingKeys, probabilities
 
@@ -32,7 +33,7 @@ class Agreement:
 def compare(model: Model, float_model: Model, events: int, seed: int) -> Agreement:
     """Compare over ``events`` events. Both models have the same vocabulary."""
     played, chosen, variations = _play(model, float_model, events, seed)
-    improvisation, preferences = Improvisation(model, seed), Preferences()
+    improvisation, preferences = Improvisation(model, seed), DEFAULT_PREFERENCES
     equal = 0
     while equal < events and improvisation.sample(preferences) == played[equal]:
         equal += 1
@@ -45,17 +46,17 @@ def _play(model: Model, float_model: Model, events: int, seed: int) -> tuple[lis
     """Return what the float model plays, as ``Improvisation`` samples it; what the other would have played instead of each event; and how
     far its distribution was.
     """
-    codec, preferences = codec_of(float_model), Preferences()
+    codec, preferences = codec_of(float_model), DEFAULT_PREFERENCES
     voice = Voice(GumbelNoise(seed), SoundingKeys(codec), codec.first_velocity - 1)
     ensembles = [Ensemble(each.create_stepper()) for each in (model, float_model)]
     played: list[int] = []
     chosen: list[int] = []
     variations = np.zeros(events)
     for index in range(events):
-        bars, other = voice.keys.bars(preferences.limits).copy(), voice.copy()
+        bars, favour, other = voice.keys.bars(preferences.limits).copy(), voice.motifs.favour(preferences.motifs), voice.copy()
         chosen += ensembles[0].sample((other,), preferences)
         played += ensembles[1].sample((voice,), preferences)
-        distributions = [probabilities(each.logits[0], bars, preferences.temperature, preferences.top_p) for each in ensembles]
+        distributions = [probabilities(each.logits[0] + bars, favour, preferences.boldness) for each in ensembles]
         variations[index] = np.abs(np.subtract(*distributions)).sum() / 2
     return played, chosen, variations
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from engine.performers.controls import Control
+from engine.performers.controls import Control, defaults
 from engine.performers.performance_rnn.voice import Preferences
-from models.performance_rnn.sampling import Limits
+from models.performance_rnn.sampling import Boldness, Limits
 
 CONTINUE, DUET = 0, 1
 GRID_QUARTERS = {"off": 0.0, "quarter": 1.0, "eighth": 1 / 2, "triplet": 1 / 3, "sixteenth": 1 / 4, "thirtysecond": 1 / 8}
@@ -17,8 +17,9 @@ CONTROLS: tuple[Control, ...] = (
     Control("pause", 0, 60, 1.0, "s", "continue: how long no key is down before it goes on; 0: only when the input has ended"),
     Control("take_turn", 0, 1, 0, "", "continue: on lets it go on at once; give it a pedal, as in --cc 66=take_turn", ("off", "on")),
     Control("seconds", 0, 3600, 0, "s", "how long it goes on when the input has ended"),
-    Control("temperature", 0, 2, 1.0, "", "0 plays the likeliest every time, more is bolder"),
-    Control("top_p", 0, 1, 1.0, "", "leaves out unlikely events: keeps those that make up this share"),
+    Control("temperature", 0, 2, 0.75, "", "how boldly it chooses notes and velocities; 0 takes the likeliest"),
+    Control("top_p", 0, 1, 1.0, "", "leaves out unlikely notes and velocities: keeps those that make up this share"),
+    Control("motifs", 0, 2, 1.0, "", "how readily it comes back to what was played, by it or by you; 0 only by chance"),
     Control("density", 0, 64, 0, "notes/s", "how many notes to play; 0 leaves it to the model"),
     Control("velocity", -60, 60, 0, "velocity steps", "louder or softer than the model plays"),
     Control("lowest", 0, 127, 21, "", "the lowest pitch it plays"),
@@ -47,9 +48,12 @@ def preferences_of(controls: Mapping[str, float]) -> Preferences:
     open_weights = total == 0 or len(set(weights)) == 1
     lowest, highest = sorted((int(controls["lowest"]), int(controls["highest"])))
     return Preferences(
-        controls["temperature"],
-        controls["top_p"],
+        Boldness(controls["temperature"], controls["top_p"]),
+        controls["motifs"],
         controls["density"] or None,
         None if open_weights else tuple(weight / total for weight in weights),
         Limits(lowest, highest, tuple(total == 0 or weight > 0 for weight in weights)),
     )
+
+
+DEFAULT_PREFERENCES = preferences_of(defaults(CONTROLS))

@@ -8,11 +8,10 @@ from engine.midi.file import MidiTimeline
 from engine.onnx.model import Model
 from engine.performers.controls import Control
 from engine.performers.notes.performer import NotesPerformer
-from engine.performers.performance_rnn.controls import CONTROLS
+from engine.performers.performance_rnn.controls import CONTROLS, DEFAULT_PREFERENCES
 from engine.performers.performance_rnn.improvisation import Improvisation
 from engine.performers.performance_rnn.networks import open_model
 from engine.performers.performance_rnn.stream import PerformanceRNNStream
-from engine.performers.performance_rnn.voice import Preferences
 from engine.performers.protocol import PerformerStream, Take
 from engine.score.piece import Piece
 from engine.systems.manifest import Kind, Request
@@ -68,5 +67,5 @@ def load_performer(model: Path | None, lookahead_s: float | None) -> Performance
         raise UsageError("--lookahead: the performer 'performance-rnn' answers at once; leave --lookahead out")
     opened = open_model(pretrained("performance_rnn.onnx", model))
     opened.warm_up()
-    Improvisation(opened, 0).sample(Preferences())  # the first choice of an event takes twenty times as long as those that follow
+    Improvisation(opened, 0).sample(DEFAULT_PREFERENCES)  # the first choice of an event takes twenty times as long as those that follow
     return PerformanceRNNPerformer(opened)

@@ -8,16 +8,20 @@ from typing import Any
 import numpy as np
 
 from models.layers.sampling import GumbelNoise
-from models.performance_rnn.representation import PREFERRED_VALUES, describe_controls
-from models.performance_rnn.sampling import Limits, SoundingKeys, choose, softmax, weigh
+from models.performance_rnn.motifs import Motifs
+from models.performance_rnn.representation import PITCHES, PREFERRED_VALUES, describe_controls
+from models.performance_rnn.sampling import Boldness, Limits, SoundingKeys, choose, probabilities
 
 
 @dataclass(frozen=True)
 class Preferences:
-    """What is asked of the events to come. ``density``, notes a second, and ``histogram``, shares of pitch classes, may be None."""
+    """What is asked of the events to come. ``density``, notes a second, and ``histogram``, shares of pitch classes, may be None.
 
-    temperature: float = 1.0
-    top_p: float = 1.0
+    ``motifs`` says how much keys are favoured that went on, earlier, from what was just played.
+    """
+
+    boldness: Boldness = Boldness()
+    motifs: float = 0.0
     density: float | None = None
     histogram: tuple[float, ...] | None = None
     limits: Limits = Limits()
@@ -41,6 +45,7 @@ class Voice:
     keys: SoundingKeys
     last: int
     index: int = 0  # of the next event to be chosen
+    motifs: Motifs = Motifs()  # its own and a partner's
     judges: bool = False
     log_likelihood: float = 0.0
 
@@ -48,16 +53,18 @@ class Voice:
         """Play and return the next event; a note that has lasted too long ends without being asked for."""
         event = self.keys.due_release(preferences.limits)
         if event is None:
-            weights = weigh(logits, self.keys.bars(preferences.limits), preferences.temperature, preferences.top_p)
-            event = choose(weights, self.noise.values(self.index, len(weights)))
+            weights, favour = logits + self.keys.bars(preferences.limits), self.motifs.favour(preferences.motifs)
+            event = choose(weights, favour, preferences.boldness, self.noise.values(self.index, len(weights) + PITCHES))
             if self.judges:
-                self.log_likelihood += math.log(softmax(weights)[event])
+                self.log_likelihood += math.log(probabilities(weights, favour, preferences.boldness)[event])
         self.index += 1
         self.follow(event)
         return event
 
     def follow(self, event: int, partners: bool = False) -> None:
         self.last = event
+        if event < PITCHES:
+            self.motifs = self.motifs.after(event)
         self.keys.follow(event, partners)
 
     def copy(self, **changes: Any) -> "Voice":

@@ -22,9 +22,9 @@ from engine.bench.measuring.takes import phrases
 from engine.commands.bench import app
 from engine.midi.events import control_change, is_note_on, note_off, note_on
 from engine.midi.ledger import NoteLedger
+from engine.performers.performance_rnn.controls import DEFAULT_PREFERENCES
 from engine.performers.performance_rnn.improvisation import Improvisation
 from engine.performers.performance_rnn.networks import open_model
-from engine.performers.performance_rnn.voice import Preferences
 
 S = 1_000_000_000
 CLEAN = {"lost": 0, "changed": 0, "extra": 0, "out_of_order": 0, "stuck_notes": 0, "sustain_identical": True}
@@ -122,7 +122,7 @@ def test_models_are_compared_event_by_event(model_path: Path, tmp_path: Path) ->
     model = open_model(model_path)
     assert performance_rnn_agreement.compare(model, model, 200, seed=3) == performance_rnn_agreement.Agreement(200, 200, 1.0, 0.0, 0.0, 0.0)
     improvisation = Improvisation(model, 3)
-    assert performance_rnn_agreement._play(model, model, 200, 3)[0] == [improvisation.sample(Preferences()) for _ in range(200)]
+    assert performance_rnn_agreement._play(model, model, 200, 3)[0] == [improvisation.sample(DEFAULT_PREFERENCES) for _ in range(200)]
     other = onnx.load(model_path)
     table = next(tensor for tensor in other.graph.initializer if tensor.name == "table")
     noisy = numpy_helper.to_array(table) + np.random.default_rng(1).normal(scale=0.1, size=table.dims).astype(np.float32)

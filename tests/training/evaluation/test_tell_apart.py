@@ -4,13 +4,18 @@ import json
 
 import numpy as np
 import pytest
+from synthetic_improviser import write_model
 from test_expressiveness import NO_PEDAL, make_score
 
 from engine.base.errors import PerfLiveError
+from engine.performers.performance_rnn.voice import Preferences
 from models.performance.pedal import Pedal
 from models.performance.representation import Performed
+from models.performance_rnn.sampling import Boldness
+from training.datasets.performances import NOTE_DTYPE
 from training.evaluation.tell_apart.classifiers import CLASSIFIERS
 from training.evaluation.tell_apart.improvisation import describe_notes as describe_sounding
+from training.evaluation.tell_apart.improvisation import improvised
 from training.evaluation.tell_apart.judgement import area_under_curve, begin_contest, folds_of, judge, with_interval
 from training.evaluation.tell_apart.performances import COLUMNS, describe_notes, performance_windows, series_of
 from training.evaluation.tell_apart.picture import draw_telling
@@ -18,6 +23,7 @@ from training.evaluation.tell_apart.statistics import Statistic, correlate, meas
 from training.evaluation.tell_apart.table import Told, as_plain, print_telling, print_told
 from training.evaluation.tell_apart.telling import find_telling, in_words
 from training.evaluation.tell_apart.windows import cut
+from training.performance_rnn.data import SoundingNotes
 
 MEASURES = 24  # of four beats, two notes each: seven windows
 PIECES, EACH = 5, 3
@@ -173,6 +179,24 @@ def test_columns_of_what_sounds():
     np.testing.assert_allclose(interval, [0, np.nan, np.log2(0.48)])
     np.testing.assert_allclose(overlap, [1, np.log2(1 / 0.48), np.nan])  # a second is twice the half to the next onset
     assert sounding.tolist() == [1, 2, 3] and leap.tolist() == [0, 4, 12] and duration.tolist() == [0, 0, -2]
+
+
+def test_improvisations_and_humans_beside_humans(tmp_path):
+    """Eight performances of which every other one stands for the human among the others; improvisations follow the preferences."""
+    notes = np.zeros(100, NOTE_DTYPE)
+    notes["onset_sec"], notes["duration_sec"], notes["velocity"] = np.arange(100) / 5, 0.2, 64
+    played = [notes.copy() for _ in range(8)]
+    for index, each in enumerate(played):
+        each["pitch"] = 40 + index
+    humans = SoundingNotes(np.concatenate(played), np.arange(9) * 100)
+    model = write_model(tmp_path / "improviser.onnx")
+    found = {bold: improvised(humans, model, Preferences(Boldness(bold)), 4, 15.0) for bold in (0.1, 1.0)}
+    human, others = found[1.0]["one human, without a score"]
+    key = [str(each) for each in human[0].statistics].index("key, mean")
+    assert [each.values[0, key] for each in human] == [41, 43, 45, 47] and [each.values[0, key] for each in others] == [40, 42, 44, 46]
+    ours, beside = found[1.0]["improvised"]
+    assert [each.piece[0] for each in ours] == [each.piece[0] for each in beside] == ["0", "1", "2", "3"]
+    assert not np.array_equal(ours[0].values, found[0.1]["improvised"][0][0].values, equal_nan=True)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.progress import track
 
 from engine.onnx.model import Model
+from engine.performers.performance_rnn.controls import DEFAULT_PREFERENCES
 from engine.performers.performance_rnn.improvisation import Improvisation
 from engine.performers.performance_rnn.voice import Preferences
 from models.performance_rnn.network import impossible
@@ -63,9 +65,9 @@ def _costs(model: Model, before: np.ndarray, controls: np.ndarray) -> np.ndarray
     return np.log(np.exp(logits).sum(-1, keepdims=True)) - logits
 
 
-def improvise(model: Model, seed: int, seconds: float) -> np.ndarray:
+def improvise(model: Model, seed: int, seconds: float, preferences: Preferences = DEFAULT_PREFERENCES) -> np.ndarray:
     """Return the notes of an improvisation from nothing."""
-    improvisation, preferences = Improvisation(model, seed), Preferences()
+    improvisation = Improvisation(model, seed)
     events: list[int] = []
     while improvisation.step * improvisation.codec.step_s < seconds and len(events) < seconds * MOST_EVENTS_A_SECOND:
         events.append(improvisation.sample(preferences))
@@ -82,7 +84,13 @@ def takes_of(notes: np.ndarray) -> list[np.ndarray]:
 
 
 def describe_take(notes: np.ndarray) -> dict[str, float]:
-    """Return the measures of a take of 60 s."""
+    """Return the measures of a take of 60 s, of notes as long as they sound: as the sustain pedal holds them, where there is one.
+
+    Onsets less than 30 ms apart are a chord's; the inter-onset interval is between those that are not. Notes sounding at an onset are
+    counted with the one that begins. The entropy is that of the shares of the pitch
+    classes in all onsets, 3.58 bits at most. A silence is a time in which nothing sounds. Four-note sequences are the pitches of every
+    four notes that follow each other, by onset and then pitch; repeated are those that the take already had.
+    """
     if len(notes) < 2:
         return {"notes a second": len(notes) / TAKE_S}
     onsets = np.sort(notes["onset_sec"])
@@ -123,8 +131,24 @@ def _sequences(notes: np.ndarray) -> list[tuple[int, ...]]:
     return list(zip(pitches, pitches[1:], pitches[2:], pitches[3:], strict=False))
 
 
-def summarise(described: list[dict[str, float]]) -> dict[str, tuple[float, float]]:
-    """Return mean and deviation of each measure."""
+class Summary(NamedTuple):
+    """Of a measure over takes; ``low`` and ``high`` are the 10th and the 90th percentile."""
+
+    mean: float
+    deviation: float
+    median: float
+    low: float
+    high: float
+
+
+def summarise(described: list[dict[str, float]]) -> dict[str, Summary]:
+    """Return what the takes have of each measure."""
     names = max(described, key=len)
     columns = {name: np.array([each.get(name, np.nan) for each in described]) for name in names}
-    return {name: (float(np.nanmean(column)), float(np.nanstd(column))) for name, column in columns.items()}
+    figures = {name: (np.nanmean(column), np.nanstd(column), *np.nanpercentile(column, (50, 10, 90))) for name, column in columns.items()}
+    return {name: Summary(*map(float, figure)) for name, figure in figures.items()}
+
+
+def distance(ours: dict[str, Summary], humans: dict[str, Summary]) -> float:
+    """Return how many deviations of humans' takes our medians are from theirs, the mean over measures."""
+    return float(np.mean([abs(ours[name].median - human.median) / human.deviation for name, human in humans.items()]))

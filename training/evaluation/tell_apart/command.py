@@ -10,6 +10,8 @@ from rich.console import Console
 
 from engine.base.errors import UsageError
 from engine.base.files import check_writable
+from engine.performers.controls import parse_settings, with_defaults
+from engine.performers.performance_rnn.controls import CONTROLS, preferences_of
 from engine.systems import Kind, find_system, performers
 from training.datasets.asap import Split
 from training.evaluation.expressiveness.command import CACHE, CacheOption, DataOption, JsonOption, ModelOption
@@ -36,8 +38,11 @@ def tell_apart(
         list[str] | None, typer.Option("--performer", help="who is told from humans; repeat for more (default: all that can be)")
     ] = None,
     model: ModelOption = None,
-    temperature: Annotated[float, typer.Option("--temperature", min=0, help="of the samples")] = 1.0,
-    seeds: Annotated[int, typer.Option("--seeds", min=1, help="how many samples of each score")] = 3,
+    temperature: Annotated[float, typer.Option("--temperature", min=0, help="of the samples of scores")] = 1.0,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="a control of the improviser, such as motifs=0")
+    ] = None,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help=f"samples of each score; {TAKES_A_SEED} times as many improvisations")] = 3,
     pieces: Annotated[
         list[str] | None, typer.Option("--pieces", metavar="TEXT", help="only pieces with this text in their folder's name (repeatable)")
     ] = None,
@@ -49,11 +54,14 @@ def tell_apart(
     names = _checked(performer, model)
     if picture:
         check_writable(picture)
-    contests = _of_scores(_pieces(data, split, cache, pieces or [""]), names, model, temperature, seeds, cache / RENDERINGS)
+    preferences = preferences_of(with_defaults(CONTROLS, parse_settings(CONTROLS, settings or [])))
+    contests = {}
+    if any(Kind.SCORES in find_system(name).plays for name in names):
+        contests = _of_scores(_pieces(data, split, cache, pieces or [""]), names, model, temperature, seeds, cache / RENDERINGS)
     if any(Kind.IMPROVISES in find_system(name).plays for name in names):
         with Console(stderr=True).status("improvising"):
-            ours, humans = improvised(load_sounding_notes(data, split, cache), model, TAKES_A_SEED * seeds, TAKE_S)
-        contests["improvised"] = begin_contest(ours, humans)
+            sides = improvised(load_sounding_notes(data, split, cache), model, preferences, TAKES_A_SEED * seeds, TAKE_S)
+        contests |= {label: begin_contest(*both) for label, both in sides.items()}
     rows = {label: _tell(label, contest) for label, contest in contests.items()}
     if picture:
         draw_telling(picture, rows)

@@ -3,11 +3,13 @@
 Humans are put on the improviser's grid of time and of velocity, so that the grid does not tell.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from engine.performers.performance_rnn.networks import codec_of, open_model
+from engine.performers.performance_rnn.voice import Preferences
 from models.performance_rnn.representation import EventCodec
 from models.pretrained import pretrained
 from training.evaluation.performance_rnn.figures import improvise
@@ -52,16 +54,25 @@ def sounding_windows(notes: np.ndarray, piece: str) -> Windows:
     return Windows(statistics, values, inputs, np.full(len(cuts), piece), np.zeros(len(cuts), dtype=int))
 
 
-def improvised(humans: SoundingNotes, given: Path | None, seeds: int, seconds: float) -> tuple[list[Windows], list[Windows]]:
-    """Return windows of ``seeds`` improvisations, of the model that ships or of ``given``, and of as many humans' first ``seconds``.
+def improvised(
+    humans: SoundingNotes, given: Path | None, preferences: Preferences, seeds: int, seconds: float
+) -> dict[str, tuple[list[Windows], list[Windows]]]:
+    """Return windows of two sides, by contest: improvisations of the model that ships or of ``given``, and other humans, each beside as
+    many humans' first ``seconds``; of ``seeds`` each, or of half of the humans where there are fewer.
 
     A "piece" is a pair of both, so that neither is on both sides of a fold.
     """
     model = open_model(pretrained("performance_rnn.onnx", given))
-    spread = np.linspace(0, len(humans) - 1, min(seeds, len(humans))).astype(int)  # of all pieces, as performances of one follow each other
-    ours = [sounding_windows(improvise(model, seed, seconds), str(seed)) for seed in range(len(spread))]
-    played = [_first(_on_the_grid(codec_of(model), humans.performance(index)), seconds) for index in spread.tolist()]
-    return ours, [sounding_windows(notes, str(number)) for number, notes in enumerate(played)]
+    count = min(seeds, len(humans) // 2)
+    spread = np.linspace(0, len(humans) - 1, 2 * count).astype(int).tolist()  # of all pieces, as performances of one follow each other
+    played = [_first(_on_the_grid(codec_of(model), humans.performance(index)), seconds) for index in spread]
+    ours = [improvise(model, seed, seconds, preferences) for seed in range(count)]
+    sides = {"one human, without a score": (played[1::2], played[::2]), "improvised": (ours, played[::2])}
+    return {label: (_numbered(one), _numbered(other)) for label, (one, other) in sides.items()}
+
+
+def _numbered(performances: Sequence[np.ndarray]) -> list[Windows]:
+    return [sounding_windows(notes, str(number)) for number, notes in enumerate(performances)]
 
 
 def _on_the_grid(codec: EventCodec, notes: np.ndarray) -> np.ndarray:

@@ -1,18 +1,18 @@
 """An improvisation is a function of model, seed, preferences and what it heard; it can be taken back."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 from synthetic_improviser import write_model
 
+from engine.performers.performance_rnn.controls import DEFAULT_PREFERENCES
 from engine.performers.performance_rnn.improvisation import Improvisation
 from engine.performers.performance_rnn.networks import open_model
 from engine.performers.performance_rnn.voice import Preferences
+from models.performance_rnn.motifs import FAVOUR
 from models.performance_rnn.representation import MAGENTA, NOTE_OFF, NOTE_ON, PREFERRED_VALUES
-from models.performance_rnn.sampling import Limits
+from models.performance_rnn.sampling import Boldness, Limits
 
-PREFERENCES = Preferences()
+PREFERENCES = DEFAULT_PREFERENCES
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_the_network_is_told_what_sounds(model):
 
 
 def test_limits_are_kept(model):
-    preferences = Preferences(temperature=3.0, limits=Limits(lowest=40, highest=70, notes_at_once=3, longest_note_s=1.0))
+    preferences = Preferences(Boldness(3.0), limits=Limits(lowest=40, highest=70, notes_at_once=3, longest_note_s=1.0))
     onsets, step, most = {}, 0, 0
     for event in sample(Improvisation(model, 3), 3000, preferences):
         kind, value = MAGENTA.describe(event)
@@ -85,6 +85,30 @@ def test_preferences_change_what_comes(model):
     assert notes(Preferences(density=70)) > 1.5 * notes(Preferences(density=0.5))
     described = Preferences(histogram=(1.0,) + (0.0,) * 11).described
     assert described.shape == (PREFERRED_VALUES,) and described[9:PREFERRED_VALUES].tolist() == [1.0] + [0.0] * 11 + [1.0]
-    bold = sample(Improvisation(model, 1), 100, Preferences(temperature=2.0))
-    cautious = [sample(Improvisation(model, seed), 100, dataclasses.replace(PREFERENCES, top_p=0.01)) for seed in (1, 2)]
-    assert cautious[0] == cautious[1] != bold
+    first = [
+        [sample(Improvisation(model, seed), 1, each) for seed in range(20)] for each in (PREFERENCES, Preferences(Boldness(top_p=0.01)))
+    ]
+    assert len(set(_pressed(first[0]))) > 2 and len(set(_pressed(first[1]))) == 1
+
+
+def test_motifs_come_back(model):
+    """The network of the tests has no memory to speak of; what brings motifs back is what was played."""
+
+    def repeated(motifs):
+        pitches = _pressed([sample(Improvisation(model, 1), 1500, Preferences(motifs=motifs, limits=Limits(60, 71)))])
+        fours = list(zip(*(pitches[place:] for place in range(4)), strict=False))
+        return 1 - len(set(fours)) / len(fours)
+
+    assert 2 * repeated(0.0) < repeated(2.0)
+
+
+def test_motifs_of_a_partner_are_taken_up(model):
+    """A motif that was heard twice makes its last key likelier when the partner begins it anew."""
+    motif = [event for pitch in (60, 67, 63, 70) for event in (pitch, MAGENTA.first_shift + 19, 128 + pitch)]
+    improvisation = Improvisation(model, 1)
+    improvisation.hear([*motif, *motif[:-3]], PREFERENCES, partners=True)
+    assert improvisation.snapshot()[1].motifs.favour(1.0) == {70: FAVOUR[2]}
+
+
+def _pressed(takes):
+    return [event for take in takes for event in take if event < 128]

@@ -8,13 +8,14 @@ from synthetic_improviser import write_model
 
 from engine.midi.events import Event, control_change, note_off, note_on
 from engine.midi.file import MidiTimeline
+from engine.performers.performance_rnn.controls import DEFAULT_PREFERENCES
 from engine.performers.performance_rnn.networks import Ensemble, codec_of, open_model
 from engine.performers.performance_rnn.takes import BRANCHES, STRETCH_EVENTS, sample_takes, search, without_primer
-from engine.performers.performance_rnn.voice import Preferences, Voice
+from engine.performers.performance_rnn.voice import Voice
 from models.layers.sampling import GumbelNoise
 from models.performance_rnn.sampling import SoundingKeys, probabilities
 
-WANTED = Preferences()
+WANTED = DEFAULT_PREFERENCES
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,8 @@ def log_likelihood(model, events):
     follower, ensemble, nats = voice(model, 0), alone(model), 0.0
     for event in events:
         ensemble.sample([follower.copy()], WANTED)  # only for what the network says
-        chances = probabilities(ensemble.logits[0], follower.keys.bars(WANTED.limits), 1.0, 1.0)
+        weights, favour = ensemble.logits[0] + follower.keys.bars(WANTED.limits), follower.motifs.favour(WANTED.motifs)
+        chances = probabilities(weights, favour, WANTED.boldness)
         if follower.keys.due_release(WANTED.limits) is None:
             nats += math.log(chances[event])
         follower.follow(event)
