@@ -59,6 +59,7 @@ ROOMS = {
                 "tempo_hold",
                 "vocabulary",
             },
+            "performance_rnn": {"motifs"},
             "performance_net": {
                 "instruments",
                 "inversion",
