@@ -1,8 +1,9 @@
 """``perf-bench velocity``: the cost of a note in the shipped causal velocity transformer, on one core.
 
-- ``cost.step``: one step of the model that a note waits for (``Stepper.step``), nothing around it. ``cost.whole``: all that the performer
-  does for a note-on: describing it, the step, choosing the velocity, and remembering the note before it, for which there is time when
-  playing. Both without rest (``hot``) and 30 ms apart (``paced``).
+- ``cost.step``: the network that a note waits for, alone (``Stepper.compute``). ``cost.whole``: all that the performer does for a note-on
+  while it is waited for: describing it, the network, choosing the velocity. The note is remembered afterwards, untimed, as when playing.
+  The two in turn, without rest (``hot``) and 30 ms apart (``paced``).
+- ``beside_network_ms`` and ``note_to_network``: the paced medians' difference and ratio, what the performer adds to its network.
 - ``reference``: NumPy float32 products of matrices and vectors, with as many weights in the matrices as the model of the step has
   parameters, in the same run: what the arithmetic alone costs here.
 - ``cost.long_run``: a made-up take of an hour, more than 100,000 notes, goes through the whole engine on the virtual clock. The cost of a
@@ -12,6 +13,7 @@ The figures are for one core where the system lets a process choose its cores (`
 thread, and NumPy may use more.
 """
 
+import math
 import os
 import time
 from array import array
@@ -24,11 +26,11 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from engine.bench.measuring.benchmark import Benchmark, OnStage, silent
-from engine.bench.measuring.figures import MS_PER_S
+from engine.bench.measuring.figures import DIGITS, MS_PER_S
 from engine.bench.measuring.machine import Machine, describe_machine, one_core, resident_bytes
 from engine.bench.measuring.tables import print_cost, print_head
 from engine.bench.measuring.takes import NS_PER_S, piano_take
-from engine.bench.measuring.timing import WARM_UP_CALLS, Cost, LongRun, Timed, describe_tenths, time_hot_and_paced
+from engine.bench.measuring.timing import WARM_UP_CALLS, Cost, LongRun, Timed, describe_tenths, time_hot_and_paced, time_in_turn
 from engine.midi.events import Event, is_note_on
 
 if TYPE_CHECKING:
@@ -48,6 +50,10 @@ class Amounts:
     paced_calls: int = 400
     take_notes: int = 3600 * TAKE_NOTES_PER_S
 
+    @property
+    def all_calls(self) -> int:
+        return WARM_UP_CALLS + self.hot_calls + self.paced_calls
+
 
 @dataclass(frozen=True)
 class VelocityReport:
@@ -58,6 +64,8 @@ class VelocityReport:
     cost: Cost
     reference: Timed
     step_to_reference: float  # hot medians
+    beside_network_ms: float  # paced medians, here and below
+    note_to_network: float
 
 
 def measure(*, on_stage: OnStage = silent) -> VelocityReport:
@@ -74,27 +82,38 @@ def _measure(machine: Machine, on_one_core: bool, on_stage: OnStage) -> Velocity
 
     model, amounts = VelocityModel.open(pretrained(MODEL)), Amounts()
     performer, contract = VelocityPerformer(model), model.answer.contract
-    on_stage("one step of the model")
-    step = time_hot_and_paced(repeat(model.answer.create_stepper().step), amounts.hot_calls, amounts.paced_calls)
-    on_stage("one note of the performer")
-    notes = piano_take(WARM_UP_CALLS + amounts.hot_calls + amounts.paced_calls, TAKE_NOTES_PER_S)
-    note = time_hot_and_paced(_note_calls(performer.create_stream(0, {}), notes), amounts.hot_calls, amounts.paced_calls)
+    on_stage("the network, and one note of the performer")
+    notes = _note_calls(performer.create_stream(0, {}), piano_take(amounts.all_calls, TAKE_NOTES_PER_S))
+    step, note = time_in_turn([repeat(model.answer.create_stepper().compute), notes], amounts.hot_calls, amounts.paced_calls)
     on_stage("the reference, NumPy")
     products = repeat(_matrix_vector_products(contract.parameters))
     reference = time_hot_and_paced(products, amounts.hot_calls, amounts.paced_calls)
-    ratio = round(step.hot.median_ms / reference.hot.median_ms, 2)
+    step_to_reference = round(step.hot.median_ms / reference.hot.median_ms, 2)
+    network_ms, note_ms = (timed.paced.median_ms if timed.paced else math.nan for timed in (step, note))
     on_stage("a long take")
     affordable = round(TAKE_BUDGET_S * MS_PER_S / note.hot.median_ms)
     take = _time_take(performer, max(FEWEST_TAKE_NOTES, min(amounts.take_notes, affordable)))
     cost = Cost("note", step, note, take)
-    return VelocityReport(machine, on_one_core, contract.precision, contract.parameters, cost, reference, ratio)
+    return VelocityReport(
+        machine,
+        on_one_core,
+        contract.precision,
+        contract.parameters,
+        cost,
+        reference,
+        step_to_reference,
+        round(note_ms - network_ms, DIGITS),
+        round(note_ms / network_ms, 2),
+    )
 
 
 def _note_calls(stream: "VelocityStream", events: Iterable[Event]) -> Iterator[Callable[[], object]]:
-    """Yield a call for each note-on; everything else is fed on the way, untimed."""
+    """Yield a call for each note-on; everything else is done on the way, untimed."""
     for event in events:
         if is_note_on(event.message):
             yield partial(stream.feed, event)
+            while stream.rest():
+                pass
         else:
             stream.feed(event)
 
@@ -157,6 +176,8 @@ def print_table(report: VelocityReport) -> None:
     print_head(console, report.machine, "velocity transformer", report.precision, report.parameters)
     print_cost(console, report.cost, report.on_one_core, {"reference, NumPy": report.reference})
     console.print(f"step to reference: {report.step_to_reference:g}")
+    beside = f"{report.beside_network_ms:.3f} ms beside its network, {report.note_to_network:g} times what that takes alone"
+    console.print(f"a paced note takes {beside}", soft_wrap=True)
 
 
 BENCHMARK = Benchmark("What a note costs in the velocity transformer, on one core, hot and paced, and over an hour.", measure, print_table)

@@ -117,13 +117,17 @@ class Stepper:
             binding.bind_ortvalue_output(name, ort.OrtValue.ortvalue_from_numpy(array[place]))
         return binding
 
+    def compute(self) -> None:
+        """Run the network and nothing else: the outputs are not looked at, and the state stays."""
+        for binding in self._bindings:
+            self._session.run_with_iobinding(binding)
+
     def step(self) -> Mapping[str, np.ndarray]:
         """Advance by one step. Return ``outputs``, whose arrays the next step overwrites. After an error the state is as before.
 
         Raises PerfLiveError when an output is not finite.
         """
-        for binding in self._bindings:
-            self._session.run_with_iobinding(binding)
+        self.compute()
         _check_finite(self.outputs, self._path)
         self._bindings, self._next_bindings = self._next_bindings, self._bindings
         self._state, self._next_state = self._next_state, self._state

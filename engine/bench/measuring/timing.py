@@ -5,7 +5,7 @@ import time
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, repeat
+from itertools import chain, islice, repeat
 
 from engine.bench.measuring.figures import Distribution, describe, median_ms
 from engine.bench.measuring.machine import MEGABYTE, resident_bytes
@@ -55,9 +55,16 @@ def time_calls(call: Callable[[], object], calls: int) -> Distribution:
 
 def time_hot_and_paced(calls: Iterator[Callable[[], object]], hot: int, paced: int) -> Timed:
     """Time ``hot`` calls one after the other, after WARM_UP_CALLS that do not count, then ``paced`` calls, if any."""
-    _durations_ns(islice(calls, WARM_UP_CALLS), 0)
-    without_rest = describe(_durations_ns(islice(calls, hot), 0))
-    return Timed(without_rest, describe(_durations_ns(islice(calls, paced), PACE_S)) if paced else None)
+    return time_in_turn([calls], hot, paced)[0]
+
+
+def time_in_turn(kinds: Sequence[Iterator[Callable[[], object]]], hot: int, paced: int) -> list[Timed]:
+    """Time calls of several kinds as ``time_hot_and_paced`` does, one of each kind in turn: what the machine does meanwhile meets all."""
+    calls, number = chain.from_iterable(zip(*kinds, strict=False)), len(kinds)
+    _durations_ns(islice(calls, number * WARM_UP_CALLS), 0)
+    hot_ns = _durations_ns(islice(calls, number * hot), 0)
+    paced_ns = _durations_ns(islice(calls, number * paced), PACE_S)
+    return [Timed(describe(hot_ns[kind::number]), describe(paced_ns[kind::number]) if paced else None) for kind in range(number)]
 
 
 def compare_tenths(call: Callable[[], object], calls: int) -> LongRun:

@@ -152,9 +152,13 @@ def test_velocity_reports_every_figure(bench, monkeypatch):
     timed = [report["cost"]["step"], report["cost"]["whole"], report["reference"]]
     assert [(each["hot"]["count"], each["paced"]["count"]) for each in timed] == [(30, 5)] * 3
     assert report["step_to_reference"] > 0
+    network_ms, note_ms = (timed["paced"]["median_ms"] for timed in (report["cost"]["step"], report["cost"]["whole"]))
+    assert report["beside_network_ms"] == pytest.approx(note_ms - network_ms, abs=1e-4)
+    assert report["note_to_network"] == pytest.approx(note_ms / network_ms, abs=0.01)
     assert (report["cost"]["long_run"]["count"], report["on_one_core"], report["parameters"]) == (150, True, 250_000)
     _, output, _ = bench("velocity")
     assert "note, paced" in output and "memory grew by" in output and "reference, NumPy" in output
+    assert "beside its network" in output
 
 
 def stating(read, metadata, source):
