@@ -5,7 +5,6 @@ Time stays in seconds here; the network compresses it. (The published article's 
 """
 
 import math
-from collections import deque
 from typing import NamedTuple, overload
 
 import numpy as np
@@ -44,6 +43,7 @@ SCALARS = (
 # Only a performer that looks ahead knows these two.
 LOOKAHEAD_SCALARS = (*SCALARS, "duration_s", "still_held")
 MEMORY_DELAY_S = 0.01  # how long after its onset a note is remembered
+LEAST_S = 0.001  # a key that moves in the same instant counts as moved so long ago
 LONGEST_S = 20.0  # a time that is unknown or longer counts as this
 
 
@@ -91,9 +91,10 @@ class NoteTracker:
 
     def __init__(self) -> None:
         # Both by pitch + KEY_REACH, so that every neighbourhood is one slice.
-        self._moved_s = np.full(128 + 2 * KEY_REACH, -1e9)  # when a key last went down or up
-        self._direction = np.zeros(128 + 2 * KEY_REACH)  # 1 while it is held, -1 once it was released
-        self._releases: deque[tuple[float, int]] = deque()  # times and pitches, the oldest first, until they are forgotten
+        self._moved_s = np.zeros(128 + 2 * KEY_REACH)  # when a key last went down or up
+        self._direction = np.zeros(128 + 2 * KEY_REACH)  # 1 while it is held, -1 once it was released, 0 when that is forgotten
+        self._released_s: dict[int, float] = {}  # when keys went up that are up, the first one first, until they are forgotten
+        self._last_move_s = -math.inf
         self._onset_s = [-math.inf] * 128  # by pitch
         self._recent_onsets_s = [-math.inf] * 3  # the latest first
         self._last_release_s = -math.inf
@@ -106,22 +107,22 @@ class NoteTracker:
         """Describe the note-on of ``pitch`` at ``time_s`` seconds, then count it as played."""
         self._decay_densities(time_s)
         self._forget_releases(time_s)
-        scalars = self._scalars(time_s, pitch)
-        keys = self._keys(time_s, pitch)
+        features = NoteFeatures(pitch_index(pitch), self._keys(time_s, pitch), self._scalars(time_s, pitch))
         self._onset_s[pitch] = time_s
+        self._released_s.pop(pitch, None)
         self._move_key(time_s, pitch, 1)
         self._recent_onsets_s = [time_s, *self._recent_onsets_s[:2]]
         for index, time_constant_s in enumerate(DENSITY_TIME_CONSTANTS_S):
             self._densities[index] += 1.0 / time_constant_s
-        return NoteFeatures(pitch_index(pitch), keys, scalars)
+        return features
 
     def note_off(self, time_s: float, pitch: int) -> None:
+        self._released_s.pop(pitch, None)
+        self._released_s[pitch] = self._last_release_s = time_s
         self._move_key(time_s, pitch, -1)
-        self._releases.append((time_s, pitch))
-        self._last_release_s = time_s
 
     def _move_key(self, time_s: float, pitch: int, direction: int) -> None:
-        self._moved_s[pitch + KEY_REACH] = time_s
+        self._moved_s[pitch + KEY_REACH] = self._last_move_s = time_s
         self._direction[pitch + KEY_REACH] = direction
 
     def sustain_pedal(self, time_s: float, value: int) -> None:
@@ -134,12 +135,9 @@ class NoteTracker:
         self._soft_pedal_depth = value / 127
 
     def _decay_densities(self, time_s: float) -> None:
-        elapsed_s, exp = time_s - self._recent_onsets_s[0], math.exp
-        if elapsed_s < 1e3:
-            pairs = zip(self._densities, DENSITY_TIME_CONSTANTS_S, strict=True)
-            self._densities = [density * exp(-elapsed_s / time_constant_s) for density, time_constant_s in pairs]
-        else:
-            self._densities = [0.0] * len(DENSITY_TIME_CONSTANTS_S)
+        elapsed_s = time_s - self._recent_onsets_s[0]
+        for index, time_constant_s in enumerate(DENSITY_TIME_CONSTANTS_S):
+            self._densities[index] *= math.exp(-elapsed_s / time_constant_s) if elapsed_s < 1e3 else 0
 
     def _scalars(self, time_s: float, pitch: int) -> tuple[float, ...]:
         last, second, third = self._recent_onsets_s
@@ -157,17 +155,17 @@ class NoteTracker:
 
     def _keys(self, time_s: float, pitch: int) -> np.ndarray:
         around = slice(pitch, pitch + KEYS)
-        elapsed_s, direction = time_s - self._moved_s[around], self._direction[around]
+        keys: np.ndarray = time_s - self._moved_s[around]
+        if time_s - self._last_move_s < LEAST_S:
+            np.maximum(keys, LEAST_S, out=keys)
+        keys *= self._direction[around]
         # Written notes fill their time up to the next one of the same key. No hand does: in recordings a gap so short marks a ghost note,
         # half as loud as any other.
-        if direction[KEY_REACH] < 0 and elapsed_s[KEY_REACH] < WRITTEN_GAP_S:
-            elapsed_s[KEY_REACH] = PLAYED_GAP_S
-        np.maximum(elapsed_s, 1e-3, out=elapsed_s)
-        elapsed_s *= direction
-        return elapsed_s
+        if time_s - self._released_s.get(pitch, -math.inf) < WRITTEN_GAP_S:
+            keys[KEY_REACH] = -PLAYED_GAP_S
+        return keys
 
     def _forget_releases(self, time_s: float) -> None:
-        while self._releases and time_s - self._releases[0][0] >= RELEASED_LIMIT_S:
-            release_s, pitch = self._releases.popleft()
-            if self._moved_s[pitch + KEY_REACH] == release_s and self._direction[pitch + KEY_REACH] < 0:
-                self._direction[pitch + KEY_REACH] = 0
+        while self._released_s and time_s - self._released_s[pitch := next(iter(self._released_s))] >= RELEASED_LIMIT_S:
+            del self._released_s[pitch]
+            self._direction[pitch + KEY_REACH] = 0

@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_left
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Mapping, Sequence
 from operator import mul
 
@@ -15,20 +15,20 @@ from models.velocity.representation import velocity_hint
 DRAWN_NOTES = 64
 
 
-
 class HintGate:
     """Decides, for `hint` auto, whether the keyboard has touch: its recent velocities must differ, and not only by a little."""
 
     def __init__(self, memory_notes: int = 64, least_velocities: int = 4, least_bins: int = 2):
         self._recent: deque[int] = deque()
         self._memory_notes, self._least_velocities, self._least_bins = memory_notes, least_velocities, least_bins
-        self._of_velocity = Counter[int]()  # how many of the recent notes have each velocity, and each hint
-        self._of_hint = Counter[int]()
+        self._of_velocity: dict[int, int] = {}  # how many of the recent notes have each velocity, and each hint
+        self._of_hint: dict[int, int] = {}
 
     def hear(self, velocity: int) -> None:
         self._recent.append(velocity)
-        self._of_velocity[velocity] += 1
-        self._of_hint[velocity_hint(velocity)] += 1
+        hint = velocity_hint(velocity)
+        self._of_velocity[velocity] = self._of_velocity.get(velocity, 0) + 1
+        self._of_hint[hint] = self._of_hint.get(hint, 0) + 1
         if len(self._recent) > self._memory_notes:
             oldest = self._recent.popleft()
             _discard(self._of_velocity, oldest)
@@ -38,10 +38,10 @@ class HintGate:
         return len(self._of_velocity) >= self._least_velocities and len(self._of_hint) >= self._least_bins
 
 
-def _discard(counter: Counter[int], item: int) -> None:
-    counter[item] -= 1
-    if not counter[item]:
-        del counter[item]
+def _discard(counts: dict[int, int], item: int) -> None:
+    counts[item] -= 1
+    if not counts[item]:
+        del counts[item]
 
 
 class ExpressionNoise:
@@ -66,11 +66,10 @@ class ExpressionNoise:
         if self._slow is None:
             self._slow = fresh
         else:
-            elapsed_s, exp, sqrt = time_s - self._time_s, math.exp, math.sqrt
-            self._slow = [
-                (kept := exp(-elapsed_s / time_constant_s)) * slow + sqrt(1 - kept * kept) * new
-                for time_constant_s, slow, new in zip(self._time_constants_s, self._slow, fresh, strict=True)
-            ]
+            elapsed_s, slow = time_s - self._time_s, self._slow
+            for index, time_constant_s in enumerate(self._time_constants_s):
+                kept = math.exp(-elapsed_s / time_constant_s)
+                slow[index] = kept * slow[index] + math.sqrt(1 - kept * kept) * fresh[index]
         self._time_s = time_s
         return sum(map(mul, self._amounts, (*self._slow, own)))
 

@@ -107,7 +107,7 @@ class VelocityStream:
         if quantiles is not None:
             state.last_model_velocity = state.expression.choose(quantiles, time_s)
         velocity = state.expression.apply(state.last_model_velocity, message[2])
-        return [event._replace(message=note_on(channel_of(message), message[1], velocity))]
+        return [Event(event.time_ns, note_on(channel_of(message), message[1], velocity), event.track)]
 
     def foresee(self, events: Sequence[Event]) -> None:
         """Answer many notes in one run of each model, in which the weights are read once."""

@@ -72,6 +72,18 @@ def test_a_release_is_forgotten_after_two_seconds():
     assert not tracker.note_on(3.1, 60).keys.any()
 
 
+def test_what_was_struck_or_let_go_again_is_not_forgotten_with_its_first_release():
+    tracker = NoteTracker()
+    for pitch in (60, 62):
+        tracker.note_on(0.0, pitch)
+        tracker.note_off(1.0, pitch)
+        tracker.note_on(1.5, pitch)
+    tracker.note_off(2.0, 62)
+    features = tracker.note_on(3.5, 67)
+    assert features.keys[KEY_REACH - 7] == pytest.approx(2.0)
+    assert features.keys[KEY_REACH - 5] == pytest.approx(-1.5)
+
+
 @pytest.mark.parametrize(("gap_s", "heard_s"), [(0.0, 0.1), (0.01, 0.1), (0.03, 0.03), (0.5, 0.5)])
 def test_a_repetition_as_it_is_written_is_heard_as_it_is_played(gap_s, heard_s):
     tracker = NoteTracker()
