@@ -50,7 +50,7 @@ demo: $(VENV)/.runtime
 	@echo "Listen to and look at:" && ls -1 $(DEMO)/*
 
 test: $(VENV)/.development
-	@.ci/system-packages sound jack trace || test "$$CI" != true
+	@.ci/system-packages sound jack trace browser || test "$$CI" != true
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo

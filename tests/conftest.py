@@ -1,15 +1,19 @@
-"""Parts that several tests need: a real JACK server without hardware."""
+"""Parts that several tests need: a real JACK server without hardware, and a browser without a screen."""
 
 import os
 import shutil
 import signal
 import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
 
 from engine.bench.measuring.programs import start_jack_server, stop_jack_server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # Some tests import ONNX Runtime themselves, perhaps before the engine does, which sets this.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -41,3 +45,16 @@ def jack_server() -> Iterator[str]:
         while sounddevice._initialized:
             sounddevice._terminate()
     stop_jack_server(server)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """Chromium as the system has it."""
+    from playwright.sync_api import sync_playwright
+
+    if not (chromium := shutil.which("chromium")):
+        missing("chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium)
+        yield browser
+        browser.close()

@@ -66,3 +66,14 @@ class DeviceOptions:
     show: Annotated[
         bool, typer.Option("--show", help="Show the run in this terminal, and steer it with keys.", rich_help_panel=DEVICES)
     ] = False
+    page: Annotated[
+        bool,
+        typer.Option("--page", help="Show the run on a page in the browser of this computer, and steer it there.", rich_help_panel=DEVICES),
+    ] = False
+    page_port: Annotated[
+        int | None,
+        typer.Option("--page-port", metavar="PORT", min=1, max=65535, help="Where the page is. (default: 8320)", rich_help_panel=DEVICES),
+    ] = None
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Say where the page is, and open no browser.", rich_help_panel=DEVICES)
+    ] = False

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from socket import socket
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -23,10 +23,11 @@ from engine.commands.questions import Asked, PerformerName, flags_of, with_quest
 from engine.commands.routing_options import RoutingFlags
 from engine.commands.signals import stop_on_signals
 from engine.commands.sound_options import SoundFlags
-from engine.commands.viewing import check_show, viewed
+from engine.commands.viewing import check_page, check_show, page_address, viewed
 from engine.midi.file import read_midi_file
 from engine.midi.performed_mark import find_marks
 from engine.output.endpoints import Endpoints, Opened, check_reachable
+from engine.output.viewing.page.address import Address
 from engine.performers.setup import Wanted
 from engine.runtime.steering.osc import bind, check_available, steered_by_osc
 from engine.runtime.steering.requests import NOBODY
@@ -61,6 +62,13 @@ PlayOption = Annotated[
         "--play", metavar="FILE.mid", help="Play a take back, untouched; says whether it was performed.", rich_help_panel=options.DEVICES
     ),
 ]
+
+
+class Doors(NamedTuple):
+    """Where other programs of this computer reach the run."""
+
+    osc: socket | None
+    page: Address | None
 
 
 @dataclass(frozen=True)
@@ -184,6 +192,7 @@ def live(
     typed.check_osc(ends.all_files)
     typed.check_link(ends)
     check_show(typed.devices.show, ends.all_files)
+    check_page(typed.devices, ends.all_files)
     if (no_repeats or asked) and score is None:
         named = ", ".join(filter(None, ["--no-repeats" if no_repeats else "", flags_of(asked)]))
         raise UsageError(f"{named}: for scores; leave it out, or give --score FILE")
@@ -191,17 +200,17 @@ def live(
     ends.check_written(wanted.files())
     ends.check_routing(wanted.routing)
     check_reachable(ends)
-    with nullcontext() if typed.devices.osc_port is None else bind(typed.devices.osc_port) as osc:
-        _play(typed, wanted, ends, not no_repeats, osc)
+    with nullcontext() if typed.devices.osc_port is None else bind(typed.devices.osc_port) as osc, page_address(typed.devices) as page:
+        _play(typed, wanted, ends, not no_repeats, Doors(osc, page))
 
 
-def _play(typed: Typed, wanted: Wanted, ends: Endpoints, repeats: bool, osc: socket | None) -> None:
+def _play(typed: Typed, wanted: Wanted, ends: Endpoints, repeats: bool, doors: Doors) -> None:
     """Load the performer, open the ends and play; say what became of it, however it ends."""
     from engine.session import guarded_by_ports, open_live
 
     clock: Clock = VirtualClock() if ends.all_files else MonotonicClock()
     session, opened = open_live(wanted.load(), ends, clock, repeats)
-    steered = nullcontext() if ends.all_files else _steered(session, typed, wanted, ends, opened, osc)
+    steered = nullcontext() if ends.all_files else _steered(session, typed, wanted, ends, opened, doors)
     with stop_on_signals(session), guarded_by_ports(session, opened, typed.devices.exit_on_loss):
         print_line(f"ready: {opened.source_name} -> {wanted.system.name} -> {', '.join(opened.sink_names)}", sys.stdout)
         try:
@@ -227,7 +236,7 @@ def _tell(session: "Session", underruns: int) -> None:
 
 @contextmanager
 def _steered(
-    session: "Session", typed: Typed, wanted: Wanted, ends: Endpoints, opened: Opened, osc: socket | None
+    session: "Session", typed: Typed, wanted: Wanted, ends: Endpoints, opened: Opened, doors: Doors
 ) -> Iterator[None]:
     """Let the run be steered while it plays."""
     rig = session.rig
@@ -237,14 +246,14 @@ def _steered(
     rig.let_save(typed.save)
     stay_running_in_background()
     with ExitStack() as stack:
-        if osc:
-            stack.enter_context(steered_by_osc(session.steering, osc))
+        if doors.osc:
+            stack.enter_context(steered_by_osc(session.steering, doors.osc))
         if typed.devices.link:
             rig.beat = link = _link_session(session, opened, MonotonicClock())
             stack.enter_context(link.followed())
         if not typed.devices.show:
             stack.enter_context(steered_by_lines(session.steering, sys.stdin))
-        stack.enter_context(viewed(session, opened, typed.devices.show))
+        stack.enter_context(viewed(session, opened, typed.devices, doors.page))
         yield
 
 

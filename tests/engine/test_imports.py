@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FORBIDDEN = {"torch", "lightning", "training", "export"}
-LAZY = {"rtmidi", "numpy", "onnxruntime", "pydantic", "matplotlib", "sounddevice", "fluidsynth", "rich.progress"}
+LAZY = {"rtmidi", "numpy", "onnxruntime", "pydantic", "matplotlib", "sounddevice", "fluidsynth", "rich.progress", "starlette", "uvicorn"}
 
 IMPORT_ALL = """
 import importlib, pkgutil, sys

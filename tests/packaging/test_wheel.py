@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("configs", "engine", "export", "models", "training")
-DATA = {".onnx", ".safetensors", ".yaml", ".json", ".mid", ".musicxml", ".md", ".html", ".txt", ".typed"}
+DATA = {".onnx", ".safetensors", ".yaml", ".json", ".mid", ".musicxml", ".md", ".html", ".txt", ".css", ".js", ".svg", ".typed"}
 LEFT_OUT = "training/performance_rnn/checkpoints/"  # to train from, not to play with
 MOST_MEGABYTES = 85  # docs/benchmarks.md says how many it has
 

@@ -9,7 +9,7 @@
 
 A thread of the run's own process that handles snapshots holds Python's lock meanwhile. On a busy machine another program may take the
 processor from it just then, and who plays waits for both: let it run ``with real_time()`` (engine/runtime/real_time.py), and leave drawing
-and serving to another process, as ``terminal`` does. ``perf-bench viewing`` measures what a viewer adds to a note.
+and serving to another process, as ``terminal`` and ``page`` do. ``perf-bench viewing`` measures what a viewer adds to a note.
 
 A viewer reads and changes nothing. What it wants to change it asks for as a typed line does, by ``rig.steering.post(words, asker)``.
 """

@@ -16,6 +16,8 @@ from engine.midi.clock.messages import LONGEST_CLOCK_NS, MidiClock
 from engine.midi.events import LINK_TRACK, SUSTAIN_PEDAL, Event, channel_of, is_control_change, is_note_off, is_note_on
 from engine.output.endpoints import Opened, Performance
 from engine.output.viewing.snapshot import (
+    INTERVAL_S,
+    KEPT,
     Bar,
     Beat,
     Counts,
@@ -31,8 +33,6 @@ from engine.runtime.event_ring import EventRing
 from engine.runtime.real_time import real_time
 from engine.runtime.steering.rig import Rig
 
-INTERVAL_S = 1 / 30
-KEPT = 300  # snapshots: a viewer that is away for ten seconds misses nothing
 MOST_SAID = 100  # lines between two snapshots
 
 

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+INTERVAL_S = 1 / 30  # between two snapshots
+KEPT = 300  # snapshots: a viewer that is away for ten seconds misses nothing
+
 
 class _Shown:
     """Something that is shown."""

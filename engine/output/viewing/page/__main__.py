@@ -1,0 +1,47 @@
+"""Serve the page: ``python -m engine.output.viewing.page``. Lines of JSON come in and go out (see ``program``).
+
+It ends when its input does, whatever has ended the run.
+"""
+
+import base64
+import json
+import socket
+import sys
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from engine.output.viewing.page.address import Address
+from engine.output.viewing.page.feed import Feed
+from engine.output.viewing.page.server import server
+
+
+def main() -> None:
+    sys.stdin.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+    begin = json.loads(sys.stdin.readline())["begin"]
+    endpoint = _received(begin["socket"])
+    feed = Feed(_ask)
+    serving = server(feed, Address(endpoint, begin["token"]), begin["reading_s"])
+
+    def hear() -> None:
+        for line in sys.stdin:
+            feed.take(json.loads(line))
+        serving.should_exit = True
+
+    threading.Thread(target=hear, daemon=True).start()
+    serving.run([endpoint])
+
+
+def _received(shared: int | str) -> socket.socket:
+    """Return the socket that was handed over: by its number, or on Windows by what describes it."""
+    if isinstance(shared, int):
+        return socket.socket(fileno=shared)
+    return getattr(socket, "fromshare")(base64.b64decode(shared))  # noqa: B009
+
+
+def _ask(asked: Mapping[str, Any]) -> None:
+    print(json.dumps(asked), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""What the program that serves the page knows of the run, and what each page has seen of it."""
+
+import json
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain, count
+from typing import Any
+
+from engine.output.viewing.snapshot import KEPT
+
+EVENTS = ("notes_in", "notes_out", "said")  # of a snapshot: what has happened; all else is how things stand
+MOST_ANSWERS = 1000
+
+
+class Feed:
+    """What the run tells. It is told by one thread and read by another."""
+
+    def __init__(self, ask: Callable[[Mapping[str, Any]], None]):
+        """``ask`` asks the run for something on behalf of a page."""
+        self._ask = ask
+        self._numbers = count(1)
+        self._views: dict[int, View] = {}  # by the number of their pages
+        self.description: dict[str, Any] = {"number": 0}
+        self.snapshots: tuple[dict[str, Any], ...] = ()  # a new one each time, so that who reads needs no lock
+
+    def take(self, message: Mapping[str, Any]) -> None:
+        """Take what the run tells."""
+        if snapshot := message.get("snapshot"):
+            self.snapshots = (*self.snapshots[-KEPT + 1 :], snapshot)
+        self.description = message.get("description", self.description)
+        if (answer := message.get("answer")) and (view := self._views.get(answer["page"])):
+            view.answers.append(answer)
+
+    def open(self, since: int | None) -> "View":
+        """Return the view of a new page, of what comes now, or of what has come since a snapshot."""
+        last = self.snapshots[-1]["sequence"] if self.snapshots else 0
+        view = View(self, next(self._numbers), last - 1 if since is None else min(since, last))
+        self._views[view.page] = view
+        return view
+
+    def close(self, view: "View") -> None:
+        del self._views[view.page]
+
+    def ask(self, view: "View", line: str) -> None:
+        """Ask for something by a line as it would be typed."""
+        self._ask({"page": view.page, "line": line})
+
+
+class View:
+    """What one page has been shown, and the answers to what it has asked for."""
+
+    def __init__(self, feed: Feed, page: int, since: int):
+        self.page = page
+        self.answers: deque[Mapping[str, Any]] = deque(maxlen=MOST_ANSWERS)
+        self._feed, self._since = feed, since
+        self._described = 0  # the number of the description that it has
+        self._shown: dict[str, Any] = {}
+
+    def look(self) -> Iterator[str]:
+        """Return the messages that show what is new: of snapshots, all that happened and the fields that have changed."""
+        while self.answers:
+            yield _message("answer", self.answers.popleft())
+        new = [each for each in self._feed.snapshots if each["sequence"] > self._since]
+        if not new:
+            return
+        description = self._feed.description
+        if description["number"] != self._described:
+            self._described = description["number"]
+            yield _message("description", description)
+        last = new[-1]
+        events = {name: list(chain.from_iterable(each[name] for each in new)) for name in EVENTS}
+        missed = new[0]["sequence"] > self._since + 1 and bool(self._shown or self._since)
+        stands = {**last, "complete": not missed and all(each["complete"] for each in new)}
+        changed = {name: value for name, value in stands.items() if name not in EVENTS and value != self._shown.get(name, self)}
+        yield _message("snapshot", {**changed, **{name: event for name, event in events.items() if event}})
+        self._since, self._shown = last["sequence"], stands
+
+
+def _message(kind: str, content: Mapping[str, Any]) -> str:
+    return json.dumps({kind: content}, separators=(",", ":"), ensure_ascii=False)

@@ -1,0 +1,65 @@
+// The buttons, the line for any command, and the answers.
+
+import { element } from "./panels.js";
+
+const MOST_LINES = 200;
+const byId = (id) => document.getElementById(id);
+
+export class Commands {
+  constructor(ask) {
+    this.ask = ask;
+    this.log = byId("log");
+    this.recording = null;
+    byId("panic").onclick = () => ask("panic");
+    addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && !event.repeat) ask("panic");
+    });
+    byId("mute").onclick = () => ask(`mute ${this.muted ? "off" : "on"}`);
+    byId("record").onclick = () => ask(this.recording ? "record off" : "record");
+    this.form("performer", () => ["performer", byId("performer-name").value, byId("performer-lookahead").value].join(" ").trim());
+    this.form("preset", () => `save ${quoted(byId("preset-name").value)}`);
+    this.form("command", () => {
+      const line = byId("line").value;
+      byId("line").value = "";
+      return line;
+    });
+  }
+
+  form(id, line) {
+    byId(id).onsubmit = (event) => {
+      event.preventDefault();
+      this.ask(line());
+    };
+  }
+
+  describe({ performer, performers, commands, controls }) {
+    byId("performer").hidden = !performers.length;
+    byId("performer-name").replaceChildren(...performers.map((name) => element("option", name, { selected: name === performer })));
+    const known = [...commands.map(({ usage, help }) => [usage.split(" ")[0], `${usage}: ${help}`])];
+    known.push(...controls.map(({ name, help }) => [`set ${name} `, help]));
+    byId("known").replaceChildren(...known.map(([value, label]) => element("option", "", { value, label })));
+  }
+
+  show({ muted, recording }, said) {
+    if (muted !== this.muted) byId("mute").ariaPressed = this.muted = muted;
+    if (recording !== this.recording) byId("record").ariaPressed = !!(this.recording = recording);
+    for (const line of said) this.say(line, false);
+  }
+
+  /** Log a line; of a control that is being moved only the last value stays. */
+  say(line, done, to = "") {
+    const control = to.startsWith("set ") && done ? to.split(" ")[1] : "";
+    const last = this.log.lastElementChild;
+    if (control && last?.dataset.control === control) last.remove();
+    const entry = element("li", line, { className: done ? "" : "refused" });
+    entry.dataset.control = control;
+    this.log.append(entry);
+    while (this.log.children.length > MOST_LINES) this.log.firstElementChild.remove();
+    this.log.scrollTop = this.log.scrollHeight;
+  }
+}
+
+/** Return a name as one word of a line. */
+function quoted(name) {
+  return /[\s'"]/.test(name) ? (name.includes('"') ? `'${name}'` : `"${name}"`) : name;
+}

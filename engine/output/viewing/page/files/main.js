@@ -1,0 +1,42 @@
+// The page: what the run shows goes to the parts, what the parts ask for goes to the run.
+
+import { Commands } from "./commands.js";
+import { Connection } from "./connection.js";
+import { Controls } from "./controls.js";
+import { Panels } from "./panels.js";
+import { Roll } from "./roll.js";
+import { Transport } from "./transport.js";
+
+const state = {};
+const ask = (line) => connection.ask(line) || commands.say("not connected to the run; what was asked for is lost", false);
+const roll = new Roll(document.getElementById("roll"));
+const panels = new Panels();
+const controls = new Controls(document.getElementById("control-list"), ask);
+const transport = new Transport(ask);
+const commands = new Commands(ask);
+
+function hear({ description, snapshot, answer }) {
+  if (description) {
+    state.description = description;
+    for (const part of [panels, controls, transport, commands]) part.describe(description);
+  }
+  if (snapshot) {
+    const { notes_in: notesIn = [], notes_out: notesOut = [], said = [], ...changed } = snapshot;
+    Object.assign(state, changed);
+    roll.show(state, notesIn, notesOut);
+    panels.show(state, notesIn, notesOut);
+    controls.show(state.controls);
+    transport.show(state);
+    commands.show(state, said);
+  }
+  if (answer) commands.say(answer.line, answer.done, answer.to);
+}
+
+const shown = document.getElementById("connection");
+function change(there) {
+  const text = there ? "connected" : "not connected; trying again";
+  if (shown.textContent !== text) shown.textContent = text;
+  document.body.classList.toggle("away", !there);
+}
+
+const connection = new Connection(hear, change);

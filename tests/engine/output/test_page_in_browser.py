@@ -1,0 +1,123 @@
+"""The page in a real browser: what can be seen and done without a port."""
+
+import re
+from contextlib import ExitStack, contextmanager
+
+import pytest
+from command_line import ScaledPerformer
+from opened_pages import opened_page
+from viewed_runs import playing
+
+from engine.midi.events import note_off, note_on
+from engine.output.viewing.page.address import Address, bind
+from engine.output.viewing.page.program import served
+
+pytestmark = pytest.mark.browser
+
+NAMELESS = re.compile(r"^\s*- (slider|button|combobox|textbox|spinbutton|meter|img|log|region)\b(?! \")", re.MULTILINE)
+COLOURS_ON_ROLL = """() => {
+    const roll = document.querySelector('#roll');
+    const {data} = roll.getContext('2d').getImageData(0, 0, roll.width, roll.height);
+    for (let at = 0; at < data.length; at += 16)
+        if (Math.abs(data[at] - data[at + 1]) + Math.abs(data[at + 1] - data[at + 2]) > 60) return true;
+    return false;
+}"""
+LEAST_CONTRAST = """() => {
+    const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
+    const linear = (part) => part <= 10 ? part / 3294 : ((part / 255 + 0.055) / 1.055) ** 2.4;
+    const luminance = ([red, green, blue]) => 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);
+    const ground = (element) => {
+        const colour = parts(getComputedStyle(element).backgroundColor);
+        return colour.length === 4 && !colour[3] ? ground(element.parentElement) : colour;
+    };
+    const texts = [...document.querySelectorAll('body *')].filter((each) =>
+        each.checkVisibility() && [...each.childNodes].some((node) => node.nodeType === 3 && node.data.trim()));
+    return Math.min(...texts.map((each) => {
+        const [light, dark] = [parts(getComputedStyle(each).color), ground(each)].map(luminance).sort((a, b) => b - a);
+        return (light + 0.05) / (dark + 0.05);
+    }));
+}"""
+
+
+@contextmanager
+def run_with_page():
+    address = bind(0)
+    with address.endpoint, playing(ScaledPerformer()) as run, served(run.channel, run.session.steering, address):
+        yield run, address
+
+
+@pytest.fixture(scope="module")
+def running():
+    with run_with_page() as (run, address):
+        yield run, address
+
+
+def test_a_note_is_seen_on_the_roll_in_the_meters_and_among_the_last_notes(running, browser):
+    run, address = running
+    with opened_page(browser, address.url) as opened:
+        assert not opened.page.evaluate(COLOURS_ON_ROLL)
+        run.keyboard.play(note_on(0, 61, 90))
+        opened.wait_for_text("#last-notes", "C♯4, velocity 90")
+        opened.wait_for(COLOURS_ON_ROLL)
+        assert opened.page.get_by_role("meter", name="Velocity in").evaluate("meter => meter.value") == 90
+        run.keyboard.play(note_off(0, 61))
+
+
+def test_everything_has_a_name_and_is_reached_by_the_keyboard(running, browser):
+    _, address = running
+    with opened_page(browser, address.url) as opened:
+        assert not NAMELESS.findall(opened.page.locator("body").aria_snapshot())
+        reached = set()
+        for _ in range(40):
+            opened.page.keyboard.press("Tab")
+            reached.add(opened.page.evaluate("document.activeElement.id || document.activeElement.ariaLabel"))
+        assert reached >= {"panic", "mute", "record", "control-gain", "control-mood", "Learn gain", "preset-name", "line", "log"}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 2560])
+def test_it_fits_the_screen_and_can_be_read(running, browser, width, scheme):
+    run, address = running
+    with opened_page(browser, address.url, viewport={"width": width, "height": 800}, color_scheme=scheme) as opened:
+        opened.page.keyboard.press("Escape")
+        opened.wait_for_answer("silent")
+        opened.page.fill("#line", "nonsense")
+        opened.page.press("#line", "Enter")
+        opened.wait_for_text("#log", "nonsense: not a command")
+        assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+        assert opened.page.evaluate(LEAST_CONTRAST) >= 4.5
+
+
+def test_where_motion_is_not_wanted_the_roll_stands_still(running, browser):
+    run, address = running
+    with opened_page(browser, address.url, reduced_motion="reduce") as opened:
+        run.keyboard.play(note_on(0, 61, 90), note_off(0, 61))
+        opened.wait_for(COLOURS_ON_ROLL)
+
+
+def test_two_pages_show_the_same_and_each_is_answered_for_itself(running, browser):
+    _, address = running
+    with opened_page(browser, address.url) as opened, opened_page(browser, address.url) as other:
+        opened.page.get_by_role("button", name="Mute").click()
+        other.wait_for("() => document.querySelector('#mute').ariaPressed === 'true'")
+        opened.wait_for_answer("muted")
+        other.page.get_by_role("button", name="Mute").click()
+        opened.wait_for("() => document.querySelector('#mute').ariaPressed === 'false'")
+        assert "heard" not in opened.page.locator("#log").inner_text()
+
+
+def test_a_page_comes_back_by_itself(browser):
+    with playing(ScaledPerformer()) as run, ExitStack() as stack:
+        address = bind(0)
+        port = address.port
+        with address.endpoint, served(run.channel, run.session.steering, address):
+            opened = stack.enter_context(opened_page(browser, address.url))
+        opened.wait_for_text("#connection", "not connected")
+        opened.page.get_by_role("button", name="Mute").click()
+        opened.wait_for_text("#log", "not connected to the run")
+        again = Address(bind(port).endpoint, address.token)
+        with again.endpoint, served(run.channel, run.session.steering, again):
+            opened.wait_for("() => document.querySelector('#connection').textContent === 'connected'")
+            run.keyboard.play(note_on(0, 48, 77))
+            opened.wait_for_text("#last-notes", "C3, velocity 77")
+            opened.wrong.clear()  # that nobody answered meanwhile
