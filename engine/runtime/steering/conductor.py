@@ -107,6 +107,7 @@ class ConductedSource:
     def _end(self, words: Sequence[str], asker: Asker) -> str:
         self._stream.pause(self._clock.now_ns())
         self._quit = True
+        self.wake()  # where it was paused nothing else would
         return "ends"
 
 

@@ -60,6 +60,14 @@ def test_panic_stops_a_score_where_it_is(jack_server: str, tmp_path: Path) -> No
         assert playing.end() == (0, "")
 
 
+def test_a_score_that_is_paused_can_be_left(jack_server: str, tmp_path: Path) -> None:
+    with stage("Score", "--score", ELISE, "--model", synthetic_dexter.write_models(tmp_path), plays=False) as playing:
+        playing.hear(is_note_on)
+        assert playing.tell("pause") == "paused"
+        assert playing.tell("status")
+        assert playing.end() == (0, "")
+
+
 def test_a_performer_is_exchanged_in_mid_chord_and_wrong_lines_and_the_end_of_them_cost_nothing(jack_server: str) -> None:
     with stage("Exchange", "--performer", "passthrough") as playing:
         assert playing.program.stdin and playing.program.stderr
