@@ -2,20 +2,25 @@
 
 Two perf-live play side by side as in ``perf-bench live``, the same pattern 12 ms apart, every four seconds the other one first: one whose
 output goes to a program, so that nothing is shown, and one in a terminal of its own, 80 columns by 24 rows, whose output another program
-takes. Times are of a message from the prober through JACK and back; the difference is message by message. What drawing takes from the
-processor slows both alike, and is not in the difference: compare the columns with those of ``perf-bench live`` for that.
+takes, or whose page a Chromium without a window draws. Times are of a message from the prober through JACK and back; the difference is
+message by message. What drawing takes from the processor slows both alike, and is not in the difference: compare the columns with those of
+``perf-bench live`` for that.
 """
 
 import fcntl
 import os
 import pty
+import re
+import shutil
 import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
@@ -39,14 +44,22 @@ from engine.output.viewing.terminal.screen import ENTER
 from engine.systems import Kind, default_system, find_system, performers
 
 COLUMNS, ROWS = 80, 24
+BROWSER = "chromium"
+PAGE_DRAWN_S = 3.0  # until Chromium draws
+PAGE_LINE = re.compile(rb"page: (http\S+)\s")
 
 
 class Viewer(StrEnum):
-    """Who looks on: nobody, which tells how much two runs differ anyway; the line at the foot of the terminal; or ``--show``."""
+    """Who looks on: nobody, which tells how much two runs differ anyway; the line at the foot of the terminal; ``--show``; or a page."""
 
     NONE = "none"
     LINE = "line"
     SHOW = "show"
+    PAGE = "page"
+
+
+ASKED = {Viewer.SHOW: ["--show"], Viewer.PAGE: ["--page", "--no-browser"]}
+SHOWN = {Viewer.SHOW: re.compile(re.escape(ENTER.encode())), Viewer.PAGE: PAGE_LINE}  # what says that it is
 
 
 @dataclass(frozen=True)
@@ -75,7 +88,9 @@ class ViewingReport:
 def measure(
     seconds: Annotated[float, typer.Option(metavar="SECONDS", min=1, help="How long to play.")] = 120,
     performer: Annotated[str, typer.Option(help=f"{', '.join(performers())}.")] = default_system(Kind.NOTES).name,
-    viewer: Annotated[Viewer, typer.Option(help="Nobody, the line at the foot of the terminal, or --show.")] = Viewer.SHOW,
+    viewer: Annotated[
+        Viewer, typer.Option(help="Nobody, the line at the foot of the terminal, --show, or a page in Chromium.")
+    ] = Viewer.SHOW,
     *,
     on_stage: OnStage = silent,
     seed: int = 0,
@@ -88,7 +103,7 @@ def measure(
         targets = [stack.enter_context(Target(name)) for name in ("alone", "viewed")]
         ends = [["--in", each.input_name, "--out", each.output_name, "--api", "jack", "--performer", performer] for each in targets]
         alone = stack.enter_context(Program("perf-live", ["-c", PERF_LIVE, *ends[0]]))
-        viewed = stack.enter_context(_in_terminal([*ends[1], *["--show"] * (viewer is Viewer.SHOW)], viewer))
+        viewed = stack.enter_context(_in_terminal([*ends[1], *ASKED.get(viewer, ())], viewer))
 
         def on_pause(slots_done: int) -> None:
             alone.check()
@@ -141,9 +156,10 @@ def _in_terminal(arguments: list[str], viewer: Viewer) -> Iterator["subprocess.P
     os.close(theirs)
     taker = None
     try:
-        _await(ours, ENTER.encode() if viewer is Viewer.SHOW else b"ready")
+        shown = _await(ours, SHOWN.get(viewer, re.compile(b"ready")))
         taker = subprocess.Popen(["cat"], stdin=ours, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S607
-        yield program
+        with _browser(shown[1].decode()) if viewer is Viewer.PAGE else nullcontext():
+            yield program
     finally:
         program.send_signal(signal.SIGTERM)
         try:
@@ -157,20 +173,46 @@ def _in_terminal(arguments: list[str], viewer: Viewer) -> Iterator["subprocess.P
             taker.wait()
 
 
-def _await(terminal: int, sign: bytes) -> None:
-    """Read what is written to a terminal until a sign comes."""
+@contextmanager
+def _browser(address: str) -> Iterator[None]:
+    """Let Chromium draw a page. Raises PerfLiveError where there is none."""
+    found = shutil.which(BROWSER)
+    if not found:
+        raise PerfLiveError(f"--viewer page needs {BROWSER}, which was not found; install it with apt")
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        alone = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--remote-debugging-port=0", f"--user-data-dir={profile}"]
+        begun = [found, *alone, address]
+        browser = subprocess.Popen(begun, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
+        try:
+            time.sleep(PAGE_DRAWN_S)
+            if browser.poll() is not None:
+                raise PerfLiveError(f"{BROWSER} has ended with status {browser.returncode}")
+            yield
+        finally:
+            os.killpg(browser.pid, signal.SIGKILL)
+            browser.wait()
+
+
+def _await(terminal: int, sign: "re.Pattern[bytes]") -> "re.Match[bytes]":
+    """Read what is written to a terminal until a sign comes; return it."""
     seen = b""
-    while sign not in seen:
+    while not (found := sign.search(seen)):
         try:
             read = os.read(terminal, 4096)
         except OSError:
             raise PerfLiveError(f"perf-live in a terminal does not begin: {' '.join(seen.decode(errors='replace').split())}") from None
         seen += read
+    return found
 
 
 def print_table(report: ViewingReport) -> None:
     console = Console()
-    what = {Viewer.NONE: "without one again", Viewer.LINE: "with the line at the foot of the terminal", Viewer.SHOW: "with --show"}
+    what = {
+        Viewer.NONE: "without one again",
+        Viewer.LINE: "with the line at the foot of the terminal",
+        Viewer.SHOW: "with --show",
+        Viewer.PAGE: "with the page in Chromium",
+    }
     console.print(f"perf-live with {report.performer} without a viewer and {what[report.viewer]}: {report.notes:,} notes", soft_wrap=True)
     print_head(console, report.machine)
     console.print(f"taken by the host meanwhile: {share(report.stolen)}; JACK in real time: {word(report.real_time)}", soft_wrap=True)
@@ -188,4 +230,4 @@ def print_table(report: ViewingReport) -> None:
     console.print(table)
 
 
-BENCHMARK = Benchmark("What a viewer adds to a note: --show, or the line at the foot of the terminal.", measure, print_table)
+BENCHMARK = Benchmark("What a viewer adds to a note: a page, --show, or the line at the foot of the terminal.", measure, print_table)

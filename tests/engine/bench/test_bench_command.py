@@ -71,7 +71,7 @@ def test_live_nothing_is_lost_changed_or_left_sounding(jack_server, bench, perfo
 
 
 @pytest.mark.jack
-@pytest.mark.parametrize("viewer", ["line", "show"])
+@pytest.mark.parametrize("viewer", ["line", "show", pytest.param("page", marks=pytest.mark.browser)])
 def test_viewing_compares_every_note_without_a_viewer_and_with_one(jack_server, bench, viewer):
     asked = ("viewing", "--seconds", 1, "--performer", "passthrough", "--viewer", viewer)
     report = report_of(bench(*asked, "--json"))
