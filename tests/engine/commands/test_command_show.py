@@ -1,6 +1,7 @@
 """``perf-live --show`` in a real terminal: what is seen there, what keys do, and that the terminal is as it was, however it ends."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -77,7 +78,7 @@ def test_a_run_is_seen_and_steered_by_keys(arguments: list[object], tmp_path: Pa
         terminal.wait_for(lambda rows: "silent" in rows)
         terminal.type("qq")
         assert terminal.end() == 0
-        assert terminal.raw.rindex(b"notes played, ") > terminal.raw.rindex(LEAVE.encode())
+        assert terminal.raw.rindex(b" played, ") > terminal.raw.rindex(LEAVE.encode())
         assert_given_back(terminal)
     assert read_midi_file(tmp_path / "own.mid").events
 
@@ -115,7 +116,7 @@ def test_the_music_goes_on_when_the_screen_is_killed(arguments: list[object]) ->
         assert_given_back(terminal)
         terminal.type("\x03")
         assert terminal.end() == 0
-        assert b"notes played, " in terminal.raw
+        assert re.search(rb"\d+ notes? played, ", terminal.raw)
 
 
 @pytest.mark.parametrize(
