@@ -19,7 +19,7 @@ it contains both ways through JACK (periods of 1.33 ms), which the echo needs as
   the machine was too busy to measure on.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import Annotated, NamedTuple
@@ -43,14 +43,20 @@ from engine.systems import Kind, default_system, find_system, performers
 
 
 @dataclass(frozen=True)
-class Compared:
-    """The same durations of both programs, and perf-live's less the echo's, message by message."""
+class Difference:
+    """The same durations of two programs, those of the one less those of the other, message by message."""
+
+    difference: Distribution
+    difference_median_95_ms: tuple[float, float]  # where the median of the differences lies with 95% confidence
+    added_p99_ms: float  # the 99th percentile of the one less that of the other
+
+
+@dataclass(frozen=True)
+class Compared(Difference):
+    """perf-live's less the echo's."""
 
     echo: Distribution
     perf_live: Distribution
-    difference: Distribution
-    difference_median_95_ms: tuple[float, float]  # where the median of the differences lies with 95% confidence
-    added_p99_ms: float  # perf-live's 99th percentile less the echo's
 
 
 @dataclass(frozen=True)
@@ -206,7 +212,7 @@ def compare(echo_ns: np.ndarray, live_ns: np.ndarray) -> Compared | None:
         return None
     echo, live = describe(echo_ns[both]), describe(live_ns[both])
     added_ns = live_ns[both] - echo_ns[both]
-    return Compared(echo, live, describe(added_ns), median_interval_ms(added_ns), round(live.p99_ms - echo.p99_ms, DIGITS))
+    return Compared(describe(added_ns), median_interval_ms(added_ns), round(live.p99_ms - echo.p99_ms, DIGITS), echo, live)
 
 
 def print_table(report: LiveReport) -> None:
@@ -240,14 +246,20 @@ def _deliveries(report: LiveReport) -> Table:
 
 
 def _add_compared(table: Table, title: str, compared: Compared | None) -> None:
-    table.add_row(f"[bold]{title}", "" if compared else "0")
-    if compared:
-        add_distribution(table, "  echo", compared.echo)
-        add_distribution(table, "  perf-live", compared.perf_live)
-        add_distribution(table, "  added, each by itself", compared.difference)
-        for bound, value in zip(("least", "most"), compared.difference_median_95_ms, strict=True):
+    sides = {"echo": compared.echo, "perf-live": compared.perf_live} if compared else {}
+    add_difference(table, title, sides, compared)
+
+
+def add_difference(table: Table, title: str, sides: Mapping[str, Distribution], found: Difference | None) -> None:
+    """Add the rows of what two ``sides`` took, by name, and of what they differ by; a row of 0 where there is nothing."""
+    table.add_row(f"[bold]{title}", "" if found else "0")
+    if found:
+        for name, side in sides.items():
+            add_distribution(table, f"  {name}", side)
+        add_distribution(table, "  added, each by itself", found.difference)
+        for bound, value in zip(("least", "most"), found.difference_median_95_ms, strict=True):
             table.add_row(f"  its median at {bound}", "", f"{value:.3f}")
-        table.add_row("  added, percentiles", "", "", f"{compared.added_p99_ms:.3f}")
+        table.add_row("  added, percentiles", "", "", f"{found.added_p99_ms:.3f}")
     table.add_section()
 
 

@@ -30,14 +30,14 @@ import typer
 from rich.console import Console
 
 from engine.base.errors import PerfLiveError
-from engine.bench.live import compare, first_notes, flatten
+from engine.bench.live import Difference, add_difference, compare, first_notes, flatten
 from engine.bench.measuring.benchmark import Benchmark, OnStage, silent
 from engine.bench.measuring.delivery import Answers
 from engine.bench.measuring.figures import Distribution
 from engine.bench.measuring.machine import Machine, StolenTime, describe_machine
 from engine.bench.measuring.prober import Target, play
 from engine.bench.measuring.programs import PATIENCE_S, PERF_LIVE, Program, jack_server, may_schedule_in_real_time
-from engine.bench.measuring.tables import DISTRIBUTION, add_distribution, new_table, print_head, share, word
+from engine.bench.measuring.tables import DISTRIBUTION, new_table, print_head, share, word
 from engine.bench.measuring.takes import live_pattern
 from engine.midi.events import is_note_on
 from engine.output.viewing.terminal.screen import ENTER
@@ -63,14 +63,11 @@ SHOWN = {Viewer.SHOW: re.compile(re.escape(ENTER.encode())), Viewer.PAGE: PAGE_L
 
 
 @dataclass(frozen=True)
-class Added:
-    """What the same messages took without a viewer and with one, and what that adds, message by message."""
+class Added(Difference):
+    """What the same messages took with a viewer, less what they took without."""
 
     without: Distribution
     viewed: Distribution
-    difference: Distribution
-    difference_median_95_ms: tuple[float, float]
-    added_p99_ms: float  # the 99th percentile with a viewer less that without
 
 
 @dataclass(frozen=True)
@@ -135,7 +132,7 @@ def _added(without_ns: np.ndarray, viewed_ns: np.ndarray) -> Added | None:
     if compared is None:
         return None
     return Added(
-        compared.echo, compared.perf_live, compared.difference, compared.difference_median_95_ms, compared.added_p99_ms
+        compared.difference, compared.difference_median_95_ms, compared.added_p99_ms, compared.echo, compared.perf_live
     )
 
 
@@ -218,15 +215,8 @@ def print_table(report: ViewingReport) -> None:
     console.print(f"taken by the host meanwhile: {share(report.stolen)}; JACK in real time: {word(report.real_time)}", soft_wrap=True)
     table = new_table("milliseconds", *DISTRIBUTION)
     for title, added in (("note-ons, single or first of a chord", report.first_note_ons), ("note-ons, all", report.note_ons)):
-        table.add_row(f"[bold]{title}", "" if added else "0")
-        if added:
-            add_distribution(table, "  without a viewer", added.without)
-            add_distribution(table, "  with a viewer", added.viewed)
-            add_distribution(table, "  added, each by itself", added.difference)
-            for bound, value in zip(("least", "most"), added.difference_median_95_ms, strict=True):
-                table.add_row(f"  its median at {bound}", "", f"{value:.3f}")
-            table.add_row("  added, percentiles", "", "", f"{added.added_p99_ms:.3f}")
-        table.add_section()
+        sides = {"without a viewer": added.without, "with a viewer": added.viewed} if added else {}
+        add_difference(table, title, sides, added)
     console.print(table)
 
 
