@@ -68,16 +68,22 @@ def _in_force(table: np.ndarray, onsets: np.ndarray) -> np.ndarray:
     return np.maximum(np.searchsorted(table["onset_quarter"], onsets + SAME_POSITION_QUARTERS, side="right") - 1, 0)
 
 
-def measure_curves(notes: np.ndarray, beats: Beats, performed: Performed) -> Curves:
-    """Return the curves of a performance of ``notes`` (N,). Raises ValueError when fewer than two of its onsets are performed."""
+def performed_onsets(notes: np.ndarray, performed: Performed) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return which notes (N,) are performed and no grace notes, the positions (P,) of their onsets in quarters, the number of each such
+    note's onset, and when each onset is performed, in seconds, on average over its notes.
+    """
     full = np.isfinite(performed.onset_sec) & ~notes["is_grace"]
     positions, index = np.unique(np.round(notes["onset_quarter"][full], 6), return_inverse=True)
+    return full, positions, index, np.bincount(index, weights=performed.onset_sec[full]) / np.bincount(index)
+
+
+def measure_curves(notes: np.ndarray, beats: Beats, performed: Performed) -> Curves:
+    """Return the curves of a performance of ``notes`` (N,). Raises ValueError when fewer than two of its onsets are performed."""
+    full, positions, index, times = performed_onsets(notes, performed)
     if len(positions) < 2:
         raise ValueError("a performance can be measured when two or more onsets of its score are performed")
-    onsets = performed.onset_sec[full]
-    times = np.bincount(index, weights=onsets) / np.bincount(index)
     chord_timing = np.full(len(notes), np.nan)
-    chord_timing[full] = np.where(np.bincount(index)[index] > 1, onsets - times[index], np.nan)
+    chord_timing[full] = np.where(np.bincount(index)[index] > 1, performed.onset_sec[full] - times[index], np.nan)
     at = beats.onset_quarter
     inside = (at >= positions[0] - SAME_POSITION_QUARTERS) & (at <= positions[-1] + SAME_POSITION_QUARTERS)
     beat_times = np.where(inside, np.interp(at, positions, times), np.nan)

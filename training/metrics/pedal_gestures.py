@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from models.performance.representation import Performed
-from training.metrics.expressiveness import PEDAL_DOWN, mean_depth
+from training.metrics.expressiveness import PEDAL_DOWN, mean_depth, performed_onsets
 from training.metrics.matching import count_pairs
 
 GESTURES = ("press", "lift", "presses_a_minute", "half_share")
@@ -25,9 +25,8 @@ class Gestures(NamedTuple):
 
 def find_gestures(notes: np.ndarray, performed: Performed) -> Gestures:
     """Return the gestures of a performance of ``notes`` (N,) with two onsets or more: where the pedal passes half of its way."""
-    full = np.isfinite(performed.onset_sec) & ~notes["is_grace"]
-    quarters, index = np.unique(np.round(notes["onset_quarter"][full], 6), return_inverse=True)
-    sec = np.maximum.accumulate(np.bincount(index, weights=performed.onset_sec[full]) / np.bincount(index))
+    _, quarters, _, onset_sec = performed_onsets(notes, performed)
+    sec = np.maximum.accumulate(onset_sec)
     times, values = np.asarray(performed.pedal.time_sec, float), np.asarray(performed.pedal.value)
     moves = np.diff((values >= PEDAL_DOWN).astype(int), prepend=0)
     depths = values / 127
