@@ -17,6 +17,7 @@ from engine.bench.reliability.stage.between_ports import Peer, Stage
 pytestmark = pytest.mark.jack
 
 LEFT_OUT = ("10 s", "30 s", "for 5 s", "standard")  # long, or much like another: perf-bench faults does these as well
+JACKS_PLACES = 8
 STALLED = [name for name in FAULTS if "stalls" in name]
 
 
@@ -61,3 +62,12 @@ def test_a_server_whose_clients_were_killed_gives_up_its_place(jack_server, tmp_
         peer.kill(notice_s=0)
     stop_jack_server(server)
     assert name.encode() not in places.read_bytes()
+
+
+def test_servers_that_were_killed_leave_room_for_another(jack_server, monkeypatch):
+    monkeypatch.setenv(SERVER, jack_server)  # put back in the end
+    for number in range(JACKS_PLACES):
+        server = start_jack_server(f"perf-live-killed-{number}")
+        server.kill()
+        server.wait()
+    stop_jack_server(start_jack_server("perf-live-one-more"))

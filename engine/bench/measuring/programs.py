@@ -3,11 +3,13 @@
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from engine.base.errors import PerfLiveError
 from engine.midi.ports import list_ports
@@ -22,6 +24,8 @@ CLIENT_TIMEOUT_MS = 500
 PRIORITY = 10  # of the server and its clients' driver threads, in real time: JACK's own default
 PATIENCE_S = 20  # for a program to begin or to end
 POLL_S = 0.05
+PLACES = Path("/dev/shm/jack-shm-registry")  # noqa: S108
+PLACES_BEGIN, PLACE, PLACE_COUNT = 24, struct.Struct("i260s"), 8  # of JACK 2: a process, and "jack-USER:NAME:"
 
 
 @contextmanager
@@ -69,14 +73,9 @@ def start_jack_server(
         raise PerfLiveError("jackd is not installed, and only a JACK server can be played through here; install jackd2 with apt")
     scheduling = ["-R", "-P", str(PRIORITY)] if real_time else ["-r"]
     waiting = ["-S", "-t", str(CLIENT_TIMEOUT_MS)] if patient else []
-    options = [*waiting, *scheduling, "-n", name, "-d", "dummy", "-r", str(RATE_HZ), "-p", str(period_frames)]
-    server = subprocess.Popen(  # noqa: S603
-        ["jackd", *options],  # noqa: S607
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C is for us: the server must outlive its clients
-    )
+    if len(places := _places()) == PLACE_COUNT:
+        _clear([place for place in places if place[1] != name])
+    server = _begin([*waiting, *scheduling, "-n", name, "-d", "dummy", "-r", str(RATE_HZ), "-p", str(period_frames)])
     os.environ[SERVER] = name
     try:
         _await(server)
@@ -87,11 +86,63 @@ def start_jack_server(
     return server
 
 
+def _begin(options: Sequence[str]) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(  # noqa: S603
+        ["jackd", *options],  # noqa: S607
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is for us: the server must outlive its clients
+    )
+
+
+def _clear(places: Iterable[tuple[int, str]]) -> None:
+    """Clear the places of servers that were killed: JACK has eight, and gives one back only to a server of the same name."""
+    for process_id, name in places:
+        if not _runs(process_id):
+            _take_and_give_back(name)
+
+
+def _places() -> list[tuple[int, str]]:
+    """Return the process and the name of each server of this user that has a place."""
+    if not PLACES.exists():
+        return []
+    taken = PLACES.read_bytes()[PLACES_BEGIN : PLACES_BEGIN + PLACE_COUNT * PLACE.size]
+    mine = f"jack-{os.getuid()}:"
+    names = [(process_id, place.partition(b"\0")[0].decode(errors="replace")) for process_id, place in PLACE.iter_unpack(taken)]
+    return [(process_id, name.removeprefix(mine).removesuffix(":")) for process_id, name in names if process_id and name.startswith(mine)]
+
+
+def _runs(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _take_and_give_back(name: str) -> None:
+    usual = os.environ.get(SERVER)
+    os.environ[SERVER] = name
+    server = _begin(["-r", "-n", name, "-d", "dummy"])
+    try:
+        _await(server)
+    except PerfLiveError:
+        pass  # another one clears it at the same time
+    finally:
+        server.terminate()
+        server.wait(PATIENCE_S)
+        os.environ.pop(SERVER)
+        if usual is not None:
+            os.environ[SERVER] = usual
+
+
 def stop_jack_server(server: "subprocess.Popen[bytes]") -> None:
     """End a server by SIGTERM: a killed one would keep one of the eight places that JACK has for servers.
 
-    Where clients were killed the server itself dies of SIGPIPE meanwhile, or waits long for each, and keeps its place; started once more
-    it clears it.
+    Where clients were killed the server itself dies of SIGPIPE meanwhile, or waits long for each: its place is cleared then.
     """
     server.terminate()
     try:
@@ -100,10 +151,7 @@ def stop_jack_server(server: "subprocess.Popen[bytes]") -> None:
         server.kill()
         status = server.wait()
     if status:
-        again = subprocess.Popen(server.args, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
-        _await(again)
-        again.terminate()
-        again.wait(PATIENCE_S)
+        _clear([place for place in _places() if place[0] == server.pid])
 
 
 def may_schedule_in_real_time() -> bool:

@@ -322,7 +322,7 @@ with other_program(MODULE) as module, other_program(KEYBOARD) as keyboard, progr
         assert heard(module, len(HELD)) == HELD
         live.send_signal(signal.SIGINT)
         print(live.communicate(timeout=PATIENCE_S), live.returncode, flush=True)
-server.terminate()  # it waits for those that were killed; we need not
+stop_jack_server(server)
 """
 
 
