@@ -1,6 +1,6 @@
 """Draws the page that docs/page.md shows: a run between JACK ports, in Chromium without a screen.
 
-python docs/draw_page.py
+    python docs/draw_page.py
 """
 
 import shutil

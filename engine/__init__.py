@@ -221,7 +221,9 @@ def _checked_sound(sound: "SoundOptions | None", outputs: Sequence[Path]) -> "So
     return check_used(given, [given.kind if given else FLUIDSYNTH] if is_made else [], "add an output that ends in .wav")
 
 
-def _checked_score(score: "ScoreOptions | None", source: Path | None, outputs: Sequence[Path], wanted: "Wanted") -> "ScoreOptions | None":
+def _checked_score(
+    score: "ScoreOptions | None", source: Path | None, outputs: Sequence[Path], wanted: "Wanted"
+) -> "ScoreOptions | None":
     from engine.base.arguments import instance_of
     from engine.output.file_sinks import PICTURE
     from engine.session import ScoreOptions

@@ -74,7 +74,9 @@ class DexterReport:
 
 
 def measure(
-    seconds: Annotated[float, typer.Option(metavar="SECONDS", min=4, help="How long to play in real time.")] = 60,
+    seconds: Annotated[
+        float, typer.Option(metavar="SECONDS", min=4, help="How long to play in real time.")
+    ] = 60,
     *,
     on_stage: OnStage = silent,
 ) -> DexterReport:

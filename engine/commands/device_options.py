@@ -41,7 +41,9 @@ class DeviceOptions:
     ] = None
     api: Annotated[
         str | None,
-        typer.Option("--api", metavar="DRIVER", help="jack, alsa, coremidi or winmm. (default: what works)", rich_help_panel=DEVICES),
+        typer.Option(
+            "--api", metavar="DRIVER", help="jack, alsa, coremidi or winmm. (default: what works)", rich_help_panel=DEVICES
+        ),
     ] = None
     exit_on_loss: Annotated[
         bool,

@@ -235,7 +235,9 @@ def _tell(session: "Session", underruns: int) -> None:
 
 
 @contextmanager
-def _steered(session: "Session", typed: Typed, wanted: Wanted, ends: Endpoints, opened: Opened, doors: Doors) -> Iterator[None]:
+def _steered(
+    session: "Session", typed: Typed, wanted: Wanted, ends: Endpoints, opened: Opened, doors: Doors
+) -> Iterator[None]:
     """Let the run be steered while it plays."""
     rig = session.rig
     rig.route = f"{opened.source_name} -> {', '.join(opened.sink_names)}"

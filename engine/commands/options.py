@@ -93,7 +93,9 @@ class Said:
         return self.wanted(choose_system(self.performer, kind, self.asked)).check()
 
 
-def combine(performer: str | None, playing: PlayingOptions, left_alone: RoutingFlags, model: Path | None, asked: Mapping[str, Any]) -> Said:
+def combine(
+    performer: str | None, playing: PlayingOptions, left_alone: RoutingFlags, model: Path | None, asked: Mapping[str, Any]
+) -> Said:
     """Return how to perform. Raises UsageError."""
     wanted = partial(
         Wanted,

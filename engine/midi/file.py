@@ -190,7 +190,9 @@ def encode_midi(events: Iterable[Event], timeline: MidiTimeline) -> bytes:
             number = event.track if event.track < len(messages) else 0
             messages[number].append((to_tick(event.time_ns), encoded))
     chunks = [_encode_track(track, own) for track, own in zip(timeline.tracks, messages, strict=True)]
-    header = (6).to_bytes(4, "big") + b"".join(value.to_bytes(2, "big") for value in (timeline.kind, len(chunks), timeline.division))
+    header = (6).to_bytes(4, "big") + b"".join(
+        value.to_bytes(2, "big") for value in (timeline.kind, len(chunks), timeline.division)
+    )
     return b"MThd" + header + b"".join(b"MTrk" + len(chunk).to_bytes(4, "big") + chunk for chunk in chunks)
 
 

@@ -29,7 +29,9 @@ class TempoMap:
             raise ValueError("division")
         self._ticks = list(changes)
         self._tempos = list(changes.values())
-        spans = ((end - start) * tempo for start, end, tempo in zip(self._ticks, self._ticks[1:], self._tempos, strict=False))
+        spans = (
+            (end - start) * tempo for start, end, tempo in zip(self._ticks, self._ticks[1:], self._tempos, strict=False)
+        )
         self._elapsed = list(accumulate(spans, initial=0))  # time since the start in tempo units, at each change
         self._starts_ns = [self._round(elapsed) for elapsed in self._elapsed]
 

@@ -72,7 +72,9 @@ class Performer(Protocol):
     def check(self, request: Any) -> None:
         """Raise UsageError for what a request asks that this model does not know."""
 
-    def perform(self, material: "Piece | None", request: Any, controls: Mapping[str, float], seed: int, live: bool) -> PerformerStream:
+    def perform(
+        self, material: "Piece | None", request: Any, controls: Mapping[str, float], seed: int, live: bool
+    ) -> PerformerStream:
         """Return a performance that is yet to begin.
 
         material: the score for Kind.SCORES, None for notes that come while it plays.

@@ -10,7 +10,9 @@ from engine.systems.manifest import Kind, ScoreRequest, System, asked
 class DexterRequest(ScoreRequest):
     """A performance to begin from, and how the performance is to sound: in files and in words."""
 
-    transfer: Path | None = asked("--transfer", "A performance of the score, left behind as far as --set depth says.", metavar="FILE.mid")
+    transfer: Path | None = asked(
+        "--transfer", "A performance of the score, left behind as far as --set depth says.", metavar="FILE.mid"
+    )
     descriptors: Path | None = asked("--descriptors", "How a score's performance is to sound, over the piece.", metavar="FILE.csv")
     direct: tuple[str, ...] = asked(
         "--direct",

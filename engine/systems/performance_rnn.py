@@ -16,7 +16,9 @@ class ImprovisationRequest(Request):
 
     seconds: float | None = asked("--seconds", "How long an improvisation is, after its primer.", least=0)
     primer: Path | None = asked("--primer", "What an improvisation goes on from.", metavar="FILE.mid")
-    beam: int = asked("--beam", "Search for likely improvisations, with so many beams; 0 samples one.", default=0, least=0, most=MOST_BEAMS)
+    beam: int = asked(
+        "--beam", "Search for likely improvisations, with so many beams; 0 samples one.", default=0, least=0, most=MOST_BEAMS
+    )
     without_primer: bool = asked("--without-primer", "Begin the output where the improvisation begins.", default=False)
 
     @property

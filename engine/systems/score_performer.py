@@ -21,10 +21,16 @@ class StyleRequest(ScoreRequest):
     style_from: Path | None = asked(
         "--style-from", "Take the style of a performance, of this score or of --style-score.", metavar="FILE.mid"
     )
-    style_score: Path | None = asked("--style-score", "The score of --style-from, if it is another: its manner is taken.", metavar="FILE")
+    style_score: Path | None = asked(
+        "--style-score", "The score of --style-from, if it is another: its manner is taken.", metavar="FILE"
+    )
     style_bars: str | None = asked("--style-bars", "Bars that --style-from is for. (default: all)", metavar="A-B")
-    style_amount: float | None = asked("--style-amount", "How far the style is that of --style-from. (default: 1)", least=0, most=1)
-    style_seed: int | None = asked("--style-seed", "Draw a style, by seed. (default: the style that humans have on average)", least=0)
+    style_amount: float | None = asked(
+        "--style-amount", "How far the style is that of --style-from. (default: 1)", least=0, most=1
+    )
+    style_seed: int | None = asked(
+        "--style-seed", "Draw a style, by seed. (default: the style that humans have on average)", least=0
+    )
     deadpan: bool = asked("--deadpan", "Begin without any style, not with the one that humans have on average.", default=False)
     knob: tuple[str, ...] = asked(
         "--knob",

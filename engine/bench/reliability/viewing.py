@@ -131,7 +131,9 @@ def _added(without_ns: np.ndarray, viewed_ns: np.ndarray) -> Added | None:
     compared = compare(without_ns, viewed_ns)
     if compared is None:
         return None
-    return Added(compared.difference, compared.difference_median_95_ms, compared.added_p99_ms, compared.echo, compared.perf_live)
+    return Added(
+        compared.difference, compared.difference_median_95_ms, compared.added_p99_ms, compared.echo, compared.perf_live
+    )
 
 
 @contextmanager

@@ -28,7 +28,9 @@ class NotesPerformer:
             flag = request.questions()[said[0]].flag
             raise UsageError(f"{flag} is not for notes that come one by one; leave it out, or give a score")
 
-    def perform(self, material: "Piece | None", request: Request, controls: Mapping[str, float], seed: int, live: bool) -> PerformerStream:
+    def perform(
+        self, material: "Piece | None", request: Request, controls: Mapping[str, float], seed: int, live: bool
+    ) -> PerformerStream:
         """Return a new stream. Raises UsageError for a score, for a request, which is of a score, and for what is no seed."""
         if material is not None:
             raise UsageError(f"the performer {self.name!r} plays notes as they come, not scores; leave --lookahead out, or choose another")

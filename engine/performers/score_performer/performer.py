@@ -86,7 +86,9 @@ class ScorePerformerPerformer:
         """Raise UsageError for directions and knobs that the model does not know."""
         parse_style(request, self.space)
 
-    def perform(self, material: Piece | None, request: StyleRequest, controls: Mapping[str, float], seed: int, live: bool) -> ScoreStream:
+    def perform(
+        self, material: Piece | None, request: StyleRequest, controls: Mapping[str, float], seed: int, live: bool
+    ) -> ScoreStream:
         """Return a performance that is yet to be started. Raises UsageError without a score and for directions that mean nothing,
         PerfLiveError for a file that is refused.
         """

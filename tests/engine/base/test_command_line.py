@@ -38,7 +38,9 @@ def test_a_full_disk_is_one_line() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGHUP")
-@pytest.mark.parametrize(("prefix", "error"), [([], STOPPED), (["nohup"], "")])
+@pytest.mark.parametrize(
+    ("prefix", "error"), [([], STOPPED), (["nohup"], "")]
+)
 def test_a_closed_terminal_ends_a_command_unless_it_is_ignored(prefix: list[str], error: str) -> None:
     import signal
 

@@ -92,15 +92,8 @@ def test_a_velocity_may_change_and_every_message_gets_its_own_time():
         ([(0, SENT[0]), (2, SENT[2]), (2, SENT[1]), *list(enumerate(SENT))[3:]], {"out_of_order": 1}),
     ],
     ids=[
-        "control lost",
-        "note lost",
-        "release lost",
-        "release changed",
-        "pedal changed",
-        "never sent",
-        "lost and never sent",
-        "twice",
-        "overtaken",
+        "control lost", "note lost", "release lost", "release changed", "pedal changed",
+        "never sent", "lost and never sent", "twice", "overtaken",
     ],
 )
 def test_what_goes_wrong_on_the_way_is_counted(received, wrong):

@@ -45,7 +45,9 @@ def perf_render(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPat
     return lambda *arguments: rendered(*arguments, "--model", models)
 
 
-def test_a_take_is_rendered_as_it_is_played_live(perf_render: Command, models: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_take_is_rendered_as_it_is_played_live(
+    perf_render: Command, models: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     perf_live = command(live_app, "perf-live", capfd)
     ended = perf_render("take.mid", "-o", "rendered.mid", *DEXTER, 2, "--seed", 5)
     assert (ended.status, ended.output, ended.error) == (0, "performed 1 of 1 files, 40 notes: rendered.mid\n", "")

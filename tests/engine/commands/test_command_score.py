@@ -195,7 +195,9 @@ def test_ornaments_and_rolled_chords_are_played_on_the_bars_of_the_score(perf_re
         (("none.musicxml", "-o", "out.mid"), 1, ["none.musicxml", "No such file"]),
     ],
 )
-def test_what_cannot_be_done_is_refused(perf_render: Command, arguments: tuple[str, ...], status: int, fragments: list[str]) -> None:
+def test_what_cannot_be_done_is_refused(
+    perf_render: Command, arguments: tuple[str, ...], status: int, fragments: list[str]
+) -> None:
     assert_refused(perf_render(*arguments), status, *fragments)
     assert not Path("out.mid").exists()
 

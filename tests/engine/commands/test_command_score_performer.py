@@ -85,7 +85,9 @@ def test_what_is_said_of_styles_is_heard(perf_render: Command) -> None:
         (("score.musicxml", "--style-amount", "0.5"), 2, ["--style-from"]),
     ],
 )
-def test_what_cannot_be_done_is_refused(perf_render: Command, arguments: tuple[str, ...], status: int, fragments: list[str]) -> None:
+def test_what_cannot_be_done_is_refused(
+    perf_render: Command, arguments: tuple[str, ...], status: int, fragments: list[str]
+) -> None:
     perf_render("score.musicxml", "-o", "plain.mid", *CHOSEN)
     assert_refused(perf_render(*arguments, "-o", "out.mid", *CHOSEN), status, *fragments)
     assert not Path("out.mid").exists()

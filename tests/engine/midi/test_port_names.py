@@ -33,11 +33,7 @@ def test_twins_are_listed_so_that_each_can_be_typed():
 
 @pytest.mark.parametrize(
     ("api", "typed", "now"),
-    [
-        ("winmm", "Keystation 3", "Keystation 1"),
-        ("alsa", "Keystation:MIDI 20:0", "Keystation:MIDI 24:0"),
-        ("jack", "a2j:K [20] (capture)", "a2j:K [24] (capture)"),
-    ],  # fmt: skip  # noqa: E501
+    [("winmm", "Keystation 3", "Keystation 1"), ("alsa", "Keystation:MIDI 20:0", "Keystation:MIDI 24:0"), ("jack", "a2j:K [20] (capture)", "a2j:K [24] (capture)")],  # fmt: skip  # noqa: E501
 )
 def test_a_number_that_the_driver_gave_may_have_changed(api, typed, now):
     assert match_port(typed, ["Other 0", now], "input", api) == 1

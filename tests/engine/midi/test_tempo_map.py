@@ -5,10 +5,8 @@ from hypothesis import strategies as st
 from engine.midi.tempo_map import TempoMap
 
 tempo_lists = st.lists(st.tuples(st.integers(0, 10_000), st.integers(100, 0xFFFFFF)), max_size=8).map(sorted)
-divisions = st.one_of(
-    st.integers(1, 0x7FFF),
-    st.builds(lambda frames, ticks: (256 - frames) << 8 | ticks, st.sampled_from([24, 25, 29, 30]), st.integers(1, 255)),
-)
+divisions = st.one_of(st.integers(1, 0x7FFF), st.builds(lambda frames, ticks: (256 - frames) << 8 | ticks,
+                                                        st.sampled_from([24, 25, 29, 30]), st.integers(1, 255)))
 
 
 @given(divisions, tempo_lists, st.lists(st.integers(0, 20_000)))

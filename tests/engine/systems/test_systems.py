@@ -112,7 +112,9 @@ def test_a_sixth_system_is_listed_and_asked_and_plays(
     assert {event.message[2] for event in read_midi_file("level.mid").events if is_note_on(event.message)} == {3}
 
 
-def test_a_sixth_system_of_scores_brings_its_option(echo: None, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_sixth_system_of_scores_brings_its_option(
+    echo: None, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setitem(systems(), "echo", replace(echo_system.SYSTEM, plays=frozenset({Kind.NOTES, Kind.SCORES})))
     for app, name in ((render.create_app(), "perf-render"), (live.create_app(), "perf-live")):
         assert "--echo-level" in command(app, name, capfd)("--help").output

@@ -64,7 +64,9 @@ def test_metre_and_tempo_changes_come_back_with_the_repeat():
 
 def test_words_and_lyrics_come_back_where_their_measure_is_played():
     said = (Word(0, "Largo", "tempo"), Word(2.5, "Allegro", "tempo"), Word(4, "coda", "other"))
-    score = replace(printed([("a", 0), ("b", 2), ("c", 4)], [2, 2, 2]), words=said, annotations=(Annotation(3, "la ", "lyric"),))
+    score = replace(
+        printed([("a", 0), ("b", 2), ("c", 4)], [2, 2, 2]), words=said, annotations=(Annotation(3, "la ", "lyric"),)
+    )
     result = played(score, ["a-1", "b-1", "a-2", "b-2", "c-1"], [0, 2, 5, 7, 9])
     assert [(word.onset_quarter, word.text) for word in result.words] == [
         (0, "Largo"), (2.5, "Allegro"), (4, "Largo"), (6.5, "Allegro"), (8, "coda")

@@ -29,7 +29,9 @@ class Rule(Protocol):
 class Shaping:
     """The rules for one piece; immutable. Some belong to the expression, which the controls scale; others are of what is heard."""
 
-    def __init__(self, piece: Piece, written: np.ndarray, seed: int, levelled: bool = True, directions: Directions | None = None):
+    def __init__(
+        self, piece: Piece, written: np.ndarray, seed: int, levelled: bool = True, directions: Directions | None = None
+    ):
         """``written`` (N, 8): the columns of the notes as they are in the score; ``levelled``: whether a MIDI file's level may be kept.
 
         ``directions`` are what a user asks for: no control scales them.
@@ -49,7 +51,9 @@ class Shaping:
         """Return by how many octaves the tempo from a note on is slower than the performance's own, as a user asks for."""
         return self._directions.slower(note) if self._directions else 0.0
 
-    def heard(self, columns: np.ndarray, written: np.ndarray, first: int, period: float, expression: ColumnExpression) -> np.ndarray:
+    def heard(
+        self, columns: np.ndarray, written: np.ndarray, first: int, period: float, expression: ColumnExpression
+    ) -> np.ndarray:
         """Return the columns (n, 8) that are heard of the notes from ``first`` on, which have an onset or an anchor in common.
 
         ``columns`` are the model's, ``written`` those of the score, and ``period`` is the beat period that the tempo's rule lets be heard.

@@ -41,7 +41,9 @@ def tempo_sections(score: Score) -> list[TempoSection]:
     """Return the sections of a score, in order and without gaps, none shorter than LEAST_SECTION_QUARTERS unless it is the only one."""
     changes = _changes(score)
     ends = [onset for onset, _, _ in changes[1:]] + [max(score.end_quarter, changes[-1][0])]
-    sections = [TempoSection(begin, end, 60 * (end - begin) / tempo, said) for (begin, tempo, said), end in zip(changes, ends, strict=True)]
+    sections = [
+        TempoSection(begin, end, 60 * (end - begin) / tempo, said) for (begin, tempo, said), end in zip(changes, ends, strict=True)
+    ]
     for may_join in (_both_short, _shorter_than(LEAST_SECTION_QUARTERS)):
         sections = _joined(sections, may_join)
     return sections

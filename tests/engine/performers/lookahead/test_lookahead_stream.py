@@ -237,7 +237,6 @@ def test_windows_ahead_are_those_at_once_and_a_late_one_is_bridged(performer, mo
 
 def test_a_worker_that_fails_costs_no_note(performer, monkeypatch):
     """Notes are as played where no window could be computed."""
-
     def fail(*_):
         raise RuntimeError("out of numbers")
 

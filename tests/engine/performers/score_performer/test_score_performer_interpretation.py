@@ -228,3 +228,4 @@ def test_a_performance_that_begins_where_the_notated_tempo_changes_keeps_its_own
         times_s.append(decoder.onset_s)
         decoder.next_onset()
     assert np.diff(times_s).mean() * tempo / 60 == pytest.approx(1, rel=0.5)
+
