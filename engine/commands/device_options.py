@@ -17,8 +17,8 @@ class DeviceOptions:
         list[str] | None,
         typer.Option(
             "--in",
-            metavar="PORT|FILE.mid",
-            help="Port (a part of its name will do; NAME#2 is the second of a name) or file; repeat for more ports.",
+            metavar="PORT|FILE.mid|page",
+            help="Port (a part of its name will do; NAME#2 is the second of a name), file, or page; repeat for more ports.",
             rich_help_panel=DEVICES,
         ),
     ] = None
@@ -26,8 +26,8 @@ class DeviceOptions:
         list[str] | None,
         typer.Option(
             "--out",
-            metavar="PORT|FILE|audio",
-            help="Port, .mid or .wav file, audio, neural or neural:FILE.wav; repeat for more.",
+            metavar="PORT|FILE|audio|page",
+            help="Port, .mid or .wav file, audio, neural, neural:FILE.wav or page; repeat for more.",
             rich_help_panel=DEVICES,
         ),
     ] = None

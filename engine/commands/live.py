@@ -192,7 +192,7 @@ def live(
     typed.check_osc(ends.all_files)
     typed.check_link(ends)
     check_show(typed.devices.show, ends.all_files)
-    check_page(typed.devices, ends.all_files)
+    check_page(typed.devices, ends)
     if (no_repeats or asked) and score is None:
         named = ", ".join(filter(None, ["--no-repeats" if no_repeats else "", flags_of(asked)]))
         raise UsageError(f"{named}: for scores; leave it out, or give --score FILE")

@@ -15,7 +15,7 @@ from engine.output.viewing.page.address import DEFAULT_PORT, Address, bind, chec
 from engine.output.viewing.status_line import has_line, status_line
 
 if TYPE_CHECKING:
-    from engine.output.endpoints import Opened
+    from engine.output.endpoints import Endpoints, Opened
     from engine.session import Session
 
 
@@ -27,12 +27,14 @@ def check_show(show: bool, all_files: bool) -> None:
         raise UsageError("--show needs a terminal for what is typed and what is shown, on Linux or macOS; leave it out")
 
 
-def check_page(devices: DeviceOptions, all_files: bool) -> None:
+def check_page(devices: DeviceOptions, ends: "Endpoints") -> None:
     """Raise UsageError where there can be no page."""
     if not devices.page:
+        if ends.on_page:
+            raise UsageError("page is an end on the page in your browser; give --page as well, or another port")
         if devices.page_port or devices.no_browser:
             raise UsageError("--page-port and --no-browser are for the page; give --page as well, or leave them out")
-    elif all_files:
+    elif ends.all_files:
         raise UsageError("--page shows a live run, and both ends are files here; leave it out")
     else:
         check_available()
@@ -64,7 +66,7 @@ def viewed(session: "Session", opened: "Opened", devices: DeviceOptions, page: A
         if page:
             from engine.output.viewing.page.program import served
 
-            stack.enter_context(served(channel, session.steering, page))
+            stack.enter_context(served(channel, session.steering, page, opened.page))
             print_line(f"page: {page.url}", sys.stdout)
             if _has_screen() and not devices.no_browser:
                 threading.Thread(target=webbrowser.open, args=(page.url,), name="browser", daemon=True).start()

@@ -14,6 +14,7 @@ from engine.base.saying import say
 from engine.midi.file import MidiTimeline, read_midi_file
 from engine.midi.routing import Routing
 from engine.output.file_sinks import MIDI_OUTPUTS, PICTURE, SOUND, ScoreMaterial, TakeMaterial, check_collisions
+from engine.output.page_ends import PAGE, PageEnds, PageSink
 from engine.runtime.isolation import IsolatedSink
 from engine.runtime.recorder import Recorder, Recording
 from engine.runtime.sinks import FileSink, PortSink, Sink
@@ -66,6 +67,11 @@ class Endpoints:
         return from_file and all(_is_output_file(name) for name in self.outputs) and not self.virtual
 
     @property
+    def on_page(self) -> bool:
+        """Whether an end is on the page, which has to be served then."""
+        return PAGE in (*self.inputs, *self.outputs)
+
+    @property
     def sounds(self) -> list[tuple[str, Path | None]]:
         """What makes sound: which kind, and into which file, None for the sound card."""
         return [found for name in self.outputs if (found := _sound(name))]
@@ -77,7 +83,7 @@ class Endpoints:
         if self.input is None and self.virtual is None and self.score is None:
             raise UsageError("nothing to play from: give --in PORT, --in FILE.mid or --score FILE (see --list), or --virtual NAME")
         if not self.outputs and self.virtual is None:
-            raise UsageError("nowhere to play to: give --out PORT, FILE.mid, FILE.wav or audio (see --list), or --virtual NAME")
+            raise UsageError("nowhere to play to: give --out PORT, FILE.mid, FILE.wav, audio or page (see --list), or --virtual NAME")
         if self.virtual is not None and self.input is not None and self.outputs:
             raise UsageError("--virtual opens the end that is not given, and both --in and --out are; leave one of them out")
         self._check_inputs()
@@ -125,6 +131,8 @@ class Endpoints:
             if path in seen:
                 raise UsageError(f"{name!r} is named twice; every input and output needs a file of its own")
             seen.add(path)
+        if max(self.inputs.count(PAGE), self.outputs.count(PAGE)) > 1:
+            raise UsageError("page is named twice; name it once for --in and once for --out")
         if sum(path is None for _, path in self.sounds) > 1:
             raise UsageError("--out audio and --out neural play on one sound card, which is given twice; leave one out")
 
@@ -157,6 +165,7 @@ class Opened:
     ports: "list[InputPort | OutputPort]" = field(default_factory=list)
     audio: "AudioSink | None" = None
     inputs: "MergedInputs | None" = None  # the ports of ``source``
+    page: PageEnds = field(default_factory=PageEnds)
 
     def add(self, sink: Sink, name: str) -> None:
         self.sinks.append(sink)
@@ -205,7 +214,7 @@ def check_reachable(ends: Endpoints) -> None:
         check_readable(Path(ends.input), "a MIDI file")
     if ends.score is not None:
         check_readable(ends.score, "a score")
-    inputs = [] if ends.input_is_file else ends.inputs
+    inputs = [] if ends.input_is_file else [name for name in ends.inputs if _is_port(name)]
     outputs = [name for name in ends.outputs if _is_port(name)]
     if inputs or outputs:
         ports = load_ports()
@@ -216,7 +225,7 @@ def check_reachable(ends: Endpoints) -> None:
 
 
 def _is_port(name: str) -> bool:
-    return name not in (AUDIO, NEURAL) and not _is_output_file(name)
+    return name not in (AUDIO, NEURAL, PAGE) and not _is_output_file(name)
 
 
 def load_ports() -> ModuleType:
@@ -232,7 +241,7 @@ def _open_input(ends: Endpoints, timeline: MidiTimeline | None, clock: Clock) ->
     if timeline is not None:
         return Opened(FileSource(timeline, clock), str(ends.input))
     inputs = _open_inputs(ends, clock)
-    return Opened(PortSource(inputs, clock), inputs.name, ports=list(inputs.ports), inputs=inputs)
+    return Opened(PortSource(inputs, clock), _name(ends, inputs), ports=list(inputs.ports), inputs=inputs, page=_page_input(ends, inputs))
 
 
 def _open_score(ends: Endpoints, clock: Clock, performance: "Performance") -> Opened:
@@ -241,13 +250,23 @@ def _open_score(ends: Endpoints, clock: Clock, performance: "Performance") -> Op
 
     inputs = _open_inputs(ends, clock) if ends.inputs or (ends.virtual is not None and ends.outputs) else None
     source = ConductedSource(performance.stream, clock, inputs)
-    return Opened(source, str(ends.score), ports=list(inputs.ports) if inputs else [])
+    page = _page_input(ends, inputs) if inputs else PageEnds()
+    return Opened(source, str(ends.score), ports=list(inputs.ports) if inputs else [], page=page)
 
 
 def _open_inputs(ends: Endpoints, clock: Clock) -> "MergedInputs":
     """Open the ports to play from, or the virtual one that stands for them."""
     virtual = not ends.inputs
-    return load_ports().open_inputs([str(ends.virtual)] if virtual else ends.inputs, clock, ends.api, virtual)
+    names = [str(ends.virtual)] if virtual else [name for name in ends.inputs if name != PAGE]
+    return load_ports().open_inputs(names, clock, ends.api, virtual)
+
+
+def _page_input(ends: Endpoints, inputs: "MergedInputs") -> PageEnds:
+    return PageEnds(inputs.hear if PAGE in ends.inputs else None)
+
+
+def _name(ends: Endpoints, inputs: "MergedInputs") -> str:
+    return ", ".join(filter(None, [inputs.name, PAGE if PAGE in ends.inputs else ""]))
 
 
 def _open_outputs(ends: Endpoints, timeline: MidiTimeline | None, opened: Opened, performance: "Performance | None") -> None:
@@ -258,7 +277,10 @@ def _open_outputs(ends: Endpoints, timeline: MidiTimeline | None, opened: Opened
     if ends.virtual is not None and not ends.outputs:
         _open_port(opened, ends.virtual, ends.api, virtual=True)
     for name in ends.outputs:
-        if sound := _sound(name):
+        if name == PAGE:
+            opened.page.sink = PageSink()
+            opened.add(opened.page.sink, PAGE)
+        elif sound := _sound(name):
             _open_sound(ends, opened, name, *sound)
         elif _is_output_file(name):
             opened.add_file(_midi_sink(ends, Path(name), timeline, performance), name, not ends.all_files)

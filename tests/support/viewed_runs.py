@@ -24,12 +24,12 @@ class Keyboard:
     """An input port that is played by the test."""
 
     def __init__(self, clock):
-        self._shared = Inbox(clock)
-        self.inbox, self._clock = self._shared.queue, clock
+        shared = Inbox(clock)
+        self.inbox, self.hear, self._clock = shared.queue, shared.hear, clock
 
     def play(self, *messages):
         for message in messages:
-            self._shared.hear(Event(self._clock.now_ns(), message))
+            self.hear(Event(self._clock.now_ns(), message))
 
     def close(self):
         pass

@@ -29,6 +29,7 @@ class ViewerProgram:
         self._program = subprocess.Popen(called, text=True, encoding="utf-8", **pipes, **started)  # noqa: S603
         self._told, self.said = cast(TextIO, self._program.stdin), cast(TextIO, self._program.stdout)
         self._over = threading.Event()
+        self._writing = threading.Lock()  # a line is told whole
 
     def tell(self) -> None:
         """Tell the program what there is to be seen, until the end. It may be slow, or gone."""
@@ -72,5 +73,7 @@ class ViewerProgram:
         raise NotImplementedError
 
     def _write(self, kind: str, content: Any) -> None:
-        self._told.write(json.dumps({kind: content}, default=vars, separators=(",", ":")) + "\n")
-        self._told.flush()
+        line = json.dumps({kind: content}, default=vars, separators=(",", ":")) + "\n"
+        with self._writing:
+            self._told.write(line)
+            self._told.flush()

@@ -138,3 +138,15 @@ def test_options_of_the_page_without_the_page_are_refused(live: Command, argumen
 def test_a_run_on_files_has_no_page(live: Command, tmp_path: Path) -> None:
     assert_refused(live("--in", PRELUDE, "--out", tmp_path / "out.mid", "--page"), 2, "--page shows a live run")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--in", "page", "--virtual", "Page"), "give --page as well"),
+        (("--in", PRELUDE, "--out", "page"), "give --page as well"),
+        (("--in", PRELUDE, "--out", "page", "--out", "page", "--page"), "page is named twice"),
+    ],
+)
+def test_an_end_on_a_page_needs_the_page_and_is_named_once(live: Command, arguments: tuple[str, ...], said: str) -> None:
+    assert_refused(live(*arguments), 2, said)

@@ -9,6 +9,7 @@ from opened_pages import opened_page
 from viewed_runs import playing
 
 from engine.midi.events import note_off, note_on
+from engine.output.page_ends import PageEnds, PageSink
 from engine.output.viewing.page.address import Address, bind
 from engine.output.viewing.page.program import served
 
@@ -42,8 +43,11 @@ LEAST_CONTRAST = """() => {
 @contextmanager
 def run_with_page():
     address = bind(0)
-    with address.endpoint, playing(ScaledPerformer()) as run, served(run.channel, run.session.steering, address):
-        yield run, address
+    with address.endpoint, playing(ScaledPerformer()) as run:
+        ends = PageEnds(run.keyboard.hear, PageSink())
+        with served(run.channel, run.session.steering, address, ends):
+            yield run, address
+            ends.sink.close()
 
 
 @pytest.fixture(scope="module")
@@ -68,10 +72,11 @@ def test_everything_has_a_name_and_is_reached_by_the_keyboard(running, browser):
     with opened_page(browser, address.url) as opened:
         assert not NAMELESS.findall(opened.page.locator("body").aria_snapshot())
         reached = set()
-        for _ in range(40):
+        for _ in range(45):
             opened.page.keyboard.press("Tab")
             reached.add(opened.page.evaluate("document.activeElement.id || document.activeElement.ariaLabel"))
-        assert reached >= {"panic", "mute", "record", "control-gain", "control-mood", "Learn gain", "preset-name", "line", "log"}
+        here = {"sound", "piano", "devices-ask"}
+        assert reached >= here | {"panic", "mute", "record", "control-gain", "control-mood", "Learn gain", "preset-name", "line", "log"}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -24,8 +24,10 @@ from engine.output.viewing.page import program
 from engine.output.viewing.page.address import Address, bind
 from engine.output.viewing.page.server import MOST_BYTES
 
-FILES = {path.name: path.read_text(encoding="utf-8") for path in (files(page) / "files").iterdir()}
+FOLDER = Path(str(files(page) / "files"))
+FILES = {path.relative_to(FOLDER).as_posix(): path.read_text(encoding="utf-8") for path in FOLDER.rglob("*.*")}
 OUTSIDE = re.compile(r"""(https?|wss?|ftp)://|(data|blob):|["'(]//|@import""")
+LINKED = re.compile(r"""(?:(?:href|src)=|from |new URL\()"(?!midi"|#)([^"]+)\b""")
 NAME_OF_SVG = 'xmlns="http://www.w3.org/2000/svg"'  # a name, and asked for by nobody
 
 
@@ -103,8 +105,8 @@ def test_whoever_knows_the_address_is_given_the_files_and_may_load_nothing_else(
 def test_the_files_name_nothing_from_elsewhere():
     for name, content in FILES.items():
         assert not OUTSIDE.search(content.replace(NAME_OF_SVG, "")), name
-    linked = set(re.findall(r'(?:href|src)="([^#"]+)"|from "\./([^"]+)"', "".join(FILES.values())))
-    assert {first or second for first, second in linked} == set(FILES) - {"index.html"}
+    linked = {(name, each) for name, content in FILES.items() for each in LINKED.findall(content)}
+    assert {os.path.normpath(os.path.join(os.path.dirname(name), each)) for name, each in linked} == set(FILES) - {"index.html"}
 
 
 def test_another_token_is_refused_and_nothing_says_the_right_one(shared):

@@ -13,23 +13,27 @@ from typing import Any
 
 from engine.output.viewing.page.address import Address
 from engine.output.viewing.page.feed import Feed
+from engine.output.viewing.page.players import Players
 from engine.output.viewing.page.server import server
+from engine.runtime.real_time import prompt_threads
 
 
 def main() -> None:
     sys.stdin.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     begin = json.loads(sys.stdin.readline())["begin"]
     endpoint = _received(begin["socket"])
-    feed = Feed(_ask)
-    serving = server(feed, Address(endpoint, begin["token"]), begin["reading_s"])
+    feed, players = Feed(_tell), Players(_tell)
+    serving = server(feed, players, Address(endpoint, begin["token"]), begin["reading_s"])
 
     def hear() -> None:
         for line in sys.stdin:
-            feed.take(json.loads(line))
+            message = json.loads(line)
+            players.take(message) if "midi" in message else feed.take(message)
         serving.should_exit = True
 
     threading.Thread(target=hear, daemon=True).start()
-    serving.run([endpoint])
+    with prompt_threads():  # what goes out is to be heard at once
+        serving.run([endpoint])
 
 
 def _received(shared: int | str) -> socket.socket:
@@ -39,8 +43,8 @@ def _received(shared: int | str) -> socket.socket:
     return getattr(socket, "fromshare")(base64.b64decode(shared))  # noqa: B009
 
 
-def _ask(asked: Mapping[str, Any]) -> None:
-    print(json.dumps(asked), flush=True)
+def _tell(told: Mapping[str, Any]) -> None:
+    print(json.dumps(told), flush=True)
 
 
 if __name__ == "__main__":

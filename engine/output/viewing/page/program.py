@@ -1,8 +1,9 @@
 """The program that serves the page, as the run sees it: what it is told, and what its pages ask for.
 
 Lines of JSON go both ways. It is told ``begin`` (the socket, the token, its patience), ``description`` (see ``snapshot.Description``, with
-the performers that can be asked for), ``snapshot`` and ``answer`` (the page that has asked, the line, what answers it, and whether it was
-done). It says which ``page`` asks for which ``line``.
+the performers that can be asked for and the ends that are on the page), ``snapshot``, ``answer`` (the page that has asked, the line, what
+answers it, and whether it was done) and ``midi`` (what goes out). It says which ``page`` asks for which ``line``, and what ``midi`` comes
+in.
 """
 
 import base64
@@ -10,14 +11,18 @@ import contextlib
 import json
 import os
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from engine.base.saying import say
+from engine.midi.events import Event
+from engine.output.page_ends import PageEnds
 from engine.output.viewing.channel import Channel
 from engine.output.viewing.page.address import Address
 from engine.output.viewing.program import ViewerProgram
 from engine.output.viewing.snapshot import INTERVAL_S, Description
+from engine.runtime.real_time import real_time
 from engine.runtime.steering.requests import Asker, Steering
 from engine.runtime.steering.typed_lines import LONGEST_LINE, split
 from engine.systems import Kind, systems
@@ -28,28 +33,31 @@ GONE = "the page has ended and the music goes on; Ctrl-C ends it"
 
 
 @contextlib.contextmanager
-def served(channel: Channel, steering: Steering, address: Address, reading_s: float = READING_S) -> Iterator[None]:
-    """Serve the page while the block runs."""
-    server = _Server(channel, steering, address, reading_s)
-    teller, hearer = (threading.Thread(target=target, name="page", daemon=True) for target in (server.tell, server.hear))
-    teller.start()
-    hearer.start()
+def served(
+    channel: Channel, steering: Steering, address: Address, ends: PageEnds | None = None, reading_s: float = READING_S
+) -> Iterator[None]:
+    """Serve the page while the block runs. ``ends`` are those of the run that are on the page."""
+    server = _Server(channel, steering, address, ends or PageEnds(), reading_s)
+    teller, *others = (threading.Thread(target=target, name="page", daemon=True) for target in (server.tell, server.hear, server.sound))
+    for thread in (teller, *others):
+        thread.start()
     try:
         yield
     finally:
         server.end(teller)
-        hearer.join(PATIENCE_S)
+        for thread in others:
+            thread.join(PATIENCE_S)
         server.said.close()
 
 
 class _Server(ViewerProgram):
     """The program, and what goes to and from it."""
 
-    def __init__(self, channel: Channel, steering: Steering, address: Address, reading_s: float):
+    def __init__(self, channel: Channel, steering: Steering, address: Address, ends: PageEnds, reading_s: float):
         endpoint = address.endpoint
         passed: dict[str, Any] = {"pass_fds": [endpoint.fileno()], "start_new_session": True} if os.name == "posix" else {}
         super().__init__(channel, [__package__], INTERVAL_S, PATIENCE_S, **passed)
-        self._steering, self._address = steering, address
+        self._steering, self._address, self._ends = steering, address, ends
         shared = endpoint.fileno() if passed else base64.b64encode(getattr(endpoint, "share")(self._program.pid)).decode()  # noqa: B009
         self._begin = {"socket": shared, "token": address.token, "reading_s": reading_s}
 
@@ -59,17 +67,28 @@ class _Server(ViewerProgram):
 
     def _described(self, description: Description) -> Mapping[str, Any]:
         performers = _performers() if "performer" in self._steering.commands else []
-        return {**vars(description), "performers": performers}
+        page = {"plays": self._ends.hear is not None, "hears": self._ends.sink is not None}
+        return {**vars(description), "performers": performers, "page": page}
 
     def _miss(self) -> None:
         self._address.endpoint.close()
         say(GONE)
 
     def hear(self) -> None:
-        """Ask for what pages ask for, as if it were typed."""
+        """Ask for what pages ask for, as if it were typed, and let the run hear what is played on them."""
         with contextlib.suppress(OSError, ValueError):
-            for asked in self.said:
-                self._ask(**json.loads(asked))
+            for line in self.said:
+                said = json.loads(line)
+                if "midi" not in said:
+                    self._ask(**said)
+                elif self._ends.hear:
+                    self._ends.hear(Event(time.monotonic_ns(), bytes.fromhex(said["midi"])))
+
+    def sound(self) -> None:
+        """Tell the program at once what goes out."""
+        with contextlib.suppress(OSError, ValueError), real_time():
+            while self._ends.sink and (events := self._ends.sink.take()):
+                self._write("midi", [(event.time_ns, event.message.hex()) for event in events])
 
     def _ask(self, page: int, line: str) -> None:
         def answer(text: str, done: bool) -> None:

@@ -10,6 +10,7 @@ import functools
 import secrets
 from collections.abc import Mapping
 from importlib.resources import files
+from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
@@ -22,19 +23,21 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from engine.output.viewing.page.address import Address
 from engine.output.viewing.page.feed import Feed, View
+from engine.output.viewing.page.players import Players
 from engine.output.viewing.snapshot import INTERVAL_S
 
 MOST_BYTES = 40_000  # of a line
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
-def server(feed: Feed, address: Address, reading_s: float) -> uvicorn.Server:
+def server(feed: Feed, players: Players, address: Address, reading_s: float) -> uvicorn.Server:
     """Return what serves the page. A page that does not read for so many seconds is dropped."""
     pages = _Pages(feed, reading_s)
     routes = [
         Route(f"/{address.token}/", _file),
-        Route(f"/{address.token}/{{name}}", _file),
         WebSocketRoute(f"/{address.token}/socket", pages.talk),
+        WebSocketRoute(f"/{address.token}/midi", players.talk),
+        Route(f"/{address.token}/{{name:path}}", _file),
     ]
     config = uvicorn.Config(
         Guard(Starlette(routes=routes), address),
@@ -107,8 +110,9 @@ async def _file(request: Request) -> Response:
 @functools.cache
 def _packaged() -> Mapping[str, tuple[bytes, str]]:
     """Return the content and the kind of each file that a browser is given."""
-    folder = files(__package__) / "files"
-    return {each.name: (each.read_bytes(), TYPES[f".{each.name.rpartition('.')[2]}"]) for each in folder.iterdir()}
+    folder = Path(str(files(__package__) / "files"))
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return {path.relative_to(folder).as_posix(): (path.read_bytes(), TYPES[path.suffix]) for path in paths}
 
 
 class _Pages:

@@ -3,6 +3,7 @@
 import { Commands } from "./commands.js";
 import { Connection } from "./connection.js";
 import { Controls } from "./controls.js";
+import { Playing } from "./midi/playing.js";
 import { Panels } from "./panels.js";
 import { Roll } from "./roll.js";
 import { Transport } from "./transport.js";
@@ -14,11 +15,12 @@ const panels = new Panels();
 const controls = new Controls(document.getElementById("control-list"), ask);
 const transport = new Transport(ask);
 const commands = new Commands(ask);
+const playing = new Playing();
 
 function hear({ description, snapshot, answer }) {
   if (description) {
     state.description = description;
-    for (const part of [panels, controls, transport, commands]) part.describe(description);
+    for (const part of [panels, controls, transport, commands, playing]) part.describe(description);
   }
   if (snapshot) {
     const { notes_in: notesIn = [], notes_out: notesOut = [], said = [], ...changed } = snapshot;
