@@ -32,7 +32,7 @@ SAME_BEAT_OCTAVES = 0.03
 class Place(NamedTuple):
     """Where a note stands: ``time_ns`` is when its chord began, ``quarter`` its position.
 
-    Where the sender's song position is known, it is ``quarter`` - ``base``.
+    Where the sender's song position is known, it is ``quarter`` - ``base``. ``clocked`` says whether the sender's clock has the beat.
     """
 
     time_ns: int
@@ -40,6 +40,7 @@ class Place(NamedTuple):
     beat_ns: float
     segment: int
     base: float
+    clocked: bool = False
 
 
 def place_notes(previous: Place | None, heard: Sequence[ClockReading], beat_ns: float) -> list[Place]:
@@ -52,10 +53,10 @@ def place_notes(previous: Place | None, heard: Sequence[ClockReading], beat_ns: 
 
 
 def _place(previous: Place | None, heard: ClockReading, beat_ns: float) -> Place:
-    beat_ns, known = heard.beat_ns or beat_ns, not math.isnan(heard.song_quarter)
+    clocked, beat_ns, known = heard.beat_ns > 0, heard.beat_ns or beat_ns, not math.isnan(heard.song_quarter)
     song_quarter = round(heard.song_quarter * FINEST) / FINEST if known else 0.0
     if previous is None:
-        return Place(heard.time_ns, song_quarter, beat_ns, heard.segment, 0.0)
+        return Place(heard.time_ns, song_quarter, beat_ns, heard.segment, 0.0, clocked)
     jumped = known and heard.segment != previous.segment
     if not jumped and heard.time_ns - previous.time_ns <= CHORD_NS:
         return previous
@@ -63,7 +64,7 @@ def _place(previous: Place | None, heard: ClockReading, beat_ns: float) -> Place
     if jumped:
         base = BAR_QUARTERS * math.ceil((previous.quarter - song_quarter) / BAR_QUARTERS)
     quarter = base + song_quarter if known else _on_grid(previous.quarter + (heard.time_ns - previous.time_ns) / beat_ns)
-    return Place(heard.time_ns, max(quarter, previous.quarter), beat_ns, heard.segment, base)
+    return Place(heard.time_ns, max(quarter, previous.quarter), beat_ns, heard.segment, base, clocked)
 
 
 def _on_grid(quarter: float) -> float:

@@ -1,7 +1,7 @@
 """Applies a performance's columns to notes whose time is given by a DAW, which waits for nobody.
 
 The performer of a score makes the time. Here tempo can only be local: what the notes of a phrase gain or lose against the beat is given
-back within about RETURN_S, and never exceeds the bound of the stream.
+back within about RETURN_S, and never exceeds the bound of the stream. By a clock it is given back sooner: others play by the same one.
 """
 
 import math
@@ -16,7 +16,7 @@ from engine.performers.score_playing.expression import ColumnExpression
 from models.performance.pedal import span_steps
 from models.performance.representation import ARTICULATION, BEAT_PERIOD, COLUMNS, LAST_SPAN_QUARTERS, PEDAL, TIMING, VELOCITY
 
-RETURN_S = 1.0  # the time constant with which the performance comes back to the beat
+RETURN_S, CLOCKED_RETURN_S = 1.0, 0.5  # the time constants with which the performance comes back to the beat, of itself and of a clock
 TEMPO_QUARTERS = 8.0  # over so many the performer's own tempo is averaged: faster or slower than it is expression
 FIRST_QUARTERS = 1.0  # as many does the tempo of the first notes count for
 
@@ -95,7 +95,8 @@ class Rubato:
         quarters = max(place.quarter - self.last.quarter, 0.0)
         expression.pass_time(elapsed_s)
         gained_s = elapsed_s * (2.0**self.slower - 1)
-        self.drift_s = min(max((self.drift_s + gained_s) * math.exp(-elapsed_s / RETURN_S), -self.bound_s), self.bound_s)
+        kept = math.exp(-elapsed_s / (CLOCKED_RETURN_S if place.clocked else RETURN_S))
+        self.drift_s = min(max((self.drift_s + gained_s) * kept, -self.bound_s), self.bound_s)
         self._average_tempo(period, quarters, place.beat_ns / self.last.beat_ns)
         self.last = place
 

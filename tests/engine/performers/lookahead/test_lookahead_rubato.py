@@ -12,13 +12,13 @@ from models.performance.representation import BEAT_PERIOD, COLUMNS, VELOCITY
 BOUND_S = 0.125
 
 
-def shifts_ms(periods, beats_s):
+def shifts_ms(periods, beats_s, clocked=False):
     """Return how much later quarters are performed, one after another, whose performed beat periods and lengths these are, in s."""
     rubato, expression, time_ns, shifts = Rubato(BOUND_S), ColumnExpression({}, CONTROLS), 0, []
     for quarter, (period, beat_s) in enumerate(zip(periods, beats_s, strict=True)):
         columns = np.zeros((1, COLUMNS))
         columns[:, BEAT_PERIOD], columns[:, VELOCITY] = np.log2(period), 0.5
-        place = Place(time_ns, float(quarter), beat_s * 1e9, 0, 0.0)
+        place = Place(time_ns, float(quarter), beat_s * 1e9, 0, 0.0, clocked)
         (note,), _ = rubato.perform(columns, [place], [64], expression, None)
         shifts.append(1000 * note.shift_s)
         time_ns += round(beat_s * 1e9)
@@ -32,6 +32,12 @@ def test_a_steady_tempo_moves_nothing():
 def test_slower_quarters_are_late_and_then_given_back():
     late = shifts_ms([0.5] * 8 + [0.6] + [0.5] * 8, [0.5] * 17)
     assert late[9] > 40 and abs(late[16]) < 12
+
+
+def test_by_a_clock_what_is_late_is_given_back_in_half_the_time():
+    alone, by_clock = (shifts_ms([0.5] * 8 + [0.52] + [0.5] * 8, [0.5] * 17, clocked) for clocked in (False, True))
+    assert 0 < by_clock[9] < alone[9]
+    assert by_clock[10] / by_clock[9] == pytest.approx((alone[10] / alone[9]) ** 2, rel=0.05)
 
 
 def test_a_first_note_at_another_tempo_is_forgotten_within_some_quarters():
