@@ -149,7 +149,8 @@ def open_performance(setup: Setup, path: Path, repeats: bool = True, live: bool 
     from engine.score.piece import read_piece
 
     check_plays_scores(setup)
-    return begin_performance(setup, read_piece(path, "play" if repeats else "skip", setup.routing), live)
+    performance = begin_performance(setup, read_piece(path, "play" if repeats else "skip", setup.routing), live)
+    return replace(performance, path=path)
 
 
 def begin_performance(setup: Setup, piece: "Piece", live: bool = False) -> Performance:

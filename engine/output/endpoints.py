@@ -32,10 +32,11 @@ AUDIO = "audio"
 
 @dataclass(frozen=True)
 class Performance:
-    """A score that is about to be performed."""
+    """A score that is about to be performed; ``path`` is its file."""
 
     piece: "Piece"
     stream: "ScoreStream"
+    path: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain, count
 
+from engine.base.files import MIDI_SUFFIXES
 from engine.base.saying import overheard, say
 from engine.midi.clock.messages import LONGEST_CLOCK_NS, MidiClock
 from engine.midi.events import LINK_TRACK, SUSTAIN_PEDAL, Event, channel_of, is_control_change, is_note_off, is_note_on
@@ -24,6 +25,7 @@ from engine.output.viewing.snapshot import (
     Description,
     Note,
     Port,
+    ScoreFile,
     ScorePlace,
     ShownCommand,
     ShownControl,
@@ -249,6 +251,7 @@ class Channel:
             controls=tuple(controls),
             commands=tuple(ShownCommand(each.usage, each.help) for each in list(rig.steering.commands.values())),
             bars=_shown_bars(self._performance),
+            score=_score_file(self._performance),
         )
 
 
@@ -256,3 +259,9 @@ def _shown_bars(performance: Performance | None) -> tuple[Bar, ...]:
     if performance is None:
         return ()
     return tuple(Bar(number, begin, length) for begin, length, number in performance.piece.score.measures.tolist())
+
+
+def _score_file(performance: Performance | None) -> ScoreFile | None:
+    if performance is None or performance.path is None or performance.path.suffix.lower() in MIDI_SUFFIXES:
+        return None
+    return ScoreFile(str(performance.path.absolute()), performance.piece.repeats)

@@ -141,6 +141,14 @@ class Bar(_Shown):
 
 
 @dataclass(frozen=True)
+class ScoreFile(_Shown):
+    """The file of a score that can be engraved; ``repeats``: "play" where they are played, "skip" where all is played once."""
+
+    path: str
+    repeats: str
+
+
+@dataclass(frozen=True)
 class Description(_Shown):
     """What seldom changes: with another performer, or when a controller is learnt. It has another ``number`` then."""
 
@@ -154,6 +162,7 @@ class Description(_Shown):
     controls: tuple[ShownControl, ...]
     commands: tuple[ShownCommand, ...]
     bars: tuple[Bar, ...]  # of a score
+    score: ScoreFile | None
 
 
 def as_dict(shown: Any) -> Any:

@@ -279,19 +279,19 @@ def _read_mei(path: Path, repeats: str) -> _Reading:
 
 def _read_humdrum(path: Path, repeats: str) -> _Reading:
     """Of Humdrum partitura reads the notes of some files and no dynamics."""
-    document = humdrum.with_lasting_spines(_text(path))
+    document = humdrum.with_lasting_spines(text_of(path))
     return _Reading(None, [document], start_verovio([document]), {}, {}, [], written=humdrum.written_notes(document))
 
 
 def _read_abc(path: Path, repeats: str) -> _Reading:
     """ABC is written as MusicXML: verovio's own reader of it knows neither voices nor voltas."""
-    data, left_out = musicxml_of(_text(path))
+    data, left_out = musicxml_of(text_of(path))
     reading = _begin_musicxml(data, repeats)
     reading.left_out.extend(left_out)
     return reading
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
     """Return a document in UTF-8, UTF-16 or Latin-1 without its byte-order mark."""
     data = path.read_bytes()
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):

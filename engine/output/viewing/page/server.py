@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from engine.output.viewing.page.address import Address
+from engine.output.viewing.page.engravings import Engravings, serve_font
 from engine.output.viewing.page.feed import Feed, View
 from engine.output.viewing.page.players import Players
 from engine.output.viewing.snapshot import INTERVAL_S
@@ -37,6 +38,8 @@ def server(feed: Feed, players: Players, address: Address, reading_s: float) -> 
         Route(f"/{address.token}/", _file),
         WebSocketRoute(f"/{address.token}/socket", pages.talk),
         WebSocketRoute(f"/{address.token}/midi", players.talk),
+        Route(f"/{address.token}/engraving", Engravings(feed).serve),
+        Route(f"/{address.token}/score/Leipzig.woff2", serve_font),
         Route(f"/{address.token}/{{name:path}}", _file),
     ]
     config = uvicorn.Config(
@@ -66,7 +69,7 @@ class Guard:
         self._origins = [f"http://{host}" for host in address.hosts]
         sockets = " ".join(f"ws://{host}" for host in address.hosts)
         self._headers = {
-            "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+            "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
             f"connect-src 'self' {sockets}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "no-referrer",

@@ -6,6 +6,7 @@ import { Controls } from "./controls.js";
 import { Playing } from "./midi/playing.js";
 import { Panels } from "./panels.js";
 import { Roll } from "./roll.js";
+import { Score } from "./score/score.js";
 import { Transport } from "./transport.js";
 
 const state = {};
@@ -16,11 +17,12 @@ const controls = new Controls(document.getElementById("control-list"), ask);
 const transport = new Transport(ask);
 const commands = new Commands(ask);
 const playing = new Playing();
+const score = new Score((line, done) => commands.say(line, done));
 
 function hear({ description, snapshot, answer }) {
   if (description) {
     state.description = description;
-    for (const part of [panels, controls, transport, commands, playing]) part.describe(description);
+    for (const part of [panels, controls, transport, commands, playing, score]) part.describe(description);
   }
   if (snapshot) {
     const { notes_in: notesIn = [], notes_out: notesOut = [], said = [], ...changed } = snapshot;
@@ -29,6 +31,7 @@ function hear({ description, snapshot, answer }) {
     panels.show(state, notesIn, notesOut);
     controls.show(state.controls);
     transport.show(state);
+    score.show(state);
     commands.show(state, said);
   }
   if (answer) commands.say(answer.line, answer.done, answer.to);

@@ -1,0 +1,74 @@
+"""The engraved score for the pages that ask for it: a program of its own draws it (engine/output/engraving), once for each width."""
+
+import asyncio
+import base64
+import functools
+import json
+import re
+import sys
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from engine.output.viewing.page.feed import Feed
+
+WIDTHS = (320, 400, 500, 640, 800, 1000, 1280, 1600, 2000)  # pixels; the page draws the next smaller one larger
+KEPT = 3  # engravings
+FAILED = json.dumps({"error": "the program that engraves has failed"}).encode()
+
+
+async def serve_font(request: Request) -> Response:
+    """Return verovio's font, for the notes that stand in texts, such as a metronome mark's."""
+    return Response(_font(), media_type="font/woff2")
+
+
+@functools.cache
+def _font() -> bytes:
+    package = find_spec("verovio")
+    folder = (package.submodule_search_locations if package else None) or ["."]
+    packed = re.search(r"base64,([\w+/=]+)", Path(folder[0], "data", "Leipzig.css").read_text())
+    return base64.b64decode(packed[1]) if packed else b""
+
+
+class Engravings:
+    """Engravings of the score that is being played."""
+
+    def __init__(self, feed: Feed):
+        self._feed = feed
+        self._kept: dict[str, bytes] = {}  # by what was asked for, the oldest first
+        self._one_at_a_time = asyncio.Lock()
+
+    async def serve(self, request: Request) -> Response:
+        """Return the engraving for a width: what ``engine.output.engraving.engraving.engrave`` returns, or ``error``."""
+        asked, score = request.query_params.get("width", ""), self._feed.description.get("score")
+        if not score or not asked.isdecimal():
+            return PlainTextResponse("No score is played, or the width is no number.", 404)
+        width = max((each for each in WIDTHS if each <= int(asked)), default=WIDTHS[0])
+        engraved = await self._engraved({**score, "width": width, "bars": [bar["number"] for bar in self._feed.description["bars"]]})
+        return Response(engraved, media_type="application/json")
+
+    async def _engraved(self, wanted: Mapping[str, Any]) -> bytes:
+        key = json.dumps(wanted)
+        async with self._one_at_a_time:
+            if key not in self._kept:
+                self._kept[key] = await _engrave(key.encode())
+                while len(self._kept) > KEPT:
+                    del self._kept[next(iter(self._kept))]
+            return self._kept[key]
+
+
+async def _engrave(request: bytes) -> bytes:
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "engine.output.engraving"), stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.DEVNULL
+    )
+    try:
+        engraved, _ = await process.communicate(request)
+    finally:  # nobody waits for it any more
+        if process.returncode is None:
+            process.kill()
+    return engraved or FAILED

@@ -1,0 +1,78 @@
+// The engraved score: the run says which file is played, the program that serves this page draws it.
+
+import { write } from "../panels.js";
+import { Cursor } from "./cursor.js";
+import { Engraving } from "./engraving.js";
+
+const SETTLED_MS = 300; // without another width
+const byId = (id) => document.getElementById(id);
+
+export class Score {
+  /** `say` is told in one line what is wrong. */
+  constructor(say) {
+    this.say = say;
+    this.panel = byId("score-panel");
+    this.container = byId("score");
+    this.cursor = new Cursor(this.container);
+    this.played = ""; // which score, with which bars
+    this.width = 0; // for which it is engraved, or is being engraved
+    let waiting = null;
+    const fit = () => {
+      clearTimeout(waiting);
+      waiting = setTimeout(() => this.load(), SETTLED_MS);
+    };
+    new ResizeObserver(fit).observe(this.container);
+    byId("score-size").onchange = fit;
+  }
+
+  describe({ score, bars }) {
+    const played = score ? JSON.stringify([score, bars]) : "";
+    if (played === this.played) return;
+    this.played = played;
+    this.bars = bars;
+    this.width = 0;
+    this.panel.hidden = !score;
+    this.leave();
+    if (score) this.load();
+  }
+
+  leave() {
+    this.engraving?.close();
+    this.engraving = null;
+    this.cursor.use(null, []);
+    this.container.replaceChildren();
+  }
+
+  async load() {
+    const width = Math.round(this.container.clientWidth / Number(byId("score-size").value));
+    if (!this.played || this.panel.hidden || width === this.width) return;
+    this.width = width;
+    const { played } = this;
+    if (!this.engraving) write(byId("score-said"), "The score is being engraved.");
+    const engraved = await fetch(`engraving?width=${width}`).then(
+      (response) => response.json(),
+      () => null, // the run is not there, which is said elsewhere
+    );
+    if (played !== this.played || width !== this.width) return;
+    write(byId("score-said"), "");
+    if (engraved === null) {
+      this.width = 0;
+      return;
+    }
+    if (engraved.error) {
+      this.panel.hidden = true;
+      this.say(`the score is not engraved: ${engraved.error}`, false);
+      return;
+    }
+    this.leave();
+    this.engraving = new Engraving(this.container, engraved, () => {});
+    this.cursor.use(this.engraving, this.bars);
+    if (this.quarter !== undefined) this.cursor.show(this.quarter);
+  }
+
+  show({ place }) {
+    if (!place || place.quarter === this.quarter) return;
+    this.quarter = place.quarter;
+    this.cursor.show(place.quarter);
+  }
+}

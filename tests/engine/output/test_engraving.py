@@ -1,0 +1,76 @@
+"""Scores as Verovio engraves them: every note is found, every bar that is played is known, and nothing in them can act."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from score_fixtures import attributes, barline, musicxml, note
+
+from engine.base.errors import PerfLiveError
+from engine.output.engraving.engraving import Request, engrave, printed_bars
+from engine.output.engraving.safe_drawing import made_safe
+from engine.score.files import read_score
+
+SCORES = Path("tests/data/scores")
+KINDS = ["voltas_12_3.musicxml", "da_capo_al_fine.musicxml", "pickup_and_multirest.musicxml", "krn_repeat.krn", "m2_expansion.mei"]
+
+
+def engraving(path, width=800):
+    return engrave(Request(str(path), width, read_score(path).measures["number"].tolist()))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_each_note_is_drawn_and_each_bar_is_where_its_notes_sound(name):
+    engraved, score = engraving(SCORES / name), read_score(SCORES / name)
+    drawn = set(re.findall(' id="([^"]*)"', "".join(page["svg"] for page in engraved["pages"])))
+    assert {identifier for notes in engraved["notes"] for identifier, _, _ in notes} <= drawn
+    begins = set()
+    for bar, index in zip(score.measures, engraved["bars"], strict=True):
+        begins |= {bar["onset_quarter"] + begin for _, begin, _ in engraved["notes"][index]}
+    assert set(score.notes["onset_quarter"].tolist()) <= begins  # those that are tied to are drawn as well
+
+
+def test_another_program_engraves_it_and_a_width_breaks_lines():
+    asked = {"path": str(SCORES / "chorale_96.musicxml"), "bars": [1, 2], "width": 320}
+    program = [sys.executable, "-m", "engine.output.engraving"]
+    engraved = json.loads(subprocess.run(program, input=json.dumps(asked).encode(), capture_output=True, check=True).stdout)
+    assert [page["width"] for page in engraved["pages"]] == [320] * len(engraved["pages"])
+    assert sum(page["svg"].count('"system"') for page in engraved["pages"]) > 2
+
+
+def test_what_cannot_be_engraved_is_said_in_one_line(tmp_path):
+    damaged = tmp_path / "damaged.musicxml"
+    damaged.write_text("<score-partwise><part/>")
+    for path in (damaged, tmp_path / "none.mei"):
+        with pytest.raises(PerfLiveError) as raised:
+            engrave(Request(str(path), 800, []))
+        assert "\n" not in str(raised.value)
+
+
+def test_bars_that_verovio_plays_otherwise_are_found_by_their_numbers():
+    assert printed_bars([1, 2, 1, 2], [(0, 0), (1, 4), (0, 8), (1, 12)], [1, 2]) == [0, 1, 0, 1]
+    assert printed_bars([1, 1, 2, 7], [(0, 0)], [1, 1, 2]) == [0, 1, 2, 2]
+
+
+def test_of_a_drawing_only_shapes_and_texts_are_shown():
+    drawn = """<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 1 1" onload="act()">
+        <style>g {fill: url(//elsewhere)}</style><script>act()</script><foreignObject><p/></foreignObject>
+        <a href="javascript:act()"><text>t</text></a><image href="//elsewhere"/>
+        <g id="panic" class="note" style="fill: red" onclick="act()" color="black"><use xlink:href="#E0A4"/></g>
+        <use href="//elsewhere#a"/></svg>"""
+    from lxml import etree
+
+    shown = etree.tostring(made_safe(drawn)).decode()
+    assert not re.search("style|script|foreign|elsewhere|onload|onclick|act|image|black", shown)
+    assert 'id="score-panic"' in shown and 'href="#score-E0A4"' in shown
+
+
+def test_a_repeat_written_by_a_score_with_odd_labels_leads_back(tmp_path):
+    path = tmp_path / "odd.musicxml"
+    repeat = barline('<repeat direction="backward"/>')
+    document = musicxml([attributes() + note("C", 16), note("D", 16) + repeat, note("E", 16)])
+    path.write_text(document.replace('number="2"', 'number="X1"').replace('number="3"', 'number="2"'))
+    assert engraving(path)["bars"] == [0, 1, 0, 1, 2]
