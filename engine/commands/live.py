@@ -30,6 +30,7 @@ from engine.output.endpoints import Endpoints, Opened, check_reachable
 from engine.output.viewing.page.address import Address
 from engine.performers.setup import Wanted
 from engine.runtime.steering.osc import bind, check_available, steered_by_osc
+from engine.runtime.steering.pads import parse_pad
 from engine.runtime.steering.requests import NOBODY
 from engine.runtime.steering.typed_lines import stay_running_in_background, steered_by_lines
 from engine.systems import Kind
@@ -51,6 +52,17 @@ ScoreOption = Annotated[
         "--score",
         metavar="FILE",
         help="Play a score; type help and return for what you can tell it.",
+        rich_help_panel=options.SCORES,
+    ),
+]
+
+
+ConductOption = Annotated[
+    str | None,
+    typer.Option(
+        "--conduct",
+        metavar="PAD",
+        help="Let a key (C2) or a controller (cc64) of --in give the beat of the score; it waits for two taps.",
         rich_help_panel=options.SCORES,
     ),
 ]
@@ -100,7 +112,7 @@ class Typed:
             preset.under(self.sound),
         )
 
-    def endpoints(self, score: Path | None) -> Endpoints:
+    def endpoints(self, score: Path | None, conduct: str | None) -> Endpoints:
         devices = self.devices
         return Endpoints(
             tuple(devices.inputs or ()),
@@ -110,6 +122,7 @@ class Typed:
             devices.api,
             self.sound.options(),
             score,
+            None if conduct is None else parse_pad(conduct),
         )
 
     def wanted(self, score: Path | None, asked: Asked) -> Wanted:
@@ -170,6 +183,7 @@ def live(
     left_alone: RoutingFlags,
     model: options.ModelOption = None,
     score: ScoreOption = None,
+    conduct: ConductOption = None,
     play: PlayOption = None,
     no_repeats: options.NoRepeatsOption = False,
     asked: Asked,
@@ -187,7 +201,7 @@ def live(
         if devices.inputs or score or performer or mode:
             raise UsageError(f"--play {str(play)!r} plays a take as it is; leave --in, --score, --performer and --mode out")
         typed = typed.playing_back(play)
-    ends = typed.endpoints(score)
+    ends = typed.endpoints(score, conduct)
     ends.check()
     typed.check_osc(ends.all_files)
     typed.check_link(ends)
@@ -213,6 +227,8 @@ def _play(typed: Typed, wanted: Wanted, ends: Endpoints, repeats: bool, doors: D
     steered = nullcontext() if ends.all_files else _steered(session, typed, wanted, ends, opened, doors)
     with stop_on_signals(session), guarded_by_ports(session, opened, typed.devices.exit_on_loss):
         print_line(f"ready: {opened.source_name} -> {wanted.system.name} -> {', '.join(opened.sink_names)}", sys.stdout)
+        if ends.pad:
+            print_line("tap two beats, and the music begins with the third", sys.stdout)
         try:
             with steered:
                 report = session.run()

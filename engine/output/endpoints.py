@@ -19,6 +19,7 @@ from engine.runtime.isolation import IsolatedSink
 from engine.runtime.recorder import Recorder, Recording
 from engine.runtime.sinks import FileSink, PortSink, Sink
 from engine.runtime.sources import FileSource, PortSource, Source
+from engine.runtime.steering.pads import Pad
 from engine.sound.options import FLUIDSYNTH, NEURAL, SoundOptions, check_used
 
 if TYPE_CHECKING:  # the driver and the sound libraries are loaded only by who uses them
@@ -50,6 +51,7 @@ class Endpoints:
     api: str | None
     sound: SoundOptions | None
     score: Path | None = None
+    pad: Pad | None = None  # of the input ports, that gives the beat of a score
     mark: str = ""  # what MIDI files say of their having been performed
 
     @property
@@ -81,6 +83,8 @@ class Endpoints:
         """Catch what contradicts itself. Raises UsageError."""
         if self.score is not None and self.input_is_file:
             raise UsageError(f"--in {self.input!r} and --score: one file is played at a time; leave one of them out, or give --in a port")
+        if self.pad and (self.score is None or self.input is None):
+            raise UsageError("--conduct is for a score that is conducted from a port; give --score FILE and --in PORT, or leave it out")
         if self.input is None and self.virtual is None and self.score is None:
             raise UsageError("nothing to play from: give --in PORT, --in FILE.mid or --score FILE (see --list), or --virtual NAME")
         if not self.outputs and self.virtual is None:
@@ -250,7 +254,7 @@ def _open_score(ends: Endpoints, clock: Clock, performance: "Performance") -> Op
     from engine.runtime.steering.conductor import ConductedSource
 
     inputs = _open_inputs(ends, clock) if ends.inputs or (ends.virtual is not None and ends.outputs) else None
-    source = ConductedSource(performance.stream, clock, inputs)
+    source = ConductedSource(performance.stream, clock, inputs, ends.pad)
     page = _page_input(ends, inputs) if inputs else PageEnds()
     return Opened(source, str(ends.score), ports=list(inputs.ports) if inputs else [], page=page)
 

@@ -2,10 +2,11 @@
 
 from engine.performers.controls import KEEP, Control
 
+SLOWEST, FASTEST = 0.25, 4.0  # of the ``tempo`` control
 AS_SAID = -1.0  # the value of ``tempo_from`` that leaves the choice to what the score says
 
 HEARD_CONTROLS: tuple[Control, ...] = (
-    Control("tempo", 0.25, 4, 1, "x", "faster or slower than the performance; half is half as fast"),
+    Control("tempo", SLOWEST, FASTEST, 1, "x", "faster or slower than the performance; half is half as fast"),
     Control(
         "tempo_from",
         0,

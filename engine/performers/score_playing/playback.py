@@ -2,6 +2,7 @@
 
 import heapq
 import math
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -10,6 +11,7 @@ import numpy as np
 
 from engine.midi.events import SUSTAIN_PEDAL, Event, channel_of, control_change, is_channel_message, is_note_on, note_on
 from engine.midi.general_midi import Programs
+from engine.performers.score_playing.controls import FASTEST, SLOWEST
 from engine.performers.score_playing.instruments.expression_controller import AT_REST, Level, Levels, Placed
 from engine.performers.score_playing.keys import Keys
 from engine.performers.score_playing.ornaments import Step
@@ -19,9 +21,16 @@ from models.performance.decoder import Anchor
 
 # Velocity 0: not yet; that of a swelling instrument is what would be as loud without the controller.
 PERFORMED_DTYPE = np.dtype([("onset_ns", "i8"), ("end_ns", "i8"), ("velocity", "i4")])
-SET_UPS, ENDS, PEDALS, JOINS, NON_NOTES, ANCHORS, LEVELS, BEGINS = range(8)  # of what is due at one time, in this order
 TEMPO_STEP_NS, TEMPO_SMOOTHING_S = 20_000_000, 0.25  # a changed tempo is reached in steps, with this time constant
 SAME_TEMPO = 1e-3  # nearer to the control's than this it is that
+MOST_CATCHING_UP = 1.6  # times the speed, to meet a beat
+REMEMBERED_ANCHORS = 32
+
+
+class Due:
+    """What is due: of things at one time in this order."""
+
+    SET_UPS, ENDS, PEDALS, JOINS, NON_NOTES, ANCHORS, LEVELS, BEGINS = range(8)
 
 
 class Item(NamedTuple):
@@ -59,6 +68,9 @@ class Playback:
     outgoing: list[Event] = field(default_factory=list)
     passed: list[tuple[float, int]] = field(default_factory=list)
     anchor: Anchor | None = None  # the last that was passed
+    trail: deque[Anchor] = field(default_factory=lambda: deque(maxlen=REMEMBERED_ANCHORS))  # the last ones of this segment
+    meeting_ns: int | None = None  # until when the speed is that which meets a beat
+    counted_in: tuple[float, float] | None = None  # a length in quarters and how many seconds of the clock it is to last at the beginning
     time_sec: float = 0.0  # of the performance at ``clock_ns``
     clock_ns: int = 0
     now_ns: int = 0
@@ -67,6 +79,7 @@ class Playback:
     running: bool = False
     waiting: bool = True  # for the first window of a segment
     ended: bool = False
+    segment: int = 0  # counts beginnings, seeks and each time round a loop
     loop: tuple[float, float] | None = None  # quarters
     notes: int = 0
     performed: np.ndarray = field(default_factory=lambda: np.zeros(0, PERFORMED_DTYPE))  # by row of the score as it is played
@@ -81,6 +94,32 @@ class Playback:
     def pass_anchor(self, anchor: Anchor, time_ns: int) -> None:
         self.passed.append((anchor.quarter, time_ns))
         self.anchor = anchor
+        self.trail.append(anchor)
+
+    def time_of(self, quarter: float) -> float:
+        """Return when a position near the present one is passed, in the performance's time; it does not wait to begin."""
+        coming = sorted(item for item in self.items if item.kind == Due.ANCHORS)
+        anchors = [each for each in (*self.trail, *(item.content for item in coming)) if each.period < math.inf]
+        anchor = next((each for each in reversed(anchors) if each.quarter <= quarter), anchors[0])
+        return anchor.time_sec + anchor.period * (quarter - anchor.quarter)
+
+    def meet(self, time_sec: float, at_ns: int, speed: float, now_ns: int) -> None:
+        """Be at a time of the performance at ``at_ns``, as far as that can be done, and go on at the tempo control's speed from there."""
+        at_ns = max(at_ns, now_ns + TEMPO_STEP_NS)
+        wanted = (time_sec - self.time_at(now_ns)) / (at_ns - now_ns) * 1e9
+        self.set_speed(now_ns, min(max(wanted, speed / MOST_CATCHING_UP), speed * MOST_CATCHING_UP))
+        self.meeting_ns = at_ns
+
+    def counted_speed(self, period: float) -> float | None:
+        """Return the speed that was counted in, once, for a beginning at a ``period`` of seconds a quarter."""
+        counted, self.counted_in = self.counted_in, None
+        return None if counted is None else min(max(period * counted[0] / counted[1], SLOWEST), FASTEST)
+
+    def tempo_due_ns(self, wanted: float) -> list[int]:
+        """Return when the speed is next to be changed, if it is."""
+        if self.meeting_ns is not None:
+            return [self.meeting_ns]
+        return [] if self.speed == wanted else [max(self.clock_ns, self.now_ns) + TEMPO_STEP_NS]
 
     def position(self, now_ns: int) -> tuple[float, float]:
         """Return where it is, in quarters, and the tempo there, in quarters a minute; 0 while it waits to begin, and at its end."""
@@ -96,7 +135,12 @@ class Playback:
         self.clock_ns, self.speed = now_ns, speed
 
     def follow_tempo(self, now_ns: int, wanted: float) -> None:
-        """Approach the speed that is ``wanted``, at steps of TEMPO_STEP_NS."""
+        """Approach the speed that is ``wanted``, at steps of TEMPO_STEP_NS; after a meeting it is reached at once."""
+        if self.meeting_ns is not None:
+            if now_ns >= self.meeting_ns:
+                self.set_speed(self.meeting_ns, wanted)
+                self.meeting_ns = None
+            return
         if self.speed != wanted and now_ns >= self.clock_ns + TEMPO_STEP_NS:
             share = -math.expm1(-TEMPO_STEP_NS / 1e9 / TEMPO_SMOOTHING_S)
             speed = self.speed * (wanted / self.speed) ** share
@@ -130,9 +174,11 @@ class Playback:
             return resting
         return self._level_events(time_ns, {level.channel: level.value}) if self.levels.take(level) else []
 
-    def resume(self, now_ns: int) -> None:
-        """Set pedals and expression controllers to where they were when they were released."""
-        self.outgoing += (self.pedal_events(now_ns) if self.pedal else []) + self._level_events(now_ns, self.levels.sent)
+    def start(self, time_ns: int) -> None:
+        """Begin or go on, with pedals and expression controllers where they were when they were released."""
+        self.now_ns = self.clock_ns = self.retry_ns = time_ns
+        self.running, self.meeting_ns = True, None
+        self.outgoing += (self.pedal_events(time_ns) if self.pedal else []) + self._level_events(time_ns, self.levels.sent)
 
     def release(self, time_ns: int) -> list[Event]:
         """End everything that sounds, lift the pedals and put the expression controllers at rest."""
@@ -169,8 +215,8 @@ class Playback:
             if step.quarter < known_quarter:
                 time_sec = time_at(step.quarter) + step.shift_sec
                 for row in step.before:
-                    self.put(time_sec, ENDS, row)
-                self.put(time_sec, BEGINS, (step.row, step.velocity))
+                    self.put(time_sec, Due.ENDS, row)
+                self.put(time_sec, Due.BEGINS, (step.row, step.velocity))
                 self.earliest_end[step.note] = time_sec + SHORTEST_STEP_S
             else:
                 waiting.append(step)
@@ -182,18 +228,18 @@ class Playback:
         """Place the end of a note of the printed score, whose last rows as it is played are ``rows``."""
         end_sec = max(time_sec, self.earliest_end.pop(note))
         for row in rows:
-            self.put(end_sec, ENDS, row)
+            self.put(end_sec, Due.ENDS, row)
 
     def put_levels(self, levels: Placed) -> None:
         for time_sec, level in levels:
-            self.put(time_sec, LEVELS, level)
+            self.put(time_sec, Due.LEVELS, level)
 
     def put(self, time_sec: float, kind: int, content: Any) -> None:
         heapq.heappush(self.items, Item(time_sec, kind, self.numbered, content))
         self.numbered += 1
 
     def put_non_note(self, time_sec: float, event: NonNoteEvent) -> None:
-        self.put(time_sec, NON_NOTES, event)
+        self.put(time_sec, Due.NON_NOTES, event)
         if event.leads:
             self.led[channel_of(event.message)] = event.quarter, time_sec
 
@@ -204,7 +250,10 @@ class Playback:
 
     def forget(self) -> None:
         """Drop everything that is still to come."""
+        self.segment += 1
         self.items.clear()
+        self.trail.clear()
+        self.meeting_ns = None
         self.steps.clear()
         self.ends.clear()
         self.led.clear()

@@ -1,5 +1,6 @@
 """Where the bars and the notes of a score are: what a player looks up to begin anywhere."""
 
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +25,19 @@ class Positions:
         self.onsets: list[float] = score.notes["onset_quarter"].tolist()
         self._measures, self._signatures = score.measures, score.time_signatures
         self._end_quarter = score.end_quarter
+
+    @cached_property
+    def beats(self) -> list[float]:
+        """Return where the beats are that a conductor gives, in order, and where the last one ends: dotted ones of compound metres."""
+        beats: list[float] = []
+        for begin, duration, _ in self._measures.tolist() or [(0.0, self._end_quarter, 1)]:
+            signature = self._last_before(self._signatures, begin)
+            count, unit = (int(signature["beats"]), 4 / int(signature["beat_type"])) if signature is not None else (4, 1.0)
+            length = unit * 3 if count > 3 and count % 3 == 0 and unit < 1 else unit
+            number = max(round(duration / length), 1)
+            first = begin if begin else duration - number * length  # an upbeat leads to the first bar line
+            beats += [first + beat * length for beat in range(number)]
+        return sorted({*beats, self._end_quarter})
 
     def bar(self, number: int) -> tuple[float, float]:
         """Return where a bar begins and ends. Raises UsageError when there is none of that number."""

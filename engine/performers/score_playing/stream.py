@@ -24,20 +24,7 @@ from engine.performers.score_playing.instruments.set_up import is_note, led_from
 from engine.performers.score_playing.interpretation import Decided, Interpretation
 from engine.performers.score_playing.keys import SHORTEST_NOTE_S
 from engine.performers.score_playing.ornaments import PlayedNotes
-from engine.performers.score_playing.playback import (
-    ANCHORS,
-    BEGINS,
-    ENDS,
-    JOINS,
-    LEVELS,
-    NON_NOTES,
-    PEDALS,
-    PERFORMED_DTYPE,
-    SET_UPS,
-    TEMPO_STEP_NS,
-    Item,
-    Playback,
-)
+from engine.performers.score_playing.playback import PERFORMED_DTYPE, Due, Item, Playback
 from engine.performers.score_playing.positions import Place, Positions
 from engine.score.piece import Piece
 from models.performance.decoder import Anchor, DecodedEnd, DecodedNote, DecodedPedal
@@ -58,8 +45,8 @@ class ScoreStream:
         """``expression_controller``: the MIDI controller of dynamics within notes, for instruments that hold their tone; None for none."""
         self.interpretation = interpretation
         self._piece = piece
-        self._positions = Positions(piece.score)
-        self._onsets = self._positions.onsets
+        self.positions = Positions(piece.score)
+        self._onsets = self.positions.onsets
         self._played = PlayedNotes(piece)
         channels, firsts = np.unique(piece.instrument_channels, return_index=True)
         self._channels = dict(zip(channels.tolist(), piece.tracks[firsts].tolist(), strict=True))
@@ -75,11 +62,17 @@ class ScoreStream:
 
     def start(self, now_ns: int) -> None:
         """Begin to play, or go on after a pause."""
-        state = self._changing()
-        if not state.running:
-            state.now_ns = state.clock_ns = state.retry_ns = now_ns
-            state.running = True
-            state.resume(now_ns)
+        if not self._changing().running:
+            self._state.start(now_ns)
+
+    def count_in(self, time_ns: int, quarters: float, seconds: float) -> None:
+        """Begin or go on at a time that is yet to come; where it waits for its first notes, so fast that ``quarters`` last ``seconds``."""
+        self._changing().counted_in = (quarters, seconds) if self._state.waiting else None
+        self._state.start(time_ns)
+
+    def meet(self, quarter: float, time_ns: int, now_ns: int) -> None:
+        """Be at a place nearby at a time, and go on from there as the tempo control says."""
+        self._changing().meet(self._state.time_of(quarter), time_ns, self.interpretation.value("tempo"), now_ns)
 
     def restart(self, now_ns: int) -> None:
         """Play from the beginning."""
@@ -98,13 +91,13 @@ class ScoreStream:
 
     def seek(self, bar: int, now_ns: int) -> None:
         """Go on from the beginning of a bar. Raises UsageError when there is none of that number."""
-        begin = self._positions.bar(bar)[0]
+        begin = self.positions.bar(bar)[0]
         self._state.loop = None
         self._go(begin, now_ns)
 
     def loop(self, first_bar: int, last_bar: int, now_ns: int) -> None:
         """Play these bars, the last included, again and again, from their beginning. Raises UsageError when they are not in order."""
-        begin, end = self._positions.bars(first_bar, last_bar)
+        begin, end = self.positions.bars(first_bar, last_bar)
         self._state.loop = begin, end
         self._go(begin, now_ns)
 
@@ -131,6 +124,11 @@ class ScoreStream:
         return self.interpretation.counts
 
     @property
+    def playback(self) -> Playback:
+        """All that changes, to be read."""
+        return self._state
+
+    @property
     def running(self) -> bool:
         return self._state.running
 
@@ -155,7 +153,7 @@ class ScoreStream:
 
     def place(self, now_ns: int) -> Place:
         """Return where it is now. Safe from any thread."""
-        return self._positions.place(*self._state.position(now_ns))
+        return self.positions.place(*self._state.position(now_ns))
 
     def feed(self, event: Event, late: bool = False) -> list[Event]:
         """Pass through what is played along; but All Notes Off must not cut off the score's notes, and the player's are ended already."""
@@ -184,9 +182,7 @@ class ScoreStream:
         due = [state.clock_at(state.items[0].time_sec)] if state.items else []
         if not self.interpretation.finished:
             due.append(max(self._decision_ns(), state.retry_ns))
-        if state.speed != self.interpretation.value("tempo"):
-            due.append(max(state.clock_ns, state.now_ns) + TEMPO_STEP_NS)
-        return min(due)
+        return min([*due, *state.tempo_due_ns(self.interpretation.value("tempo"))])
 
     def advance(self, now_ns: int) -> list[Event]:
         state = self._changing()
@@ -234,8 +230,8 @@ class ScoreStream:
         """Begin a segment elsewhere, as soon as its first window is there."""
         state = self._changing()
         state.outgoing += state.release(now_ns)
-        state.first = self._positions.first_note(quarter)
-        state.stop = self._positions.first_note(state.loop[1]) if state.loop else len(self._onsets)
+        state.first = self.positions.first_note(quarter)
+        state.stop = self.positions.first_note(state.loop[1]) if state.loop else len(self._onsets)
         state.begin_quarter, state.waiting, state.retry_ns, state.now_ns = quarter, True, now_ns, now_ns
         state.pedal = 0
         state.forget()
@@ -250,9 +246,11 @@ class ScoreStream:
             state.retry_ns = now_ns + POLL_NS
             return
         state.time_sec, state.clock_ns = min([0.0, *(item.time_sec for item in state.items)]), now_ns + state.head_start_ns
+        if speed := state.counted_speed(self.interpretation.time_at(1.0) - self.interpretation.time_at(0.0)):
+            self.interpretation.set_control("tempo", speed)
         state.speed = self.interpretation.value("tempo")
         for event in set_up(self._piece.non_note_events, state.begin_quarter):
-            state.put(state.time_sec, SET_UPS, event)
+            state.put(state.time_sec, Due.SET_UPS, event)
 
     def _start_deciding(self, begin_sec: float) -> bool:
         """Decide the first group of notes of a segment that begins at ``begin_sec``, if it is ready."""
@@ -297,9 +295,9 @@ class ScoreStream:
             if isinstance(each, DecodedEnd):
                 self._place_end(state.first + each.note, self._played.ended_sec(state.first, each, interpretation.time_at))
             elif isinstance(each, DecodedPedal):
-                state.put(each.time_sec, PEDALS, each.value)
+                state.put(each.time_sec, Due.PEDALS, each.value)
             elif isinstance(each, Anchor):
-                state.put(each.time_sec, ANCHORS, each)
+                state.put(each.time_sec, Due.ANCHORS, each)
                 state.curve_sec = each.time_sec
         self._place_non_note_events()
         state.put_levels(self._expression.follow(state.levels, self._known_quarter(), interpretation.time_at))
@@ -310,9 +308,9 @@ class ScoreStream:
         state, end = self._state, self._end_quarter()
         last = state.stop == len(self._onsets) and state.loop is None
         time_sec = max(self.interpretation.time_at(end), state.curve_sec)
-        state.put(time_sec, ANCHORS if last else JOINS, Anchor(end, time_sec, math.inf))
+        state.put(time_sec, Due.ANCHORS if last else Due.JOINS, Anchor(end, time_sec, math.inf))
         if last and self._expression.moves:
-            state.put(time_sec + REST_S, LEVELS, None)
+            state.put(time_sec + REST_S, Due.LEVELS, None)
 
     def _place_notes(self, decoded: list[DecodedNote]) -> None:
         """Place notes that begin at one position, and what their instruments' dynamics are."""
@@ -331,7 +329,7 @@ class ScoreStream:
         led_sec = state.led_from_sec(played.keys[row][0], float(self._led_from[note]), self.interpretation.time_at)
         time_sec = max(played.begun_sec(note, decoded.time_sec, self.interpretation.time_at), led_sec)
         state.earliest_end[note] = time_sec + SHORTEST_NOTE_S
-        state.put(time_sec, BEGINS, (row, played.velocity(note, row, decoded.velocity)))
+        state.put(time_sec, Due.BEGINS, (row, played.velocity(note, row, decoded.velocity)))
         state.steps += played.steps(note, time_sec - self.interpretation.time_at(played.quarter(note)), decoded.velocity)
         for joined in state.joined.pop(note, ()):
             state.put_end(joined, time_sec + OVERLAP_S, played.last(joined))
@@ -353,7 +351,7 @@ class ScoreStream:
     def _end_quarter(self) -> float:
         """Return where the segment ends."""
         state = self._state
-        return state.loop[1] if state.loop else self._positions.end_before(state.stop)
+        return state.loop[1] if state.loop else self.positions.end_before(state.stop)
 
     def _place_non_note_events(self) -> None:
         """Place the messages that stand beside the notes, as far as the tempo is known."""
@@ -369,20 +367,20 @@ class ScoreStream:
 
     def _emit(self, item: Item, time_ns: int) -> list[Event]:
         state = self._state
-        if item.kind == BEGINS:
+        if item.kind == Due.BEGINS:
             row, velocity = item.content
             return state.begin_note(row, velocity, item.time_sec, time_ns, self._played.keys[row])
-        if item.kind == ENDS:
+        if item.kind == Due.ENDS:
             return state.end_note(item.content, time_ns)
-        if item.kind == PEDALS:
+        if item.kind == Due.PEDALS:
             state.pedal = item.content
             return state.pedal_events(time_ns)
-        if item.kind in (SET_UPS, NON_NOTES):
+        if item.kind in (Due.SET_UPS, Due.NON_NOTES):
             return state.send_non_note(Event(time_ns, item.content.message, item.content.track))
-        if item.kind == LEVELS:
+        if item.kind == Due.LEVELS:
             return state.send_level(time_ns, item.content)
         state.pass_anchor(item.content, time_ns)
-        return self._join(item, time_ns) if item.kind == JOINS else []
+        return self._join(item, time_ns) if item.kind == Due.JOINS else []
 
     def _join(self, item: Item, time_ns: int) -> list[Event]:
         """Go on from the end of a segment that is not the last: with the loop again, or with what follows one that was left."""
@@ -391,7 +389,7 @@ class ScoreStream:
         state.forget()
         state.pedal = 0
         if state.loop:
-            state.first, state.begin_quarter = self._positions.first_note(state.loop[0]), state.loop[0]
+            state.first, state.begin_quarter = self.positions.first_note(state.loop[0]), state.loop[0]
         else:
             state.first, state.begin_quarter, state.stop = state.stop, item.content.quarter, len(self._onsets)
         if not self._start_deciding(item.time_sec):

@@ -1,14 +1,16 @@
 """What conducts a score: commands, and the messages of a MIDI port, obeyed on the engine's own thread and in order."""
 
 import queue
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from engine.base.clock import Clock
 from engine.base.errors import UsageError
 from engine.midi.events import Event
 from engine.performers.score_playing.stream import ScoreStream
+from engine.runtime.steering.pads import Pad
 from engine.runtime.steering.requests import Asker, Command
+from engine.runtime.steering.tapping import Tapping
 
 if TYPE_CHECKING:  # a run on files needs no MIDI driver
     from engine.midi.ports import MergedInputs
@@ -19,8 +21,11 @@ START, CONTINUE, STOP = 0xFA, 0xFB, 0xFC  # system real-time messages
 class ConductedSource:
     """A source (see ``sources``) that passes on a port's events, if there is a port, and obeys those that start and stop a sequencer."""
 
-    def __init__(self, stream: ScoreStream, clock: Clock, port: "MergedInputs | None" = None):
+    def __init__(self, stream: ScoreStream, clock: Clock, port: "MergedInputs | None" = None, pad: Pad | None = None):
+        """``pad`` of the port gives the beat, and the music waits for it."""
         self._stream = stream
+        self._pad, self._pad_is_down = pad, False
+        self._tapping: Tapping | None = None
         self._clock = clock
         self._port = port
         self._inbox: queue.SimpleQueue[Any] = port.inbox if port else queue.SimpleQueue()  # events, None to wake
@@ -35,7 +40,8 @@ class ConductedSource:
         return ()
 
     def start(self, start_ns: int) -> None:
-        self._stream.start(start_ns)
+        if not self._pad:
+            self._stream.start(start_ns)
 
     def receive(self, until_ns: int | None) -> Event | None:
         event = self._clock.wait(self._inbox, until_ns)
@@ -55,7 +61,10 @@ class ConductedSource:
             self._port.close()
 
     def _hear(self, event: Event) -> Event | None:
-        """Obey start, stop and continue; everything else is played along."""
+        """Obey start, stop and continue, and the pad; everything else is played along."""
+        if self._pad and self._pad.sends(event.message):
+            self._tap(event)
+            return None
         status, now_ns = event.message[0], self._clock.now_ns()
         if status == STOP:
             self._stream.pause(now_ns)
@@ -67,9 +76,18 @@ class ConductedSource:
             return event
         return None
 
-    def commands(self) -> list[Command]:
-        """Return what moves the score to another place. Bars have the numbers of the score."""
+    def _tap(self, event: Event) -> None:
+        """Give the beat where the pad goes down."""
+        velocity = Pad.velocity(event.message)
+        if velocity and not self._pad_is_down and self._tapping:
+            self._tapping.tap(event.time_ns, velocity)
+        self._pad_is_down = velocity > 0
+
+    def commands(self, set_control: Callable[[str, float], None]) -> list[Command]:
+        """Return what moves the score to another place, and what conducts it. Bars have the numbers of the score."""
+        self._tapping = Tapping(self._stream, self._clock, set_control)
         return [
+            *self._tapping.commands(),
             Command("play", "begin, or go on; an empty line plays and pauses", self._play),
             Command("resume", "as play", self._play),
             Command("pause", "stop where it is", self._pause),

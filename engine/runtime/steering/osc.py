@@ -19,6 +19,7 @@ HOST = "127.0.0.1"
 MOST_BYTES = 65_507  # of a datagram (RFC 768 over IPv4)
 SYNONYMS = {"control": "set"}
 FOR_TYPED_LINES = ("save", "record", "quit", "stop")  # what writes files or ends the run
+STRUCK = ("tap",)  # 0 lets go, and 1, of a button, says nothing of how hard
 TOLD_BY_NUMBER = {"mute": ("off", "on")}
 POLL_S = 0.2  # how often the listener looks whether the run is over
 DO_NOT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)
@@ -94,6 +95,10 @@ def obey(words: Sequence[Any], steering: Steering, answerer: "_Answerer") -> Non
     command = steering.commands.get(name)
     if command and len(command.usage.split()) == 1:  # a button, which says 1 when it is pressed and 0 when it is let go
         if arguments in (["0"], ["off"]):
+            return
+        arguments = []
+    if name in STRUCK and arguments in (["0"], ["1"]):
+        if arguments == ["0"]:
             return
         arguments = []
     if name in TOLD_BY_NUMBER and arguments in (["0"], ["1"]):

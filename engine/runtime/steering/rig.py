@@ -25,8 +25,8 @@ SWITCH = {"on": True, "off": False}
 class SteeredSource(Protocol):
     """A source that can be told something itself."""
 
-    def commands(self) -> list[Command]:
-        """Return what it can be told."""
+    def commands(self, set_control: Callable[[str, float], None]) -> list[Command]:
+        """Return what it can be told; some of that sets controls."""
 
 
 class Beat(Protocol):
@@ -64,7 +64,7 @@ class Rig:
         self.steering = Steering(source.wake)
         self.steering.add(self._commands(), lambda: engine.performer.controls)
         if isinstance(source, SteeredSource):
-            self.steering.add(source.commands())
+            self.steering.add(source.commands(engine.set_control))
         engine.settings.update(setup.controls)
         engine.steer = self.steering.obey
 

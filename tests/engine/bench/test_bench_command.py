@@ -207,6 +207,7 @@ def test_the_list_is_that_of_the_table(bench, monkeypatch):
         ("live", {"--seconds", "--performer"}),
         ("viewing", {"--seconds", "--performer", "--viewer"}),
         ("clock", set()),
+        ("conducting", set()),
         ("render", set()),
         ("velocity", set()),
         ("dexter", {"--seconds"}),

@@ -38,7 +38,7 @@ def controller():
 
         return carry_out
 
-    usages = ("set CONTROL VALUE", "panic", "mute [on|off]", "seek BAR", "status", "quit", "save PRESET")
+    usages = ("set CONTROL VALUE", "panic", "mute [on|off]", "seek BAR", "status", "quit", "save PRESET", "tap [VELOCITY]")
     steering.add([Command(usage, "", hear(usage.split()[0])) for usage in usages])
     with bind(0) as endpoint, steered_by_osc(steering, endpoint), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         assert endpoint.getsockname()[0] == "127.0.0.1"
@@ -65,6 +65,8 @@ def controller():
         (message("/set/hint", True), ["set", "hint", "on"]),
         (message("/panic"), ["panic"]),
         (message("/panic", 1.0), ["panic"]),
+        (message("/tap", 1.0), ["tap"]),
+        (message("/tap", 90), ["tap", "90"]),
         (message("/mute", 1), ["mute", "on"]),
         (message("/mute", 0.0), ["mute", "off"]),
         (message("/mute"), ["mute"]),
@@ -91,6 +93,7 @@ def test_who_asks_is_answered(controller):
 def test_a_button_that_is_let_go_asks_for_nothing_and_no_packet_does_harm(controller, capfd):
     told, ask, send = controller
     send(message("/panic", 0.0))
+    send(message("/tap", 0.0))
     generator = random.Random(5)
     whole = [message("/set/dynamics", 6.0), message("/panic"), b"#bundle\x00" + bytes(8) + b"\x00\x00\x00\x10" + message("/panic")]
     for _ in range(300):
