@@ -29,8 +29,10 @@ from engine.output.viewing.snapshot import (
     ScorePlace,
     ShownCommand,
     ShownControl,
+    ShownDirection,
     Snapshot,
 )
+from engine.performers.score_playing.shaping.directions import KNOWN, Said
 from engine.runtime.event_ring import EventRing
 from engine.runtime.real_time import real_time
 from engine.runtime.steering.rig import Rig
@@ -220,7 +222,10 @@ class Channel:
         )
 
     def _described_by(self) -> tuple[object, ...]:
-        return id(self._rig.setup), dict(self._rig.mapped), len(self._rig.steering.commands)
+        return id(self._rig.setup), dict(self._rig.mapped), len(self._rig.steering.commands), self._directions()
+
+    def _directions(self) -> tuple[Said, ...]:
+        return tuple(self._performance.stream.interpretation.directions) if self._performance else ()
 
     def _describe(self, number: int) -> Description:
         self._described = self._described_by()
@@ -252,6 +257,8 @@ class Channel:
             commands=tuple(ShownCommand(each.usage, each.help) for each in list(rig.steering.commands.values())),
             bars=_shown_bars(self._performance),
             score=_score_file(self._performance),
+            directions=tuple(ShownDirection(str(each), *(each.bars or (None, None))) for each in self._directions()),
+            known_directions=KNOWN if "direct" in rig.steering.commands else (),
         )
 
 

@@ -141,6 +141,15 @@ class Bar(_Shown):
 
 
 @dataclass(frozen=True)
+class ShownDirection(_Shown):
+    """A direction that holds, in words, and its first and last bar; None for all."""
+
+    words: str
+    first: int | None
+    last: int | None
+
+
+@dataclass(frozen=True)
 class ScoreFile(_Shown):
     """The file of a score that can be engraved; ``repeats``: "play" where they are played, "skip" where all is played once."""
 
@@ -163,6 +172,8 @@ class Description(_Shown):
     commands: tuple[ShownCommand, ...]
     bars: tuple[Bar, ...]  # of a score
     score: ScoreFile | None
+    directions: tuple[ShownDirection, ...]  # that hold for the score's bars
+    known_directions: tuple[str, ...]  # that it can be given
 
 
 def as_dict(shown: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from engine.performers.dexter.controls import CONTROLS, SAMPLING, sampling_setti
 from engine.performers.dexter.window_worker import Route, WindowWorker
 from engine.performers.score_playing.expression import ColumnExpression
 from engine.performers.score_playing.interpretation import Decided
+from engine.performers.score_playing.shaping.directions import Directions, Said, arpeggios
 from engine.performers.score_playing.shaping.shaping import Shaping
 from engine.performers.score_playing.shaping.tempo import Tempo, TempoDrift
 from engine.score.piece import Piece
@@ -38,13 +39,17 @@ class DexterInterpretation:
         tempo: Tempo,
         shaping: Shaping,
         worker: WindowWorker,
-        arpeggios: np.ndarray,
+        directions: Sequence[Said],
     ):
-        """``score_columns`` (N, 37); ``written`` (N, 8): the columns of the notes as they are in the score; ``arpeggios`` (N,): signs."""
+        """``score_columns`` (N, 37); ``written`` (N, 8): the columns of the notes as they are in the score.
+
+        Raises UsageError for directions of bars that the score does not have.
+        """
         self.worker = worker
-        self._notes, self._arpeggios = piece.score.notes, arpeggios
+        self._score, self._notes, self._given = piece.score, piece.score.notes, tuple(directions)
         self._score_columns, self._written = score_columns, written
         self._tempo, self._shaping = tempo, shaping
+        self.direct(directions)
         self._expression = ColumnExpression({}, CONTROLS)
         self._forget()
 
@@ -56,6 +61,7 @@ class DexterInterpretation:
 
     def reset(self, controls: Mapping[str, float]) -> None:
         self._expression = ColumnExpression(controls, CONTROLS)
+        self.direct(self._given)
         self._forget()
         self.worker.begin(Route(0, len(self._notes)), self._settings())
 
@@ -70,6 +76,14 @@ class DexterInterpretation:
         self._expression.controls[name] = value
         if name in SAMPLING:
             self.worker.change(self._settings(), keep=len(self._rows) < KEPT_ROWS)
+
+    @property
+    def directions(self) -> Sequence[Said]:
+        return self._directed[0]
+
+    def direct(self, directions: Sequence[Said]) -> None:
+        score, said = self._score, tuple(directions)
+        self._directed = said, self._shaping.directed(Directions(score, said) if said else None), arpeggios(score, said)
 
     def go(self, first: int, stop: int, loops: bool) -> None:
         self._forget()
@@ -128,10 +142,10 @@ class DexterInterpretation:
 
     def snapshot(self) -> Any:
         own = self._first, self._rows, self._decoder, self._expression, self._drift, self._anchor_note
-        return copy.deepcopy(own), self.worker.snapshot()
+        return copy.deepcopy(own), self._directed, self.worker.snapshot()
 
     def restore(self, snapshot: Any) -> None:
-        own, worker = snapshot
+        own, self._directed, worker = snapshot
         self._first, self._rows, self._decoder, self._expression, self._drift, self._anchor_note = copy.deepcopy(own)
         self.worker.restore(worker)
 
@@ -156,17 +170,17 @@ class DexterInterpretation:
         """Return the columns (size, 8) of the notes from ``first`` on, as controls and rules make of the model's."""
         columns, written = self._rows[:size], self._written[first : first + size]
         period = self._tempo.heard(float(columns[:, BEAT_PERIOD].mean()), first, self._expression, self._drift)
-        return self._shaping.heard(columns, written, first, period, self._expression)
+        return self._directed[1].heard(columns, written, first, period, self._expression)
 
     def _decode(self, decoder: PerformanceDecoder, columns: np.ndarray) -> list[Decided]:
         self._rows = self._rows[len(columns) :]
         first = self._first + decoder.next_note
         before = decoder.curve[-1] if decoder.curve else None
         rows = slice(first, first + len(columns))
-        decoded = decoder.decode(as_played(columns, self._notes[rows], self._arpeggios[rows]))
+        decoded = decoder.decode(as_played(columns, self._notes[rows], self._directed[2][rows]))
         anchor = decoder.curve[-1]
         if before:
-            own_s = (anchor.time_sec - before.time_sec) * 2.0 ** -self._shaping.slower(self._anchor_note)  # a direction is no drift
+            own_s = (anchor.time_sec - before.time_sec) * 2.0 ** -self._directed[1].slower(self._anchor_note)  # a direction is no drift
             self._tempo.passed(self._drift, self._anchor_note, anchor.quarter - before.quarter, own_s, self._expression)
         self._anchor_note = first
         return [*decoded, anchor]

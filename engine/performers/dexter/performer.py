@@ -25,7 +25,7 @@ from engine.performers.dexter.window_worker import WindowWorker
 from engine.performers.score_playing.columns import playback_columns, written_columns
 from engine.performers.score_playing.instruments.expression_controller import EXPRESSION
 from engine.performers.score_playing.scores_only import WrittenTempo, require_score
-from engine.performers.score_playing.shaping.directions import ARPEGGIO, EFFECTS, Directions, Said, arpeggios, parse_words
+from engine.performers.score_playing.shaping.directions import KNOWN, Said, parse_words
 from engine.performers.score_playing.shaping.shaping import Shaping
 from engine.performers.score_playing.shaping.tempo import TempoRule
 from engine.performers.score_playing.stream import ScoreStream
@@ -148,10 +148,10 @@ class DexterPerformer:
         if reference is not None:
             played = encode_performance(piece.score.notes, reference)[0][:, BEAT_PERIOD]
             tempo = TransferredTempo(TempoRule(piece, played, follows_reference=True), plain)
-        shaping = Shaping(piece, written, seed, directions=Directions(piece.score, said) if said else None)
-        interpretation = DexterInterpretation(piece, columns, written, tempo or plain, shaping, worker, arpeggios(piece.score, said))
+        shaping = Shaping(piece, written, seed)
+        interpretation = DexterInterpretation(piece, columns, written, tempo or plain, shaping, worker, said)
         return ScoreStream(piece, interpretation, controls, expression_controller)
 
 
 def _said(request: DexterRequest) -> list[Said]:
-    return [parse_words(text, (*EFFECTS, ARPEGGIO)) for text in request.direct]
+    return [parse_words(text, KNOWN) for text in request.direct]

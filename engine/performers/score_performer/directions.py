@@ -17,6 +17,7 @@ from engine.performers.score_playing.shaping.directions import (
     ARPEGGIO,
     MOST_AMOUNT,
     Bars,
+    Said,
     bars_of,
     hint,
     parse_number,
@@ -132,8 +133,19 @@ class Places:
 
 def parse_direction(text: str, space: StyleSpace) -> Directed:
     """Return what ``--direct NAME[:bars=A-B][:amount=X]`` says. Raises UsageError."""
-    known = [*(name for name, meaning in DIRECTIONS.items() if meaning.quality in space.moves), ARPEGGIO]
-    name, bars, amount = parse_words(text, known)
+    return meant(parse_words(text, known_directions(space)), space)
+
+
+def known_directions(space: StyleSpace) -> list[str]:
+    """Return the names of the directions that are known in a space of styles."""
+    return [*(name for name, meaning in DIRECTIONS.items() if meaning.quality in space.moves), ARPEGGIO]
+
+
+def meant(said: Said, space: StyleSpace) -> Directed:
+    """Return what a direction does. Raises UsageError for one that is not known in the space."""
+    name, bars, amount = said
+    if name not in (known := known_directions(space)):
+        raise UsageError(f"this model has not learnt {name!r}; allowed: {', '.join(known)}")
     if name == ARPEGGIO:
         return Directed(np.zeros(space.width), bars=bars, arpeggio=int(np.sign(amount)))
     meaning = DIRECTIONS[name]

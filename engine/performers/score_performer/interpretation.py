@@ -7,8 +7,8 @@ anew. The pedal between two onsets follows the later one's time, and so is decid
 
 import copy
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -22,6 +22,7 @@ from engine.performers.score_performer.style import StylePlan
 from engine.performers.score_performer.style_curve import style_curve
 from engine.performers.score_playing.expression import ColumnExpression
 from engine.performers.score_playing.interpretation import Decided
+from engine.performers.score_playing.shaping.directions import Said
 from engine.performers.score_playing.shaping.shaping import Shaping
 from engine.performers.score_playing.shaping.tempo import TempoDrift, TempoRule
 from engine.performers.score_playing.style_curve import StyleCurve
@@ -95,30 +96,32 @@ class ScorePerformerInterpretation:
         self,
         decoder: OnsetDecoder,
         reading: ScoreReading,
+        make_plan: Callable[[Sequence[Said]], StylePlan],
         plan: StylePlan,
         read_tempo: Callable[[], TempoRule],
         shaping: Shaping,
         controls: tuple[Control, ...],
         waits: bool,
     ):
-        """``read_tempo`` returns the tempo's rule, and waits until what that needs is read.
+        """``make_plan`` returns the plan with other directions.
+
+        ``read_tempo`` returns the tempo's rule, and waits until what that needs is read.
 
         With ``waits``, for files, a segment begins when it is asked for; without, when its first notes are read.
         """
         self.controls, self._waits = controls, waits
         self._decoder, self._read_tempo, self._shaping = decoder, read_tempo, shaping
-        self._reading, self._given_plan = reading, plan
+        self._reading, self._make_plan, self._given_plan = reading, make_plan, plan
         self._notes = reading.score.notes
         durations = self._notes["duration_quarter"]
         # Of one note at a time, so that lists are quicker than arrays.
         self._quarters: list[float] = self._notes["onset_quarter"].tolist()
         self._lengths: list[float] = np.where(durations > 0, durations, GRACE_NOTE_QUARTERS).tolist()
         self._written, self._before = reading.written(), reading.before.tolist()
-        self._arpeggios: list[int] = np.where(plan.arpeggios != 0, plan.arpeggios, reading.score.markings["arpeggio"]).tolist()
 
     def reset(self, controls: Mapping[str, float]) -> None:
         self._state = _State(ColumnExpression(controls, self.controls))
-        self._plan = self._given_plan
+        self._follow_plan(self._given_plan)
         for name, value in controls.items():
             self._turn(name, value)
         self._follow_controls()
@@ -134,6 +137,16 @@ class ScorePerformerInterpretation:
             self._follow_controls()
             self._decoder.take_back()
             state.heard = None
+
+    @property
+    def directions(self) -> Sequence[Said]:
+        return self._plan.said
+
+    def direct(self, directions: Sequence[Said]) -> None:
+        self._follow_plan(replace(self._make_plan(directions), knobs=self._plan.knobs))
+        self._follow_controls()
+        self._decoder.take_back()
+        self._state.heard = None
 
     def go(self, first: int, stop: int, loops: bool) -> None:
         self._state.finished, self._state.anchor = False, None
@@ -196,10 +209,15 @@ class ScorePerformerInterpretation:
         return copy.deepcopy(self._state), self._plan, self._decoder.snapshot()
 
     def restore(self, snapshot: Any) -> None:
-        state, self._plan, decoder = snapshot
+        state, plan, decoder = snapshot
+        self._follow_plan(plan)
         self._state = copy.deepcopy(state)
         self._follow_controls()
         self._decoder.restore(decoder)
+
+    def _follow_plan(self, plan: StylePlan) -> None:
+        self._plan = plan
+        self._arpeggios: list[int] = np.where(plan.arpeggios != 0, plan.arpeggios, self._reading.score.markings["arpeggio"]).tolist()
 
     def _turn(self, name: str, value: float) -> bool:
         """Turn the knob of the style that a control is; return whether it is one."""

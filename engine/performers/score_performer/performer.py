@@ -3,7 +3,7 @@
 Sources: models/score_performer. Offline and live a performance is a ``ScoreStream`` that decides one onset ahead of what is sent.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import overload
@@ -21,9 +21,10 @@ from engine.performers.score_performer.lookahead import ScorePerformerLookaheadP
 from engine.performers.score_performer.networks import Networks, open_networks
 from engine.performers.score_performer.reference import manner, performed_styles
 from engine.performers.score_performer.score import ScoreReading, score_tokens
-from engine.performers.score_performer.style import StyleChoice, knob_controls, open_style_space, parse_style, plan_style
+from engine.performers.score_performer.style import StyleChoice, StylePlan, knob_controls, open_style_space, parse_style, plan_style
 from engine.performers.score_playing.instruments.expression_controller import EXPRESSION
 from engine.performers.score_playing.scores_only import WrittenTempo, require_score
+from engine.performers.score_playing.shaping.directions import Said
 from engine.performers.score_playing.shaping.shaping import Shaping
 from engine.performers.score_playing.shaping.tempo import TempoRule
 from engine.performers.score_playing.stream import ScoreStream
@@ -129,14 +130,19 @@ class ScorePerformerPerformer:
         """
         reading = ScoreReading(self.networks, piece.score)
         choice = choose(self, reading.score) if choose else StyleChoice()
-        plan = plan_style(choice, Places(reading.score), self.space)
+        places = Places(reading.score)
+
+        def make_plan(said: Sequence[Said]) -> StylePlan:
+            return plan_style(replace(choice, said=tuple(said)), places, self.space)
+
+        plan = make_plan(choice.said)
         decoder = OnsetDecoder(self.networks, reading, plan.styles, seed, plan.tempos)
 
         def tempo() -> TempoRule:
             return TempoRule(piece, reading.expected_periods(), choice.follows_tempo)
 
         shaping = Shaping(piece, reading.written(), seed, levelled=not choice.is_said)
-        interpretation = ScorePerformerInterpretation(decoder, reading, plan, tempo, shaping, self.controls, waits=not ahead)
+        interpretation = ScorePerformerInterpretation(decoder, reading, make_plan, plan, tempo, shaping, self.controls, waits=not ahead)
         return ScoreStream(piece, interpretation, controls, expression_controller)
 
     def read_styles(self, score: Score, performed: Performed) -> np.ndarray:

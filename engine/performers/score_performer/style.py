@@ -22,13 +22,14 @@ from engine.performers.score_performer.directions import (
     Directed,
     Places,
     arpeggios,
+    known_directions,
+    meant,
     octaves,
     offsets,
-    parse_direction,
     parse_knob,
     tempo_octaves,
 )
-from engine.performers.score_playing.shaping.directions import Bars, parse_bars
+from engine.performers.score_playing.shaping.directions import Bars, Said, parse_bars, parse_words
 from engine.systems.score_performer import StyleRequest
 from models.score_performer.style_space import StyleSpace, load_style_space
 
@@ -40,7 +41,7 @@ class StyleChoice:
     """What is asked of a performance's style.
 
     ``reference`` (N, W) are a performance's styles by note, ``manner`` (W,) is that of another piece's; ``amount``, 0 to 1, and ``bars``
-    apply to both. ``seed`` is that of the drawn base.
+    apply to both. ``seed`` is that of the drawn base. ``said`` are directions in words, ``directed`` are other moves.
     """
 
     base: Base = "expected"
@@ -50,11 +51,12 @@ class StyleChoice:
     amount: float = 1.0
     bars: Bars | None = None
     directed: tuple[Directed, ...] = ()
+    said: tuple[Said, ...] = ()
 
     @property
     def is_said(self) -> bool:
         """Whether anything is asked for."""
-        return self.base != "expected" or self.reference is not None or self.manner is not None or bool(self.directed)
+        return self.base != "expected" or self.reference is not None or self.manner is not None or bool(self.directed or self.said)
 
     @property
     def follows_tempo(self) -> bool:
@@ -66,13 +68,14 @@ class StyleChoice:
 def parse_style(request: StyleRequest, space: StyleSpace) -> StyleChoice:
     """Return what is asked for in words; performances are read elsewhere. Raises UsageError."""
     request.check()
-    directions = [parse_direction(text, space) for text in request.direct]
+    said = tuple(parse_words(text, known_directions(space)) for text in request.direct)
     return StyleChoice(
         "deadpan" if request.deadpan else "expected" if request.style_seed is None else "drawn",
         request.style_seed or 0,
         amount=1.0 if request.style_amount is None else request.style_amount,
         bars=None if request.style_bars is None else parse_bars("--style-bars", request.style_bars),
-        directed=(*directions, *(parse_knob(text, space) for text in request.knob)),
+        directed=tuple(parse_knob(text, space) for text in request.knob),
+        said=said,
     )
 
 
@@ -82,7 +85,7 @@ class StylePlan:
 
     ``kept`` (N, 1) is the share of the expected style and tempo, ``given`` (N, W) the rest of the style, ``faster`` (N,) by how many
     octaves directions change the tempo, ``arpeggios`` (N,) which chords they roll. ``knobs`` are what controls add to all notes from now
-    on, by name of the space's knobs, in deviations.
+    on, by name of the space's knobs, in deviations. ``said`` are the directions among all this.
     """
 
     space: StyleSpace
@@ -91,6 +94,7 @@ class StylePlan:
     faster: np.ndarray
     arpeggios: np.ndarray
     knobs: Mapping[str, float] = field(default_factory=dict)
+    said: tuple[Said, ...] = ()
 
     def styles(self, rows: slice, expected: np.ndarray) -> np.ndarray:
         """Return the styles (T, W) float32 of the notes ``rows``, whose expected styles are ``expected`` (T, W)."""
@@ -129,9 +133,10 @@ def plan_style(choice: StyleChoice, places: Places, space: StyleSpace, knobs: Ma
         kept, given = (1 - share) * kept, (1 - share) * given + share * choice.reference
     if choice.manner is not None:
         given = given + share * choice.manner
-    given = given + offsets(choice.directed, places, space)
-    faster, rolled = tempo_octaves(choice.directed, places), arpeggios(choice.directed, places)
-    return StylePlan(space, kept.astype(np.float32), given.astype(np.float32), faster, rolled, dict(knobs or {}))
+    directed = (*choice.directed, *(meant(each, space) for each in choice.said))
+    given = given + offsets(directed, places, space)
+    faster, rolled = tempo_octaves(directed, places), arpeggios(directed, places)
+    return StylePlan(space, kept.astype(np.float32), given.astype(np.float32), faster, rolled, dict(knobs or {}), choice.said)
 
 
 def drawn_styles(segments: np.ndarray, space: StyleSpace, seed: int) -> np.ndarray:

@@ -1,12 +1,15 @@
 """What a player of scores asks of an interpretation: the next group of notes, decided shortly before it is heard."""
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.performers.controls import Control
 from engine.performers.counts import WindowCounts
 from engine.performers.score_playing.style_curve import StyleCurve
 from models.performance.decoder import Anchor, Decoded
+
+if TYPE_CHECKING:  # shaping knows this package
+    from engine.performers.score_playing.shaping.directions import Said
 
 Decided = Decoded | Anchor  # an anchor: from there on the tempo is known as well
 
@@ -28,6 +31,15 @@ class Interpretation(Protocol):
 
     def set_control(self, name: str, value: float) -> None:
         """Change a control for the notes that are not decided yet."""
+
+    @property
+    def directions(self) -> "Sequence[Said]":
+        """The directions that hold."""
+
+    def direct(self, directions: "Sequence[Said]") -> None:
+        """Let these directions hold, and no others, for the notes that are not decided yet. Raises UsageError for those that mean nothing
+        here, and then nothing has changed.
+        """
 
     def go(self, first: int, stop: int, loops: bool) -> None:
         """Prepare a segment of the notes from ``first`` to before ``stop``, which repeats if it ``loops``."""
@@ -77,4 +89,4 @@ class Interpretation(Protocol):
         """Go back to a state that ``snapshot`` returned."""
 
     def reset(self, controls: Mapping[str, float]) -> None:
-        """Begin anew, with these controls and the others at their defaults."""
+        """Begin anew, with these controls and the others at their defaults, and the directions of the beginning."""

@@ -1,8 +1,8 @@
 """What the performers of scores have in common: without a score they play nothing, and a score without pitched notes as it is written."""
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from engine.score.piece import Piece
 from engine.score.tables import Score
 from engine.score.tempo import tempo_at
 from models.performance.decoder import Anchor
+
+if TYPE_CHECKING:  # shaping knows this package
+    from engine.performers.score_playing.shaping.directions import Said
 
 
 def require_score(material: Piece | None, performer: str) -> Piece:
@@ -30,6 +33,7 @@ class WrittenTempo:
 
     counts = None
     next_note = 0
+    directions: "Sequence[Said]" = ()
 
     def __init__(self, score: Score, controls: tuple[Control, ...]):
         self.controls = controls
@@ -44,6 +48,10 @@ class WrittenTempo:
 
     def set_control(self, name: str, value: float) -> None:
         self._values[name] = value
+
+    def direct(self, directions: "Sequence[Said]") -> None:
+        if directions:
+            raise UsageError("the score has drums alone, and directions are for notes with pitches")
 
     def go(self, first: int, stop: int, loops: bool) -> None:
         self._curve = []

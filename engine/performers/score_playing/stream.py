@@ -34,10 +34,7 @@ HEAD_START_NS = 50_000_000  # from when the first window has come to the first n
 
 
 class ScoreStream:
-    """Follows the protocol of ``engine.performers.protocol``; it can also be started, paused and moved to another place.
-
-    Bars have the numbers of the score; where repeats are played, those of the first time.
-    """
+    """Follows the protocol of ``engine.performers.protocol``; it can also be started, paused and moved to another place."""
 
     def __init__(
         self, piece: Piece, interpretation: Interpretation, controls: Mapping[str, float], expression_controller: int | None = EXPRESSION
@@ -105,6 +102,11 @@ class ScoreStream:
         """Go on after the last bar of the loop when it is reached."""
         self._changing().loop = None
         self.interpretation.leave_loop(len(self._onsets))
+
+    def direct(self, directions: Sequence[Any]) -> None:
+        """Let these directions (see shaping/directions), and no others, hold for what is not decided yet. Raises UsageError."""
+        self._changing()
+        self.interpretation.direct(directions)
 
     def rest_controllers(self, time_ns: int) -> list[Event]:
         """Return what puts the expression controllers at rest."""

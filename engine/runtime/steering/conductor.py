@@ -8,6 +8,7 @@ from engine.base.clock import Clock
 from engine.base.errors import UsageError
 from engine.midi.events import Event
 from engine.performers.score_playing.stream import ScoreStream
+from engine.runtime.steering.directing import direct_command
 from engine.runtime.steering.pads import Pad
 from engine.runtime.steering.requests import Asker, Command
 from engine.runtime.steering.tapping import Tapping
@@ -93,6 +94,7 @@ class ConductedSource:
             Command("pause", "stop where it is", self._pause),
             Command("seek BAR", "go on from a bar", self._seek),
             Command("loop FIRST [LAST]", "play these bars again and again; loop off goes on after them", self._loop),
+            direct_command(self._stream),
             Command("toggle", "play or pause, as an empty line", self._toggle),
             Command("quit", "end", self._end),
             Command("stop", "as quit", self._end),

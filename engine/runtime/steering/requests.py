@@ -5,6 +5,7 @@ carries them out. What takes long, such as loading a performer, is done in a thr
 """
 
 import difflib
+import math
 import queue
 import threading
 from collections.abc import Callable, Sequence
@@ -31,7 +32,7 @@ NOBODY = Asker(lambda line: None, lambda line: None)
 
 
 class Command(NamedTuple):
-    """Something that a run can be told. ``usage`` is its name and arguments, those in brackets may be left out.
+    """Something that a run can be told. ``usage`` is its name and arguments, those in brackets may be left out; after dots come any number.
 
     ``carry_out`` returns the line that acknowledges it, or None when it tells the asker later. Raises UsageError or PerfLiveError.
     """
@@ -47,7 +48,8 @@ class Command(NamedTuple):
     def check(self, arguments: Sequence[str]) -> None:
         """Raise UsageError for too few or too many arguments."""
         expected = self.usage.split()[1:]
-        if not sum(not word.startswith("[") for word in expected) <= len(arguments) <= len(expected):
+        most = math.inf if expected and expected[-1].endswith("...]") else len(expected)
+        if not sum(not word.startswith("[") for word in expected) <= len(arguments) <= most:
             raise UsageError(f"expected {self.usage}")
 
 

@@ -45,6 +45,24 @@ EFFECTS = {
 }
 
 
+KNOWN = (*EFFECTS, ARPEGGIO)
+OTHER_WORDS = {  # as musicians write and say it
+    "crescendo": ("cresc",),
+    "diminuendo": ("dim", "dimin", "decresc", "decrescendo"),
+    "forte": ("f", "louder"),
+    "piano": ("p", "softer", "quieter"),
+    "accent": ("accented",),
+    "accelerando": ("accel", "stringendo"),
+    "ritardando": ("rit", "ritard", "ritenuto", "rall", "rallentando"),
+    "staccato": ("stacc", "shorter"),
+    "tenuto": ("ten",),
+    "legato": ("longer",),
+    ARPEGGIO: ("arp", "arpeggiato", "rolled"),
+}
+_MEANT = {word: name for name in KNOWN for word in (name, *OTHER_WORDS.get(name, ()))}
+DEGREES = {"poco": 0.5, "slightly": 0.5, "molto": 1.5, "very": 1.5, "much": 1.5}  # of an amount of 1
+
+
 class Bars(NamedTuple):
     """The numbers of the first and the last measure."""
 
@@ -59,6 +77,9 @@ class Said(NamedTuple):
     bars: Bars | None
     amount: float
 
+    def __str__(self) -> str:
+        return self.name if self.amount == 1 else f"{self.name} {self.amount:g}"
+
 
 def parse_words(text: str, known: Sequence[str]) -> Said:
     """Return what ``--direct NAME[:bars=A-B][:amount=X]`` says, of the ``known`` names. Raises UsageError."""
@@ -67,6 +88,23 @@ def parse_words(text: str, known: Sequence[str]) -> Said:
         raise UsageError(f"--direct {text!r}: no direction is called {name!r}; allowed: {', '.join(known)}{hint(name, known)}")
     settings = parse_settings("--direct", text, rest, ("bars", "amount"))
     return Said(name, bars_of("--direct", text, settings), parse_number("--direct", text, settings.get("amount", "1"), MOST_AMOUNT))
+
+
+def parse_spoken(words: Sequence[str], bars: Bars | None) -> Said:
+    """Return what words mean, as ``molto crescendo`` or ``crescendo 0.8``, for some bars. Raises UsageError."""
+    text, name, amount = " ".join(words), "", 1.0
+    for word in (each.rstrip(".") for each in text.lower().split()):
+        if word in DEGREES:
+            amount = DEGREES[word]
+        elif word in _MEANT and not name:
+            name = _MEANT[word]
+        elif name:
+            amount = parse_number("direct", text, word, MOST_AMOUNT)
+        else:
+            raise UsageError(f"no direction is called {word!r}; allowed: {', '.join(KNOWN)}{hint(word, _MEANT)}")
+    if not name:
+        raise UsageError(f"got {text!r}; give a direction: {', '.join(KNOWN)}")
+    return Said(name, bars, amount)
 
 
 def parse_bars(option: str, text: str) -> Bars:
@@ -153,8 +191,9 @@ def weights(score: Score, bars: Bars | None, shape: Shape) -> np.ndarray:
         elif shape == "rising":
             found[inside] = (places[inside] - begin) / (end - begin)
         elif shape == "downbeats":
-            starts = score.measures["onset_quarter"]
-            found[inside] = np.isclose(score.notes["onset_quarter"][inside][:, None], starts, atol=SAME_POSITION_QUARTERS).any(axis=1)
+            starts = np.concatenate([[-np.inf], score.measures["onset_quarter"]])
+            last = starts[np.searchsorted(starts, places[inside], side="right") - 1]
+            found[inside] = places[inside] - last <= 2 * SAME_POSITION_QUARTERS
         else:
             signature = max(int(np.searchsorted(score.time_signatures["onset_quarter"], end, side="left")) - 1, 0)
             beat = 4 / int(score.time_signatures["beat_type"][signature]) if len(score.time_signatures) else 1.0

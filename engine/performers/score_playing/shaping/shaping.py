@@ -1,5 +1,6 @@
 """From a model's columns to those that are heard: the controls, and the rules of a performance."""
 
+import copy
 from typing import Protocol
 
 import numpy as np
@@ -29,23 +30,23 @@ class Rule(Protocol):
 class Shaping:
     """The rules for one piece; immutable. Some belong to the expression, which the controls scale; others are of what is heard."""
 
-    def __init__(
-        self, piece: Piece, written: np.ndarray, seed: int, levelled: bool = True, directions: Directions | None = None
-    ):
-        """``written`` (N, 8): the columns of the notes as they are in the score; ``levelled``: whether a MIDI file's level may be kept.
-
-        ``directions`` are what a user asks for: no control scales them.
-        """
+    def __init__(self, piece: Piece, written: np.ndarray, seed: int, levelled: bool = True):
+        """``written`` (N, 8): the columns of the notes as they are in the score; ``levelled``: whether a MIDI file's level may be kept."""
         self._players = players_of(piece)
         self._expressive: tuple[Rule, ...] = ()
         if self._players.max(initial=0) > 0:
             balance = Balance(piece, self._players)
             self._expressive, self._leads = (balance, Asynchrony(piece, self._players, seed)), balance.leads
         articulation = Articulation(piece.score, instruments_of(piece))
-        asked = (directions,) if directions else ()
-        self._rules: tuple[Rule, ...] = (*asked, articulation, VoicingBounds(piece.score.notes, written))
+        self._rules: tuple[Rule, ...] = (articulation, VoicingBounds(piece.score.notes, written))
         self._levelled = levelled and not piece.score.has_markings and bool((piece.score.notes["velocity"] > 0).all())
-        self._directions = directions
+        self._directions: Directions | None = None
+
+    def directed(self, directions: Directions | None) -> "Shaping":
+        """Return the same rules with other directions, which a user asks for: no control scales them."""
+        other = copy.copy(self)
+        other._directions = directions
+        return other
 
     def slower(self, note: int) -> float:
         """Return by how many octaves the tempo from a note on is slower than the performance's own, as a user asks for."""
@@ -69,6 +70,6 @@ class Shaping:
         played[:, BEAT_PERIOD] = period
         if self._levelled:
             expression.keep_level(played, written, first)
-        for rule in self._rules:
+        for rule in (*([self._directions] if self._directions else []), *self._rules):
             played = rule.apply(played, first)
         return played

@@ -339,7 +339,7 @@ def test_requests_become_choices(space):
     request = StyleRequest(direct=("forte", "piano:bars=2"), knob=("bar:1:1",), **style)
     choice = parse_style(request, space)
     assert (choice.base, choice.seed, choice.amount, choice.bars) == ("drawn", 7, 0.5, Bars(2, 3))
-    assert [each.bars for each in choice.directed] == [None, Bars(2, 2), None]
+    assert [each.bars for each in (*choice.said, *choice.directed)] == [None, Bars(2, 2), None]
     assert parse_style(StyleRequest(deadpan=True), space).base == "deadpan"
     assert parse_style(StyleRequest(), space) == StyleChoice()
     with pytest.raises(UsageError, match="--style-bars 'x': expected the numbers"):
