@@ -3,31 +3,34 @@
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from engine.base.command_line import print_error, run, single_command
-from engine.base.errors import PerfLiveError, UsageError
+from engine.base.errors import UsageError
 from engine.base.files import check_readable
 from engine.commands import options, sound_options
 from engine.commands.grouped import grouped
-from engine.commands.jobs import Job, plan_jobs, plan_takes
 from engine.commands.questions import Asked, PerformerName, flags_of, with_questions
+from engine.commands.rendering.jobs import Job, plan_jobs, plan_takes
+from engine.commands.rendering.manifest import Manifest
+from engine.commands.rendering.work import Outcome, Work
+from engine.commands.rendering.workers import do_all, worker_count
 from engine.commands.routing_options import RoutingFlags
 from engine.commands.signals import stop_on_signals
 from engine.output.file_sinks import PICTURE, SOUND
 from engine.performers.protocol import MOST_TAKES
 from engine.performers.setup import Wanted, improvisation_settings, make_request
-from engine.runtime.report import Report
 from engine.sound.options import FLUIDSYNTH, SoundOptions, check_used
 from engine.systems import Kind, performers
 
 if TYPE_CHECKING:
     from engine.session import ScoreOptions
 
+BATCHES = "Many files"
 NOTHING = "give an INPUT to perform, or --performer performance-rnn with --seconds to improvise"
 EXAMPLES = (
     "perf-render take.mid -o performed.mid",
@@ -100,6 +103,28 @@ TakesOption = Annotated[
 ]
 
 
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        metavar="NUMBER",
+        min=1,
+        help="How many files are performed at a time. (default: as many as there are cores, for some files each)",
+        rich_help_panel=BATCHES,
+        show_default=False,
+    ),
+]
+ManifestOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--manifest",
+        metavar="FILE.jsonl",
+        help="What became of each file is written there, and what it says is done is left out.",
+        rich_help_panel=BATCHES,
+    ),
+]
+
+
 def render(
     *,
     inputs: Annotated[list[Path] | None, typer.Argument(metavar="INPUT...", help="MIDI files, scores, and folders of them.")] = None,
@@ -108,6 +133,8 @@ def render(
         list[str] | None, typer.Option("--to", metavar="KIND", help="mid, wav or png in the folder; repeat for more. (default: mid)")
     ] = None,
     takes: TakesOption = 1,
+    workers: WorkersOption = None,
+    manifest: ManifestOption = None,
     performer: PerformerName = None,  # type: ignore[assignment]
     playing: options.PlayingOptions,
     left_alone: RoutingFlags,
@@ -144,20 +171,17 @@ def render(
     of_scores.check(jobs, asked)
     wanted_of = {is_score: _wanted(said, is_score) for is_score in {job.is_score for job in jobs}}
     _check_scores(wanted_of, [*of_scores.flags(), *filter(None, [flags_of(asked)])])
-    from engine.session import render_file
-
-    setups = {is_score: wanted.load() for is_score, wanted in wanted_of.items()}
-    score_options = of_scores.options()
-
-    def render_one(job: Job) -> Report:
-        setup = replace(setups[job.is_score], seed=job.seed)
-        return render_file(setup, job.input, job.outputs, score_options, heard, stop_on_signals)
-
-    reports = _render_all(jobs, render_one)
-    if reports:
-        notes = sum(report.notes for report in reports)
-        print(f"performed {len(reports)} of {len(jobs)} {'takes' if takes > 1 else 'files'}, {notes} notes: {output}", flush=True)
-    return 0 if len(reports) == len(jobs) else 1
+    work = Work(wanted_of, of_scores.options(), heard, stop_on_signals)
+    account = Manifest(manifest, work) if manifest else None
+    left = account.left(jobs) if account else jobs
+    if done := len(jobs) - len(left):
+        print(f"{done} of {len(jobs)} files are done already, as {str(manifest)!r} says", flush=True)
+    outcomes = _do_all(work, left, worker_count(len(left), workers), account)
+    performed = [outcome for outcome in outcomes if not outcome.error]
+    if performed:
+        notes = sum(outcome.notes for outcome in performed)
+        print(f"performed {len(performed)} of {len(left)} {'takes' if takes > 1 else 'files'}, {notes} notes: {output}", flush=True)
+    return 0 if len(performed) == len(left) else 1
 
 
 def _wanted(said: options.Said, is_score: bool) -> Wanted:
@@ -175,9 +199,9 @@ def _check_scores(wanted: Mapping[bool, Wanted], said: Sequence[str]) -> None:
         raise UsageError(f"{', '.join(said)}: for scores; leave it out, or give --performer {names}")
 
 
-def _render_all(jobs: Sequence[Job], render_one: Callable[[Job], Report]) -> list[Report]:
+def _do_all(work: Work, jobs: Sequence[Job], workers: int, account: Manifest | None) -> list[Outcome]:
     """Do every job, behind a progress bar on a terminal; one that fails is a line on standard error and stops no other."""
-    reports = []
+    outcomes = []
     with ExitStack() as stack:
         advance: Callable[[], None] = lambda: None  # noqa: E731
         if sys.stderr.isatty():
@@ -187,16 +211,14 @@ def _render_all(jobs: Sequence[Job], render_one: Callable[[Job], Report]) -> lis
             progress = stack.enter_context(Progress(console=Console(stderr=True), transient=True))
             task = progress.add_task("performing", total=len(jobs))
             advance = lambda: progress.advance(task)  # noqa: E731
-        for job in jobs:
-            try:
-                reports.append(render_one(job))
-            except PerfLiveError as error:
-                print_error("perf-render", error)
-            except Exception as error:  # whatever it is, the other files are not to blame
-                unexpected = f"unexpected {type(error).__name__}: {error}; this is a defect, please report it"
-                print_error("perf-render", f"cannot perform {str(job.input)!r}: {unexpected}")
+        for outcome in do_all(work, jobs, workers):
+            outcomes.append(outcome)
+            if outcome.error:
+                print_error("perf-render", outcome.error)
+            if account:
+                account.add(outcome)
             advance()
-    return reports
+    return outcomes
 
 
 def _improvise(wanted: Wanted, output: Path, kinds: Sequence[str], takes: int, sound: SoundOptions | None) -> int:
