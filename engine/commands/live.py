@@ -1,9 +1,11 @@
 """``perf-live``: from a port or file, through a performer, to ports, files and the sound card."""
 
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from socket import socket
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -23,12 +25,14 @@ from engine.commands.questions import Asked, PerformerName, flags_of, with_quest
 from engine.commands.routing_options import RoutingFlags
 from engine.commands.signals import stop_on_signals
 from engine.commands.sound_options import SoundFlags
-from engine.commands.viewing import check_page, check_show, page_address, viewed
+from engine.commands.viewing import announce, check_page, check_show, page_address, viewed
 from engine.midi.file import read_midi_file
 from engine.midi.performed_mark import find_marks
 from engine.output.endpoints import Endpoints, Opened, check_reachable
 from engine.output.viewing.page.address import Address
+from engine.output.viewing.page.address import check_available as check_page_available
 from engine.performers.setup import Wanted
+from engine.runtime.report import Report
 from engine.runtime.steering.osc import bind, check_available, steered_by_osc
 from engine.runtime.steering.pads import parse_pad
 from engine.runtime.steering.requests import NOBODY
@@ -37,12 +41,14 @@ from engine.systems import Kind
 
 if TYPE_CHECKING:
     from engine.midi.clock.ableton_link import LinkSession
+    from engine.output.viewing.page.start_screen import Choice
     from engine.session import Session
 
 EXAMPLES = (
     "perf-live --in Keyboard --out Module",
     "perf-live --in DAW --out Synth --performer dexter --lookahead 2",
     "perf-live --score piece.musicxml --out audio",
+    "perf-live --page",
 )
 
 
@@ -81,6 +87,16 @@ class Doors(NamedTuple):
 
     osc: socket | None
     page: Address | None
+    start_again: threading.Event | None  # is set when the run is to end for another one, which is chosen on the page
+
+
+class TypedScore(NamedTuple):
+    """The score to be played, if one is, and how, as it is typed."""
+
+    path: Path | None
+    repeats: bool
+    asked: Asked
+    conduct: str | None
 
 
 @dataclass(frozen=True)
@@ -112,7 +128,7 @@ class Typed:
             preset.under(self.sound),
         )
 
-    def endpoints(self, score: Path | None, conduct: str | None) -> Endpoints:
+    def endpoints(self, score: TypedScore) -> Endpoints:
         devices = self.devices
         return Endpoints(
             tuple(devices.inputs or ()),
@@ -121,15 +137,15 @@ class Typed:
             devices.virtual,
             devices.api,
             self.sound.options(),
-            score,
-            None if conduct is None else parse_pad(conduct),
+            score.path,
+            None if score.conduct is None else parse_pad(score.conduct),
         )
 
-    def wanted(self, score: Path | None, asked: Asked) -> Wanted:
+    def wanted(self, score: TypedScore) -> Wanted:
         """Return how to perform, checked. Raises UsageError."""
         playing = self.playing if self.mode is None else options.with_settings(self.playing, f"mode={self.mode}")
-        kind = Kind.SCORES if score else Kind.IMPROVISES if self.mode else Kind.NOTES
-        return options.combine(self.performer, playing, self.left_alone, self.model, asked).of(kind)
+        kind = Kind.SCORES if score.path else Kind.IMPROVISES if self.mode else Kind.NOTES
+        return options.combine(self.performer, playing, self.left_alone, self.model, score.asked).of(kind)
 
     def playing_back(self, take: Path) -> "Typed":
         """Return how to play a take back as it is, and say whether it was performed. Raises UsageError or PerfLiveError for what is no
@@ -141,6 +157,21 @@ class Typed:
             print_line(f"{take}: {text}", sys.stdout)
         devices = replace(self.devices, inputs=[str(take)])
         return Typed(devices, "passthrough", None, options.PlayingOptions(), RoutingFlags(), None, self.sound)
+
+    @property
+    def begins_on_page(self) -> bool:
+        """Whether no end is typed, and the page asks what to play."""
+        devices = self.devices
+        return devices.page and not (devices.inputs or devices.outputs or devices.virtual or devices.record)
+
+    def chosen(self, choice: "Choice") -> "Typed":
+        """Return it with what was chosen on the page, which wins. Raises UsageError."""
+        devices = replace(self.devices, inputs=list(choice.inputs) or None, outputs=list(choice.outputs) or None)
+        preset = Path(choice.preset) if choice.preset else None
+        playing = replace(self.playing, preset=preset, lookahead_s=choice.lookahead_s or self.playing.lookahead_s)
+        mode = options.Mode(choice.mode) if choice.mode else self.mode
+        mine = replace(self, devices=devices, performer=choice.performer or self.performer, mode=mode, playing=playing)
+        return mine.over_preset()
 
     def check_osc(self, all_files: bool) -> None:
         """Raise UsageError where OSC cannot be heard."""
@@ -197,28 +228,64 @@ def live(
     if listed:
         raise UsageError(f"{listed.value!r} says what --list is to list; give --list as well, or leave it out")
     typed = Typed(devices, performer, mode, playing, left_alone, model, sound).over_preset()
+    if (no_repeats or asked) and score is None:
+        named = ", ".join(filter(None, ["--no-repeats" if no_repeats else "", flags_of(asked)]))
+        raise UsageError(f"{named}: for scores; leave it out, or give --score FILE")
+    if typed.begins_on_page and score is None and play is None:
+        return _start_on_page(typed, conduct)
     if play is not None:
         if devices.inputs or score or performer or mode:
             raise UsageError(f"--play {str(play)!r} plays a take as it is; leave --in, --score, --performer and --mode out")
         typed = typed.playing_back(play)
-    ends = typed.endpoints(score, conduct)
+    _check_and_play(typed, TypedScore(score, not no_repeats, asked, conduct))
+
+
+def _check_and_play(
+    typed: Typed, score: TypedScore, page: Address | None = None, start_again: threading.Event | None = None
+) -> Report:
+    """Play, once all is checked that can be before anything is loaded; ``page`` is where the start screen is."""
+    ends = typed.endpoints(score)
     ends.check()
     typed.check_osc(ends.all_files)
     typed.check_link(ends)
     check_show(typed.devices.show, ends.all_files)
     check_page(typed.devices, ends)
-    if (no_repeats or asked) and score is None:
-        named = ", ".join(filter(None, ["--no-repeats" if no_repeats else "", flags_of(asked)]))
-        raise UsageError(f"{named}: for scores; leave it out, or give --score FILE")
-    wanted = typed.wanted(score, asked)
+    wanted = typed.wanted(score)
     ends.check_written(wanted.files())
     ends.check_routing(wanted.routing)
     check_reachable(ends)
-    with nullcontext() if typed.devices.osc_port is None else bind(typed.devices.osc_port) as osc, page_address(typed.devices) as page:
-        _play(typed, wanted, ends, not no_repeats, Doors(osc, page))
+    with (
+        nullcontext() if typed.devices.osc_port is None else bind(typed.devices.osc_port) as osc,
+        nullcontext(page) if page else page_address(typed.devices) as address,
+    ):
+        return _play(typed, wanted, ends, score.repeats, Doors(osc, address, start_again))
 
 
-def _play(typed: Typed, wanted: Wanted, ends: Endpoints, repeats: bool, doors: Doors) -> None:
+def _start_on_page(typed: Typed, conduct: str | None) -> None:
+    """Let what is to be played be chosen on the page, again and again."""
+    check_page_available()
+    from engine.commands.presets import preset_names
+    from engine.output.viewing.page.start_screen import choose_and_play
+
+    with page_address(typed.devices) as page:
+        if page:
+            announce(page, typed.devices)
+            choose_and_play(page, preset_names(), typed.devices.api, partial(_play_chosen, typed, conduct))
+
+
+def _play_chosen(typed: Typed, conduct: str | None, choice: "Choice", file: Path | None, page: Address) -> str | None:
+    """Play what was chosen on the start screen. Return the line that says how it went, None when it is not to be shown again."""
+    from engine.output.viewing.page.start_screen import What
+
+    chosen, start_again = typed.chosen(choice), threading.Event()
+    if choice.what is What.TAKE and file:
+        chosen = chosen.playing_back(file)
+    score = TypedScore(file, True, Asked(), conduct) if choice.what is What.SCORE else TypedScore(None, True, Asked(), None)
+    report = _check_and_play(chosen, score, page, start_again)
+    return report.in_words() if start_again.is_set() or not report.stopped else None
+
+
+def _play(typed: Typed, wanted: Wanted, ends: Endpoints, repeats: bool, doors: Doors) -> Report:
     """Load the performer, open the ends and play; say what became of it, however it ends."""
     from engine.session import guarded_by_ports, open_live
 
@@ -239,6 +306,7 @@ def _play(typed: Typed, wanted: Wanted, ends: Endpoints, repeats: bool, doors: D
         raise KeyboardInterrupt  # nothing was written
     if unfinished := [file.name for file in session.files if not file.complete]:
         raise PerfLiveError(f"stopped before {', '.join(map(repr, unfinished))} was complete")
+    return report
 
 
 def _tell(session: "Session", underruns: int) -> None:
@@ -260,6 +328,8 @@ def _steered(
     if ends.score is None:
         rig.let_exchange(wanted.exchanged)
     rig.let_save(typed.save)
+    if doors.start_again:
+        rig.let_start_again(doors.start_again.set)
     stay_running_in_background()
     with ExitStack() as stack:
         if doors.osc:
@@ -267,8 +337,10 @@ def _steered(
         if typed.devices.link:
             rig.beat = link = _link_session(session, opened, MonotonicClock())
             stack.enter_context(link.followed())
-        if not typed.devices.show:
+        if not typed.devices.show and not doors.start_again:  # a line that is waited for would be taken from the next run
             stack.enter_context(steered_by_lines(session.steering, sys.stdin))
+        if doors.page and not doors.start_again:
+            announce(doors.page, typed.devices)
         stack.enter_context(viewed(session, opened, typed.devices, doors.page))
         yield
 

@@ -151,12 +151,21 @@ def _find_preset(named: Path) -> Path:
     """Return the file. A name without a suffix that is no file is one of the user's, or of those that ship."""
     if named.suffix or named.is_file():
         return named
-    known = {path.stem: path for folder in (_shipped_folder(), user_folder()) if folder.is_dir() for path in folder.glob(f"*{SUFFIX}")}
+    known = _known_presets()
     if str(named) not in known:
         near = difflib.get_close_matches(str(named), known, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise UsageError(f"--preset {str(named)!r}: no file and no preset of this name; allowed: {', '.join(sorted(known))}{hint}")
     return known[str(named)]
+
+
+def preset_names() -> list[str]:
+    """Return the names of the presets that there are: the user's, and those that ship."""
+    return sorted(_known_presets())
+
+
+def _known_presets() -> dict[str, Path]:
+    return {path.stem: path for folder in (_shipped_folder(), user_folder()) if folder.is_dir() for path in folder.glob(f"*{SUFFIX}")}
 
 
 def _shipped_folder() -> Path:

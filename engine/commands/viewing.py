@@ -51,6 +51,13 @@ def page_address(devices: DeviceOptions) -> Iterator[Address | None]:
         yield address
 
 
+def announce(page: Address, devices: DeviceOptions) -> None:
+    """Say where the page is, and open it in the browser."""
+    print_line(f"page: {page.url}", sys.stdout)
+    if _has_screen() and not devices.no_browser:
+        threading.Thread(target=webbrowser.open, args=(page.url,), name="browser", daemon=True).start()
+
+
 @contextmanager
 def viewed(session: "Session", opened: "Opened", devices: DeviceOptions, page: Address | None) -> Iterator[None]:
     """Let the run be seen while the block runs; ``page`` is where, if it is to be seen there."""
@@ -67,9 +74,6 @@ def viewed(session: "Session", opened: "Opened", devices: DeviceOptions, page: A
             from engine.output.viewing.page.program import served
 
             stack.enter_context(served(channel, session.steering, page, opened.page))
-            print_line(f"page: {page.url}", sys.stdout)
-            if _has_screen() and not devices.no_browser:
-                threading.Thread(target=webbrowser.open, args=(page.url,), name="browser", daemon=True).start()
         if devices.show:
             from engine.output.viewing.terminal.program import shown
 

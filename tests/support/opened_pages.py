@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Locator, Page
 
 LIMIT_MS = 60_000
 POLL_MS = 50
+SHOWS_RUN = "() => document.querySelector('#route').textContent"
 
 
 class OpenedPage:
@@ -40,13 +41,15 @@ class OpenedPage:
 
 
 @contextmanager
-def opened_page(browser: Browser, url: str, **options: Any) -> Iterator[OpenedPage]:
-    """Open the page and wait until it shows the run. At the end nothing is wrong, and nothing was asked of another computer."""
+def opened_page(browser: Browser, url: str, shown: str = SHOWS_RUN, **options: Any) -> Iterator[OpenedPage]:
+    """Open the page and wait until a condition in JavaScript holds. At the end nothing is wrong, and no other computer was asked for
+    anything.
+    """
     page = browser.new_page(**options)
     try:
         opened = OpenedPage(page)
         page.goto(url)
-        opened.wait_for("() => document.querySelector('#route').textContent")
+        opened.wait_for(shown)
         yield opened
         assert opened.asked == {urlsplit(url).netloc}
         assert opened.wrong == []

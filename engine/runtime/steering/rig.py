@@ -19,6 +19,7 @@ from engine.runtime.sources import Source
 from engine.runtime.steering.requests import Asker, Command, Steering
 
 SWITCH = {"on": True, "off": False}
+TAKE, TAKES = "take-%Y-%m-%d-%H-%M-%S.mid", "take-*.mid"  # what a take is called that is given no name, and all of them
 
 
 @runtime_checkable
@@ -152,7 +153,7 @@ class Rig:
             return None
         if words and words[0] == "off":
             return "nothing is recorded"
-        path = Path(words[0] if words else time.strftime("take-%Y-%m-%d-%H-%M-%S.mid"))
+        path = Path(words[0] if words else time.strftime(TAKE))
         self.steering.do_in_background(lambda: self._open_recorder(path), self._begin_recording, asker)
         return None
 
@@ -190,6 +191,16 @@ class Rig:
             self.steering.do_in_background(lambda: _begin(load(words[0], lookahead_s)), self._exchange, asker)
 
         self.steering.add([Command("performer NAME [SECONDS]", "let another play, with a look-ahead of so many seconds", exchange)])
+
+    def let_start_again(self, starts: Callable[[], None]) -> None:
+        """Let the run be ended for another one; ``starts`` takes note of it."""
+        end = self.steering.commands["quit"].carry_out
+
+        def start(words: Sequence[str], asker: Asker) -> str | None:
+            starts()
+            return end(words, asker)
+
+        self.steering.add([Command("start", "end, and go back to the start screen", start)])
 
     def let_save(self, save: Callable[[str, Mapping[str, Any]], str]) -> None:
         """Let how it plays be kept; ``save`` keeps it under a name and returns the line that says so."""

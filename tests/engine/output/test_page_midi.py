@@ -117,6 +117,7 @@ def test_the_keyboard_of_the_page_sounds_in_the_page(running, browser):
     _, address = running
     with opened_page(browser, address.url) as opened:
         opened.page.get_by_role("button", name="Sound").click()
+        opened.wait_for("() => document.querySelector('#sound').ariaPressed === 'true'")
         opened.page.locator("#piano").focus()
         opened.wait_for_text("#latency", "To the engine")
         opened.page.keyboard.down("d")
@@ -125,7 +126,7 @@ def test_the_keyboard_of_the_page_sounds_in_the_page(running, browser):
         opened.wait_for_text("#latency", "heard after")
         opened.page.keyboard.up("d")
         opened.page.get_by_role("button", name="Octave down").click()
-        opened.page.get_by_label("Touch").fill("40")
+        opened.page.get_by_role("slider", name="Touch").fill("40")
         opened.page.locator("#piano [data-key='50']").click()
         opened.wait_for_text("#last-notes", "D3, velocity 80")
         opened.page.get_by_role("button", name="Sound").click()

@@ -14,7 +14,8 @@ from typing import Any
 from engine.output.viewing.page.address import Address
 from engine.output.viewing.page.feed import Feed
 from engine.output.viewing.page.players import Players
-from engine.output.viewing.page.server import server
+from engine.output.viewing.page.server import run_server
+from engine.output.viewing.page.starts import Starts, start_server
 from engine.runtime.real_time import prompt_threads
 
 
@@ -22,8 +23,12 @@ def main() -> None:
     sys.stdin.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     begin = json.loads(sys.stdin.readline())["begin"]
     endpoint = _received(begin["socket"])
+    address = Address(endpoint, begin["token"])
     feed, players = Feed(_tell), Players(_tell)
-    serving = server(feed, players, Address(endpoint, begin["token"]), begin["reading_s"])
+    if "start" in begin:
+        serving = start_server(Starts(**begin["start"], tell=_tell), address)
+    else:
+        serving = run_server(feed, players, address, begin["reading_s"])
 
     def hear() -> None:
         for line in sys.stdin:

@@ -1,9 +1,12 @@
 """Where the page is: on this computer only, under an address that nobody can guess."""
 
+import base64
 import os
 import secrets
 import socket
+import subprocess
 from dataclasses import dataclass, field
+from typing import Any
 
 from engine.base.errors import PerfLiveError, UsageError
 
@@ -38,6 +41,16 @@ class Address:
     @property
     def url(self) -> str:
         return f"http://{HOST}:{self.port}/{self.token}/"
+
+    def passed(self) -> dict[str, Any]:
+        """Return how a program is started that is to have the socket, and that Ctrl-C is not to reach."""
+        return {"pass_fds": [self.endpoint.fileno()], "start_new_session": True} if os.name == "posix" else {}
+
+    def shared_with(self, program: "subprocess.Popen[str]") -> int | str:
+        """Return what such a program knows the socket by: its number, or on Windows what describes it."""
+        if os.name == "posix":
+            return self.endpoint.fileno()
+        return base64.b64encode(getattr(self.endpoint, "share")(program.pid)).decode()  # noqa: B009
 
     @property
     def hosts(self) -> list[str]:

@@ -6,10 +6,8 @@ answers it, and whether it was done) and ``midi`` (what goes out). It says which
 in.
 """
 
-import base64
 import contextlib
 import json
-import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -54,12 +52,9 @@ class _Server(ViewerProgram):
     """The program, and what goes to and from it."""
 
     def __init__(self, channel: Channel, steering: Steering, address: Address, ends: PageEnds, reading_s: float):
-        endpoint = address.endpoint
-        passed: dict[str, Any] = {"pass_fds": [endpoint.fileno()], "start_new_session": True} if os.name == "posix" else {}
-        super().__init__(channel, [__package__], INTERVAL_S, PATIENCE_S, **passed)
+        super().__init__(channel, [__package__], INTERVAL_S, PATIENCE_S, **address.passed())
         self._steering, self._address, self._ends = steering, address, ends
-        shared = endpoint.fileno() if passed else base64.b64encode(getattr(endpoint, "share")(self._program.pid)).decode()  # noqa: B009
-        self._begin = {"socket": shared, "token": address.token, "reading_s": reading_s}
+        self._begin = {"socket": address.shared_with(self._program), "token": address.token, "reading_s": reading_s}
 
     def _tell(self) -> None:
         self._write("begin", self._begin)

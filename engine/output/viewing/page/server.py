@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -31,17 +31,17 @@ MOST_BYTES = 40_000  # of a line
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
-def server(feed: Feed, players: Players, address: Address, reading_s: float) -> uvicorn.Server:
-    """Return what serves the page. A page that does not read for so many seconds is dropped."""
+def run_server(feed: Feed, players: Players, address: Address, reading_s: float) -> uvicorn.Server:
+    """Return what serves a run. A page that does not read for so many seconds is dropped."""
     pages = _Pages(feed, reading_s)
-    routes = [
-        Route(f"/{address.token}/", _file),
-        WebSocketRoute(f"/{address.token}/socket", pages.talk),
-        WebSocketRoute(f"/{address.token}/midi", players.talk),
-        Route(f"/{address.token}/engraving", Engravings(feed).serve),
-        Route(f"/{address.token}/score/Leipzig.woff2", serve_font),
-        Route(f"/{address.token}/{{name:path}}", _file),
-    ]
+    engraving = Route("/engraving", Engravings(feed).serve)
+    font = Route("/score/Leipzig.woff2", serve_font)
+    return server(address, WebSocketRoute("/socket", pages.talk), WebSocketRoute("/midi", players.talk), engraving, font)
+
+
+def server(address: Address, *own: BaseRoute) -> uvicorn.Server:
+    """Return what serves the page, with routes of its own beside the packaged files."""
+    routes = [Mount(f"/{address.token}", routes=[*own, Route("/{name:path}", _file)])]
     config = uvicorn.Config(
         Guard(Starlette(routes=routes), address),
         http="h11",
@@ -102,7 +102,7 @@ class Guard:
 
 
 async def _file(request: Request) -> Response:
-    name = request.path_params.get("name", "index.html")
+    name = request.path_params["name"] or "index.html"
     known = _packaged()
     if name not in known:
         return PlainTextResponse("There is nothing of this name.", 404)

@@ -15,6 +15,7 @@ export class Commands {
       if (event.key === "Escape" && !event.repeat) ask("panic");
     });
     byId("mute").onclick = () => ask(`mute ${this.muted ? "off" : "on"}`);
+    byId("start-again").onclick = () => ask("start");
     byId("record").onclick = () => ask(this.recording ? "record off" : "record");
     this.form("performer", () => ["performer", byId("performer-name").value, byId("performer-lookahead").value].join(" ").trim());
     this.form("preset", () => `save ${quoted(byId("preset-name").value)}`);
@@ -34,6 +35,7 @@ export class Commands {
 
   describe({ performer, performers, commands, controls }) {
     byId("performer").hidden = !performers.length;
+    byId("start-again").hidden = !commands.some(({ usage }) => usage === "start");
     byId("performer-name").replaceChildren(...performers.map((name) => element("option", name, { selected: name === performer })));
     const known = [...commands.map(({ usage, help }) => [usage.split(" ")[0], `${usage}: ${help}`])];
     known.push(...controls.map(({ name, help }) => [`set ${name} `, help]));

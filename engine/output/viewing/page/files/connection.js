@@ -38,7 +38,6 @@ export class Connection {
   openLater() {
     this.changed(false);
     this.socket = { readyState: WebSocket.CONNECTING, close() {} };
-    this.lastMs = Infinity;
     setTimeout(() => this.open(), this.pauseMs);
     this.pauseMs = Math.min(this.pauseMs + 250, LONGEST_PAUSE_MS);
   }
@@ -53,7 +52,8 @@ export class Connection {
 
   /** Give a connection up that is silent, such as one that was open while the computer slept. */
   check() {
-    if (performance.now() - this.lastMs < SILENCE_MS) return;
+    const silentMs = performance.now() - this.lastMs;
+    if (silentMs < SILENCE_MS || this.socket.readyState === WebSocket.CONNECTING) return; // it waits for a run that is being begun
     this.socket.close();
     this.openLater();
   }

@@ -7,6 +7,7 @@ import { Playing } from "./midi/playing.js";
 import { Panels } from "./panels.js";
 import { Roll } from "./roll.js";
 import { Score } from "./score/score.js";
+import { Start } from "./start/start.js";
 import { Transport } from "./transport.js";
 
 const state = {};
@@ -18,9 +19,16 @@ const transport = new Transport(ask);
 const commands = new Commands(ask);
 const playing = new Playing();
 const score = new Score((line, done) => commands.say(line, done));
+const start = new Start((message) => connection.ask(JSON.stringify(message)), playing);
 
-function hear({ description, snapshot, answer }) {
+function hear({ start: offer, description, snapshot, answer }) {
+  if (offer) {
+    if (state.description) return location.reload(); // of the run that has ended nothing stays
+    document.body.dataset.shows = "start";
+    start.show(offer);
+  }
   if (description) {
+    document.body.dataset.shows = "run";
     state.description = description;
     for (const part of [panels, controls, transport, commands, playing, score]) part.describe(description);
   }
@@ -39,7 +47,7 @@ function hear({ description, snapshot, answer }) {
 
 const shown = document.getElementById("connection");
 function change(there) {
-  const text = there ? "connected" : "not connected; trying again";
+  const text = there ? "connected" : start.beginning ? "beginning" : "not connected; trying again";
   if (shown.textContent !== text) shown.textContent = text;
   document.body.classList.toggle("away", !there);
 }

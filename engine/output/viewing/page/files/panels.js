@@ -68,7 +68,8 @@ export class Panels {
   describe(description) {
     this.description = description;
     const lookahead = description.lookahead_ns ? ` (${description.lookahead_ns / 1e9} s ahead)` : "";
-    write(byId("route"), `${description.source} → ${description.performer}${lookahead} → ${description.outputs.join(", ")}`);
+    const source = description.source.replace(/^([A-Z]:|\/).*[\\/]/, ""); // of a file its name
+    write(byId("route"), `${source} → ${description.performer}${lookahead} → ${description.outputs.join(", ")}`);
   }
 
   show(state, notesIn, notesOut) {

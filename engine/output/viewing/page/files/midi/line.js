@@ -3,18 +3,12 @@
 const PINGS = 64; // of which the quickest tells the offset of the clocks
 const FIRST_PING_MS = 100;
 const PING_MS = 2000;
-const PAUSE_MS = 500; // before it is tried again
 const NS_PER_MS = 1e6;
 
 export class Line {
   /** `heard` gets each message as bytes, and when it was due in ms; `ended` is called when the run has gone. */
   constructor(heard, ended) {
     this.heard = heard;
-    this.ended = ended;
-    this.open();
-  }
-
-  open() {
     this.offsets = []; // pairs of a round trip in ms, and how far the engine's clock is ahead
     this.aheadMs = null;
     const address = new URL("midi", location.href);
@@ -24,15 +18,8 @@ export class Line {
     this.socket.onmessage = ({ data }) => this.hear(JSON.parse(data));
     this.socket.onclose = () => {
       clearTimeout(this.timer);
-      this.ended();
-      if (!this.closed) this.timer = setTimeout(() => this.open(), PAUSE_MS);
+      ended();
     };
-  }
-
-  close() {
-    this.closed = true;
-    clearTimeout(this.timer);
-    this.socket.close();
   }
 
   /** Play a message. */

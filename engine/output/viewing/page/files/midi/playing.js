@@ -32,14 +32,7 @@ export class Playing {
     this.panel.hidden = !(page.plays || page.hears);
     byId("hearing").hidden = !page.hears;
     byId("keys").hidden = !page.plays;
-    if (!this.panel.hidden) this.line ??= new Line((message, dueMs) => this.hear(message, dueMs), () => this.silence());
-  }
-
-  /** Let nothing more be played and heard here; the sound stays on for the next run. */
-  end() {
-    this.line?.close();
-    this.line = null;
-    this.panel.hidden = true;
+    if (!this.panel.hidden) this.line ??= new Line((message, dueMs) => this.hear(message, dueMs), () => this.end());
   }
 
   async turnOn() {
@@ -71,7 +64,9 @@ export class Playing {
     return Math.min(Math.max(...this.waysMs), MOST_DELAY_MS);
   }
 
-  silence() {
+  /** The run has gone; the next one describes itself. */
+  end() {
+    this.line = null;
     this.instrument?.silence();
     this.devices.silence();
   }
