@@ -22,6 +22,7 @@ OPTIONS = {
     "adjustPageHeight": True,
     "breaks": "auto",
     "footer": "none",
+    "spacingSystem": 8,  # room for marks
     "mdivAll": True,
     "xmlIdSeed": 1,  # as where notes are read, so that ids are the same
     "svgViewBox": True,

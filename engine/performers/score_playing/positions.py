@@ -8,6 +8,9 @@ import numpy as np
 from engine.base.errors import UsageError
 from engine.score.tables import Score
 
+# A bar by its number in the score, the first time that one of that number is played; or its number and which time.
+BarName = int | tuple[int, int]
+
 
 class Place(NamedTuple):
     """A place in a score that is being played. ``beat`` counts from 1, in units of the time signature, with the share that has passed."""
@@ -19,7 +22,7 @@ class Place(NamedTuple):
 
 
 class Positions:
-    """Positions in quarters. Bars have the numbers of the score; where repeats are played, those of the first time."""
+    """Positions in quarters."""
 
     def __init__(self, score: Score):
         self.onsets: list[float] = score.notes["onset_quarter"].tolist()
@@ -39,14 +42,17 @@ class Positions:
             beats += [first + beat * length for beat in range(number)]
         return sorted({*beats, self._end_quarter})
 
-    def bar(self, number: int) -> tuple[float, float]:
-        """Return where a bar begins and ends. Raises UsageError when there is none of that number."""
+    def bar(self, name: BarName) -> tuple[float, float]:
+        """Return where a bar begins and ends. Raises UsageError when there is none of that number, or it is not played so often."""
+        number, time = name if isinstance(name, tuple) else (name, 1)
         found = self._measures[self._measures["number"] == number]
         if not len(found):
             known = f"{self._measures['number'].min()} to {self._measures['number'].max()}" if len(self._measures) else "none"
             raise UsageError(f"bar {number}: the score has no such bar; allowed: {known}")
-        begin = float(found[0]["onset_quarter"])
-        return begin, begin + float(found[0]["duration_quarter"])
+        if not 1 <= time <= len(found):
+            raise UsageError(f"bar {number}.{time}: bar {number} is played {len(found)} time{'s' * (len(found) > 1)}")
+        begin = float(found[time - 1]["onset_quarter"])
+        return begin, begin + float(found[time - 1]["duration_quarter"])
 
     def place(self, quarter: float, quarters_per_minute: float) -> Place:
         """Return in which bar and at which beat of it a position is. The last bar goes on after the end."""
@@ -61,11 +67,12 @@ class Positions:
         """Return the last row that begins at or before a position, or the first one; None of an empty table."""
         return table[max(int(np.searchsorted(table["onset_quarter"], quarter + 1e-6)) - 1, 0)] if len(table) else None
 
-    def bars(self, first: int, last: int) -> tuple[float, float]:
+    def bars(self, first: BarName, last: BarName) -> tuple[float, float]:
         """Return where bars begin and end, the last included. Raises UsageError when they are not in order or have no notes."""
         begin, end = self.bar(first)[0], self.bar(last)[1]
         if self.first_note(begin) >= self.first_note(end):
-            raise UsageError(f"bars {first} to {last}: no notes to play; give a first and a last bar, in order, with notes in them")
+            how = "no notes to play; give a first and a last bar, in order, with notes in them"
+            raise UsageError(f"bars {named(first)} to {named(last)}: {how}")
         return begin, end
 
     def first_note(self, quarter: float) -> int:
@@ -75,3 +82,8 @@ class Positions:
     def end_before(self, stop: int) -> float:
         """Return where what is before the note ``stop`` ends: at that note, or with the score."""
         return self._end_quarter if stop == len(self.onsets) else self.onsets[stop]
+
+
+def named(bar: BarName) -> str:
+    """Return a bar's name as it is typed."""
+    return ".".join(map(str, bar)) if isinstance(bar, tuple) else str(bar)

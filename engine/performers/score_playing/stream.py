@@ -25,7 +25,7 @@ from engine.performers.score_playing.interpretation import Decided, Interpretati
 from engine.performers.score_playing.keys import SHORTEST_NOTE_S
 from engine.performers.score_playing.ornaments import PlayedNotes
 from engine.performers.score_playing.playback import PERFORMED_DTYPE, Due, Item, Playback
-from engine.performers.score_playing.positions import Place, Positions
+from engine.performers.score_playing.positions import BarName, Place, Positions
 from engine.score.piece import Piece
 from models.performance.decoder import Anchor, DecodedEnd, DecodedNote, DecodedPedal
 
@@ -86,13 +86,13 @@ class ScoreStream:
             state.running, state.now_ns = False, now_ns
             state.outgoing += state.release(now_ns)
 
-    def seek(self, bar: int, now_ns: int) -> None:
+    def seek(self, bar: BarName, now_ns: int) -> None:
         """Go on from the beginning of a bar. Raises UsageError when there is none of that number."""
         begin = self.positions.bar(bar)[0]
         self._state.loop = None
         self._go(begin, now_ns)
 
-    def loop(self, first_bar: int, last_bar: int, now_ns: int) -> None:
+    def loop(self, first_bar: BarName, last_bar: BarName, now_ns: int) -> None:
         """Play these bars, the last included, again and again, from their beginning. Raises UsageError when they are not in order."""
         begin, end = self.positions.bars(first_bar, last_bar)
         self._state.loop = begin, end

@@ -1,12 +1,14 @@
 """What conducts a score: commands, and the messages of a MIDI port, obeyed on the engine's own thread and in order."""
 
 import queue
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from engine.base.clock import Clock
 from engine.base.errors import UsageError
 from engine.midi.events import Event
+from engine.performers.score_playing.positions import BarName
 from engine.performers.score_playing.stream import ScoreStream
 from engine.runtime.steering.directing import direct_command
 from engine.runtime.steering.pads import Pad
@@ -131,7 +133,8 @@ class ConductedSource:
         return "ends"
 
 
-def _bar(text: str) -> int:
-    if not text.lstrip("-").isdecimal():
-        raise UsageError(f"got {text!r} for a bar; give its number")
-    return int(text)
+def _bar(text: str) -> BarName:
+    found = re.fullmatch(r"(-?\d+)(?:\.(\d+))?", text)
+    if not found:
+        raise UsageError(f"got {text!r} for a bar; give its number, as in 12, or 12.2 for the second time")
+    return (int(found[1]), int(found[2])) if found[2] else int(found[1])

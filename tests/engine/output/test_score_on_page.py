@@ -76,3 +76,90 @@ def test_without_an_engraving_the_roll_stays_and_one_line_says_why(performer, br
             opened.wait_for_text("#log", "the score is not engraved: ")
             assert not opened.page.locator("#score-panel").is_visible()
             assert opened.page.locator("#roll").is_visible()
+
+
+def middle_of(opened, identifier):
+    box = opened.page.locator(f"[id='{identifier}']").bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def test_a_bar_is_clicked_and_bars_are_dragged_over(run, browser):
+    run.ask("pause")
+    with engraved_page(browser, run) as opened:
+        heads, mouse = opened.page.evaluate(HEADS), opened.page.mouse
+        mouse.click(*middle_of(opened, heads[4]))
+        opened.wait_for_answer("bar 5")
+        opened.wait_for(SOUNDING, heads[4])
+        mouse.move(*middle_of(opened, heads[2]))
+        mouse.down()
+        mouse.move(*middle_of(opened, heads[3]), steps=4)
+        mouse.up()
+        opened.wait_for_answer("loops bars 3 to 4")
+        chosen, first, last = (opened.page.locator(each).bounding_box() for each in (".chosen", *(f"[id='{heads[at]}']" for at in (2, 3))))
+        assert chosen["x"] < first["x"] and last["x"] + last["width"] < chosen["x"] + chosen["width"]
+        opened.page.keyboard.down("Shift")
+        mouse.click(*middle_of(opened, heads[6]))
+        assert opened.page.locator("#score-said").inner_text() == "bars 3 to 7 are chosen"
+        assert (opened.page.input_value("#from-bar"), opened.page.input_value("#to-bar")) == ("3", "7")
+        run.ask("loop off")
+
+
+def test_a_bar_whose_number_came_before_is_gone_to_by_the_time_that_it_is_played(performer, browser, tmp_path):
+    path = tmp_path / "movements.krn"
+    path.write_text("**kern\n*clefG2\n*M4/4\n=1-\n1c\n=2\n1d\n=3\n1e\n=1\n1f\n=2\n1g\n==\n*-\n")
+    with score_on_page(performer, path) as run:
+        run.ask("pause")
+        with engraved_page(browser, run) as opened:
+            opened.page.mouse.click(*middle_of(opened, opened.page.evaluate(HEADS)[4]))
+            opened.wait_for_answer("bar 2.2")
+
+
+def test_keys_do_what_the_pointer_does(run, browser):
+    run.ask("pause")
+    run.ask("seek 10")
+    with engraved_page(browser, run) as opened:
+        opened.wait_for(SOUNDING, opened.page.evaluate(HEADS)[9])
+        score = opened.page.get_by_role("application", name="Engraved score")
+        score.focus()
+        for key in ("ArrowRight", "ArrowRight", "Enter"):
+            score.press(key)
+        opened.wait_for_answer("bar 11")
+        for key in ("Shift+ArrowRight", "Shift+ArrowRight", "l"):
+            score.press(key)
+        opened.wait_for_answer("loops bars 11 to 13")
+        score.press("Home")
+        score.press("ArrowDown")
+        below = int(opened.page.input_value("#from-bar"))
+        assert below > 2
+        score.press("ArrowUp")
+        assert opened.page.input_value("#from-bar") == "1"
+        score.press("Space")
+        opened.wait_for_answer("plays")
+        score.press("Space")
+        opened.wait_for_answer("paused")
+        run.ask("loop off")
+
+
+def test_chosen_bars_are_directed_in_words_and_marked(run, browser):
+    run.ask("pause")
+    with engraved_page(browser, run) as opened, engraved_page(browser, run, viewport={"width": 360, "height": 800}) as other:
+        page = opened.page
+        heads = page.evaluate(HEADS)
+        page.mouse.click(*middle_of(opened, heads[2]))
+        page.keyboard.down("Shift")
+        page.mouse.click(*middle_of(opened, heads[4]))
+        page.keyboard.up("Shift")
+        page.locator("#direction").fill("poco crescendo")
+        page.get_by_role("button", name="Direct", exact=True).click()
+        opened.wait_for_answer("bars 3 to 5: crescendo 0.5")
+        assert [(each.name, tuple(each.bars)) for each in run.stream.interpretation.directions] == [("crescendo", (3, 5))]
+        for each in (opened, other):
+            each.wait_for_text(".mark", "crescendo 0.5")
+            each.wait_for_text("#directions-given", "3–5: crescendo 0.5")
+        mark, head = (page.locator(each).first.bounding_box() for each in (".mark", f"[id='{heads[2]}']"))
+        assert mark["y"] < head["y"] and mark["x"] < head["x"] + head["width"]
+        page.get_by_role("button", name="Take back").click()
+        opened.wait_for("() => !document.querySelector('.mark')")
+        page.locator("#direction").fill("loudly")
+        page.get_by_role("button", name="Direct", exact=True).click()
+        opened.wait_for_text("#log", "no direction is called 'loudly'")

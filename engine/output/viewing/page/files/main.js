@@ -18,7 +18,7 @@ const controls = new Controls(document.getElementById("control-list"), ask);
 const transport = new Transport(ask);
 const commands = new Commands(ask);
 const playing = new Playing();
-const score = new Score((line, done) => commands.say(line, done));
+const score = new Score(ask, (line, done) => commands.say(line, done));
 const start = new Start((message) => connection.ask(JSON.stringify(message)), playing);
 
 function hear({ start: offer, description, snapshot, answer }) {

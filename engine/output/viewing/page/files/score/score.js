@@ -1,19 +1,24 @@
 // The engraved score: the run says which file is played, the program that serves this page draws it.
 
 import { write } from "../panels.js";
+import { Choice } from "./choice.js";
 import { Cursor } from "./cursor.js";
+import { Directions } from "./directions.js";
 import { Engraving } from "./engraving.js";
 
 const SETTLED_MS = 300; // without another width
 const byId = (id) => document.getElementById(id);
 
 export class Score {
-  /** `say` is told in one line what is wrong. */
-  constructor(say) {
+  /** `ask` asks the run for something, `say` is told in one line what is wrong. */
+  constructor(ask, say) {
     this.say = say;
     this.panel = byId("score-panel");
     this.container = byId("score");
     this.cursor = new Cursor(this.container);
+    this.choice = new Choice(this.container, ask);
+    this.choice.sounding = () => this.cursor.index;
+    this.directions = new Directions(ask);
     this.played = ""; // which score, with which bars
     this.width = 0; // for which it is engraved, or is being engraved
     let waiting = null;
@@ -25,7 +30,9 @@ export class Score {
     byId("score-size").onchange = fit;
   }
 
-  describe({ score, bars }) {
+  describe(description) {
+    const { score, bars } = description;
+    this.directions.describe(description);
     const played = score ? JSON.stringify([score, bars]) : "";
     if (played === this.played) return;
     this.played = played;
@@ -36,10 +43,14 @@ export class Score {
     if (score) this.load();
   }
 
+  get parts() {
+    return [this.cursor, this.choice, this.directions];
+  }
+
   leave() {
     this.engraving?.close();
     this.engraving = null;
-    this.cursor.use(null, []);
+    for (const part of this.parts) part.use(null, []);
     this.container.replaceChildren();
   }
 
@@ -65,8 +76,9 @@ export class Score {
       return;
     }
     this.leave();
-    this.engraving = new Engraving(this.container, engraved, () => {});
-    this.cursor.use(this.engraving, this.bars);
+    const over = [this.choice, this.directions];
+    this.engraving = new Engraving(this.container, engraved, () => over.forEach((part) => part.draw()));
+    for (const part of this.parts) part.use(this.engraving, this.bars);
     if (this.quarter !== undefined) this.cursor.show(this.quarter);
   }
 
