@@ -13,9 +13,10 @@ import pytest
 import typer
 
 from engine.base.command_line import run
-from engine.bench import live, performance_net, render, velocity
+from engine.bench import live, performance_net, velocity
 from engine.bench.clock import clock, onsets, tempos
 from engine.bench.measuring.takes import live_pattern
+from engine.bench.rendering import catalogue, render
 from engine.commands.bench import app
 from engine.midi.events import is_note_on
 from engine.onnx.contract import Contract
@@ -182,6 +183,13 @@ def test_render_reports_every_figure(bench, monkeypatch):
     assert "the command's peak memory" in bench("render")[1]
 
 
+def test_catalogue_counts_what_is_performed(bench, monkeypatch):
+    monkeypatch.setattr(catalogue, "LENGTHS", (4, 8))
+    report = report_of(bench("catalogue", "--files", 3, "--times", 1, "--json"))
+    assert (report["files"], report["notes"], report["jobs"], report["performer"]) == (3, 16, 2, "dexter")
+    assert report["ratio"] == pytest.approx(report["alone_s"] / report["together_s"], rel=0.05)
+
+
 def test_performance_net_reports_every_figure(bench, monkeypatch):
     monkeypatch.setattr(performance_net, "OFFLINE_S", 1.0)
     monkeypatch.setattr(performance_net, "LATENCY_NOTES", 1)
@@ -209,6 +217,7 @@ def test_the_list_is_that_of_the_table(bench, monkeypatch):
         ("clock", set()),
         ("conducting", set()),
         ("render", set()),
+        ("catalogue", {"--files", "--jobs", "--times"}),
         ("velocity", set()),
         ("dexter", {"--seconds"}),
         ("score-performer", {"--seconds", "--model"}),
