@@ -109,23 +109,30 @@ def test_a_worker_that_is_killed_costs_no_file(catalogue):
     assert content(catalogue / "out") == content(catalogue / "undisturbed")
 
 
-def test_a_file_that_kills_its_worker_twice_is_named_and_the_others_are_done(catalogue):
-    """A named pipe stands for a file that takes for ever: its worker waits to be killed."""
+@pytest.fixture
+def endless(catalogue):
+    """A perf-render whose catalogue has a file that takes for ever, a named pipe; all others are done when it is given."""
     (catalogue / "in" / "broken.mid").unlink()
     os.mkfifo(catalogue / "endless.mid")
     process = subprocess.Popen(
         [PERF_RENDER, "in", "endless.mid", "-o", "out", "--jobs", "2"],
         cwd=catalogue, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    wait_until(lambda: len(content(catalogue / "out") if (catalogue / "out").exists() else ()) == 4)
+    wait_until(lambda: (catalogue / "out").exists() and len(content(catalogue / "out")) == 4)
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_a_file_that_kills_its_worker_twice_is_named_and_the_others_are_done(endless):
     killed = set()
-    while process.poll() is None:
-        for worker in set(workers_of(process)) - killed:
+    while endless.poll() is None:
+        for worker in set(workers_of(endless)) - killed:
             os.kill(worker, signal.SIGKILL)
             killed.add(worker)
         time.sleep(0.3)
-    output, error = process.communicate(timeout=PATIENCE_S)
-    assert (process.returncode, error.count("\n")) == (1, 1) and "performed 4 of 5 files" in output
+    output, error = endless.communicate(timeout=PATIENCE_S)
+    assert (endless.returncode, error.count("\n")) == (1, 1) and "performed 4 of 5 files" in output
     assert "cannot perform 'endless.mid'" in error and "status -9, 2 times" in error
 
 
@@ -144,14 +151,11 @@ def test_a_batch_that_is_killed_goes_on_to_the_same_files(catalogue):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_all_workers_and_leaves_no_half_written_file(catalogue, number):
-    process = begin(catalogue, "out", "--jobs", 2, "--manifest", "made.jsonl")
-    wait_until(lambda: (catalogue / "made.jsonl").exists() and account(catalogue / "made.jsonl"))
-    workers = workers_of(process)
-    process.send_signal(number)
-    _, error = process.communicate(timeout=PATIENCE_S)
-    if process.returncode == 0:
-        return  # it was quicker
-    assert error.splitlines()[-1] == "perf-render: stopped before the end; what was not finished was not written"
-    assert not any(os.path.exists(f"/proc/{worker}") for worker in workers)
-    assert not [path for path in (catalogue / "out").rglob(".*")]
+def test_a_signal_ends_all_workers_and_leaves_no_half_written_file(catalogue, endless, number):
+    workers = workers_of(endless)
+    endless.send_signal(number)
+    output, error = endless.communicate(timeout=PATIENCE_S)
+    assert (endless.returncode, output) == (1, "")
+    assert error == "perf-render: stopped before the end; what was not finished was not written\n"
+    assert workers and not any(os.path.exists(f"/proc/{worker}") for worker in workers)
+    assert len(content(catalogue / "out")) == 4
