@@ -92,8 +92,8 @@ def begin(opened: OpenedPage, what: str, performer: str = "") -> None:
 
 
 @contextmanager
-def start_screen(browser: "Browser", url: str) -> Iterator[OpenedPage]:
-    with opened_page(browser, url, "() => document.body.dataset.shows === 'start'") as opened:
+def start_screen(browser: "Browser", url: str, **options: Any) -> Iterator[OpenedPage]:
+    with opened_page(browser, url, "() => document.body.dataset.shows === 'start'", **options) as opened:
         yield opened
 
 
@@ -151,6 +151,47 @@ def test_a_score_is_begun_and_what_is_wrong_is_said_in_one_line(browser: "Browse
         status, errors = run.end()
         assert status == 0 and errors.count("\n") == 2
         opened.wrong.clear()  # that nobody answers any more
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (2560, "light")])
+def test_the_start_screen_fits_and_can_be_read(browser: "Browser", shared: Started, width: int, scheme: str) -> None:
+    options: dict[str, Any] = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
+    with start_screen(browser, shared.url, **options) as opened:
+        opened.wait_for(BEGIN)
+        for what in ("Play a take back", "Improvise with me"):
+            opened.page.get_by_label(what).check()
+            opened.page.locator("summary").click()
+            assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+            assert opened.least_contrast >= 4.5
+            assert not opened.nameless
+
+
+@pytest.mark.browser
+def test_the_keyboard_alone_begins_plays_and_comes_back(browser: "Browser", tmp_path: Path) -> None:
+    with started(tmp_path, "--performer", "passthrough") as run, start_screen(browser, run.url) as opened:
+        opened.wait_for(BEGIN)
+        keys = opened.page.keyboard
+        tab_to(opened, "what")
+        keys.press("ArrowDown")
+        tab_to(opened, "begin-now")
+        keys.press("Enter")
+        opened.wait_for_text("#latency", "To the engine")
+        tab_to(opened, "piano")
+        keys.press("g")
+        opened.wait_for_text("#last-notes", "G4, velocity 80")
+        tab_to(opened, "start-again")
+        keys.press("Enter")
+        opened.wait_for(BEGIN)
+
+
+def tab_to(opened: OpenedPage, name: str) -> None:
+    """Press Tab until an element has the focus that is called so."""
+    for _ in range(60):
+        opened.page.keyboard.press("Tab")
+        if opened.page.evaluate("[document.activeElement.id, document.activeElement.name].includes(" + repr(name) + ")"):
+            return
+    pytest.fail(f"{name} is not reached")
 
 
 def test_what_there_is_is_offered_and_of_the_files_that_are_dropped_the_last_one_stays(tmp_path: Path) -> None:
