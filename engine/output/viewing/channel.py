@@ -27,6 +27,7 @@ from engine.output.viewing.snapshot import (
     Port,
     ScoreFile,
     ScorePlace,
+    ShownBeat,
     ShownCommand,
     ShownControl,
     ShownDirection,
@@ -124,6 +125,8 @@ class Channel:
         self._heard, self._sent = _Stream(rig.engine.heard), _Stream(rig.engine.sent)
         self._beat = _BeatHeard()
         self._said: deque[str] = deque(maxlen=MOST_SAID)
+        planned = performance.stream.interpretation.plan() if performance else ()  # at once: later it would take time from the music
+        self._plan = tuple(ShownBeat(*each) for each in planned)
         self._described: tuple[object, ...] = ()  # what the description was made of
         self.description = self._describe(1)
         self._snapshots: deque[Snapshot] = deque(maxlen=KEPT)
@@ -258,6 +261,7 @@ class Channel:
             bars=_shown_bars(self._performance),
             score=_score_file(self._performance),
             directions=tuple(ShownDirection(str(each), *(each.bars or (None, None))) for each in self._directions()),
+            plan=self._plan,
             known_directions=KNOWN if "direct" in rig.steering.commands else (),
         )
 

@@ -141,6 +141,15 @@ class Bar(_Shown):
 
 
 @dataclass(frozen=True)
+class ShownBeat(_Shown):
+    """A beat of a score as it was to be expected before it began; ``velocity`` is that of its first notes."""
+
+    quarter: float
+    quarters_per_minute: float
+    velocity: float
+
+
+@dataclass(frozen=True)
 class ShownDirection(_Shown):
     """A direction that holds, in words, and its first and last bar; None for all."""
 
@@ -174,6 +183,7 @@ class Description(_Shown):
     score: ScoreFile | None
     directions: tuple[ShownDirection, ...]  # that hold for the score's bars
     known_directions: tuple[str, ...]  # that it can be given
+    plan: tuple[ShownBeat, ...]  # of a score, where it was known before it began
 
 
 def as_dict(shown: Any) -> Any:

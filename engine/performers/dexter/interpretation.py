@@ -11,7 +11,7 @@ from engine.performers.counts import WindowCounts
 from engine.performers.dexter.controls import CONTROLS, SAMPLING, sampling_settings
 from engine.performers.dexter.window_worker import Route, WindowWorker
 from engine.performers.score_playing.expression import ColumnExpression
-from engine.performers.score_playing.interpretation import Decided
+from engine.performers.score_playing.interpretation import Decided, PlannedBeat
 from engine.performers.score_playing.shaping.directions import Directions, Said, arpeggios
 from engine.performers.score_playing.shaping.shaping import Shaping
 from engine.performers.score_playing.shaping.tempo import Tempo, TempoDrift
@@ -19,7 +19,7 @@ from engine.score.piece import Piece
 from engine.score.realisation.ornaments import roll_chords
 from models.performance.decoder import PerformanceDecoder, beat_period
 from models.performance.features import denormalise
-from models.performance.representation import ARTICULATION, BEAT_PERIOD, PEDAL, PERFORMANCE_COLUMNS, TIMING, find_anchors, settle
+from models.performance.representation import ARTICULATION, BEAT_PERIOD, PEDAL, PERFORMANCE_COLUMNS, TIMING, VELOCITY, find_anchors, settle
 
 HORIZON_S = 1.0  # what is sent is known so long before
 MARGIN_S = 0.05  # so long before a window is needed it is too late to wait for it
@@ -36,17 +36,20 @@ class DexterInterpretation:
         piece: Piece,
         score_columns: np.ndarray,
         written: np.ndarray,
+        expected: np.ndarray,
         tempo: Tempo,
         shaping: Shaping,
         worker: WindowWorker,
         directions: Sequence[Said],
     ):
-        """``score_columns`` (N, 37); ``written`` (N, 8): the columns of the notes as they are in the score.
+        """``score_columns`` (N, 37); ``written`` (N, 8): the columns of the notes as they are in the score; ``expected`` (N, 8): those that
+        the model expects before it plays.
 
         Raises UsageError for directions of bars that the score does not have.
         """
         self.worker = worker
         self._score, self._notes, self._given = piece.score, piece.score.notes, tuple(directions)
+        self._expected = expected
         self._score_columns, self._written = score_columns, written
         self._tempo, self._shaping = tempo, shaping
         self.direct(directions)
@@ -136,6 +139,19 @@ class DexterInterpretation:
 
     def style_curve(self) -> None:
         return None
+
+    def plan(self) -> Sequence[PlannedBeat]:
+        onsets, begin = self._notes["onset_quarter"], 0
+        expression, planned = ColumnExpression(self._expression.controls, CONTROLS), []
+        while begin < len(onsets):
+            end = int(np.searchsorted(onsets, onsets[begin], side="right"))
+            rows = slice(begin, end)
+            period = self._tempo.heard(float(self._expected[begin, BEAT_PERIOD]), begin, expression, TempoDrift())
+            columns = self._directed[1].heard(self._expected[rows], self._written[rows], begin, period, expression)
+            tempo = 60 / beat_period(columns[0, BEAT_PERIOD]) * self.value("tempo")
+            planned.append(PlannedBeat(float(onsets[begin]), tempo, 127 * float(columns[:, VELOCITY].mean())))
+            begin = int(np.searchsorted(onsets, np.floor(onsets[begin]) + 1))
+        return planned
 
     def close(self) -> None:
         self.worker.close()

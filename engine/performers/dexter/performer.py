@@ -143,13 +143,13 @@ class DexterPerformer:
         average = denormalise(np.tile(sampler.average, (len(columns), 1)), columns)[:, BEAT_PERIOD]
         written = written_columns(dict(zip(SCORE_COLUMNS, columns.T, strict=True)), average)
         worker = WindowWorker(sampler, normalise(written, columns), waits=not ahead)
-        expected = denormalise(sampler.expected(), columns)[:, BEAT_PERIOD]
-        plain, tempo = TempoRule(piece, expected), None
+        expected = denormalise(sampler.expected(), columns)
+        plain, tempo = TempoRule(piece, expected[:, BEAT_PERIOD]), None
         if reference is not None:
             played = encode_performance(piece.score.notes, reference)[0][:, BEAT_PERIOD]
             tempo = TransferredTempo(TempoRule(piece, played, follows_reference=True), plain)
         shaping = Shaping(piece, written, seed)
-        interpretation = DexterInterpretation(piece, columns, written, tempo or plain, shaping, worker, said)
+        interpretation = DexterInterpretation(piece, columns, written, expected, tempo or plain, shaping, worker, said)
         return ScoreStream(piece, interpretation, controls, expression_controller)
 
 

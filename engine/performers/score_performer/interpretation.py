@@ -21,7 +21,7 @@ from engine.performers.score_performer.score import ScoreReading
 from engine.performers.score_performer.style import StylePlan
 from engine.performers.score_performer.style_curve import style_curve
 from engine.performers.score_playing.expression import ColumnExpression
-from engine.performers.score_playing.interpretation import Decided
+from engine.performers.score_playing.interpretation import Decided, PlannedBeat
 from engine.performers.score_playing.shaping.directions import Said
 from engine.performers.score_playing.shaping.shaping import Shaping
 from engine.performers.score_playing.shaping.tempo import TempoDrift, TempoRule
@@ -201,6 +201,9 @@ class ScorePerformerInterpretation:
     def style_curve(self) -> StyleCurve | None:
         score, expected = self._reading.score, self._reading.expected
         return style_curve(score, self._plan.styles(slice(0, len(expected)), expected), self._plan.space)
+
+    def plan(self) -> Sequence[PlannedBeat]:
+        return ()
 
     def close(self) -> None:
         pass

@@ -1,7 +1,7 @@
 """What a player of scores asks of an interpretation: the next group of notes, decided shortly before it is heard."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from engine.performers.controls import Control
 from engine.performers.counts import WindowCounts
@@ -12,6 +12,14 @@ if TYPE_CHECKING:  # shaping knows this package
     from engine.performers.score_playing.shaping.directions import Said
 
 Decided = Decoded | Anchor  # an anchor: from there on the tempo is known as well
+
+
+class PlannedBeat(NamedTuple):
+    """What is to be expected of a beat: where it is, how fast, and how loud its first notes are."""
+
+    quarter: float
+    quarters_per_minute: float
+    velocity: float
 
 
 class Interpretation(Protocol):
@@ -78,6 +86,9 @@ class Interpretation(Protocol):
 
     def style_curve(self) -> StyleCurve | None:
         """Return the style of the whole score over its bars, if there is one."""
+
+    def plan(self) -> Sequence[PlannedBeat]:
+        """Return what is to be expected of the whole score, as its controls and directions are now; nothing where that is not known."""
 
     def close(self) -> None:
         """Compute nothing more."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.base.errors import UsageError
 from engine.performers.controls import Control, with_defaults
-from engine.performers.score_playing.interpretation import Decided
+from engine.performers.score_playing.interpretation import Decided, PlannedBeat
 from engine.score.piece import Piece
 from engine.score.tables import Score
 from engine.score.tempo import tempo_at
@@ -83,6 +83,9 @@ class WrittenTempo:
 
     def style_curve(self) -> None:
         return None
+
+    def plan(self) -> Sequence[PlannedBeat]:
+        return ()
 
     def close(self) -> None:
         pass

@@ -163,3 +163,13 @@ def test_chosen_bars_are_directed_in_words_and_marked(run, browser):
         page.locator("#direction").fill("loudly")
         page.get_by_role("button", name="Direct", exact=True).click()
         opened.wait_for_text("#log", "no direction is called 'loudly'")
+
+
+def test_the_curves_grow_with_the_music_and_a_page_that_comes_later_has_them(run, browser):
+    run.ask("seek 1")
+    with engraved_page(browser, run) as opened:
+        run.ask("play")
+        opened.wait_for("() => Number(document.querySelector('#curves').dataset.beats) > 8")
+        run.ask("pause")
+        with engraved_page(browser, run, color_scheme="dark") as other:
+            other.wait_for("() => Number(document.querySelector('#curves').dataset.beats) > 8")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, count
 from typing import Any
 
+from engine.output.viewing.page.curve import Curve
 from engine.output.viewing.snapshot import KEPT
 
 EVENTS = ("notes_in", "notes_out", "said")  # of a snapshot: what has happened; all else is how things stand
@@ -21,12 +22,16 @@ class Feed:
         self._numbers = count(1)
         self._views: dict[int, View] = {}  # by the number of their pages
         self.description: dict[str, Any] = {"number": 0}
+        self.curve = Curve([])
         self.snapshots: tuple[dict[str, Any], ...] = ()  # a new one each time, so that who reads needs no lock
 
     def take(self, message: Mapping[str, Any]) -> None:
         """Take what the run tells."""
         if snapshot := message.get("snapshot"):
             self.snapshots = (*self.snapshots[-KEPT + 1 :], snapshot)
+            self.curve.take(snapshot)
+        if (description := message.get("description")) and description["bars"] != self.description.get("bars"):
+            self.curve = Curve(description["bars"])
         self.description = message.get("description", self.description)
         if (answer := message.get("answer")) and (view := self._views.get(answer["page"])):
             view.answers.append(answer)
@@ -55,6 +60,7 @@ class View:
         self._feed, self._since = feed, since
         self._described = 0  # the number of the description that it has
         self._shown: dict[str, Any] = {}
+        self._curve: tuple[Curve, int] | None = None  # that it has, and up to which number
 
     def look(self) -> Iterator[str]:
         """Return the messages that show what is new: of snapshots, all that happened and the fields that have changed."""
@@ -67,6 +73,7 @@ class View:
         if description["number"] != self._described:
             self._described = description["number"]
             yield _message("description", description)
+        yield from self._look_at_curve()
         last = new[-1]
         events = {name: list(chain.from_iterable(each[name] for each in new)) for name in EVENTS}
         missed = new[0]["sequence"] > self._since + 1 and bool(self._shown or self._since)
@@ -75,6 +82,14 @@ class View:
         yield _message("snapshot", {**changed, **{name: event for name, event in events.items() if event}})
         self._since, self._shown = last["sequence"], stands
 
+    def _look_at_curve(self) -> Iterator[str]:
+        """Return what is new of a score's curve; all of it at first."""
+        curve = self._feed.curve
+        number = self._curve[1] if self._curve and self._curve[0] is curve else 0
+        if curve.number > number:
+            self._curve = curve, curve.number
+            yield _message("curve", curve.since(number))
 
-def _message(kind: str, content: Mapping[str, Any]) -> str:
+
+def _message(kind: str, content: Any) -> str:
     return json.dumps({kind: content}, separators=(",", ":"), ensure_ascii=False)

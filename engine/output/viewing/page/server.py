@@ -1,8 +1,8 @@
 """What answers browsers: the packaged files, and for each page that is open a WebSocket, which shows the run and takes commands.
 
 Messages to a page are JSON objects: ``description``, ``snapshot`` (the fields that have changed since the last one, and what has happened
-since), ``answer`` (the line that was asked for, the line that answers it, and whether it was done). A message from a page is a line as it
-would be typed.
+since), ``curve`` (the beats of a score that have been played since, see ``curve.py``), ``answer`` (the line that was asked for, the line
+that answers it, and whether it was done). A message from a page is a line as it would be typed.
 """
 
 import asyncio

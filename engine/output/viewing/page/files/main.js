@@ -6,6 +6,7 @@ import { Controls } from "./controls.js";
 import { Playing } from "./midi/playing.js";
 import { Panels } from "./panels.js";
 import { Roll } from "./roll.js";
+import { Curves } from "./score/curves.js";
 import { Score } from "./score/score.js";
 import { Start } from "./start/start.js";
 import { Transport } from "./transport.js";
@@ -18,10 +19,11 @@ const controls = new Controls(document.getElementById("control-list"), ask);
 const transport = new Transport(ask);
 const commands = new Commands(ask);
 const playing = new Playing();
+const curves = new Curves();
 const score = new Score(ask, (line, done) => commands.say(line, done));
 const start = new Start((message) => connection.ask(JSON.stringify(message)), playing);
 
-function hear({ start: offer, description, snapshot, answer }) {
+function hear({ start: offer, description, snapshot, curve, answer }) {
   if (offer) {
     if (state.description) return location.reload(); // of the run that has ended nothing stays
     document.body.dataset.shows = "start";
@@ -30,7 +32,7 @@ function hear({ start: offer, description, snapshot, answer }) {
   if (description) {
     document.body.dataset.shows = "run";
     state.description = description;
-    for (const part of [panels, controls, transport, commands, playing, score]) part.describe(description);
+    for (const part of [panels, controls, transport, commands, playing, score, curves]) part.describe(description);
   }
   if (snapshot) {
     const { notes_in: notesIn = [], notes_out: notesOut = [], said = [], ...changed } = snapshot;
@@ -40,8 +42,10 @@ function hear({ start: offer, description, snapshot, answer }) {
     controls.show(state.controls);
     transport.show(state);
     score.show(state);
+    curves.show(state);
     commands.show(state, said);
   }
+  if (curve) curves.take(curve);
   if (answer) commands.say(answer.line, answer.done, answer.to);
 }
 
