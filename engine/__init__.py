@@ -115,7 +115,7 @@ def render(
     """Perform a file to files, as ``perf-render`` does, byte for byte.
 
     input: a MIDI file or a score (MusicXML, MEI, Humdrum), or None to improvise for ``request={"seconds": 60}``.
-    output: one or more files: ``.mid``, ``.wav`` or ``.png``.
+    output: one or more files: ``.mid``, ``.wav``, ``.png`` or ``.html``.
     performer: a name of ``list_performers``; by default ``dexter`` for scores, ``velocity`` for MIDI files.
     controls: values by control, as ``--set`` takes them.
     request: what else is asked of the performer, by name: ``{"transfer": "hers.mid"}``, ``{"direct": ["crescendo:bars=9-16"]}``.
@@ -123,7 +123,7 @@ def render(
     tracks, exclude_tracks: the only tracks (or parts of a score) to perform, and those to leave alone, by name or by number from 1.
     keyswitches: keys that switch a sampler's sounds and are left alone, as in ``"C-1-B0,C7"``; C4 is middle C, 60.
     drums: whether channel 10 is drums, which are left alone. mpe: all channels are one MPE instrument that does not say so itself.
-    sound, score: how ``.wav`` files sound; how a score is read and written.
+    sound, score: how ``.wav`` and ``.html`` files sound; how a score is read and written.
 
     Returns a report: how many notes were performed. Raises UsageError for a wrong call, PerfLiveError for a file that cannot be read or
     written; then no file is left behind.
@@ -211,21 +211,21 @@ def _usage_error(line: str) -> "UsageError":
 
 def _checked_sound(sound: "SoundOptions | None", outputs: Sequence[Path]) -> "SoundOptions":
     from engine.base.arguments import instance_of
-    from engine.output.file_sinks import SOUND
+    from engine.output.file_sinks import HTML, SOUND
     from engine.sound.options import FLUIDSYNTH, SoundOptions, check_used
 
-    is_made = any(path.suffix.lower() == SOUND for path in outputs)
+    is_made = any(path.suffix.lower() in (SOUND, HTML) for path in outputs)
     given = instance_of("sound", sound, SoundOptions)
     if given is not None:
         given = given.check()
-    return check_used(given, [given.kind if given else FLUIDSYNTH] if is_made else [], "add an output that ends in .wav")
+    return check_used(given, [given.kind if given else FLUIDSYNTH] if is_made else [], "add an output that ends in .wav or .html")
 
 
 def _checked_score(
     score: "ScoreOptions | None", source: Path | None, outputs: Sequence[Path], wanted: "Wanted"
 ) -> "ScoreOptions | None":
     from engine.base.arguments import instance_of
-    from engine.output.file_sinks import PICTURE
+    from engine.output.file_sinks import HTML, PICTURE
     from engine.session import ScoreOptions
     from engine.systems import Kind
 
@@ -235,8 +235,8 @@ def _checked_score(
     for_scores = given != ScoreOptions(beside=given.beside)
     if source is None or (for_scores and not (wanted.plays_scores or _kind_of(source) is Kind.SCORES)):
         raise _usage_error("score: nothing is performed as a score here; leave it out, or choose a performer of scores")
-    if given.beside and not any(path.suffix.lower() == PICTURE for path in outputs):
-        raise _usage_error("beside: it is drawn in pictures, and none is made; add an output that ends in .png")
+    if given.beside and not any(path.suffix.lower() in (PICTURE, HTML) for path in outputs):
+        raise _usage_error("beside: it is drawn in pictures and pages, and none is made; add an output that ends in .png or .html")
     return given.check()
 
 

@@ -21,7 +21,7 @@ from engine.commands.rendering.work import Outcome, Work
 from engine.commands.rendering.workers import do_all, worker_count
 from engine.commands.routing_options import RoutingFlags
 from engine.commands.signals import stop_on_signals
-from engine.output.file_sinks import PICTURE, SOUND
+from engine.output.file_sinks import HTML, PICTURE, SOUND
 from engine.performers.protocol import MOST_TAKES
 from engine.performers.setup import Wanted, improvisation_settings, make_request
 from engine.sound.options import FLUIDSYNTH, SoundOptions, check_used
@@ -57,7 +57,7 @@ class ScoreFlags:
         typer.Option(
             "--beside",
             metavar="FILE.mid",
-            help="A human performance of the same music, to draw beside it in the .png.",
+            help="A human performance of the same music, to draw beside it in the .png or .html.",
             rich_help_panel=options.SCORES,
         ),
     ] = None
@@ -85,8 +85,8 @@ class ScoreFlags:
             raise UsageError(f"{named}: of one score, and there are {many} inputs; give one")
         if self.beside:
             check_readable(self.beside, "a MIDI file")
-        if self.beside and not any(path.suffix.lower() == PICTURE for path in jobs[0].outputs):
-            raise UsageError("--beside is for pictures, and none is drawn; add --to png, or give -o FILE.png")
+        if self.beside and not any(path.suffix.lower() in (PICTURE, HTML) for path in jobs[0].outputs):
+            raise UsageError("--beside is for pictures and pages, and none is made; add --to png or --to html, or give -o FILE.png")
 
 
 TakesOption = Annotated[
@@ -128,9 +128,9 @@ ManifestOption = Annotated[
 def render(
     *,
     inputs: Annotated[list[Path] | None, typer.Argument(metavar="INPUT...", help="MIDI files, scores, and folders of them.")] = None,
-    output: Annotated[Path, typer.Option("-o", metavar="OUT", help="A .mid, .wav or .png file, or a folder.")],
+    output: Annotated[Path, typer.Option("-o", metavar="OUT", help="A .mid, .wav, .png or .html file, or a folder.")],
     kinds: Annotated[
-        list[str] | None, typer.Option("--to", metavar="KIND", help="mid, wav or png in the folder; repeat for more. (default: mid)")
+        list[str] | None, typer.Option("--to", metavar="KIND", help="mid, wav, png or html in the folder; repeat for more. (default: mid)")
     ] = None,
     takes: TakesOption = 1,
     workers: WorkersOption = None,
@@ -235,9 +235,9 @@ def _improvise(wanted: Wanted, output: Path, kinds: Sequence[str], takes: int, s
 
 
 def _used_sound(said: SoundOptions | None, outputs: Iterable[Sequence[Path]]) -> SoundOptions:
-    is_made = any(path.suffix.lower() == SOUND for paths in outputs for path in paths)
+    is_made = any(path.suffix.lower() in (SOUND, HTML) for paths in outputs for path in paths)
     kinds = [said.kind if said else FLUIDSYNTH] if is_made else []
-    return check_used(said, kinds, "add --to wav, or give -o FILE.wav")
+    return check_used(said, kinds, "add --to wav or --to html, or give -o FILE.wav")
 
 
 def create_app() -> typer.Typer:

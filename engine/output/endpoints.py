@@ -13,7 +13,7 @@ from engine.base.files import MIDI_SUFFIXES, NOTATION_SUFFIXES, check_readable, 
 from engine.base.saying import say
 from engine.midi.file import MidiTimeline, read_midi_file
 from engine.midi.routing import Routing
-from engine.output.file_sinks import MIDI_OUTPUTS, PICTURE, SOUND, ScoreMaterial, TakeMaterial, check_collisions
+from engine.output.file_sinks import HTML, MIDI_OUTPUTS, PICTURE, SOUND, ScoreMaterial, TakeMaterial, check_collisions
 from engine.output.page_ends import PAGE, PageEnds, PageSink
 from engine.runtime.isolation import IsolatedSink
 from engine.runtime.recorder import Recorder, Recording
@@ -95,8 +95,9 @@ class Endpoints:
         for name in self.outputs:
             if name.startswith(f"{NEURAL}:") and _suffix(name) != SOUND:
                 raise UsageError(f"--out {name!r}: the neural sound goes to a .wav file, as in neural:FILE.wav; give such a name")
-            if _suffix(name) == PICTURE:
-                raise UsageError(f"--out {name!r}: perf-live draws no picture; give -o {name!r} to perf-render, or a .mid or .wav file")
+            if _suffix(name) in (PICTURE, HTML):
+                hint = f"give -o {name!r} to perf-render, or a .mid or .wav file"
+                raise UsageError(f"--out {name!r}: perf-live draws no picture and writes no page; {hint}")
         check_used(self.sound, [kind for kind, _ in self.sounds], "add --out audio or --out FILE.wav, or neural or neural:FILE.wav")
         if self.sound and self.sounds and all(kind == NEURAL for kind, _ in self.sounds):
             replace(self.sound, kind=NEURAL).check()

@@ -1,13 +1,14 @@
-"""The one place that turns a file's name into a sink: by its suffix, MIDI, picture or sound."""
+"""The one place that turns a file's name into a sink: by its suffix, MIDI, picture, sound or page."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from engine.base.errors import UsageError
+from engine.base.errors import PerfLiveError, UsageError
 from engine.base.files import check_name, make_folder
+from engine.midi.events import Event
 from engine.midi.file import MidiTimeline
 from engine.midi.performed_mark import mark
 from engine.runtime.sinks import FileSink, MidiFileSink, Sink
@@ -21,8 +22,8 @@ if TYPE_CHECKING:  # takes need none of it
     from models.performance.representation import Performed
 
 MIDI_OUTPUTS = (".mid", ".midi")
-PICTURE, SOUND = ".png", ".wav"
-OUTPUT_SUFFIXES = (*MIDI_OUTPUTS, SOUND, PICTURE)
+PICTURE, SOUND, HTML = ".png", ".wav", ".html"
+OUTPUT_SUFFIXES = (*MIDI_OUTPUTS, SOUND, PICTURE, HTML)
 
 
 class Material(Protocol):
@@ -31,6 +32,8 @@ class Material(Protocol):
     def midi_sink(self, path: Path) -> FileSink: ...
 
     def picture_sink(self, path: Path) -> Sink: ...
+
+    def page_sink(self, path: Path, sound: SoundOptions) -> Sink: ...
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,18 @@ class TakeMaterial:
         written = self.timeline or MidiTimeline()
         return PictureSink(path, written.events, self.title, self.human, written.track_names, self.drums)
 
+    def page_sink(self, path: Path, sound: SoundOptions) -> Sink:
+        from engine.output.html.sinks import HtmlSink
+        from engine.output.html_content import show_take
+
+        written = self.timeline or MidiTimeline()
+
+        def show(sent: Sequence[Event], origin_ns: int) -> dict[str, Any]:
+            events = [event._replace(time_ns=event.time_ns - origin_ns) for event in sent]
+            return show_take(written.events, events, self.human, written.track_names, self.drums)
+
+        return HtmlSink(path, self.title, sound, show)
+
 
 @dataclass(frozen=True)
 class ScoreMaterial:
@@ -67,6 +82,7 @@ class ScoreMaterial:
     on_bars: bool = True
     human: "Performed | None" = None
     mark: str = ""
+    path: Path | None = None  # of the score
 
     def midi_sink(self, path: Path) -> FileSink:
         from engine.output.score_sinks import ScoreFileSink
@@ -78,6 +94,18 @@ class ScoreMaterial:
 
         return ScorePictureSink(path, self.piece, self.stream, self.title, self.human, self.stream.interpretation.style_curve())
 
+    def page_sink(self, path: Path, sound: SoundOptions) -> Sink:
+        from engine.output.html.sinks import HtmlSink
+        from engine.output.html_content import show_score
+
+        if not len(self.piece.score.notes):
+            raise PerfLiveError(f"cannot show {str(path)!r}: the score has drums alone, and a page shows pitched notes; leave it out")
+
+        def show(sent: Sequence[Event], origin_ns: int) -> dict[str, Any]:
+            return show_score(self.piece, self.path, self.stream, sent, origin_ns, self.human)
+
+        return HtmlSink(path, self.title, sound, show)
+
 
 def open_file_sink(path: Path, material: Material, sound: SoundOptions) -> Sink:
     """Return the sink for a file. Raises PerfLiveError when it could not be written in the end."""
@@ -86,6 +114,8 @@ def open_file_sink(path: Path, material: Material, sound: SoundOptions) -> Sink:
         from engine.sound.wav import WavSink
 
         return WavSink(path, sound)
+    if suffix == HTML:
+        return material.page_sink(path, sound)
     return material.picture_sink(path) if suffix == PICTURE else material.midi_sink(path)
 
 

@@ -128,7 +128,7 @@ def _position(seconds: np.ndarray, positions: np.ndarray, times: np.ndarray) -> 
     return np.interp(seconds, times, positions) + rate * beyond
 
 
-def _smooth(at: np.ndarray, values: np.ndarray, grid: np.ndarray, deviation: float) -> np.ndarray:
+def smooth(at: np.ndarray, values: np.ndarray, grid: np.ndarray, deviation: float) -> np.ndarray:
     """Return Gaussian means of ``values`` (M,) on ``grid`` (G,)."""
     order = np.argsort(at, kind="stable")
     at, values = at[order], values[order]
@@ -145,7 +145,7 @@ def _tempo_of(shown: list[Shown], score: Score) -> Draw:
     beat = 4 / int(score.time_signatures["beat_type"][0]) if len(score.time_signatures) else 1.0
     edges = np.append(score.tempos["onset_quarter"], score.end_quarter)
     notated = np.append(score.tempos["quarters_per_minute"], score.tempos["quarters_per_minute"][-1:]) / beat
-    curves = [(each, _smooth_tempo(each)) for each in shown if len(each.tempo)]
+    curves = [(each, smooth_tempo(each)) for each in shown if len(each.tempo)]
     values = [curve for _, curve in curves] + [np.percentile(each.tempo, (2, 98)) for each, _ in curves] + [notated]
     drawn = np.concatenate(values) if any(map(len, values)) else np.full(1, 120.0)
 
@@ -162,9 +162,9 @@ def _tempo_of(shown: list[Shown], score: Score) -> Draw:
     return draw
 
 
-def _smooth_tempo(shown: Shown) -> np.ndarray:
+def smooth_tempo(shown: Shown) -> np.ndarray:
     step = float(np.min(np.diff(shown.beats), initial=1.0))
-    return np.exp2(_smooth(shown.beats, np.log2(shown.tempo), shown.beats, SMOOTHING_BEATS * step))
+    return np.exp2(smooth(shown.beats, np.log2(shown.tempo), shown.beats, SMOOTHING_BEATS * step))
 
 
 def _scale_tempos(axes: Any, lowest: float, highest: float) -> None:
@@ -181,7 +181,7 @@ def _scale_tempos(axes: Any, lowest: float, highest: float) -> None:
 
 def _dynamics_of(shown: list[Shown], score: Score) -> Draw:
     grid = np.linspace(0, score.end_quarter, int(np.clip(2 * score.end_quarter, 50, 10_000)))
-    curves = [(each, _smooth(each.onset_quarter, each.velocity, grid, SMOOTHING_BEATS)) for each in shown]
+    curves = [(each, smooth(each.onset_quarter, each.velocity, grid, SMOOTHING_BEATS)) for each in shown]
 
     def draw(axes: Any, begin: float, end: float) -> None:
         for each, smoothed in curves:

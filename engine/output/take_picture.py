@@ -68,7 +68,7 @@ def draw_picture(
 ) -> None:
     """Write a PNG of ``performed`` with the velocities of ``written``, the input, beside it. Raises PerfLiveError if it cannot."""
     before, pedal = note_array(written, drums), pedal_array(performed)
-    parts, names = _parts(performed, track_names, drums)
+    parts, names = parts_of(performed, track_names, drums)
     notes = np.concatenate(parts)
     part = np.repeat(np.arange(len(parts)), [len(each) for each in parts]) if len(parts) > 1 else None
     pitches = np.concatenate([notes["pitch"], *([] if human is None else [human["pitch"]])])
@@ -88,7 +88,7 @@ def draw_picture(
     draw_page(path, title, rows, systems, _second_ticks, "time (s)", part_key(names) if part is not None else Key())
 
 
-def _parts(events: Sequence[Event], names: Sequence[str], drums: bool) -> tuple[list[np.ndarray], list[str]]:
+def parts_of(events: Sequence[Event], names: Sequence[str], drums: bool) -> tuple[list[np.ndarray], list[str]]:
     """Return the notes of each instrument: of each channel, or of each track where more than two share one. Then their names."""
     messages = [event for event in events if is_channel_message(event.message)]
     by_channel = {channel: [event for event in messages if channel_of(event.message) == channel] for channel in range(16)}

@@ -9,7 +9,7 @@ from engine.base.files import MIDI_SUFFIXES, NOTATION_SUFFIXES, check_folder, ch
 from engine.output.file_sinks import OUTPUT_SUFFIXES, check_collisions
 
 INPUT_SUFFIXES = (*MIDI_SUFFIXES, *NOTATION_SUFFIXES)
-KINDS = ("mid", "wav", "png")
+KINDS = ("mid", "wav", "png", "html")
 
 
 @dataclass(frozen=True)

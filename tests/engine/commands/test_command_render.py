@@ -107,10 +107,10 @@ def test_a_single_bad_file_is_one_line_and_status_1(content: bytes | None, reaso
     [
         ([PRELUDE], ["-o"]),
         (["-o", "out.mid"], ["INPUT"]),
-        ([PRELUDE, "-o", "out.mp3"], ["'out.mp3'", ".mid, .midi, .wav, .png"]),
+        ([PRELUDE, "-o", "out.mp3"], ["'out.mp3'", ".mid, .midi, .wav, .png, .html"]),
         ([PRELUDE, "-o", "plain"], ["'plain'", "neither a folder"]),
         ([PRELUDE, "-o", "out.mid", "--to", "wav"], ["--to says what to write in a folder"]),
-        ([PRELUDE, "-o", "out", "--to", "mp3"], ["--to 'mp3'", "mid, wav, png"]),
+        ([PRELUDE, "-o", "out", "--to", "mp3"], ["--to 'mp3'", "mid, wav, png, html"]),
         ([PRELUDE, ELISE, "-o", "out.mid"], ["'out.mid'", "give a folder"]),
         ([EXAMPLES, "-o", "out.mid"], ["'out.mid'", "give a folder"]),
         (["own.mid", "-o", "own.mid"], ["'own.mid'", "over an input"]),

@@ -1,19 +1,15 @@
 """The engraved score for the pages that ask for it: a program of its own draws it (engine/output/engraving), once for each width."""
 
 import asyncio
-import base64
-import functools
 import json
-import re
 import sys
 from collections.abc import Mapping
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from engine.output.engraving.font import font
 from engine.output.viewing.page.feed import Feed
 
 WIDTHS = (320, 400, 500, 640, 800, 1000, 1280, 1600, 2000)  # pixels; the page draws the next smaller one larger
@@ -23,15 +19,7 @@ FAILED = json.dumps({"error": "the program that engraves has failed"}).encode()
 
 async def serve_font(request: Request) -> Response:
     """Return verovio's font, for the notes that stand in texts, such as a metronome mark's."""
-    return Response(_font(), media_type="font/woff2")
-
-
-@functools.cache
-def _font() -> bytes:
-    package = find_spec("verovio")
-    folder = (package.submodule_search_locations if package else None) or ["."]
-    packed = re.search(r"base64,([\w+/=]+)", Path(folder[0], "data", "Leipzig.css").read_text())
-    return base64.b64decode(packed[1]) if packed else b""
+    return Response(font(), media_type="font/woff2")
 
 
 class Engravings:
