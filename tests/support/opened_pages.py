@@ -47,7 +47,7 @@ class OpenedPage:
         self.page.wait_for_function(condition, arg=argument, timeout=LIMIT_MS, polling=POLL_MS)
 
     def wait_for_text(self, selector: str, text: str) -> None:
-        self.wait_for("([selector, text]) => document.querySelector(selector).textContent.includes(text)", [selector, text])
+        self.wait_for("([selector, text]) => document.querySelector(selector)?.textContent.includes(text)", [selector, text])
 
     def wait_for_answer(self, answer: str) -> None:
         """Wait until an answer is the last one."""

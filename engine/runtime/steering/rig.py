@@ -3,13 +3,14 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from engine.base.errors import PerfLiveError, UsageError
 from engine.midi.events import Event
 from engine.performers.controls import KEPT, find_control
-from engine.performers.protocol import PerformerStream, WindowedStream
+from engine.performers.protocol import MOST_SEED, PerformerStream, WindowedStream
 from engine.performers.setup import Setup
 from engine.runtime.loop import Engine
 from engine.runtime.recorder import Recording
@@ -190,7 +191,16 @@ class Rig:
             lookahead_s = _seconds(words[1]) if len(words) > 1 else None
             self.steering.do_in_background(lambda: _begin(load(words[0], lookahead_s)), self._exchange, asker)
 
-        self.steering.add([Command("performer NAME [SECONDS]", "let another play, with a look-ahead of so many seconds", exchange)])
+        def begin_anew(words: Sequence[str], asker: Asker) -> None:
+            setup = replace(self.setup, seed=_seed(words[0]))
+            self.steering.do_in_background(lambda: _begin(setup), lambda begun: f"{self._exchange(begun)}, seed {setup.seed}", asker)
+
+        self.steering.add(
+            [
+                Command("performer NAME [SECONDS]", "let another play, with a look-ahead of so many seconds", exchange),
+                Command("seed NUMBER", "let the same performer begin anew with another seed", begin_anew),
+            ]
+        )
 
     def let_start_again(self, starts: Callable[[], None]) -> None:
         """Let the run be ended for another one; ``starts`` takes note of it."""
@@ -251,6 +261,12 @@ def _close(recorder: Recording, asker: Asker) -> None:
         asker.refuse(str(error))
     else:
         asker.acknowledge(f"kept {recorder.name}")
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) > MOST_SEED:
+        raise UsageError(f"got {text!r} for the seed; allowed: 0 to {MOST_SEED}")
+    return int(text)
 
 
 def _seconds(text: str) -> float:

@@ -18,6 +18,7 @@ export class Commands {
     byId("start-again").onclick = () => ask("start");
     byId("record").onclick = () => ask(this.recording ? "record off" : "record");
     this.form("performer", () => ["performer", byId("performer-name").value, byId("performer-lookahead").value].join(" ").trim());
+    this.form("reseed", () => `seed ${byId("seed").value}`);
     this.form("preset", () => `save ${quoted(byId("preset-name").value)}`);
     this.form("command", () => {
       const line = byId("line").value;
@@ -33,8 +34,10 @@ export class Commands {
     };
   }
 
-  describe({ performer, performers, commands, controls }) {
+  describe({ performer, performers, commands, controls, seed }) {
     byId("performer").hidden = !performers.length;
+    byId("reseed").hidden = !commands.some(({ usage }) => usage.startsWith("seed "));
+    byId("seed").value = seed;
     byId("start-again").hidden = !commands.some(({ usage }) => usage === "start");
     byId("performer-name").replaceChildren(...performers.map((name) => element("option", name, { selected: name === performer })));
     const known = [...commands.map(({ usage, help }) => [usage.split(" ")[0], `${usage}: ${help}`])];
@@ -48,11 +51,12 @@ export class Commands {
     for (const line of said) this.say(line, false);
   }
 
-  /** Log a line; of a control that is being moved only the last value stays. */
+  /** Log a line; of controls that are being moved, one or two together, and of beats only the last stays. */
   say(line, done, to = "") {
-    const control = to.startsWith("set ") && done ? to.split(" ")[1] : "";
-    const last = this.log.lastElementChild;
-    if (control && last?.dataset.control === control) last.remove();
+    const [word, name] = to.split(" ");
+    const control = (done && { set: name, tap: word }[word]) || "";
+    const lately = [...this.log.children].slice(-2);
+    if (control) lately.find((entry) => entry.dataset.control === control)?.remove();
     const entry = element("li", line, { className: done ? "" : "refused" });
     entry.dataset.control = control;
     this.log.append(entry);

@@ -3,6 +3,9 @@
 import { Commands } from "./commands.js";
 import { Connection } from "./connection.js";
 import { Controls } from "./controls.js";
+import { Baton } from "./hand/baton.js";
+import { Plane } from "./hand/plane.js";
+import { Turn } from "./hand/turn.js";
 import { Playing } from "./midi/playing.js";
 import { Panels } from "./panels.js";
 import { Roll } from "./roll.js";
@@ -18,6 +21,9 @@ const panels = new Panels();
 const controls = new Controls(document.getElementById("control-list"), ask);
 const transport = new Transport(ask);
 const commands = new Commands(ask);
+const baton = new Baton(document.getElementById("baton"), ask);
+const plane = new Plane(document.getElementById("plane-part"), ask);
+const turn = new Turn(document.getElementById("turn"), ask);
 const playing = new Playing();
 const curves = new Curves();
 const score = new Score(ask, (line, done) => commands.say(line, done));
@@ -32,7 +38,7 @@ function hear({ start: offer, description, snapshot, curve, answer }) {
   if (description) {
     document.body.dataset.shows = "run";
     state.description = description;
-    for (const part of [panels, controls, transport, commands, playing, score, curves]) part.describe(description);
+    for (const part of [panels, controls, transport, commands, playing, score, curves, baton, plane, turn]) part.describe(description);
   }
   if (snapshot) {
     const { notes_in: notesIn = [], notes_out: notesOut = [], said = [], ...changed } = snapshot;
@@ -40,6 +46,7 @@ function hear({ start: offer, description, snapshot, curve, answer }) {
     roll.show(state, notesIn, notesOut);
     panels.show(state, notesIn, notesOut);
     controls.show(state.controls);
+    plane.show(state.controls);
     transport.show(state);
     score.show(state);
     curves.show(state);
