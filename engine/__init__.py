@@ -106,7 +106,8 @@ def render(
     tracks: Sequence[str] = (),
     exclude_tracks: Sequence[str] = (),
     keyswitches: str | None = None,
-    drums: bool = True,
+    drums: bool | str = True,
+    kit: Named | None = None,
     mpe: bool = False,
     model: Named | None = None,
     sound: "SoundOptions | None" = None,
@@ -122,7 +123,8 @@ def render(
     exclude: channels to leave alone, 1 to 16. What is left alone goes out as it is written.
     tracks, exclude_tracks: the only tracks (or parts of a score) to perform, and those to leave alone, by name or by number from 1.
     keyswitches: keys that switch a sampler's sounds and are left alone, as in ``"C-1-B0,C7"``; C4 is middle C, 60.
-    drums: whether channel 10 is drums, which are left alone. mpe: all channels are one MPE instrument that does not say so itself.
+    drums: whether channel 10 is drums, which are left alone; "perform" lets a drummer perform them. kit: a YAML file with the drum of each
+    key of a kit whose keys are not General MIDI's. mpe: all channels are one MPE instrument that does not say so itself.
     sound, score: how ``.wav`` and ``.html`` files sound; how a score is read and written.
 
     Returns a report: how many notes were performed. Raises UsageError for a wrong call, PerfLiveError for a file that cannot be read or
@@ -134,7 +136,7 @@ def render(
     source = None if input is None else path_of("input", input)
     outputs = [Path(name) for name in names_of("output", output)]
     check_outputs(outputs)
-    routing = _routing(exclude, tracks, exclude_tracks, keyswitches, drums, mpe)
+    routing = _routing(exclude, tracks, exclude_tracks, keyswitches, drums, kit, mpe)
     wanted = _wanted(_kind_of(source), performer, seed, controls, {}, request, lookahead, routing, model)
     sound, score = _checked_sound(sound, outputs), _checked_score(score, source, outputs, wanted)
     check_collisions([(source, outputs)], [*wanted.files(), *([score.beside] if score and score.beside else [])])
@@ -187,10 +189,17 @@ def _wanted(
 
 
 def _routing(
-    exclude: Sequence[int], tracks: Sequence[str], exclude_tracks: Sequence[str], keyswitches: str | None, drums: bool, mpe: bool
+    exclude: Sequence[int],
+    tracks: Sequence[str],
+    exclude_tracks: Sequence[str],
+    keyswitches: str | None,
+    drums: bool | str,
+    kit: Named | None,
+    mpe: bool,
 ) -> "Routing":
     """Return what a caller leaves alone, checked. Raises UsageError."""
-    from engine.base.arguments import channels_of, text_of, texts_of, truth_of
+    from engine.base.arguments import channels_of, path_of, text_of, texts_of, truth_of
+    from engine.midi.percussion import read_kit
     from engine.midi.routing import Routing, parse_keys
 
     return Routing(
@@ -198,8 +207,10 @@ def _routing(
         frozenset() if keyswitches is None else parse_keys(text_of("keyswitches", keyswitches)),
         texts_of("tracks", tracks, "names of tracks"),
         texts_of("exclude_tracks", exclude_tracks, "names of tracks"),
-        truth_of("drums", drums),
+        drums == "perform" or truth_of("drums", drums),
         truth_of("mpe", mpe),
+        perform_drums=drums == "perform",
+        kit=() if kit is None else read_kit(path_of("kit", kit)),
     )
 
 
@@ -263,7 +274,8 @@ def play(
     tracks: Sequence[str] = (),
     exclude_tracks: Sequence[str] = (),
     keyswitches: str | None = None,
-    drums: bool = True,
+    drums: bool | str = True,
+    kit: Named | None = None,
     mpe: bool = False,
     model: Named | None = None,
     record: Named | None = None,
@@ -289,7 +301,7 @@ def play(
 
     ends = _endpoints(input, output, record, virtual, api, sound, score)
     ends.check()
-    routing = _routing(exclude, tracks, exclude_tracks, keyswitches, drums, mpe)
+    routing = _routing(exclude, tracks, exclude_tracks, keyswitches, drums, kit, mpe)
     wanted = _wanted(
         Kind.NOTES if score is None else Kind.SCORES, performer, seed, controls, controllers, request, lookahead, routing, model
     )

@@ -19,9 +19,9 @@ from engine.midi.file import MidiTimeline, read_midi_file
 from engine.midi.routing import DEFAULT_ROUTING
 from engine.output.endpoints import Endpoints, Opened, Performance, load_ports, open_endpoints
 from engine.output.file_sinks import Material, ScoreMaterial, TakeMaterial, open_file_sink, opened_sinks
-from engine.performers.protocol import PerformerStream, TakesPerformer
+from engine.performers.notes.stateless import TakeStream
+from engine.performers.protocol import FilePerformer, PerformerStream, TakesPerformer
 from engine.performers.setup import Setup
-from engine.performers.stateless import TakeStream
 from engine.runtime.isolation import IsolatedSink
 from engine.runtime.loop import Engine
 from engine.runtime.report import Report
@@ -149,7 +149,8 @@ def open_performance(setup: Setup, path: Path, repeats: bool = True, live: bool 
     from engine.score.piece import read_piece
 
     check_plays_scores(setup)
-    performance = begin_performance(setup, read_piece(path, "play" if repeats else "skip", setup.routing), live)
+    routing = replace(setup.routing, perform_drums=False, kit=())  # drums are no notes of the score; the performer's drummer plays them
+    performance = begin_performance(setup, read_piece(path, "play" if repeats else "skip", routing), live)
     return replace(performance, path=path)
 
 
@@ -163,9 +164,12 @@ def open_live(setup: Setup, ends: Endpoints, clock: Clock, repeats: bool = True)
     """Open both ends and what goes between them. Raises UsageError or PerfLiveError, and then nothing stays open."""
     performance = open_performance(setup, ends.score, repeats, live=not ends.all_files) if ends.score else None
     try:
-        opened = open_endpoints(replace(ends, sound=_told(ends.sound, setup), mark=setup.mark), clock, performance)
+        timeline, stream = None, None
+        if ends.input and ends.input_is_file:
+            setup, timeline, stream = _performed_beforehand(setup, read_midi_file(ends.input), not ends.all_files)
+        opened = open_endpoints(replace(ends, sound=_told(ends.sound, setup), mark=setup.mark), clock, performance, timeline)
         try:
-            session = Session(setup, opened.source, opened.sinks, clock, performance, keep_incomplete=not ends.all_files)
+            session = Session(setup, opened.source, opened.sinks, clock, performance, stream, keep_incomplete=not ends.all_files)
         except BaseException:
             opened.abort()
             raise
@@ -174,6 +178,17 @@ def open_live(setup: Setup, ends: Endpoints, clock: Clock, repeats: bool = True)
             performance.stream.close()
         raise
     return session, opened
+
+
+def _performed_beforehand(setup: Setup, timeline: MidiTimeline, live: bool) -> tuple[Setup, MidiTimeline, PerformerStream | None]:
+    """Return the setup, the file and the stream that play a file; what the performer knows to its end is performed already.
+
+    Of a performer that knows no files they are as they were, and no stream.
+    """
+    if not isinstance(setup.performer, FilePerformer):
+        return setup, timeline, None
+    performed = setup.performer.perform_file(timeline, setup.request, setup.controls, setup.seed, live)
+    return replace(setup, routing=performed.routing), performed.timeline, performed.stream
 
 
 def guarded_by_ports(session: Session, opened: Opened, exit_on_loss: bool = False) -> AbstractContextManager[None]:
@@ -221,6 +236,8 @@ def render_take(
     clock = VirtualClock()
     human = read_beside(beside, timeline) if beside else None
     material = TakeMaterial(timeline, _title(name, setup), human, setup.routing.has_drums, setup.mark)
+    if stream is None:
+        setup, timeline, stream = _performed_beforehand(setup, timeline, live=False)
     played = NoteCounter()
     with _opened(outputs, material, _told(sound, setup)) as sinks:
         session = Session(setup, FileSource(timeline, clock), [*sinks, played], clock, stream=stream)

@@ -17,8 +17,8 @@ from engine.base.files import make_folder
 from engine.base.on_demand import load_object
 from engine.systems import parts
 from training.datasets.folds import FoldsBy, begin_folds
-from training.recipe import PlannedStage, Recipe, read_recipe
 from training.stages import RECIPE_FILE, Done, Stage, Work, begin, done_as, read_done, stage_hash, write_json
+from training.stages.recipe import PlannedStage, Recipe, read_recipe
 
 
 def load_stages(system: str) -> Mapping[str, Stage]:

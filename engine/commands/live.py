@@ -326,7 +326,8 @@ def _steered(
     rig = session.rig
     rig.route = f"{opened.source_name} -> {', '.join(opened.sink_names)}"
     if ends.score is None:
-        rig.let_exchange(wanted.exchanged)
+        rest = replace(wanted, routing=replace(wanted.routing, perform_drums=wanted.routing.perform_drums and not ends.input_is_file))
+        rig.let_exchange(rest.exchanged)  # of a file the drums are performed already
     rig.let_save(typed.save)
     if doors.start_again:
         rig.let_start_again(doors.start_again.set)

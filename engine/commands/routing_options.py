@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from engine.base.errors import UsageError
+from engine.midi.percussion import read_kit
 from engine.midi.routing import Routing, parse_keys
 
 ALONE = "What it leaves alone"  # a group of options in the help
@@ -14,6 +16,7 @@ ALONE = "What it leaves alone"  # a group of options in the help
 
 class Drums(StrEnum):
     TEN = "10"
+    PERFORM = "perform"
     OFF = "off"
 
 
@@ -50,7 +53,18 @@ class RoutingFlags:
     ] = None
     drums: Annotated[
         Drums | None,
-        typer.Option("--drums", help="Whether channel 10 is drums, which are left alone. (default: 10)", rich_help_panel=ALONE),
+        typer.Option(
+            "--drums", help="Channel 10 is drums, left alone; perform: by a drummer; off: it is not. (default: 10)", rich_help_panel=ALONE
+        ),
+    ] = None
+    kit: Annotated[
+        Path | None,
+        typer.Option(
+            "--kit",
+            metavar="FILE.yaml",
+            help="Which drum each key of your kit is, where it is not General MIDI's.",
+            rich_help_panel=ALONE,
+        ),
     ] = None
     mpe: Annotated[
         bool,
@@ -67,6 +81,8 @@ class RoutingFlags:
             self.drums is not Drums.OFF,
             self.mpe,
             frozenset() if self.keys is None else parse_keys(self.keys, "--range"),
+            self.drums is Drums.PERFORM,
+            () if self.kit is None else read_kit(self.kit),
         )
 
 

@@ -5,8 +5,11 @@ Drumset Notation (Percussive Arts Society, 1998), as notation programs have them
 """
 
 import re
+from pathlib import Path
 
+from engine.base.errors import UsageError
 from engine.midi.general_midi import plain_words
+from engine.midi.routing import parse_keys
 
 SNARE, SIDE_STICK = 38, 37
 CROSSES = ("x", "+", "slash")  # heads of notes on the rim
@@ -78,3 +81,31 @@ def key_at(place: int, head: str = "", lines: int = 5) -> int:
         return SNARE
     key = _PLACES[min(max(place, min(_PLACES)), max(_PLACES))]
     return SIDE_STICK if key == SNARE and head in CROSSES else key
+
+
+def read_kit(path: Path) -> tuple[tuple[int, int], ...]:
+    """Return pairs of keys, a kit's own and General MIDI's, of a YAML file that says which drum, by its name or its key, each key is.
+
+    Keys are numbers, or names such as C1. Raises UsageError, which names the file and the entry.
+    """
+    from engine.base.configuration import read_yaml  # pydantic takes a tenth of a second to import
+
+    pairs = []
+    for own, drum in read_yaml(path).items():
+        key, meant = _key_named(own), _key_named(drum)
+        meant = key_of(str(drum)) if meant is None else meant
+        if key is None or meant is None:
+            raise UsageError(f"{str(path)!r}: got '{own}: {drum}', expected a key and its drum, as in 'C1: kick' or '24: 36'")
+        pairs.append((key, meant))
+    return tuple(pairs)
+
+
+def _key_named(given: object) -> int | None:
+    """Return the key of a number from 0 to 127, or of a name with middle C as C4; None for anything else."""
+    if isinstance(given, int):
+        return given if 0 <= given <= 127 and not isinstance(given, bool) else None
+    try:
+        keys = parse_keys(str(given), "--kit")
+    except UsageError:
+        return None
+    return min(keys) if len(keys) == 1 else None

@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from engine.base.errors import UsageError
@@ -29,7 +29,8 @@ class Routing:
     """What a user leaves alone. ``excluded_channels`` are 0 to 15, ``keyswitches`` MIDI keys.
 
     ``tracks`` and ``excluded_tracks`` are names, or numbers from 1; without ``tracks`` all are performed. ``drums``: whether channel 10 is
-    a drum kit, which is left alone. ``mpe``: the input is the lower MPE zone of all channels, though it does not say so itself.
+    a drum kit, which is left alone unless ``perform_drums``. ``kit`` has pairs of keys: the kit's own, General MIDI's for
+    its drum. ``mpe``: the input is the lower MPE zone of all channels, though it does not say so itself.
     """
 
     excluded_channels: frozenset[int] = frozenset()
@@ -39,6 +40,8 @@ class Routing:
     drums: bool = True
     mpe: bool = False
     keys: frozenset[int] = frozenset()  # the only ones that are performed; without any all are
+    perform_drums: bool = False
+    kit: tuple[tuple[int, int], ...] = ()
 
     @property
     def names_tracks(self) -> bool:
@@ -75,6 +78,10 @@ class Router:
         for message in routing.announcement:
             self.zones.observe(message)
 
+    def let_drums(self, performed: bool) -> None:
+        """From now on let the kit be performed, or leave it alone."""
+        self._routing = replace(self._routing, perform_drums=performed)
+
     def way(self, event: Event) -> Way:
         """Return which way a message goes; ``zones`` must have observed those before it."""
         message = event.message
@@ -84,7 +91,7 @@ class Router:
         if channel in routing.excluded_channels:
             return Way.PAST
         if channel == DRUM_CHANNEL and routing.drums and channel not in self.zones:
-            return Way.PAST
+            return Way.PERFORMED if routing.perform_drums else Way.PAST
         if routing.keyswitches and message[1] in routing.keyswitches and message[0] & 0xF0 in OF_KEYS:
             return Way.KEYSWITCH
         if routing.keys and message[0] & 0xF0 in OF_KEYS and message[1] not in routing.keys:

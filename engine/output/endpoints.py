@@ -11,7 +11,7 @@ from engine.base.clock import Clock
 from engine.base.errors import PerfLiveError, UsageError
 from engine.base.files import MIDI_SUFFIXES, NOTATION_SUFFIXES, check_readable, partial_files
 from engine.base.saying import say
-from engine.midi.file import MidiTimeline, read_midi_file
+from engine.midi.file import MidiTimeline
 from engine.midi.routing import Routing
 from engine.output.file_sinks import HTML, MIDI_OUTPUTS, PICTURE, SOUND, ScoreMaterial, TakeMaterial, check_collisions
 from engine.output.page_ends import PAGE, PageEnds, PageSink
@@ -188,12 +188,13 @@ class Opened:
             sink.abort()
 
 
-def open_endpoints(ends: Endpoints, clock: Clock, performance: "Performance | None" = None) -> Opened:
-    """Open everything that ``ends`` names; ``performance`` is of its score.
+def open_endpoints(
+    ends: Endpoints, clock: Clock, performance: "Performance | None" = None, timeline: MidiTimeline | None = None
+) -> Opened:
+    """Open everything that ``ends`` names; ``performance`` is of its score, ``timeline`` is what to play of its MIDI file.
 
     Raises UsageError or PerfLiveError, and then nothing stays open.
     """
-    timeline = read_midi_file(ends.input) if ends.input and ends.input_is_file else None
     if not ends.all_files:
         _offer_what_was_left(ends)
     with ExitStack() as undo:

@@ -4,7 +4,7 @@ A performer is heavy, immutable and shared; a stream is light and holds everythi
 no device, so the same events give the same performance live, in a test and offline.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from engine.midi.events import Event
@@ -13,6 +13,7 @@ from engine.systems.manifest import Kind
 
 if TYPE_CHECKING:
     from engine.midi.file import MidiTimeline
+    from engine.midi.routing import Routing
     from engine.performers.counts import WindowCounts
     from engine.score.piece import Piece
 
@@ -105,6 +106,38 @@ class TakesPerformer(Protocol):
         listen: Callable[[PerformerStream], None],
     ) -> list[Take]:
         """Return a take for each seed. ``listen`` plays the primer to a stream, once."""
+
+
+class InFile(NamedTuple):
+    """What is played of a MIDI file of which something was performed beforehand: the file, and what performs the rest as it comes."""
+
+    timeline: "MidiTimeline"
+    stream: PerformerStream
+    routing: "Routing"
+
+
+@runtime_checkable
+class FilePerformer(Protocol):
+    """A performer of notes that knows a MIDI file to its end, and performs all or some of it beforehand."""
+
+    def perform_file(self, timeline: "MidiTimeline", request: Any, controls: Mapping[str, float], seed: int, live: bool) -> InFile:
+        """Return what is to be played. The arguments are as of ``Performer.perform``."""
+
+
+@runtime_checkable
+class Drummer(Performer, Protocol):
+    """A performer of drums, which may play beside another performer."""
+
+    def routed(self, routing: "Routing") -> "Drummer":
+        """Return it as it plays with this routing, which says what is left alone and which kit there is."""
+
+    def perform_timeline(
+        self, timeline: "MidiTimeline", routing: "Routing", controls: Mapping[str, float], seed: int, channels: Collection[int]
+    ) -> "MidiTimeline":
+        """Return a MIDI file with the strokes performed that are on ``channels``."""
+
+    def perform_piece(self, piece: "Piece", routing: "Routing", controls: Mapping[str, float], seed: int) -> "Piece":
+        """Return a score with its drums performed."""
 
 
 @runtime_checkable

@@ -2,16 +2,18 @@
 
 import gc
 from pathlib import Path
+from typing import cast
 
 from engine.base.arguments import number_of
 from engine.base.errors import UsageError
 from engine.base.on_demand import load_object
+from engine.midi.routing import Routing
 from engine.performers.controls import Control
-from engine.performers.protocol import Performer
-from engine.systems import find_system
+from engine.performers.protocol import Drummer, Performer
+from engine.systems import find_drummer, find_system
 from engine.systems.combination import is_combination
 
-COMBINED = "engine.performers.notes.combined"
+COMBINED, WITH_DRUMS = "engine.performers.notes.combined", "engine.performers.notes.with_drums"
 MOST_LOOKAHEAD_S = 3600  # nobody waits for longer, and times stay far from what 64 bits of nanoseconds hold
 
 
@@ -37,6 +39,25 @@ def known_controls(name: str, model: Path | None = None, lookahead_s: float | No
         all_controls: tuple[Control, ...] = load_object(f"{COMBINED}:combined_controls")(name, known_controls, _checked(lookahead_s))
         return all_controls
     controls: tuple[Control, ...] = load_object(find_system(name).controls)(model, _checked(lookahead_s))
+    return controls
+
+
+def put_on_kit(performer: Performer, routing: Routing) -> Performer:
+    """Return a performer that plays drums as it plays with this routing."""
+    return cast(Drummer, performer).routed(routing)
+
+
+def with_drums(performer: Performer, routing: Routing) -> Performer:
+    """Return ``performer`` with a drummer beside it. Raises UsageError for one that improvises."""
+    drummer = put_on_kit(load_performer(find_drummer().name), routing)
+    combined: Performer = load_object(f"{WITH_DRUMS}:WithDrums")(performer, drummer, routing)
+    return combined
+
+
+def controls_of_drums() -> tuple[Control, ...]:
+    """Return the controls of a drummer beside another performer, without loading it."""
+    drummer = find_drummer().name
+    controls: tuple[Control, ...] = load_object(f"{WITH_DRUMS}:drum_controls")(drummer, known_controls(drummer))
     return controls
 
 

@@ -12,7 +12,7 @@ from engine.midi.performed_mark import performed_mark
 from engine.midi.routing import Routing
 from engine.performers.controls import KEPT, Control, consumed_controllers, parse_controller_map, parse_settings
 from engine.performers.protocol import MOST_SEED, Performer
-from engine.performers.registry import known_controls, load_performer
+from engine.performers.registry import controls_of_drums, known_controls, load_performer, put_on_kit, with_drums
 from engine.systems import Kind, Request, System, default_system, find_system, performers
 
 
@@ -67,11 +67,26 @@ class Wanted:
             check_readable(named)
         if self.model is not None and not self.model.is_dir():
             check_readable(self.model, "an ONNX file or of a folder with those of the performer")
-        controls = known_controls(self.system.name, self.model, self.lookahead_s)
+        controls = self._known_controls()
         self._check_controls([control.name for control in controls])
         parse_settings(controls, self.settings)
         parse_controller_map(controls, self.controllers)
         return self
+
+    def _known_controls(self) -> tuple[Control, ...]:
+        controls = known_controls(self.system.name, self.model, self.lookahead_s)
+        return (*controls, *controls_of_drums()) if self._has_drummer_beside else controls
+
+    @property
+    def _has_drummer_beside(self) -> bool:
+        return self.routing.perform_drums and not self.system.plays_drums
+
+    def _load_performer(self, routing: Routing) -> Performer:
+        """Load the performer, and a drummer beside it where one is asked for."""
+        performer = load_performer(self.system.name, self.model, self.lookahead_s)
+        if self.system.plays_drums:
+            return put_on_kit(performer, routing)
+        return with_drums(performer, routing) if self._has_drummer_beside else performer
 
     def _check_controls(self, own: Collection[str]) -> None:
         """Raise UsageError for a control that is another performer's; what nobody has is refused where it is parsed."""
@@ -98,7 +113,8 @@ class Wanted:
     def load(self) -> Setup:
         """Load the performer. Raises UsageError, and PerfLiveError for a model that is refused."""
         self.check()
-        performer = load_performer(self.system.name, self.model, self.lookahead_s)
+        routing = replace(self.routing, perform_drums=self.routing.perform_drums or self.system.plays_drums)
+        performer = self._load_performer(routing)
         request = make_request(self.system, self.asked)
         performer.check(request)
         return Setup(
@@ -107,7 +123,7 @@ class Wanted:
             parse_settings(performer.controls, self.settings),
             parse_controller_map(performer.controls, self.controllers),
             consumed_controllers(self.controllers),
-            self.routing,
+            routing,
             request,
         )
 

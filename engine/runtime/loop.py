@@ -153,8 +153,10 @@ class Engine:
         self._performed.set_control(name, value)
         self.settings[name] = value
 
-    def exchange(self, performer: Performer, stream: PerformerStream) -> None:
-        """Let another performer play from now on. What was played before comes as it would have, and each note ends as it began."""
+    def exchange(self, performer: Performer, stream: PerformerStream, drums: bool) -> None:
+        """Let another performer play from now on, ``drums`` or not. What was played before comes as it would have; notes end as they began.
+        """
+        self._router.let_drums(drums)
         before, now_ns = self.performer, self._clock.now_ns()
         self.performer, self._latency_ns = performer, performer.latency_ns
         guarded, improvises = self._guard(stream), before.plays is Kind.IMPROVISES

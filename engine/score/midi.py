@@ -92,7 +92,7 @@ def midi_score(timeline: MidiTimeline, path: Path, routing: Routing = DEFAULT_RO
     percussion = _percussion(timeline, [event for event, _ in untouched])
     if _is_piano(channels, [event.message for event, _ in untouched]):
         notes["staff"] = 1 + left_hand(notes["onset_quarter"], notes["pitch"], 16 * notes["part"] + channels)
-    signatures = _time_signatures(timeline)
+    signatures = time_signatures(timeline)
     end = max(float((table["onset_quarter"] + table["duration_quarter"]).max(initial=0.0)) for table in (notes, percussion))
     measures = _measures(signatures, end)
     bars = np.append(measures["onset_quarter"], end)
@@ -174,7 +174,7 @@ def _lengthen_unisons(notes: np.ndarray) -> None:
         notes["duration_quarter"][row] = longest[float(notes["onset_quarter"][row]), int(notes["pitch"][row])]
 
 
-def _time_signatures(timeline: MidiTimeline) -> np.ndarray:
+def time_signatures(timeline: MidiTimeline) -> np.ndarray:
     """Return the time signatures of all tracks; 4/4 from the beginning where none stands there (Standard MIDI Files 1.0)."""
     found = {0: (4, 4)}
     for track in timeline.tracks:

@@ -9,7 +9,7 @@ from engine.base.errors import UsageError
 from engine.systems.combination import is_combination, parse_combination
 from engine.systems.manifest import Kind, Request, System
 
-__all__ = ["Kind", "Request", "System", "default_system", "find_system", "parts", "performers", "systems"]
+__all__ = ["Kind", "Request", "System", "default_system", "find_drummer", "find_system", "parts", "performers", "systems"]
 
 
 @functools.cache
@@ -43,6 +43,11 @@ def find_system(name: str) -> System:
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise UsageError(f"no performer is called {name!r}; allowed: {', '.join(known)}{hint}")
+
+
+def find_drummer() -> System:
+    """Return the system that plays drums beside another performer."""
+    return next(system for system in performers().values() if system.plays_drums)
 
 
 def _combine(name: str) -> System:

@@ -117,6 +117,7 @@ class System:
 
     Strings ``"module:name"`` are imported on demand; an empty one says that there is no such part.
 
+    plays_drums: its notes are strokes on a kit; it may play channel 10 beside another performer, and is then a ``Drummer``.
     performer: ``(model, lookahead_s) -> Performer``, or for Kind.SOUND ``(instrument, or its ONNX file or folder, drums) -> Synthesizer``.
     controls: ``(model, lookahead_s) -> tuple[Control, ...]``, known before a model is loaded.
     task: the stages that ``perf-train`` knows by the names that configurations give them.
@@ -130,6 +131,7 @@ class System:
     files: Mapping[str, str] = field(default_factory=dict)  # ONNX file -> its system in the contract
     request: type[Request] = Request
     default_for: frozenset[Kind] = frozenset()
+    plays_drums: bool = False
     performer: str = ""
     controls: str = ""
     task: str = ""

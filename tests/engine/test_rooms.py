@@ -38,17 +38,20 @@ ROOMS = {
         own={
             "velocity": {"expression"},
             "dexter": {"expression_profile", "transferred_tempo", "trees", "window_worker"},
+            "drums": {"expression", "files", "groove", "order"},
             "score_performer": {"decoding", "directions", "reference", "score", "style", "style_curve"},
             "performance_rnn": {"improvisation", "partner_notes", "player_notes", "reaction_delay", "takes", "voice"},
         },
         no_systems=frozenset(("lookahead", "notes", "score_playing")),
     ),
     "models": Rooms(
-        must=frozenset(("representation", "network")),
+        must=frozenset(("representation",)),
+        one_of=frozenset(("network", "groove")),  # the latter is what trees read
         may=frozenset(("sampling", "exported")),
         own={
             "velocity": {"article_decoding", "article_network", "article_representation"},
             "dexter": {"diffusion", "expression_profile", "hold_quantiles", "passages", "piece_statistics", "rendering", "windows"},
+            "drums": {"live_kit"},
             "score_performer": {
                 "classifiers",
                 "layers",
@@ -82,7 +85,7 @@ ROOMS = {
             "performance_rnn": {"weights"},
             "performance_net": {"keys", "melodies", "rendered_audio", "solo", "solo_keys"},
         },
-        no_systems=frozenset(("alignment", "datasets", "evaluation", "metrics", "performance")),
+        no_systems=frozenset(("alignment", "datasets", "evaluation", "metrics", "performance", "stages")),
     ),
 }
 

@@ -6,10 +6,12 @@ import pytest
 
 from engine.onnx.contract import Contract
 from engine.onnx.model import Model
+from engine.performers.drums.networks import GROOVE_SYSTEM, LIVE_SYSTEM
 from engine.performers.score_performer.networks import DECODER_SYSTEM, SCORE_SYSTEM, STYLE_SYSTEM
 from engine.performers.score_performer.performer import STYLE_SPACE_FILE
 from engine.performers.velocity.networks import LOOKAHEAD_SYSTEM, MEMORY_SYSTEM, SYSTEM
 from engine.sound.performance_net import stream as neural_stream
+from models.drums import representation as drums
 from models.performance import representation as dexter
 from models.performance.features import FEATURES
 from models.performance_net import representation as performance_net
@@ -35,6 +37,8 @@ SHIPPED = {
     "score_performer.onnx": (DECODER_SYSTEM, score_performer.REPRESENTATION_VERSION),
     "score_performer_score.onnx": (SCORE_SYSTEM, score_performer.REPRESENTATION_VERSION),
     "score_performer_style.onnx": (STYLE_SYSTEM, score_performer.REPRESENTATION_VERSION),
+    "drums_groove.onnx": (GROOVE_SYSTEM, drums.REPRESENTATION_VERSION),
+    "drums_live.onnx": (LIVE_SYSTEM, drums.REPRESENTATION_VERSION),
     "performance_rnn.onnx": (sampling.SYSTEM, performance_rnn.REPRESENTATION_VERSION),
 }
 
@@ -45,7 +49,9 @@ FIGURES = {
     "performance_rnn": "nats an event",
     "performance_net": "multi-resolution",
     "score_performer": "correlation",
+    "drums": "absolute error",
 }
+DATA = {"drums": "Groove MIDI Dataset"}  # what they learnt from; all others from (n)ASAP
 
 
 def contract_of(name) -> Contract:
@@ -59,11 +65,12 @@ def test_nothing_else_ships():
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_card_states_data_licence_and_figures(name):
-    of_the_card = re.sub("_memory|(?<=performer)_(score|style)|(?<=_net)_(violin|cello|flute)", "", name)
+    of_the_card = re.sub("_memory|(?<=performer)_(score|style)|(?<=_net)_(violin|cello|flute)|(?<=drums)_(groove|live)", "", name)
     card = pretrained(of_the_card).with_suffix(".md").read_text(encoding="utf-8")
     contract = contract_of(name)
     figure = next(figure for prefix, figure in FIGURES.items() if name.startswith(prefix))
-    for word in (contract.licence, "(n)ASAP", figure, "human", contract.configuration_hash):
+    data = DATA.get(name.partition("_")[0], "(n)ASAP")
+    for word in (contract.licence, data, figure, "human", contract.configuration_hash):
         assert word in card
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.midi.events import Event, channel_of, is_note_on, note_on
 from engine.performers.controls import Control
-from engine.performers.stateless import StatelessStream
+from engine.performers.notes.stateless import StatelessStream
 from engine.systems.manifest import Kind, Request, System, asked
 
 CONTROLS = (Control("brightness", 0, 1, 0.5, "x", "how bright the echo is"),)

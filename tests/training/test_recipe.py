@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from drum_tracks import write_groove
 from miniature_corpus import write_corpus
 from pydantic import BaseModel, ConfigDict
 
@@ -18,8 +19,8 @@ from export import verify
 from training import command
 from training.command import load_stages, run_stages
 from training.performance_net import keys
-from training.recipe import read_recipe
 from training.stages import Outcome, Reads, Stage, read_run
+from training.stages.recipe import read_recipe
 
 EXAMPLE = str(Path(render.__file__).parents[1] / "examples" / "satie_gymnopedie_1_opening.mid")
 NEURAL = "performance-net"
@@ -194,6 +195,7 @@ PLAYED = {
     "dexter": ["--performer", "dexter", "--model", "{out}"],
     "score-performer": ["--performer", "score-performer", "--model", "{out}"],
     "performance-net": ["--performer", "passthrough", "--sound", "neural"],
+    "drums": ["--performer", "drums", "--model", "{out}"],
 }
 
 
@@ -217,7 +219,8 @@ def test_a_tiny_recipe_goes_from_a_corpus_to_a_folder_that_plays(system, corpus,
     monkeypatch.setattr(verify, "CHUNK_SIZES", (1, 2, 3, 7, 31))
     monkeypatch.setattr(keys, "measure_key", cached_measure(keys.measure_key))
     recipe, folder, out = configs.FOLDER / FOLDERS[system] / "tiny.yaml", tmp_path / "runs" / "tiny", tmp_path / "out"
-    trained = [str(recipe), "--data", str(corpus), "--out", str(folder), "--cache", str(corpus.parent / "cache")]
+    data = write_groove(tmp_path / "groove") if system == "drums" else corpus
+    trained = [str(recipe), "--data", str(data), "--out", str(folder), "--cache", str(corpus.parent / "cache")]
     assert run(command.app, "perf-train", trained) == 0, capsys.readouterr().err
     assert run(export_command.app, "perf-export", [str(folder), "-o", str(out)]) == 0, capsys.readouterr().err
     monkeypatch.setattr(synthesizer, "pretrained", lambda name: out / name)

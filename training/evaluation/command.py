@@ -10,7 +10,7 @@ from engine.systems import parts
 OF_NO_SYSTEM = {
     "asynchrony": "training.evaluation.ensemble.asynchrony_command:asynchrony",
     "balance": "training.evaluation.ensemble.balance_command:balance",
-    "data": "training.evaluation.data_command:data",
+    "data": "training.datasets.data_command:data",
     "describe": "training.evaluation.expressiveness.describe_command:describe_performance",
     "eager": "training.evaluation.eager.command:eager",
     "expressiveness": "training.evaluation.expressiveness.command:expressiveness",

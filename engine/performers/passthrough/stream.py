@@ -1,6 +1,6 @@
 """A stream that changes nothing."""
 
-from engine.performers.stateless import StatelessStream
+from engine.performers.notes.stateless import StatelessStream
 
 
 class PassthroughStream(StatelessStream):

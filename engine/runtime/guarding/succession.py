@@ -8,8 +8,8 @@ from typing import Any
 from engine.midi.events import Event, channel_of, is_control_change, is_note_off, is_note_on, note_off
 from engine.midi.held import ends_all_notes
 from engine.midi.ledger import MOST_OVERLAPS, PEDALS
+from engine.performers.notes.stateless import StatelessStream
 from engine.performers.protocol import ClockFollower, KeyswitchFollower, PausableStream, PerformerStream, WindowedStream
-from engine.performers.stateless import StatelessStream
 from engine.runtime.guarding.guard import GuardedStream, PlainStream
 
 Guarded = GuardedStream | PlainStream

@@ -236,7 +236,7 @@ class Rig:
     def _exchange(self, begun: Begun) -> str:
         engine, performer = self.engine, begun.setup.performer
         known = {control.name: control for control in performer.controls}
-        engine.exchange(performer, begun.stream)
+        engine.exchange(performer, begun.stream, begun.setup.routing.perform_drums)
         self._tell_beat()
         self.setup = begun.setup
         engine.controller_map = {number: known[name] for number, name in self.mapped.items() if name in known}

@@ -34,8 +34,8 @@ def test_manifests_are_found_without_numpy_or_any_part_of_a_system() -> None:
     assert not loaded & {"numpy", "onnxruntime", "typer", "engine.performers", "engine.sound", "models"}
 
 
-def test_the_five_systems_and_the_plain_one() -> None:
-    assert ALL == ["dexter", "passthrough", "performance-net", "performance-rnn", "score-performer", "velocity"]
+def test_the_systems_and_the_plain_one() -> None:
+    assert ALL == ["dexter", "drums", "passthrough", "performance-net", "performance-rnn", "score-performer", "velocity"]
     assert sorted(performers()) == [name for name in ALL if name != "performance-net"]
     assert sorted(performers(Kind.SCORES)) == ["dexter", "score-performer"]
     assert [default_system(kind).name for kind in (Kind.NOTES, Kind.SCORES, Kind.IMPROVISES)] == ["velocity", "dexter", "performance-rnn"]

@@ -25,7 +25,7 @@ def test_every_system_is_evaluated_by_its_name(monkeypatch: pytest.MonkeyPatch) 
     assert sorted(commands) == sorted([*NAMES, *OF_NO_SYSTEM])
     for name, command in commands.items():
         assert command.name == name and command.help
-    monkeypatch.setitem(systems(), "echo", replace(echo_system.SYSTEM, evaluation="training.evaluation.data_command:data"))
+    monkeypatch.setitem(systems(), "echo", replace(echo_system.SYSTEM, evaluation="training.datasets.data_command:data"))
     assert "echo" in commands and commands["echo"].name == "echo"
 
 

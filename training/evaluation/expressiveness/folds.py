@@ -23,8 +23,8 @@ from training.evaluation.expressiveness.figures import Render, evaluate_piece
 from training.evaluation.expressiveness.pieces import load_held_out_pieces
 from training.evaluation.expressiveness.pooled import PooledPiece
 from training.evaluation.expressiveness.renderers import check_performs_scores
-from training.recipe import read_recipe
 from training.stages import write_json
+from training.stages.recipe import read_recipe
 
 RenderOf = Callable[[str, Path], Render]  # of a system's model
 EXPORTED_FILE = "stages.json"  # in the folder of a model: the hash of each stage that it was exported from

@@ -1,0 +1,134 @@
+"""Training of the drummer: gradient-boosted trees for quantiles of how hard and how far off the grid each stroke is.
+
+Artefacts: ``COLUMN.txt``, LightGBM's own text, for each column of the graph, and ``noise.json`` with the shares of variance.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import lightgbm
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from engine.base.errors import PerfLiveError
+from models.drums import groove, live_kit
+from models.drums.representation import LEVELS, TIMING_COLUMNS, VELOCITY_COLUMNS
+from training.datasets.groove import read_groove
+from training.drums.data import Examples, Kind, View, load_examples
+from training.drums.figures import figures
+from training.drums.fits import fit_shares, normal_scores
+from training.stages import Outcome, Work, write_json
+
+NOISE_FILE = "noise.json"
+MEDIAN = 1
+FEATURES: dict[Kind, tuple[str, ...]] = {"groove": groove.FEATURES, "live": live_kit.FEATURES}
+COLUMNS: dict[Kind, tuple[str, ...]] = {"groove": VELOCITY_COLUMNS + TIMING_COLUMNS, "live": VELOCITY_COLUMNS}
+# Each take is heard in all of them: as it is known, and as little as a sequencer's track says of itself.
+VIEWS: dict[Kind, tuple[View, ...]] = {
+    "groove": (View(), View(drummer=False, plain=True, swung=True), View(style=False, drummer=False, plain=True)),
+    "live": (View(), View(drummer=False, plain=True), View(style=False, drummer=False, beat=False)),
+}
+KNOWN = {kind: views[:1] for kind, views in VIEWS.items()}
+
+
+class Boosting(BaseModel):
+    """How trees are grown: ``rounds`` of them, each of up to ``leaves``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rounds: int = Field(gt=0)
+    leaves: int = Field(gt=1)
+    learning_rate: float = Field(gt=0)
+
+
+class DrumsConfig(BaseModel):
+    """``median``: of the trees of what is likeliest; ``spread``: of those of the quantiles beside it. ``smallest_leaf`` is in strokes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: Literal["drums"]
+    kind: Kind
+    median: Boosting
+    spread: Boosting
+    smallest_leaf: int = Field(gt=0)
+    feature_share: float = Field(gt=0, le=1)
+    takes: int | None = Field(default=None, gt=0, description="of the train split, the first ones; all where it is not said")
+    seed: int = 0
+
+    def parameters(self, column: int) -> dict[str, Any]:
+        """Return these as LightGBM names them."""
+        boosting = self.median if column % len(LEVELS) == MEDIAN else self.spread
+        return {
+            "objective": "quantile",
+            "alpha": LEVELS[column % len(LEVELS)],
+            "num_leaves": boosting.leaves,
+            "learning_rate": boosting.learning_rate,
+            "min_child_samples": self.smallest_leaf,
+            "colsample_bytree": self.feature_share,
+            "subsample": 0.5,
+            "subsample_freq": 1,
+            "max_bin": 63,
+            "use_missing": False,
+            "deterministic": True,
+            "force_col_wise": True,
+            "verbose": -1,
+            "seed": self.seed,
+        }
+
+    def rounds(self, column: int) -> int:
+        return (self.median if column % len(LEVELS) == MEDIAN else self.spread).rounds
+
+
+def train(config: DrumsConfig, work: Work) -> Outcome:
+    """Learn from the train takes of the Groove folder ``work.data``; the noise is fitted to its validation takes."""
+    takes = read_groove(work.data, "train")[: config.takes]
+    examples = load_examples(config.kind, takes, VIEWS[config.kind], work.cache)
+    names = FEATURES[config.kind]
+    data = lightgbm.Dataset(examples.features, feature_name=list(names), params=config.parameters(0), free_raw_data=True)
+    boosters = []
+    for column, name in enumerate(COLUMNS[config.kind]):
+        path = work.folder / f"{name}.txt"
+        if not path.exists():  # else a run that was interrupted has grown them
+            data.set_label(_target(examples, column))
+            parameters = config.parameters(column) | {"num_threads": work.threads}
+            lightgbm.train(parameters, data, config.rounds(column)).save_model(path)
+        boosters.append(lightgbm.Booster(model_file=path))
+    followed = load_examples(config.kind, read_groove(work.data, "validation")[: config.takes], KNOWN[config.kind], work.cache)
+    quantiles = predict(boosters, followed.features)
+    write_json(work.folder / NOISE_FILE, _noise(config.kind, quantiles, followed))
+    found = figures(quantiles[:, MEDIAN], followed.velocity, followed.take)
+    told = f"velocity error {found.mean_absolute_error:.2f}, correlation {found.correlation:.3f}"
+    return Outcome(told, (NOISE_FILE, *(f"{name}.txt" for name in COLUMNS[config.kind])))
+
+
+def predict(boosters: list[lightgbm.Booster], features: np.ndarray) -> np.ndarray:
+    """Return what the trees say, (N, columns), float32."""
+    return np.stack([booster.predict(features, num_threads=1) for booster in boosters], 1).astype(np.float32)
+
+
+def read_boosters(kind: Kind, folder: Path) -> tuple[list[lightgbm.Booster], dict[str, list[float]]]:
+    """Return the trees by column, and the shares of variance, that ``train`` wrote. Raises PerfLiveError."""
+    try:
+        noise = json.loads((folder / NOISE_FILE).read_text(encoding="utf-8"))
+        return [lightgbm.Booster(model_file=folder / f"{name}.txt") for name in COLUMNS[kind]], noise
+    except (OSError, ValueError, lightgbm.basic.LightGBMError) as error:
+        raise PerfLiveError(f"{folder}: there are no trees that can be read ({error}); run the stage again") from error
+
+
+def kind_of(folder: Path) -> Kind:
+    """Return which strokes the trees in a stage's folder are for."""
+    return "groove" if (folder / f"{TIMING_COLUMNS[0]}.txt").exists() else "live"
+
+
+def _target(examples: Examples, column: int) -> np.ndarray:
+    return examples.velocity if column < len(LEVELS) else examples.timing_ms
+
+
+def _noise(kind: Kind, quantiles: np.ndarray, followed: Examples) -> dict[str, list[float]]:
+    names = FEATURES[kind]
+    role, place = (followed.features[:, names.index(name)].astype(int) for name in ("role", "place"))
+    scores = {"velocity_shares": normal_scores(quantiles[:, :3], followed.velocity)}
+    if kind == "groove":
+        scores["timing_shares"] = normal_scores(quantiles[:, 3:], followed.timing_ms)
+    return {name: fit_shares(each, followed.take, role, place + 1) for name, each in scores.items()}
