@@ -10,7 +10,7 @@ OWN_REACH, OTHER_REACH = 16, 8  # steps around a stroke, of its own role and of 
 OTHERS = (KICK, SNARE, CLOSED_HAT, RIDE)
 DENSITY_STEPS, BUSY_STEPS = 32, 4
 RECURRING_BARS = (-4, -3, -2, -1, 1, 2, 3, 4)
-GAP = 4 * FURTHEST_STEPS  # between the steps of one role and those of the next, in one table: more than any reach
+GAP = 4 * FURTHEST_STEPS  # around the steps of each role, in one table of all: more than any reach
 
 FEATURES = (
     *("role", "articulation", "style", "drummer", "tempo", "place", "place_in_quarter", "bar_steps", "within_step"),
@@ -65,7 +65,6 @@ class _Struck:
         self._first = int(step.min()) - GAP
         self._span = int(step.max()) + GAP - self._first
         self._codes = np.unique(self._code(role, step))
-        self._bounds = np.searchsorted(self._codes, np.arange(ROLES + 1) * self._span)  # of each role in the table
 
     def _code(self, role: np.ndarray, step: np.ndarray) -> np.ndarray:
         return role * self._span + (step - self._first).clip(0, self._span - 1)
@@ -82,8 +81,8 @@ class _Struck:
             place = np.searchsorted(self._codes, code) + strokes_on
         else:
             place = np.searchsorted(self._codes, code, side="right") + strokes_on - 1
-        inside = (place >= self._bounds[role]) & (place < self._bounds[np.add(role, 1)])
-        away = np.abs(self._codes[place.clip(0, len(self._codes) - 1)] - code)
+        inside = (place >= 0) & (place < len(self._codes))
+        away = np.abs(self._codes[place.clip(0, len(self._codes) - 1)] - code)  # of another role it is further than FURTHEST_STEPS
         return np.where(inside, away, FURTHEST_STEPS).clip(max=FURTHEST_STEPS)
 
     def counts(self, step: np.ndarray, first: int, last: int) -> np.ndarray:
