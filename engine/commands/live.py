@@ -141,11 +141,11 @@ class Typed:
             None if score.conduct is None else parse_pad(score.conduct),
         )
 
-    def wanted(self, score: TypedScore) -> Wanted:
+    def wanted(self, of_score: bool, asked: Mapping[str, Any] | None = None) -> Wanted:
         """Return how to perform, checked. Raises UsageError."""
         playing = self.playing if self.mode is None else options.with_settings(self.playing, f"mode={self.mode}")
-        kind = Kind.SCORES if score.path else Kind.IMPROVISES if self.mode else Kind.NOTES
-        return options.combine(self.performer, playing, self.left_alone, self.model, score.asked).of(kind)
+        kind = Kind.SCORES if of_score else Kind.IMPROVISES if self.mode else Kind.NOTES
+        return options.combine(self.performer, playing, self.left_alone, self.model, asked or {}).of(kind)
 
     def playing_back(self, take: Path) -> "Typed":
         """Return how to play a take back as it is, and say whether it was performed. Raises UsageError or PerfLiveError for what is no
@@ -188,6 +188,17 @@ class Typed:
             from engine.midi.clock.ableton_link import check_available as check_link_available
 
             check_link_available()
+
+    def with_preset(self, of_score: bool, name: str) -> Wanted:
+        """Return how a preset wants to play, of what is typed only the model and what is left alone. Raises UsageError."""
+        alone = Typed(self.devices, None, None, options.PlayingOptions(preset=Path(name)), self.left_alone, self.model, self.sound)
+        return alone.over_preset().wanted(of_score)
+
+    def presets(self) -> list[str]:
+        """Return the names of the presets that there are."""
+        from engine.commands.presets import preset_names
+
+        return preset_names()
 
     def save(self, name: str, entries: Mapping[str, Any]) -> str:
         """Keep it as a preset, with the ``entries`` that have changed since. Return the line that says so."""
@@ -250,7 +261,7 @@ def _check_and_play(
     typed.check_link(ends)
     check_show(typed.devices.show, ends.all_files)
     check_page(typed.devices, ends)
-    wanted = typed.wanted(score)
+    wanted = typed.wanted(score.path is not None, score.asked)
     ends.check_written(wanted.files())
     ends.check_routing(wanted.routing)
     check_reachable(ends)
@@ -329,6 +340,7 @@ def _steered(
         rest = replace(wanted, routing=replace(wanted.routing, perform_drums=wanted.routing.perform_drums and not ends.input_is_file))
         rig.let_exchange(rest.exchanged)  # of a file the drums are performed already
     rig.let_save(typed.save)
+    rig.let_load(partial(typed.with_preset, ends.score is not None), typed.presets, exchanges=ends.score is None)
     if doors.start_again:
         rig.let_start_again(doors.start_again.set)
     stay_running_in_background()

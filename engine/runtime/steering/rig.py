@@ -4,14 +4,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from engine.base.errors import PerfLiveError, UsageError
 from engine.midi.events import Event
-from engine.performers.controls import KEPT, find_control
+from engine.performers.controls import KEPT, Control, consumed_controllers, find_control, parse_controller_map, parse_settings
 from engine.performers.protocol import MOST_SEED, PerformerStream, WindowedStream
-from engine.performers.setup import Setup
+from engine.performers.setup import Setup, Wanted
 from engine.runtime.loop import Engine
 from engine.runtime.recorder import Recording
 from engine.runtime.report import Report
@@ -46,6 +47,15 @@ class Begun(NamedTuple):
 
     setup: Setup
     stream: PerformerStream
+
+
+class Loaded(NamedTuple):
+    """What a preset says, ready to take hold: a performance by another performer, unless the present one goes on, and its controls."""
+
+    begun: Begun | None
+    controls: Mapping[str, float]
+    controller_map: Mapping[int, Control]
+    consumed: frozenset[int]
 
 
 class Rig:
@@ -211,6 +221,43 @@ class Rig:
             return end(words, asker)
 
         self.steering.add([Command("start", "end, and go back to the start screen", start)])
+
+    def let_load(self, read: Callable[[str], Wanted], names: Callable[[], Sequence[str]], exchanges: bool) -> None:
+        """Let a preset take hold while it plays: ``read`` says what one wants, ``names`` which there are. A performer of a score cannot be
+        exchanged; then only its controls are set.
+        """
+
+        def prepare(name: str) -> Loaded:
+            wanted = read(name)
+            if exchanges and wanted.plays_scores:
+                raise UsageError(f"{name!r} is for scores, and notes are played here; start it with --score FILE --preset {name}")
+            if exchanges:
+                setup = wanted.load()
+                return Loaded(_begin(setup), setup.controls, setup.controller_map, setup.consumed)
+            performer = self.engine.performer
+            if wanted.system.name != performer.name:
+                raise UsageError(f"{name!r} is for {wanted.system.name}, and {performer.name} plays this score; begin again with it")
+            mapped = parse_controller_map(performer.controls, wanted.controllers)
+            return Loaded(None, parse_settings(performer.controls, wanted.settings), mapped, consumed_controllers(wanted.controllers))
+
+        def load(words: Sequence[str], asker: Asker) -> None:
+            if words:
+                self.steering.do_in_background(lambda: prepare(words[0]), partial(self._load, words[0]), asker)
+            else:
+                self.steering.do_in_background(names, ", ".join, asker)
+
+        self.steering.add([Command("preset [NAME]", "play as a preset says; without a name, which there are", load)])
+
+    def _load(self, name: str, loaded: "Loaded") -> str:
+        engine = self.engine
+        if loaded.begun:
+            self._exchange(loaded.begun)
+        for control in engine.performer.controls:
+            engine.set_control(control.name, loaded.controls.get(control.name, control.default))
+        self.mapped |= {number: control.name for number, control in loaded.controller_map.items()}
+        engine.controller_map |= loaded.controller_map
+        engine.consumed = (engine.consumed - loaded.controller_map.keys()) | loaded.consumed
+        return f"{engine.performer.name} plays as {name} says"
 
     def let_save(self, save: Callable[[str, Mapping[str, Any]], str]) -> None:
         """Let how it plays be kept; ``save`` keeps it under a name and returns the line that says so."""

@@ -66,7 +66,8 @@ def started(folder: Path, *arguments: object) -> Iterator[Started]:
     temporary.mkdir()
     called = [sys.executable, "-c", PERF_LIVE, "--page", "--no-browser", "--page-port", str(port), *map(str, arguments)]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    program = subprocess.Popen(called, cwd=folder, env={**os.environ, "TMPDIR": str(temporary)}, text=True, **pipes)
+    environment = {**os.environ, "TMPDIR": str(temporary), "XDG_CONFIG_HOME": str(folder)}
+    program = subprocess.Popen(called, cwd=folder, env=environment, text=True, **pipes)
     try:
         yield Started(program, temporary)
     finally:
@@ -116,6 +117,13 @@ def test_a_take_is_played_recorded_and_played_back_without_port_and_sound_card(b
         opened.wait_for_text("#last-notes", "A4, velocity 80")
         opened.page.get_by_role("button", name="Record").click()
         opened.wait_for_text("#log", "kept take-")
+        opened.page.get_by_label("Save as").fill("plain")
+        opened.page.get_by_role("button", name="Save preset").click()
+        opened.wait_for("() => document.querySelector('#preset-chosen').textContent.includes('plain')")
+        opened.page.locator("#preset-chosen").select_option("subtle")
+        opened.page.get_by_role("button", name="Load preset").click()
+        opened.wait_for_answer("velocity plays as subtle says")
+        opened.wait_for("() => document.querySelector('#control-strength')?.value === '0.5'")
         opened.page.get_by_role("button", name="Back to the start").click()
 
         opened.wait_for(BEGIN)
@@ -148,6 +156,14 @@ def test_a_score_is_begun_and_what_is_wrong_is_said_in_one_line(browser: "Browse
         begin(opened, "Play this score")
         opened.wait_for_text("#route", f"{ELISE.name} → dexter → page")
         opened.wait_for("() => document.querySelector('#last-notes').textContent")
+        opened.page.locator("#preset-chosen").select_option("subtle")
+        opened.page.get_by_role("button", name="Load preset").click()
+        opened.wait_for_text("#log", "'velocity' plays no scores")
+        for line in ("set dynamics 6", "save soft", "set dynamics 0", "preset soft"):
+            opened.page.fill("#line", line)
+            opened.page.press("#line", "Enter")
+        opened.wait_for_answer("dexter plays as soft says")
+        opened.wait_for("() => document.querySelector('#control-dynamics').value === '6'")
         status, errors = run.end()
         assert status == 0 and errors.count("\n") == 2
         opened.wrong.clear()  # that nobody answers any more

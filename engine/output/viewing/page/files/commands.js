@@ -19,6 +19,7 @@ export class Commands {
     byId("record").onclick = () => ask(this.recording ? "record off" : "record");
     this.form("performer", () => ["performer", byId("performer-name").value, byId("performer-lookahead").value].join(" ").trim());
     this.form("reseed", () => `seed ${byId("seed").value}`);
+    this.form("preset-load", () => `preset ${quoted(byId("preset-chosen").value)}`);
     this.form("preset", () => `save ${quoted(byId("preset-name").value)}`);
     this.form("command", () => {
       const line = byId("line").value;
@@ -40,6 +41,8 @@ export class Commands {
     byId("seed").value = seed;
     byId("start-again").hidden = !commands.some(({ usage }) => usage === "start");
     byId("performer-name").replaceChildren(...performers.map((name) => element("option", name, { selected: name === performer })));
+    byId("preset-load").hidden = !commands.some(({ usage }) => usage.startsWith("preset "));
+    if (!byId("preset-load").hidden) this.ask("preset");
     const known = [...commands.map(({ usage, help }) => [usage.split(" ")[0], `${usage}: ${help}`])];
     known.push(...controls.map(({ name, help }) => [`set ${name} `, help]));
     byId("known").replaceChildren(...known.map(([value, label]) => element("option", "", { value, label })));
@@ -51,8 +54,16 @@ export class Commands {
     for (const line of said) this.say(line, false);
   }
 
+  /** Let a preset be chosen of those that there are. */
+  list(presets) {
+    const { value } = byId("preset-chosen");
+    byId("preset-chosen").replaceChildren(...presets.map((name) => element("option", name, { selected: name === value })));
+  }
+
   /** Log a line; of controls that are being moved, one or two together, and of beats only the last stays. */
   say(line, done, to = "") {
+    if (done && to === "preset") return this.list(line.split(", "));
+    if (done && to.startsWith("save ")) this.ask("preset");
     const [word, name] = to.split(" ");
     const control = (done && { set: name, tap: word }[word]) || "";
     const lately = [...this.log.children].slice(-2);
