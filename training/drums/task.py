@@ -27,7 +27,12 @@ COLUMNS: dict[Kind, tuple[str, ...]] = {"groove": VELOCITY_COLUMNS + TIMING_COLU
 # Each take is heard in all of them: as it is known, and as little as a sequencer's track says of itself.
 VIEWS: dict[Kind, tuple[View, ...]] = {
     "groove": (View(), View(drummer=False, plain=True, swung=True), View(style=False, drummer=False, plain=True)),
-    "live": (View(), View(drummer=False, plain=True), View(style=False, drummer=False, beat=False)),
+    "live": (
+        View(),
+        View(drummer=False, plain=True),
+        View(style=False, drummer=False, plain=True),
+        View(style=False, drummer=False, beat=False),
+    ),
 }
 KNOWN = {kind: views[:1] for kind, views in VIEWS.items()}
 
