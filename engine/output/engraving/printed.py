@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engine.base.errors import PerfLiveError
+from engine.base.files import MIDI_SUFFIXES
+from engine.output.engraving.midi_notation import musicxml_of_midi
+from engine.score.midi import read_midi_score
 from engine.score.notation.humdrum.documents import with_lasting_spines
 from engine.score.notation.mei.documents import normal_mei
 from engine.score.notation.musicxml.abc.writing import musicxml_of
@@ -32,7 +35,7 @@ class _Documents(NamedTuple):
 
 
 def read_printed(path: Path) -> Printed:
-    """Read what is printed in a file of notation. Raises PerfLiveError for one that verovio does not take."""
+    """Read what is printed in a score. Raises PerfLiveError for one that verovio does not take."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -70,5 +73,6 @@ _OPENED: dict[str, Callable[[Path], _Documents]] = {
     **dict.fromkeys((".xml", ".musicxml", ".mxl"), lambda path: _musicxml(uncompressed(path))),
     ".mei": _mei,
     **dict.fromkeys((".krn", ".kern"), _humdrum),
+    **dict.fromkeys(MIDI_SUFFIXES, lambda path: _musicxml(musicxml_of_midi(read_midi_score(path)))),
     ".abc": lambda path: _musicxml(musicxml_of(text_of(path))[0]),
 }

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain, count
 
-from engine.base.files import MIDI_SUFFIXES
 from engine.base.saying import overheard, say
 from engine.midi.clock.messages import LONGEST_CLOCK_NS, MidiClock
 from engine.midi.events import LINK_TRACK, SUSTAIN_PEDAL, Event, channel_of, is_control_change, is_note_off, is_note_on
@@ -273,6 +272,6 @@ def _shown_bars(performance: Performance | None) -> tuple[Bar, ...]:
 
 
 def _score_file(performance: Performance | None) -> ScoreFile | None:
-    if performance is None or performance.path is None or performance.path.suffix.lower() in MIDI_SUFFIXES:
+    if performance is None or performance.path is None:
         return None
     return ScoreFile(str(performance.path.absolute()), performance.piece.repeats)

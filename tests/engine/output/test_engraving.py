@@ -6,25 +6,29 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from score_fixtures import attributes, barline, musicxml, note
 
 from engine.base.errors import PerfLiveError
 from engine.output.engraving.engraving import Request, engrave, printed_bars
+from engine.output.engraving.midi_notation import NOTE, musicxml_of_midi, voices_of
 from engine.output.engraving.safe_drawing import made_safe
 from engine.score.files import read_score
+from engine.score.midi import read_midi_score
 
 SCORES = Path("tests/data/scores")
-KINDS = ["voltas_12_3.musicxml", "da_capo_al_fine.musicxml", "pickup_and_multirest.musicxml", "krn_repeat.krn", "m2_expansion.mei"]
+FUER_ELISE = Path("engine/examples/beethoven_fuer_elise_theme.mid")
+KINDS = [SCORES / name for name in ("voltas_12_3.musicxml", "da_capo_al_fine.musicxml", "pickup_and_multirest.musicxml", "krn_repeat.krn")]
 
 
 def engraving(path, width=800):
     return engrave(Request(str(path), width, read_score(path).measures["number"].tolist()))
 
 
-@pytest.mark.parametrize("name", KINDS)
-def test_each_note_is_drawn_and_each_bar_is_where_its_notes_sound(name):
-    engraved, score = engraving(SCORES / name), read_score(SCORES / name)
+@pytest.mark.parametrize("path", [*KINDS, SCORES / "m2_expansion.mei", FUER_ELISE], ids=lambda path: path.name)
+def test_each_note_is_drawn_and_each_bar_is_where_its_notes_sound(path):
+    engraved, score = engraving(path), read_score(path)
     drawn = set(re.findall(' id="([^"]*)"', "".join(page["svg"] for page in engraved["pages"])))
     assert {identifier for notes in engraved["notes"] for identifier, _, _ in notes} <= drawn
     begins = set()
@@ -74,3 +78,23 @@ def test_a_repeat_written_by_a_score_with_odd_labels_leads_back(tmp_path):
     document = musicxml([attributes() + note("C", 16), note("D", 16) + repeat, note("E", 16)])
     path.write_text(document.replace('number="2"', 'number="X1"').replace('number="3"', 'number="2"'))
     assert engraving(path)["bars"] == [0, 1, 0, 1, 2]
+
+
+def test_a_midi_score_is_written_with_rests_accidentals_and_beams():
+    from lxml import etree
+
+    right = etree.fromstring(musicxml_of_midi(read_midi_score(FUER_ELISE))).find("part")
+    first, second = right.findall("measure")[:2]
+    assert [each.findtext("type") for each in first.iter("note")] == ["quarter", "16th", "16th"]
+    assert [each.findtext("accidental") for each in first.iter("note")] == [None, None, "sharp"]
+    assert [each.findtext("accidental") for each in second.iter("note")] == [None, "sharp", None, None, "natural", None]
+    assert [each.findtext("beam") for each in second.iter("note")] == ["begin", *["continue"] * 4, "end"]
+    for measure in right.findall("measure")[:-1]:
+        own = [each for each in measure.iter("note") if each.findtext("voice") == "1" and each.find("chord") is None]
+        assert sum(int(each.findtext("duration")) for each in own) == 36
+
+
+def test_notes_that_last_while_others_begin_are_a_second_voice():
+    table = np.array([(0, 72, 43), (24, 48, 57), (24, 48, 62), (72, 24, 38), (72, 96, 60)], NOTE)
+    assert voices_of(table) == [2, 1, 1, 1, 1]
+    assert table["duration_div"].tolist() == [72, 48, 48, 24, 24]

@@ -82,7 +82,7 @@ export class Choice {
   }
 
   press(event) {
-    if (event.button || !this.engraving || event.offsetX > this.container.clientWidth) return; // the scroll bar
+    if (event.button || !this.bars.length || event.offsetX > this.container.clientWidth) return; // the scroll bar
     const index = this.engraving.at(event.clientX, event.clientY);
     if (index === null) return;
     const extends_ = event.shiftKey && this.anchor !== null;
@@ -107,7 +107,7 @@ export class Choice {
   }
 
   key(event) {
-    if (!this.engraving || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (!this.bars.length || event.ctrlKey || event.altKey || event.metaKey) return;
     const next = this.step(event.key);
     if (next !== null) {
       const index = Math.min(Math.max(next, 0), this.engraving.count - 1);
