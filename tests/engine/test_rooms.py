@@ -38,7 +38,7 @@ ROOMS = {
         own={
             "velocity": {"expression"},
             "dexter": {"expression_profile", "transferred_tempo", "trees", "window_worker"},
-            "drums": {"expression", "files", "groove", "order"},
+            "drums": {"bass", "expression", "files", "groove", "order"},
             "score_performer": {"decoding", "directions", "reference", "score", "style", "style_curve"},
             "performance_rnn": {"improvisation", "partner_notes", "player_notes", "reaction_delay", "takes", "voice"},
         },

@@ -31,13 +31,17 @@ def as_strokes(pairs, tempo=120.0, bar_quarters=4.0):
     return strokes
 
 
-def write_song(path, drums=None, channel=9, piano=True, velocity=100, keys=None):
-    """Write a MIDI file with a drum track, and a piano beside it; return its path. ``keys`` says what the kit has in place of a key."""
+def write_song(path, drums=None, channel=9, piano=True, velocity=100, keys=None, bass=()):
+    """Write a MIDI file with a drum track, and a piano beside it; return its path. ``keys`` says what the kit has in place of a key,
+    ``bass`` where a bass begins notes on channel 2.
+    """
     file = MidiFile(type=1, ticks_per_beat=TICKS)
     conductor = MidiTrack([MetaMessage("set_tempo", tempo=500_000), MetaMessage("time_signature", numerator=4, denominator=4)])
     file.tracks += [conductor, _track("Drums", drums or pattern(), channel, velocity, 0.125, keys or {})]
     if piano:
         file.tracks.append(_track("Piano", [(quarter, key) for quarter in range(16) for key in (60, 64)], 0, 80, 0.9, {}))
+    if bass:
+        file.tracks.append(_track("Bass", [(quarter, 40) for quarter in bass], 1, 90, 0.2, {}))
     file.save(path)
     return Path(path)
 

@@ -9,6 +9,7 @@ from engine.midi.events import DRUM_CHANNEL, Event, channel_of, is_channel_messa
 from engine.midi.file import MidiTimeline, in_quarters
 from engine.midi.routing import Router, Routing, Way
 from engine.midi.tempo_map import DEFAULT_TEMPO_US
+from engine.performers.drums.bass import bass_notes, with_the_drums
 from engine.performers.drums.order import moved_places
 from engine.score.midi import time_signatures
 from engine.score.piece import NonNoteEvent, Piece
@@ -21,23 +22,29 @@ NS_PER_S = 1_000_000_000
 def perform_timeline(
     timeline: MidiTimeline, routing: Routing, channels: Collection[int], play: Play
 ) -> MidiTimeline:
-    """Return a file with the strokes performed that are on ``channels`` and that ``routing`` does not leave alone.
+    """Return a file with the strokes performed that are on ``channels`` and that ``routing`` does not leave alone; a bass goes with them.
 
     Raises UsageError for a track that it does not have.
     """
     router, kit = Router(routing, timeline.track_names), dict(routing.kit)
     struck: list[int] = []
+    beside: set[int] = set()
     for index, event in enumerate(timeline.events):
         router.zones.observe(event.message)
-        if router.way(event) is Way.PERFORMED and channel_of(event.message) in channels and _key(event, kit) in KEYS:
+        if router.way(event) is not Way.PERFORMED:
+            continue
+        if channel_of(event.message) not in channels:
+            beside.add(index)
+        elif _key(event, kit) in KEYS:
             struck.append(index)
+    bass = [index for index in bass_notes(timeline.events, timeline.track_names) if index in beside]
     measured = in_quarters(timeline)
     ticks = np.array([measured.tempo_map.to_tick(timeline.events[index].time_ns) for index in struck])
     tempos = np.array([(0, DEFAULT_TEMPO_US), *measured.tempos], float)
     per_minute = 60e6 / np.maximum(tempos[np.searchsorted(tempos[:, 0], ticks, side="right") - 1, 1], 1) if struck else ticks
     strokes = _strokes(ticks / measured.division, per_minute, time_signatures(measured), [timeline.events[i] for i in struck], kit)
     places = np.array([event.time_ns for event in timeline.events], float)
-    events, found = _perform(timeline.events, places, struck, strokes, np.full(len(struck), NS_PER_S), kit, play)
+    events, found = _perform(timeline.events, places, struck, strokes, np.full(len(struck), NS_PER_S), kit, play, bass)
     times_ns = np.round(found).astype(np.int64).tolist()
     placed = sorted(range(len(events)), key=times_ns.__getitem__)
     return replace(timeline, events=[events[index]._replace(time_ns=times_ns[index]) for index in placed])
@@ -99,10 +106,12 @@ def _perform(
     units_a_second: np.ndarray,
     kit: Mapping[int, int],
     play: Play,
+    bass: Sequence[int] = (),
 ) -> tuple[list[Event], np.ndarray]:
-    """Return the events with the strokes' new velocities, and the places of all."""
+    """Return the events with the strokes' new velocities, and the places of all; notes of the ``bass`` are moved with the drums."""
     velocities, later_s = play(strokes, np.array([events[index].message[2] for index in struck], int))
     shifts = dict(zip(struck, (later_s * units_a_second).tolist(), strict=True))
+    shifts |= with_the_drums(bass, places, shifts, lambda index: _key(events[index], kit) or 0)
     performed = list(events)
     for index, velocity in zip(struck, velocities.tolist(), strict=True):
         message = performed[index].message

@@ -130,6 +130,18 @@ def test_pads_and_keys_are_played_at_once_by_channel():
     assert stream.feed(Event(20_000_000_000, note_off(9, KICK))) == [Event(20_000_000_000, note_off(9, KICK))]
 
 
+def test_a_bass_goes_with_the_kick_drum_and_is_left_alone_where_told(tmp_path):
+    song = write_song(tmp_path / "song.mid", bass=(2, 4.75, 5.75, 7.25))  # with the kick and without, twice
+    engine.render(song, tmp_path / "out.mid", drums="perform")
+    kicks, performed = times(notes_of(tmp_path / "out.mid"), KICK), times(notes_of(tmp_path / "out.mid", 1), 40)
+    assert performed[0] in kicks and performed[2] in kicks and kicks != times(notes_of(song), KICK)
+    assert performed[1::2] == [4.75 / 2, 7.25 / 2]
+    engine.render(song, tmp_path / "alone.mid", drums="perform", exclude=[2])
+    assert times(notes_of(tmp_path / "alone.mid", 1), 40) == times(notes_of(song, 1), 40)
+    engine.render(song, tmp_path / "grid.mid", drums="perform", controls={"drums.timing": 0})
+    assert times(notes_of(tmp_path / "grid.mid", 1), 40) == times(notes_of(song, 1), 40)
+
+
 def test_another_kit_is_understood_and_keeps_its_keys(tmp_path):
     kit = tmp_path / "kit.yaml"
     kit.write_text("C1: kick\n25: snare\nD1: closed hi-hat\n")
