@@ -19,7 +19,7 @@ LAYERS = (
     ("session", "a run put together: performer, source, sinks, clock"),
     ("output", "MIDI files, pictures, what viewers are shown"),
     ("sound", "FluidSynth, neural sound, sound card, WAV"),
-    ("runtime", "loop, scheduler, sender, recorder, steering"),
+    ("runtime", "loop, scheduler, sender, recorder, steering, duo"),
     ("performers", "one folder a system, and what they share"),
     ("score", "MusicXML, MEI, Humdrum, MIDI; markings, tempo"),
     ("onnx", "a model, and the contract in its metadata"),

@@ -22,7 +22,7 @@ from engine.commands.device_options import DeviceOptions
 from engine.commands.grouped import grouped
 from engine.commands.listing import Section, print_list
 from engine.commands.questions import Asked, PerformerName, flags_of, with_questions
-from engine.commands.routing_options import RoutingFlags
+from engine.commands.routing_options import DuoFlags, RoutingFlags
 from engine.commands.signals import stop_on_signals
 from engine.commands.sound_options import SoundFlags
 from engine.commands.viewing import announce, check_page, check_show, page_address, viewed
@@ -31,6 +31,7 @@ from engine.midi.performed_mark import find_marks
 from engine.output.endpoints import Endpoints, Opened, check_reachable
 from engine.output.viewing.page.address import Address
 from engine.output.viewing.page.address import check_available as check_page_available
+from engine.performers.controls import Control
 from engine.performers.setup import Wanted
 from engine.runtime.report import Report
 from engine.runtime.steering.osc import bind, check_available, steered_by_osc
@@ -42,6 +43,7 @@ from engine.systems import Kind
 if TYPE_CHECKING:
     from engine.midi.clock.ableton_link import LinkSession
     from engine.output.viewing.page.start_screen import Choice
+    from engine.runtime.following.performer import Following
     from engine.session import Session
 
 EXAMPLES = (
@@ -49,6 +51,7 @@ EXAMPLES = (
     "perf-live --in DAW --out Synth --performer dexter --lookahead 2",
     "perf-live --score piece.musicxml --out audio",
     "perf-live --page",
+    "perf-live --score duet.musicxml --follow Primo --in Keyboard --out Module",
 )
 
 
@@ -110,6 +113,7 @@ class Typed:
     left_alone: RoutingFlags
     model: Path | None
     sound: SoundFlags
+    duo: DuoFlags = DuoFlags()
 
     def over_preset(self) -> "Typed":
         """Return what is typed, and what the preset says of what is not. Raises UsageError."""
@@ -126,6 +130,7 @@ class Typed:
             preset.under(self.left_alone),
             self.model or preset.model,
             preset.under(self.sound),
+            self.duo,
         )
 
     def endpoints(self, score: TypedScore) -> Endpoints:
@@ -139,13 +144,17 @@ class Typed:
             self.sound.options(),
             score.path,
             None if score.conduct is None else parse_pad(score.conduct),
+            follows=self.duo.follow is not None,
         )
 
     def wanted(self, of_score: bool, asked: Mapping[str, Any] | None = None) -> Wanted:
         """Return how to perform, checked. Raises UsageError."""
         playing = self.playing if self.mode is None else options.with_settings(self.playing, f"mode={self.mode}")
         kind = Kind.SCORES if of_score else Kind.IMPROVISES if self.mode else Kind.NOTES
-        return options.combine(self.performer, playing, self.left_alone, self.model, asked or {}).of(kind)
+        more: tuple[Control, ...] = ()
+        if self.duo.follow is not None:
+            from engine.runtime.following.controls import CONTROLS as more
+        return options.combine(self.performer, playing, self.left_alone, self.model, asked or {}, more).of(kind)
 
     def playing_back(self, take: Path) -> "Typed":
         """Return how to play a take back as it is, and say whether it was performed. Raises UsageError or PerfLiveError for what is no
@@ -228,6 +237,7 @@ def live(
     conduct: ConductOption = None,
     play: PlayOption = None,
     no_repeats: options.NoRepeatsOption = False,
+    duo: DuoFlags,
     asked: Asked,
     sound: SoundFlags,
     list_all: Annotated[bool, typer.Option("--list", help="List ports, audio devices and performers.")] = False,
@@ -238,7 +248,7 @@ def live(
         return print_list(listed, devices.api)
     if listed:
         raise UsageError(f"{listed.value!r} says what --list is to list; give --list as well, or leave it out")
-    typed = Typed(devices, performer, mode, playing, left_alone, model, sound).over_preset()
+    typed = Typed(devices, performer, mode, playing, left_alone, model, sound, duo).over_preset()
     if (no_repeats or asked) and score is None:
         named = ", ".join(filter(None, ["--no-repeats" if no_repeats else "", flags_of(asked)]))
         raise UsageError(f"{named}: for scores; leave it out, or give --score FILE")
@@ -257,6 +267,7 @@ def _check_and_play(
     """Play, once all is checked that can be before anything is loaded; ``page`` is where the start screen is."""
     ends = typed.endpoints(score)
     ends.check()
+    following = typed.duo.following(score.path, bool(ends.inputs or (ends.virtual and ends.outputs)), score.conduct is not None)
     typed.check_osc(ends.all_files)
     typed.check_link(ends)
     check_show(typed.devices.show, ends.all_files)
@@ -269,7 +280,7 @@ def _check_and_play(
         nullcontext() if typed.devices.osc_port is None else bind(typed.devices.osc_port) as osc,
         nullcontext(page) if page else page_address(typed.devices) as address,
     ):
-        return _play(typed, wanted, ends, score.repeats, Doors(osc, address, start_again))
+        return _play(typed, wanted, following, ends, score.repeats, Doors(osc, address, start_again))
 
 
 def _start_on_page(typed: Typed, conduct: str | None) -> None:
@@ -296,12 +307,17 @@ def _play_chosen(typed: Typed, conduct: str | None, choice: "Choice", file: Path
     return report.in_words() if start_again.is_set() or not report.stopped else None
 
 
-def _play(typed: Typed, wanted: Wanted, ends: Endpoints, repeats: bool, doors: Doors) -> Report:
+def _play(typed: Typed, wanted: Wanted, following: "Following | None", ends: Endpoints, repeats: bool, doors: Doors) -> Report:
     """Load the performer, open the ends and play; say what became of it, however it ends."""
     from engine.session import guarded_by_ports, open_live
 
     clock: Clock = VirtualClock() if ends.all_files else MonotonicClock()
-    session, opened = open_live(wanted.load(), ends, clock, repeats)
+    setup = wanted.load()
+    if following is not None:
+        from engine.runtime.following.performer import accompanying
+
+        setup = accompanying(setup, following)
+    session, opened = open_live(setup, ends, clock, repeats)
     steered = nullcontext() if ends.all_files else _steered(session, typed, wanted, ends, opened, doors)
     with stop_on_signals(session), guarded_by_ports(session, opened, typed.devices.exit_on_loss):
         print_line(f"ready: {opened.source_name} -> {wanted.system.name} -> {', '.join(opened.sink_names)}", sys.stdout)
@@ -330,9 +346,7 @@ def _tell(session: "Session", underruns: int) -> None:
 
 
 @contextmanager
-def _steered(
-    session: "Session", typed: Typed, wanted: Wanted, ends: Endpoints, opened: Opened, doors: Doors
-) -> Iterator[None]:
+def _steered(session: "Session", typed: Typed, wanted: Wanted, ends: Endpoints, opened: Opened, doors: Doors) -> Iterator[None]:
     """Let the run be steered while it plays."""
     rig = session.rig
     rig.route = f"{opened.source_name} -> {', '.join(opened.sink_names)}"

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from engine.commands.routing_options import RoutingFlags
+from engine.performers.controls import Control
 from engine.performers.protocol import MOST_SEED
 from engine.performers.setup import Wanted, choose_system
 from engine.systems import Kind, System
@@ -94,9 +95,14 @@ class Said:
 
 
 def combine(
-    performer: str | None, playing: PlayingOptions, left_alone: RoutingFlags, model: Path | None, asked: Mapping[str, Any]
+    performer: str | None,
+    playing: PlayingOptions,
+    left_alone: RoutingFlags,
+    model: Path | None,
+    asked: Mapping[str, Any],
+    more: tuple[Control, ...] = (),
 ) -> Said:
-    """Return how to perform. Raises UsageError."""
+    """Return how to perform; ``more`` are controls beside the performer's. Raises UsageError."""
     wanted = partial(
         Wanted,
         seed=playing.seed or 0,
@@ -106,6 +112,7 @@ def combine(
         model=model,
         lookahead_s=playing.lookahead_s,
         asked=asked,
+        more=more,
     )
     return Said(performer, playing.seed or 0, wanted, asked)
 

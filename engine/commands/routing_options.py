@@ -1,9 +1,9 @@
-"""The options that say what of the input is performed, and what is left alone."""
+"""The options that say what of the input is performed and what is left alone, and who plays what of a score."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +11,10 @@ from engine.base.errors import UsageError
 from engine.midi.percussion import read_kit
 from engine.midi.routing import Routing, parse_keys
 
-ALONE = "What it leaves alone"  # a group of options in the help
+if TYPE_CHECKING:  # NumPy takes a while to import, and not every run follows
+    from engine.runtime.following.performer import Following
+
+ALONE, DUO = "What it leaves alone", "The duo"  # groups of options in the help
 
 
 class Drums(StrEnum):
@@ -84,6 +87,59 @@ class RoutingFlags:
             self.drums is Drums.PERFORM,
             () if self.kit is None else read_kit(self.kit),
         )
+
+
+@dataclass(frozen=True)
+class DuoFlags:
+    """Whom to accompany, as it is typed."""
+
+    follow: Annotated[
+        str | None,
+        typer.Option(
+            "--follow",
+            metavar="PART",
+            help="You play this part, track, staff or hand (left, right) of the --score; the rest comes with you. auto finds out which.",
+            rich_help_panel=DUO,
+        ),
+    ] = None
+    slower: Annotated[
+        float | None,
+        typer.Option("--slower", metavar="SPEED", min=0.25, max=4, help="Begin at this speed, as .7; then at yours.", rich_help_panel=DUO),
+    ] = None
+    loop: Annotated[
+        str | None,
+        typer.Option(
+            "--loop", metavar="BARS", help="Accompany these bars only, as in 12-16, as often as you play them.", rich_help_panel=DUO
+        ),
+    ] = None
+    hint: Annotated[
+        bool, typer.Option("--hint", help="Play your own part softly as well, where you leave it out.", rich_help_panel=DUO)
+    ] = False
+
+    def following(self, score: Path | None, has_input: bool, conducted: bool) -> "Following | None":
+        """Return whom to accompany, None for nobody. Raises UsageError."""
+        said = [flag for flag, value in (("--slower", self.slower), ("--loop", self.loop), ("--hint", self.hint)) if value]
+        if self.follow is None:
+            if said:
+                raise UsageError(f"{', '.join(said)}: for who accompanies you; leave it out, or give --follow PART")
+            return None
+        if score is None:
+            raise UsageError(f"--follow {self.follow!r}: a part of a score; give --score FILE as well")
+        if conducted:
+            raise UsageError(f"--follow {self.follow!r} and --conduct: the beat is the soloist's or yours; leave one of them out")
+        if not has_input:
+            raise UsageError(f"--follow {self.follow!r}: there is nobody to follow; give --in PORT, or --in FILE.mid")
+        from engine.runtime.following.performer import Following
+
+        return Following(self.follow, self.slower or 1.0, parse_bars(self.loop) if self.loop else None, self.hint)
+
+
+def parse_bars(text: str) -> tuple[int, int]:
+    """Turn ``12-16`` into the first and the last bar. Raises UsageError."""
+    first, dash, last = text.strip().partition("-")
+    if not (first.isdecimal() and (last if dash else first).isdecimal()):
+        raise UsageError(f"--loop {text!r}: expected a first and a last bar, as in 12-16")
+    return int(first), int(last if dash else first)
 
 
 def parse_channels(text: str) -> frozenset[int]:

@@ -53,6 +53,7 @@ class Endpoints:
     score: Path | None = None
     pad: Pad | None = None  # of the input ports, that gives the beat of a score
     mark: str = ""  # what MIDI files say of their having been performed
+    follows: bool = False  # whether the score is an accompaniment of what is played
 
     @property
     def input(self) -> str | None:
@@ -81,7 +82,7 @@ class Endpoints:
 
     def check(self) -> None:
         """Catch what contradicts itself. Raises UsageError."""
-        if self.score is not None and self.input_is_file:
+        if self.score is not None and self.input_is_file and not self.follows:
             raise UsageError(f"--in {self.input!r} and --score: one file is played at a time; leave one of them out, or give --in a port")
         if self.pad and (self.score is None or self.input is None):
             raise UsageError("--conduct is for a score that is conducted from a port; give --score FILE and --in PORT, or leave it out")
@@ -198,7 +199,7 @@ def open_endpoints(
     if not ends.all_files:
         _offer_what_was_left(ends)
     with ExitStack() as undo:
-        opened = _open_score(ends, clock, performance) if performance else _open_input(ends, timeline, clock)
+        opened = _open_score(ends, timeline, clock, performance) if performance else _open_input(ends, timeline, clock)
         undo.callback(opened.abort)
         _open_outputs(ends, timeline, opened, performance)
         if ends.record:
@@ -251,10 +252,13 @@ def _open_input(ends: Endpoints, timeline: MidiTimeline | None, clock: Clock) ->
     return Opened(PortSource(inputs, clock), _name(ends, inputs), ports=list(inputs.ports), inputs=inputs, page=_page_input(ends, inputs))
 
 
-def _open_score(ends: Endpoints, clock: Clock, performance: "Performance") -> Opened:
-    """Open what conducts a score: the port, if there is one."""
+def _open_score(ends: Endpoints, timeline: MidiTimeline | None, clock: Clock, performance: "Performance") -> Opened:
+    """Open what conducts a score: the port, if there is one, or the file of a soloist."""
+    from engine.runtime.following.soloist_file import SoloistFile
     from engine.runtime.steering.conductor import ConductedSource
 
+    if timeline is not None:
+        return Opened(SoloistFile(performance.stream, timeline, clock), f"{ends.input} and {ends.score}")
     inputs = _open_inputs(ends, clock) if ends.inputs or (ends.virtual is not None and ends.outputs) else None
     source = ConductedSource(performance.stream, clock, inputs, ends.pad)
     page = _page_input(ends, inputs) if inputs else PageEnds()
@@ -295,6 +299,8 @@ def _open_outputs(ends: Endpoints, timeline: MidiTimeline | None, opened: Opened
 
 def _midi_sink(ends: Endpoints, path: Path, timeline: MidiTimeline | None, performance: "Performance | None") -> FileSink:
     """Return what writes a MIDI file: what is played live and comes from no file may last for days, and is recorded as it comes."""
+    if performance and ends.follows:
+        return Recorder(path, mark=ends.mark)
     if performance and ends.all_files:
         return ScoreMaterial(performance.piece, performance.stream, on_bars=False, mark=ends.mark).midi_sink(path)
     return TakeMaterial(timeline, mark=ends.mark).midi_sink(path) if timeline else Recorder(path, mark=ends.mark)

@@ -37,7 +37,7 @@ class Setup:
 @dataclass(frozen=True)
 class Wanted:
     """A ``Setup`` in the user's words, which is checked before anything is loaded. ``asked`` holds the answers to the system's questions
-    by name.
+    by name. ``more`` are controls beside the performer's own.
     """
 
     system: System
@@ -48,6 +48,7 @@ class Wanted:
     model: Path | None = None
     lookahead_s: float | None = None
     asked: Mapping[str, Any] = field(default_factory=dict)
+    more: tuple[Control, ...] = ()
 
     @property
     def plays_scores(self) -> bool:
@@ -67,7 +68,7 @@ class Wanted:
             check_readable(named)
         if self.model is not None and not self.model.is_dir():
             check_readable(self.model, "an ONNX file or of a folder with those of the performer")
-        controls = self._known_controls()
+        controls = (*self._known_controls(), *self.more)
         self._check_controls([control.name for control in controls])
         parse_settings(controls, self.settings)
         parse_controller_map(controls, self.controllers)
@@ -117,11 +118,12 @@ class Wanted:
         performer = self._load_performer(routing)
         request = make_request(self.system, self.asked)
         performer.check(request)
+        controls = (*performer.controls, *self.more)
         return Setup(
             performer,
             self.seed,
-            parse_settings(performer.controls, self.settings),
-            parse_controller_map(performer.controls, self.controllers),
+            parse_settings(controls, self.settings),
+            parse_controller_map(controls, self.controllers),
             consumed_controllers(self.controllers),
             routing,
             request,

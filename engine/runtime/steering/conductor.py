@@ -87,16 +87,20 @@ class ConductedSource:
         self._pad_is_down = velocity > 0
 
     def commands(self, set_control: Callable[[str, float], None]) -> list[Command]:
-        """Return what moves the score to another place, and what conducts it. Bars have the numbers of the score."""
-        self._tapping = Tapping(self._stream, self._clock, set_control)
+        """Return what moves the score to another place, and what conducts it, unless it follows a soloist. Bars have the numbers of the
+        score.
+        """
+        conducts: list[Command] = []
+        if isinstance(self._stream, ScoreStream):
+            self._tapping = Tapping(self._stream, self._clock, set_control)
+            conducts = [*self._tapping.commands(), direct_command(self._stream)]
         return [
-            *self._tapping.commands(),
+            *conducts,
             Command("play", "begin, or go on; an empty line plays and pauses", self._play),
             Command("resume", "as play", self._play),
             Command("pause", "stop where it is", self._pause),
             Command("seek BAR", "go on from a bar", self._seek),
             Command("loop FIRST [LAST]", "play these bars again and again; loop off goes on after them", self._loop),
-            direct_command(self._stream),
             Command("toggle", "play or pause, as an empty line", self._toggle),
             Command("quit", "end", self._end),
             Command("stop", "as quit", self._end),

@@ -1,0 +1,85 @@
+"""perf-live --follow: a soloist from a file, whom the rest of the score accompanies."""
+
+from pathlib import Path
+
+import pytest
+import synthetic_dexter
+from command_line import Command, assert_refused, command
+from duos import LULLABY, lullaby, sung
+
+from engine.commands.live import app
+from engine.midi.events import is_note_on
+from engine.midi.file import MidiTimeline, Track, read_midi_file
+from engine.output.file_sinks import TakeMaterial
+
+PIECE = lullaby()
+VOICE = PIECE.tracks == 0
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return synthetic_dexter.write_models(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture
+def perf_live(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str], models: Path) -> Command:
+    monkeypatch.chdir(tmp_path)
+    events = sung(PIECE, VOICE)
+    sink = TakeMaterial(MidiTimeline(events, (Track((), 0),))).midi_sink(Path("voice.mid"))
+    sink.start(0)
+    for event in events:
+        sink.send(event)
+    sink.close()
+    live = command(app, "perf-live", capfd)
+    return lambda *arguments: live(*arguments, "--model", models)
+
+
+def pitches(path: str) -> list[int]:
+    return sorted(event.message[1] for event in read_midi_file(Path(path)).events if is_note_on(event.message))
+
+
+def test_the_piano_comes_with_the_voice_and_the_voice_goes_through(perf_live: Command) -> None:
+    ended = perf_live("--score", LULLABY, "--follow", "voice", "--in", "voice.mid", "--out", "duo.mid", "--set", "balance=-4")
+    assert (ended.status, ended.error) == (0, "")
+    assert f"{(~VOICE).sum()} notes played, none late" in ended.output
+    assert pitches("duo.mid") == sorted(PIECE.score.notes["pitch"].tolist())
+
+
+def test_the_same_input_gives_the_same_music(perf_live: Command) -> None:
+    said = ("--score", LULLABY, "--follow", "auto", "--in", "voice.mid", "--set", "wait=on", "--seed", 3)
+    for name in ("one.mid", "other.mid"):
+        ended = perf_live(*said, "--out", name)
+        assert (ended.status, ended.error) == (0, "you play Voice\n")
+    assert read_midi_file(Path("one.mid")).events == read_midi_file(Path("other.mid")).events
+
+
+SCORE = ("--score", str(LULLABY))
+REFUSED = {
+    "a part that is not there": (
+        (*SCORE, "--follow", "Oboe", "--in", "voice.mid"),
+        "perf-live: --follow 'Oboe': the score has no such part; allowed: Voice, Piano, right, left, auto\n",
+    ),
+    "no score": (("--follow", "Voice", "--in", "voice.mid"), "a part of a score; give --score FILE as well"),
+    "a conductor as well": (
+        (*SCORE, "--follow", "Voice", "--in", "voice.mid", "--conduct", "C2"),
+        "the beat is the soloist's or yours; leave one of them out",
+    ),
+    "nobody": ((*SCORE, "--follow", "Voice"), "there is nobody to follow; give --in PORT, or --in FILE.mid"),
+    "a loop of nobody": ((*SCORE, "--loop", "2-4"), "--loop: for who accompanies you; leave it out, or give --follow PART"),
+    "no bars": ((*SCORE, "--follow", "Voice", "--in", "voice.mid", "--loop", "two"), "expected a first and a last bar, as in 12-16"),
+    "bars that are not there": ((*SCORE, "--follow", "Voice", "--in", "voice.mid", "--loop", "90-99"), "bar 90: the score has no such bar"),
+    "a control of nobody": (("--in", "voice.mid", "--set", "wait=on"), "no control is called 'wait'"),
+}
+
+
+@pytest.mark.parametrize("arguments, said", REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_followed_is_said_in_one_line(perf_live: Command, arguments: tuple[str, ...], said: str) -> None:
+    assert_refused(perf_live(*arguments, "--out", "duo.mid"), 2, said)
+    assert not Path("duo.mid").exists()
+
+
+def test_loops_and_hints_are_understood(perf_live: Command) -> None:
+    said = ("--follow", "Voice", "--in", "voice.mid", "--loop", "2-4", "--hint", "--slower", ".8")
+    ended = perf_live(*SCORE, *said, "--out", "duo.mid")
+    assert (ended.status, ended.error) == (0, "")
+    assert len(pitches("duo.mid")) < len(PIECE.score.notes)

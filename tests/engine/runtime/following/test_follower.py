@@ -1,0 +1,119 @@
+import numpy as np
+import pytest
+from duos import lullaby
+from score_playing import melody
+
+from engine.runtime.following.follower import Follower
+from engine.runtime.following.solo import solo_of, written_sec
+
+HUMAN_SEC = 0.012
+
+
+@pytest.fixture
+def piece():
+    return melody()  # a chord of two keys and three quarters in each bar
+
+
+def strokes(piece, first=0.0, last=np.inf, pace=1.0, begin_sec=0.0):
+    """Return (time, key, position) of a piece's notes between two positions."""
+    notes = piece.score.notes
+    notes = notes[(notes["onset_quarter"] >= first) & (notes["onset_quarter"] < last)]
+    times = written_sec(piece.score, notes["onset_quarter"]) * pace
+    return list(zip((times - times[0] + begin_sec).tolist(), notes["pitch"].tolist(), notes["onset_quarter"].tolist(), strict=True))
+
+
+def follow(piece, played, follower=None):
+    follower = follower or Follower(solo_of(piece.score, np.ones(len(piece.score.notes), bool)))
+    return [follower.hear(time_sec, pitch) for time_sec, pitch, _ in played]
+
+
+def found(heard, played):
+    return np.array([each.quarter == quarter for each, (_, _, quarter) in zip(heard, played, strict=True)])
+
+
+def test_every_note_is_found_at_once_at_any_tempo(piece):
+    for pace in (0.6, 1.0, 1.7):
+        played = strokes(piece, pace=pace)
+        heard = follow(piece, played)
+        assert found(heard, played).all()
+        assert heard[-1].pace == pytest.approx(pace, rel=0.05)
+        assert min(each.probability for each in heard[4:]) > 0.9
+
+
+def test_wrong_missing_and_additional_notes_do_not_lead_astray(piece):
+    random = np.random.default_rng(1)
+    played = [stroke for stroke in strokes(piece) if random.random() > 0.08]
+    wrong = [(time, key + 1, quarter) if random.random() < 0.08 else (time, key, quarter) for time, key, quarter in played]
+    extra = [(time + 0.15, key + 2, quarter) for time, key, quarter in played if random.random() < 0.08]
+    wrong = sorted(wrong + extra)
+    heard = follow(piece, wrong)
+    near = [abs(each.quarter - quarter) <= 1 for each, (_, _, quarter) in zip(heard, wrong, strict=True)]
+    assert np.mean(near) > 0.98
+    assert heard[-1].quarter == pytest.approx(wrong[-1][2], abs=1)
+
+
+def test_a_leap_to_anywhere_is_found_within_a_bar(piece):
+    before = strokes(piece, 0, 40)
+    after = strokes(piece, 100, 130, begin_sec=before[-1][0] + 2)
+    heard = follow(piece, before + after)[len(before) :]
+    assert found(heard, after)[5:].all()  # five notes are a bar
+
+
+def test_a_soloist_may_begin_anywhere(piece):
+    played = strokes(piece, 72, 100)
+    assert found(follow(piece, played), played)[4:].all()
+
+
+def test_a_pause_is_no_leap(piece):
+    before = strokes(piece, 0, 40)
+    after = strokes(piece, 40, 60, begin_sec=before[-1][0] + 9)
+    assert found(follow(piece, before + after)[len(before) :], after).all()
+
+
+def test_of_two_passages_that_are_alike_the_one_that_goes_on_is_meant():
+    alike = melody(bars=24, pitch_of=lambda index: 40 + index % 60)  # 12 bars twice
+    played = strokes(alike)
+    assert found(follow(alike, played), played).all()
+
+
+def test_a_skipped_repeat_is_found():
+    piece = melody(bars=30, pitch_of=lambda index: 40 + index % 75 if index < 150 else 30)
+    piece.score.measures["number"][12:] -= 12  # bars 1 to 12 are written to be played twice
+    before = strokes(piece, 0, 48)
+    after = strokes(piece, 96, 120, begin_sec=before[-1][0] + 0.6)
+    assert found(follow(piece, before + after)[len(before) :], after)[2:].all()
+
+
+def test_an_arpeggio_is_one_onset():
+    piece = lullaby()
+    rows = piece.tracks == 1
+    notes = piece.score.notes[rows]
+    times = written_sec(piece.score, notes["onset_quarter"])
+    order = np.lexsort((notes["pitch"], notes["onset_quarter"]))
+    rolled = [(times[row] + 0.05 * (row % 3), int(notes["pitch"][row]), float(notes["onset_quarter"][row])) for row in order]
+    rolled.sort()
+    follower = Follower(solo_of(piece.score, rows))
+    heard = [follower.hear(time_sec, pitch) for time_sec, pitch, _ in rolled]
+    assert np.mean([each.quarter == quarter for each, (_, _, quarter) in zip(heard, rolled, strict=True)]) > 0.97
+
+
+def test_a_trill_of_any_length_stays_where_it_is():
+    piece = melody(bars=12)
+    piece.score.markings["ornament"][22] = True
+    at = float(piece.score.notes["onset_quarter"][22])
+    before = strokes(piece, 0, at + 0.5)
+    trill = [(before[-1][0] + 0.06 * step, before[-1][1] + 2 * (step % 2), at) for step in range(1, 8)]
+    after = strokes(piece, at + 1, 40, begin_sec=before[-1][0] + 0.6)
+    played = before + trill + after
+    assert found(follow(piece, played), played)[len(before) :].all()
+
+
+def test_it_goes_on_from_a_snapshot_as_it_would_have(piece):
+    played = strokes(piece)
+    follower = Follower(solo_of(piece.score, np.ones(len(piece.score.notes), bool)))
+    follow(piece, played[:50], follower)
+    kept = follower.snapshot()
+    expected = follow(piece, played[50:90], follower)
+    follow(piece, played[:20], follower)
+    follower.restore(kept)
+    assert follow(piece, played[50:90], follower) == expected

@@ -1,0 +1,111 @@
+"""The command ``perf-eval following``: how well the follower finds a soloist's place in the score."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from engine.base.errors import PerfLiveError
+from engine.runtime.following.follower import Follower
+from engine.runtime.following.solo import solo_of
+from training.datasets.asap import Split
+from training.evaluation.ensemble.following.takes import Take, asap_takes
+from training.evaluation.ensemble.following.trials import (
+    Trial,
+    beats_to_find_after_leaps,
+    follow,
+    judge,
+    quarters_without_repeat,
+    with_errors,
+)
+from training.evaluation.ensemble.table import print_rows
+from training.evaluation.expressiveness.command import CACHE, CacheOption, DataOption, JsonOption, PiecesOption
+
+LEAPS = 3  # of each take
+REPEATS = 4
+
+
+def following(
+    data: DataOption,
+    cache: CacheOption = CACHE,
+    split: Annotated[str, typer.Option("--split", help="train or validation")] = "validation",
+    pieces: PiecesOption = "",
+    every: Annotated[int, typer.Option("--every", min=1, help="take only every so many-th hand of a performance")] = 1,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="of errors and leaps")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """The score follower on one hand of human performances: as they are, with errors, after leaps and without repeats."""
+    chosen: Split = "train" if split == "train" else "validation"
+    takes = [take for take in asap_takes(data, chosen, cache) if pieces in take.name][::every]
+    if not takes:
+        raise PerfLiveError(f"no performance of the {chosen} split has {pieces!r} in its name; give another --pieces")
+    random = np.random.default_rng(seed)
+    plain, wrong, leaps, repeats = [], [], [], []
+    for take in track(takes, "following", console=Console(stderr=True)):
+        plain.append(judge(take, take.strokes, follow(take, take.strokes)))
+        strokes = with_errors(take.strokes, random)
+        wrong.append(judge(take, strokes, follow(take, strokes)))
+        leaps += list(beats_to_find_after_leaps(take, random, LEAPS))
+        repeats += [quarters / bar for quarters, bar in list(quarters_without_repeat(take))[:REPEATS]]
+    figures = {
+        "takes": len(takes),
+        "as played": _shares(plain),
+        "5% wrong, missing, extra": _shares(wrong),
+        "leaps": _found(leaps),
+        "skipped repeats": _found(repeats),
+        "event_ms": _event_ms(max(takes, key=lambda take: int(take.solo.sum()))),
+    }
+    if as_json:
+        print(json.dumps(figures, indent=1))
+    else:
+        _print(figures)
+
+
+def _shares(trials: Sequence[Trial]) -> dict[str, Any]:
+    """Return shares of all onsets, and of those of which the score says when they are played."""
+    close, near, exact = (np.concatenate([getattr(trial, name) for trial in trials]) for name in ("close", "near", "exact"))
+    return {
+        "onsets": len(close),
+        "within 50 ms": float(close.mean()),
+        "within a quarter": float(near.mean()),
+        "within 50 ms, no trills": float(close[exact].mean()),
+        "within a quarter, no trills": float(near[exact].mean()),
+        "median take, within 50 ms": float(np.median([trial.close.mean() for trial in trials])),
+    }
+
+
+def _found(values: Sequence[float]) -> dict[str, Any]:
+    if not values:
+        return {"trials": 0}
+    return {"trials": len(values), "median": float(np.median(values)), "75%": float(np.percentile(values, 75, method="lower"))}
+
+
+def _event_ms(take: Take) -> dict[str, float]:
+    """Return the notes of the longest part, and how long its follower took for a stroke: median and 99th percentile."""
+    follower, spent = Follower(solo_of(take.score, take.solo)), []
+    for time_sec, pitch in zip(take.strokes["onset_sec"].tolist(), take.strokes["pitch"].tolist(), strict=True):
+        begun = time.perf_counter()
+        follower.hear(time_sec, pitch)
+        spent.append(1000 * (time.perf_counter() - begun))
+    return {"notes": int(take.solo.sum()), "median": float(np.median(spent)), "99%": float(np.percentile(spent, 99))}
+
+
+def _print(figures: Mapping[str, Any]) -> None:
+    shares = [name for name in figures["as played"] if name != "onsets"]
+    rows = {
+        name: [str(figures[name]["onsets"]), *(f"{figures[name][share]:.1%}" for share in shares)]
+        for name in ("as played", "5% wrong, missing, extra")
+    }
+    print_rows(f"one hand of a performance, {figures['takes']} takes", ["onsets", *shares], rows)
+    found = {
+        f"{name}, in {unit}": [str(figures[name]["trials"]), *(f"{figures[name].get(key, np.nan):.2f}" for key in ("median", "75%"))]
+        for name, unit in (("leaps", "quarters"), ("skipped repeats", "bars"))
+    }
+    print_rows("until it is found again", ["trials", "median", "75%"], found)
+    event = figures["event_ms"]
+    print(f"a stroke of a part of {event['notes']} notes: {event['median']:.2f} ms at the median, 99% within {event['99%']:.2f} ms")
