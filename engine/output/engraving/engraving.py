@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.base.errors import PerfLiveError
 from engine.base.limited_process import LimitedProcess, ProcessFailed
-from engine.output.engraving.printed import read_printed
+from engine.output.engraving.printed import hear, open_printed
 from engine.output.engraving.safe_drawing import PREFIX, SVG, made_safe
 from engine.score.notation.verovio_measures import MOST_BYTES, PrintedMeasure
 from engine.score.notation.verovio_scores import Places, play_order
@@ -48,13 +48,15 @@ def engrave(request: Request) -> dict[str, Any]:
 
     Raises PerfLiveError for a score that verovio does not engrave.
     """
-    printed = read_printed(Path(request.path))
-    pages = [_page(page) for page in _laid_out(printed.document, request.width)]
-    measures = printed.heard.measures
+    printed = open_printed(Path(request.path))
+    laying_out = _lay_out(printed.whole, request.width)
+    heard = hear(printed)  # beside it: both take as long
+    pages = [_page(page) for page in _pages(laying_out)]
+    measures = heard.measures
     drawn = sum(len(page["measures"]) for page in pages)
     if drawn != len(measures):
         raise PerfLiveError(f"verovio draws {drawn} of its {len(measures)} bars")
-    places = play_order(printed.heard, request.repeats)
+    places = play_order(heard, request.repeats)
     return {
         "pages": pages,
         "notes": [_notes(measure) for measure in measures],
@@ -77,12 +79,16 @@ def printed_bars(played: Sequence[int], places: Places, numbers: Sequence[int]) 
     return found
 
 
-def _laid_out(document: str, width: int) -> list[str]:
-    """Return the pages in SVG. Raises PerfLiveError."""
+def _lay_out(document: str, width: int) -> LimitedProcess:
+    """Let verovio begin to draw a document."""
     options = {**OPTIONS, "pageWidth": width * 100 // SCALE, "pageHeight": min(PAGE_HEIGHT * 100 // SCALE, MOST_HEIGHT)}
     most_s = LONGEST_S + LONGEST_S_A_MEGABYTE * len(document) / 1e6
     program = Path(__file__).with_name("layout_process.py")
-    process = LimitedProcess(program, json.dumps([document, options]).encode(), MOST_BYTES, most_s)
+    return LimitedProcess(program, json.dumps([document, options]).encode(), MOST_BYTES, most_s)
+
+
+def _pages(process: LimitedProcess) -> list[str]:
+    """Return the pages in SVG. Raises PerfLiveError."""
     try:
         pages: list[str] = json.loads(process.output())
     except ProcessFailed as failed:

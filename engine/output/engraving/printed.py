@@ -1,7 +1,8 @@
 """What is printed of a score, to be engraved: a document that verovio takes, and where the notes of its measures are."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,47 +21,51 @@ from engine.score.notation.verovio_measures import VerovioScore, read_with_verov
 
 
 class Printed(NamedTuple):
-    """``document`` is the whole score in a format of verovio's, ``heard`` what verovio reads in it: ids of notes are those of both."""
-
-    document: str
-    heard: VerovioScore
-
-
-class _Documents(NamedTuple):
-    """A score in one document, and in the documents that verovio reads it in."""
+    """A score in one document, ``whole``, and in the documents that verovio reads it in: ids of notes are the same in both."""
 
     whole: str
     read: list[str]
     times: WrittenTimes = NOTHING_WRITTEN
 
 
-def read_printed(path: Path) -> Printed:
-    """Read what is printed in a score. Raises PerfLiveError for one that verovio does not take."""
+def open_printed(path: Path) -> Printed:
+    """Return what is printed in a score. Raises PerfLiveError for one that is damaged."""
+    with warnings.catch_warnings(), _one_line():
+        warnings.simplefilter("ignore")
+        return _OPENED[path.suffix.lower()](path)
+
+
+def hear(printed: Printed) -> VerovioScore:
+    """Return what verovio reads in it. Raises PerfLiveError for what it does not take."""
+    with _one_line():
+        return read_with_verovio(start_verovio(printed.read), printed.read, printed.times)
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    """Let whatever a parser meets in what another one has read be said in one line."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            whole, documents, times = _OPENED[path.suffix.lower()](path)
-        return Printed(whole, read_with_verovio(start_verovio(documents), documents, times))
+        yield
     except PerfLiveError:
         raise
-    except Exception as error:  # whatever a parser meets in what another one has read
+    except Exception as error:
         raise PerfLiveError((str(error).strip().splitlines() or [type(error).__name__])[0]) from error
 
 
-def _musicxml(data: bytes) -> _Documents:
+def _musicxml(data: bytes) -> Printed:
     root = open_musicxml(data).root
     identified(root)
-    return _Documents(_text_of(root), verovio_documents(root), written_times(root))
+    return Printed(_text_of(root), verovio_documents(root), written_times(root))
 
 
-def _mei(path: Path) -> _Documents:
+def _mei(path: Path) -> Printed:
     document = _text_of(normal_mei(path.read_bytes()))
-    return _Documents(document, [document])
+    return Printed(document, [document])
 
 
-def _humdrum(path: Path) -> _Documents:
+def _humdrum(path: Path) -> Printed:
     document = with_lasting_spines(text_of(path))
-    return _Documents(document, [document])
+    return Printed(document, [document])
 
 
 def _text_of(root: object) -> str:
@@ -69,7 +74,7 @@ def _text_of(root: object) -> str:
     return str(etree.tostring(root, encoding="unicode"))
 
 
-_OPENED: dict[str, Callable[[Path], _Documents]] = {
+_OPENED: dict[str, Callable[[Path], Printed]] = {
     **dict.fromkeys((".xml", ".musicxml", ".mxl"), lambda path: _musicxml(uncompressed(path))),
     ".mei": _mei,
     **dict.fromkeys((".krn", ".kern"), _humdrum),

@@ -23,6 +23,7 @@ from models.performance.representation import ARTICULATION, BEAT_PERIOD, PEDAL, 
 
 HORIZON_S = 1.0  # what is sent is known so long before
 MARGIN_S = 0.05  # so long before a window is needed it is too late to wait for it
+MOST_PLANNED = 400  # beats of which a plan tells, so that a long score begins no later
 KEPT_ROWS = 24  # with fewer notes left, the next window is not sampled again for a changed control
 
 
@@ -142,6 +143,7 @@ class DexterInterpretation:
 
     def plan(self) -> Sequence[PlannedBeat]:
         onsets, begin = self._notes["onset_quarter"], 0
+        step = max(math.ceil(onsets[-1] / MOST_PLANNED), 1)  # quarters
         expression, planned = ColumnExpression(self._expression.controls, CONTROLS), []
         while begin < len(onsets):
             end = int(np.searchsorted(onsets, onsets[begin], side="right"))
@@ -150,7 +152,7 @@ class DexterInterpretation:
             columns = self._directed[1].heard(self._expected[rows], self._written[rows], begin, period, expression)
             tempo = 60 / beat_period(columns[0, BEAT_PERIOD]) * self.value("tempo")
             planned.append(PlannedBeat(float(onsets[begin]), tempo, 127 * float(columns[:, VELOCITY].mean())))
-            begin = int(np.searchsorted(onsets, np.floor(onsets[begin]) + 1))
+            begin = int(np.searchsorted(onsets, (onsets[begin] // step + 1) * step))
         return planned
 
     def close(self) -> None:

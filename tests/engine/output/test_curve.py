@@ -74,6 +74,9 @@ def test_the_plan_is_what_is_expected_with_the_controls_and_directions_of_now(pe
     direct_command(stream).carry_out(["3-4", "forte"], NOBODY)
     loud = np.array(stream.interpretation.plan())
     np.testing.assert_allclose(loud[:, 2] - plain[:, 2], np.where((plain[:, 0] >= 8) & (plain[:, 0] < 16), 24, 0), atol=1e-6)
+    long = performer.perform_score(melody(bars=300), 0, {}, ahead=False)
+    assert [beat.quarter for beat in long.interpretation.plan()] == list(range(0, 1200, 3))
+    long.close()
     stream.interpretation.set_control("expression", 1)
     assert np.std(np.array(stream.interpretation.plan())[:, 1]) > 1
     stream.close()

@@ -5,6 +5,7 @@ const LEAST_NUMBER_PX = 34; // between two numbers of bars
 const AHEAD = 0.3; // of the width, kept for what comes
 const SPAN = 1.25; // from the slowest to the fastest tempo at least
 const VELOCITIES = 40; // from the softest to the loudest at least
+const MOST_APART = 4.001; // quarters between two beats that were played one after the other
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const byId = (id) => document.getElementById(id);
 
@@ -80,12 +81,12 @@ export class Curves {
     const softest = Math.max(Math.min(...velocities, centre - VELOCITIES / 2) - 3, 0);
     const loudest = Math.min(Math.max(...velocities, centre + VELOCITIES / 2) + 3, 127);
     const velocityAt = (velocity) => 2 * half - 4 - ((velocity - softest) / (loudest - softest)) * (half - 8);
-    for (const [from, stroke, wide] of [[this.plan, "--quiet", 1], [rows, "--accent", 2]]) {
+    for (const [from, stroke, wide, apart] of [[this.plan, "--quiet", 1, Infinity], [rows, "--accent", 2, MOST_APART]]) {
       context.strokeStyle = colour(stroke);
       context.lineWidth = wide;
       context.setLineDash(wide === 1 ? [4, 3] : []);
-      this.line(from.map(([quarter, tempo]) => [quarter, tempo]), x, tempoAt);
-      this.line(from.filter((row) => row[2] !== null).map(([quarter, , velocity]) => [quarter, velocity]), x, velocityAt);
+      this.line(from.map(([quarter, tempo]) => [quarter, tempo]), x, tempoAt, apart);
+      this.line(from.filter((row) => row[2] !== null).map(([quarter, , velocity]) => [quarter, velocity]), x, velocityAt, apart);
     }
     context.setLineDash([]);
     context.fillStyle = colour("--text");
@@ -117,14 +118,14 @@ export class Curves {
     context.fillRect(x(this.quarter), 0, 1, height);
   }
 
-  /** A line through points, broken where beats between them were not played. */
-  line(points, x, y) {
+  /** A line through points, broken where they are so many quarters apart. */
+  line(points, x, y, apart) {
     const { context } = this;
     context.beginPath();
     let before = -Infinity;
     for (const [quarter, value] of points) {
       const at = x(quarter + 0.5);
-      if (quarter - before > 4 + 1e-6) context.moveTo(at - 1, y(value));
+      if (quarter - before > apart) context.moveTo(at - 1, y(value));
       context.lineTo(at, y(value));
       before = quarter;
     }
