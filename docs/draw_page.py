@@ -67,14 +67,14 @@ def opened(browser: Browser, address: str, scheme: str, width: int, height: int)
     page = browser.new_page(viewport={"width": width, "height": height}, color_scheme="dark" if scheme == "dark" else "light")
     page.set_default_timeout(LIMIT_MS)
     page.goto(address)
-    page.get_by_role("button", name="Begin").wait_for()
+    page.get_by_role("button", name="Begin", exact=True).wait_for()
     yield page
     page.close()
 
 
 def begin(page: Page, what: str) -> None:
     page.get_by_label(what).check()
-    page.get_by_role("button", name="Begin").click()
+    page.get_by_role("button", name="Begin", exact=True).click()
     page.wait_for_function("() => document.querySelector('#sound').ariaPressed === 'true' && document.body.dataset.shows === 'run'")
 
 

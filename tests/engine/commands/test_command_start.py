@@ -89,7 +89,7 @@ def begin(opened: OpenedPage, what: str, performer: str = "") -> None:
     if performer:
         opened.page.get_by_text("Who plays, and how").click()
         opened.page.locator("#chosen-performer").select_option(performer)
-    opened.page.get_by_role("button", name="Begin").click()
+    opened.page.get_by_role("button", name="Begin", exact=True).click()
 
 
 @contextmanager
