@@ -17,7 +17,10 @@ OF_NO_SYSTEM = {name: f"engine.bench.{name}:BENCHMARK" for name in ("live", "rea
 OF_NO_SYSTEM |= {name: f"engine.bench.reliability.{name}:BENCHMARK" for name in RELIABILITY}
 OF_NO_SYSTEM |= {name: f"engine.bench.{name}.{name}:BENCHMARK" for name in ("clock", "periods")}
 OF_NO_SYSTEM |= {name: f"engine.bench.rendering.{name}:BENCHMARK" for name in ("catalogue", "render")}
-OF_NO_SYSTEM["conducting"] = "engine.bench.clock.conducting:BENCHMARK"
+OF_NO_SYSTEM |= {
+    "conducting": "engine.bench.clock.conducting:BENCHMARK",
+    "page-memory": "engine.bench.reliability.page_memory:BENCHMARK",
+}
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON; times are milliseconds (_ms) or seconds (_s).")]
 
 

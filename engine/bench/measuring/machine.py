@@ -91,13 +91,23 @@ def resident_bytes_with_children(process_id: int) -> int | None:
     """
     if not Path("/proc/self").exists():
         return None
-    total, waiting = 0, [process_id]
-    while waiting:
-        own = waiting.pop()
+    total = 0
+    for own in with_children(process_id):
         try:
-            total += int(Path(f"/proc/{own}/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+            total += resident_bytes(own)
+        except (OSError, subprocess.CalledProcessError):
+            continue
+    return total
+
+
+def with_children(process_id: int) -> list[int]:
+    """Return a process and all that it has started, as they are now, on a system that has /proc."""
+    found, waiting = [], [process_id]
+    while waiting:
+        found.append(own := waiting.pop())
+        try:
             for children in Path(f"/proc/{own}/task").glob("*/children"):
                 waiting += map(int, children.read_text(encoding="ascii").split())
         except OSError:
             continue
-    return total
+    return found

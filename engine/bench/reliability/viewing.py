@@ -100,7 +100,7 @@ def measure(
         targets = [stack.enter_context(Target(name)) for name in ("alone", "viewed")]
         ends = [["--in", each.input_name, "--out", each.output_name, "--api", "jack", "--performer", performer] for each in targets]
         alone = stack.enter_context(Program("perf-live", ["-c", PERF_LIVE, *ends[0]]))
-        viewed = stack.enter_context(_in_terminal([*ends[1], *ASKED.get(viewer, ())], viewer))
+        viewed, _ = stack.enter_context(in_terminal([*ends[1], *ASKED.get(viewer, ())], viewer))
 
         def on_pause(slots_done: int) -> None:
             alone.check()
@@ -137,8 +137,11 @@ def _added(without_ns: np.ndarray, viewed_ns: np.ndarray) -> Added | None:
 
 
 @contextmanager
-def _in_terminal(arguments: list[str], viewer: Viewer) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run perf-live in a terminal of its own, whose output another program takes. Raises PerfLiveError when it does not begin."""
+def in_terminal(arguments: list[str], viewer: Viewer) -> Iterator[tuple["subprocess.Popen[bytes]", "subprocess.Popen[bytes] | None"]]:
+    """Run perf-live in a terminal of its own, whose output another program takes; give it and, for a page, the browser that draws it.
+
+    Raises PerfLiveError when it does not begin.
+    """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
     program = subprocess.Popen(  # noqa: S603
@@ -155,8 +158,8 @@ def _in_terminal(arguments: list[str], viewer: Viewer) -> Iterator["subprocess.P
     try:
         shown = _await(ours, SHOWN.get(viewer, re.compile(b"ready")))
         taker = subprocess.Popen(["cat"], stdin=ours, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S607
-        with _browser(shown[1].decode()) if viewer is Viewer.PAGE else nullcontext():
-            yield program
+        with _browser(shown[1].decode()) if viewer is Viewer.PAGE else nullcontext() as browser:
+            yield program, browser
     finally:
         program.send_signal(signal.SIGTERM)
         try:
@@ -171,7 +174,7 @@ def _in_terminal(arguments: list[str], viewer: Viewer) -> Iterator["subprocess.P
 
 
 @contextmanager
-def _browser(address: str) -> Iterator[None]:
+def _browser(address: str) -> Iterator["subprocess.Popen[bytes]"]:
     """Let Chromium draw a page. Raises PerfLiveError where there is none."""
     found = shutil.which(BROWSER)
     if not found:
@@ -184,7 +187,7 @@ def _browser(address: str) -> Iterator[None]:
             time.sleep(PAGE_DRAWN_S)
             if browser.poll() is not None:
                 raise PerfLiveError(f"{BROWSER} has ended with status {browser.returncode}")
-            yield
+            yield browser
         finally:
             os.killpg(browser.pid, signal.SIGKILL)
             browser.wait()

@@ -214,6 +214,7 @@ def test_the_list_is_that_of_the_table(bench, monkeypatch):
     [
         ("live", {"--seconds", "--performer"}),
         ("viewing", {"--seconds", "--performer", "--viewer"}),
+        ("page-memory", {"--seconds", "--performer", "--picture"}),
         ("clock", set()),
         ("conducting", set()),
         ("render", set()),

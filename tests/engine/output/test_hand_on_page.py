@@ -67,7 +67,7 @@ def test_two_controls_are_moved_at_once_on_a_plane(run, browser):
     with engraved_page(browser, run) as opened:
         page = opened.page
         plane = page.get_by_role("application", name="Plane of two controls")
-        page.select_option("#plane-across", "expression")
+        assert [page.input_value(each) for each in ("#plane-across", "#plane-up")] == ["expression", "dynamics"]
         page.select_option("#plane-up", "expression_velocity")
         plane.scroll_into_view_if_needed()
         box = plane.bounding_box()

@@ -5,7 +5,7 @@ import { element, write } from "../panels.js";
 const PACE_MS = 33; // between two places that are asked for
 const OWN_MS = 500; // for which what is being moved here is not moved by the run
 const STEPS = 40; // of the arrow keys, from edge to edge
-const FIRST = ["piece-1", "piece-2"]; // the axes at first, where there are such
+const FIRST = [["piece-1", "expression"], ["piece-2", "dynamics"]]; // the axes at first, where there are such
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] };
 
 export class Plane {
@@ -32,12 +32,12 @@ export class Plane {
   }
 
   describe({ controls }) {
-    this.controls = controls.filter(({ choices, minimum, maximum }) => !choices.length && minimum < maximum);
+    this.controls = controls.filter(({ choices, words }) => !choices.length && !Object.keys(words).length);
     this.part.hidden = this.controls.length < 2;
     if (this.part.hidden) return;
     const names = this.controls.map(({ name }) => name);
     this.lists.forEach((list, index) => {
-      const wanted = [list.value, FIRST[index]].find((name) => names.includes(name)) ?? names[index];
+      const wanted = [list.value, ...FIRST[index]].find((name) => names.includes(name)) ?? names[index];
       list.replaceChildren(...names.map((name) => element("option", name, { selected: name === wanted })));
     });
     this.draw();
