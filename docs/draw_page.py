@@ -43,7 +43,7 @@ def main() -> None:
             time.sleep(PLAYED_S)
             page.screenshot(path=DOCS / "page.png")
             page.set_viewport_size({"width": 360, "height": 800})
-            time.sleep(1)
+            page.wait_for_function("() => document.querySelector('#score svg')?.viewBox.baseVal.width < 360")  # engraved anew
             page.screenshot(path=DOCS / "page_narrow.png")
         browser.close()
 

@@ -50,6 +50,8 @@ def test_the_notes_that_sound_are_in_colour_and_a_repeat_leads_back(run, browser
         for bar in (0, 1, 2):
             opened.wait_for(SOUNDING, heads[bar])
         run.ask("pause")  # else the score may have ended before the next test
+        for font in ("20px Leipzig", "italic 20px Liberation", "bold 20px Liberation"):
+            assert opened.page.evaluate("async (font) => (await document.fonts.load(font)).length", font) == 1
         line, head = (opened.page.locator(each).bounding_box() for each in (".cursor", f"[id='{heads[2]}']"))
         assert abs(line["y"] + line["height"] / 2 - head["y"]) < 40
 

@@ -14,12 +14,16 @@ from engine.output.viewing.page.feed import Feed
 
 WIDTHS = (320, 400, 500, 640, 800, 1000, 1280, 1600, 2000)  # pixels; the page draws the next smaller one larger
 KEPT = 3  # engravings
+FONTS = {"Leipzig": ("Leipzig", 0), **{f"Liberation-{shape + 1}": ("Liberation", shape) for shape in range(4)}}
 FAILED = json.dumps({"error": "the program that engraves has failed"}).encode()
 
 
 async def serve_font(request: Request) -> Response:
-    """Return verovio's font, for the notes that stand in texts, such as a metronome mark's."""
-    return Response(font(), media_type="font/woff2")
+    """Return one of verovio's fonts."""
+    asked = request.path_params["font"]
+    if asked not in FONTS:
+        return PlainTextResponse("There is no such font.", 404)
+    return Response(font(*FONTS[asked]), media_type="font/woff2")
 
 
 class Engravings:

@@ -35,7 +35,7 @@ def run_server(feed: Feed, players: Players, address: Address, reading_s: float)
     """Return what serves a run. A page that does not read for so many seconds is dropped."""
     pages = _Pages(feed, reading_s)
     engraving = Route("/engraving", Engravings(feed).serve)
-    font = Route("/score/Leipzig.woff2", serve_font)
+    font = Route("/score/{font}.woff2", serve_font)
     return server(address, WebSocketRoute("/socket", pages.talk), WebSocketRoute("/midi", players.talk), engraving, font)
 
 
