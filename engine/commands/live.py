@@ -267,7 +267,7 @@ def _check_and_play(
     """Play, once all is checked that can be before anything is loaded; ``page`` is where the start screen is."""
     ends = typed.endpoints(score)
     ends.check()
-    following = typed.duo.following(score.path, bool(ends.inputs or (ends.virtual and ends.outputs)), score.conduct is not None)
+    following = typed.duo.following(score.path, bool(ends.inputs or ends.virtual), score.conduct is not None)
     typed.check_osc(ends.all_files)
     typed.check_link(ends)
     check_show(typed.devices.show, ends.all_files)

@@ -259,7 +259,7 @@ def _open_score(ends: Endpoints, timeline: MidiTimeline | None, clock: Clock, pe
 
     if timeline is not None:
         return Opened(SoloistFile(performance.stream, timeline, clock), f"{ends.input} and {ends.score}")
-    inputs = _open_inputs(ends, clock) if ends.inputs or (ends.virtual is not None and ends.outputs) else None
+    inputs = _open_inputs(ends, clock) if ends.inputs or (ends.virtual is not None and (ends.outputs or ends.follows)) else None
     source = ConductedSource(performance.stream, clock, inputs, ends.pad)
     page = _page_input(ends, inputs) if inputs else PageEnds()
     return Opened(source, str(ends.score), ports=list(inputs.ports) if inputs else [], page=page)

@@ -53,7 +53,7 @@ class Accompaniment:
     channel: int = 0  # of the soloist
     notes: int = 0
     left_out: int = 0
-    passed: list[tuple[float, int]] = field(default_factory=list)
+    heard_quarter: float | None = None  # where the soloist was heard last
 
     def begin(self, note: PlannedNote, time_ns: int) -> None:
         """Let a note begin when it is time."""

@@ -130,16 +130,11 @@ class DuoStream:
         """How many notes were left out because the soloist had overtaken them."""
         return self._state.left_out
 
-    @property
-    def passed(self) -> list[tuple[float, int]]:
-        """Where the soloist was heard, in quarters, and when."""
-        return self._state.passed
-
     def place(self, now_ns: int) -> Place:
         """Return where it is now. Safe from any thread."""
         clock, curve = self._state.clock, self._rendition
         if clock is None or len(curve.quarters) < 2:
-            return self._positions.place(self._state.passed[-1][0] if self._state.passed else 0.0, 0.0)
+            return self._positions.place(self._state.heard_quarter or 0.0, 0.0)
         x = max(clock.x_at(now_ns), float(curve.seconds[0]))
         index = int(np.clip(np.searchsorted(curve.seconds, x, side="right") - 1, 0, len(curve.seconds) - 2))
         period = (curve.seconds[index + 1] - curve.seconds[index]) / (curve.quarters[index + 1] - curve.quarters[index])
@@ -270,13 +265,13 @@ class DuoStream:
         clock = state.clock
         if clock is None or self._is_leap(listener, clock, x, number, time_ns):
             sent = state.release(time_ns) if clock else []
-            pace = beat.heard.pace if clock is None and state.passed else clock.pace if clock else self._pace
+            pace = beat.heard.pace if clock is None and state.heard_quarter is not None else clock.pace if clock else self._pace
             state.clock = Clock(x, time_ns, pace)
             self._move_to(quarter, x)
         elif x > clock.x:
             clock.follow(x, time_ns, self._timing)
         state.last_ns = time_ns
-        state.passed.append((quarter, time_ns))
+        state.heard_quarter = quarter
         self._hold_after(number)
         while state.next_group < len(self._groups) and (group := self._groups[state.next_group]).quarter <= quarter + SAME_QUARTERS:
             if group.x < x - RUSHED_SEC:

@@ -1,14 +1,17 @@
 """perf-live --follow: a soloist from a file, whom the rest of the score accompanies."""
 
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import synthetic_dexter
 from command_line import Command, assert_refused, command
 from duos import LULLABY, lullaby, sung
+from jack_stage import stage
 
 from engine.commands.live import app
-from engine.midi.events import is_note_on
+from engine.midi.events import is_note_off, is_note_on
 from engine.midi.file import MidiTimeline, Track, read_midi_file
 from engine.output.file_sinks import TakeMaterial
 
@@ -76,6 +79,31 @@ REFUSED = {
 def test_what_cannot_be_followed_is_said_in_one_line(perf_live: Command, arguments: tuple[str, ...], said: str) -> None:
     assert_refused(perf_live(*arguments, "--out", "duo.mid"), 2, said)
     assert not Path("duo.mid").exists()
+
+
+@pytest.mark.jack
+def test_between_ports_the_voice_is_heard_at_once_and_the_piano_meets_it(jack_server: str, models: Path) -> None:
+    """A singer with human timing and two wrong notes, twice as fast as is written, so that it takes seconds."""
+    random, pace = np.random.default_rng(0), 0.5
+    events = [event._replace(time_ns=event.time_ns + round(random.normal(0, 8e6))) for event in sung(PIECE, VOICE, pace)][:48]
+    with stage("duo", "--score", LULLABY, "--follow", "Voice", "--slower", "2", "--model", models) as opened:
+        begun_ns = time.monotonic_ns()
+        for index, event in enumerate(sorted(events, key=lambda event: event.time_ns)):
+            time.sleep(max(0.0, (event.time_ns + begun_ns - time.monotonic_ns()) / 1e9))
+            wrong = index // 2 in (10, 15)  # a note and its end
+            opened.play(bytes((*event.message[:1], event.message[1] + wrong, *event.message[2:])))
+        time.sleep(1.5)
+        opened.tell("pause")
+        time.sleep(0.5)  # what it releases is on its way
+        heard = opened.rest()
+        status, errors = opened.end()
+    begun = [message for message in heard if is_note_on(message)]
+    last = float(np.sort(PIECE.score.notes["onset_quarter"][VOICE])[23])
+    expected = (PIECE.score.notes["onset_quarter"][~VOICE] <= last).sum()
+    assert sum(message[0] & 15 == 0 for message in begun) == 24
+    assert expected * 0.9 <= len(begun) - 24 <= expected + 12
+    assert len(begun) <= sum(is_note_off(message) for message in heard)
+    assert (status, errors) == (0, "")
 
 
 def test_loops_and_hints_are_understood(perf_live: Command) -> None:

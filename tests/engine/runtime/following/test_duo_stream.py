@@ -68,13 +68,21 @@ def test_it_leads_where_the_score_begins_with_it():
     assert first[0].time_ns == pytest.approx(1e9, abs=1e8)
 
 
-def test_with_wait_it_does_not_enter_before_the_soloist():
-    rest = duo(values={"wait": 1.0})
-    events = sung(PIECE, VOICE)
-    quarters = np.sort(PIECE.score.notes["onset_quarter"][VOICE])
-    gap = int(np.flatnonzero(np.diff(quarters) >= 2)[0]) + 1
-    before = [event for event in events if event.time_ns < round(1e9 * 1)] or events[: 2 * gap]
-    assert len(begun(accompany(rest, before, until_ns=10**11))) <= len(begun(accompany(duo(), before, until_ns=10**11)))
+def test_with_wait_it_goes_no_further_than_a_fermata_and_without_two_quarters():
+    piece = lullaby()
+    rows = np.flatnonzero(VOICE)
+    rows = rows[np.argsort(piece.score.notes["onset_quarter"][rows])]
+    piece.score.markings["fermata"][rows[20]] = True
+    after = float(piece.score.notes["onset_quarter"][rows[21]])
+
+    def last(wait):
+        stream = DuoStream(piece, RENDITION, {"Voice": VOICE}, (), {"wait": wait})
+        stream.start(0)
+        notes = len(begun(accompany(stream, sung(piece, VOICE)[:42], until_ns=10**11)))
+        return np.sort(piece.score.notes["onset_quarter"][PIANO])[notes - 1]
+
+    assert last(1.0) < after
+    assert after <= last(0.0) < after + 2
 
 
 def test_a_leap_takes_the_accompaniment_along():
