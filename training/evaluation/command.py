@@ -19,6 +19,7 @@ OF_NO_SYSTEM = {
     "final-chord": "training.evaluation.ensemble.final_chord_command:final_chord",
     "listen": "training.evaluation.listening.command:listen",
     "listen-answers": "training.evaluation.listening.answers_command:listen_answers",
+    "practice": "training.evaluation.ensemble.following.practice_command:practice",
     "reading": "training.evaluation.reading.command:reading",
     "sound-data": "training.evaluation.performance_net.data_command:sound_data",
     "tell-apart": "training.evaluation.tell_apart.command:tell_apart",

@@ -1,12 +1,19 @@
 """What following and accompanying are judged by, on a performance that is known."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from duos import lullaby, written_rendition
+import symusic
+from duos import LULLABY, lullaby, written_rendition
 
+from engine.base.errors import UsageError
 from engine.runtime.following.solo import written_sec
 from engine.runtime.following.timing import Timing
+from training.datasets.performances import NOTE_DTYPE, PEDAL_DTYPE, Performance
 from training.evaluation.ensemble.following.duets import DuetTake, fit_timing, late
+from training.evaluation.ensemble.following.practice import practise
+from training.evaluation.ensemble.following.practice_command import practice
 from training.evaluation.ensemble.following.takes import STROKE_DTYPE, Take
 from training.evaluation.ensemble.following.trials import (
     beats_to_find_after_leaps,
@@ -68,3 +75,31 @@ def test_shared_onsets_are_compared_in_the_mean_and_the_timing_is_that_which_mee
     assert len(off_sec) > 30 and off_sec == pytest.approx(0.02)
     take = DuetTake(onset_sec, np.full(len(solo), 0.3), np.full(len(solo), 60))
     assert isinstance(fit_timing(PIECE, rendition, solo, [take]), Timing)
+
+
+def test_a_take_to_practise_with_says_in_which_bars_what_went_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    voice = np.flatnonzero(PIECE.tracks == 0)
+    notes = np.zeros(len(voice), NOTE_DTYPE)
+    notes["onset_sec"] = written_sec(PIECE.score, PIECE.score.notes["onset_quarter"][voice])
+    notes["duration_sec"], notes["pitch"], notes["velocity"] = 0.3, PIECE.score.notes["pitch"][voice], 70
+    assert practise(PIECE.score, PIECE.tracks == 0, Performance("take", "", notes, np.zeros(0, PEDAL_DTYPE))).bars["wrong"].sum() == 0
+    notes["pitch"][10] += 1
+    extra = notes[30:31].copy()
+    extra["onset_sec"] += 0.2
+    extra["pitch"] += 20
+    played = np.sort(np.concatenate([np.delete(notes, 20), extra]), order="onset_sec")
+    found = practise(PIECE.score, PIECE.tracks == 0, Performance("take", "", played, np.zeros(0, PEDAL_DTYPE)))
+    assert [int(found.bars[name].sum()) for name in ("wrong", "missed", "extra")] == [1, 1, 1]
+    assert np.nanmedian(found.bars["quarters_per_minute"]) == pytest.approx(76, rel=0.02)
+
+    track = symusic.Track()
+    for onset_sec, duration_sec, pitch, velocity in played.tolist():
+        track.notes.append(symusic.Note(round(960 * onset_sec), round(960 * duration_sec), pitch, velocity))
+    file = symusic.Score(480)  # 120 quarters a minute: 960 ticks a second
+    file.tracks.append(track)
+    file.dump_midi(tmp_path / "take.mid")
+    practice(LULLABY, tmp_path / "take.mid", follow="Voice", output=tmp_path / "take.png")
+    assert [line for line in capsys.readouterr().out.splitlines() if " all " in line][0].split()[3:10:2] == [str(len(voice)), "1", "1", "1"]
+    assert (tmp_path / "take.png").stat().st_size > 1000
+    with pytest.raises(UsageError, match="give a name that ends in .png"):
+        practice(LULLABY, tmp_path / "take.mid", output=tmp_path / "take.jpg")
