@@ -55,9 +55,28 @@ def jack_server_of(period_frames: int) -> Iterator[None]:
         yield
     finally:
         stop_jack_server(server)
-        del os.environ[SERVER]
-        if before:
-            os.environ[SERVER] = before
+        use_server(before)
+
+
+@contextmanager
+def jack_server_beside(name: str) -> Iterator[dict[str, str]]:
+    """One more server, for programs with the environment that is given; this process keeps its own. Raises PerfLiveError."""
+    usual = os.environ.get(SERVER)
+    server = start_jack_server(name, may_schedule_in_real_time())
+    use_server(usual)
+    try:
+        yield {**os.environ, SERVER: name}
+    finally:
+        os.environ[SERVER] = name
+        stop_jack_server(server)
+        use_server(usual)
+
+
+def use_server(server: str | None) -> None:
+    """Let this process and its children use the JACK server of that name; None: JACK's own."""
+    os.environ.pop(SERVER, None)
+    if server is not None:
+        os.environ[SERVER] = server
 
 
 def start_jack_server(
@@ -134,9 +153,7 @@ def _take_and_give_back(name: str) -> None:
     finally:
         server.terminate()
         server.wait(PATIENCE_S)
-        os.environ.pop(SERVER)
-        if usual is not None:
-            os.environ[SERVER] = usual
+        use_server(usual)
 
 
 def stop_jack_server(server: "subprocess.Popen[bytes]") -> None:

@@ -1,7 +1,7 @@
 """``perf-bench soak``: live, duet, look-ahead with MIDI clock and a score play side by side for hours, with a fault every few seconds.
 
-Each is a perf-live of its own between JACK ports, with a keyboard that plays phrases and rests at random, two sound modules and a
-recording.
+Each is a perf-live of its own between ports of a JACK server of its own, which waits for clients that are gone, with a keyboard that plays
+phrases and rests at random, two sound modules and a recording.
 In the middle of each phrase something happens to it: a port or a program goes and comes back, the process is stopped, all cores are
 busy, floods, system exclusives, channel modes, typed nonsense. After it everything is released, and it is counted from the beginning on:
 
@@ -14,8 +14,10 @@ busy, floods, system exclusives, channel modes, typed nonsense. After it everyth
 - ``unheard``, in the end: note-ons of the recording, also of those that perf-live itself played, that the observer did not hear.
 """
 
+import os
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
@@ -27,7 +29,7 @@ from engine.base.errors import PerfLiveError
 from engine.base.files import check_writable
 from engine.bench.measuring.benchmark import Benchmark, OnStage, silent
 from engine.bench.measuring.machine import Machine, describe_machine
-from engine.bench.measuring.programs import jack_server
+from engine.bench.measuring.programs import jack_server_beside
 from engine.bench.measuring.standstill import watched_cores
 from engine.bench.measuring.tables import new_table, print_head
 from engine.bench.reliability.document import check_document, write_table
@@ -70,9 +72,13 @@ def measure(
     if document:
         check_document(document, COMMAND)
     machine = describe_machine()
-    with jack_server(), tempfile.TemporaryDirectory(prefix="perf-bench-") as folder, watched_cores() as standstill:
-        disturbances = Disturbances()
-        players = [Player(act, Path(folder) / act.name, seconds, seed, disturbances) for act in ACTS]
+    with ExitStack() as opened:
+        folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="perf-bench-")))
+        servers = [opened.enter_context(jack_server_beside(f"perf-bench-{os.getpid()}-{act.name}")) for act in ACTS]
+        standstill, disturbances = opened.enter_context(watched_cores()), Disturbances()
+        players = [
+            Player(act, folder / act.name, environment, seconds, seed, disturbances) for act, environment in zip(ACTS, servers, strict=True)
+        ]
         on_stage(f"playing for {seconds:g} s")
         for player in players:
             player.join()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import sleep
 
-from engine.bench.measuring.programs import SERVER, start_jack_server, stop_jack_server
+from engine.bench.measuring.programs import SERVER, start_jack_server, stop_jack_server, use_server
 from engine.bench.reliability.stage.between_ports import Stage, await_
 from engine.bench.reliability.stage.log import sounding
 from engine.bench.reliability.stage.outcome import SILENCE_S, Fault, Outcome, hold_chord, lasting, release_chord
@@ -98,7 +98,7 @@ def _server_of_its_own(name: str) -> Iterator[tuple[Callable[[], None], Callable
 
     def start() -> None:
         servers.append(start_jack_server(name))
-        _restore(usual)
+        use_server(usual)
 
     def kill() -> None:
         servers[-1].send_signal(signal.SIGKILL)
@@ -110,10 +110,4 @@ def _server_of_its_own(name: str) -> Iterator[tuple[Callable[[], None], Callable
     finally:
         os.environ[SERVER] = name
         stop_jack_server(servers[-1])
-        _restore(usual)
-
-
-def _restore(usual: str | None) -> None:
-    os.environ.pop(SERVER, None)
-    if usual is not None:
-        os.environ[SERVER] = usual
+        use_server(usual)

@@ -112,7 +112,7 @@ def _defect(ended: Ended) -> str:
 class Player:
     """Plays an act for so long in a thread of its own."""
 
-    def __init__(self, act: Act, folder: Path, seconds: float, seed: int, disturbances: Disturbances):
+    def __init__(self, act: Act, folder: Path, environment: Mapping[str, str], seconds: float, seed: int, disturbances: Disturbances):
         self._act, self._seconds = act, seconds
         self._of_all, self._own = disturbances, Disturbances()
         self._counted = Delivered(0, 0, 0, 0, 0)  # up to the last checkpoint
@@ -120,7 +120,7 @@ class Player:
         self._random = Random(f"{seed} {act.name}")
         self.played = Played(act.name)
         folder.mkdir()
-        self._stage = Stage(folder, f"soak-{act.name}")
+        self._stage = Stage(folder, f"soak-{act.name}", environment)
         self._thread = threading.Thread(target=self._run, name=act.name)
         self._thread.start()
 
@@ -157,9 +157,17 @@ class Player:
         while (passed_s := time.monotonic() - begun_s) < self._seconds:
             name, harm = self._random.choice(list(self._act.harms.items()))
             self._play(min(self._random.uniform(*SCENE_S), self._seconds - passed_s), name, harm)
-            self._stage.await_heard(REST_S + self._act.lookahead_s)
-            await_(lambda: not self._sounding(), None, REST_S + self._act.lookahead_s)
+            if not self._has_come():
+                self._stage.await_connection()  # a JACK server that waits for clients which are gone keeps everything for so long
+                self._has_come()
             self._check(time.monotonic() - begun_s, name)
+
+    def _has_come(self) -> bool:
+        """Wait a while for all that was sent; return whether it was heard and is over."""
+        patience_s = REST_S + self._act.lookahead_s
+        self._stage.await_heard(patience_s)
+        await_(lambda: not self._sounding(), None, patience_s)
+        return not (self._stage.delivered([self._act.channel]).lost or self._sounding())
 
     def _play(self, seconds: float, name: str, harm: Harm) -> None:
         """Play phrases; the fault happens in the middle of them, and what was to be played meanwhile is played right after it."""
