@@ -200,7 +200,7 @@ def _check_scores(wanted: Mapping[bool, Wanted], said: Sequence[str]) -> None:
 
 
 def _do_all(work: Work, jobs: Sequence[Job], workers: int, account: Manifest | None) -> list[Outcome]:
-    """Do every job, behind a progress bar on a terminal; one that fails is a line on standard error and stops no other."""
+    """Do every job, behind a progress bar on a terminal; one that fails stops no other, and is a line on standard error in the end."""
     outcomes = []
     with ExitStack() as stack:
         advance: Callable[[], None] = lambda: None  # noqa: E731
@@ -213,11 +213,12 @@ def _do_all(work: Work, jobs: Sequence[Job], workers: int, account: Manifest | N
             advance = lambda: progress.advance(task)  # noqa: E731
         for outcome in do_all(work, jobs, workers):
             outcomes.append(outcome)
-            if outcome.error:
-                print_error("perf-render", outcome.error)
             if account:
                 account.add(outcome)
             advance()
+    errors = {outcome.job: outcome.error for outcome in outcomes if outcome.error}
+    for job in filter(errors.get, jobs):  # in the order in which they were given
+        print_error("perf-render", errors[job])
     return outcomes
 
 
