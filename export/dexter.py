@@ -1,12 +1,13 @@
 """What perf-export needs to know of DExter's graphs: the mean performance, the denoiser around it, trees, and the expression profile."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from engine.onnx.contract import UNCOUNTED, Contract, TensorSpec
-from engine.performers.dexter.performer import FILES
+from engine.performers.dexter.performer import FILES, RESIDUALS_FILE
 from export.graph import Arrays, DirectSpec, ExportSpec, Spec
 from export.ridge_regression import write_regression
 from export.trees import values_at_thresholds, write_trees
@@ -22,7 +23,8 @@ from training.dexter.denoiser import DexterDenoiserTask, DexterDenoiserTrainingC
 from training.dexter.expression_profile import COLUMNS as PROFILED
 from training.dexter.expression_profile import LOGARITHMS, MOST_DEVIATIONS, OUTPUTS, Profile, Ridge, read_profile
 from training.dexter.networks import BoostedTrees
-from training.dexter.stages import AVERAGE, CALIBRATION, DENOISER, MEAN, PROFILE, TREES
+from training.dexter.residuals import RESIDUALS_FILE as FITTED_RESIDUALS
+from training.dexter.stages import AVERAGE, CALIBRATION, DENOISER, MEAN, PROFILE, RESIDUALS, TREES
 from training.dexter.task import DexterTask, DexterTrainingConfig
 from training.dexter.trees import read_trees
 from training.runs import BEST, read_checkpoint
@@ -33,7 +35,7 @@ COLUMNS = len(PERFORMANCE_COLUMNS)
 TOLERANCE = 1e-4
 
 
-def build_specs(run: Run) -> dict[str, Spec]:
+def build_specs(run: Run) -> dict[str, Spec | Path]:
     """Return the graphs of a run: of its last average, or mean where there is none, of its last denoiser, trees and expression profile,
     with what was calibrated.
     """
@@ -42,7 +44,7 @@ def build_specs(run: Run) -> dict[str, Spec]:
         *(run.last(kind) for kind in (DENOISER, TREES, PROFILE, CALIBRATION)),
     )
     calibration = read_calibration(calibrated.folder) if calibrated else None
-    specs: dict[str, Spec] = {}
+    specs: dict[str, Spec | Path] = {}
     if mean:
         specs[MEAN_FILE] = mean_spec(*read_checkpoint(mean.folder / BEST), calibration)
     if denoiser:
@@ -51,6 +53,8 @@ def build_specs(run: Run) -> dict[str, Spec]:
         specs[TREES_FILE] = trees_spec(read_trees(trees.folder), trees.hash)
     if profile:
         specs[PROFILE_FILE] = profile_spec(read_profile(profile.folder), profile.hash)
+    if residuals := run.last(RESIDUALS):
+        specs[RESIDUALS_FILE] = residuals.folder / FITTED_RESIDUALS
     return specs
 
 

@@ -8,7 +8,7 @@ from models.dexter.expression_profile import ExpressionProfile
 from models.dexter.representation import Passage, SecondPrediction
 from models.performance.descriptors import tonal_leans
 from models.performance.features import normalise, notated_intervals, notated_octaves, note_features
-from models.performance.representation import Performed, chords, encode_performance, strokes
+from models.performance.representation import Performed, chords, encode_performance, find_anchors, strokes
 
 
 class SecondReader(Protocol):
@@ -42,4 +42,5 @@ def passage_of(
         shares_key=np.bincount(stroke)[stroke] > 1,
         notated_intervals=notated_intervals(notes, score_columns),
         chords=chords(notes),
+        anchors=find_anchors(notes["onset_quarter"])[1],
     )

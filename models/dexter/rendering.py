@@ -4,9 +4,10 @@ import numpy as np
 
 from models.dexter.hold_quantiles import MAPPED_SHARE, lengthen_short_holds, map_to_human_holds
 from models.dexter.piece_statistics import PieceStatistics
-from models.dexter.representation import Passage, Settings
+from models.dexter.representation import Passage, Scales, Settings
+from models.dexter.residuals import Draws
 from models.performance.descriptors import DESCRIPTORS, LEANING
-from models.performance.representation import BEAT_PERIOD, TIMING, VELOCITY
+from models.performance.representation import BEAT_PERIOD, COLUMNS, TIMING, VELOCITY
 
 COMPLEX_OCTAVES = 0.8  # by which one deviation of rhythm_complexity widens timing
 STABLE_OCTAVES = 0.3  # by which one deviation of rhythm_stability narrows the tempo
@@ -17,8 +18,14 @@ LEANING_VELOCITY = np.array([0.2, 0.3])  # normalised, by descriptor of LEANING:
 class Renderer:
     """Makes performance columns of the notes of one passage."""
 
-    def __init__(self, passage: Passage, piece: PieceStatistics):
-        self._passage, self._piece = passage, piece
+    def __init__(self, passage: Passage, piece: PieceStatistics, draws: Draws | None = None):
+        """``draws``, if any, has drawn the residuals."""
+        self._passage, self._piece, self._draws = passage, piece, draws
+
+    @property
+    def _scales(self) -> Scales:
+        scales, draws = self._piece.scales, self._draws
+        return scales.of_drawn(draws.residual_gain, draws.mean_gain_removed) if draws else scales
 
     def columns(
         self,
@@ -35,14 +42,20 @@ class Renderer:
         ``temperatures`` (n,); ``mean`` and ``residual`` (n, 8); ``voicing`` (n,) as the method of that name has it; ``descriptors`` (n, 7),
         0 where none are asked for.
         """
-        columns = self._scaled(settings, temperatures, mean, voicing, residual)
+        columns = self._scaled(self._scales, settings, temperatures, mean, voicing, residual)
         columns = self._with_corrected_holds(columns, temperatures, first, settings.depth)
         self._describe(columns, descriptors, first, settings.depth)
         return columns
 
     def expected(self, mean: np.ndarray) -> np.ndarray:
         """Return the mean performance (n, 8) with its gain, at temperature 0, without corrections of single notes."""
-        return self._scaled(Settings(temperature=0.0), np.zeros(len(mean)), mean, np.zeros(len(mean)), np.zeros_like(mean))
+        return self._scaled(self._scales, Settings(temperature=0.0), np.zeros(len(mean)), mean, np.zeros(len(mean)), np.zeros_like(mean))
+
+    def base(self, mean: np.ndarray, voicing: np.ndarray) -> np.ndarray:
+        """Return what performances are drawn around (n, 8): the ``mean`` (n, 8) at temperature 1, without a residual."""
+        ones = np.ones(COLUMNS)
+        scales = self._piece.scales.of_drawn(residual_gain=ones, mean_gain_removed=ones)
+        return self._scaled(scales, Settings(), np.ones(len(mean)), mean, voicing, np.zeros_like(mean))
 
     def voicing(self, first: int, mean: np.ndarray) -> np.ndarray:
         """Return by how much (n,) the notes from ``first`` on are louder than their chords in the ``mean`` (n, 8); 0 where nothing says."""
@@ -54,7 +67,13 @@ class Renderer:
         return np.asarray(mean[:, VELOCITY] - levels[chords])
 
     def _scaled(
-        self, settings: Settings, temperatures: np.ndarray, mean: np.ndarray, voicing: np.ndarray, residual: np.ndarray
+        self,
+        scales: Scales,
+        settings: Settings,
+        temperatures: np.ndarray,
+        mean: np.ndarray,
+        voicing: np.ndarray,
+        residual: np.ndarray,
     ) -> np.ndarray:
         """Add the residual (n, 8) at ``temperatures`` (n,) to the mean, each with its gain.
 
@@ -64,7 +83,7 @@ class Renderer:
         The piece's own gain is of the voicing as well, but only up to MOST_VOICING_GAIN: a piece of single notes, whose gain is higher,
         would else end in a chord of which only the top is heard.
         """
-        temperature, scales = temperatures[:, None], self._piece.scales
+        temperature = temperatures[:, None]
         residual_gain = temperature * (1 + settings.depth * (scales.residual_gain - 1))
         gain, offset = scales.mean_gain_and_offset(temperature)
         centre = np.where(np.isnan(scales.offset), self._piece.average, 0)
@@ -79,9 +98,11 @@ class Renderer:
             return columns
         notated = self._passage.notated_octaves[self._passage.rows(range(first, first + len(columns)))]
         corrected = lengthen_short_holds(columns, notated)
-        if self._piece.scales.hold_quantiles is not None:
+        if self._draws:
+            return np.asarray(columns + (1 - np.minimum(temperatures, 1))[:, None] * (corrected - columns), np.float32)
+        if self._scales.hold_quantiles is not None:
             share = MAPPED_SHARE * np.minimum(temperatures, 1)
-            corrected = map_to_human_holds(corrected, notated, self._piece.scales.hold_quantiles, share)
+            corrected = map_to_human_holds(corrected, notated, self._scales.hold_quantiles, share)
         return columns + depth * (corrected - columns)
 
     def _describe(self, columns: np.ndarray, descriptors: np.ndarray, first: int, depth: float) -> None:

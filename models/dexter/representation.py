@@ -4,13 +4,14 @@ models.performance.representation has the columns of a performance, models.perfo
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from models.dexter.expression_profile import ExpressionProfile
 from models.dexter.hold_quantiles import HoldQuantiles
+from models.dexter.residuals import Past
 from models.performance.representation import COLUMNS
 
 MOST_EVALUATIONS = 8
@@ -68,6 +69,11 @@ class Scales:
             hold_quantiles=HoldQuantiles(*np.array(constants["hold_quantiles"])) if "hold_quantiles" in constants else None,
         )
 
+    def of_drawn(self, residual_gain: np.ndarray, mean_gain_removed: np.ndarray) -> "Scales":
+        """Return the scales of performances that are drawn: holds are drawn as humans', residuals in the columns' own units."""
+        gains = {"residual_gain": residual_gain, "mean_gain_removed": mean_gain_removed}
+        return replace(self, residual_deviation=np.ones(COLUMNS), hold_quantiles=None, **gains)
+
     def mean_gain_and_offset(self, temperature: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the mean's gain and offset, each (8,), in what is rendered at a temperature; for temperatures (n, 1), each (n, 8)."""
         remaining = 1 - np.minimum(temperature, 1) ** 2 * self.mean_gain_removed
@@ -108,6 +114,7 @@ class State:
     known: np.ndarray  # (P, 1)
     ahead: np.ndarray = field(default_factory=lambda: np.zeros((0, COLUMNS), np.float32))  # (A, 8), the last window's mean of notes to come
     temperature: float | None = None
+    past: Past | None = None  # of notes that are drawn one by one
 
 
 @dataclass(frozen=True)
@@ -143,7 +150,8 @@ class Passage:
     may be known: from the note ``first_note`` on, with ``average`` and ``deviation`` (8,) in place of the piece's (see
     ``PieceStatistics``). ``notated_octaves`` (N,), see hold_quantiles; None: holds are not corrected. ``shares_key`` (N,): notes that
     share key and onset with another, whose timing says nothing. ``notated_intervals`` (N,) of models.performance.features are needed with
-    a ``profile``. ``chords`` (N,) are whole numbers that notes struck together have in common; None: not known.
+    a ``profile``. ``chords`` (N,) are whole numbers that notes struck together have in common, ``anchors`` (N,) those of an
+    anchor; None: not known.
     """
 
     features: np.ndarray
@@ -159,6 +167,7 @@ class Passage:
     shares_key: np.ndarray | None = None
     notated_intervals: np.ndarray | None = None
     chords: np.ndarray | None = None
+    anchors: np.ndarray | None = None
 
     def rows(self, notes: range) -> slice:
         """Return the rows of notes that are counted from the beginning of the piece."""

@@ -93,13 +93,20 @@ def _split(denoise: Denoiser, noisy: np.ndarray, level: float) -> tuple[np.ndarr
 def note_noise(seed: int, notes: Sequence[int] | range, columns: int, draw: int = 0) -> np.ndarray:
     """Return standard normal numbers (notes, columns) for a range of consecutive notes, numbered from 0.
 
-    A note's numbers depend on ``seed``, its number and ``draw`` alone, not on the range that it is asked for in. Philox counts in blocks
-    of four 64-bit words; a note takes as many blocks as its columns need (Salmon et al., SC 2011). Normal by Box and Muller.
+    A note's numbers depend on ``seed``, its number and ``draw`` alone, not on the range that it is asked for in. Normal by Box and Muller.
     """
     pairs = (columns + 1) // 2
-    blocks = -(-2 * pairs // 4)
-    generator = np.random.Philox(key=seed + (draw << 64), counter=notes[0] * blocks if len(notes) else 0)
-    words = generator.random_raw(len(notes) * blocks * 4).reshape(len(notes), blocks * 4)[:, : 2 * pairs]
-    uniform = ((words >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
+    uniform = note_uniform(seed, notes, 2 * pairs, draw)
     radius, angle = np.sqrt(-2 * np.log(uniform[:, :pairs])), 2 * np.pi * uniform[:, pairs:]
     return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1)[:, :columns].astype(np.float32)
+
+
+def note_uniform(seed: int, notes: Sequence[int] | range, numbers: int, draw: int = 0) -> np.ndarray:
+    """Return numbers (notes, numbers) between 0 and 1, which depend on the same as those of ``note_noise``.
+
+    Philox counts in blocks of four 64-bit words; a note takes as many blocks as it needs (Salmon et al., SC 2011).
+    """
+    blocks = -(-numbers // 4)
+    generator = np.random.Philox(key=seed + (draw << 64), counter=notes[0] * blocks if len(notes) else 0)
+    words = generator.random_raw(len(notes) * blocks * 4).reshape(len(notes), blocks * 4)[:, :numbers]
+    return np.asarray(((words >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53)

@@ -12,7 +12,18 @@ import numpy as np
 from models.dexter.piece_statistics import PieceStatistics
 from models.dexter.rendering import Renderer
 from models.dexter.representation import Branch, Networks, Passage, Scales, Settings, State, Window
-from models.dexter.sampling import ANCESTRAL_STEPS, Denoiser, ancestral, dpm_solver, guided, noise_levels, note_noise, signal_and_noise
+from models.dexter.residuals import Draws, Past, Scored
+from models.dexter.sampling import (
+    ANCESTRAL_STEPS,
+    Denoiser,
+    ancestral,
+    dpm_solver,
+    guided,
+    noise_levels,
+    note_noise,
+    note_uniform,
+    signal_and_noise,
+)
 from models.performance.representation import ARTICULATION, BEAT_PERIOD, COLUMNS, VELOCITY
 from models.performance.windows import overlap_notes
 
@@ -25,15 +36,28 @@ LEAST_GUIDED_LEVELS = 4  # noise levels with two evaluations each: fewer give to
 class WindowSampler:
     """Samples the windows of one passage with one seed. It caches, but keeps no state between calls."""
 
-    def __init__(self, networks: Networks, scales: Scales, window: int, passage: Passage, seed: int, thousand_steps: bool = False):
-        """``window`` in notes. ``thousand_steps``: sample as the paper does, for comparison; ``Settings.evaluations`` is then ignored."""
+    def __init__(
+        self,
+        networks: Networks,
+        scales: Scales,
+        window: int,
+        passage: Passage,
+        seed: int,
+        thousand_steps: bool = False,
+        draws: Draws | None = None,
+    ):
+        """``window`` in notes. ``thousand_steps``: sample as the paper does, for comparison; ``Settings.evaluations`` is then ignored.
+
+        ``draws`` samples in place of the denoiser, but for a transfer, which begins with what is there.
+        """
         self._networks = networks
         self._residual_deviation = scales.residual_deviation
         self._overlap = overlap_notes(window)
         self._hop = window - 2 * self._overlap
         self._passage = passage
         self.piece = PieceStatistics(networks, scales, passage, 2 * self._overlap + self._hop)
-        self._renderer = Renderer(passage, self.piece)
+        self._draws = draws if passage.reference is None and not thousand_steps else None
+        self._renderer = Renderer(passage, self.piece, self._draws)
         self._seed = seed
         self._thousand_steps = thousand_steps
         self._plain: dict[range, tuple[np.ndarray, np.ndarray]] = {}  # what the network reads without descriptors, as ``expected`` asked
@@ -56,10 +80,15 @@ class WindowSampler:
         commit = slice(past, commit_stop - first + past)
         branches = self._read(state, settings, range(first - past, stop))
         mean = self._blend(state, settings, branches)
-        residual, evaluations = self._residual(state, settings, branches, mean)
+        voicing = self._renderer.voicing(first - past, mean)
+        residual, evaluations, drawn_past = np.zeros_like(mean), 0, None
+        if self._draws is None:
+            residual, evaluations = self._residual(state, settings, branches, mean)
+        elif settings.temperature or state.temperature:
+            base = self._renderer.base(mean[commit], voicing[commit])
+            residual[commit], drawn_past = self._drawn(self._draws, state, first, base)
         temperatures = self._temperatures(state, settings, commit_stop - first)
         descriptors = branches[0].descriptors[commit] * branches[0].known[commit]
-        voicing = self._renderer.voicing(first - past, mean)
         columns = self._renderer.columns(settings, temperatures, first, mean[commit], voicing[commit], residual[commit], descriptors)
         known = np.concatenate([state.residual_known, np.ones((stop - first, 1), np.float32)])
         keep = slice(max(commit.stop - self._overlap, 0), commit.stop)
@@ -73,6 +102,7 @@ class WindowSampler:
             branches[0].known[keep],
             mean[commit.stop :],
             float(temperatures[-1]),
+            drawn_past,
         )
         return Window(first, columns, evaluations), after
 
@@ -185,6 +215,18 @@ class WindowSampler:
         else:
             residual = dpm_solver(denoise, noisy, levels)
         return np.where(fixed_known > 0, fixed, residual).astype(np.float32), len(levels) * len(branches)
+
+    def _drawn(self, draws: Draws, state: State, first: int, base: np.ndarray) -> tuple[np.ndarray, Past]:
+        """Return the residuals (n, 8) of performances drawn around ``base`` (n, 8) of the notes from ``first`` on, and the past after."""
+        passage, notes = self._passage, range(first, first + len(base))
+        if passage.anchors is None or passage.notated_octaves is None:
+            raise ValueError("a passage needs anchors and notated_octaves to be drawn")
+        rows = passage.rows(notes)
+        begins = np.diff(passage.anchors[: rows.stop], prepend=-1)[rows] != 0
+        begins[0] |= state.past is None
+        scored = Scored(passage.features[rows], base, passage.notated_octaves[rows], begins)
+        columns, past = draws.draw(scored, state.past or Past(1), note_uniform(self._seed, notes, COLUMNS)[None])
+        return columns[0] - base, past
 
     def _denoiser(self, branch: Branch, fixed: np.ndarray, fixed_known: np.ndarray, noise: np.ndarray) -> Denoiser:
         """Return the denoiser of a branch; it sees fixed notes with the noise of each level."""

@@ -50,7 +50,9 @@ ROOMS = {
         may=frozenset(("sampling", "exported")),
         own={
             "velocity": {"article_decoding", "article_network", "article_representation"},
-            "dexter": {"diffusion", "expression_profile", "hold_quantiles", "passages", "piece_statistics", "rendering", "windows"},
+            "dexter": {
+                *("diffusion", "expression_profile", "hold_quantiles", "passages", "piece_statistics", "rendering", "residuals", "windows"),
+            },
             "drums": {"live_kit"},
             "score_performer": {
                 "classifiers",
@@ -80,7 +82,7 @@ ROOMS = {
         may=frozenset(("fits",)),
         own={
             "velocity": {"article"},
-            "dexter": {"average", "calibration", "denoiser", "expression_profile", "networks", "trees"},
+            "dexter": {"average", "calibration", "denoiser", "expression_profile", "networks", "residuals", "trees"},
             "score_performer": {"classifiers", "directions", "rendering", "round_trip", "windows"},
             "performance_rnn": {"weights"},
             "performance_net": {"keys", "melodies", "rendered_audio", "solo", "solo_keys"},

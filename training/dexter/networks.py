@@ -15,6 +15,7 @@ import torch
 
 from models.dexter.passages import ProfileReader, SecondReader, passage_of
 from models.dexter.representation import Branch, Networks, Scales, SecondPrediction
+from models.dexter.residuals import Draws
 from models.dexter.windows import WindowSampler
 from models.performance.descriptors import DESCRIPTORS
 from models.performance.representation import COLUMNS
@@ -30,8 +31,12 @@ class Samples(Protocol):
     @property
     def scales(self) -> Scales: ...
 
-    def sampler(self, notes: np.ndarray, columns: np.ndarray, seed: int, *, scales: Scales | None = None) -> WindowSampler:
-        """Return what samples a score of these ``notes`` and score columns (N, 37), with ``scales`` in place of its own."""
+    def sampler(
+        self, notes: np.ndarray, columns: np.ndarray, seed: int, *, scales: Scales | None = None, draws: Draws | None = None
+    ) -> WindowSampler:
+        """Return what samples a score of these ``notes`` and score columns (N, 37), with ``scales`` in place of its own and, where
+        there are ``draws``, drawn by them in place of the denoiser.
+        """
 
 
 class TorchNetworks:
@@ -93,9 +98,11 @@ class TrainedDexter:
     second: SecondReader | None = None
     profile: ProfileReader | None = None
 
-    def sampler(self, notes: np.ndarray, columns: np.ndarray, seed: int, *, scales: Scales | None = None) -> WindowSampler:
+    def sampler(
+        self, notes: np.ndarray, columns: np.ndarray, seed: int, *, scales: Scales | None = None, draws: Draws | None = None
+    ) -> WindowSampler:
         passage = passage_of(notes, columns, self.second, self.profile)
-        return WindowSampler(self.networks, scales or self.scales, self.window, passage, seed)
+        return WindowSampler(self.networks, scales or self.scales, self.window, passage, seed, draws=draws)
 
 
 def load_trained(mean: Path, denoiser: Path, second: SecondReader | None, profile: ProfileReader | None = None) -> TrainedDexter:

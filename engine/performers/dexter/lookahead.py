@@ -15,10 +15,11 @@ from engine.performers.lookahead.stream import SCORE_CONTROLS, LookaheadStream
 from engine.performers.lookahead.window import TO_COME_QUARTERS, Progress, WindowAnswer, WindowRequest, as_score, single_note_request
 from engine.performers.notes.performer import NotesPerformer
 from models.dexter.representation import Branch, Networks, Passage, Scales, Settings, State
+from models.dexter.residuals import Residuals
 from models.dexter.windows import WindowSampler
 from models.performance.descriptors import tonal_leans
 from models.performance.features import TEMPO_MAP_FEATURES, denormalise, notated_octaves, note_features
-from models.performance.representation import TIMING, settle
+from models.performance.representation import TIMING, find_anchors, settle
 
 HISTORY_NOTES = 1024  # what is read of the piece so far: all, mostly
 AVERAGE_NOTES = 512  # after so many the running average of the mean performance forgets
@@ -42,10 +43,11 @@ class MeanSoFar(NamedTuple):
 
 
 class Readers(NamedTuple):
-    """What reads a score beside the networks; None where a model has no such graph."""
+    """What reads a score beside the networks, and draws performances; None where a model has no such file."""
 
     trees: Trees | None = None
     profile: ProfileGraph | None = None
+    residuals: Residuals | None = None
 
 
 class DexterLookaheadSampler:
@@ -65,7 +67,7 @@ class DexterLookaheadSampler:
 
     def answer(self, request: WindowRequest, is_wanted: Callable[[], bool] = lambda: True) -> WindowAnswer:
         score = as_score(request)
-        columns, (trees, profile) = score.columns, self._readers
+        columns, (trees, profile, residuals) = score.columns, self._readers
         features = _features(columns)
         so_far: MeanSoFar | None = request.progress.so_far if request.progress else None
         passage = Passage(
@@ -77,8 +79,10 @@ class DexterLookaheadSampler:
             second=trees.read(columns, features) if trees else None,
             profile=profile.read(columns, features) if profile else None,
             notated_octaves=notated_octaves(columns),
+            anchors=find_anchors(score.table["onset_quarter"])[1],
         )
-        sampler = WindowSampler(_Wanted(self._networks, is_wanted), self._scales, self._window, passage, self._seed)
+        networks = _Wanted(self._networks, is_wanted)
+        sampler = WindowSampler(networks, self._scales, self._window, passage, self._seed, draws=residuals)
         state = (request.progress and request.progress.state) or sampler.begin(request.first)
         window, after = sampler.next(state, request.settings, request.deciding)
         decided = slice(request.past, request.past + request.deciding)

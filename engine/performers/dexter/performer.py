@@ -11,7 +11,7 @@ from typing import overload
 import numpy as np
 
 from engine.base.arguments import request_of
-from engine.base.errors import UsageError
+from engine.base.errors import PerfLiveError, UsageError
 from engine.onnx.model import Model
 from engine.performers.controls import Control
 from engine.performers.dexter.controls import CONTROLS
@@ -36,6 +36,7 @@ from engine.systems.dexter import SYSTEM, DexterRequest
 from engine.systems.manifest import Kind
 from models.dexter.passages import passage_of
 from models.dexter.representation import Scales
+from models.dexter.residuals import Draws, Residuals, load_residuals
 from models.dexter.windows import WindowSampler
 from models.performance.features import denormalise, normalise
 from models.performance.representation import BEAT_PERIOD, REPRESENTATION_VERSION, Performed, encode_performance
@@ -43,6 +44,7 @@ from models.performance.score_representation import SCORE_COLUMNS
 from models.pretrained import pretrained
 
 FILES = SYSTEM.files
+RESIDUALS_FILE = "dexter_residuals.safetensors"
 
 
 @overload
@@ -56,8 +58,19 @@ def load_performer(model: Path | None, lookahead_s: float | None) -> "DexterPerf
     if model is not None and not model.is_dir():
         raise UsageError(f"--model {str(model)!r}: the performer 'dexter' has {len(FILES)} files; give the folder of {', '.join(FILES)}")
     paths = {model / name if model else pretrained(name): system for name, system in FILES.items()}
-    performer = DexterPerformer(*(Model(path, system, REPRESENTATION_VERSION) for path, system in paths.items()))
+    graphs = (Model(path, system, REPRESENTATION_VERSION) for path, system in paths.items())
+    performer = DexterPerformer(*graphs, residuals=_open_residuals(model / RESIDUALS_FILE if model else pretrained(RESIDUALS_FILE)))
     return performer.looking_ahead(lookahead_s) if lookahead_s else performer
+
+
+def _open_residuals(path: Path) -> Residuals | None:
+    """Return what draws performances, None where a model has none and its denoiser samples. Raises PerfLiveError."""
+    if not path.exists():
+        return None
+    try:
+        return load_residuals(path)
+    except (OSError, ValueError) as error:
+        raise PerfLiveError(f"cannot read {str(path)!r} as residuals ({error}); export the model again") from error
 
 
 def known_controls(model: Path | None, lookahead_s: float | None) -> tuple[Control, ...]:
@@ -73,18 +86,30 @@ class DexterPerformer:
     controls = CONTROLS
     latency_ns = 0
 
-    def __init__(self, mean: Model, denoise: Model, trees: Model | None = None, profile: Model | None = None):
-        """Without ``trees`` the networks read alone; without ``profile`` every piece gets the same gains."""
+    def __init__(
+        self,
+        mean: Model,
+        denoise: Model,
+        trees: Model | None = None,
+        profile: Model | None = None,
+        *,
+        residuals: Residuals | None = None,
+    ):
+        """Without ``trees`` the networks read alone; without ``profile`` every piece gets the same gains; without ``residuals`` the
+        denoiser samples.
+        """
         constants = mean.contract.constants | denoise.contract.constants
         self._networks, self._trees = OnnxNetworks(mean, denoise), Trees(trees) if trees else None
-        self._profile = ProfileGraph(profile) if profile else None
+        self._profile, self._residuals = ProfileGraph(profile) if profile else None, residuals
         self._window = min(model.contract.constants["window_notes"] for model in (mean, denoise))
         self.scales = Scales.from_constants(constants)
         self._thousand_steps = False
 
     def looking_ahead(self, lookahead_s: float) -> DexterLookaheadPerformer:
         """Return the performer of live notes."""
-        return DexterLookaheadPerformer(self._networks, Readers(self._trees, self._profile), self.scales, self._window, lookahead_s)
+        return DexterLookaheadPerformer(
+            self._networks, Readers(self._trees, self._profile, self._residuals), self.scales, self._window, lookahead_s
+        )
 
     def sampling_as_published(self) -> "DexterPerformer":
         """Return a performer that samples in the paper's thousand steps, to compare with; a window takes minutes."""
@@ -100,13 +125,16 @@ class DexterPerformer:
         reference: Performed | None = None,
         descriptors: np.ndarray | None = None,
         scales: Scales | None = None,
+        draws: Draws | None = None,
     ) -> WindowSampler:
         """Return what samples the windows of a score of these notes and ``score_columns``.
 
-        ``scales`` replaces the graphs' own.
+        ``scales`` replaces the graphs' own, ``draws`` the residuals.
         """
         passage = passage_of(notes, columns, self._trees, self._profile, reference, descriptors)
-        return WindowSampler(self._networks, scales or self.scales, self._window, passage, seed, self._thousand_steps)
+        return WindowSampler(
+            self._networks, scales or self.scales, self._window, passage, seed, self._thousand_steps, draws or self._residuals
+        )
 
     def check(self, request: DexterRequest) -> None:
         """Raise UsageError for directions that mean nothing; each model knows all else that can be asked."""

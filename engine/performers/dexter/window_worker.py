@@ -146,7 +146,7 @@ class WindowWorker:
         window, after = self._sampler.next(state, replace(settings, evaluations=URGENT_EVALUATIONS) if reduced else settings)
         self.counts.seconds += time.perf_counter() - begun_s
         self.on_window(window)
-        return Computed(window, after, reduced)
+        return Computed(window, after, reduced and window.evaluations > 0)
 
     def _following(self, state: State, route: Route) -> State:
         if state.next_note < route.stop or route.again is None:

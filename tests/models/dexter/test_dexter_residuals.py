@@ -1,0 +1,152 @@
+"""Performances drawn note by note around the mean."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from drawn_residuals import residuals_that_repeat
+
+from models.dexter.representation import Passage, Scales, Settings
+from models.dexter.residuals import (
+    OF_ANCHORS,
+    ORDER,
+    PAST_INPUTS,
+    SCORE_INPUTS,
+    WHOLE,
+    Drawn,
+    Past,
+    Scored,
+    drawn_inputs,
+    load_residuals,
+)
+from models.dexter.windows import WindowSampler, perform
+from models.performance.features import FEATURES, at_played_tempo
+from models.performance.representation import BEAT_PERIOD, COLUMNS, VELOCITY
+
+NOTES = 150
+
+
+@pytest.fixture
+def residuals():
+    return residuals_that_repeat()
+
+
+def scored(seed=0):
+    random = np.random.default_rng(seed)
+    begins = np.arange(NOTES) % 3 == 0
+    base = random.normal(0, 0.5, (NOTES, COLUMNS)).astype(np.float32)
+    base[:, OF_ANCHORS] = np.repeat(base[begins][:, OF_ANCHORS], 3, axis=0)
+    return Scored(random.normal(size=(NOTES, len(FEATURES))).astype(np.float32), base, np.full(NOTES, 3.0), begins)
+
+
+def part(notes, rows):
+    return Scored(*(each[rows] for each in notes))
+
+
+def test_where_it_is_cut_makes_no_difference_and_the_past_is_left_alone(residuals):
+    notes, uniform = scored(), np.random.default_rng(1).random((1, NOTES, COLUMNS))
+    whole, _ = residuals.draw(notes, Past(1), uniform)
+    past, pieces = Past(1), []
+    for rows in (slice(0, 1), slice(1, 50), slice(50, 51), slice(51, NOTES)):
+        again, _ = residuals.draw(part(notes, rows), past, uniform[:, rows])
+        columns, past = residuals.draw(part(notes, rows), past, uniform[:, rows])
+        np.testing.assert_array_equal(again, columns)
+        pieces.append(columns)
+    np.testing.assert_array_equal(np.concatenate(pieces, axis=1), whole)
+
+
+def test_performances_drawn_together_are_those_drawn_alone(residuals):
+    notes, uniform = scored(), np.random.default_rng(1).random((3, NOTES, COLUMNS))
+    together, _ = residuals.draw(notes, Past(3), uniform)
+    alone = [residuals.draw(notes, Past(1), each[None])[0][0] for each in uniform]
+    np.testing.assert_allclose(together, alone, atol=1e-4)
+
+
+def test_notes_of_an_anchor_have_its_tempo_and_pedal_and_each_bin_its_chance(residuals):
+    """The bins of velocity are -1 to 0, a quarter of all, and 0 to 2."""
+    notes = scored()
+    columns, _ = residuals.draw(notes, Past(40), np.random.default_rng(1).random((40, NOTES, COLUMNS)))
+    assert (columns[:, 1::3, OF_ANCHORS] == columns[:, ::3, OF_ANCHORS]).all()
+    residual = (columns - notes.base)[:, :, VELOCITY]
+    assert (residual < 0).mean() == pytest.approx(0.25, abs=0.02)
+    assert np.quantile(residual[residual > 0], [0.25, 0.75]) == pytest.approx([0.5, 1.5], abs=0.05)
+
+
+def test_what_was_before_is_heard(residuals):
+    """The tempo goes on as the anchor before it did."""
+    columns, _ = residuals.draw(scored(), Past(60), np.random.default_rng(1).random((60, NOTES, COLUMNS)))
+    tempo = (columns - scored().base)[:, ::3, BEAT_PERIOD]
+    assert np.corrcoef(tempo[:, 1:].ravel(), tempo[:, :-1].ravel())[0, 1] > 0.4
+
+
+def test_a_column_knows_those_before_it_alone():
+    known, other = np.arange(1.0, COLUMNS + 1), np.arange(1.0, COLUMNS + 1)
+    for place, column in enumerate(ORDER):
+        other[list(ORDER[place:])] += 5
+        np.testing.assert_array_equal(drawn_inputs(column, known, known, np.array(2.0)), drawn_inputs(column, other, other, np.array(2.0)))
+        other[:] = known
+    assert drawn_inputs(ORDER[0], known, known, np.array(2.0)).any() == np.False_
+    assert drawn_inputs(ORDER[1], known, known, np.array(2.0))[[BEAT_PERIOD, COLUMNS + BEAT_PERIOD, -1]].tolist() == [1, 1, 2]
+
+
+def test_drawing_reads_what_learning_read():
+    random = np.random.default_rng(0)
+    columns, base = random.normal(0, 4, (3, COLUMNS)).astype(np.float32), random.normal(size=COLUMNS).astype(np.float32)
+    note = Drawn(3, np.array(1.5))
+    for column in ORDER:
+        seconds = at_played_tempo(columns, np.array(1.5))
+        np.testing.assert_allclose(note.inputs, drawn_inputs(column, columns - base, columns, seconds), atol=1e-5)
+        note.take(column, columns[:, column], base[column])
+    again = Drawn(3, np.array(1.5))
+    again.take_anchor(columns[:, OF_ANCHORS], base)
+    expected = drawn_inputs(VELOCITY, columns - base, columns, at_played_tempo(columns, np.array(1.5)))
+    np.testing.assert_allclose(again.inputs, expected, atol=1e-5)
+
+
+def test_a_file_of_it_is_it_and_another_is_refused(residuals, tmp_path):
+    path = tmp_path / "residuals.safetensors"
+    residuals.save(path)
+    uniform = np.full((1, NOTES, COLUMNS), 0.3)
+    expected = residuals.draw(scored(), Past(1), uniform)[0]
+    np.testing.assert_array_equal(load_residuals(path).draw(scored(), Past(1), uniform)[0], expected)
+    cut = {column: head._replace(first=head.first[1:]) for column, head in residuals.heads.items()}
+    replace(residuals, heads=cut).save(path)
+    with pytest.raises(ValueError, match=f"do not read the {SCORE_INPUTS + PAST_INPUTS} inputs that there are; fit them again"):
+        load_residuals(path)
+    path.write_bytes(b"none")
+    with pytest.raises(ValueError, match="it is no file of residuals"):
+        load_residuals(path)
+
+
+class Flat:
+    """Networks whose mean is what the features say; they have no denoiser."""
+
+    descriptors = 7
+
+    def mean(self, features, descriptors, known):
+        return features[:, :COLUMNS], np.zeros((len(features), 3), np.float32)
+
+
+def windows(residuals, window, seed=0):
+    notes = scored()
+    known = {"anchors": np.cumsum(notes.begins), "notated_octaves": notes.notated}
+    passage = Passage(np.concatenate([notes.base, notes.features[:, COLUMNS:]], axis=1), np.zeros((NOTES, 2)), **known)
+    ones = np.ones(COLUMNS)
+    return WindowSampler(Flat(), Scales(ones, 2 * ones, 0 * ones, ones, ones), window, passage, seed, draws=residuals)
+
+
+def test_windows_go_on_where_the_last_one_ended(residuals):
+    performed = [perform(windows(residuals, window), Settings(), NOTES) for window in (20, 64)]
+    np.testing.assert_allclose(*performed, atol=1e-5)
+    assert np.abs(perform(windows(residuals, 64, seed=1), Settings(), NOTES) - performed[1]).max() > 0.5
+
+
+def test_the_mean_rendering_is_as_without_and_between_the_temperature_decides(residuals):
+    sampler = windows(residuals, 64)
+    mean = perform(sampler, Settings(temperature=0.0), NOTES)
+    np.testing.assert_array_equal(mean, perform(windows(None, 64), Settings(temperature=0.0), NOTES))
+    wide, drawn = mean - scored().base, perform(sampler, Settings(), NOTES) - scored().base
+    assert wide == pytest.approx(scored().base, abs=1e-5)  # of the gain 2
+    assert (np.abs(drawn[:, list(WHOLE)]) > 1e-3).any()
+    half = perform(sampler, Settings(temperature=0.5), NOTES) - scored().base
+    np.testing.assert_allclose(half, (np.sqrt(1 + 0.75 * 3) - 1) * scored().base + 0.5 * drawn, atol=1e-4)
