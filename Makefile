@@ -54,7 +54,7 @@ test: $(VENV)/.development
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
-	@set -x; $(BIN)/pytest -q -m "not (sound or jack or trace or browser)" -n auto --maxprocesses 4 --dist loadfile; side_by_side=$$?; \
+	@set -x; OMP_NUM_THREADS=1 $(BIN)/pytest -q -m "not (sound or jack or trace or browser)" -n auto --maxprocesses 4 --dist loadfile; side_by_side=$$?; \
 		$(BIN)/pytest -q -m "$$(.ci/system-packages --marks)" || test $$? -eq 5 || exit 1; exit $$side_by_side  # 5: there are none
 
 bench: $(VENV)/.runtime

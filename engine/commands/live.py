@@ -47,10 +47,8 @@ if TYPE_CHECKING:
     from engine.session import Session
 
 EXAMPLES = (
-    "perf-live --in Keyboard --out Module",
-    "perf-live --in DAW --out Synth --performer dexter --lookahead 2",
-    "perf-live --score piece.musicxml --out audio",
     "perf-live --page",
+    "perf-live --in DAW --out Synth --performer dexter --lookahead 2",
     "perf-live --score duet.musicxml --follow Primo --in Keyboard --out Module",
 )
 

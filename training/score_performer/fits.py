@@ -165,7 +165,8 @@ def principal_components(latents: np.ndarray) -> np.ndarray:
 
 
 def _correlations(values: np.ndarray, qualities: np.ndarray) -> np.ndarray:
-    return np.array([np.corrcoef(values, quality)[0, 1] for quality in qualities.T])
+    """Return the correlation with each quality; 0 where one of both never changes."""
+    return np.array([np.corrcoef(values, each)[0, 1] if values.std() > 0 and each.std() > 0 else 0.0 for each in qualities.T])
 
 
 def fit_style_space(config: StyleSpaceConfig, work: Work) -> Outcome:

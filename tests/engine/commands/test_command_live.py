@@ -226,7 +226,7 @@ def test_the_shell_completes_options_and_performers(name: str) -> None:
         return subprocess.run(called, env=os.environ | asked, capture_output=True, text=True, timeout=LIMIT_S).stdout.split()
 
     assert complete(f"{name} --perf") == ["--performer"]
-    assert complete(f"{name} --performer d") == ["dexter"]
+    assert complete(f"{name} --performer d") == ["dexter", "drums"]
     assert complete(f"{name} --instrument ") == ["piano", "violin", "cello", "flute"]
 
 

@@ -13,7 +13,8 @@ MOOD = ShownControl("mood", 0, 2, 0, "", "how glad", ("sad", "calm", "glad"), {}
 
 
 def description(controls=(GAIN, MOOD)):
-    return Description(1, "scaled", "notes", 0, 0, "Keyboard", ("Module",), controls, (ShownCommand("panic", "end every sound"),), ())
+    commands = (ShownCommand("panic", "end every sound"),)
+    return Description(1, "scaled", "notes", 0, 0, "Keyboard", ("Module",), controls, commands, (), None, (), (), ())
 
 
 def snapshot(**changed):

@@ -17,7 +17,7 @@ from models.velocity.article_representation import NOTE_DTYPE
 from training.evaluation.command import OF_NO_SYSTEM, app
 from training.evaluation.velocity import article
 
-NAMES = ["dexter", "performance-net", "performance-rnn", "score-performer", "velocity"]
+NAMES = ["dexter", "drums", "performance-net", "performance-rnn", "score-performer", "velocity"]
 
 
 def test_every_system_is_evaluated_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
