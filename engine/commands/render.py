@@ -16,7 +16,6 @@ from engine.commands import options, sound_options
 from engine.commands.grouped import grouped
 from engine.commands.questions import Asked, PerformerName, flags_of, with_questions
 from engine.commands.rendering.jobs import Job, plan_jobs, plan_takes
-from engine.commands.rendering.manifest import Manifest
 from engine.commands.rendering.work import Outcome, Work
 from engine.commands.rendering.workers import do_all, worker_count
 from engine.commands.routing_options import RoutingFlags
@@ -28,6 +27,7 @@ from engine.sound.options import FLUIDSYNTH, SoundOptions, check_used
 from engine.systems import Kind, performers
 
 if TYPE_CHECKING:
+    from engine.commands.rendering.manifest import Manifest
     from engine.session import ScoreOptions
 
 BATCHES = "Many files"
@@ -172,7 +172,7 @@ def render(
     wanted_of = {is_score: _wanted(said, is_score) for is_score in {job.is_score for job in jobs}}
     _check_scores(wanted_of, [*of_scores.flags(), *filter(None, [flags_of(asked)])])
     work = Work(wanted_of, of_scores.options(), heard, stop_on_signals)
-    account = Manifest(manifest, work) if manifest else None
+    account = _account(manifest, work) if manifest else None
     left = account.left(jobs) if account else jobs
     if done := len(jobs) - len(left):
         print(f"{done} of {len(jobs)} files are done already, as {str(manifest)!r} says", flush=True)
@@ -199,7 +199,13 @@ def _check_scores(wanted: Mapping[bool, Wanted], said: Sequence[str]) -> None:
         raise UsageError(f"{', '.join(said)}: for scores; leave it out, or give --performer {names}")
 
 
-def _do_all(work: Work, jobs: Sequence[Job], workers: int, account: Manifest | None) -> list[Outcome]:
+def _account(path: Path, work: Work) -> "Manifest":
+    from engine.commands.rendering.manifest import Manifest  # which a single file need not wait for
+
+    return Manifest(path, work)
+
+
+def _do_all(work: Work, jobs: Sequence[Job], workers: int, account: "Manifest | None") -> list[Outcome]:
     """Do every job, behind a progress bar on a terminal; one that fails stops no other, and is a line on standard error in the end."""
     outcomes = []
     with ExitStack() as stack:
