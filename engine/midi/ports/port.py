@@ -13,6 +13,7 @@ from engine.base.clock import Clock
 from engine.base.saying import say
 from engine.midi.events import Event, is_whole
 from engine.midi.ledger import NoteLedger
+from engine.midi.ports import jack
 from engine.midi.ports.arrival import Arrival
 from engine.midi.ports.echoes import Echoes
 from engine.midi.ports.links import Link, open_link
@@ -94,10 +95,11 @@ class InputPort(_LinkedPort):
 
     def _prepare(self, midi: Any) -> None:
         shared, put, now_ns, came_ns, observe = self._shared, self.inbox.put, self._shared.now_ns, Arrival().time_ns, self._held.observe
+        age_ns = jack.period_age_ns if midi.get_current_api() == rtmidi.API_UNIX_JACK else _no_period
 
         def receive(message: tuple[list[int], float], _: None) -> None:
             heard = bytes(message[0])
-            time_ns = came_ns(message[1], now_ns())
+            time_ns = came_ns(message[1], now_ns(), age_ns())
             if not is_whole(heard) or ((echoes := self.echoes) and echoes.expecting and echoes.is_echo(heard)):
                 return
             with shared.lock:
@@ -110,6 +112,10 @@ class InputPort(_LinkedPort):
 
         midi.ignore_types(sysex=False, timing=False, active_sense=False)
         midi.set_callback(receive)
+
+
+def _no_period() -> None:
+    """Other drivers than JACK have no periods."""
 
 
 class MergedInputs:

@@ -39,3 +39,17 @@ def test_no_message_comes_after_it_is_told_and_a_clock_that_drifts_is_followed()
             told_ns = true_ns + rng.choice([10_000, 20_000, 3 * MS])
             time_ns = arrival.time_ns(step_ns * faster / 1e9, told_ns)
             assert time_ns <= told_ns and abs(time_ns - true_ns) < MS // 2
+
+
+def test_a_period_says_when_its_messages_came_however_long_the_first_ones_took():
+    arrival = Arrival()
+    assert arrival.time_ns(0.0, 1000 * MS, 0.2e6) == 1000 * MS - 200_000
+    assert arrival.time_ns(0.003, 1003 * MS, 3.2e6) == 1000 * MS - 200_000
+    assert arrival.time_ns(0.003, 1006 * MS, 6.2e6) == 1000 * MS - 200_000
+
+
+def test_a_period_that_is_longer_ago_than_any_lasts_is_not_believed():
+    arrival = Arrival()
+    arrival.time_ns(0.0, 1000 * MS, 1e6)
+    assert arrival.time_ns(0.010, 1012 * MS, 5e9) == 1010 * MS + 1000  # by the driver's stamps, as if there were no periods
+    assert arrival.time_ns(0.010, 1022 * MS, 88e12) == 1020 * MS + 2000
