@@ -5,8 +5,9 @@ phrases and rests at random, two sound modules and a recording.
 In the middle of each phrase something happens to it: a port or a program goes and comes back, the process is stopped, all cores are
 busy, floods, system exclusives, channel modes, typed nonsense. After it everything is released, and it is counted from the beginning on:
 
-- ``notes``, ``lost``: note-ons that the keyboard sent while it was connected; those that the observer, the other module, did not hear.
-- ``stuck``: notes and pedals of the keyboard's channel that are still down.
+- ``notes``: note-ons that the keyboard sent while it was connected. ``lost``: those that reached perf-live and that the observer, the
+  other module, did not hear. ``before``: those that did not reach it, as it writes down what its ports bring.
+- ``stuck``: notes and pedals of the keyboard's channel that are still down, though their release reached perf-live.
 - ``late``: heard more than 10 ms after they were sent; not counted with look-ahead, which moves onsets on purpose. ``late_undisturbed`` of
   them while nothing was done to the run, the machine or the JACK server, ``late_by_itself`` of these without the time in which a core of
   the machine stood still. A fault is over half a second after what was to be played meanwhile has been played.
@@ -34,11 +35,13 @@ from engine.bench.measuring.standstill import watched_cores
 from engine.bench.measuring.tables import new_table, print_head
 from engine.bench.reliability.document import check_document, write_table
 from engine.bench.reliability.soaking.acts import ACTS
+from engine.bench.reliability.soaking.arrivals import Loss
 from engine.bench.reliability.soaking.picture import draw_soak
 from engine.bench.reliability.soaking.scenes import Checkpoint, Disturbances, Played, Player
 
 COMMAND = "perf-bench soak"
-HEAD = ("run", "faults", "notes", "lost", "stuck", "late", "undisturbed", "by itself", "memory, MB", "descriptors", "threads")
+COUNTS, VITALS = ("notes", "lost", "before", "stuck", "late"), ("memory, MB", "descriptors", "threads")
+HEAD = ("run", "faults", *COUNTS, "undisturbed", "by itself", *VITALS)
 ROWS_SHOWN = 8  # of each run
 
 
@@ -52,6 +55,10 @@ class SoakReport:
     @property
     def lost(self) -> int:
         return sum(each.checkpoints[-1].lost + each.unheard for each in self.played if each.checkpoints)
+
+    @property
+    def lost_before(self) -> int:
+        return sum(each.checkpoints[-1].lost_before for each in self.played if each.checkpoints)
 
     @property
     def stuck(self) -> int:
@@ -96,7 +103,7 @@ def _row(each: Played) -> list[str]:
         return [each.name, *[""] * (len(HEAD) - 1)]
     first, last = each.checkpoints[0], each.checkpoints[-1]
     late = map(_or_none, (last.late, each.late_undisturbed, each.late_by_itself))
-    counts = (len(each.checkpoints), last.notes, last.lost + each.unheard, _most_stuck(each), *late)
+    counts = (len(each.checkpoints), last.notes, last.lost + each.unheard, last.lost_before, _most_stuck(each), *late)
     pairs = zip(asdict(first.vitals).values(), asdict(last.vitals).values(), strict=True)
     return [each.name, *map(str, counts), *(f"{before:g} to {after:g}" for before, after in pairs)]
 
@@ -113,12 +120,13 @@ def print_table(report: SoakReport) -> None:
     console = Console()
     print_head(console, report.machine)
     for each in report.played:
-        table = new_table(f"{each.name}: seconds", "notes", "lost", "stuck", "late", "memory, MB", "descriptors", "threads", "after")
+        table = new_table(f"{each.name}: seconds", *COUNTS, *VITALS, "after")
         for point in thinned(each.checkpoints):
-            seen = point.vitals
-            counts = (point.notes, point.lost, point.stuck, _or_none(point.late), seen.memory_mb, seen.descriptors, seen.threads)
-            table.add_row(f"{point.time_s:g}", *map(str, counts), point.fault)
+            counts = (point.notes, point.lost, point.lost_before, point.stuck, _or_none(point.late))
+            table.add_row(f"{point.time_s:g}", *map(str, (*counts, *asdict(point.vitals).values())), point.fault)
         console.print(table)
+        for loss in each.losses:
+            console.print(_told(loss), highlight=False, soft_wrap=True)
         ending = "does not end" if each.status is None else f"ends with status {each.status}"
         faults = f"{len(each.checkpoints)} faults"
         wrong = f": {each.wrong}" if each.wrong else ""
@@ -126,9 +134,19 @@ def print_table(report: SoakReport) -> None:
         said = f"{faults}; {ending}, {each.stuck} stuck, {each.unheard} of its recording unheard; {late}{wrong}"
         console.print(f"{each.name}: {said}", highlight=False, soft_wrap=True)
     failed = [each.name for each in report.played if each.wrong or each.status]
-    if failed or report.lost or report.stuck:
+    if failed or report.lost or report.lost_before or report.stuck:
         others = f"; {', '.join(failed)} did not go as it should" if failed else ""
-        raise PerfLiveError(f"{report.lost} notes lost, {report.stuck} stuck{others}")
+        before = f"{report.lost_before} before they reached perf-live"
+        raise PerfLiveError(f"{report.lost} notes lost, {report.stuck} stuck; {before}{others}")
+
+
+def _told(loss: Loss) -> str:
+    """Return one line: what was lost where, and what was going on."""
+    counts = f"{loss.before} notes lost before they reached perf-live, {loss.within} after, {loss.held} keys held for want of a release"
+    times = f"a fault of {loss.fault_s:g} s in a scene of {loss.scene_s:g} s, the longest wait {loss.longest_wait_s:g} s"
+    sent = f"; sent {loss.missing[0][0]:g} to {loss.missing[-1][0]:g} s after it began" if loss.missing else ""
+    said = f"; said: {' / '.join(loss.said)}" if loss.said else ""
+    return f"after {loss.time_s:g} s, {loss.fault}: {counts}; {times}{sent}{said}"
 
 
 def thinned(points: Sequence[Checkpoint]) -> list[Checkpoint]:

@@ -10,9 +10,10 @@ from random import Random
 from engine.base.errors import PerfLiveError
 from engine.bench.measuring.standstill import Standstill
 from engine.bench.measuring.takes import CLOCK, NS_PER_S, phrases
+from engine.bench.reliability.soaking.arrivals import PERF_LIVE_KEEPING_ARRIVALS, Loss, missing
 from engine.bench.reliability.soaking.vitals import Vitals, vitals
 from engine.bench.reliability.stage.between_ports import Ended, Stage, await_
-from engine.bench.reliability.stage.log import Delivered, Entry, Wait, compare
+from engine.bench.reliability.stage.log import Entry, Key, Wait, compare, read_log, sounding
 from engine.bench.reliability.stage.outcome import DEFECTS
 from engine.midi.events import Event
 from engine.midi.file import read_midi_file
@@ -23,7 +24,7 @@ LATE_NS = 10_000_000  # what perf-live itself calls late
 SETTLED_NS = 500_000_000  # so long after a fault, and after what was to be played meanwhile, it counts as undisturbed
 CLOCKS_A_SECOND = 48  # 120 quarters a minute, 24 clocks each (MIDI 1.0 detailed specification, system real-time messages)
 START = b"\xfa"
-TAKE = "take.mid"
+TAKE, ARRIVALS = "take.mid", "arrivals.log"
 
 Harm = Callable[[Stage, Random], None]
 
@@ -47,11 +48,15 @@ class Act:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """How it stands when everything is at rest, counted from the beginning, ``time_s`` after it; ``fault`` was the last one."""
+    """How it stands when everything is at rest, counted from the beginning, ``time_s`` after it; ``fault`` was the last one.
+
+    ``lost`` and ``stuck`` are of what reached perf-live; ``lost_before`` are the notes that did not.
+    """
 
     time_s: float
     fault: str
     notes: int
+    lost_before: int
     lost: int
     stuck: int
     late: int | None  # None with look-ahead, which moves onsets on purpose
@@ -68,6 +73,7 @@ class Played:
 
     name: str
     checkpoints: list[Checkpoint] = field(default_factory=list)
+    losses: list[Loss] = field(default_factory=list)
     status: int | None = None
     stuck: int = 0  # after the end
     unheard: int = 0  # note-ons of its recording that the observer did not hear
@@ -115,7 +121,9 @@ class Player:
     def __init__(self, act: Act, folder: Path, environment: Mapping[str, str], seconds: float, seed: int, disturbances: Disturbances):
         self._act, self._seconds = act, seconds
         self._of_all, self._own = disturbances, Disturbances()
-        self._counted = Delivered(0, 0, 0, 0, 0)  # up to the last checkpoint
+        self._notes = self._lost_before = self._lost = 0  # up to the last checkpoint
+        self._fault_ns: Wait = (0, 0)  # the last one, and what was to be played meanwhile
+        self._arrivals, self._arrivals_from = folder / ARRIVALS, 0
         self._late: list[Wait] = []
         self._random = Random(f"{seed} {act.name}")
         self.played = Played(act.name)
@@ -138,7 +146,8 @@ class Player:
     def _run(self) -> None:
         with self._stage as stage:
             try:
-                run = stage.live(*self._act.arguments, "--record", stage.folder / TAKE)
+                program = PERF_LIVE_KEEPING_ARRIVALS.format(path=str(self._arrivals))
+                run = stage.live(*self._act.arguments, "--record", stage.folder / TAKE, program=program)
                 stage.await_connection()
                 for line in self._act.typed:
                     run.type(line)
@@ -155,12 +164,14 @@ class Player:
     def _play_scenes(self) -> None:
         begun_s = time.monotonic()
         while (passed_s := time.monotonic() - begun_s) < self._seconds:
+            scene_s = time.monotonic()
             name, harm = self._random.choice(list(self._act.harms.items()))
             self._play(min(self._random.uniform(*SCENE_S), self._seconds - passed_s), name, harm)
             if not self._has_come():
                 self._stage.await_connection()  # a JACK server that waits for clients which are gone keeps everything for so long
                 self._has_come()
-            self._check(time.monotonic() - begun_s, name)
+            now_s = time.monotonic()
+            self._check(now_s - begun_s, now_s - scene_s, name)
 
     def _has_come(self) -> bool:
         """Wait a while for all that was sent; return whether it was heard and is over."""
@@ -205,25 +216,44 @@ class Player:
     def _note_disturbance(self, name: str, begun_ns: int) -> None:
         """Take down that a fault is over and what was to be played meanwhile has been played."""
         disturbances = self._of_all if name in self._act.everywhere else self._own
-        disturbances.add((begun_ns, time.monotonic_ns() + SETTLED_NS))
+        self._fault_ns = begun_ns, time.monotonic_ns()
+        disturbances.add((begun_ns, self._fault_ns[1] + SETTLED_NS))
 
     def _sounding(self) -> int:
         """Return how many notes and pedals of the keyboard's channel are down."""
         delivered = self._stage.delivered([self._act.channel])
         return delivered.stuck + delivered.pedals
 
-    def _check(self, time_s: float, fault: str) -> None:
+    def _check(self, time_s: float, scene_s: float, fault: str) -> None:
         """Count what came since the last checkpoint, and begin anew: hours of notes are not compared again and again."""
-        stage, before = self._stage, self._counted
-        new, stuck = stage.delivered([self._act.channel]), self._sounding()
+        stage, own = self._stage, [self._act.channel]
+        sent, heard = stage.logged()
+        arrived, self._arrivals_from = read_log(self._arrivals, self._arrivals_from)
+        new, before, within = compare(sent, heard, own), compare(sent, arrived, own).lost, compare(arrived, heard, own).lost
+        held = _down(arrived, own)
+        stuck = len(_down(heard, own) - held)
         self._late += [wait for wait in new.waits if wait[1] - wait[0] > LATE_NS]
-        self._counted = Delivered(before.sent + new.sent, before.lost + new.lost, before.extra + new.extra, new.stuck, new.pedals)
+        self._notes, self._lost_before, self._lost = self._notes + new.sent, self._lost_before + before, self._lost + within
         late = None if self._act.lookahead_s else len(self._late)
-        seen = vitals(stage.live_run.process_id)
-        counts = (self._counted.sent, self._counted.lost, stuck, late)
-        self.played.checkpoints.append(Checkpoint(round(time_s, 1), fault, *counts, seen))
+        counts = (self._notes, self._lost_before, self._lost, stuck, late)
+        self.played.checkpoints.append(Checkpoint(round(time_s, 1), fault, *counts, vitals(stage.live_run.process_id)))
+        if before or within or held or stuck:
+            waits_s = [(came_ns - sent_ns) / NS_PER_S for sent_ns, came_ns in new.waits]
+            lacking = tuple((self._after_fault_s(each.time_ns), each.message.hex()) for each in missing(sent, arrived))
+            times = round(time_s, 1), fault, round((self._fault_ns[1] - self._fault_ns[0]) / NS_PER_S, 2), round(scene_s, 1)
+            found = Loss(*times, before, within, len(held), lacking, round(max(waits_s, default=0.0), 2), stage.said().errors)
+            self.played.losses.append(found)
         self._tell(_defect(stage.said()))
         stage.begin()
+
+    def _after_fault_s(self, time_ns: int) -> float:
+        return round((time_ns - self._fault_ns[0]) / NS_PER_S, 3)
+
+
+def _down(entries: Sequence[Entry], channels: Sequence[int]) -> set[tuple[int, Key]]:
+    """Return the keys (0) and pedals (1) of ``channels`` that are down after ``entries``."""
+    places = sounding(each.message for each in entries)
+    return {(pedal, place) for pedal, found in enumerate(places) for place in found if place[0] in channels}
 
 
 def _with_clock(events: Sequence[Event]) -> list[Event]:

@@ -270,8 +270,12 @@ class Stage:
 
     def delivered(self, channels: Iterable[int] = range(16)) -> Delivered:
         """Compare what the keyboard sent with what the observer heard."""
+        return compare(*self.logged(), channels)
+
+    def logged(self) -> tuple[list[Entry], list[Entry]]:
+        """Return what the keyboard sent and what the observer heard."""
         sent, heard = self._from
-        return compare(self.keys.entries()[sent:], self.observer.entries()[heard:], channels)
+        return self.keys.entries()[sent:], self.observer.entries()[heard:]
 
     def heard(self) -> list[bytes]:
         """Return what the observer heard."""
