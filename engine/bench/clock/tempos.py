@@ -8,6 +8,8 @@ or faster (``faster``, ``slower``). The plain mean is that of the last 24 interv
 - ``two_bars``: the error of the tempo two bars after the beginning, ``largest``: at any time while it was known, ``after``: from two bars
   on. Of a change they begin when it has been followed.
 - ``known_beats``: until a tempo is heard. ``beats_to_follow``: after a change, until the error stays below 3%.
+- ``told``: the smallest change of 120 quarters a minute that is told within a beat: that which 24 clocks, late by up to a period and the
+  jitter, make more likely than none by as much as ``tempo_change`` asks for, if nothing was known but when it may have begun.
 - ``place_ms``: how far what is taken for the place of a clock is from its mean lateness, root mean square, from two bars on.
 """
 
@@ -20,6 +22,7 @@ import numpy as np
 
 from engine.midi.clock.messages import CLOCKS_A_QUARTER, SHORTEST_CLOCK_NS
 from engine.midi.clock.phase_locked_loop import PhaseLockedLoop
+from engine.midi.clock.tempo_change import GAIN
 
 HAPPENINGS = ("steady", "late", "gap", "faster", "slower")
 FRAMES, JITTERS_MS, TEMPOS = (64, 256, 512, 1024, 2048), (0, 12), (70, 87, 100, 117, 120, 140, 158, 174)
@@ -51,6 +54,7 @@ class Row:
     plain: Errors
     known_beats: float
     beats_to_follow: float | None  # None where the tempo stays
+    told: float  # a share of the tempo
     place_ms: float
 
 
@@ -116,6 +120,13 @@ def arrive(sent: np.ndarray, frames: int, jitter_ms: float, holds_up: bool, rand
     return np.ceil((handed - begin) / period) * period + begin
 
 
+def smallest_told(frames: int, jitter_ms: float, tempo: float = 120) -> float:
+    """Return the share of the tempo by which a change is told within a beat."""
+    variance = (_period_ms(frames) ** 2 + (2 * jitter_ms) ** 2) / 12  # of two uniform distributions
+    clocks = np.arange(1, CLOCKS_A_QUARTER + 1)
+    return math.sqrt(GAIN * variance / float(clocks @ clocks)) * tempo * CLOCKS_A_QUARTER / 60_000
+
+
 def _period_ms(frames: int) -> float:
     return frames / SAMPLE_RATE * 1000
 
@@ -132,6 +143,7 @@ def _row(happens: str, frames: int, jitter_ms: int, takes: list[Heard]) -> Row:
         _worst([_errors(take.plain, take.meant, since) for take, since in zip(takes, settled, strict=True)]),
         round(max(float((~np.isnan(take.tempos)).argmax()) for take in takes) / CLOCKS_A_QUARTER, 1),
         round(max(followed), 1) if followed else None,
+        round(smallest_told(frames, jitter_ms), 4),
         round(max(float(np.sqrt(np.mean(take.off_ms[TWO_BARS * CLOCKS_A_QUARTER :] ** 2))) for take in takes), 1),
     )
 

@@ -14,6 +14,8 @@ import math
 
 import numpy as np
 
+from engine.midi.clock.tempo_change import Change, TempoChange
+
 SIZES = np.array([12, 16, 24, 32, 48, 64, 96, 128, 192])  # arrivals of a line
 STANDARD_ERRORS = 4.0
 LEAST_LATENESS_NS, LEAST_DEVIATION_NS = 1e6, 0.25e6  # no driver's time stamps are surer
@@ -23,6 +25,8 @@ PATIENCE = int(SIZES[0])  # so many of them in a row begin a new line: of anothe
 LONGEST_SLIP_NS, SAME_TEMPO = 50e6, 0.01
 CATCHING_UP = 8  # so many arrivals before a line count for how late those in it may be
 NOISE_RISES, NOISE_FALLS = 1 / 12, 1 / 192  # shares of a new deviation that the remembered one takes, every second arrival
+
+LONG = 96  # arrivals of a line that a change of tempo is told from
 
 MOST = int(SIZES[-1]) + CATCHING_UP + 1
 _X = -np.arange(SIZES[-1], dtype=float)  # places of arrivals, the latest first
@@ -47,6 +51,8 @@ class PhaseLockedLoop:
         self._phase, self._deviation = 0.0, math.inf
         self._fitted = False  # with the last arrival
         self._noise = 0.0  # the variance of arrivals, remembered
+        self._changes = TempoChange()
+        self._change: Change | None = None  # that is followed
 
     @property
     def phase_ns(self) -> int:
@@ -56,6 +62,8 @@ class PhaseLockedLoop:
         """Begin a new line with the next pulse. Unless ``forget``, the period is kept until the new line knows it better."""
         self._count = self._strays = 0
         self._noise, self._deviation = 0.0, math.inf
+        self._changes.restart()
+        self._change = None
         if forget:
             self.period_ns = 0.0
 
@@ -75,6 +83,7 @@ class PhaseLockedLoop:
         if self._strays == PATIENCE:
             self._take_strays(abs(arrived - expected))
         self._count = min(self._count + 1, MOST)
+        self._follow_change(arrived)
         if self._count < SIZES[0]:
             self._average()
         elif self._fitted and self.period_ns and not astray:
@@ -82,6 +91,19 @@ class PhaseLockedLoop:
         else:
             self._fit()
             self._fitted = True
+
+    def _follow_change(self, arrived: float) -> None:
+        """Take a change of tempo that the deviations tell of before a line can: a new line begins with it."""
+        followed = self._change is not None
+        self._changes.take(arrived)
+        self._change = self._changes.look()
+        if self._change is None:
+            return
+        if not followed:
+            self._count = self._change.since
+            self._times[: self._count] = self._changes.arrived[: self._count]
+            self._strays, self._deviation, self._fitted = 0, math.inf, False
+        self.period_ns = max(self._change.period, self._least_period_ns)
 
     def _take_strays(self, jump_ns: float) -> None:
         """Begin a new line with the last arrivals, all of them strays.
@@ -96,6 +118,7 @@ class PhaseLockedLoop:
             self._noise = max(self._noise, (jump_ns / 2) ** 2)
         else:
             self._count = PATIENCE - 1
+            self._changes.end()
 
     def _average(self) -> None:
         """Place the phase by all arrivals, at the period that is kept, where there are too few for a line."""
@@ -123,6 +146,8 @@ class PhaseLockedLoop:
         known = self._take_period(max(period, self._least_period_ns), float(reach[chosen]))
         self._take_phase(mean_y - self.period_ns * mean_x, noise / n + (reach[chosen] / STANDARD_ERRORS * mean_x) ** 2, chosen)
         self._remember(max(float(variance[0]), 0.0), float(noise[chosen]) if known else math.inf)
+        if known and SIZES[chosen] >= LONG:
+            self._changes.know(self._phase, self.period_ns, max(float(variance[chosen]), LEAST_DEVIATION_NS**2))
 
     def _lateness(self, last: np.ndarray, slope: np.ndarray) -> np.ndarray:
         """Return how late the arrivals of each line may be, going by the times between two of them.
@@ -139,7 +164,10 @@ class PhaseLockedLoop:
         known = reach_ns < KNOWN * period_ns
         if known:
             self.period_ns = period_ns
-        elif abs(period_ns - self.period_ns) > reach_ns:
+            if self._change:
+                self._changes.end()
+                self._change = None
+        elif not self._change and abs(period_ns - self.period_ns) > reach_ns:
             self.period_ns = 0.0
         return known
 

@@ -62,6 +62,26 @@ def test_through_long_periods_a_new_tempo_is_followed_too(before, after, frames)
     assert np.abs(heard[300 + 4 * 24 :] / after - 1).max() < 0.02
 
 
+@pytest.mark.parametrize(("frames", "jitter_ms"), [(64, 12), (512, 0), (512, 12), (1024, 12), (2048, 0), (2048, 12)])
+@pytest.mark.parametrize(("before", "after"), [(103, 120), (140, 120), (87, 101.5), (101.5, 87)])
+def test_a_change_by_a_sixth_is_followed_within_a_beat_or_so_through_long_periods_and_jitter(before, after, frames, jitter_ms):
+    """A line through the clocks after the change alone needs two to four beats."""
+    heard = tempos_heard(arrival_ms(sent_ms([before] * 300 + [after] * 300), frames, jitter_ms, seed=round(after)))
+    assert np.abs(heard[200:300] / before - 1).max() < 0.01
+    assert np.abs(heard[300 + 28 : 300 + 200] / after - 1).max() < 0.03
+    assert np.abs(heard[300 + 2 * BAR :] / after - 1).max() < 0.01
+
+
+@pytest.mark.parametrize("frames", [64, 1024, 2048])
+@pytest.mark.parametrize("lost", [1, 4, 8])
+def test_a_gap_is_no_change_of_tempo(lost, frames):
+    """A jump looks like the beginning of a slower tempo at first."""
+    sent = sent_ms(np.full(5 * BAR, 130))
+    sent[300:] += lost * 60_000 / 24 / 130
+    heard = tempos_heard(arrival_ms(sent, frames, 6))
+    assert np.abs(heard[250:] / 130 - 1).max() < 0.03
+
+
 def test_a_small_change_is_followed_too():
     heard = tempos_heard(arrival_ms(sent_ms([120] * 200 + [122] * 400), 64))
     assert heard[190] == pytest.approx(120, rel=0.003)
