@@ -10,7 +10,7 @@ from engine.base.command_line import run
 from engine.bench.reliability import fuzz
 from engine.bench.reliability.fuzzing import worker
 from engine.bench.reliability.fuzzing.damage import damaged, damaged_text, damaged_xml
-from engine.bench.reliability.fuzzing.kinds import KINDS, kind_of
+from engine.bench.reliability.fuzzing.kinds import KINDS, kind_of, make_case
 from engine.bench.reliability.fuzzing.seeds import of_suffix
 from engine.commands.bench import app
 
@@ -59,7 +59,7 @@ def test_nonsense_is_taken_or_refused_in_one_line(tmp_path, capfd):
 def test_so_is_what_takes_long_and_is_rare_among_them(kind, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for number in range(2):
-        assert worker._run(kind, Random(f"{number} {kind}"), tmp_path, [])[0] in (worker.OK, worker.REFUSED)
+        assert worker._run(kind, make_case(kind, 0, number), tmp_path, [])[0] in (worker.OK, worker.REFUSED)
 
 
 def test_kinds_take_turns_as_often_as_their_shares_say():
@@ -92,6 +92,9 @@ def test_a_case_that_fails_is_named_and_kept_and_the_others_go_on(tmp_path, monk
     for fragment in ("status -6", "in a thread: ZeroDivisionError", "longer than 5 s", "so far (worker.py", "not one line: two"):
         assert fragment in said
     assert {path.name for path in (tmp_path / "kept").glob("*.yaml")} == {f"preset-0-{number}.yaml" for number in range(5)}
+    for number in range(5):
+        kept = tmp_path / "kept" / f"preset-0-{number}.yaml"
+        assert kept.read_bytes() == make_case("preset", 0, number), "the input of another case was kept"
 
 
 @pytest.mark.parametrize("suffix", [".mid", ".musicxml", ".mei", ".krn", ".abc", ".yaml"])

@@ -29,7 +29,7 @@ from engine.bench.measuring.benchmark import Benchmark, OnStage, silent
 from engine.bench.measuring.machine import Machine, describe_machine
 from engine.bench.measuring.tables import new_table, print_head
 from engine.bench.reliability.document import check_document, write_table
-from engine.bench.reliability.fuzzing.kinds import KINDS
+from engine.bench.reliability.fuzzing.kinds import KINDS, make_case
 from engine.bench.reliability.fuzzing.worker import DEFECT, OK, REFUSED
 
 CRASH, HANG = "crash", "hang"
@@ -164,20 +164,20 @@ class _Lane:
                 if word == "begin":
                     begun = (int(rest[0]), str(rest[1]))
                 elif begun:
-                    self._tell(begun, rest[0], rest[1], folder)
+                    self._tell(begun, rest[0], rest[1])
                     first, begun = begun[0] + self._step, None
         if begun and not self._ended:
             computed = worker.returncode == -getattr(signal, "SIGXCPU", 0)
             died = CRASH, f"the process ended with status {worker.returncode}"
             how = (HANG, f"longer than {LONGEST_S:g} s") if hung.is_set() else (HANG, "it computes on and on") if computed else died
-            self._tell(begun, *how, folder)
+            self._tell(begun, *how)
             return begun[0] + self._step
         return first
 
-    def _tell(self, begun: tuple[int, str], verdict: str, line: str, folder: Path) -> None:
+    def _tell(self, begun: tuple[int, str], verdict: str, line: str) -> None:
+        """Hand on how a case ended; of one that failed also its input, made anew, as the worker has overwritten its own by now."""
         number, kind = begun
-        path = folder / f"case{KINDS[kind].suffix}"
-        data = path.read_bytes() if verdict in FAILED and path.exists() else b""
+        data = make_case(kind, self._seed, number) if verdict in FAILED else b""
         self._results.put((kind, number, verdict, line, data))
 
 

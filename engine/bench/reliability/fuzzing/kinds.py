@@ -324,6 +324,11 @@ if find_spec("pythonosc"):
     KINDS["osc"] = Kind(0.08, ".json", _steered(_packet), partial(_steer, tell=_send_osc))
 
 
+def make_case(kind: str, seed: int, number: int) -> bytes:
+    """Return the input of a case, the same each time."""
+    return KINDS[kind].make(Random(f"{seed} {number} {kind}"))
+
+
 def kind_of(number: int) -> str:
     """Return the kind of a case: the kinds take turns, each as often as its share says, by multiples of the golden ratio."""
     shares = list(accumulate(kind.share for kind in KINDS.values()))

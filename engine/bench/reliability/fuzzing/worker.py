@@ -11,11 +11,10 @@ import sys
 import threading
 import traceback
 from pathlib import Path
-from random import Random
 from typing import Any, TextIO
 
 from engine.base.errors import PerfLiveError
-from engine.bench.reliability.fuzzing.kinds import KINDS, kind_of
+from engine.bench.reliability.fuzzing.kinds import KINDS, kind_of, make_case
 
 OK, REFUSED, DEFECT = "ok", "refused", "defect"
 COLLECT = 200  # cases after which what they left is collected: a run that has ended hangs together in circles, with what its models take
@@ -41,13 +40,13 @@ def main() -> None:
             gc.collect()
         _say(out, "begin", number, kind)
         _limit_time()
-        _say(out, "end", *_run(kind, Random(f"{seed} {number} {kind}"), folder, said))
+        _say(out, "end", *_run(kind, make_case(kind, seed, number), folder, said))
 
 
-def _run(kind: str, random: Random, folder: Path, said: list[str]) -> tuple[str, str]:
+def _run(kind: str, data: bytes, folder: Path, said: list[str]) -> tuple[str, str]:
     """Return how a case ended, and its line."""
     path = folder / f"case{KINDS[kind].suffix}"
-    path.write_bytes(KINDS[kind].make(random))
+    path.write_bytes(data)
     said.clear()
     try:
         KINDS[kind].run(path)
