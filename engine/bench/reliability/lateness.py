@@ -4,7 +4,8 @@ perf-live with ``velocity`` stands between a keyboard and a sound module at a JA
 with every key of the piano struck at once, so that the last notes wait for the first ones. It tells of each event when that was due, which
 is when the driver brought it, and when it was sent: what its figures at the end of a run are made of. The observer's lateness is the time
 from just before the keyboard sent an event until it was heard, less what a controller alone takes, which waits for nothing: the way through
-JACK. Its periods of 1.33 ms, one on either side, make a single event's lateness unsure by as much.
+JACK. Its periods of 1.33 ms, one on either side, make a single event's lateness unsure by as much. The keyboard runs in real time, where it
+may: no instrument is stopped by a busy machine.
 """
 
 import json
@@ -89,6 +90,7 @@ def measure(
     }
     with jack_server(), tempfile.TemporaryDirectory(prefix="perf-bench-") as folder, Stage(Path(folder), "lateness") as stage:
         run = stage.live("--performer", "velocity", both=False, program=PERF_LIVE_TELLING_ALL)
+        stage.keys.ask("prompt")
         stage.await_connection()
         time.sleep(SETTLING_S)
         begun = _counted(stage)

@@ -5,6 +5,7 @@ A process of its own, so that it can be killed. It obeys lines on standard input
 - ``send HEX ...``: send messages at once;
 - ``flood NOTES A_SECOND``: as many notes, each with its end, spread over keys and channels (an on and an off are two messages);
 - ``close``, ``open``: take the port away and bring it back;
+- ``prompt``: from now on be stopped by nothing but what is in real time, as an instrument that is no program;
 - ``sync``: do nothing, when all that was said before is done.
 
 Each message that was sent or heard goes into LOG before anything else happens, as a time, a length and its bytes.
@@ -13,6 +14,7 @@ Each message that was sent or heard goes into LOG before anything else happens, 
 import os
 import sys
 import time
+from contextlib import ExitStack
 from typing import Any
 
 import rtmidi
@@ -20,6 +22,7 @@ import rtmidi
 from engine.bench.reliability.stage.log import encode
 from engine.midi import ports
 from engine.midi.events import note_off, note_on
+from engine.runtime.real_time import real_time
 
 KEYS, SYNTH = "keys", "synth"
 FLOOD_KEYS, FLOOD_CHANNELS = range(24, 104), (0, 1, 2)
@@ -29,6 +32,7 @@ class Peer:
     def __init__(self, kind: str, client: str, log: str):
         self._kind, self._client = kind, client
         self._log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        self._prompt = ExitStack()
         self._midi = self._open()
 
     def _open(self) -> Any:
@@ -49,6 +53,8 @@ class Peer:
                 return
             case ["flood", notes, per_second]:
                 self._flood(int(notes), float(per_second))
+            case ["prompt"]:
+                self._prompt.enter_context(real_time())
             case ["close"]:
                 self.close()
             case ["open"]:
