@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from engine.base.errors import PerfLiveError
+from engine.base.errors import PerfLiveError, one_line
 from engine.base.on_demand import load_object
 from engine.base.saying import finish_saying, print_line
 
@@ -158,7 +158,7 @@ def commands_on_demand(
 def print_error(name: str, message: object) -> None:
     """Print one line on standard error, whatever ``message`` contains, after all that was said before."""
     finish_saying()
-    print_line(f"{name}: {' '.join(str(message).split())}", sys.stderr)
+    print_line(f"{name}: {one_line(message)}", sys.stderr)
 
 
 def _fail(name: str, message: object, status: int) -> int:

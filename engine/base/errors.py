@@ -1,6 +1,11 @@
 """The errors that a user may cause; each carries one line for standard error."""
 
 
+def one_line(said: object) -> str:
+    """Return a text, or what an error says, in one line."""
+    return " ".join(str(said).split())
+
+
 class PerfLiveError(Exception):
     """A run that failed. The command line prints it as one line and exits with status 1."""
 

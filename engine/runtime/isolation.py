@@ -4,7 +4,7 @@ import queue
 import threading
 from pathlib import Path
 
-from engine.base.errors import PerfLiveError
+from engine.base.errors import PerfLiveError, one_line
 from engine.base.saying import say
 from engine.midi.events import Event
 from engine.runtime.sinks import FileSink
@@ -87,7 +87,7 @@ class IsolatedSink:
         if self._failed:
             return
         self._failed = True
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else " ".join(str(error).split())
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else one_line(error)
         kept = f"what came before is in {str(self.kept)!r}" if self.kept else "nothing of it is kept"
         self._failure = PerfLiveError(f"{self.name!r} is not complete: {reason}; the music goes on; {kept}")
         if not getattr(error, "reported", False):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from engine.base.errors import PerfLiveError
+from engine.base.errors import PerfLiveError, one_line
 from engine.base.files import check_writable
 from engine.base.saying import say
 from engine.midi.events import Event, is_note_on
@@ -59,7 +59,7 @@ class Outputs:
 
     def _leave_out(self, sink: Sink, error: Exception) -> None:
         self.sinks.remove(sink)
-        failure = PerfLiveError(f"an output has failed: {' '.join(str(error).split())}; the others go on")
+        failure = PerfLiveError(f"an output has failed: {one_line(error)}; the others go on")
         say(str(failure))
         failure.reported = True
         self.lost.append((sink, failure))

@@ -192,8 +192,16 @@ def _await(server: "subprocess.Popen[bytes]") -> None:
             return
         except PerfLiveError:
             if server.poll() is not None or time.monotonic() > deadline_s:
-                raise PerfLiveError("the JACK server does not start; run jackd -S -r -d dummy to see why") from None
+                raise PerfLiveError(f"the JACK server does not start{_why_not()}") from None
             time.sleep(POLL_S)
+
+
+def _why_not() -> str:
+    """Return why a server does not start, as far as is known, and what to do."""
+    taken = [f"{name!r} (process {number})" for number, name in _places()]
+    if len(taken) < PLACE_COUNT:
+        return "; run jackd -S -r -d dummy to see why"
+    return f": all {PLACE_COUNT} places for servers are taken, by {', '.join(taken)}; end one of them, and try again"
 
 
 class Program:

@@ -5,10 +5,11 @@ Its process callback is Python's: it waits for Python's lock on a thread that JA
 
 import ctypes
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from engine.base.errors import PerfLiveError
-from engine.midi.ports.jack import MIDI_TYPE, NO_START_SERVER, PORT_IS_INPUT, PORT_IS_OUTPUT, load_library
+from engine.midi.ports.jack import MIDI_TYPE, NO_START_SERVER, PORT_IS_INPUT, PORT_IS_OUTPUT, load_library, soundly
 
 Timed = tuple[int, bytes]  # a frame of JACK's clock, and a message
 
@@ -34,6 +35,13 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
 }
 
 
+def _open(library: Any, name: str) -> Any:
+    client = library.jack_client_open(name.encode(), NO_START_SERVER, None)
+    if not client:
+        raise PerfLiveError("no JACK server answers; start one")
+    return client
+
+
 class FrameClient:
     """Calls ``on_period(first_frame, frames, heard)`` in each period; it returns what to send in it, in order of time."""
 
@@ -46,9 +54,7 @@ class FrameClient:
         self._library = loaded
         for function, (result, arguments) in _FUNCTIONS.items():
             getattr(loaded, function).restype, getattr(loaded, function).argtypes = result, arguments
-        self._client = loaded.jack_client_open(name.encode(), NO_START_SERVER, None)
-        if not self._client:
-            raise PerfLiveError("no JACK server answers; start one")
+        self._client = soundly(partial(_open, loaded, name), loaded.jack_client_close)
         self._on_period = on_period
         self._input = loaded.jack_port_register(self._client, b"in", MIDI_TYPE, PORT_IS_INPUT, 0)
         self._output = loaded.jack_port_register(self._client, b"out", MIDI_TYPE, PORT_IS_OUTPUT, 0)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Protocol
 
-from engine.base.errors import PerfLiveError
+from engine.base.errors import PerfLiveError, one_line
 from engine.midi.ports import jack
 from engine.midi.ports.echoes import Echoes
 from engine.midi.ports.links import JackLink, Link, decoded
@@ -100,7 +100,7 @@ class Watcher:
         except Exception as error:
             if what not in self._failed:
                 self._failed.add(what)
-                reason = " ".join(f"{type(error).__name__}: {error}".split())
+                reason = one_line(f"{type(error).__name__}: {error}")
                 self._say(f"cannot look after {what} ({reason}); it is tried again; start perf-live anew if it stays silent")
 
     def _look_at_server(self) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from engine.base.clock import Clock
-from engine.base.errors import PerfLiveError
+from engine.base.errors import PerfLiveError, one_line
 from engine.base.saying import say
 from engine.midi.events import Event, is_note_on
 from engine.performers.counts import WindowCounts
@@ -241,5 +241,5 @@ class GuardedStream:
 
 def describe_failure(name: str, error: Exception) -> str:
     """Return one line that says how a performer failed."""
-    detail = " ".join(str(error).split())
+    detail = one_line(error)
     return f"performer {name!r} failed: {detail if isinstance(error, PerfLiveError) else f'{type(error).__name__}: {detail}'}"

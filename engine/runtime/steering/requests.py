@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple, TypeVar
 
-from engine.base.errors import PerfLiveError, UsageError
+from engine.base.errors import PerfLiveError, UsageError, one_line
 from engine.performers.controls import Control
 
 MOST_WAITING = 1000  # requests; a sender that floods a run is told so
@@ -72,7 +72,7 @@ class Steering:
     def post(self, words: Sequence[str], asker: Asker) -> None:
         """Ask for something. The answer comes when it is carried out, from another thread."""
         if self._waiting.qsize() >= MOST_WAITING:
-            asker.refuse(_one_line(f"{' '.join(words)}: {MOST_WAITING} requests are waiting; send fewer of them"))
+            asker.refuse(one_line(f"{' '.join(words)}: {MOST_WAITING} requests are waiting; send fewer of them"))
         else:
             self._post(partial(self._carry_out, list(words), asker))
 
@@ -103,7 +103,7 @@ class Steering:
         self._wake()
 
     def _carry_out(self, words: list[str], asker: Asker) -> None:
-        told = Asker(asker.acknowledge, lambda reason: asker.refuse(_one_line(f"{' '.join(words)}: {reason}")))
+        told = Asker(asker.acknowledge, lambda reason: asker.refuse(one_line(f"{' '.join(words)}: {reason}")))
         self._answer(lambda: self._find(words, told), told)
 
     def _find(self, words: list[str], asker: Asker) -> str | None:
@@ -137,9 +137,5 @@ class Steering:
 
 def _reason(error: Exception) -> str:
     """Return one line."""
-    told = _one_line(str(error))
+    told = one_line(error)
     return told if isinstance(error, PerfLiveError) else f"{type(error).__name__}: {told}"
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

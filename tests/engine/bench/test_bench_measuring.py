@@ -7,6 +7,7 @@ import os
 import numpy as np
 import pytest
 
+from engine.bench.measuring import programs
 from engine.bench.measuring.delivery import LOST, Answers, Delivery
 from engine.bench.measuring.figures import Distribution, describe, median_interval_ms, median_ms
 from engine.bench.measuring.machine import one_core, resident_bytes
@@ -142,3 +143,11 @@ def test_one_core_is_given_back():
 def test_the_median_lies_between_the_ranks_of_the_sign_test(count, ranks):
     shuffled_ns = np.random.default_rng(0).permutation(np.arange(1, count + 1)) * MS
     assert median_interval_ms(shuffled_ns) == ranks
+
+
+def test_a_server_that_does_not_start_is_told_why(monkeypatch):
+    monkeypatch.setattr(programs, "_places", lambda: [(100 + number, f"server{number}") for number in range(7)])
+    assert programs._why_not() == "; run jackd -S -r -d dummy to see why"
+    monkeypatch.setattr(programs, "_places", lambda: [(100 + number, f"server{number}") for number in range(8)])
+    assert programs._why_not().startswith(": all 8 places for servers are taken, by 'server0' (process 100), 'server1' (process 101), ")
+    assert programs._why_not().endswith("'server7' (process 107); end one of them, and try again")

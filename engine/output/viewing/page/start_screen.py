@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from engine import examples
 from engine.base.configuration import validate_config
-from engine.base.errors import PerfLiveError, UsageError
+from engine.base.errors import PerfLiveError, UsageError, one_line
 from engine.base.files import MIDI_SUFFIXES, NOTATION_SUFFIXES
 from engine.base.saying import say
 from engine.output.endpoints import AUDIO
@@ -81,7 +81,7 @@ def choose_and_play(
                 choice = validate_config("what was chosen", chosen, Choice)
                 said = play(choice, choice.path(Path(folder)), address)
             except PerfLiveError as error:
-                said = " ".join(str(error).split())
+                said = one_line(error)
                 say(said)
 
 
