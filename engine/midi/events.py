@@ -9,13 +9,15 @@ LENGTHS = bytes([0] * 128 + [3] * 64 + [2] * 32 + [3] * 16 + [0, 2, 3, 2, 1, 1, 
 SUSTAIN_PEDAL, SOSTENUTO_PEDAL, SOFT_PEDAL = 64, 66, 67
 ALL_SOUND_OFF, RESET_CONTROLLERS, ALL_NOTES_OFF = 120, 121, 123
 LINK_TRACK = -1  # of the clock of an Ableton Link session, which is heard and not passed on
+REPLAY_TRACK = -2  # of a take that is played back within a run
 DRUM_CHANNEL = 9  # "channel 10" to a user, who counts from one
 
 
 class Event(NamedTuple):
     """One complete MIDI message and when it is (or was) due.
 
-    ``time_ns`` is on the engine's clock; ``track`` is the track of the file that the message came from (0 for a port, ``LINK_TRACK``),
+    ``time_ns`` is on the engine's clock; ``track`` is the track of the file that the message came from (0 for a port, ``LINK_TRACK``,
+    ``REPLAY_TRACK``),
     so that a rendered file keeps its tracks.
     """
 

@@ -178,6 +178,14 @@ class Engine:
         """Let the performance go on unheard."""
         self._sender.mute(muted)
 
+    def send_past(self, events: Sequence[Event]) -> None:
+        """Send events, each with its due time, that the performer does not hear."""
+        self._sender.put(events)
+
+    def withdraw(self, track: int) -> None:
+        """Send nothing more of a track, and end what sounds of it."""
+        self._sender.withdraw(track)
+
     def add_sink(self, sink: Sink) -> None:
         """Send to one more, which was started."""
         self._sender.do(lambda: self._outputs.sinks.append(sink))

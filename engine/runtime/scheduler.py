@@ -69,6 +69,12 @@ class Scheduler:
             events += [Event(now_ns, control_change(channel, number, 0)) for number in (SUSTAIN_PEDAL, ALL_SOUND_OFF, ALL_NOTES_OFF)]
         return events
 
+    def withdraw(self, track: int, now_ns: int) -> list[Event]:
+        """Forget what is to come of a track; return what ends what sounds of it."""
+        self._heap = [each for each in self._heap if each[2].track != track]
+        heapq.heapify(self._heap)
+        return [event for event in self.ledger.releases(now_ns) if event.track == track]
+
     def account(self, event: Event, now_ns: int) -> None:
         """Count an event that is being sent at ``now_ns``."""
         self.sent += 1

@@ -64,6 +64,10 @@ class Sender:
         """Let no note begin while it is muted; those that sound are ended. Everything else is sent as before."""
         self.do(partial(self._mute, muted))
 
+    def withdraw(self, track: int) -> None:
+        """Send nothing more of a track, and end what sounds of it."""
+        self.do(partial(self._withdraw, track))
+
     def put_pedals(self, player: Pedals) -> None:
         """Put the pedals where the player has them."""
         self.do(partial(self._put_pedals, player))
@@ -84,6 +88,9 @@ class Sender:
         self._muted = muted
         if muted:
             self._send_now(self.scheduler.ledger.release_all(self._clock.now_ns()))
+
+    def _withdraw(self, track: int) -> None:
+        self._send_now(self.scheduler.withdraw(track, self._clock.now_ns()))
 
     def _put_pedals(self, player: Pedals) -> None:
         moved, now_ns = corrections(self.scheduler.ledger.pedals, player), self._clock.now_ns()

@@ -199,6 +199,7 @@ class Channel:
             ports=tuple(Port(each.name, each.direction, not (each.lost or each.link.ended)) for each in self._opened.ports),
             muted=rig.muted,
             recording=rig.recording,
+            replaying=rig.replaying.name,
             place=ScorePlace(*place, self._performance.stream.running) if place and self._performance else None,
             beat=self._beat.look(system, now_ns),
         )

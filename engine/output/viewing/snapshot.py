@@ -101,6 +101,7 @@ class Snapshot(_Shown):
     ports: tuple[Port, ...]
     muted: bool
     recording: str | None  # the file that is being recorded
+    replaying: str | None  # the take that is being played back
     place: ScorePlace | None  # of a score
     beat: Beat | None  # None: nobody sends one
 

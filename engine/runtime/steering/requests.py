@@ -54,7 +54,7 @@ class Command(NamedTuple):
 
 
 class Steering:
-    """The requests to one run. ``post`` is safe from any thread; everything else is for the loop."""
+    """The requests to one run. ``post`` and ``do_soon`` are safe from any thread; everything else is for the loop."""
 
     def __init__(self, wake: Callable[[], None]):
         """``wake`` lets the loop look for requests."""
@@ -74,7 +74,7 @@ class Steering:
         if self._waiting.qsize() >= MOST_WAITING:
             asker.refuse(one_line(f"{' '.join(words)}: {MOST_WAITING} requests are waiting; send fewer of them"))
         else:
-            self._post(partial(self._carry_out, list(words), asker))
+            self.do_soon(partial(self._carry_out, list(words), asker))
 
     def do_in_background(self, work: Callable[[], Result], then: Callable[[Result], str], asker: Asker) -> None:
         """Do slow ``work`` in a thread of its own, ``then`` on the loop what it has led to; that returns the line that acknowledges it."""
@@ -85,7 +85,7 @@ class Steering:
             except Exception as error:
                 asker.refuse(_reason(error))
             else:
-                self._post(lambda: self._answer(lambda: then(result), asker))
+                self.do_soon(lambda: self._answer(lambda: then(result), asker))
 
         threading.Thread(target=run, name="request", daemon=True).start()
 
@@ -98,7 +98,8 @@ class Steering:
                 return
         self._wake()
 
-    def _post(self, action: Callable[[], None]) -> None:
+    def do_soon(self, action: Callable[[], None]) -> None:
+        """Do something between two events. From any thread."""
         self._waiting.put(action)
         self._wake()
 

@@ -18,6 +18,7 @@ from engine.runtime.recorder import Recording
 from engine.runtime.report import Report
 from engine.runtime.sinks import Sink
 from engine.runtime.sources import Source
+from engine.runtime.steering.replaying import Replaying
 from engine.runtime.steering.requests import Asker, Command, Steering
 
 SWITCH = {"on": True, "off": False}
@@ -72,9 +73,11 @@ class Rig:
         self.beat: Beat | None = None  # what is followed beside the source
         self.mapped = {number: control.name for number, control in setup.controller_map.items()}
         self.muted = False
+        self.take: Path | None = None  # that was kept last
         self._recorder = next((sink for sink in sinks if isinstance(sink, Recording)), None)
         self.steering = Steering(source.wake)
         self.steering.add(self._commands(), lambda: engine.performer.controls)
+        self.replaying = Replaying(engine, self.steering, lambda: self.take)
         if isinstance(source, SteeredSource):
             self.steering.add(source.commands(engine.set_control))
         engine.settings.update(setup.controls)
@@ -110,6 +113,7 @@ class Rig:
         return f"move the controller that is to set {control.name}"
 
     def _panic(self, words: Sequence[str], asker: Asker) -> str:
+        self.replaying.end()
         self.engine.panic()
         self._tell_beat()
         return "silent"
@@ -155,6 +159,8 @@ class Rig:
             yield "muted"
         if self.recording:
             yield f"records {self.recording}"
+        if self.replaying.name:
+            yield f"plays {self.replaying.name} back"
 
     def _record(self, words: Sequence[str], asker: Asker) -> str | None:
         if self._recorder and words and words[0] != "off":
@@ -189,10 +195,19 @@ class Rig:
         def close(releases: list[Event]) -> None:
             for event in releases:
                 recorder.send(event)
-            threading.Thread(target=_close, args=(recorder, asker), name="recording", daemon=True).start()
+            threading.Thread(target=self._keep, args=(recorder, asker), name="recording", daemon=True).start()
 
         self._recorder = None
         self.engine.remove_sink(recorder, close)
+
+    def _keep(self, recorder: Recording, asker: Asker) -> None:
+        try:
+            recorder.close()
+        except PerfLiveError as error:
+            asker.refuse(str(error))
+        else:
+            self.take = Path(recorder.name)
+            asker.acknowledge(f"kept {recorder.name}")
 
     def let_exchange(self, load: Callable[[str, float | None], Setup]) -> None:
         """Let the performer be exchanged; ``load`` loads one by its name and its look-ahead in seconds."""
@@ -299,15 +314,6 @@ def _begin(setup: Setup) -> Begun:
     if isinstance(stream, WindowedStream):
         stream.work_ahead()
     return Begun(setup, stream)
-
-
-def _close(recorder: Recording, asker: Asker) -> None:
-    try:
-        recorder.close()
-    except PerfLiveError as error:
-        asker.refuse(str(error))
-    else:
-        asker.acknowledge(f"kept {recorder.name}")
 
 
 def _seed(text: str) -> int:

@@ -76,6 +76,25 @@ def test_it_fits_the_screen_and_can_be_read(running, browser, width, scheme):
         assert opened.least_contrast >= 4.5
 
 
+def test_a_take_is_recorded_and_played_back_on_the_page(running, browser, tmp_path, monkeypatch):
+    run, address = running
+    monkeypatch.chdir(tmp_path)
+    with opened_page(browser, address.url) as opened:
+        buttons = {name: opened.page.get_by_role("button", name=name, exact=True) for name in ("Record", "Play back")}
+        buttons["Record"].click()
+        opened.wait_for("() => document.querySelector('#record').ariaPressed === 'true'")
+        run.keyboard.play(note_on(0, 62, 91), note_off(0, 62))
+        opened.wait_for_text("#last-notes", "D4, velocity 91")
+        buttons["Record"].click()
+        opened.wait_for_text("#log", "kept take-")
+        opened.page.evaluate("document.querySelector('#last-notes').replaceChildren()")
+        buttons["Play back"].click()
+        opened.wait_for_text("#last-notes", "D4, velocity 91")
+        opened.wait_for_text("#log", " back")
+        opened.wait_for_text("#delay", "A note goes out")
+        opened.wait_for("() => document.querySelector('#replay').ariaPressed === 'false'")
+
+
 def test_where_motion_is_not_wanted_the_roll_stands_still(running, browser):
     run, address = running
     with opened_page(browser, address.url, reduced_motion="reduce") as opened:

@@ -21,7 +21,7 @@ def snapshot(**changed):
     told = {
         "sequence": 1, "time_ns": 10 * S, "description": 1, "complete": True, "notes_in": (), "notes_out": (), "said": (), "pedal_in": 0,
         "pedal_out": 0, "counts": Counts(), "controls": {"gain": 1.0, "mood": 1.0}, "ports": (), "muted": False, "recording": None,
-        "place": None, "beat": None,
+        "replaying": None, "place": None, "beat": None,
     }  # fmt: skip
     return Snapshot(**{**told, **changed})
 
@@ -94,7 +94,9 @@ def test_keys_tell_the_run_what_a_typed_line_would():
     view = view_of(snapshot())
     assert [view.press(key) for key in "pm r"] == [["panic"], ["mute"], ["toggle"], ["record"]]
     view.take({"snapshot": as_dict(snapshot(recording="take.mid"))})
-    assert view.press("r") == ["record off"]
+    assert view.press("r") == ["record off"] and view.press("b") == ["replay"]
+    view.take({"snapshot": as_dict(snapshot(replaying="take.mid"))})
+    assert view.press("b") == ["replay off"] and any("PLAYS take.mid BACK" in row for row in screen(view))
     assert view.press("q") == [] and "again" in screen(view)[-1] and view.press("p") == ["panic"]
     assert view.press("q") == [] and view.press("q") == ["quit"]
     assert [line for key in keys("fvelocity 0.1\r") for line in view.press(key)] == ["performer velocity 0.1"]

@@ -48,6 +48,7 @@ def _title(view: View, columns: int) -> Text:
     title = Text(about["performer"], HEAD)
     title.append(f"  {about['source']} -> {', '.join(about['outputs'])}", "not bold")
     states = ["MUTED"] * snapshot["muted"] + [f"RECORDS {snapshot['recording']}"] * bool(snapshot["recording"])
+    states += [f"PLAYS {snapshot['replaying']} BACK"] * bool(snapshot["replaying"])
     if states:
         title.truncate(max(columns - len("  ".join(states)) - 2, 0), pad=True)
         title.append("  " + "  ".join(states), WRONG)

@@ -19,6 +19,7 @@ KEYS = (
     ("p", "panic: end every sound"),
     ("m", "mute, or be heard"),
     ("r", "record, or end it"),
+    ("b", "play the take back, or end it"),
     ("f", "another performer"),
     (":", "type a line, as below"),
     ("q q", "end"),
@@ -116,6 +117,8 @@ class View:
             self.typed = "performer " if key == "f" else ""
         elif key == "r":
             return ["record off" if self.snapshot.get("recording") else "record"]
+        elif key == "b":
+            return ["replay off" if self.snapshot.get("replaying") else "replay"]
         return [LINES[key]] if key in LINES else []
 
     def _type(self, key: str) -> list[str]:

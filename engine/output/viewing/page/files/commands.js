@@ -9,7 +9,7 @@ export class Commands {
   constructor(ask) {
     this.ask = ask;
     this.log = byId("log");
-    this.recording = null;
+    this.recording = this.replaying = null;
     byId("panic").onclick = () => ask("panic");
     addEventListener("keydown", (event) => {
       if (event.key === "Escape" && !event.repeat) ask("panic");
@@ -17,6 +17,7 @@ export class Commands {
     byId("mute").onclick = () => ask(`mute ${this.muted ? "off" : "on"}`);
     byId("start-again").onclick = () => ask("start");
     byId("record").onclick = () => ask(this.recording ? "record off" : "record");
+    byId("replay").onclick = () => ask(this.replaying ? "replay off" : "replay");
     this.form("performer", () => ["performer", byId("performer-name").value, byId("performer-lookahead").value].join(" ").trim());
     this.form("reseed", () => `seed ${byId("seed").value}`);
     this.form("preset-load", () => `preset ${quoted(byId("preset-chosen").value)}`);
@@ -48,9 +49,10 @@ export class Commands {
     byId("known").replaceChildren(...known.map(([value, label]) => element("option", "", { value, label })));
   }
 
-  show({ muted, recording }, said) {
+  show({ muted, recording, replaying }, said) {
     if (muted !== this.muted) byId("mute").ariaPressed = this.muted = muted;
     if (recording !== this.recording) byId("record").ariaPressed = !!(this.recording = recording);
+    if (replaying !== this.replaying) byId("replay").ariaPressed = !!(this.replaying = replaying);
     for (const line of said) this.say(line, false);
   }
 

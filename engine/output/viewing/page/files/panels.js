@@ -2,6 +2,7 @@
 
 const BOUNDS_MS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, Infinity]; // upper bounds of lateness
 const MOST_LAST_NOTES = 8;
+const RECENT = 300; // notes whose delay is told
 const NAMES = ["C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B"];
 const COUNTS = {
   notes_in: "notes in",
@@ -53,6 +54,7 @@ export class Panels {
     this.now = new Pairs(byId("now"));
     this.counts = new Pairs(byId("counts"));
     this.lateness = BOUNDS_MS.map(() => 0);
+    this.recent = []; // ms
     this.rows = BOUNDS_MS.map((bound, index) => {
       const name = bound === Infinity ? `over ${BOUNDS_MS[index - 1]}` : `to ${bound}`;
       const row = { meter: element("meter", "", { ariaLabel: `${name} ms` }), count: element("td", "0") };
@@ -88,7 +90,7 @@ export class Panels {
     this.showPorts(state.ports);
   }
 
-  showNow({ place, beat, recording, muted }) {
+  showNow({ place, beat, recording, replaying, muted }) {
     const { performer, seed } = this.description;
     const pairs = { performer, seed };
     if (place) Object.assign(pairs, { bar: place.bar, beat: Math.floor(place.beat), tempo: tempo(place.quarters_per_minute) });
@@ -96,6 +98,7 @@ export class Panels {
     if (place) pairs.score = place.plays ? "plays" : "paused";
     if (muted) pairs.output = "muted";
     if (recording) pairs.records = recording;
+    if (replaying) pairs["plays back"] = replaying;
     this.now.show(pairs);
   }
 
@@ -116,11 +119,21 @@ export class Panels {
 
   showLateness(notes) {
     for (const { late_ns: lateNs } of notes) this.lateness[BOUNDS_MS.findIndex((bound) => lateNs / 1e6 <= bound)] += 1;
+    this.recent = [...this.recent, ...notes.map(({ late_ns: lateNs }) => lateNs / 1e6)].slice(-RECENT);
+    this.showDelay([...this.recent].sort((one, other) => one - other));
     const all = this.lateness.reduce((sum, count) => sum + count);
     this.rows.forEach(({ meter, count }, index) => {
       meter.value = this.lateness[index] / all;
       write(count, String(this.lateness[index]));
     });
+  }
+
+  /** Say how long a note is on its way, from when it came; of a score from when it was due. `sorted` are the last ones, in ms. */
+  showDelay(sorted) {
+    const { plays, lookahead_ns: lookaheadNs } = this.description;
+    const [half, most] = [0.5, 0.99].map((share) => (sorted[Math.floor(share * (sorted.length - 1))] + lookaheadNs / 1e6).toFixed(1));
+    const since = plays === "scores" ? "it was due" : "it came in";
+    write(byId("delay"), `A note goes out ${half} ms after ${since}, 99% within ${most} ms.`);
   }
 
   showPorts(ports) {
