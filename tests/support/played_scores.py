@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 
 from engine_runs import ObservedSink
 from opened_pages import opened_page
-from viewed_runs import LIMIT_S, Run
+from viewed_runs import LIMIT_S, Keyboard, Run
 
 from engine.base.clock import MonotonicClock
 from engine.output.endpoints import Opened
@@ -13,6 +13,7 @@ from engine.output.viewing.channel import Channel
 from engine.output.viewing.page.address import bind
 from engine.output.viewing.page.program import served
 from engine.performers.setup import Setup
+from engine.runtime.following.performer import accompanying
 from engine.runtime.steering.conductor import ConductedSource
 from engine.session import Session, open_performance
 from engine.systems.dexter import DexterRequest
@@ -21,18 +22,20 @@ from engine.systems.dexter import DexterRequest
 class ScoreRun(Run):
     """A run that plays a score; ``address`` is that of its page."""
 
-    def __init__(self, session, channel, sink, address):
-        super().__init__(session, channel, None)
+    def __init__(self, session, channel, sink, address, keyboard=None):
+        super().__init__(session, channel, keyboard)
         self.sink, self.address = sink, address
         self.stream = session.performance.stream
 
 
 @contextmanager
-def score_on_page(performer, path, controls=None, request=None):
-    """Play a score from its beginning and serve its page while the block runs."""
+def score_on_page(performer, path, controls=None, request=None, following=None):
+    """Play a score from its beginning, or accompany who plays a part of it, and serve its page while the block runs."""
     clock, setup = MonotonicClock(), Setup(performer, 0, controls=controls or {}, request=request or DexterRequest())
+    keyboard = Keyboard(clock) if following else None
+    setup = accompanying(setup, following) if following else setup
     performance = open_performance(setup, path, live=True)
-    source, sink = ConductedSource(performance.stream, clock), ObservedSink(clock)
+    source, sink = ConductedSource(performance.stream, clock, keyboard), ObservedSink(clock)
     session = Session(setup, source, [sink], clock, performance)
     channel = Channel(session.rig, Opened(source, str(path), [sink], ["Module"]), performance)
     player = threading.Thread(target=session.run)
@@ -43,7 +46,7 @@ def score_on_page(performer, path, controls=None, request=None):
         player.start()
         try:
             with served(channel, session.steering, address):
-                yield ScoreRun(session, channel, sink, address)
+                yield ScoreRun(session, channel, sink, address, keyboard)
         finally:
             session.stop()
             player.join(LIMIT_S)

@@ -22,6 +22,7 @@ from engine.output.viewing.snapshot import (
     Beat,
     Counts,
     Description,
+    Duo,
     Note,
     Port,
     ScoreFile,
@@ -34,6 +35,7 @@ from engine.output.viewing.snapshot import (
 )
 from engine.performers.score_playing.shaping.directions import KNOWN, Said
 from engine.runtime.event_ring import EventRing
+from engine.runtime.following.stream import DuoStream
 from engine.runtime.real_time import real_time
 from engine.runtime.steering.rig import Rig
 
@@ -202,6 +204,7 @@ class Channel:
             replaying=rig.replaying.name,
             place=ScorePlace(*place, self._performance.stream.running) if place and self._performance else None,
             beat=self._beat.look(system, now_ns),
+            duo=_duo(self._performance),
         )
 
     def _count(self) -> Counts:
@@ -270,6 +273,13 @@ def _shown_bars(performance: Performance | None) -> tuple[Bar, ...]:
     if performance is None:
         return ()
     return tuple(Bar(number, begin, length) for begin, length, number in performance.piece.score.measures.tolist())
+
+
+def _duo(performance: Performance | None) -> Duo | None:
+    if performance is None or not isinstance(performance.stream, DuoStream):
+        return None
+    part, place, *how = performance.stream.together()
+    return Duo(part, ScorePlace(*place, performance.stream.running) if place else None, *how)
 
 
 def _score_file(performance: Performance | None) -> ScoreFile | None:

@@ -72,6 +72,17 @@ class ScorePlace(_Shown):
 
 
 @dataclass(frozen=True)
+class Duo(_Shown):
+    """A soloist and the accompaniment. ``part`` is the soloist's, None until it is found out."""
+
+    part: str | None
+    place: ScorePlace | None  # where the soloist was heard last; the snapshot's own place is the accompaniment's
+    confidence: float  # 0 to 1, of that place
+    ahead_ns: int | None  # of the soloist, at the last onset, before the accompaniment; negative: behind it
+    lost: bool  # what is played is not found in the score
+
+
+@dataclass(frozen=True)
 class Beat(_Shown):
     """The beat that another program sends, by MIDI clock or Ableton Link."""
 
@@ -104,6 +115,7 @@ class Snapshot(_Shown):
     replaying: str | None  # the take that is being played back
     place: ScorePlace | None  # of a score
     beat: Beat | None  # None: nobody sends one
+    duo: Duo | None  # of a score that accompanies somebody
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from engine.midi.events import Event, note_on
 from engine.performers.score_playing.keys import Keys
+from engine.performers.score_playing.positions import Place
 from engine.runtime.following.plan import PlannedNote
 from engine.runtime.following.timing import Clock
 
@@ -18,6 +19,16 @@ class NothingShown:
 
     def plan(self) -> tuple[()]:
         return ()
+
+
+class Together(NamedTuple):
+    """How soloist and accompaniment are together. ``part`` is the soloist's, None until it is found out; ``place``: heard last."""
+
+    part: str | None
+    place: Place | None
+    confidence: float  # 0 to 1, of the place
+    ahead_ns: int | None  # of the soloist, at the onset heard last, before the accompaniment; negative: behind it
+    lost: bool  # what is played is not found in the score
 
 
 class Waiting(NamedTuple):
@@ -54,6 +65,7 @@ class Accompaniment:
     notes: int = 0
     left_out: int = 0
     heard_quarter: float | None = None  # where the soloist was heard last
+    ahead_ns: int | None = None  # of the soloist there, before the accompaniment
 
     def begin(self, note: PlannedNote, time_ns: int) -> None:
         """Let a note begin when it is time."""

@@ -50,6 +50,7 @@ class Listener:
         self._expected = state
         self._hits: deque[bool] = deque(maxlen=RECENT)
         self._strokes = self._doubted = 0
+        self._probability = 0.0
         self._last = -1
         self.level = 0.0  # by how many velocity steps the soloist plays louder than in the rendition
 
@@ -63,6 +64,11 @@ class Listener:
         return self._follower.evidence
 
     @property
+    def confidence(self) -> float:
+        """How sure the place is, 0 to 1: its probability, and the share of the last strokes that belong where the soloist was thought."""
+        return self._probability * sum(self._hits) / len(self._hits) if self._hits else 0.0
+
+    @property
     def lost(self) -> bool:
         """Whether what is played is not found in the score."""
         return self._doubted >= LOST_AFTER
@@ -72,6 +78,7 @@ class Listener:
         heard = self._follower.hear(time_sec, pitch)
         self._strokes += 1
         self._hits.append(heard.hit)
+        self._probability = heard.probability
         at_beginning = self._strokes <= FIRST_STATES and 0 <= heard.state - self._expected < FIRST_STATES
         sure = heard.probability >= LEAST_PROBABILITY and len(self._hits) >= FIRST_STATES
         if not heard.hit or not (at_beginning or (sure and sum(self._hits) >= LEAST_HITS * len(self._hits))):
@@ -87,12 +94,12 @@ class Listener:
         return Beat(heard, begins)
 
     def snapshot(self) -> Any:
-        own = self._expected, tuple(self._hits), self._strokes, self._doubted, self._last, self.level
+        own = self._expected, tuple(self._hits), self._strokes, self._doubted, self._last, self.level, self._probability
         return own, self._follower.snapshot()
 
     def restore(self, snapshot: Any) -> None:
         own, follower = snapshot
-        self._expected, hits, self._strokes, self._doubted, self._last, self.level = own
+        self._expected, hits, self._strokes, self._doubted, self._last, self.level, self._probability = own
         self._hits = deque(hits, maxlen=RECENT)
         self._follower.restore(follower)
 

@@ -11,7 +11,7 @@ from engine.base.saying import say
 from engine.midi.events import SUSTAIN_PEDAL, Event, channel_of, control_change, is_channel_message, is_note_on
 from engine.performers.controls import Control, with_defaults
 from engine.performers.score_playing.positions import BarName, Place, Positions
-from engine.runtime.following.accompaniment import Accompaniment, NothingShown
+from engine.runtime.following.accompaniment import Accompaniment, NothingShown, Together
 from engine.runtime.following.controls import CONTROLS, ON
 from engine.runtime.following.listener import Beat, Listener, told_apart
 from engine.runtime.following.plan import Group, plan_groups
@@ -141,6 +141,12 @@ class DuoStream:
         quarter = min(float(np.interp(x, curve.seconds, curve.quarters)), self._state.hold_quarter)
         return self._positions.place(quarter, float(60 / period / clock.pace))
 
+    def together(self) -> Together:
+        """Return how soloist and accompaniment are together. Safe from any thread."""
+        state, listener = self._state, self._listener
+        place = None if state.heard_quarter is None else self._positions.place(state.heard_quarter, 0.0)
+        return Together(self.followed, place, listener.confidence if listener else 0.0, state.ahead_ns, state.silent)
+
     def rest_controllers(self, time_ns: int) -> list[Event]:
         return []
 
@@ -264,11 +270,12 @@ class DuoStream:
         sent: list[Event] = []
         clock = state.clock
         if clock is None or self._is_leap(listener, clock, x, number, time_ns):
-            sent = state.release(time_ns) if clock else []
+            sent, state.ahead_ns = state.release(time_ns) if clock else [], None
             pace = beat.heard.pace if clock is None and state.heard_quarter is not None else clock.pace if clock else self._pace
             state.clock = Clock(x, time_ns, pace)
             self._move_to(quarter, x)
         elif x > clock.x:
+            state.ahead_ns = clock.time_at(x) - time_ns
             clock.follow(x, time_ns, self._timing)
         state.last_ns = time_ns
         state.heard_quarter = quarter

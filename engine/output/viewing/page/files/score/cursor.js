@@ -7,9 +7,11 @@ const PATIENCE_MS = 4000; // in which who scrolls may look elsewhere
 const reduced = matchMedia("(prefers-reduced-motion: reduce)");
 
 export class Cursor {
-  constructor(container) {
+  /** `leads`: it turns the pages and puts what sounds in colour. */
+  constructor(container, kind = "cursor", leads = true) {
+    this.leads = leads;
     this.line = document.createElement("div");
-    this.line.className = "cursor";
+    this.line.className = kind;
     this.lookedMs = -Infinity;
     for (const event of ["wheel", "touchmove", "pointerdown"]) {
       container.addEventListener(event, () => (this.lookedMs = performance.now()), { passive: true });
@@ -24,6 +26,11 @@ export class Cursor {
     this.sounding = new Map();
   }
 
+  leave() {
+    this.line.remove();
+    this.key = null;
+  }
+
   show(quarter) {
     if (!this.engraving) return;
     const bar = Math.max(this.bars.findLastIndex((each) => each.begin_quarter <= quarter + EPSILON), 0);
@@ -32,14 +39,14 @@ export class Cursor {
     const within = quarter - this.bars[bar].begin_quarter;
     if (index !== this.index) this.enter(index);
     this.move(within);
-    this.colour(this.engraving.notes[index].filter(([, from, to]) => from <= within + EPSILON && within + EPSILON < to));
+    if (this.leads) this.colour(this.engraving.notes[index].filter(([, from, to]) => from <= within + EPSILON && within + EPSILON < to));
   }
 
   enter(index) {
     this.index = index;
     this.course = this.engraving.course(index);
     this.engraving.pageOf(index).over.append(this.line);
-    if (performance.now() - this.lookedMs > PATIENCE_MS) this.engraving.reveal(index, !reduced.matches);
+    if (this.leads && performance.now() - this.lookedMs > PATIENCE_MS) this.engraving.reveal(index, !reduced.matches);
   }
 
   move(within) {

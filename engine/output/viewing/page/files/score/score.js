@@ -4,6 +4,7 @@ import { write } from "../panels.js";
 import { Choice } from "./choice.js";
 import { Cursor } from "./cursor.js";
 import { Directions } from "./directions.js";
+import { Duo } from "./duo.js";
 import { Engraving } from "./engraving.js";
 
 const SETTLED_MS = 300; // without another width
@@ -19,6 +20,7 @@ export class Score {
     this.choice = new Choice(this.container, ask);
     this.choice.sounding = () => this.cursor.index;
     this.directions = new Directions(ask);
+    this.duo = new Duo();
     this.played = ""; // which score, with which bars
     this.width = 0; // for which it is engraved, or is being engraved
     let waiting = null;
@@ -44,7 +46,7 @@ export class Score {
   }
 
   get parts() {
-    return [this.cursor, this.choice, this.directions];
+    return [this.cursor, this.choice, this.directions, this.duo];
   }
 
   leave() {
@@ -82,7 +84,9 @@ export class Score {
     if (this.quarter !== undefined) this.cursor.show(this.quarter);
   }
 
-  show({ place }) {
+  show(state) {
+    this.duo.show(state);
+    const { place } = state;
     if (!place || place.quarter === this.quarter) return;
     this.quarter = place.quarter;
     this.cursor.show(place.quarter);

@@ -1,0 +1,53 @@
+"""The duo on the page: where the soloist was heard, how sure that is, and who is ahead."""
+
+import time
+
+import pytest
+from duos import LULLABY, lullaby, sung
+from played_scores import engraved_page, score_on_page
+from synthetic_dexter import write_models
+
+from engine.midi.events import is_note_on, note_off, note_on
+from engine.performers.dexter.performer import load_performer
+from engine.runtime.following.performer import Following
+
+pytestmark = pytest.mark.browser
+
+NOTES = 10
+
+
+@pytest.fixture
+def run(tmp_path):
+    performer = load_performer(write_models(tmp_path), None)
+    with score_on_page(performer, LULLABY, {"expression": 0}, following=Following("Voice")) as run:
+        yield run
+
+
+def test_a_soloist_and_the_accompaniment_are_seen(run, browser):
+    piece = lullaby()
+    voice = piece.tracks == 0
+    with engraved_page(browser, run) as opened:
+        opened.wait_for_text("#duo-part", "You play Voice.")
+        assert opened.page.locator("#duo-heard").inner_text() == "–"
+        sung_notes = [event for event in sung(piece, voice, 0.5) if is_note_on(event.message)][:NOTES]
+        begun_ns = time.monotonic_ns()
+        for event in sung_notes:
+            time.sleep(max(0, (event.time_ns + begun_ns - time.monotonic_ns()) / 1e9))
+            run.keyboard.play(event.message, note_off(0, event.message[1]))
+        quarters = sorted(piece.score.notes["onset_quarter"][voice].tolist())[:NOTES]
+        bar = next(int(each["number"]) for each in piece.score.measures[::-1] if each["onset_quarter"] <= quarters[-1])
+        opened.wait_for_text("#duo-heard", f"bar {bar}, beat ")
+        opened.wait_for("() => document.querySelector('#duo-sure').value > 0.5")
+        opened.wait_for("() => /together|by \\d+ ms/.test(document.querySelector('#duo-ahead').textContent)")
+        opened.wait_for("() => document.querySelector('.cursor.heard') && document.querySelector('.cursor:not(.heard)')")
+        opened.wait_for("() => document.querySelector('.sounding')")
+        assert not opened.nameless and opened.least_contrast >= 4.5
+        for _ in range(40):
+            run.keyboard.play(note_on(0, 109, 50), note_off(0, 109))  # a key that the song has not
+            time.sleep(0.02)
+        opened.wait_for_text("#duo-part", "not found in the score")
+
+
+def test_a_score_that_accompanies_nobody_has_no_duo(browser, tmp_path):
+    with score_on_page(load_performer(write_models(tmp_path), None), LULLABY) as run, engraved_page(browser, run) as opened:
+        assert opened.page.locator("#duo").is_hidden()
