@@ -262,7 +262,8 @@ def render_score(
     clock, piece, stream = VirtualClock(), performance.piece, performance.stream
     try:
         human = read_reference(options.beside, piece.score) if options.beside else None
-        material = ScoreMaterial(piece, stream, _title(path.stem, setup), options.on_bars, human, setup.mark, path)
+        heard = read_midi_file(options.beside).events if options.beside else ()
+        material = ScoreMaterial(piece, stream, _title(path.stem, setup), options.on_bars, human, setup.mark, path, heard)
         with _opened(outputs, material, _told(sound, setup)) as sinks:
             session = Session(setup, ConductedSource(stream, clock), sinks, clock, performance)
     except BaseException:

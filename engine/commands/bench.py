@@ -19,7 +19,7 @@ OF_NO_SYSTEM |= {name: f"engine.bench.{name}.{name}:BENCHMARK" for name in ("clo
 OF_NO_SYSTEM |= {name: f"engine.bench.rendering.{name}:BENCHMARK" for name in ("catalogue", "render")}
 OF_NO_SYSTEM |= {
     "conducting": "engine.bench.clock.conducting:BENCHMARK",
-    "page-memory": "engine.bench.reliability.page_memory:BENCHMARK",
+    "page-memory": "engine.bench.reliability.page.memory:BENCHMARK",
 }
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON; times are milliseconds (_ms) or seconds (_s).")]
 

@@ -61,7 +61,7 @@ class TakeMaterial:
 
     def page_sink(self, path: Path, sound: SoundOptions) -> Sink:
         from engine.output.html.sinks import HtmlSink
-        from engine.output.html_content import show_take
+        from engine.output.html_content import events_of, show_take
 
         written = self.timeline or MidiTimeline()
 
@@ -69,12 +69,14 @@ class TakeMaterial:
             events = [event._replace(time_ns=event.time_ns - origin_ns) for event in sent]
             return show_take(written.events, events, self.human, written.track_names, self.drums)
 
-        return HtmlSink(path, self.title, sound, show)
+        return HtmlSink(path, self.title, sound, show, () if self.human is None else events_of(self.human))
 
 
 @dataclass(frozen=True)
 class ScoreMaterial:
-    """A score. ``on_bars``: whether the tempo map holds the performance's tempo. ``human``: a performance to draw beside it."""
+    """A score. ``on_bars``: whether the tempo map holds the performance's tempo. ``human``: a performance to draw beside it, and what its
+    file holds, ``human_events``.
+    """
 
     piece: "Piece"
     stream: "ScoreStream"
@@ -83,6 +85,7 @@ class ScoreMaterial:
     human: "Performed | None" = None
     mark: str = ""
     path: Path | None = None  # of the score
+    human_events: Sequence[Event] = ()
 
     def midi_sink(self, path: Path) -> FileSink:
         from engine.output.score_sinks import ScoreFileSink
@@ -104,7 +107,7 @@ class ScoreMaterial:
         def show(sent: Sequence[Event], origin_ns: int) -> dict[str, Any]:
             return show_score(self.piece, self.path, self.stream, sent, origin_ns, self.human)
 
-        return HtmlSink(path, self.title, sound, show)
+        return HtmlSink(path, self.title, sound, show, self.human_events)
 
 
 def open_file_sink(path: Path, material: Material, sound: SoundOptions) -> Sink:

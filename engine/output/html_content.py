@@ -1,6 +1,7 @@
 """What a performance shows on its page, as JSON: rolls, curves and pedals over score positions or seconds, and the engraved score.
 
-``course`` leads from the seconds of the sound to places: the cursor follows it. Lists of numbers are rounded, as files go by mail.
+``course`` leads from the seconds of the sound to places, ``human_course`` from those of a human's: the cursor follows it. Lists of numbers
+are rounded, as files go by mail.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,7 +13,7 @@ import numpy as np
 from engine.base.errors import PerfLiveError
 from engine.base.files import NOTATION_SUFFIXES
 from engine.base.saying import say
-from engine.midi.events import Event
+from engine.midi.events import Event, note_off, note_on
 from engine.midi.note_table import note_array, pedal_array
 from engine.output.engraving.engraving import Request, engrave
 from engine.output.picture_page import ACCENT, HUMAN
@@ -20,6 +21,7 @@ from engine.output.score_picture import Shown, show_performance, smooth, smooth_
 from engine.output.score_sinks import Remembering, named_parts, read_performed
 from engine.output.take_picture import parts_of, smooth_velocity
 from engine.score.piece import Piece
+from engine.score.tables import Score
 from models.performance.representation import Performed
 
 ENGRAVED_WIDTH = 1000  # pixels; the page makes it as wide as it is itself
@@ -44,6 +46,7 @@ def show_score(
     return {
         "unit": "bar",
         "end": round(score.end_quarter, DIGITS),
+        "human_course": _human_course(piece.score, human) if human is not None else None,
         "course": _table([time_ns / 1e9 for time_ns, _ in passed], [quarter for _, quarter in passed]),
         "ticks": [[round(float(bar["onset_quarter"]), DIGITS), str(bar["number"])] for bar in score.measures],
         "parts": [] if parts is None else list(parts.names),
@@ -72,6 +75,7 @@ def show_take(
         "unit": "s",
         "end": round(end_s, DIGITS),
         "course": [[0.0, 0.0], [end_s, end_s]],
+        "human_course": [[0.0, 0.0], [end_s, end_s]],
         "ticks": [[float(place), str(place)] for place in range(0, int(end_s) + 1, 5)],
         "parts": names,
         "rolls": [
@@ -83,6 +87,23 @@ def show_take(
         "score": None,
         "bars": [],
     }
+
+
+def _human_course(score: Score, human: Performed) -> list[list[float]]:
+    """Return when a human is at the onsets of the score: in the mean of what begins there, and never backwards."""
+    found = np.isfinite(human.onset_sec)
+    quarters, index = np.unique(score.notes["onset_quarter"][found], return_inverse=True)
+    seconds = np.bincount(index, weights=human.onset_sec[found]) / np.bincount(index)
+    return _table(np.maximum.accumulate(seconds) + 1e-3 * np.arange(len(seconds)), quarters)
+
+
+def events_of(notes: np.ndarray) -> list[Event]:
+    """Return the messages of notes (fields of engine.midi.note_table)."""
+    events = []
+    for begin_sec, duration_sec, pitch, velocity in notes[["onset_sec", "duration_sec", "pitch", "velocity"]].tolist():
+        events.append(Event(round(begin_sec * 1e9), note_on(0, pitch, velocity)))
+        events.append(Event(round((begin_sec + duration_sec) * 1e9), note_off(0, pitch)))
+    return sorted(events, key=lambda event: event.time_ns)
 
 
 def _engraved(piece: Piece, path: Path | None) -> dict[str, Any]:

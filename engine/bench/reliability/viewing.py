@@ -158,7 +158,7 @@ def in_terminal(arguments: list[str], viewer: Viewer) -> Iterator[tuple["subproc
     try:
         shown = _await(ours, SHOWN.get(viewer, re.compile(b"ready")))
         taker = subprocess.Popen(["cat"], stdin=ours, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S607
-        with _browser(shown[1].decode()) if viewer is Viewer.PAGE else nullcontext() as browser:
+        with in_browser(shown[1].decode()) if viewer is Viewer.PAGE else nullcontext() as browser:
             yield program, browser
     finally:
         program.send_signal(signal.SIGTERM)
@@ -174,7 +174,7 @@ def in_terminal(arguments: list[str], viewer: Viewer) -> Iterator[tuple["subproc
 
 
 @contextmanager
-def _browser(address: str) -> Iterator["subprocess.Popen[bytes]"]:
+def in_browser(address: str) -> Iterator["subprocess.Popen[bytes]"]:
     """Let Chromium draw a page. Raises PerfLiveError where there is none."""
     found = shutil.which(BROWSER)
     if not found:

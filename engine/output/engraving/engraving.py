@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from engine.score.notation.verovio_scores import Places, play_order
 
 SCALE = 40  # per cent: five lines are 29 pixels high
 PAGE_HEIGHT = 2000  # pixels: pages are drawn when they come near, and one is drawn quickly
+BEGINNING = 24  # bars
 MOST_HEIGHT = 60_000  # of verovio's units
 LONGEST_S, LONGEST_S_A_MEGABYTE = 30.0, 30.0  # of processor time
 OPTIONS = {
@@ -34,21 +36,26 @@ OPTIONS = {
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be engraved: a file, for how many pixels of width, and which bars of it are played, by their numbers, in order."""
+    """What is to be engraved: a file, for how many pixels of width, and which bars of it are played, by their numbers, in order.
+
+    ``beginning``: only the first bars, where they can be told from the rest before all is read.
+    """
 
     path: str
     width: int
     bars: Sequence[int]
     repeats: str = "play"
+    beginning: bool = False
 
 
 def engrave(request: Request) -> dict[str, Any]:
     """Return ``pages`` (``width`` and ``height`` in pixels, the ``svg``, the ids of its ``measures``), for each printed measure its
-    ``notes`` (id, from and to which quarter of the measure they sound), and of which measure each of the ``bars`` is, from 0.
+    ``notes`` (id, from and to which quarter of the measure they sound), and of which measure each of the ``bars`` is, from 0; of a
+    beginning up to the first bar that is not there. ``whole``: it is no beginning.
 
     Raises PerfLiveError for a score that verovio does not engrave.
     """
-    printed = open_printed(Path(request.path))
+    printed = open_printed(Path(request.path), BEGINNING if request.beginning else None)
     laying_out = _lay_out(printed.whole, request.width)
     heard = hear(printed)  # beside it: both take as long
     pages = [_page(page) for page in _pages(laying_out)]
@@ -56,11 +63,13 @@ def engrave(request: Request) -> dict[str, Any]:
     drawn = sum(len(page["measures"]) for page in pages)
     if drawn != len(measures):
         raise PerfLiveError(f"verovio draws {drawn} of its {len(measures)} bars")
-    places = play_order(heard, request.repeats)
+    numbers = [measure.number for measure in measures]
+    bars = request.bars if printed.complete else list(takewhile(set(numbers).__contains__, request.bars))
     return {
+        "whole": printed.complete,
         "pages": pages,
         "notes": [_notes(measure) for measure in measures],
-        "bars": printed_bars(request.bars, places, [measure.number for measure in measures]),
+        "bars": printed_bars(bars, play_order(heard, request.repeats), numbers),
     }
 
 

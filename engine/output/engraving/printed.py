@@ -21,18 +21,25 @@ from engine.score.notation.verovio_measures import VerovioScore, read_with_verov
 
 
 class Printed(NamedTuple):
-    """A score in one document, ``whole``, and in the documents that verovio reads it in: ids of notes are the same in both."""
+    """A score in one document, ``whole``, and in the documents that verovio reads it in: ids of notes are the same in both.
+
+    It is not ``complete`` where it holds the first bars only.
+    """
 
     whole: str
     read: list[str]
     times: WrittenTimes = NOTHING_WRITTEN
+    complete: bool = True
 
 
-def open_printed(path: Path) -> Printed:
-    """Return what is printed in a score. Raises PerfLiveError for one that is damaged."""
+def open_printed(path: Path, first: int | None = None) -> Printed:
+    """Return what is printed in a score, or in its ``first`` bars where it is MusicXML, or becomes it. Raises PerfLiveError for one that is
+    damaged.
+    """
+    suffix = path.suffix.lower()
     with warnings.catch_warnings(), _one_line():
         warnings.simplefilter("ignore")
-        return _OPENED[path.suffix.lower()](path)
+        return _musicxml(_AS_MUSICXML[suffix](path), first) if suffix in _AS_MUSICXML else _OPENED[suffix](path)
 
 
 def hear(printed: Printed) -> VerovioScore:
@@ -52,10 +59,13 @@ def _one_line() -> Iterator[None]:
         raise PerfLiveError((str(error).strip().splitlines() or [type(error).__name__])[0]) from error
 
 
-def _musicxml(data: bytes) -> Printed:
+def _musicxml(data: bytes, first: int | None) -> Printed:
     root = open_musicxml(data).root
     identified(root)
-    return Printed(_text_of(root), verovio_documents(root), written_times(root))
+    later = [measure for part in root.findall("part") for measure in part.findall("measure")[first:]] if first else []
+    for measure in later:
+        measure.getparent().remove(measure)
+    return Printed(_text_of(root), verovio_documents(root), written_times(root), not later)
 
 
 def _mei(path: Path) -> Printed:
@@ -74,10 +84,9 @@ def _text_of(root: object) -> str:
     return str(etree.tostring(root, encoding="unicode"))
 
 
-_OPENED: dict[str, Callable[[Path], Printed]] = {
-    **dict.fromkeys((".xml", ".musicxml", ".mxl"), lambda path: _musicxml(uncompressed(path))),
-    ".mei": _mei,
-    **dict.fromkeys((".krn", ".kern"), _humdrum),
-    **dict.fromkeys(MIDI_SUFFIXES, lambda path: _musicxml(musicxml_of_midi(read_midi_score(path)))),
-    ".abc": lambda path: _musicxml(musicxml_of(text_of(path))[0]),
+_AS_MUSICXML: dict[str, Callable[[Path], bytes]] = {
+    **dict.fromkeys((".xml", ".musicxml", ".mxl"), uncompressed),
+    **dict.fromkeys(MIDI_SUFFIXES, lambda path: musicxml_of_midi(read_midi_score(path))),
+    ".abc": lambda path: musicxml_of(text_of(path))[0],
 }
+_OPENED: dict[str, Callable[[Path], Printed]] = {".mei": _mei, **dict.fromkeys((".krn", ".kern"), _humdrum)}

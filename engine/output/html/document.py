@@ -25,8 +25,11 @@ class Sound(NamedTuple):
     data: bytes
 
 
-def write_document(path: Path, title: str, shown: Mapping[str, Any], sound: Sound) -> None:
-    """Write what ``shown`` says, see ``engine.output.html_content``. Raises PerfLiveError when the file cannot be written."""
+def write_document(path: Path, title: str, shown: Mapping[str, Any], sound: Sound, human: Sound | None = None) -> None:
+    """Write what ``shown`` says, see ``engine.output.html_content``, with its sound and that of a human where there is one.
+
+    Raises PerfLiveError when the file cannot be written.
+    """
     own = files(__package__) / "files"
     live = files("engine.output.viewing").joinpath(*LIVE_PAGE)
     score = live / "score"
@@ -36,8 +39,7 @@ def write_document(path: Path, title: str, shown: Mapping[str, Any], sound: Soun
         "policy": POLICY,
         "style": style + (own / "player.css").read_text(encoding="utf-8"),
         "shown": json.dumps(shown, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/"),
-        "kind": sound.kind,
-        "sound": _base64(sound.data),
+        "sounds": _script("sound", sound) + (_script("human", human) if human else ""),
         "script": bundled(own, "player.js", {"score": score, "..": live}),
     }
     page = (own / "player.html").read_text(encoding="utf-8")
@@ -72,6 +74,10 @@ def bundled(own: Traversable, main: str, folders: Mapping[str, Traversable]) -> 
 
     add(own / main, own)
     return "".join(written.values())
+
+
+def _script(name: str, sound: Sound) -> str:
+    return f'<script type="text/plain" id="{name}" data-kind="{sound.kind}">{_base64(sound.data)}</script>\n  '
 
 
 def _base64(data: bytes) -> str:

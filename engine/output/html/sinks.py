@@ -22,8 +22,16 @@ PLAIN_RATE = 22050  # of a WAV file, where nothing is there to compress it
 class HtmlSink(CollectingSink):
     """Collects what is sent and lets it sound; writes both when closed."""
 
-    def __init__(self, path: Path, title: str, sound: SoundOptions, show: Callable[[Sequence[Event], int], dict[str, Any]]):
-        """``show`` is given what was sent and when the music began, and returns what is shown.
+    def __init__(
+        self,
+        path: Path,
+        title: str,
+        sound: SoundOptions,
+        show: Callable[[Sequence[Event], int], dict[str, Any]],
+        human: Sequence[Event] = (),
+    ):
+        """``show`` is given what was sent and when the music began, and returns what is shown. ``human``: a performance that can be heard
+        in its place, whose times count from where its sound begins.
 
         Raises PerfLiveError when the file could not be written in the end, or what makes the sound is missing.
         """
@@ -32,7 +40,8 @@ class HtmlSink(CollectingSink):
         self._folder = tempfile.TemporaryDirectory(prefix="perf-render-")
         self._heard = Path(self._folder.name) / "sound.wav"
         rate = sound.sample_rate or (MP3_RATE if _soundfile() else PLAIN_RATE)
-        self._wav = WavSink(self._heard, replace(sound, sample_rate=rate, bits=16))
+        self._sound, self._human = replace(sound, sample_rate=rate, bits=16), human
+        self._wav = WavSink(self._heard, self._sound)
 
     def start(self, origin_ns: int) -> None:
         super().start(origin_ns)
@@ -45,7 +54,20 @@ class HtmlSink(CollectingSink):
     def close(self) -> None:
         with self._folder:
             self._wav.close()
-            write_document(self._path, self._title, self._show(self.sent, self.origin_ns), compressed(self._heard))
+            shown = self._show(self.sent, self.origin_ns)
+            write_document(self._path, self._title, shown, compressed(self._heard), self._of_human())
+
+    def _of_human(self) -> Sound | None:
+        """Return how the human sounds on the same instrument."""
+        if not self._human:
+            return None
+        path = self._heard.with_name("human.wav")
+        wav = WavSink(path, self._sound)
+        wav.start(0)
+        for event in self._human:
+            wav.send(event)
+        wav.close()
+        return compressed(path)
 
     def abort(self) -> None:
         with self._folder:

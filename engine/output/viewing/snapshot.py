@@ -155,11 +155,11 @@ class Bar(_Shown):
 
 @dataclass(frozen=True)
 class ShownBeat(_Shown):
-    """A beat of a score as it was to be expected before it began; ``velocity`` is that of its first notes."""
+    """A beat of a score as it was to be expected before it began; ``velocity`` is that of its first notes, where it was known."""
 
     quarter: float
     quarters_per_minute: float
-    velocity: float
+    velocity: float | None
 
 
 @dataclass(frozen=True)

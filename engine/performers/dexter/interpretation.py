@@ -11,7 +11,7 @@ from engine.performers.counts import WindowCounts
 from engine.performers.dexter.controls import CONTROLS, SAMPLING, sampling_settings
 from engine.performers.dexter.window_worker import Route, WindowWorker
 from engine.performers.score_playing.expression import ColumnExpression
-from engine.performers.score_playing.interpretation import Decided, PlannedBeat
+from engine.performers.score_playing.interpretation import Decided, PlannedBeat, planned_onsets
 from engine.performers.score_playing.shaping.directions import Directions, Said, arpeggios
 from engine.performers.score_playing.shaping.shaping import Shaping
 from engine.performers.score_playing.shaping.tempo import Tempo, TempoDrift
@@ -23,7 +23,6 @@ from models.performance.representation import ARTICULATION, BEAT_PERIOD, PEDAL, 
 
 HORIZON_S = 1.0  # what is sent is known so long before
 MARGIN_S = 0.05  # so long before a window is needed it is too late to wait for it
-MOST_PLANNED = 400  # beats of which a plan tells, so that a long score begins no later
 KEPT_ROWS = 24  # with fewer notes left, the next window is not sampled again for a changed control
 
 
@@ -142,17 +141,13 @@ class DexterInterpretation:
         return None
 
     def plan(self) -> Sequence[PlannedBeat]:
-        onsets, begin = self._notes["onset_quarter"], 0
-        step = max(math.ceil(onsets[-1] / MOST_PLANNED), 1)  # quarters
-        expression, planned = ColumnExpression(self._expression.controls, CONTROLS), []
-        while begin < len(onsets):
-            end = int(np.searchsorted(onsets, onsets[begin], side="right"))
-            rows = slice(begin, end)
+        onsets, expression, planned = self._notes["onset_quarter"], ColumnExpression(self._expression.controls, CONTROLS), []
+        for rows in planned_onsets(onsets):
+            begin = rows.start
             period = self._tempo.heard(float(self._expected[begin, BEAT_PERIOD]), begin, expression, TempoDrift())
             columns = self._directed[1].heard(self._expected[rows], self._written[rows], begin, period, expression)
             tempo = 60 / beat_period(columns[0, BEAT_PERIOD]) * self.value("tempo")
             planned.append(PlannedBeat(float(onsets[begin]), tempo, 127 * float(columns[:, VELOCITY].mean())))
-            begin = int(np.searchsorted(onsets, (onsets[begin] // step + 1) * step))
         return planned
 
     def close(self) -> None:

@@ -21,7 +21,7 @@ from engine.performers.score_performer.score import ScoreReading
 from engine.performers.score_performer.style import StylePlan
 from engine.performers.score_performer.style_curve import style_curve
 from engine.performers.score_playing.expression import ColumnExpression
-from engine.performers.score_playing.interpretation import Decided, PlannedBeat
+from engine.performers.score_playing.interpretation import Decided, PlannedBeat, planned_onsets
 from engine.performers.score_playing.shaping.directions import Said
 from engine.performers.score_playing.shaping.shaping import Shaping
 from engine.performers.score_playing.shaping.tempo import TempoDrift, TempoRule
@@ -203,7 +203,13 @@ class ScorePerformerInterpretation:
         return style_curve(score, self._plan.styles(slice(0, len(expected)), expected), self._plan.space)
 
     def plan(self) -> Sequence[PlannedBeat]:
-        return ()
+        """Return the tempo that is expected; how loud it plays it decides note by note."""
+        periods, expression, planned = self._reading.expected_periods(), self._state.expression, []
+        for begin in (rows.start for rows in planned_onsets(self._notes["onset_quarter"])):
+            heard = self._tempo.heard(float(periods[begin]), begin, expression, TempoDrift())
+            faster = expression.tempo_amount * self._plan.directed_octaves(begin)
+            planned.append(PlannedBeat(self._quarters[begin], 60 / beat_period(heard - faster) * self.value("tempo"), None))
+        return planned
 
     def close(self) -> None:
         pass

@@ -1,7 +1,10 @@
 """What a player of scores asks of an interpretation: the next group of notes, decided shortly before it is heard."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
 
 from engine.performers.controls import Control
 from engine.performers.counts import WindowCounts
@@ -11,15 +14,24 @@ from models.performance.decoder import Anchor, Decoded
 if TYPE_CHECKING:  # shaping knows this package
     from engine.performers.score_playing.shaping.directions import Said
 
+MOST_PLANNED = 400  # beats of which a plan tells, so that a long score begins no later
 Decided = Decoded | Anchor  # an anchor: from there on the tempo is known as well
 
 
 class PlannedBeat(NamedTuple):
-    """What is to be expected of a beat: where it is, how fast, and how loud its first notes are."""
+    """What is to be expected of a beat: where it is, how fast, and how loud its first notes are, None where that is not known."""
 
     quarter: float
     quarters_per_minute: float
-    velocity: float
+    velocity: float | None
+
+
+def planned_onsets(quarters: np.ndarray) -> Iterator[slice]:
+    """Yield the rows of the first onset of each beat, of a long score of every second beat or fewer; ``quarters`` (N,) are the notes'."""
+    begin, step = 0, max(math.ceil(quarters[-1] / MOST_PLANNED), 1)
+    while begin < len(quarters):
+        yield slice(begin, int(np.searchsorted(quarters, quarters[begin], side="right")))
+        begin = int(np.searchsorted(quarters, (quarters[begin] // step + 1) * step))
 
 
 class Interpretation(Protocol):

@@ -3,8 +3,8 @@
 import pytest
 
 from engine.bench.measuring.machine import describe_machine
-from engine.bench.reliability import page_memory
-from engine.bench.reliability.page_memory import ROWS, Noted, PageMemoryReport
+from engine.bench.reliability.page import memory as page_memory
+from engine.bench.reliability.page.memory import ROWS, Noted, PageMemoryReport
 
 
 def test_growth_is_that_of_the_second_half(tmp_path, capsys):
@@ -12,7 +12,7 @@ def test_growth_is_that_of_the_second_half(tmp_path, capsys):
     growth = page_memory._growth(noted)
     assert growth == pytest.approx([60, 0, -120, 0])
     assert page_memory._growth(noted[:4]) == []
-    report = PageMemoryReport(describe_machine(), "velocity", 1000, noted, growth)
+    report = PageMemoryReport(describe_machine(), "velocity", None, 1000, noted, growth)
     page_memory.draw(tmp_path / "memory.png", report)
     assert (tmp_path / "memory.png").read_bytes()[:4] == b"\x89PNG"
     page_memory.print_table(report)
@@ -29,3 +29,11 @@ def test_a_run_its_program_and_its_browser_are_looked_at(jack_server, monkeypatc
     assert all(memory_mb > 10 for memory_mb in report.noted[-1].memory_mb)
     _, _, page, browser = report.noted[-1].memory_mb
     assert page < browser
+
+
+@pytest.mark.browser
+def test_hours_are_simulated_in_minutes(monkeypatch):
+    report = page_memory.measure(240, "passthrough", pace=60)
+    assert [each.time_s for each in report.noted][:4] == [0, 60, 120, 180]
+    assert report.notes > 240
+    assert all(memory_mb > 10 for memory_mb in report.noted[-1].memory_mb)

@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+import synthetic_score_performer
 from score_playing import melody
 from synthetic_dexter import write_models
 
 from engine.output.viewing.page.curve import Curve
 from engine.output.viewing.page.feed import Feed
 from engine.performers.dexter.performer import load_performer
+from engine.performers.score_performer.performer import load_performer as load_score_performer
 from engine.runtime.steering.directing import direct_command
 from engine.runtime.steering.requests import NOBODY
 
@@ -79,4 +81,19 @@ def test_the_plan_is_what_is_expected_with_the_controls_and_directions_of_now(pe
     long.close()
     stream.interpretation.set_control("expression", 1)
     assert np.std(np.array(stream.interpretation.plan())[:, 1]) > 1
+    stream.close()
+
+
+def test_score_performer_expects_a_tempo_and_finds_out_how_loud_it_plays(tmp_path, monkeypatch):
+    performer = load_score_performer(synthetic_score_performer.write_models(tmp_path), None)
+    stream = performer.perform_score(melody(bars=8), 0, {"expression": 0, "tempo": 2}, ahead=False)
+    plain = stream.interpretation.plan()
+    assert [beat.quarter for beat in plain] == list(range(32)) and {beat.velocity for beat in plain} == {None}
+    np.testing.assert_allclose([beat.quarters_per_minute for beat in plain], 200, rtol=1e-5)  # as written, twice as fast
+    stream.interpretation.set_control("expression", 1)
+    reading, quarters = stream.interpretation._reading, stream.interpretation._notes["onset_quarter"]
+    octaves = np.where((quarters >= 8) & (quarters < 16), 0.1, 0)
+    monkeypatch.setattr(reading, "expected_periods", lambda: reading.written()[:, 0] - octaves)
+    hastened = np.array([beat.quarters_per_minute for beat in stream.interpretation.plan()])
+    assert hastened[8:16].min() > 1.03 * hastened[[*range(8), *range(16, 32)]].max()
     stream.close()

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,25 @@ def test_another_program_engraves_it_and_a_width_breaks_lines():
     engraved = json.loads(subprocess.run(program, input=json.dumps(asked).encode(), capture_output=True, check=True).stdout)
     assert [page["width"] for page in engraved["pages"]] == [320] * len(engraved["pages"])
     assert sum(page["svg"].count('"system"') for page in engraved["pages"]) > 2
+
+
+def test_the_first_bars_of_a_score_are_engraved_alone_up_to_where_the_music_leaves_them(tmp_path):
+    path = tmp_path / "long.musicxml"
+    repeat = barline('<repeat direction="backward"/>')
+    bars = [note("CDEFGAB"[bar % 7], 16) + repeat * (bar + 1 in (2, 30)) for bar in range(40)]
+    path.write_text(musicxml([attributes() + bars[0], *bars[1:]]))
+    played = read_score(path).measures["number"].tolist()
+    first, whole = (engrave(Request(str(path), 800, played, beginning=beginning)) for beginning in (True, False))
+    assert (first["whole"], whole["whole"]) == (False, True)
+    assert first["bars"] == [0, 1, *range(24)] and len(whole["bars"]) == len(played)
+    assert len(first["notes"]) == 24 and first["notes"] == whole["notes"][:24]
+
+
+@pytest.mark.parametrize("path", [KINDS[0], KINDS[3], FUER_ELISE], ids=lambda path: path.name)
+def test_where_there_is_no_beginning_all_is_engraved(path):
+    asked = Request(str(path), 800, read_score(path).measures["number"].tolist())
+    whole = engrave(asked)
+    assert whole["whole"] and engrave(replace(asked, beginning=True)) == whole
 
 
 def test_what_cannot_be_engraved_is_said_in_one_line(tmp_path):

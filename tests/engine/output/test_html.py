@@ -113,6 +113,29 @@ def test_it_plays_from_the_disk_and_asks_for_nothing(folder, browser):
 
 @pytest.mark.browser
 @pytest.mark.sound
+def test_the_human_is_heard_from_the_same_place_on(folder, browser):
+    """The human plays a beat in .4 s."""
+    shown = shown_in(folder / "piece.html")
+    assert shown["human_course"][:3] == [[0.0, 0.0], [0.401, 1.0], [0.802, 2.0]]
+    page, wrong = browser.new_page(), []
+    page.set_default_timeout(LIMIT_MS)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.goto((folder / "piece.html").as_uri())
+    page.get_by_role("slider", name="Place").evaluate("slider => { slider.value = 500; slider.dispatchEvent(new Event('input')); }")
+    page.wait_for_function("() => document.querySelector('#where').textContent.endsWith('bar 7')")
+    page.get_by_label("Hear").select_option("human")
+    page.wait_for_function("() => /of 0:1\\d, bar 7$/.test(document.querySelector('#where').textContent)")
+    before = page.locator("#where").inner_text()
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_function("before => document.querySelector('#where').textContent !== before", arg=before)
+    page.evaluate(PAUSE)
+    page.goto((folder / "take.html").as_uri())
+    assert page.get_by_label("Hear").is_hidden() and wrong == []
+    page.close()
+
+
+@pytest.mark.browser
+@pytest.mark.sound
 def test_a_take_has_no_score_and_its_title_is_text(folder, browser):
     page, wrong = browser.new_page(), []
     page.on("pageerror", lambda error: wrong.append(str(error)))

@@ -71,6 +71,28 @@ def test_the_page_is_turned_for_the_music_and_fits_the_screen(run, browser, widt
         go(run, "seek 1")
 
 
+def test_of_a_long_score_the_first_bars_are_seen_before_the_rest_and_what_is_chosen_stays(performer, browser, tmp_path):
+    with score_on_page(performer, whole_notes(tmp_path / "long.musicxml", 90)) as run:
+        run.ask("pause")
+        with opened_page(browser, run.address.url) as opened:
+            opened.wait_for_text("#score-said", "The first bars; the rest is being engraved.")
+            heads = opened.page.evaluate(HEADS)
+            assert len(heads) == 24
+            opened.page.mouse.click(*middle_of(opened, heads[4]))
+            opened.wait_for_answer("bar 5")
+            opened.wait_for("() => document.querySelector('#score-said').textContent === ''")
+            assert len(opened.page.evaluate("[...document.querySelectorAll('#score .page')]")) > 0
+            opened.page.get_by_role("application", name="Engraved score").press("End")
+            assert opened.page.input_value("#from-bar") == "90"
+            opened.page.get_by_role("application", name="Engraved score").press("Home")
+            opened.page.get_by_label("Size").select_option("small")
+            width = "document.querySelector('#score svg')?.viewBox.baseVal.width"
+            before = opened.page.evaluate(width)
+            opened.wait_for(f"(before) => {width} > before", before)
+            opened.page.get_by_role("application", name="Engraved score").press("Shift+ArrowRight")
+            assert opened.page.input_value("#from-bar") == "1" and opened.page.input_value("#to-bar") == "2"
+
+
 def test_without_an_engraving_the_roll_stays_and_one_line_says_why(performer, browser, tmp_path):
     path = whole_notes(tmp_path / "gone.musicxml", 3)
     with score_on_page(performer, path) as run:

@@ -17,10 +17,11 @@ function audioOf(element) {
 }
 
 class Player {
-  constructor(shown, audio) {
+  /** `sounds`: what was performed and, if there is one, the human, each with its `audio` and its `course`. */
+  constructor(shown, sounds) {
     this.shown = shown;
-    this.audio = audio;
-    this.course = new Course(shown.course);
+    this.sounds = sounds;
+    Object.assign(this, sounds.sound);
     this.strip = new Strip(byId("rows"), byId("now"), shown);
     this.cursor = new Cursor(byId("score"));
     if (shown.score) this.engrave();
@@ -53,19 +54,37 @@ class Player {
   }
 
   listen() {
-    const { audio } = this;
     byId("play").onclick = () => this.toggle();
     addEventListener("keydown", (event) => {
       if (event.key !== " " || event.target.matches("button, select")) return;
       event.preventDefault();
       this.toggle();
     });
-    for (const event of ["play", "pause", "ended"]) audio.addEventListener(event, () => (byId("play").textContent = audio.paused ? "Play" : "Pause"));
-    audio.addEventListener("play", () => this.follow());
-    for (const event of ["seeked", "loadedmetadata"]) audio.addEventListener(event, () => this.show());
-    byId("place").oninput = ({ target }) => (audio.currentTime = (target.value / STEPS) * this.course.end);
+    for (const { audio } of Object.values(this.sounds)) {
+      for (const event of ["play", "pause", "ended"]) audio.addEventListener(event, () => this.name());
+      audio.addEventListener("play", () => this.follow());
+      for (const event of ["seeked", "loadedmetadata"]) audio.addEventListener(event, () => this.show());
+    }
+    byId("hear").hidden = !this.sounds.human;
+    byId("heard").onchange = ({ target }) => this.hear(this.sounds[target.value]);
+    byId("place").oninput = ({ target }) => (this.audio.currentTime = (target.value / STEPS) * this.course.end);
     byId("span").onchange = () => this.show();
     byId("strip").onclick = ({ clientX }) => this.goTo(this.strip.placeAt(clientX));
+  }
+
+  name() {
+    byId("play").textContent = this.audio.paused ? "Play" : "Pause";
+  }
+
+  /** Hear the other one, from the same place on. */
+  hear(sound) {
+    const { paused } = this.audio;
+    const place = this.course.placeAt(this.audio.currentTime);
+    this.audio.pause();
+    Object.assign(this, sound);
+    this.goTo(place);
+    if (!paused) this.audio.play();
+    this.show();
   }
 
   toggle() {
@@ -115,4 +134,7 @@ function clock(second) {
   return `${Math.floor(second / 60)}:${String(Math.floor(second % 60)).padStart(2, "0")}`;
 }
 
-new Player(JSON.parse(byId("shown").textContent), audioOf(byId("sound")));
+const shown = JSON.parse(byId("shown").textContent);
+const sounds = { sound: { audio: audioOf(byId("sound")), course: new Course(shown.course) } };
+if (byId("human")) sounds.human = { audio: audioOf(byId("human")), course: new Course(shown.human_course) };
+new Player(shown, sounds);

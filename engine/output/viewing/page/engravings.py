@@ -13,7 +13,8 @@ from engine.output.engraving.font import font
 from engine.output.viewing.page.feed import Feed
 
 WIDTHS = (320, 400, 500, 640, 800, 1000, 1280, 1600, 2000)  # pixels; the page draws the next smaller one larger
-KEPT = 3  # engravings
+KEPT = 4  # engravings
+LONG_BARS = 60  # a score of more of them takes a while
 FONTS = {"Leipzig": ("Leipzig", 0), **{f"Liberation-{shape + 1}": ("Liberation", shape) for shape in range(4)}}
 FAILED = json.dumps({"error": "the program that engraves has failed"}).encode()
 
@@ -35,12 +36,16 @@ class Engravings:
         self._one_at_a_time = asyncio.Lock()
 
     async def serve(self, request: Request) -> Response:
-        """Return the engraving for a width: what ``engine.output.engraving.engraving.engrave`` returns, or ``error``."""
+        """Return the engraving for a width: what ``engine.output.engraving.engraving.engrave`` returns, or ``error``; of a long score the
+        beginning, where that is asked for.
+        """
         asked, score = request.query_params.get("width", ""), self._feed.description.get("score")
         if not score or not asked.isdecimal():
             return PlainTextResponse("No score is played, or the width is no number.", 404)
         width = max((each for each in WIDTHS if each <= int(asked)), default=WIDTHS[0])
-        engraved = await self._engraved({**score, "width": width, "bars": [bar["number"] for bar in self._feed.description["bars"]]})
+        bars = [bar["number"] for bar in self._feed.description["bars"]]
+        beginning = "beginning" in request.query_params and len(bars) > LONG_BARS
+        engraved = await self._engraved({**score, "width": width, "bars": bars, "beginning": beginning})
         return Response(engraved, media_type="application/json")
 
     async def _engraved(self, wanted: Mapping[str, Any]) -> bytes:

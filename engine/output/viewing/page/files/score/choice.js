@@ -10,6 +10,8 @@ export class Choice {
     this.container = container;
     this.ask = ask;
     this.boxes = new Boxes("chosen");
+    this.bars = []; // as they are played
+    this.anchor = this.end = null;
     this.use(null, []);
     container.addEventListener("pointerdown", (event) => this.press(event));
     container.addEventListener("pointermove", (event) => this.drag(event));
@@ -20,13 +22,14 @@ export class Choice {
     byId("bars-loop").onclick = () => this.loop();
   }
 
-  /** Begin in another engraving. What is chosen stays where it has the same bars. */
+  /** Begin in another engraving, or in none. What is chosen stays where the same bars are played. */
   use(engraving, bars) {
-    const same = engraving && this.engraving?.count === engraving.count;
     this.engraving = engraving;
-    this.bars = bars;
     this.pressed = null;
-    if (!same) this.anchor = this.end = null; // printed bars, from where on and up to where
+    if (engraving && (bars !== this.bars || !(this.last < engraving.count))) {
+      this.anchor = this.end = null; // printed bars, from where on and up to where
+      this.bars = bars;
+    }
     this.draw();
   }
 
@@ -74,15 +77,15 @@ export class Choice {
   }
 
   go() {
-    if (this.anchor !== null) this.ask(`seek ${this.name(this.first)}`);
+    if (this.engraving && this.anchor !== null) this.ask(`seek ${this.name(this.first)}`);
   }
 
   loop() {
-    if (this.anchor !== null) this.ask(`loop ${this.name(this.first)} ${this.name(this.last)}`);
+    if (this.engraving && this.anchor !== null) this.ask(`loop ${this.name(this.first)} ${this.name(this.last)}`);
   }
 
   press(event) {
-    if (event.button || !this.bars.length || event.offsetX > this.container.clientWidth) return; // the scroll bar
+    if (event.button || !this.engraving || event.offsetX > this.container.clientWidth) return; // the scroll bar
     const index = this.engraving.at(event.clientX, event.clientY);
     if (index === null) return;
     const extends_ = event.shiftKey && this.anchor !== null;
@@ -107,7 +110,7 @@ export class Choice {
   }
 
   key(event) {
-    if (!this.bars.length || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (!this.engraving || event.ctrlKey || event.altKey || event.metaKey) return;
     const next = this.step(event.key);
     if (next !== null) {
       const index = Math.min(Math.max(next, 0), this.engraving.count - 1);

@@ -62,21 +62,28 @@ export class Score {
     this.width = width;
     const { played } = this;
     if (!this.engraving) write(byId("score-said"), "The score is being engraved.");
-    const engraved = await fetch(`engraving?width=${width}`).then(
-      (response) => response.json(),
-      () => null, // the run is not there, which is said elsewhere
-    );
-    if (played !== this.played || width !== this.width) return;
-    write(byId("score-said"), "");
-    if (engraved === null) {
-      this.width = 0;
-      return;
+    for (const beginning of this.engraving ? [""] : ["&beginning", ""]) { // what is there already stays until all of it is there anew
+      const engraved = await fetch(`engraving?width=${width}${beginning}`).then(
+        (response) => response.json(),
+        () => null, // the run is not there, which is said elsewhere
+      );
+      if (played !== this.played || width !== this.width) return;
+      write(byId("score-said"), engraved?.whole === false ? "The first bars; the rest is being engraved." : "");
+      if (engraved === null) {
+        this.width = 0;
+        return;
+      }
+      if (engraved.error) {
+        this.panel.hidden = true;
+        this.say(`the score is not engraved: ${engraved.error}`, false);
+        return;
+      }
+      this.engrave(engraved);
+      if (engraved.whole) return;
     }
-    if (engraved.error) {
-      this.panel.hidden = true;
-      this.say(`the score is not engraved: ${engraved.error}`, false);
-      return;
-    }
+  }
+
+  engrave(engraved) {
     this.leave();
     const over = [this.choice, this.directions];
     this.engraving = new Engraving(this.container, engraved, () => over.forEach((part) => part.draw()));

@@ -4,11 +4,15 @@ perf-live plays the pattern of ``perf-bench live`` between ports of JACK while C
 resident memory is noted of perf-live, of the program that serves the page, of the process of Chromium in which the page's script runs, and
 of all of Chromium's processes together, in which what they share counts for each. ``growth_mb_an_hour`` is the slope of a line through the
 second half, when caches are full.
+
+With ``--pace`` the hours are simulated (``hours``): the engine of this process on a virtual clock, without ports, so many times as fast as
+real. Times are those of the music then.
 """
 
+import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +31,9 @@ from engine.bench.measuring.prober import Target, play
 from engine.bench.measuring.programs import jack_server
 from engine.bench.measuring.tables import new_table, print_head
 from engine.bench.measuring.takes import live_pattern
+from engine.bench.reliability.page.hours import simulate
 from engine.bench.reliability.viewing import ASKED, Viewer, in_terminal
+from engine.midi.events import is_note_on
 from engine.systems import Kind, default_system, find_system, performers
 
 SERVER_SIGN, SCRIPT_SIGN = b"engine.output.viewing.page", b"--type=renderer"
@@ -51,6 +57,7 @@ class Noted:
 class PageMemoryReport:
     machine: Machine
     performer: str
+    pace: float | None  # times as fast as real, of simulated hours
     notes: int
     noted: list[Noted]
     growth_mb_an_hour: list[float]
@@ -60,16 +67,36 @@ def measure(
     seconds: Annotated[float, typer.Option(metavar="SECONDS", min=30, help="How long to play.")] = 600,
     performer: Annotated[str, typer.Option(help=f"{', '.join(performers())}.")] = default_system(Kind.NOTES).name,
     picture: PictureOption = None,
+    pace: Annotated[
+        float | None, typer.Option(metavar="TIMES", min=1, help="Simulate it, so many times as fast, without ports.")
+    ] = None,
     *,
     on_stage: OnStage = silent,
 ) -> PageMemoryReport:
     """Play for about ``seconds``. Raises UsageError for an unknown performer, PerfLiveError where no server is had or a program fails."""
-    find_system(performer)
+    system = find_system(performer)
     if picture:
         check_writable(picture)
-    machine, slots = describe_machine(), live_pattern(seconds)
-    noted: list[Noted] = []
-    interval_s = max(seconds / NOTED, SHORTEST_S)
+    machine, noted = describe_machine(), list[Noted]()
+
+    def note(now_s: float, run: int, browser: int) -> None:
+        on_stage(f"{now_s / seconds:.0%} of {seconds:g} s")
+        if not noted or now_s - noted[-1].time_s >= max(seconds / NOTED, SHORTEST_S):
+            noted.append(Noted(round(now_s, 1), _look(run, browser)))
+
+    if pace:
+        notes = simulate(seconds, pace, system, lambda now_s, browser: note(now_s, os.getpid(), browser))
+    else:
+        notes = _play(seconds, performer, note)
+    report = PageMemoryReport(machine, performer, pace, notes, noted, _growth(noted))
+    if picture:
+        draw(picture, report)
+    return report
+
+
+def _play(seconds: float, performer: str, note: Callable[[float, int, int], None]) -> int:
+    """Play through ports; ``note`` is told now and then how long, and the process ids of perf-live and the browser."""
+    slots = live_pattern(seconds)
     with ExitStack() as stack:
         stack.enter_context(jack_server())
         target = stack.enter_context(Target("page"))
@@ -78,18 +105,13 @@ def measure(
         begun_s = time.monotonic()
 
         def on_pause(slots_done: int) -> None:
-            now_s = time.monotonic() - begun_s
             if program.poll() is not None:
                 raise PerfLiveError(f"perf-live has ended with status {program.returncode}")
-            on_stage(f"{slots_done / len(slots):.0%} of {seconds:g} s")
-            if browser and (not noted or now_s - noted[-1].time_s >= interval_s):
-                noted.append(Noted(round(now_s, 1), _look(program.pid, browser.pid)))
+            if browser:
+                note(time.monotonic() - begun_s, program.pid, browser.pid)
 
         play(slots, [target], on_pause)
-    report = PageMemoryReport(machine, performer, sum(len(slot.together) for slot in slots), noted, _growth(noted))
-    if picture:
-        draw(picture, report)
-    return report
+    return sum(is_note_on(message) for slot in slots for message in slot.together)
 
 
 def _free_port() -> str:
@@ -146,7 +168,8 @@ def draw(path: Path, report: PageMemoryReport) -> None:
 
 def print_table(report: PageMemoryReport) -> None:
     console = Console()
-    console.print(f"perf-live with {report.performer} and its page in Chromium: {report.notes:,} notes", soft_wrap=True)
+    simulated = f", simulated {report.pace:g} times as fast" if report.pace else ""
+    console.print(f"perf-live with {report.performer} and its page in Chromium: {report.notes:,} notes{simulated}", soft_wrap=True)
     print_head(console, report.machine)
     noted = report.noted
     shown = [noted[0], noted[len(noted) // 4], noted[len(noted) // 2], noted[-1]]
