@@ -1,5 +1,6 @@
 """Output files appear whole or not at all."""
 
+import contextlib
 import glob
 import os
 import sys
@@ -80,7 +81,8 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     except OSError as error:
         raise PerfLiveError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a name may be too long as well
+            temporary.unlink(missing_ok=True)
 
 
 def _sweep(target: Path) -> None:

@@ -5,6 +5,8 @@ output goes to a program, so that nothing is shown, and one in a terminal of its
 takes, or whose page a Chromium without a window draws. Times are of a message from the prober through JACK and back; the difference is
 message by message. What drawing takes from the processor slows both alike, and is not in the difference: compare the columns with those of
 ``perf-bench live`` for that.
+
+With ``--score`` both perform the bundled prelude meanwhile, on a channel of its own, and the page draws it; what is played goes through.
 """
 
 import fcntl
@@ -23,6 +25,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib.resources import as_file, files
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -39,11 +43,13 @@ from engine.bench.measuring.prober import Target, play
 from engine.bench.measuring.programs import PATIENCE_S, PERF_LIVE, Program, jack_server, may_schedule_in_real_time
 from engine.bench.measuring.tables import DISTRIBUTION, new_table, print_head, share, word
 from engine.bench.measuring.takes import live_pattern
-from engine.midi.events import is_note_on
+from engine.midi.events import channel_of, is_channel_message, is_note_off, is_note_on
+from engine.midi.file import read_midi_file, write_midi_file
 from engine.output.viewing.terminal.screen import ENTER
 from engine.systems import Kind, default_system, find_system, performers
 
 COLUMNS, ROWS = 80, 24
+EXAMPLE, CHANNEL = "bach_prelude_in_c.mid", 15
 BROWSER = "chromium"
 PAGE_DRAWN_S = 3.0  # until Chromium draws
 PAGE_LINE = re.compile(rb"page: (http\S+)\s")
@@ -77,6 +83,7 @@ class ViewingReport:
     stolen: float | None
     viewer: Viewer
     performer: str
+    score: bool  # whether a score was performed and drawn meanwhile
     notes: int
     first_note_ons: Added | None  # single notes, or those that begin a chord
     note_ons: Added | None
@@ -88,17 +95,22 @@ def measure(
     viewer: Annotated[
         Viewer, typer.Option(help="Nobody, the line at the foot of the terminal, --show, or a page in Chromium.")
     ] = Viewer.SHOW,
+    score: Annotated[bool, typer.Option("--score", help="Let both perform a score meanwhile, which the page draws.")] = False,
     *,
     on_stage: OnStage = silent,
     seed: int = 0,
 ) -> ViewingReport:
     """Play for about ``seconds``. Raises UsageError for an unknown performer, PerfLiveError where no server is had or a program fails."""
     find_system(performer)
+    plays = performer if not score else default_system(Kind.SCORES).name
     machine, slots, stolen_time = describe_machine(), live_pattern(seconds, seed), StolenTime()
     with ExitStack() as stack:
         stack.enter_context(jack_server())
         targets = [stack.enter_context(Target(name)) for name in ("alone", "viewed")]
-        ends = [["--in", each.input_name, "--out", each.output_name, "--api", "jack", "--performer", performer] for each in targets]
+        ends = [["--in", each.input_name, "--out", each.output_name, "--api", "jack", "--performer", plays] for each in targets]
+        if score:
+            written = str(stack.enter_context(_score_of_its_own()))
+            ends = [[*each, "--score", written] for each in ends]
         alone = stack.enter_context(Program("perf-live", ["-c", PERF_LIVE, *ends[0]]))
         viewed, _ = stack.enter_context(in_terminal([*ends[1], *ASKED.get(viewer, ())], viewer))
 
@@ -112,7 +124,8 @@ def measure(
         stolen = stolen_time.share()
     sent = flatten(slots)
     messages = [each.message for each in sent]
-    without_ns, viewed_ns = (Answers(messages, each.sent_ns, each.received).latencies_ns for each in targets)
+    heard = [[each for each in target.received if not (score and _is_of_score(each[1]))] for target in targets]
+    without_ns, viewed_ns = (Answers(messages, each.sent_ns, came).latencies_ns for each, came in zip(targets, heard, strict=True))
     is_note = np.array([is_note_on(message) for message in messages])
     is_first = first_notes(sent)
     return ViewingReport(
@@ -120,11 +133,28 @@ def measure(
         real_time=may_schedule_in_real_time(),
         stolen=None if stolen is None else round(stolen, 4),
         viewer=viewer,
-        performer=performer,
+        performer=plays,
+        score=score,
         notes=int(is_note.sum()),
         first_note_ons=_added(without_ns[is_first], viewed_ns[is_first]),
         note_ons=_added(without_ns[is_note], viewed_ns[is_note]),
     )
+
+
+@contextmanager
+def _score_of_its_own() -> Iterator[Path]:
+    """Write the prelude on a channel that the pattern's notes have not."""
+    with as_file(files("engine.examples") / EXAMPLE) as path:
+        prelude = read_midi_file(path)
+    moved = [each._replace(message=bytes((each.message[0] & 0xF0 | CHANNEL, *each.message[1:]))) for each in prelude.events]
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder) / EXAMPLE
+        write_midi_file(written, moved, prelude)
+        yield written
+
+
+def _is_of_score(message: bytes) -> bool:
+    return is_channel_message(message) and channel_of(message) == CHANNEL and (is_note_on(message) or is_note_off(message))
 
 
 def _added(without_ns: np.ndarray, viewed_ns: np.ndarray) -> Added | None:
@@ -213,7 +243,9 @@ def print_table(report: ViewingReport) -> None:
         Viewer.SHOW: "with --show",
         Viewer.PAGE: "with the page in Chromium",
     }
-    console.print(f"perf-live with {report.performer} without a viewer and {what[report.viewer]}: {report.notes:,} notes", soft_wrap=True)
+    drawn = ", while a score is performed" if report.score else ""
+    told = f"perf-live with {report.performer}{drawn}, without a viewer and {what[report.viewer]}: {report.notes:,} notes"
+    console.print(told, soft_wrap=True)
     print_head(console, report.machine)
     console.print(f"taken by the host meanwhile: {share(report.stolen)}; JACK in real time: {word(report.real_time)}", soft_wrap=True)
     table = new_table("milliseconds", *DISTRIBUTION)

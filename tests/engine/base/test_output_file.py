@@ -67,3 +67,8 @@ def test_what_killed_programs_have_left_of_a_file_is_removed_and_nothing_else(tm
         temporary.write_bytes(b"whole")
         assert not (tmp_path / f".take.{ended.pid}.mid").exists()
     assert {path.name for path in tmp_path.iterdir()} == {*stays, "take.mid"}
+
+
+def test_a_name_that_is_too_long_for_what_stands_beside_it_meanwhile_is_refused_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(PerfLiveError, match="File name too long"), whole_file(tmp_path / ("x" * 251 + ".mid")) as temporary:
+        temporary.write_bytes(b"x")

@@ -228,7 +228,7 @@ def test_what_there_is_is_offered_and_of_the_files_that_are_dropped_the_last_one
     assert not list(run.temporary.iterdir())
 
 
-@pytest.mark.parametrize("name", ["script.py", "noname", ".mid", "..", "x" * 300 + ".mid"])
+@pytest.mark.parametrize("name", ["script.py", "noname", ".mid", "..", "x" * 300 + ".mid", "x" * 251 + ".mid"])
 def test_a_file_that_is_no_music_is_refused(shared: Started, name: str) -> None:
     status, answer = shared.send(name, b"x")
     assert status == 422 and "\n" not in answer["error"]

@@ -90,7 +90,8 @@ def test_score_performer_expects_a_tempo_and_finds_out_how_loud_it_plays(tmp_pat
     plain = stream.interpretation.plan()
     assert [beat.quarter for beat in plain] == list(range(32)) and {beat.velocity for beat in plain} == {None}
     np.testing.assert_allclose([beat.quarters_per_minute for beat in plain], 200, rtol=1e-5)  # as written, twice as fast
-    stream.interpretation.set_control("expression", 1)
+    stream.close()
+    stream = performer.perform_score(melody(bars=8), 0, {"tempo": 2}, ahead=False)
     reading, quarters = stream.interpretation._reading, stream.interpretation._notes["onset_quarter"]
     octaves = np.where((quarters >= 8) & (quarters < 16), 0.1, 0)
     monkeypatch.setattr(reading, "expected_periods", lambda: reading.written()[:, 0] - octaves)

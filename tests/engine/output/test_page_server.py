@@ -152,6 +152,15 @@ def test_notes_come_to_the_page_and_what_it_asks_for_is_done_and_answered():
         assert other.answers == []
 
 
+def test_what_is_no_number_is_none(shared):
+    _, address = shared
+    for since in ("9" * 5000, "-1", "x", "1.5"):
+        with opened(address, f"?since={since}") as page:
+            assert page.ask("status")[2]
+    for width in ("9" * 5000, "x", ""):
+        assert get(address, f"/{address.token}/engraving?width={width}")[0] == 404
+
+
 def test_what_is_wrong_is_answered_and_the_page_goes_on():
     with served() as (_, address), opened(address) as page:
         line, answer, done = page.ask("gian 2")

@@ -14,9 +14,15 @@ from engine.output.viewing.page.feed import Feed
 
 WIDTHS = (320, 400, 500, 640, 800, 1000, 1280, 1600, 2000)  # pixels; the page draws the next smaller one larger
 KEPT = 4  # engravings
+MOST_DIGITS = 15
 LONG_BARS = 60  # a score of more of them takes a while
 FONTS = {"Leipzig": ("Leipzig", 0), **{f"Liberation-{shape + 1}": ("Liberation", shape) for shape in range(4)}}
 FAILED = json.dumps({"error": "the program that engraves has failed"}).encode()
+
+
+def as_number(asked: str) -> int | None:
+    """Return a whole number that a page gives, None for anything else."""
+    return int(asked) if asked.isdecimal() and len(asked) <= MOST_DIGITS else None
 
 
 async def serve_font(request: Request) -> Response:
@@ -39,10 +45,10 @@ class Engravings:
         """Return the engraving for a width: what ``engine.output.engraving.engraving.engrave`` returns, or ``error``; of a long score the
         beginning, where that is asked for.
         """
-        asked, score = request.query_params.get("width", ""), self._feed.description.get("score")
-        if not score or not asked.isdecimal():
+        asked, score = as_number(request.query_params.get("width", "")), self._feed.description.get("score")
+        if not score or asked is None:
             return PlainTextResponse("No score is played, or the width is no number.", 404)
-        width = max((each for each in WIDTHS if each <= int(asked)), default=WIDTHS[0])
+        width = max((each for each in WIDTHS if each <= asked), default=WIDTHS[0])
         bars = [bar["number"] for bar in self._feed.description["bars"]]
         beginning = "beginning" in request.query_params and len(bars) > LONG_BARS
         engraved = await self._engraved({**score, "width": width, "bars": bars, "beginning": beginning})

@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from engine.output.viewing.page.address import Address
-from engine.output.viewing.page.engravings import Engravings, serve_font
+from engine.output.viewing.page.engravings import Engravings, as_number, serve_font
 from engine.output.viewing.page.feed import Feed, View
 from engine.output.viewing.page.players import Players
 from engine.output.viewing.snapshot import INTERVAL_S
@@ -126,8 +126,8 @@ class _Pages:
 
     async def talk(self, websocket: WebSocket) -> None:
         """Show the run to a page, and ask for what it asks for, until either has gone."""
-        since = websocket.query_params.get("since", "")  # the last snapshot that the page had before it was cut off
-        view = self._feed.open(int(since) if since.isdecimal() else None)
+        since = as_number(websocket.query_params.get("since", ""))  # the last snapshot that the page had before it was cut off
+        view = self._feed.open(since)
         await websocket.accept()
         hearing = asyncio.create_task(self._hear(websocket, view))
         try:

@@ -74,10 +74,11 @@ class Starts:
                 content += part
                 if len(content) > MOST_FILE_BYTES:
                     raise PerfLiveError(f"{name!r} has more than {MOST_FILE_BYTES // 1_000_000} MB, which no score has; give another file")
-            for before in self._folder.iterdir():
-                before.unlink()
             with whole_file(path) as temporary:
                 temporary.write_bytes(content)
+            for other in self._folder.iterdir():
+                if other != path:
+                    other.unlink()
         except PerfLiveError as error:
             return JSONResponse({"error": str(error)}, 422)
         return JSONResponse({"name": name})
