@@ -200,22 +200,10 @@ class Engine:
         self._sender.do(remove)
 
     def report(self) -> Report:
-        scheduler = self._sender.scheduler
-        return Report(
-            self._events_in,
-            scheduler.sent,
-            self._notes,
-            self._degraded,
-            scheduler.late,
-            scheduler.most_lateness_ns,
-            self._stopping,
-            self._sender.real_time,
-            self._windowed.counts if self._windowed else None,
-            self._performed.failures,
-            self._performed.passed,
-            self._standstills.count,
-            self._standstills.longest_ns,
-        )
+        scheduler, performed, standstills = self._sender.scheduler, self._performed, self._standstills
+        counts = self._windowed.counts if self._windowed else None
+        how = self._stopping, self._sender.real_time, counts, performed.failures, performed.passed, standstills.count, standstills.longest_ns
+        return Report(self._events_in, scheduler.sent, self._notes, self._degraded, scheduler.late, scheduler.most_lateness_ns, *how)
 
     def _start(self) -> None:
         if self._windowed and self._live:
