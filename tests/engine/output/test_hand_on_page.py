@@ -90,6 +90,17 @@ def test_two_controls_are_moved_at_once_on_a_plane(run, browser):
         run.ask("set expression 1")
 
 
+class TwoControls(ScaledPerformer):
+    controls = (Control("dynamics", -10, 10, 0, "", "how loud"), Control("range", 0, 2, 1, "", "how far"))
+
+
+def test_a_plane_is_of_two_controls(browser):
+    address = bind(0)
+    with address.endpoint, playing(TwoControls()) as run, served(run.channel, run.session.steering, address):
+        with opened_page(browser, address.url) as opened:
+            assert {opened.page.input_value(each) for each in ("#plane-across", "#plane-up")} == {"dynamics", "range"}
+
+
 class PartnerStream(ScaledStream):
     told = []
 

@@ -36,8 +36,10 @@ export class Plane {
     this.part.hidden = this.controls.length < 2;
     if (this.part.hidden) return;
     const names = this.controls.map(({ name }) => name);
+    let taken = ""; // by the first axis, which the other one is not to be as well
     this.lists.forEach((list, index) => {
-      const wanted = [list.value, ...FIRST[index]].find((name) => names.includes(name)) ?? names[index];
+      const wanted = [list.value, ...FIRST[index], ...names].find((name) => names.includes(name) && name !== taken);
+      taken = wanted;
       list.replaceChildren(...names.map((name) => element("option", name, { selected: name === wanted })));
     });
     this.draw();
