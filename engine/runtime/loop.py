@@ -202,8 +202,9 @@ class Engine:
     def report(self) -> Report:
         scheduler, performed, standstills = self._sender.scheduler, self._performed, self._standstills
         counts = self._windowed.counts if self._windowed else None
-        how = self._stopping, self._sender.real_time, counts, performed.failures, performed.passed, standstills.count, standstills.longest_ns
-        return Report(self._events_in, scheduler.sent, self._notes, self._degraded, scheduler.late, scheduler.most_lateness_ns, *how)
+        late = scheduler.late, scheduler.most_lateness_ns, self._stopping, self._sender.real_time, counts
+        guarded = performed.failures, performed.passed, standstills.count, standstills.longest_ns
+        return Report(self._events_in, scheduler.sent, self._notes, self._degraded, *late, *guarded)
 
     def _start(self) -> None:
         if self._windowed and self._live:
