@@ -99,7 +99,7 @@ class GuardedStream:
         self._kept: set[int] = set()  # calls whose place another thread has taken, and which have not returned
 
     def feed(self, event: Event, late: bool) -> list[Event]:
-        if not self._left_out:
+        if not self._left_out and not self._passage.ends_stranger(event):
             try:
                 sent = self._call(self._stream.feed, event, late)
             except _LeftOut:

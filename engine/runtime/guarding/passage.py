@@ -30,6 +30,7 @@ class Passage:
     def __init__(self, latency_ns: int):
         self.latency_ns = latency_ns
         self._held: Counter[Key] = Counter()  # keys that are down where the events come from
+        self._strangers: Counter[Key] = Counter()  # of those: struck before the performer began anew, which knows nothing of them
         self._sounding: Counter[Key] = Counter()  # notes that were put out and not ended
         self._onset_ns: dict[Key, int] = {}  # when the last note of a key that was put out is due
         self._pedals: dict[Key, int] = {}  # as they came
@@ -87,6 +88,13 @@ class Passage:
             time_ns = max(time_ns, self._onset_ns.get(_key(event.message), time_ns))
         return self._left([event._replace(time_ns=time_ns)])
 
+    def ends_stranger(self, event: Event) -> bool:
+        """Whether an event ends a note that was struck before the performer began anew: it would not know what to do with that."""
+        if not (self._strangers and is_note_off(event.message) and (key := _key(event.message)) in self._strangers):
+            return False
+        _end(self._strangers, key)
+        return True
+
     def leave_out(self, now_ns: int) -> list[Event]:
         """Return what is to be sent as the performer puts out nothing more.
 
@@ -113,6 +121,7 @@ class Passage:
     def standing(self, now_ns: int) -> list[Event]:
         """Return what a performer that begins now has to be told first: programs, and pedals that are down."""
         self._read()
+        self._strangers = Counter(self._held)
         pedals = [Event(now_ns, control_change(*key, value)) for key, value in self._pedals.items() if value]
         return [event._replace(time_ns=now_ns) for event in self._programs.values()] + pedals
 
