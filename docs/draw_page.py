@@ -69,6 +69,7 @@ def draw_score(browser: Browser, address: str) -> None:
         page.get_by_role("button", name="Loop", exact=True).click()  # else it might end before the pictures are drawn
         page.wait_for_function("() => document.querySelector('#last-notes').textContent && document.querySelector('#score svg')")
         time.sleep(PLAYED_S)
+        page.evaluate("scrollTo(0, 0)")
         picture(page, "page")
         score = page.get_by_role("application", name="Engraved score")
         for key in ("Home", "ArrowRight", "Shift+ArrowRight", "Shift+ArrowRight", "Shift+ArrowRight", "l"):
@@ -79,6 +80,7 @@ def draw_score(browser: Browser, address: str) -> None:
         time.sleep(PLAYED_S)
         score.press("Shift+ArrowRight")
         score.press("Shift+ArrowLeft")
+        page.evaluate("scrollTo(0, 0)")
         picture(page, "page_directed")
         page.locator("#hand").screenshot(path=DOCS / "page_hand.png")
         page.set_viewport_size({"width": 360, "height": 800})
