@@ -13,11 +13,12 @@ from engine.bench.measuring.benchmark import Benchmark
 from engine.systems import parts
 
 RELIABILITY = ("faults", "fuzz", "lateness", "panic", "reconnect", "soak", "viewing")
-OF_NO_SYSTEM = {name: f"engine.bench.{name}:BENCHMARK" for name in ("live", "reading")}
+OF_NO_SYSTEM = {"live": "engine.bench.live:BENCHMARK"}
 OF_NO_SYSTEM |= {name: f"engine.bench.reliability.{name}:BENCHMARK" for name in RELIABILITY}
 OF_NO_SYSTEM |= {name: f"engine.bench.{name}.{name}:BENCHMARK" for name in ("clock", "periods")}
-OF_NO_SYSTEM |= {name: f"engine.bench.rendering.{name}:BENCHMARK" for name in ("catalogue", "render")}
+OF_NO_SYSTEM |= {name: f"engine.bench.rendering.{name}:BENCHMARK" for name in ("catalogue", "reading", "render")}
 OF_NO_SYSTEM |= {
+    "compare": "engine.bench.commits.compare:BENCHMARK",
     "conducting": "engine.bench.clock.conducting:BENCHMARK",
     "page-memory": "engine.bench.reliability.page.memory:BENCHMARK",
 }
