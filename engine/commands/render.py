@@ -15,9 +15,9 @@ from engine.base.files import check_readable
 from engine.commands import options, sound_options
 from engine.commands.grouped import grouped
 from engine.commands.questions import Asked, PerformerName, flags_of, with_questions
+from engine.commands.rendering.flags import BatchFlags
 from engine.commands.rendering.jobs import Job, plan_jobs, plan_takes
 from engine.commands.rendering.work import Outcome, Work
-from engine.commands.rendering.workers import do_all, worker_count
 from engine.commands.routing_options import RoutingFlags
 from engine.commands.signals import stop_on_signals
 from engine.output.file_sinks import HTML, PICTURE, SOUND
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from engine.commands.rendering.manifest import Manifest
     from engine.session import ScoreOptions
 
-BATCHES = "Many files"
 NOTHING = "give an INPUT to perform, or --performer performance-rnn with --seconds to improvise"
 EXAMPLES = (
     "perf-render take.mid -o performed.mid",
@@ -103,28 +102,6 @@ TakesOption = Annotated[
 ]
 
 
-WorkersOption = Annotated[
-    int | None,
-    typer.Option(
-        "--jobs",
-        metavar="NUMBER",
-        min=1,
-        help="How many files are performed at a time. (default: as many as there are cores, for some files each)",
-        rich_help_panel=BATCHES,
-        show_default=False,
-    ),
-]
-ManifestOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--manifest",
-        metavar="FILE.jsonl",
-        help="What became of each file is written there, and what it says is done is left out.",
-        rich_help_panel=BATCHES,
-    ),
-]
-
-
 def render(
     *,
     inputs: Annotated[list[Path] | None, typer.Argument(metavar="INPUT...", help="MIDI files, scores, and folders of them.")] = None,
@@ -133,13 +110,12 @@ def render(
         list[str] | None, typer.Option("--to", metavar="KIND", help="mid, wav, png or html in the folder; repeat for more. (default: mid)")
     ] = None,
     takes: TakesOption = 1,
-    workers: WorkersOption = None,
-    manifest: ManifestOption = None,
     performer: PerformerName = None,  # type: ignore[assignment]
     playing: options.PlayingOptions,
     left_alone: RoutingFlags,
     model: options.ModelOption = None,
     of_scores: ScoreFlags,
+    batch: BatchFlags,
     asked: Asked,
     sound_kind: sound_options.SoundOption = None,
     sound: sound_options.SoundFlags,
@@ -165,18 +141,19 @@ def render(
         return _improvise(wanted, output, kinds or (), takes, said_of_sound)
     if not inputs:
         raise UsageError(NOTHING)
+    batch.check()
     said = options.combine(performer, playing, left_alone, model, asked)
     jobs = plan_jobs(inputs, output, kinds or (), of_scores.files(asked), range(said.seed, said.seed + takes))
     heard = _used_sound(said_of_sound, [job.outputs for job in jobs])
     of_scores.check(jobs, asked)
     wanted_of = {is_score: _wanted(said, is_score) for is_score in {job.is_score for job in jobs}}
     _check_scores(wanted_of, [*of_scores.flags(), *filter(None, [flags_of(asked)])])
-    work = Work(wanted_of, of_scores.options(), heard, stop_on_signals)
-    account = _account(manifest, work) if manifest else None
+    work = Work(wanted_of, of_scores.options(), heard, stop_on_signals, batch.memory_gib)
+    account = _account(batch.manifest, work) if batch.manifest else None
     left = account.left(jobs) if account else jobs
     if done := len(jobs) - len(left):
-        print(f"{done} of {len(jobs)} files are done already, as {str(manifest)!r} says", flush=True)
-    outcomes = _do_all(work, left, worker_count(len(left), workers), account)
+        print(f"{done} of {len(jobs)} files are done already, as {str(batch.manifest)!r} says", flush=True)
+    outcomes = _do_all(batch.do(work, left), left, account)
     performed = [outcome for outcome in outcomes if not outcome.error]
     if performed:
         notes = sum(outcome.notes for outcome in performed)
@@ -205,7 +182,7 @@ def _account(path: Path, work: Work) -> "Manifest":
     return Manifest(path, work)
 
 
-def _do_all(work: Work, jobs: Sequence[Job], workers: int, account: "Manifest | None") -> list[Outcome]:
+def _do_all(done: Iterable[Outcome], jobs: Sequence[Job], account: "Manifest | None") -> list[Outcome]:
     """Do every job, behind a progress bar on a terminal; one that fails stops no other, and is a line on standard error in the end."""
     outcomes = []
     with ExitStack() as stack:
@@ -217,7 +194,7 @@ def _do_all(work: Work, jobs: Sequence[Job], workers: int, account: "Manifest | 
             progress = stack.enter_context(Progress(console=Console(stderr=True), transient=True))
             task = progress.add_task("performing", total=len(jobs))
             advance = lambda: progress.advance(task)  # noqa: E731
-        for outcome in do_all(work, jobs, workers):
+        for outcome in done:
             outcomes.append(outcome)
             if account:
                 account.add(outcome)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from engine.base.errors import PerfLiveError
 from engine.commands.rendering.jobs import Job
+from engine.commands.rendering.memory import bound_memory
 from engine.performers.setup import Setup, Wanted
 from engine.sound.options import SoundOptions
 
@@ -26,16 +27,26 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Work:
-    """How the files are performed. ``wanted`` is by whether the file is a score and nothing else; ``guard`` says what may stop one."""
+    """How the files are performed. ``wanted`` is by whether the file is a score and nothing else; ``guard`` says what may stop one.
+    ``memory_gib`` is what a worker's data may occupy, None for as much as there is.
+    """
 
     wanted: Mapping[bool, Wanted]
     score: "ScoreOptions"
     sound: SoundOptions
     guard: "Guard"
+    memory_gib: float | None = None
 
     def load(self) -> "LoadedWork":
         """Load the performers. Raises as ``Wanted.load``."""
         return LoadedWork(self, {is_score: wanted.load() for is_score, wanted in self.wanted.items()})
+
+    def load_in_bounds(self) -> "LoadedWork":
+        """Load the performers and let this process occupy no more than ``memory_gib``. Raises as ``Wanted.load``."""
+        loaded = self.load()
+        if self.memory_gib is not None:
+            bound_memory(self.memory_gib)
+        return loaded
 
 
 @dataclass(frozen=True)
@@ -52,7 +63,13 @@ class LoadedWork:
             notes = session.render_file(setup, job.input, job.outputs, self.work.score, self.work.sound, self.work.guard).notes
         except PerfLiveError as refused:
             error = str(refused)
+        except MemoryError:
+            error = f"cannot perform {str(job.input)!r}: it needs more memory{self._bound()}"
         except Exception as defect:
             unexpected = f"unexpected {type(defect).__name__}: {defect}; this is a defect, please report it"
             error = f"cannot perform {str(job.input)!r}: {unexpected}"
         return Outcome(job, notes, time.perf_counter() - begin_s, error)
+
+    def _bound(self) -> str:
+        allowed = self.work.memory_gib
+        return " than there is" if allowed is None else f" than the {allowed:g} GiB of --memory; give more"

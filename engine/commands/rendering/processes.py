@@ -1,0 +1,100 @@
+"""Workers that are processes of this machine, as many as there are cores for the files."""
+
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+
+from engine.commands.rendering.crew import Worker, share_out
+from engine.commands.rendering.jobs import Job
+from engine.commands.rendering.work import Outcome, Work
+
+FILES_A_WORKER = 4  # at least, if nobody says how many workers: to begin one takes about as long as to perform a short file
+
+
+def worker_count(files: int, wanted: int | None) -> int:
+    """Return how many processes perform so many files: no more than are ``wanted``, None for all cores."""
+    return max(min(files, wanted) if wanted else min(_cores(), files // FILES_A_WORKER), 1)
+
+
+def do_here(work: Work, jobs: Sequence[Job], workers: int) -> Iterator[Outcome]:
+    """Perform the files and yield what became of each when it is done, in no certain order when there are several workers.
+
+    One worker is this process itself, unless its memory is limited. Raises as ``Wanted.load``.
+    """
+    if workers == 1 and work.memory_gib is None:
+        yield from map(work.load().do, jobs)
+    else:
+        yield from share_out(Processes(work, workers), jobs)
+
+
+class Processes:
+    """A crew of processes; follows ``crew.Crew``."""
+
+    def __init__(self, work: Work, size: int):
+        self.size, self._work = size, work
+
+    def hire(self) -> "_Process":
+        return _Process(self._work)
+
+    def ready(self, workers: Sequence[Worker]) -> list[Worker]:
+        ready = wait([worker.pipe for worker in workers if isinstance(worker, _Process)])
+        return [worker for worker in workers if isinstance(worker, _Process) and worker.pipe in ready]
+
+
+class _Process:
+    """A process that performs one file after the other; follows ``crew.Worker``."""
+
+    def __init__(self, work: Work):
+        context = get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.job: Job | None = None
+        self._process = context.Process(target=_serve, args=(work, theirs), daemon=True)
+        self._process.start()
+        theirs.close()  # so that the pipe ends with the process
+
+    def begin(self, job: Job) -> None:
+        self.job = job
+        with suppress(OSError):  # it has died: that is seen when its answer is waited for
+            self.pipe.send(job)
+
+    def take(self) -> Outcome | None:
+        try:
+            answer: Outcome | Exception = self.pipe.recv()
+        except (EOFError, OSError):
+            return None
+        if isinstance(answer, Exception):
+            raise answer
+        self.job = None
+        return answer
+
+    def how_it_ended(self) -> str:
+        self._process.join()
+        return f"with status {self._process.exitcode}"
+
+    def end(self) -> None:
+        self.pipe.close()
+        if self.job:
+            self._process.terminate()
+        self._process.join()
+
+
+def _serve(work: Work, pipe: Connection) -> None:
+    """Perform what comes through ``pipe`` until it ends. Who started us hears Ctrl-C and ends us."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(EOFError, OSError, KeyboardInterrupt):
+        try:
+            loaded = work.load_in_bounds()
+        except Exception as error:
+            pipe.recv()
+            pipe.send(error)
+            return
+        while True:
+            pipe.send(loaded.do(pipe.recv()))
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
