@@ -20,6 +20,7 @@ OF_NO_SYSTEM |= {name: f"engine.bench.rendering.{name}:BENCHMARK" for name in ("
 OF_NO_SYSTEM |= {
     "compare": "engine.bench.commits.compare:BENCHMARK",
     "conducting": "engine.bench.clock.conducting:BENCHMARK",
+    "duo": "engine.bench.reliability.accompanying.duo:BENCHMARK",
     "page-memory": "engine.bench.reliability.page.memory:BENCHMARK",
 }
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON; times are milliseconds (_ms) or seconds (_s).")]
