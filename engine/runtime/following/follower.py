@@ -21,14 +21,17 @@ BACK = 0.009  # to the one before
 HIT, NEAR, FAR = 1.0, 0.0035, 0.003  # a key that belongs to the onset, one beside such a key, any other
 EXTRA, AGAIN, TRILLED = 0.006, 0.02, 0.3  # without going on: a key that is not in the score, one struck already, one of an ornament
 TRILL_SKIP = 0.78  # in a trill, to any of the next onsets
+TRILL_SEC = 0.3  # how far a stroke of a trill may be from its place: its number is the player's
+TRILL_LONGER = 0.1  # of the strokes of a trill that lasts: the share that stays however late it is
 CHORD_SEC, CHORD_FLOOR = 0.035, 0.1  # how long a chord is spread
 TEMPO_SPREAD, SPREAD_SEC = 0.22, 0.058  # how far a stroke is from its time, of the time since the last and besides
 UNSURE = 1.0  # what more it is as long as the tempo is not known
 SHARPNESS = 1.35  # how fast what is further from its time becomes unlikely
 TIME_FLOOR = 0.035  # of a stroke whenever it comes
 UNSURE_AFTER_LEAP = 0.065
-NEARBY, CONTINUITY = 16, 5.0  # onsets from the last one, and how much likelier one that is further must be
+NEARBY, CONTINUITY = 16, 50.0  # onsets from the last one, and how much likelier one that is further must be
 LEAP = 1.4e-5  # anywhere
+HESITATION_SEC, UNHESITATING = 0.5, 0.1  # before a leap; the share of leaps without
 LEAP_TO_BAR = 2.0  # times as likely to the beginning of a bar
 LEAP_AT_REPEAT = 2e-3  # where a repeat is left out, or taken again
 LEAP_IN_LOOP = 0.3
@@ -39,7 +42,7 @@ UNTIMED = 0.3  # of them, to the next one
 RESTRUCK_SEC = 0.03  # a key that was struck so long before an onset may belong to it
 
 
-_CHANGING = ("_share", "_time", "_pace", "_unsure", "_left", "_struck", "_began", "_state", "_expected_state", "evidence")
+_CHANGING = ("_share", "_time", "_pace", "_unsure", "_left", "_struck", "_began", "_state", "_expected_state", "_last_sec", "evidence")
 
 
 class Heard(NamedTuple):
@@ -82,7 +85,7 @@ class Follower:
         self._unsure = np.ones(self._padded)
         self._left = np.ones(self._padded)
         self._struck = np.full(PITCHES, -np.inf)
-        self._began, self._state, self._expected_state = False, 0, 0
+        self._began, self._state, self._expected_state, self._last_sec = False, 0, 0, 0.0
         self.evidence = 0.0
 
     def hear(self, time_sec: float, pitch: int) -> Heard:
@@ -126,11 +129,11 @@ class Follower:
         self._end(self._share)
         self._time[:] = time_sec
         self._left = LEFT_OUT ** (self._keys - own)
-        self._began = True
+        self._began, self._last_sec = True, time_sec
 
     def _go_on(self, time_sec: float, enters: np.ndarray, trilled: np.ndarray, own: np.ndarray, struck_sec: float) -> None:
         share = self._share
-        total = self._anywhere(enters)
+        total = self._anywhere(enters * self._hesitates(time_sec), enters)
         best = total.copy()
         pace = self._pace[self._state]
         active = np.flatnonzero(share > FAINT)
@@ -138,7 +141,7 @@ class Follower:
             active = np.sort(np.argpartition(share, -MOST_ACTIVE)[-MOST_ACTIVE:])
         share, times, paces = share[active], self._time[active], self._pace[active]
         unsure, left, expected = self._unsure[active], self._left[active], self._expected[active]
-        since, here = time_sec - times, own[active]
+        since, here = np.maximum(time_sec - times, 0.0), own[active]
         rows = np.flatnonzero(own)  # of what is not reached otherwise: it begins with this stroke, if at all
         self._time[rows], self._pace[rows], self._unsure[rows] = time_sec, pace, UNSURE_AFTER_LEAP
         self._left[rows] = LEFT_OUT ** (self._keys[rows] - 1)
@@ -146,20 +149,24 @@ class Follower:
         chord = 1 / (1 + spread * spread)
         fresh = here & (struck_sec < times - RESTRUCK_SEC)
         late = since / ((self._expected[active + 1] - expected) * paces)
-        stays = np.where(fresh, HIT * (CHORD_FLOOR + chord), np.where(here, AGAIN, EXTRA)) + trilled[active] / (1 + late**4)
+        trilling = self._trilling[active]
+        lasts = np.where(trilling, TRILL_LONGER, 0.0) + 1 / (1 + late**4)
+        stays = np.where(fresh, HIT * (CHORD_FLOOR + chord), np.where(here, AGAIN, EXTRA)) + trilled[active] * lasts
         self._arrive(active, share * stays, total, best, times, paces, unsure, np.where(fresh, np.minimum(left / LEFT_OUT, 1.0), left))
-        leaving, trilling = share * left, self._trilling[active]
+        leaving = share * left
         for step, chance in enumerate(SKIPS, 1):
             onward = active + step
             gaps = np.maximum(self._expected[onward] - expected, 0.01) * paces
             off = (since - gaps) / ((TEMPO_SPREAD + UNSURE * unsure) * gaps + SPREAD_SEC)
             trust = (1 / (1 + off * off)) ** SHARPNESS
-            gain = trust * (unsure + (1 - unsure) * since / (since + TEMPO_SEC))
+            free = trilling & self._trilling[onward]  # how many strokes a trill has says nothing of the tempo
+            gain = np.where(free, 0.0, trust * (unsure + (1 - unsure) * since / (since + TEMPO_SEC)))
+            begun = np.where(free, np.clip(times + gaps, time_sec - TRILL_SEC, time_sec + TRILL_SEC), time_sec)
             ratio = np.clip(since / gaps, 1 / MOST_CHANGE, MOST_CHANGE)
             chances = np.where(trilling, max(chance, TRILL_SKIP), chance)
             ways = leaving * (chances * (TIME_FLOOR + trust)) * enters[onward]
             keys = LEFT_OUT ** (self._keys[onward] - own[onward])
-            self._arrive(onward, ways, total, best, np.full(len(active), time_sec), paces * ratio**gain, unsure / (1 + unsure), keys)
+            self._arrive(onward, ways, total, best, begun, paces * ratio**gain, unsure / (1 + unsure), keys)
         back = np.maximum(active - 1, 0)
         ways = np.where(own[back] & (active > 0), share * BACK * chord, 0.0)
         self._arrive(back, ways, total, best, times - (expected - self._expected[back]) * paces, paces, unsure, np.ones(len(active)))
@@ -170,10 +177,16 @@ class Follower:
         self._share = total / likelihood
         self.evidence += math.log(likelihood)
 
-    def _anywhere(self, enters: np.ndarray) -> np.ndarray:
+    def _hesitates(self, time_sec: float) -> float:
+        """Return how much of the chance of a leap a stroke has: who leaps has stopped before."""
+        waited = min((time_sec - self._last_sec) / HESITATION_SEC, 1.0)
+        self._last_sec = time_sec
+        return UNHESITATING + (1 - UNHESITATING) * waited**2
+
+    def _anywhere(self, leaping: np.ndarray, enters: np.ndarray) -> np.ndarray:
         """Return what comes of each onset by a leap, and roughly by going on from those that are unlikely."""
         share = np.where(self._share > FAINT, 0.0, self._share)
-        total = self._targets * enters + share * EXTRA
+        total = self._targets * leaping + share * EXTRA
         total[1:] += share[:-1] * enters[1:] * UNTIMED
         if len(self._came):
             np.add.at(total, self._goes, self._share[self._came] * LEAP_AT_REPEAT * enters[self._goes])

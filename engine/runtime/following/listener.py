@@ -14,9 +14,10 @@ from engine.score.piece import Piece
 LEAST_PROBABILITY = 0.5
 RECENT, LEAST_HITS = 12, 0.6  # of so many strokes this share must belong to where the soloist is thought to be
 FIRST_STATES = 4  # a soloist who begins at the beginning is believed at once
-LOST_AFTER = 16  # strokes that are not believed, until the soloist is lost
+LOST_AFTER, LOST_SEC = 16, 3.0  # strokes, and how long, that are not believed, until the soloist is lost: few chords are many strokes
 TELL_APART_STROKES, TELL_APART = 8, 8.0  # from when on a part is chosen, and by how much likelier it must be (logarithm)
 ENTRY_QUARTERS = 2.0  # an onset after so long a rest is an entry
+_CHANGING = ("_expected", "_strokes", "_doubted", "_believed_sec", "_doubted_sec", "_probability", "_last", "level")
 LEVEL_STROKES = 5.0  # over which the soloist's level is taken
 
 
@@ -51,6 +52,7 @@ class Listener:
         self._hits: deque[bool] = deque(maxlen=RECENT)
         self._strokes = self._doubted = 0
         self._probability = 0.0
+        self._believed_sec = self._doubted_sec = 0.0  # the first stroke that is doubted since one was believed, and how long ago it was
         self._last = -1
         self.level = 0.0  # by how many velocity steps the soloist plays louder than in the rendition
 
@@ -71,12 +73,15 @@ class Listener:
     @property
     def lost(self) -> bool:
         """Whether what is played is not found in the score."""
-        return self._doubted >= LOST_AFTER
+        return self._doubted >= LOST_AFTER and self._doubted_sec >= LOST_SEC
 
     def hear(self, time_sec: float, pitch: int, velocity: int) -> Beat | None:
         """Return where the soloist is, None as long as that is not believed."""
         heard = self._follower.hear(time_sec, pitch)
         self._strokes += 1
+        if not self._doubted:
+            self._believed_sec = time_sec
+        self._doubted_sec = time_sec - self._believed_sec
         self._hits.append(heard.hit)
         self._probability = heard.probability
         at_beginning = self._strokes <= FIRST_STATES and 0 <= heard.state - self._expected < FIRST_STATES
@@ -94,12 +99,11 @@ class Listener:
         return Beat(heard, begins)
 
     def snapshot(self) -> Any:
-        own = self._expected, tuple(self._hits), self._strokes, self._doubted, self._last, self.level, self._probability
-        return own, self._follower.snapshot()
+        return {name: getattr(self, name) for name in _CHANGING}, tuple(self._hits), self._follower.snapshot()
 
     def restore(self, snapshot: Any) -> None:
-        own, follower = snapshot
-        self._expected, hits, self._strokes, self._doubted, self._last, self.level, self._probability = own
+        own, hits, follower = snapshot
+        vars(self).update(own)
         self._hits = deque(hits, maxlen=RECENT)
         self._follower.restore(follower)
 

@@ -12,7 +12,8 @@ from engine.score.tempo import tempo_at
 SAME_QUARTERS = 1e-4  # notes nearer than this begin together
 PITCHES = 128
 ORNAMENT_SEMITONES = 2  # how far an ornament goes from its note
-FAST_QUARTERS, LEAST_ALTERNATIONS = 0.2, 4  # of what is taken for a trill that is written out
+FAST_QUARTERS, LEAST_ALTERNATIONS = 0.2, 4  # of what is taken for a trill or a tremolo that is written out
+TRILL_QUARTERS, LEAST_TRILL = 0.25, 8  # of what is one if it is of neighbours
 NEAR_SEMITONES = (-12, -2, -1, 1, 2, 12)  # where a finger lands that misses
 
 
@@ -87,16 +88,21 @@ def solo_of(score: Score, rows: np.ndarray, time_at: Callable[[np.ndarray], np.n
 
 def written_out_trills(onsets: np.ndarray, pitches: np.ndarray) -> np.ndarray:
     """Return which onsets (K, 1) belong to a trill or tremolo that is written out: keys that alternate, evenly and fast."""
-    back = np.zeros(len(onsets), dtype=bool)  # whether it has the keys of the onset before the last, and is as far from it
-    if len(onsets) > 2:
-        gaps = np.diff(onsets)
-        even = np.isclose(gaps[1:], gaps[:-1], atol=SAME_QUARTERS * 10) & (gaps[1:] <= FAST_QUARTERS)
-        back[2:] = even & (pitches[2:] & pitches[:-2]).any(axis=1) & ~(pitches[2:] & pitches[1:-1]).any(axis=1)
     found = np.zeros(len(onsets), dtype=bool)
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], back, [False]])))
-    for begin, end in edges.reshape(-1, 2).tolist():
-        if end - begin >= LEAST_ALTERNATIONS:
-            found[begin - 2 : end] = True
+    if len(onsets) < 3:
+        return found[:, None]
+    gaps = np.diff(onsets)
+    even = np.isclose(gaps[1:], gaps[:-1], atol=SAME_QUARTERS * 10)
+    # whether an onset has keys of the one before the last, and none of the last
+    back = even & (pitches[2:] & pitches[:-2]).any(axis=1) & ~(pitches[2:] & pitches[1:-1]).any(axis=1)
+    lowest = pitches.argmax(axis=1)
+    beside = (pitches.sum(axis=1) == 1)[2:] & (np.abs(lowest[2:] - lowest[1:-1]) <= ORNAMENT_SEMITONES)
+    for alternates, longest, least in ((back, FAST_QUARTERS, LEAST_ALTERNATIONS), (back & beside, TRILL_QUARTERS, LEAST_TRILL)):
+        fast = alternates & (gaps[1:] <= longest + SAME_QUARTERS)
+        edges = np.flatnonzero(np.diff(np.concatenate([[False, False, False], fast, [False]])))
+        for begin, end in edges.reshape(-1, 2).tolist():
+            if end - begin >= least:
+                found[begin - 2 : end] = True
     return found[:, None]
 
 
