@@ -16,7 +16,7 @@ from engine.base.files import check_readable
 from engine.base.saying import say
 from engine.midi.events import is_note_on
 from engine.midi.file import MidiTimeline, read_midi_file
-from engine.midi.routing import DEFAULT_ROUTING
+from engine.midi.routing import DEFAULT_ROUTING, Routing
 from engine.output.endpoints import Endpoints, Opened, Performance, load_ports, open_endpoints
 from engine.output.file_sinks import Material, ScoreMaterial, TakeMaterial, open_file_sink, opened_sinks
 from engine.performers.notes.stateless import TakeStream
@@ -146,12 +146,16 @@ def open_performance(setup: Setup, path: Path, repeats: bool = True, live: bool 
 
     Raises PerfLiveError, and UsageError where the performer plays no scores.
     """
+    check_plays_scores(setup)
+    return replace(begin_performance(setup, read_to_perform(path, repeats, setup.routing), live), path=path)
+
+
+def read_to_perform(path: Path, repeats: bool, routing: Routing) -> "Piece":
+    """Return the notes of a score that are performed. Raises PerfLiveError."""
     from engine.score.piece import read_piece
 
-    check_plays_scores(setup)
-    routing = replace(setup.routing, perform_drums=False, kit=())  # drums are no notes of the score; the performer's drummer plays them
-    performance = begin_performance(setup, read_piece(path, "play" if repeats else "skip", routing), live)
-    return replace(performance, path=path)
+    routing = replace(routing, perform_drums=False, kit=())  # drums are no notes of the score; the performer's drummer plays them
+    return read_piece(path, "play" if repeats else "skip", routing)
 
 
 def begin_performance(setup: Setup, piece: "Piece", live: bool = False) -> Performance:

@@ -274,6 +274,10 @@ def _check_and_play(
     ends.check_written(wanted.files())
     ends.check_routing(wanted.routing)
     check_reachable(ends)
+    if following is not None and score.path:
+        from engine.session import read_to_perform
+
+        following.check(read_to_perform(score.path, score.repeats, wanted.routing))
     with (
         nullcontext() if typed.devices.osc_port is None else bind(typed.devices.osc_port) as osc,
         nullcontext(page) if page else page_address(typed.devices) as address,

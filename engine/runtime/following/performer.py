@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+import numpy as np
+
 from engine.base.saying import say
 from engine.performers.protocol import Performer
+from engine.performers.score_playing.positions import Positions
 from engine.performers.score_playing.scores_only import require_score
 from engine.performers.score_playing.stream import ScoreStream
 from engine.performers.setup import Setup
@@ -31,6 +34,16 @@ class Following:
     loop: tuple[int, int] | None = None
     hint: bool = False
 
+    def choices(self, piece: Piece) -> Mapping[str, np.ndarray]:
+        """Return which notes (N,) of the printed score the soloist may play, by name. Raises UsageError for a part that is not there."""
+        return alternatives(piece) if self.part.casefold() == AUTO else {self.part: solo_rows(piece, self.part)}
+
+    def check(self, piece: Piece) -> None:
+        """Raise UsageError for a part, or bars, that a score does not have."""
+        self.choices(piece)
+        if self.loop:
+            Positions(piece.score).bars(*self.loop)
+
 
 class Accompanist:
     """Follows the protocol of ``engine.performers.protocol``."""
@@ -52,8 +65,7 @@ class Accompanist:
         Raises UsageError for a part, or bars, that are not there.
         """
         piece, following = require_score(material, self.name), self._following
-        automatic = following.part.casefold() == AUTO
-        choices = alternatives(piece) if automatic else {following.part: solo_rows(piece, following.part)}
+        choices = following.choices(piece)
         if live and len(piece.score.notes) >= LONG_NOTES:
             say(f"{self.name} reads the score")
         own = {control.name for control in CONTROLS}

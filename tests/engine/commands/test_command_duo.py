@@ -14,6 +14,7 @@ from engine.commands.live import app
 from engine.midi.events import is_note_off, is_note_on
 from engine.midi.file import MidiTimeline, Track, read_midi_file
 from engine.output.file_sinks import TakeMaterial
+from engine.performers.setup import Wanted
 
 PIECE = lullaby()
 VOICE = PIECE.tracks == 0
@@ -79,6 +80,14 @@ REFUSED = {
 def test_what_cannot_be_followed_is_said_in_one_line(perf_live: Command, arguments: tuple[str, ...], said: str) -> None:
     assert_refused(perf_live(*arguments, "--out", "duo.mid"), 2, said)
     assert not Path("duo.mid").exists()
+
+
+@pytest.mark.parametrize("more, said", ((("--follow", "Oboe"), "no such part"), (("--follow", "Voice", "--loop", "90-99"), "no such bar")))
+def test_what_the_score_does_not_have_is_said_before_a_model_is_loaded(
+    perf_live: Command, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...], said: str
+) -> None:
+    monkeypatch.setattr(Wanted, "load", lambda wanted: pytest.fail("a model is loaded"))
+    assert_refused(perf_live(*SCORE, *more, "--in", "voice.mid", "--out", "duo.mid"), 2, said)
 
 
 @pytest.mark.jack

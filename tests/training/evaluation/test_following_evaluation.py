@@ -1,5 +1,6 @@
 """What following and accompanying are judged by, on a performance that is known."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ def take() -> Take:
     strokes = np.zeros(len(rows), STROKE_DTYPE)
     strokes["onset_sec"] = written_sec(PIECE.score, PIECE.score.notes["onset_quarter"][rows])
     strokes["pitch"], strokes["row"] = PIECE.score.notes["pitch"][rows], rows
-    return Take("lullaby", "piano", PIECE.score, PIANO, strokes)
+    return Take("lullaby", "piano", PIECE.score, PIANO, strokes, written_sec(PIECE.score, PIECE.score.notes["onset_quarter"]))
 
 
 def test_positions_are_judged_by_the_time_at_which_they_were_played(take: Take) -> None:
@@ -51,8 +52,30 @@ def test_a_plain_performance_is_followed(take: Take) -> None:
     assert trial.close.mean() > 0.97 and trial.exact.all()
 
 
+def test_a_stroke_of_a_trill_may_be_anywhere_in_it_but_not_far_from_where_the_music_is(take: Take) -> None:
+    """The piano part, whose first bars are made a trill of a bar: 24 sixths of a quarter less a little."""
+    score = take.score
+    count = 32
+    notes, markings = np.repeat(score.notes[:1], count + 2), np.repeat(score.markings[:1], count + 2)
+    notes["onset_quarter"] = np.append(np.arange(count) / 8, [4.0, 5.0])
+    notes["pitch"] = np.append(60 + 2 * (np.arange(count) % 2), [64, 65])
+    markings["ornament"], notes["is_grace"] = False, False
+    other = notes[[0, count, count + 1]].copy()  # the other hand, at 0, 4 and 5 quarters
+    other["pitch"] = 40
+    trill = replace(score, notes=np.concatenate([notes, other]), markings=np.concatenate([markings, markings[:3]]))
+    solo = np.arange(count + 5) < count + 2
+    strokes = np.zeros(count, STROKE_DTYPE)
+    strokes["onset_sec"], strokes["pitch"], strokes["row"] = np.arange(count) / 8, notes["pitch"][:count], np.arange(count)
+    played = Take("trill", "right", trill, solo, strokes, trill.notes["onset_quarter"])
+    true = notes["onset_quarter"][:count]
+    trial = judge(played, strokes, np.clip(true - 0.5, 0, None))
+    assert not trial.exact.any() and trial.in_trill.all() and not trial.close[4:].any()
+    assert not judge(played, strokes, np.clip(true - 1.5, 0, None)).in_trill[12:].any()
+    assert not judge(played, strokes, np.full(count, 5.0)).in_trill.any()
+
+
 def test_errors_are_as_many_as_said_and_belong_to_no_note_of_the_score(take: Take) -> None:
-    many = Take("", "", take.score, take.solo, np.tile(take.strokes, 40))
+    many = Take("", "", take.score, take.solo, np.tile(take.strokes, 40), take.played_sec)
     strokes = with_errors(many.strokes, np.random.default_rng(0), rate=0.1)
     assert len(strokes) == pytest.approx(0.99 * len(many.strokes), rel=0.02)
     assert (strokes["row"] < 0).mean() == pytest.approx(0.18, abs=0.02)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from duos import lullaby
@@ -106,6 +108,49 @@ def test_a_trill_of_any_length_stays_where_it_is():
     after = strokes(piece, at + 1, 40, begin_sec=before[-1][0] + 0.6)
     played = before + trill + after
     assert found(follow(piece, played), played)[len(before) :].all()
+
+
+def with_written_trill():
+    """Return a melody of which two bars, 4 to 12 quarters, are a trill of 64 notes, and what it is."""
+    piece = melody(bars=12)
+    notes = piece.score.notes
+    at = np.flatnonzero((notes["onset_quarter"] >= 4) & (notes["onset_quarter"] < 12))
+    trill = np.repeat(notes[at[:1]], 64)
+    trill["onset_quarter"], trill["duration_quarter"] = 4 + np.arange(64) / 8, 1 / 8
+    trill["pitch"] = np.where(np.arange(64) % 2, 74, 72)
+    score = piece.score
+    kept = np.ones(len(notes), dtype=bool)
+    kept[at] = False
+    all_notes = np.concatenate([notes[kept], trill])
+    markings = np.concatenate([score.markings[kept], np.repeat(score.markings[at[:1]], 64)])
+    order = np.argsort(all_notes["onset_quarter"], kind="stable")
+    return replace(score, notes=all_notes[order], markings=markings[order])
+
+
+@pytest.mark.parametrize("strokes_a_quarter", (5, 8, 11))
+def test_in_a_trill_that_is_written_out_it_goes_by_time_and_not_by_strokes(strokes_a_quarter):
+    score = with_written_trill()
+    quarter_sec = float(written_sec(score, np.array([0.0, 1.0]))[1])
+    outside = score.notes[(score.notes["onset_quarter"] < 4) | (score.notes["onset_quarter"] >= 12)]
+    played = [(quarter * quarter_sec, pitch, quarter) for quarter, pitch in zip(outside["onset_quarter"], outside["pitch"], strict=True)]
+    for number in range(8 * strokes_a_quarter):
+        quarter = 4 + number / strokes_a_quarter
+        played.append((quarter * quarter_sec, 72 + 2 * (number % 2), quarter))
+    played.sort()
+    follower = Follower(solo_of(score, np.ones(len(score.notes), bool)))
+    off = np.array([follower.hear(time_sec, int(pitch)).quarter - quarter for time_sec, pitch, quarter in played])
+    assert np.abs(off).max() < 0.6
+    assert np.abs(off[-20:]).max() == 0
+
+
+def test_without_a_pause_it_takes_longer_to_believe_in_a_leap(piece):
+    before = strokes(piece, 0, 40)
+    here = []
+    for wait_sec in (0.05, 1.0):
+        after = strokes(piece, 100, 103, begin_sec=before[-1][0] + wait_sec)
+        here.append(follow(piece, before + after)[-1])
+    assert [heard.quarter for heard in here] == [39, 39]
+    assert here[0].probability > 10 * here[1].probability
 
 
 def test_it_goes_on_from_a_snapshot_as_it_would_have(piece):

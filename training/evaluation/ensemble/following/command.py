@@ -67,12 +67,14 @@ def following(
 
 
 def _shares(trials: Sequence[Trial]) -> dict[str, Any]:
-    """Return shares of all onsets, and of those of which the score says when they are played."""
-    close, near, exact = (np.concatenate([getattr(trial, name) for trial in trials]) for name in ("close", "near", "exact"))
+    """Return shares of all onsets, with trills note by note and as a whole, and of those of which the score says when they are played."""
+    close, near, exact, in_trill = (np.concatenate([getattr(trial, name) for trial in trials]) for name in Trial._fields)
     return {
         "onsets": len(close),
         "within 50 ms": float(close.mean()),
         "within a quarter": float(near.mean()),
+        "within 50 ms, trills as a whole": float((close | in_trill).mean()),
+        "within a quarter, trills as a whole": float((near | in_trill).mean()),
         "within 50 ms, no trills": float(close[exact].mean()),
         "within a quarter, no trills": float(near[exact].mean()),
         "median take, within 50 ms": float(np.median([trial.close.mean() for trial in trials])),

@@ -21,7 +21,8 @@ STROKE_DTYPE = np.dtype([("onset_sec", "f8"), ("pitch", "i4"), ("velocity", "i4"
 @dataclass(frozen=True)
 class Take:
     """``strokes`` (STROKE_DTYPE, ascending) are what the soloist plays; ``row`` is the note of ``score``, or -1 for none. ``solo`` (N,)
-    says which notes of the score are the soloist's.
+    says which notes of the score are the soloist's. ``played_sec`` (N,) has when each note of the score was played, by either hand, NaN
+    where it was not.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Take:
     score: Score
     solo: np.ndarray
     strokes: np.ndarray
+    played_sec: np.ndarray
 
 
 def asap_takes(root: Path, split: Split, cache: Path) -> Iterator[Take]:
@@ -52,7 +54,7 @@ def _of_hand(item: AlignedPerformance, played: np.ndarray, hand: str) -> Take | 
     for name in ("onset_sec", "pitch", "velocity"):
         strokes[name] = played[name][own]
     strokes["row"] = rows[own]
-    return Take(item.name, hand, item.score, solo, strokes)
+    return Take(item.name, hand, item.score, solo, strokes, item.performed["onset_sec"])
 
 
 def _rows_of(item: AlignedPerformance, played: np.ndarray) -> np.ndarray:

@@ -20,12 +20,14 @@ PAUSE_SEC = 0.8  # before a soloist goes on elsewhere
 
 class Trial(NamedTuple):
     """By stroke that belongs to the score: whether it was found within 50 ms, within a quarter, and whether the score says exactly when
-    it is played, which it does not in a trill.
+    it is played, which it does not in a trill. ``in_trill``: whether the position is anywhere in the trill that the stroke is of, and
+    within a quarter of where the rest of the music is at that moment.
     """
 
     close: np.ndarray
     near: np.ndarray
     exact: np.ndarray
+    in_trill: np.ndarray
 
 
 def follow(take: Take, strokes: np.ndarray, solo: Solo | None = None) -> np.ndarray:
@@ -47,14 +49,36 @@ def judge(take: Take, strokes: np.ndarray, found: np.ndarray) -> Trial:
     np.maximum.at(last, onset, times)
     at = found[known]
     off_sec = np.maximum(np.interp(at, quarters, first) - times, times - np.interp(at, quarters, last))
-    return Trial(off_sec <= CLOSE_SEC, np.abs(at - true) <= 1.0, _exact(take, strokes["row"][known]))
-
-
-def _exact(take: Take, rows: np.ndarray) -> np.ndarray:
-    """Return whether the score says when each row is played: not of ornaments, nor of trills that are written out."""
+    rows = strokes["row"][known]
     solo = solo_of(take.score, take.solo)
     state = np.searchsorted(solo.onsets, take.score.notes["onset_quarter"][rows] - SAME_QUARTERS).clip(max=len(solo.onsets) - 1)
-    return ~(solo.trilling[state] | take.score.markings["ornament"][rows])
+    exact = ~(solo.trilling[state] | take.score.markings["ornament"][rows])
+    first_of, last_of = _trills(solo)
+    inside = (at >= first_of[state] - SAME_QUARTERS) & (at <= last_of[state] + SAME_QUARTERS)
+    in_trill = ~exact & inside & (np.abs(at - _music_at(take, times)) <= 1.0)
+    return Trial(off_sec <= CLOSE_SEC, np.abs(at - true) <= 1.0, exact, in_trill)
+
+
+def _trills(solo: Solo) -> tuple[np.ndarray, np.ndarray]:
+    """Return for each onset (K,) of a soloist the first and the last onset, in quarters, of the trill that it is of, or itself."""
+    joined = solo.trilling[1:] & solo.trilling[:-1]
+    number = np.cumsum(np.concatenate([[True], ~joined])) - 1
+    begins = np.flatnonzero(np.concatenate([[True], ~joined]))
+    ends = np.append(begins[1:], len(number)) - 1
+    return solo.onsets[begins[number]], solo.onsets[ends[number]]
+
+
+def _music_at(take: Take, times: np.ndarray) -> np.ndarray:
+    """Return the positions, in quarters, at ``times`` in seconds, as the notes of both hands that belong to no trill have them."""
+    notes, said = take.score.notes, np.isfinite(take.played_sec) & ~take.score.markings["ornament"] & ~take.score.notes["is_grace"]
+    for rows in (take.solo, ~take.solo):
+        if rows.any():
+            solo = solo_of(take.score, rows)
+            state = np.searchsorted(solo.onsets, notes["onset_quarter"][rows] - SAME_QUARTERS).clip(max=len(solo.onsets) - 1)
+            said[np.flatnonzero(rows)[solo.trilling[state]]] = False
+    quarters, onset = np.unique(np.round(notes["onset_quarter"][said], 4), return_inverse=True)
+    played = np.bincount(onset, take.played_sec[said]) / np.maximum(np.bincount(onset), 1)
+    return np.interp(times, np.maximum.accumulate(played), quarters) if len(quarters) else np.full(len(times), np.nan)
 
 
 def with_errors(strokes: np.ndarray, random: np.random.Generator, rate: float = 0.05) -> np.ndarray:
