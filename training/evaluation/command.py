@@ -20,6 +20,7 @@ OF_NO_SYSTEM = {
     "listen": "training.evaluation.listening.command:listen",
     "listen-answers": "training.evaluation.listening.answers_command:listen_answers",
     "practice": "training.evaluation.ensemble.following.practice_command:practice",
+    "practice-ranges": "training.evaluation.ensemble.following.ranges:practice_ranges",
     "reading": "training.evaluation.reading.command:reading",
     "sound-data": "training.evaluation.performance_net.data_command:sound_data",
     "tell-apart": "training.evaluation.tell_apart.command:tell_apart",

@@ -25,6 +25,8 @@ LEAD_NS = 1_000_000_000  # before the accompanist begins where the score gives i
 RUSHED_SEC = 0.15  # notes that the soloist has overtaken by more are left out
 LEAP_SEC, LEAP_STATES = 1.0, 3  # further from where the soloist was expected it is a leap
 SILENT_NS = 4_000_000_000  # after which what sounds is ended where the soloist has stopped
+DYNAMICS = "dynamics"  # the performer's control
+WHILE_IT_PLAYS = {DYNAMICS, *(control.name for control in CONTROLS)}
 BENT = 0.4  # how much of the soloist's level is taken over
 
 
@@ -176,6 +178,10 @@ class DuoStream:
         return False
 
     def set_control(self, name: str, value: float) -> None:
+        """Hear a value. What the performer made its performance with cannot be changed any more, which is said."""
+        if name not in WHILE_IT_PLAYS and value != self._state.values.get(name, value):
+            say(f"{name} holds from the beginning of a duo, which is thought through beforehand; begin again with --set {name}={value:g}")
+            return
         self._state.values[name] = value
 
     def snapshot(self) -> Any:
@@ -226,9 +232,10 @@ class DuoStream:
             while (group := self._next_group()) is not None and (due_ns := self._due_ns(clock, group)) <= now_ns:
                 self._begin(group, max(due_ns, state.now_ns))
             sent += self._send_messages(clock, now_ns) + self._end_notes(clock, now_ns)
-        level = self._listener.level if self._listener else 0.0
+        louder = BENT * (self._listener.level if self._listener else 0.0)
+        louder += state.values.get(DYNAMICS, 0.0) - self._given.get(DYNAMICS, 0.0)  # those of the beginning are in the performance
         while state.begins and state.begins[0].time_ns <= now_ns:
-            sent += state.sound(BENT * level)
+            sent += state.sound(louder)
         return sent
 
     # How it accompanies

@@ -215,6 +215,7 @@ def test_the_list_is_that_of_the_table(bench, monkeypatch):
         ("live", {"--seconds", "--performer"}),
         ("viewing", {"--seconds", "--performer", "--viewer"}),
         ("page-memory", {"--seconds", "--performer", "--picture"}),
+        ("duo", {"--seconds", "--score", "--follow", "--take"}),
         ("clock", set()),
         ("conducting", set()),
         ("render", set()),

@@ -6,9 +6,11 @@ from collections import Counter
 import pytest
 from duos import LULLABY, VELOCITY, lullaby, sung
 
+from engine.base.command_line import run
 from engine.base.errors import PerfLiveError, UsageError
 from engine.bench.reliability.accompanying import duo
 from engine.bench.reliability.accompanying.soloist import CHANNEL, Stroke, play_solo, take_of_file
+from engine.commands.bench import app
 from engine.midi.events import channel_of, is_note_off, is_note_on, note_off, note_on
 from engine.midi.file import MidiTimeline, Track
 from engine.output.file_sinks import TakeMaterial
@@ -42,15 +44,21 @@ def test_a_key_that_is_struck_twice_at_once_is_struck_once():
     assert all(first != second for first, second in zip(kinds, kinds[1:], strict=False)) or {m[1] for m in messages(playing)} != {60}
 
 
-def test_a_take_is_read_from_a_file(tmp_path):
-    piece = lullaby()
-    events = sung(piece, piece.tracks == 0)
-    sink = TakeMaterial(MidiTimeline(events, (Track((), 0),))).midi_sink(tmp_path / "voice.mid")
+@pytest.fixture
+def voice(tmp_path):
+    """The file of a singer's notes."""
+    piece, path = lullaby(), tmp_path / "voice.mid"
+    events = sung(piece, piece.tracks == 0, pace=0.5)
+    sink = TakeMaterial(MidiTimeline(events, (Track((), 0),))).midi_sink(path)
     sink.start(0)
     for event in events:
         sink.send(event)
     sink.close()
-    take = take_of_file(tmp_path / "voice.mid")
+    return path
+
+
+def test_a_take_is_read_from_a_file(voice, tmp_path):
+    piece, take = lullaby(), take_of_file(voice)
     assert sorted(stroke.pitch for stroke in take) == sorted(piece.score.notes["pitch"][piece.tracks == 0].tolist())
     assert {stroke.velocity for stroke in take} == {VELOCITY}
     with pytest.raises(UsageError, match="the score has no such part; allowed: Voice, Piano"):
@@ -75,3 +83,15 @@ def test_what_is_stuck_is_counted_and_what_the_soloist_plays_is_not():
 def test_late_is_what_is_more_than_ten_milliseconds_late():
     told = json.dumps([[0, 1_000_000], [0, 9_999_999], [0, 10_000_001]])
     assert (duo._lateness(told).events, duo._lateness(told).late) == (3, 1)
+
+
+@pytest.mark.jack
+def test_a_soloist_is_accompanied_and_nothing_is_lost_or_stuck(jack_server, voice, capfd):
+    assert run(app, "perf-bench", ["duo", "--seconds", "12", "--take", str(voice), "--json"]) == 0
+    report = json.loads(capfd.readouterr().out)
+    for name in ("duo", "passthrough"):
+        assert report[name]["sent"] == report[name]["received"] > 20
+        assert {report[name][count] for count in ("lost", "changed", "extra", "out_of_order", "stuck_notes")} == {0}
+    assert report["accompanied"]["notes"] > 20
+    assert (report["accompanied"]["stuck_notes"], report["accompanied"]["sounding_at_end"]) == (0, 0)
+    assert report["lateness"]["duo"]["events"] >= report["accompanied"]["notes"] + report["duo"]["sent"]

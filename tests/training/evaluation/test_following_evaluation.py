@@ -11,10 +11,12 @@ from duos import LULLABY, lullaby, written_rendition
 from engine.base.errors import UsageError
 from engine.runtime.following.solo import written_sec
 from engine.runtime.following.timing import Timing
+from training.datasets.aligned import PERFORMED_DTYPE, AlignedPerformance
 from training.datasets.performances import NOTE_DTYPE, PEDAL_DTYPE, Performance
 from training.evaluation.ensemble.following.duets import DuetTake, fit_timing, late
 from training.evaluation.ensemble.following.practice import practise
 from training.evaluation.ensemble.following.practice_command import practice
+from training.evaluation.ensemble.following.ranges import HUMANS, Range, measure
 from training.evaluation.ensemble.following.takes import STROKE_DTYPE, Take
 from training.evaluation.ensemble.following.trials import (
     beats_to_find_after_leaps,
@@ -122,7 +124,41 @@ def test_a_take_to_practise_with_says_in_which_bars_what_went_wrong(tmp_path: Pa
     file.tracks.append(track)
     file.dump_midi(tmp_path / "take.mid")
     practice(LULLABY, tmp_path / "take.mid", follow="Voice", output=tmp_path / "take.png")
-    assert [line for line in capsys.readouterr().out.splitlines() if " all " in line][0].split()[3:10:2] == [str(len(voice)), "1", "1", "1"]
+    said = capsys.readouterr().out
+    assert [line for line in said.splitlines() if " all " in line][0].split()[3:10:2] == [str(len(voice)), "1", "1", "1"]
+    assert "humans, from" in said and "top voice above" in said
     assert (tmp_path / "take.png").stat().st_size > 1000
     with pytest.raises(UsageError, match="give a name that ends in .png"):
         practice(LULLABY, tmp_path / "take.mid", output=tmp_path / "take.jpg")
+
+
+def test_a_take_is_held_against_what_humans_keep_within(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The piano's first bars, its highest keys 12 steps above the others, one bar much louder than the rest."""
+    rows = np.flatnonzero(PIANO)
+    notes = np.zeros(len(rows), NOTE_DTYPE)
+    quarters = PIECE.score.notes["onset_quarter"][rows]
+    notes["onset_sec"], notes["duration_sec"] = written_sec(PIECE.score, quarters), 0.3
+    notes["pitch"], notes["velocity"] = PIECE.score.notes["pitch"][rows], 50
+    for quarter in np.unique(quarters):
+        together = np.flatnonzero(quarters == quarter)
+        notes["velocity"][together[notes["pitch"][together].argmax()]] += 12 if len(together) > 1 else 0
+    loud = PIECE.score.measures[3]
+    begin, end = loud["onset_quarter"], loud["onset_quarter"] + loud["duration_quarter"]
+    notes["velocity"][(quarters >= begin) & (quarters < end)] += 40
+    bars = practise(PIECE.score, PIANO, Performance("take", "", np.sort(notes, order="onset_sec"), np.zeros(0, PEDAL_DTYPE))).bars
+    voicing = bars["voicing"][np.isfinite(bars["voicing"])]
+    assert len(voicing) > 5 and voicing == pytest.approx(12)
+    humans = HUMANS.of(bars)
+    outside = [humans.velocity.outside(value) for value in bars["velocity"]]
+    assert [bar for bar, side in zip(bars["bar"], outside, strict=True) if side == 1] == [loud["number"]]
+    assert HUMANS.voicing.outside(np.nan) == 0
+    assert humans.tempo.low < 76 < humans.tempo.high
+    assert Range(0, 1).outside(-0.1) == -1
+
+
+def test_the_ranges_are_those_of_the_bars_of_performances() -> None:
+    count = len(PIECE.score.notes)
+    performed = np.zeros(count, PERFORMED_DTYPE)
+    performed["onset_sec"], performed["velocity"] = written_sec(PIECE.score, PIECE.score.notes["onset_quarter"]), 64
+    found = measure([AlignedPerformance("", "", PIECE.score, performed, np.zeros(0, PEDAL_DTYPE), 0)])
+    assert found.tempo == pytest.approx((1, 1), abs=0.01) and found.velocity == (0, 0) and found.voicing == (0, 0)

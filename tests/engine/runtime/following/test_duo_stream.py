@@ -4,6 +4,7 @@ from duos import VELOCITY, accompany, lullaby, sung, written_rendition
 
 from engine.base import saying
 from engine.midi.events import Event, control_change, is_control_change, is_note_off, is_note_on, note_on
+from engine.performers.controls import Control
 from engine.runtime.following.stream import DuoStream
 from engine.runtime.following.timing import MEET_SEC
 
@@ -113,6 +114,20 @@ def test_a_louder_soloist_is_answered_louder_and_balance_is_added():
     assert mean({}, VELOCITY) == VELOCITY
     assert mean({}, VELOCITY + 30) > VELOCITY + 5
     assert mean({"balance": -10}, VELOCITY) == VELOCITY - 10
+
+
+def test_while_it_plays_dynamics_count_from_those_it_began_with_and_what_cannot_change_is_said():
+    louder, tempo = Control("dynamics", -40, 40, 0, "", ""), Control("tempo", 0.25, 4, 1, "", "")
+    stream = DuoStream(PIECE, RENDITION, {"Voice": VOICE}, (louder, tempo), {"dynamics": 5})
+    stream.start(0)
+    with saying.overheard((said := []).append):
+        stream.set_control("dynamics", 5)
+        stream.set_control("tempo", 1)
+        stream.set_control("dynamics", 15)
+        stream.set_control("balance", -4)
+        stream.set_control("tempo", 2)
+    assert {event.message[2] for event in begun(accompany(stream, sung(PIECE, VOICE)))} == {VELOCITY + 6}
+    assert said == ["tempo holds from the beginning of a duo, which is thought through beforehand; begin again with --set tempo=2"]
 
 
 def test_auto_finds_out_which_part_is_played():

@@ -19,6 +19,7 @@ BAR_DTYPE = np.dtype(
         ("extra", "i4"),
         ("quarters_per_minute", "f8"),  # NaN where the bar has one onset or none
         ("velocity", "f8"),
+        ("voicing", "f8"),  # by how many velocity steps the highest key of an onset is above the mean of the others
     ]
 )
 
@@ -51,7 +52,7 @@ def practise(score: Score, rows: np.ndarray, take: Performance) -> Practice:
             wrong[free[0]], quarters[free[0]] = True, note["onset_quarter"]
         else:
             left.append(row)
-    return Practice(_bars(own, strokes, quarters, wrong, np.array(left, dtype=int)), quarters, wrong)
+    return Practice(bars_of(own, strokes, quarters, wrong, np.array(left, dtype=int)), quarters, wrong)
 
 
 def _curve(quarters: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -61,8 +62,12 @@ def _curve(quarters: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndar
     return known, np.bincount(onset, times[played]) / np.maximum(np.bincount(onset), 1) if len(known) else known
 
 
-def _bars(score: Score, strokes: np.ndarray, quarters: np.ndarray, wrong: np.ndarray, missed: np.ndarray) -> np.ndarray:
+def bars_of(score: Score, strokes: np.ndarray, quarters: np.ndarray, wrong: np.ndarray, missed: np.ndarray) -> np.ndarray:
+    """Return the bars (BAR_DTYPE) that have notes. By stroke (n,): ``quarters`` and ``wrong`` as in ``Practice``; ``missed`` are rows of
+    the score.
+    """
     known, times = _curve(quarters, strokes["onset_sec"])
+    leads, leads_at = _voicing(strokes, quarters)
     at = np.where(np.isfinite(quarters), quarters, np.interp(strokes["onset_sec"], times, known) if len(known) else 0.0)
     begins = score.measures["onset_quarter"]
     bar_of, missed_in = (np.searchsorted(begins, each + 1e-4, side="right") - 1 for each in (at, score.notes["onset_quarter"][missed]))
@@ -76,6 +81,22 @@ def _bars(score: Score, strokes: np.ndarray, quarters: np.ndarray, wrong: np.nda
         if inside.sum() > 1 and np.ptp(times[inside]) > 0:
             tempo = 60 * np.ptp(known[inside]) / np.ptp(times[inside])
         loud = strokes["velocity"][mine & right]
+        above = leads[(leads_at >= begin - 1e-4) & (leads_at < end - 1e-4)]
         counts = (in_score == index).sum(), (mine & wrong).sum(), (missed_in == index).sum(), (mine & ~right).sum()
-        found[index] = (measure["number"], *counts, tempo, loud.mean() if len(loud) else np.nan)
+        found[index] = (measure["number"], *counts, tempo, *(each.mean() if len(each) else np.nan for each in (loud, above)))
     return found[found["notes"] + found["extra"] > 0]
+
+
+def _voicing(strokes: np.ndarray, quarters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return by how much the highest key of each onset with several is struck harder than the others, and where that is."""
+    order = np.lexsort((strokes["pitch"], quarters))
+    order = order[np.isfinite(quarters[order])]
+    if not len(order):
+        return np.zeros(0), np.zeros(0)
+    begins = np.flatnonzero(np.diff(quarters[order], prepend=-np.inf) > 1e-4)
+    count = np.diff(np.append(begins, len(order)))
+    total = np.add.reduceat(strokes["velocity"][order].astype(float), begins)
+    highest = strokes["velocity"][order[begins + count - 1]]
+    several = count > 1
+    lead = highest[several] - (total[several] - highest[several]) / (count[several] - 1)
+    return lead, quarters[order[begins]][several]

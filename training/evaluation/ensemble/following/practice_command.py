@@ -13,9 +13,11 @@ from engine.runtime.following.parts import solo_rows
 from engine.score.piece import read_piece
 from training.datasets.performances import read_performance
 from training.evaluation.ensemble.following.practice import Practice, practise
+from training.evaluation.ensemble.following.ranges import HUMANS, Range, Ranges
 from training.evaluation.ensemble.table import print_rows
 
 PICTURE = ".png"
+CURVES = {"quarters_per_minute": "quarters a minute", "velocity": "velocity", "voicing": "top voice above"}
 
 
 def practice(
@@ -33,19 +35,36 @@ def practice(
     piece = read_piece(score, "skip" if no_repeats else "play")
     rows = np.ones(len(piece.score.notes), dtype=bool) if follow is None else solo_rows(piece, follow)
     found = practise(piece.score, rows, read_performance(take, take.name, score.stem))
-    bars = found.bars
+    bars, humans = found.bars, HUMANS.of(found.bars)
+    counts, curves = ("notes", "wrong", "missed", "extra"), dict(zip(CURVES, humans, strict=True))
     cells = {
-        f"bar {row['bar']}": [str(row[name]) for name in ("notes", "wrong", "missed", "extra")]
-        + [f"{row[name]:.0f}" if np.isfinite(row[name]) else "" for name in ("quarters_per_minute", "velocity")]
+        f"bar {row['bar']}": [str(row[name]) for name in counts] + [_cell(float(row[name]), within) for name, within in curves.items()]
         for row in bars
     }
-    sums = [str(int(bars[name].sum())) for name in ("notes", "wrong", "missed", "extra")]
-    tempo = f"{np.nanmedian(bars['quarters_per_minute']):.0f}" if np.isfinite(bars["quarters_per_minute"]).any() else ""
-    loud = f"{np.nanmean(bars['velocity']):.0f}" if np.isfinite(bars["velocity"]).any() else ""
-    columns = ["notes", "wrong", "missed", "extra", "quarters a minute", "velocity"]
-    print_rows(f"{take.name} beside {score.name}", columns, cells | {"all": [*sums, tempo, loud]})
+    sums = [str(int(bars[name].sum())) for name in counts]
+    means = [f"{value:.0f}" if np.isfinite(value := _mean(bars, name)) else "" for name in CURVES]
+    columns = [*counts, *CURVES.values()]
+    ends = {f"humans, {which}": ["", "", "", "", *(_cell(value) for value in values)] for which, values in _ends(humans)}
+    print_rows(f"{take.name} beside {score.name}", columns, cells | {"all": [*sums, *means]} | ends)
     if output is not None:
         _draw(output, found)
+
+
+def _cell(value: float, within: Range | None = None) -> str:
+    """Return a figure, with a mark where it is outside of what humans do."""
+    mark = {-1: " <", 0: "", 1: " >"}[within.outside(value) if within else 0]
+    return f"{value:.0f}{mark}" if np.isfinite(value) else ""
+
+
+def _ends(humans: Ranges) -> list[tuple[str, list[float]]]:
+    return [("from", [each.low for each in humans]), ("to", [each.high for each in humans])]
+
+
+def _mean(bars: np.ndarray, name: str) -> float:
+    """Return the median tempo, or the mean of the others; NaN where there is nothing."""
+    known = bars[name][np.isfinite(bars[name])]
+    usual = np.median if name == "quarters_per_minute" else np.mean
+    return float(usual(known)) if len(known) else float("nan")
 
 
 def _draw(path: Path, found: Practice) -> None:
@@ -53,14 +72,15 @@ def _draw(path: Path, found: Practice) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 5), layout="constrained")
+    figure = Figure(figsize=(10, 6.5), layout="constrained")
     FigureCanvasAgg(figure)
-    top, middle, bottom = figure.subplots(3, 1, sharex=True)
+    *tops, bottom = figure.subplots(4, 1, sharex=True)
     bars, x = found.bars, np.arange(len(found.bars))
-    top.plot(x, bars["quarters_per_minute"], color="#33558b")
-    top.set_ylabel("quarters\na minute")
-    middle.plot(x, bars["velocity"], color="#33558b")
-    middle.set_ylabel("velocity")
+    for axes, (name, title), humans in zip(tops, CURVES.items(), HUMANS.of(bars), strict=True):
+        axes.axhspan(humans.low, humans.high, color="#dde5f0", label="nine in ten bars of humans")
+        axes.plot(x, bars[name], color="#33558b", marker=".")
+        axes.set_ylabel(title.replace(" ", "\n", 1))
+    tops[0].legend(fontsize=8)
     below = np.zeros(len(bars))
     for name, colour in (("wrong", "#c0392b"), ("missed", "#e0a030"), ("extra", "#888888")):
         bottom.bar(x, bars[name], bottom=below, color=colour, label=name)
