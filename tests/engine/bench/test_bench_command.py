@@ -213,8 +213,8 @@ def test_the_list_is_that_of_the_table(bench, monkeypatch):
     ("name", "options"),
     [
         ("live", {"--seconds", "--performer"}),
-        ("viewing", {"--seconds", "--performer", "--viewer"}),
-        ("page-memory", {"--seconds", "--performer", "--picture"}),
+        ("viewing", {"--seconds", "--performer", "--viewer", "--score"}),
+        ("page-memory", {"--seconds", "--performer", "--picture", "--pace"}),
         ("duo", {"--seconds", "--score", "--follow", "--take"}),
         ("clock", set()),
         ("conducting", set()),
