@@ -149,8 +149,7 @@ def test_without_a_pause_it_takes_longer_to_believe_in_a_leap(piece):
     for wait_sec in (0.05, 1.0):
         after = strokes(piece, 100, 103, begin_sec=before[-1][0] + wait_sec)
         here.append(follow(piece, before + after)[-1])
-    assert [heard.quarter for heard in here] == [39, 39]
-    assert here[0].probability > 10 * here[1].probability
+    assert [heard.quarter for heard in here] == [39, 102]
 
 
 def test_it_goes_on_from_a_snapshot_as_it_would_have(piece):
