@@ -1,7 +1,8 @@
 """What perf-export needs to know of the velocity transformers."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -12,23 +13,44 @@ from engine.performers.velocity.networks import LOOKAHEAD_SYSTEM, MEMORY_SYSTEM,
 from export.graph import Arrays, ExportSpec
 from models.velocity.exported import (
     SingleLookaheadVelocityTransformer,
+    SinglePedallingVelocityTransformer,
     VelocityAnswer,
     VelocityMemory,
     cache_names,
     row_width,
 )
-from models.velocity.network import MEDIAN, QUANTILE_LEVELS, CausalVelocityTransformer, LookaheadVelocityTransformer
-from models.velocity.representation import HINTS, KEYS, LOOKAHEAD_SCALARS, PITCHES, REPRESENTATION_VERSION, SCALARS
-from training.datasets.asap import LICENCE, TRAINING_DATA
+from models.velocity.network import (
+    MEDIAN,
+    QUANTILE_LEVELS,
+    CausalVelocityTransformer,
+    LookaheadVelocityTransformer,
+    PedallingVelocityTransformer,
+)
+from models.velocity.representation import HINTS, KEYS, LOOKAHEAD_SCALARS, PEDAL_MOVES, PITCHES, REPRESENTATION_VERSION, SCALARS
+from training.datasets import asap, pop909
 from training.runs import LAST, read_checkpoint
 from training.stages import Run, configuration_hash
-from training.velocity.data import VelocityTrainingConfig
-from training.velocity.fits import NOISE_TIME_CONSTANTS_S, read_noise
-from training.velocity.stages import NETWORK, NOISE
+from training.velocity.data import DatasetName, VelocityTrainingConfig
+from training.velocity.fits import NOISE_TIME_CONSTANTS_S, read_noise, read_pedal
+from training.velocity.stages import NETWORK, NOISE, PEDAL
 from training.velocity.task import VelocityTask
 
 FILE, MEMORY_FILE, LOOKAHEAD_FILE = "velocity.onnx", "velocity_memory.onnx", "velocity_lookahead.onnx"
-MEDIAN_VELOCITY = 66.0  # of the training performances
+
+
+class Learnt(NamedTuple):
+    """What a network learnt from: what is in its files' names, the median velocity, and what its contract says."""
+
+    style: str
+    median_velocity: float
+    training_data: str
+    licence: str
+
+
+LEARNT: dict[DatasetName, Learnt] = {
+    "asap": Learnt("", 66.0, asap.TRAINING_DATA, asap.LICENCE),
+    "pop909": Learnt("_pop", 95.0, pop909.TRAINING_DATA, pop909.LICENCE),
+}
 
 
 def build_specs(run: Run) -> dict[str, ExportSpec]:
@@ -37,27 +59,40 @@ def build_specs(run: Run) -> dict[str, ExportSpec]:
     """
     specs: dict[str, ExportSpec] = {}
     for stage in run.all(NETWORK):
-        noise = run.reading(NOISE, "network", stage)
-        specs |= network_specs(*read_checkpoint(stage.folder / LAST), read_noise(noise.folder) if noise else None)
+        noise, pedal = (run.reading(each, "network", stage) for each in (NOISE, PEDAL))
+        shares, moves = read_noise(noise.folder) if noise else None, read_pedal(pedal.folder) if pedal else None
+        specs |= network_specs(*read_checkpoint(stage.folder / LAST), shares, moves)
     return specs
 
 
 def network_specs(
-    config: dict[str, Any], weights: dict[str, torch.Tensor] | None, noise_shares: Sequence[float] | None = None
+    config: dict[str, Any],
+    weights: dict[str, torch.Tensor] | None,
+    noise_shares: Sequence[float] | None = None,
+    pedal: Mapping[str, float] | None = None,
 ) -> dict[str, ExportSpec]:
-    """Return the graphs of a network by file name; ``config`` is its configuration, ``weights`` a VelocityTask's, None for random ones."""
+    """Return the graphs of a network by file name; ``config`` is its configuration, ``weights`` a VelocityTask's, None for random ones.
+
+    ``pedal``: what ``read_pedal`` returns, of a network that pedals.
+    """
     task = VelocityTask(VelocityTrainingConfig.model_validate(config))
     if weights is not None:
         task.load_state_dict(weights)
-    network, build = task.network, _Specs(task, config, noise_shares or [0.0] * len(NOISE_TIME_CONSTANTS_S))
+    network, build = task.network, _Specs(task, config, noise_shares or [0.0] * len(NOISE_TIME_CONSTANTS_S), pedal or {})
+    style = LEARNT[task.config.dataset].style
     if isinstance(network, LookaheadVelocityTransformer):
-        return {LOOKAHEAD_FILE: build.lookahead(network)}
-    return {FILE: build.answer(network), MEMORY_FILE: build.memory(network)}
+        return {_named(LOOKAHEAD_FILE, style): build.lookahead(network)}
+    return {_named(FILE, style): build.answer(network), _named(MEMORY_FILE, style): build.memory(network)}
+
+
+def _named(file: str, style: str) -> str:
+    """Return ``velocity_pop_memory.onnx`` for ``velocity_memory.onnx`` and ``_pop``."""
+    return SYSTEM + style + file.removeprefix(SYSTEM)
 
 
 class _Specs:
-    def __init__(self, task: VelocityTask, config: dict[str, Any], noise_shares: Sequence[float]):
-        self._sizes = task.config.network
+    def __init__(self, task: VelocityTask, config: dict[str, Any], noise_shares: Sequence[float], pedal: Mapping[str, float]):
+        self._sizes, self._learnt, self._pedal = task.config.network, LEARNT[task.config.dataset], pedal
         self._noise_shares = [round(share, 4) for share in noise_shares]
         self._hash = configuration_hash(config)
 
@@ -77,7 +112,7 @@ class _Specs:
         output = TensorSpec(name="rows", shape=("notes", rows[1]), type="float32")
         return ExportSpec(
             module=VelocityMemory(network).eval(),
-            contract=self._contract(MEMORY_SYSTEM, _notes(len(SCALARS)), output, states),
+            contract=self._contract(MEMORY_SYSTEM, _notes(len(SCALARS)), output, states=states),
             random_inputs=lambda rng, length: _random_notes(rng, length, len(SCALARS)),
             random_state=lambda rng: {state.name: self._random_rows(rng) for state in states},
             decisions=lambda outputs: np.round(outputs["rows"], 2),
@@ -87,26 +122,40 @@ class _Specs:
         )
 
     def lookahead(self, network: LookaheadVelocityTransformer) -> ExportSpec:
-        contract = self._contract(LOOKAHEAD_SYSTEM, _notes(len(LOOKAHEAD_SCALARS)), QUANTILES)
-        module = SingleLookaheadVelocityTransformer(network)
+        inputs = _notes(len(LOOKAHEAD_SCALARS))
+        module: torch.nn.Module
+        if isinstance(network, PedallingVelocityTransformer):
+            module = SinglePedallingVelocityTransformer(network)
+            contract = self._contract(LOOKAHEAD_SYSTEM, inputs, QUANTILES, MOVES, constants=self._pedal)
+        else:
+            module = SingleLookaheadVelocityTransformer(network)
+            contract = self._contract(LOOKAHEAD_SYSTEM, inputs, QUANTILES)
         return _quantiles_spec(module, contract, lambda rng, length: _random_notes(rng, length, len(LOOKAHEAD_SCALARS)))
 
-    def _contract(self, system: str, inputs: tuple[TensorSpec, ...], output: TensorSpec, states: tuple[StateSpec, ...] = ()) -> Contract:
+    def _contract(
+        self,
+        system: str,
+        inputs: tuple[TensorSpec, ...],
+        *outputs: TensorSpec,
+        states: tuple[StateSpec, ...] = (),
+        constants: Mapping[str, float] = MappingProxyType({}),
+    ) -> Contract:
         return Contract(
             system=system,
             representation_version=REPRESENTATION_VERSION,
             inputs=inputs,
-            outputs=(output,),
+            outputs=outputs,
             state=states,
             controls=tuple(ControlRange(name=control.name, minimum=control.minimum, maximum=control.maximum) for control in CONTROLS),
             constants={
                 "quantile_levels": list(QUANTILE_LEVELS),
-                "median_velocity": MEDIAN_VELOCITY,
+                "median_velocity": self._learnt.median_velocity,
                 "noise_time_constants_s": list(NOISE_TIME_CONSTANTS_S),
                 "noise_shares": self._noise_shares,
+                **constants,
             },
-            training_data=TRAINING_DATA,
-            licence=LICENCE,
+            training_data=self._learnt.training_data,
+            licence=self._learnt.licence,
             configuration_hash=self._hash,
             parameters=UNCOUNTED,
         )
@@ -120,6 +169,7 @@ class _Specs:
 
 
 QUANTILES = TensorSpec(name="quantiles", shape=("notes", len(QUANTILE_LEVELS)), type="float32")
+MOVES = TensorSpec(name="moves", shape=("notes", len(PEDAL_MOVES)), type="float32")
 
 
 def _quantiles_spec(module: torch.nn.Module, contract: Contract, random_inputs: Callable[[np.random.Generator, int], Arrays]) -> ExportSpec:

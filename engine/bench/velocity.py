@@ -76,12 +76,13 @@ def measure(*, on_stage: OnStage = silent) -> VelocityReport:
 
 
 def _measure(machine: Machine, on_one_core: bool, on_stage: OnStage) -> VelocityReport:
+    from engine.performers.velocity.controls import CONTROLS
     from engine.performers.velocity.networks import VelocityModel
     from engine.performers.velocity.performer import VelocityPerformer
     from models.pretrained import pretrained
 
     model, amounts = VelocityModel.open(pretrained(MODEL)), Amounts()
-    performer, contract = VelocityPerformer(model), model.answer.contract
+    performer, contract = VelocityPerformer([model], CONTROLS), model.answer.contract
     on_stage("the network, and one note of the performer")
     notes = _note_calls(performer.create_stream(0, {}), piano_take(amounts.all_calls, TAKE_NOTES_PER_S))
     step, note = time_in_turn([repeat(model.answer.create_stepper().compute), notes], amounts.hot_calls, amounts.paced_calls)

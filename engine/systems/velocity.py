@@ -8,6 +8,9 @@ SYSTEM = System(
     plays=frozenset({Kind.NOTES}),
     default_for=frozenset({Kind.NOTES}),
     files={
+        "velocity_pop.onnx": "velocity",
+        "velocity_pop_memory.onnx": "velocity-memory",
+        "velocity_pop_lookahead.onnx": "velocity-lookahead",
         "velocity.onnx": "velocity",
         "velocity_memory.onnx": "velocity-memory",
         "velocity_lookahead.onnx": "velocity-lookahead",

@@ -113,3 +113,8 @@ def on_grid(quarters: np.ndarray) -> np.ndarray:
 def steps_of(quarters: np.ndarray) -> np.ndarray:
     """Return the nearest sixteenths [N] of places, int64."""
     return np.floor(quarters * STEPS_A_QUARTER + 0.5).astype(np.int64)
+
+
+def written_s(strokes: np.ndarray) -> np.ndarray:
+    """Return when strokes (STROKE_DTYPE, in order) are written, in seconds of their tempos [N]."""
+    return np.append(0.0, np.cumsum(np.diff(strokes["quarter"]) * 60 / strokes["tempo"][:-1])) if len(strokes) else np.zeros(0)

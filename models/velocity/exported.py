@@ -22,6 +22,7 @@ from models.velocity.network import (
     CausalVelocityTransformer,
     LookaheadVelocityTransformer,
     NoteEncoder,
+    PedallingVelocityTransformer,
     VelocityTransformerConfig,
     describe_keys,
 )
@@ -109,6 +110,19 @@ class SingleLookaheadVelocityTransformer(nn.Module):
     def forward(self, *described: Tensor) -> Tensor:
         """pitch, hint [T] int64; keys [T, 97]; scalars [T, 13]. Returns quantiles [T, 17] in velocity steps."""
         return self.network(*(tensor.unsqueeze(0) for tensor in described)).squeeze(0)
+
+
+class SinglePedallingVelocityTransformer(nn.Module):
+    """``PedallingVelocityTransformer`` for one window: no batch axis, and shares of 1 in place of logits."""
+
+    def __init__(self, network: PedallingVelocityTransformer):
+        super().__init__()
+        self.network = network
+
+    def forward(self, *described: Tensor) -> tuple[Tensor, Tensor]:
+        """Return quantiles [T, 17], and how likely each of PEDAL_MOVES is [T, 2]."""
+        quantiles, moves = self.network.perform(*(tensor.unsqueeze(0) for tensor in described))
+        return quantiles.squeeze(0), moves.squeeze(0).sigmoid()
 
 
 class StreamingEncoder(nn.Module):

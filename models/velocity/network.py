@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.layers.attention import MultiQueryAttention
-from models.velocity.representation import HINTS, KEYS, LONGEST_S, LOOKAHEAD_SCALARS, MEMORY_DELAY_S, PITCHES, SCALARS
+from models.velocity.representation import HINTS, KEYS, LONGEST_S, LOOKAHEAD_SCALARS, MEMORY_DELAY_S, PEDAL_MOVES, PITCHES, SCALARS
 
 QUANTILE_LEVELS = (0.01, 0.03, 0.07, 0.12, 0.19, 0.27, 0.35, 0.43, 0.5, 0.57, 0.65, 0.73, 0.81, 0.88, 0.93, 0.97, 0.99)
 MEDIAN = len(QUANTILE_LEVELS) // 2
@@ -24,7 +24,8 @@ BUMPS = 12  # soft bins a scalar is spread over
 class VelocityTransformerConfig(BaseModel):
     """Sizes. ``window``: how many notes back (and, looking ahead, forward) a note attends to, itself included.
 
-    ``layers`` counts all blocks; of the causal network's, the last is the one that answers.
+    ``layers`` counts all blocks; of the causal network's, the last is the one that answers. ``pedals``: whether one that looks ahead
+    says where to pedal.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,6 +38,7 @@ class VelocityTransformerConfig(BaseModel):
     feed_forward: int = 512
     window: int = 128
     dropout: float = 0.1
+    pedals: bool = False
 
 
 class NoteEncoder(nn.Module):
@@ -182,6 +184,10 @@ class LookaheadVelocityTransformer(nn.Module):
 
     def forward(self, pitch: Tensor, hint: Tensor, keys: Tensor, scalars: Tensor) -> Tensor:
         """pitch, hint [B, T] int64; keys [B, T, 97]; scalars [B, T, 13]. Returns quantiles [B, T, 17] in velocity steps."""
+        return self.head(self.hear(pitch, hint, keys, scalars))
+
+    def hear(self, pitch: Tensor, hint: Tensor, keys: Tensor, scalars: Tensor) -> Tensor:
+        """Return what the blocks make of the notes, [B, T, width]."""
         length, window = pitch.shape[1], self.config.window
         x = self.encoder(pitch, hint, keys, scalars)
         position = torch.arange(length)
@@ -190,11 +196,26 @@ class LookaheadVelocityTransformer(nn.Module):
         distance = distance.clamp(1 - window, window - 1) + window - 1
         for block in self.blocks:
             x, _ = block(x, x, None, distance, mask)
-        return self.head(x)
+        return x
+
+
+class PedallingVelocityTransformer(LookaheadVelocityTransformer):
+    """The same, with what the sustain pedal does at each note (``representation.PEDAL_MOVES``)."""
+
+    def __init__(self, config: VelocityTransformerConfig):
+        super().__init__(config)
+        self.pedal = nn.Sequential(nn.LayerNorm(config.width), nn.Linear(config.width, len(PEDAL_MOVES)))
+
+    def perform(self, pitch: Tensor, hint: Tensor, keys: Tensor, scalars: Tensor) -> tuple[Tensor, Tensor]:
+        """Return quantiles [B, T, 17] and the logits of PEDAL_MOVES [B, T, 2]."""
+        heard = self.hear(pitch, hint, keys, scalars)
+        return self.head(heard), self.pedal(heard)
 
 
 def build_network(config: VelocityTransformerConfig) -> CausalVelocityTransformer | LookaheadVelocityTransformer:
-    return LookaheadVelocityTransformer(config) if config.looks_ahead else CausalVelocityTransformer(config)
+    if not config.looks_ahead:
+        return CausalVelocityTransformer(config)
+    return PedallingVelocityTransformer(config) if config.pedals else LookaheadVelocityTransformer(config)
 
 
 def pinball_loss(quantiles: Tensor, velocity: Tensor) -> Tensor:

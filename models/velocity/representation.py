@@ -42,6 +42,9 @@ SCALARS = (
 )
 # Only a performer that looks ahead knows these two.
 LOOKAHEAD_SCALARS = (*SCALARS, "duration_s", "still_held")
+# What the sustain pedal does at a note: it is let go at its chord rather than at another; a little later it is down.
+PEDAL_MOVES = ("lifted", "down")
+CHORD_S = 0.03  # a note that follows another so soon is of its chord
 MEMORY_DELAY_S = 0.01  # how long after its onset a note is remembered
 LEAST_S = 0.001  # a key that moves in the same instant counts as moved so long ago
 LONGEST_S = 20.0  # a time that is unknown or longer counts as this

@@ -36,7 +36,7 @@ ROOMS = {
         one_of=frozenset(("stream", "interpretation")),  # note by note, or of a score
         may=frozenset(("controls", "networks", "lookahead")),
         own={
-            "velocity": {"expression"},
+            "velocity": {"expression", "pedalling"},
             "dexter": {"expression_profile", "transferred_tempo", "trees", "window_worker"},
             "drums": {"bass", "expression", "files", "groove", "order"},
             "score_performer": {"decoding", "directions", "reference", "score", "style", "style_curve"},
@@ -81,7 +81,7 @@ ROOMS = {
         must=frozenset(("stages", "task", "data", "figures")),
         may=frozenset(("fits",)),
         own={
-            "velocity": {"article"},
+            "velocity": {"article", "pedalling"},
             "dexter": {"average", "calibration", "denoiser", "expression_profile", "networks", "residuals", "trees"},
             "score_performer": {"classifiers", "directions", "rendering", "round_trip", "windows"},
             "performance_rnn": {"weights"},

@@ -22,11 +22,14 @@ from models.pretrained import pretrained
 from models.score_performer import representation as score_performer
 from models.velocity import representation as velocity
 
-VELOCITY = ("velocity.onnx", "velocity_lookahead.onnx")
+VELOCITY = ("velocity.onnx", "velocity_lookahead.onnx", "velocity_pop.onnx", "velocity_pop_lookahead.onnx")
 SHIPPED = {
     "velocity.onnx": (SYSTEM, velocity.REPRESENTATION_VERSION),
     "velocity_memory.onnx": (MEMORY_SYSTEM, velocity.REPRESENTATION_VERSION),
     "velocity_lookahead.onnx": (LOOKAHEAD_SYSTEM, velocity.REPRESENTATION_VERSION),
+    "velocity_pop.onnx": (SYSTEM, velocity.REPRESENTATION_VERSION),
+    "velocity_pop_memory.onnx": (MEMORY_SYSTEM, velocity.REPRESENTATION_VERSION),
+    "velocity_pop_lookahead.onnx": (LOOKAHEAD_SYSTEM, velocity.REPRESENTATION_VERSION),
     "dexter_mean.onnx": ("dexter-mean", dexter.REPRESENTATION_VERSION),
     "dexter_denoise.onnx": ("dexter-denoise", dexter.REPRESENTATION_VERSION),
     "dexter_trees.onnx": ("dexter-trees", dexter.REPRESENTATION_VERSION),
@@ -52,7 +55,7 @@ FIGURES = {
     "score_performer": "correlation",
     "drums": "absolute error",
 }
-DATA = {"drums": "Groove MIDI Dataset"}  # what they learnt from; all others from (n)ASAP
+DATA = {"drums": "Groove MIDI Dataset", "velocity_pop": "POP909"}  # what they learnt from; all others from (n)ASAP
 
 
 def contract_of(name) -> Contract:
@@ -67,11 +70,12 @@ def test_nothing_else_ships():
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_card_states_data_licence_and_figures(name):
-    of_the_card = re.sub("_memory|(?<=performer)_(score|style)|(?<=_net)_(violin|cello|flute)|(?<=drums)_(groove|live)", "", name)
+    parts = "_memory|(?<=pop)_lookahead|(?<=performer)_(score|style)|(?<=_net)_(violin|cello|flute)|(?<=drums)_(groove|live)"
+    of_the_card = re.sub(parts, "", name)
     card = pretrained(of_the_card).with_suffix(".md").read_text(encoding="utf-8")
     contract = contract_of(name)
     figure = next(figure for prefix, figure in FIGURES.items() if name.startswith(prefix))
-    data = DATA.get(name.partition("_")[0], "(n)ASAP")
+    data = next((data for prefix, data in DATA.items() if name.startswith(prefix)), "(n)ASAP")
     for word in (contract.licence, data, figure, "human", contract.configuration_hash):
         assert word in card
 

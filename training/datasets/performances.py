@@ -1,6 +1,6 @@
 """A recorded performance as arrays, read from a MIDI file."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,15 @@ class Performance:
     """One performance of one piece.
 
     ``notes`` is sorted by onset, then pitch; durations are the keys' own (the sustain pedal does not lengthen them, see
-    ``extend_with_pedal``). ``pedals`` holds controllers 64, 66 and 67, sorted by time, values 0 to 127.
+    ``extend_with_pedal``). ``pedals`` holds controllers 64, 66 and 67, sorted by time, values 0 to 127. ``hidden_pedals`` were played too,
+    but are to be guessed.
     """
 
     name: str
     piece: str
     notes: np.ndarray
     pedals: np.ndarray
+    hidden_pedals: np.ndarray = field(default_factory=lambda: np.zeros(0, PEDAL_DTYPE))
 
 
 def read_performance(path: Path, name: str, piece: str) -> Performance:

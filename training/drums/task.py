@@ -13,11 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from engine.base.errors import PerfLiveError
 from models.drums import groove, live_kit
-from models.drums.representation import LEVELS, TIMING_COLUMNS, VELOCITY_COLUMNS
+from models.drums.representation import LEVELS, TIMING_COLUMNS, VELOCITY_COLUMNS, written_s
 from training.datasets.groove import read_groove
-from training.drums.data import Examples, Kind, View, load_examples
+from training.drums.data import Examples, Kind, View, load_examples, written
 from training.drums.figures import figures
-from training.drums.fits import fit_shares, normal_scores
+from training.drums.fits import fit_common_shares, fit_shares, normal_scores
 from training.stages import Outcome, Work, write_json
 
 NOISE_FILE = "noise.json"
@@ -99,9 +99,11 @@ def train(config: DrumsConfig, work: Work) -> Outcome:
             parameters = config.parameters(column) | {"num_threads": work.threads}
             lightgbm.train(parameters, data, config.rounds(column)).save_model(path)
         boosters.append(lightgbm.Booster(model_file=path))
-    followed = load_examples(config.kind, read_groove(work.data, "validation")[: config.takes], KNOWN[config.kind], work.cache)
+    followed_takes = read_groove(work.data, "validation")[: config.takes]
+    followed = load_examples(config.kind, followed_takes, KNOWN[config.kind], work.cache)
     quantiles = predict(boosters, followed.features)
-    write_json(work.folder / NOISE_FILE, _noise(config.kind, quantiles, followed))
+    times_s = np.concatenate([written_s(written(take.strokes, swung=False)) for take in followed_takes])
+    write_json(work.folder / NOISE_FILE, fit_noise(config.kind, quantiles, followed, times_s))
     found = figures(quantiles[:, MEDIAN], followed.velocity, followed.take)
     told = f"velocity error {found.mean_absolute_error:.2f}, correlation {found.correlation:.3f}"
     return Outcome(told, (NOISE_FILE, *(f"{name}.txt" for name in COLUMNS[config.kind])))
@@ -130,10 +132,14 @@ def _target(examples: Examples, column: int) -> np.ndarray:
     return examples.velocity if column < len(LEVELS) else examples.timing_ms
 
 
-def _noise(kind: Kind, quantiles: np.ndarray, followed: Examples) -> dict[str, list[float]]:
+def fit_noise(kind: Kind, quantiles: np.ndarray, followed: Examples, times_s: np.ndarray) -> dict[str, list[float]]:
+    """Return the shares of variance, as the contract names them, of strokes that are written at ``times_s`` (N,)."""
     names = FEATURES[kind]
     role, place = (followed.features[:, names.index(name)].astype(int) for name in ("role", "place"))
-    scores = {"velocity_shares": normal_scores(quantiles[:, :3], followed.velocity)}
+    velocity = normal_scores(quantiles[:, :3], followed.velocity)
+    shares = {"velocity_shares": fit_shares(velocity, followed.take, role, place + 1)}
     if kind == "groove":
-        scores["timing_shares"] = normal_scores(quantiles[:, 3:], followed.timing_ms)
-    return {name: fit_shares(each, followed.take, role, place + 1) for name, each in scores.items()}
+        timing = normal_scores(quantiles[:, 3:], followed.timing_ms)
+        shares["timing_shares"] = fit_shares(timing, followed.take, role, place + 1)
+        shares["timing_common_shares"] = fit_common_shares(timing, followed.take, role, times_s)
+    return shares

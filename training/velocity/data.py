@@ -1,7 +1,7 @@
 """Performances as the streaming velocity transformers hear them, computed once and kept in a cache folder, and windows of them."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -27,7 +27,12 @@ from models.velocity.representation import (
 )
 from training.datasets.asap import Split, read_asap
 from training.datasets.performances import Performance
+from training.datasets.pop909 import read_pop909
 from training.runs import RunConfig
+from training.velocity.pedalling import pedal_moves
+
+DatasetName = Literal["asap", "pop909"]
+READERS: dict[DatasetName, Callable[[Path, Split], Iterable[Performance]]] = {"asap": read_asap, "pop909": read_pop909}
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,8 @@ class VelocityFeatures:
     """The notes of many performances, one after another.
 
     ``starts`` (performances + 1,) int64 bounds each performance. By note: ``pitch_index`` int64, ``keys`` (notes, 97) float16, ``scalars``
-    (notes, 11) float32, ``onset_s`` float64, ``duration_s`` float32, ``velocity`` int64.
+    (notes, 11) float32, ``onset_s`` float64, ``duration_s`` float32, ``velocity`` int64, ``pedal`` (notes, 2) int8:
+    PEDAL_MOVES, or UNKNOWN.
     """
 
     names: list[str]
@@ -46,6 +52,7 @@ class VelocityFeatures:
     onset_s: np.ndarray
     duration_s: np.ndarray
     velocity: np.ndarray
+    pedal: np.ndarray
 
 
 def describe_performance(performance: Performance) -> dict[str, np.ndarray]:
@@ -74,14 +81,16 @@ def describe_performance(performance: Performance) -> dict[str, np.ndarray]:
         "onset_s": notes["onset_sec"].astype(np.float64),
         "duration_s": notes["duration_sec"].astype(np.float32),
         "velocity": notes["velocity"].astype(np.int64),
+        "pedal": pedal_moves(notes, performance.hidden_pedals),
     }
 
 
 def load_velocity_features(performances: list[Performance], cache: Path) -> VelocityFeatures:
     """Describe the performances, or read their description from ``cache`` if the same ones were described before."""
-    digest = hashlib.sha256(str(REPRESENTATION_VERSION).encode())
+    digest = hashlib.sha256(f"{REPRESENTATION_VERSION} pedal".encode())
     for performance in performances:
         digest.update(performance.name.encode() + performance.notes.tobytes() + performance.pedals.tobytes())
+        digest.update(performance.hidden_pedals.tobytes())
     path = cache / f"velocity-features-{digest.hexdigest()[:16]}.npz"
     if not path.exists():
         shown = track(performances, "describing notes", console=Console(stderr=True))
@@ -99,6 +108,7 @@ class VelocityTrainingConfig(RunConfig):
     """``stretch`` 0.2 stretches time by a factor from 1/1.2 to 1.2; ``hint_share`` is how many windows are given the velocity hint."""
 
     task: Literal["velocity"]
+    dataset: DatasetName = "asap"
     network: VelocityTransformerConfig
     windows_per_batch: int = Field(gt=0)
     notes_per_window: int = Field(gt=0)
@@ -169,6 +179,7 @@ def describe_windows(features: VelocityFeatures, rows: np.ndarray, looks_ahead: 
         "scalars": scalars,
         "onset_s": (features.onset_s[rows] - features.onset_s[rows[:, :1]]).astype(np.float32),
         "velocity": features.velocity[rows].astype(np.float32),
+        "pedal": features.pedal[rows].astype(np.float32),
     }
 
 
@@ -195,6 +206,6 @@ def validation_batches(features: VelocityFeatures, config: VelocityTrainingConfi
     return chosen
 
 
-def load_split(root: Path, split: Split, cache: Path) -> VelocityFeatures:
-    """Return the performances of a split of the (n)ASAP folder ``root``; what is slow to compute is kept in ``cache``."""
-    return load_velocity_features(list(read_asap(root, split)), cache / "features")
+def load_split(dataset: DatasetName, root: Path, split: Split, cache: Path) -> VelocityFeatures:
+    """Return the performances of a split of the data set in ``root``; what is slow to compute is kept in ``cache``."""
+    return load_velocity_features(list(READERS[dataset](root, split)), cache / "features")

@@ -7,12 +7,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.velocity.network import CausalVelocityTransformer, build_network, pinball_loss
+from models.velocity.network import CausalVelocityTransformer, PedallingVelocityTransformer, build_network, pinball_loss
 from training.datasets.asap import SPLITS
 from training.runs import LAST, Best, fit, optimizer, read_task, steps_done
 from training.stages import Outcome, Work
 from training.velocity.data import VelocityTrainingConfig, VelocityWindows, load_split, validation_batches
 from training.velocity.figures import figures
+from training.velocity.pedalling import pedal_loss
+
+PEDAL_WEIGHT = 4.0  # of the pedal's loss beside the velocity's, which is in steps
 
 
 class VelocityTask(lightning.LightningModule):
@@ -24,7 +27,7 @@ class VelocityTask(lightning.LightningModule):
 
     def predict(self, batch: dict[str, Tensor]) -> Tensor:
         """Return quantiles [B, T, 17]; the causal network goes through the window as it does when playing, chunk by chunk."""
-        described = (batch["pitch"], batch["hint"], batch["keys"], batch["scalars"])
+        described = _described(batch)
         if not isinstance(self.network, CausalVelocityTransformer):
             return self.network(*described)
         inputs = (*described, batch["onset_s"])
@@ -35,16 +38,29 @@ class VelocityTask(lightning.LightningModule):
             quantiles.append(output)
         return torch.cat(quantiles, 1)
 
+    def perform(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor | None]:
+        """Return the same, and the logits of PEDAL_MOVES [B, T, 2] where the network says them."""
+        if isinstance(self.network, PedallingVelocityTransformer):
+            return self.network.perform(*_described(batch))
+        return self.predict(batch), None
+
     def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
-        loss = pinball_loss(self.predict(batch), batch["velocity"]).mean()
+        quantiles, moves = self.perform(batch)
+        loss = pinball_loss(quantiles, batch["velocity"]).mean()
+        if moves is not None:
+            loss = loss + PEDAL_WEIGHT * pedal_loss(moves, batch["pedal"])
         self.log("loss", loss, prog_bar=True)
         return loss
 
     def validation_step(self, batch: dict[str, Tensor], index: int) -> None:
-        self.log_dict(figures(self.predict(batch), batch), prog_bar=True)
+        self.log_dict(figures(*self.perform(batch), batch), prog_bar=True)
 
     def configure_optimizers(self):
         return optimizer(self, self.config)
+
+
+def _described(batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    return batch["pitch"], batch["hint"], batch["keys"], batch["scalars"]
 
 
 def load_task(checkpoint: Path) -> VelocityTask:
@@ -60,11 +76,11 @@ def start_from(task: VelocityTask, start: VelocityTask) -> None:
 
 
 def train(config: VelocityTrainingConfig, work: Work) -> Outcome:
-    """Train on the train split of the (n)ASAP folder ``work.data``; checkpoints and the curve go to ``work.folder``. The weights of the
+    """Train on the train split of the data set in ``work.data``; checkpoints and the curve go to ``work.folder``. The weights of the
     stage that is read as ``start`` are where a new run starts.
     """
     lightning.seed_everything(config.seed, verbose=False)
-    train_features, validation_features = (load_split(work.data, split, work.cache) for split in SPLITS)
+    train_features, validation_features = (load_split(config.dataset, work.data, split, work.cache) for split in SPLITS)
     task, done = VelocityTask(config), steps_done(work.folder)
     if work.reads.get("start") and not done:
         start_from(task, load_task(work.read("start") / LAST))

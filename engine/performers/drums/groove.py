@@ -7,7 +7,7 @@ import numpy as np
 from engine.onnx.model import Model
 from engine.performers.drums.expression import TIMING, VELOCITY, DrumExpression
 from models.drums.groove import FEATURES, groove_features
-from models.drums.representation import TIMING_COLUMNS, on_grid
+from models.drums.representation import TIMING_COLUMNS, on_grid, written_s
 
 ROLE, PLACE, PLACE_IN_QUARTER = (FEATURES.index(name) for name in ("role", "place", "place_in_quarter"))
 MEDIAN = 1
@@ -26,7 +26,8 @@ def perform_strokes(
     expression = DrumExpression(seed, controls, model.contract.constants)
     features = groove_features(strokes, expression.asked)
     quantiles = model.run({"features": features}, {})[0]["quantiles"].reshape(len(strokes), 2, len(TIMING_COLUMNS)).tolist()
-    groups = features[:, (ROLE, PLACE)].astype(int).tolist()
+    roles, places = features[:, (ROLE, PLACE)].astype(int).T.tolist()
+    groups = list(zip(roles, places, written_s(strokes).tolist(), strict=True))
     velocities = [expression.choose(VELOCITY, own[0], *group) for own, group in zip(quantiles, groups, strict=True)]
     timings_ms = [expression.choose(TIMING, own[1], *group) for own, group in zip(quantiles, groups, strict=True)]
     for velocity, given in zip(velocities, played.tolist(), strict=True):

@@ -54,11 +54,12 @@ class DrumsStream(StatelessStream):
         state, expression = self._state, self._state.expression
         if state.origin_ns is None:
             state.origin_ns = time_ns  # so that a take is the same take at any time of day
-        features = state.kit.strike((time_ns - state.origin_ns) / 1e9, key, self._beat(time_ns), expression.asked)
+        time_s = (time_ns - state.origin_ns) / 1e9
+        features = state.kit.strike(time_s, key, self._beat(time_ns), expression.asked)
         if not late:
             self._stepper.inputs["features"][0] = features
             quantiles = self._stepper.step()["quantiles"][0].tolist()
-            state.last_model_velocity = expression.choose(VELOCITY, quantiles, KEYS[key][0], int(features[PLACE]))
+            state.last_model_velocity = expression.choose(VELOCITY, quantiles, KEYS[key][0], int(features[PLACE]), time_s)
         if state.last_model_velocity is None:
             return played
         expression.hear(state.last_model_velocity, played)

@@ -9,7 +9,7 @@ from operator import mul
 import numpy as np
 
 from engine.performers.controls import KEEP, with_defaults
-from engine.performers.velocity.controls import CENTRE, CONTROLS, HINT_AUTO, HINT_ON
+from engine.performers.velocity.controls import CENTRE, CONTROLS, HINT_AUTO, HINT_ON, STYLE
 from models.velocity.representation import velocity_hint
 
 DRAWN_NOTES = 64
@@ -79,7 +79,7 @@ class VelocityExpression:
 
     def __init__(self, seed: int, controls: Mapping[str, float], constants: Mapping[str, Sequence[float]]):
         """``constants`` are those of the model's contract: ``quantile_levels``, ``noise_time_constants_s``, ``noise_shares``."""
-        self.controls = with_defaults(CONTROLS, controls)
+        self.controls = with_defaults((*CONTROLS, STYLE), controls)
         self._levels = list(constants["quantile_levels"])
         self._gate = HintGate()
         self._noise = ExpressionNoise(seed, constants["noise_time_constants_s"], constants["noise_shares"])

@@ -17,10 +17,12 @@ import numpy as np
 from engine.midi.events import Event, channel_of, is_note_off, is_note_on, note_on
 from engine.midi.held import HeldNotes, ends_all_notes
 from engine.onnx.model import Model
+from engine.performers.controls import Control
 from engine.performers.notes.performer import NotesPerformer
-from engine.performers.velocity.controls import CONTROLS
+from engine.performers.velocity.controls import STYLE
 from engine.performers.velocity.expression import VelocityExpression
 from engine.performers.velocity.networks import chunk_inputs
+from engine.performers.velocity.pedalling import Pedalling
 from engine.performers.velocity.stream import Keyboard
 from models.velocity.representation import NoteFeatures, known_durations
 
@@ -47,41 +49,43 @@ class LookaheadState:
     """All of a stream that changes. ``waiting`` is the input from the first undecided note on."""
 
     expression: VelocityExpression
+    pedalling: Pedalling
     keyboard: Keyboard = field(default_factory=Keyboard)
     decided: deque[WindowNote] = field(default_factory=lambda: deque(maxlen=WINDOW_NOTES))
     undecided: deque[WindowNote] = field(default_factory=deque)
     waiting: deque[tuple[Event, WindowNote | None]] = field(default_factory=deque)
     held: HeldNotes[WindowNote] = field(default_factory=HeldNotes)
     origin_ns: int | None = None
+    heard_ns: int = 0  # when the last event came
 
 
 class VelocityLookaheadPerformer(NotesPerformer):
     name = "velocity"
-    controls = CONTROLS
 
-    def __init__(self, model: Model, lookahead_s: float):
-        """``lookahead_s``: the delay of every event, in seconds, more than 0."""
-        self._model = model
+    def __init__(self, models: Sequence[Model], controls: tuple[Control, ...], lookahead_s: float):
+        """``models``: of each value of the control ``style``. ``lookahead_s``: the delay of every event, in seconds, more than 0."""
+        self._models, self.controls = models, controls
         self.latency_ns = round(lookahead_s * 1e9)
 
     def create_stream(self, seed: int, controls: Mapping[str, float]) -> "VelocityLookaheadStream":
-        return VelocityLookaheadStream(self._model, self.latency_ns, seed, controls)
+        return VelocityLookaheadStream(self._models, self.latency_ns, seed, controls)
 
 
 class VelocityLookaheadStream:
-    def __init__(self, model: Model, latency_ns: int, seed: int, controls: Mapping[str, float]):
-        self._model = model
+    def __init__(self, models: Sequence[Model], latency_ns: int, seed: int, controls: Mapping[str, float]):
+        self._models = models
         self._latency_ns = latency_ns
         self._seed = seed
         self._begin(controls)
 
     def _begin(self, controls: Mapping[str, float]) -> None:
-        self._state = LookaheadState(VelocityExpression(self._seed, controls, self._model.contract.constants))
+        constants = self._models[round(controls.get(STYLE.name, STYLE.default))].contract.constants
+        self._state = LookaheadState(VelocityExpression(self._seed, controls, constants), Pedalling.of(constants))
 
     def feed(self, event: Event, late: bool = False) -> list[Event]:
         """``late`` changes nothing: the look-ahead makes up for it."""
         self._state.waiting.append((event, self._hear(event)))
-        return self._release()
+        return self._release(event.time_ns)
 
     def foresee(self, events: Sequence[Event]) -> None:
         pass
@@ -89,6 +93,7 @@ class VelocityLookaheadStream:
     def _hear(self, event: Event) -> WindowNote | None:
         if self._state.origin_ns is None:
             self._state.origin_ns = event.time_ns
+        self._state.heard_ns = event.time_ns
         time_s = (event.time_ns - self._state.origin_ns) / 1e9
         message, state = event.message, self._state
         released: list[WindowNote | None] = []
@@ -110,21 +115,27 @@ class VelocityLookaheadStream:
         return note
 
     def next_due_ns(self) -> int | None:
+        moved_ns = None if self._pedal_waits() else self._state.pedalling.next_ns()
+        return min((each for each in (self._decision_due_ns(), moved_ns) if each is not None), default=None)
+
+    def _decision_due_ns(self) -> int | None:
         if not self._state.undecided:
             return None
         return self._state.undecided[0].onset_ns + self._latency_ns - round(self._latency_ns * COMPUTING_SHARE)
 
     def advance(self, now_ns: int) -> list[Event]:
-        due_ns = self.next_due_ns()
-        if due_ns is None or due_ns > now_ns:
-            return []
-        self._decide()
-        return self._release()
+        due_ns = self._decision_due_ns()
+        if due_ns is not None and due_ns <= now_ns:
+            self._decide()
+        return self._release(now_ns)
 
     def finish(self) -> list[Event]:
-        while self._state.undecided:
+        state = self._state
+        while state.undecided:
             self._decide()
-        return self._release()
+        last_ns = state.waiting[-1][0].time_ns if state.waiting else state.heard_ns
+        sent = self._release(last_ns)
+        return sent + self._later(state.pedalling.finish(last_ns))
 
     def rest(self) -> bool:
         return False
@@ -137,34 +148,58 @@ class VelocityLookaheadStream:
         if len(known) < len(self._state.undecided):
             deciding = min(deciding, WINDOW_NOTES // 2)  # the window is full: what is decided must still have heard what follows
         past = list(self._state.decided)[-(WINDOW_NOTES - len(known)) :]
-        quantiles = self._predict(past + known)[len(past) :]
+        outputs = self._predict(past + known)
+        quantiles = outputs["quantiles"][len(past) :]
+        if "moves" in outputs:
+            moves = outputs["moves"][len(past) : len(past) + deciding].tolist()
+            self._state.pedalling.decide([note.onset_ns for note in known[:deciding]], moves)
         for index in range(deciding):
             note = self._state.undecided.popleft()
             note.velocity = self._state.expression.apply(self._state.expression.choose(quantiles[index], note.onset_s), note.played)
             self._state.decided.append(note)
 
-    def _predict(self, notes: list[WindowNote]) -> np.ndarray:
-        """Return the quantiles of all notes of a window, [notes, 17]."""
+    def _predict(self, notes: list[WindowNote]) -> dict[str, np.ndarray]:
+        """Return ``quantiles``, [notes, 17], of a window's notes, and where the network has them ``moves`` of the pedal, [notes, 2]."""
         onset_s = np.array([note.onset_s for note in notes])
         release_s = np.array([math.inf if note.release_s is None else note.release_s for note in notes])
         inputs = chunk_inputs([(note.features, note.hint) for note in notes])
         inputs["scalars"] = np.concatenate((inputs["scalars"], known_durations(onset_s, release_s - onset_s)), -1)
-        outputs, _ = self._model.run(inputs, {})
-        return outputs["quantiles"]
+        outputs, _ = self._models[round(self._state.expression.controls[STYLE.name])].run(inputs, {})
+        return outputs
 
-    def _release(self) -> list[Event]:
-        """Return, delayed, what waits up to the first undecided note."""
-        sent = []
-        while self._state.waiting and ((note := self._state.waiting[0][1]) is None or note.velocity is not None):
-            event, _ = self._state.waiting.popleft()
-            message = event.message
-            if note is not None and note.velocity is not None:
-                message = note_on(channel_of(message), message[1], note.velocity)
-            sent.append(event._replace(time_ns=event.time_ns + self._latency_ns, message=message))
-        return sent
+    def _release(self, now_ns: int) -> list[Event]:
+        """Return, delayed, what waits up to the first undecided note, and what the pedal does up to it and up to now."""
+        state, sent = self._state, list[Event]()
+        while True:
+            if not self._pedal_waits() and (moved_ns := state.pedalling.next_ns()) is not None and moved_ns <= now_ns:
+                sent += state.pedalling.pop()
+            elif state.waiting and ((note := state.waiting[0][1]) is None or note.velocity is not None):
+                event, _ = state.waiting.popleft()
+                if note is not None and note.velocity is not None:
+                    state.pedalling.strike(event)
+                    message = event.message
+                    sent.append(event._replace(message=note_on(channel_of(message), message[1], note.velocity)))
+                else:
+                    sent += [*state.pedalling.follow(event), event]
+            else:
+                return self._later(sent)
+
+    def _pedal_waits(self) -> bool:
+        """Return whether an event is to be sent before the pedal moves next."""
+        moved_ns = self._state.pedalling.next_ns()
+        return moved_ns is not None and bool(self._state.waiting) and self._state.waiting[0][0].time_ns <= moved_ns
+
+    def _later(self, events: Sequence[Event]) -> list[Event]:
+        return [event._replace(time_ns=event.time_ns + self._latency_ns) for event in events]
 
     def set_control(self, name: str, value: float) -> None:
-        self._state.expression.controls[name] = value
+        controls = self._state.expression.controls
+        changed = name == STYLE.name and value != controls[name]
+        controls[name] = value
+        if changed:
+            constants = self._models[round(value)].contract.constants
+            self._state.expression = VelocityExpression(self._seed, controls, constants)
+            self._state.pedalling.learn(constants, self._state.heard_ns)
 
     def snapshot(self) -> Any:
         return copy.deepcopy(self._state)

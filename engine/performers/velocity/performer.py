@@ -3,19 +3,21 @@
 Source: the streaming form of the velocity transformer described in ``models/velocity``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from engine.onnx.model import Model
 from engine.performers.controls import Control
 from engine.performers.notes.performer import NotesPerformer
 from engine.performers.protocol import Performer
-from engine.performers.velocity.controls import CONTROLS
+from engine.performers.velocity.controls import CONTROLS, STYLE
 from engine.performers.velocity.lookahead import VelocityLookaheadPerformer
 from engine.performers.velocity.networks import LOOKAHEAD_SYSTEM, VelocityModel
 from engine.performers.velocity.stream import VelocityStream
 from models.pretrained import pretrained
 from models.velocity.representation import REPRESENTATION_VERSION
+
+SUFFIXES = ("", "_pop")  # in the names of the files that ship, by the control ``style``
 
 
 def load_performer(model: Path | None, lookahead_s: float | None) -> Performer:
@@ -23,28 +25,31 @@ def load_performer(model: Path | None, lookahead_s: float | None) -> Performer:
 
     Raises PerfLiveError when the model is not one for it.
     """
+    styles = ("",) if model else SUFFIXES
+    controls = known_controls(model, lookahead_s)
     if not lookahead_s:
-        return VelocityPerformer(VelocityModel.open(pretrained("velocity.onnx", model)))
-    loaded = Model(pretrained("velocity_lookahead.onnx", model), LOOKAHEAD_SYSTEM, REPRESENTATION_VERSION)
-    return VelocityLookaheadPerformer(loaded, lookahead_s)
+        return VelocityPerformer([VelocityModel.open(pretrained(f"velocity{style}.onnx", model)) for style in styles], controls)
+    paths = [pretrained(f"velocity{style}_lookahead.onnx", model) for style in styles]
+    return VelocityLookaheadPerformer([Model(path, LOOKAHEAD_SYSTEM, REPRESENTATION_VERSION) for path in paths], controls, lookahead_s)
 
 
 def known_controls(model: Path | None, lookahead_s: float | None) -> tuple[Control, ...]:
-    """Return the controls, which are the same for each model."""
-    return CONTROLS
+    """Return the controls; what ships has a network for each style."""
+    return CONTROLS if model else (*CONTROLS, STYLE)
 
 
 class VelocityPerformer(NotesPerformer):
     """Causal: the velocity of a note depends on what was played before it, so nothing is delayed."""
 
     name = "velocity"
-    controls = CONTROLS
     latency_ns = 0
 
-    def __init__(self, model: VelocityModel):
-        self._model = model
-        model.answer.warm_up()
-        model.memory.warm_up()
+    def __init__(self, models: Sequence[VelocityModel], controls: tuple[Control, ...]):
+        """``models``: of each value of the control ``style``."""
+        self._models, self.controls = models, controls
+        for model in models:
+            model.answer.warm_up()
+            model.memory.warm_up()
 
     def create_stream(self, seed: int, controls: Mapping[str, float]) -> VelocityStream:
-        return VelocityStream(self._model, seed, controls)
+        return VelocityStream(self._models, seed, controls)

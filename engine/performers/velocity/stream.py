@@ -3,13 +3,14 @@
 import copy
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from engine.midi.events import SOFT_PEDAL, SUSTAIN_PEDAL, Event, channel_of, is_control_change, is_note_off, is_note_on, note_on
 from engine.midi.held import HeldNotes, ends_all_notes, resets_controllers
+from engine.performers.velocity.controls import STYLE
 from engine.performers.velocity.expression import VelocityExpression
 from engine.performers.velocity.networks import HintedNote, VelocityModel, chunk_inputs, describe_note
 from models.velocity.representation import MEMORY_DELAY_S, NoteFeatures, NoteTracker
@@ -80,18 +81,23 @@ class VelocityStream:
     the memory.
     """
 
-    def __init__(self, model: VelocityModel, seed: int, controls: Mapping[str, float]):
-        self._constants = model.answer.contract.constants
+    def __init__(self, models: Sequence[VelocityModel], seed: int, controls: Mapping[str, float]):
+        """``models``: of each value of the control ``style``."""
+        self._models = models
         self._seed = seed
-        self._answer, self._memory = model.answer.create_stepper(), model.memory.create_stepper()
-        self._rows = self._answer.inputs["memory"][0]  # one a note, the latest last; zeros for those that are not remembered
-        self._memories = np.empty((10, *self._rows.shape), np.float32)  # of a chord's notes; kept, as memory that is new is slow
         self._begin(controls)
 
     def _begin(self, controls: Mapping[str, float]) -> None:
-        self._memory.reset()
-        self._rows.fill(0)
+        self._use(round(controls.get(STYLE.name, STYLE.default)))
         self._state = VelocityState(VelocityExpression(self._seed, controls, self._constants), self._constants["median_velocity"])
+
+    def _use(self, style: int) -> None:
+        """Play with the network of a style, which remembers nothing yet."""
+        model = self._models[style]
+        self._constants = model.answer.contract.constants
+        self._answer, self._memory = model.answer.create_stepper(), model.memory.create_stepper()
+        self._rows = self._answer.inputs["memory"][0]  # one a note, the latest last; zeros for those that are not remembered
+        self._memories = np.empty((10, *self._rows.shape), np.float32)  # of a chord's notes; kept, as memory that is new is slow
 
     def feed(self, event: Event, late: bool = False) -> list[Event]:
         state = self._state
@@ -217,13 +223,25 @@ class VelocityStream:
         return []
 
     def set_control(self, name: str, value: float) -> None:
-        self._state.expression.controls[name] = value
+        controls = self._state.expression.controls
+        if name == STYLE.name and value != controls[name]:
+            self._change_style(controls | {name: value})
+        else:
+            controls[name] = value
+
+    def _change_style(self, controls: Mapping[str, float]) -> None:
+        """Go on as another pianist, who has heard nothing yet and finds the keys as they are."""
+        keyboard, foreseen, origin_ns = self._state.keyboard, self._state.foreseen, self._state.origin_ns
+        self._begin(controls)
+        self._state = replace(self._state, keyboard=keyboard, foreseen=foreseen, origin_ns=origin_ns)
 
     def snapshot(self) -> Any:
         return copy.deepcopy(self._state), self._memory.snapshot(), self._rows.copy()
 
     def restore(self, snapshot: Any) -> None:
         state, memory, rows = snapshot
+        if (style := state.expression.controls[STYLE.name]) != self._state.expression.controls[STYLE.name]:
+            self._use(round(style))
         self._state = copy.deepcopy(state)
         self._memory.restore(memory)
         self._rows[...] = rows

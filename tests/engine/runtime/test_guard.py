@@ -15,6 +15,7 @@ from engine.midi.events import Event, control_change, is_note_on, note_off, note
 from engine.performers.counts import WindowCounts
 from engine.performers.passthrough.performer import PassthroughPerformer
 from engine.performers.passthrough.stream import PassthroughStream
+from engine.performers.velocity.controls import CONTROLS
 from engine.performers.velocity.networks import VelocityModel
 from engine.performers.velocity.performer import VelocityPerformer
 from engine.runtime.guarding import guard
@@ -368,7 +369,7 @@ def broken_at(pitch_index, folder):
 
 
 def test_a_model_that_answers_nan_is_left_out_and_plays_again(lines, soon, tmp_path):
-    performer = VelocityPerformer(VelocityModel.open(broken_at(60 - LOWEST_PITCH, tmp_path)))
+    performer = VelocityPerformer([VelocityModel.open(broken_at(60 - LOWEST_PITCH, tmp_path))], CONTROLS)
     with Stage(performer.create_stream(0, {"level": 1})) as stage:
         stage.port.play(note_on(0, 62, 1))
         assert stage.wait_for(1)[0][2] > 1  # its own level is louder than that

@@ -10,7 +10,7 @@ from models.drums import groove, live_kit
 from training.datasets import groove as data_set
 from training.datasets.groove import read_groove
 from training.drums.data import DESCRIBE, View, load_examples, written
-from training.drums.fits import fit_shares, normal_scores
+from training.drums.fits import fit_common_shares, fit_shares, normal_scores
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_the_shares_that_the_noise_was_made_with_are_found_again():
         noise = GrooveNoise(take, "velocity", shares)
         for stroke in range(160):
             role, place = stroke % 4, stroke % 16
-            scores.append(noise.draw(role, place))
+            scores.append(noise.draw(role, place, 0.0))
             takes.append(take), roles.append(role), places.append(place)
     found = fit_shares(np.array(scores), np.array(takes), np.array(roles), np.array(places))
     assert found == pytest.approx(shares, abs=0.06)
@@ -76,3 +76,25 @@ def test_a_score_counts_in_deviations_on_its_own_side():
     quantiles = np.array([[50.0, 60, 80]] * 3)
     found = normal_scores(quantiles, np.array([50.0, 60, 100]))
     assert found == pytest.approx([-0.994, 0, 1.989], abs=0.001)
+
+
+def test_what_all_drums_have_in_common_is_found_as_it_was_made():
+    common, scores, takes, roles, times = [0.1, 0.3, 0.2], [], [], [], []
+    random = np.random.default_rng(1)
+    for take in range(60):
+        noise, time_s = GrooveNoise(take, "timing", [0.0, 0.0, 0.0], common), 0.0
+        for _ in range(150):
+            time_s += float(random.choice([0.0, 0.12, 0.25]))
+            role = int(random.integers(4))
+            scores.append(noise.draw(role, 0, time_s))
+            takes.append(take)
+            roles.append(role)
+            times.append(time_s)
+    found = fit_common_shares(*(np.array(each) for each in (scores, takes, roles, times)))
+    np.testing.assert_allclose(found, common, atol=0.08)
+    assert abs(np.std(scores) - 1) < 0.1
+
+
+def test_what_is_struck_together_strays_together_in_what_is_common():
+    noise = GrooveNoise(0, "timing", [0.0, 0.0, 0.0], [0.5, 0.3, 0.2])
+    assert noise.draw(0, 0, 1.0) == noise.draw(7, 0, 1.02) != noise.draw(7, 0, 1.1)

@@ -4,6 +4,7 @@ import numpy as np
 
 from engine.midi.events import Event, is_note_on, note_off, note_on
 from engine.performers.controls import MODEL
+from engine.performers.velocity.controls import CONTROLS
 from engine.performers.velocity.networks import VelocityModel
 from engine.performers.velocity.performer import VelocityPerformer
 from models.pretrained import pretrained
@@ -33,7 +34,7 @@ def played(model: VelocityModel, notes: np.ndarray) -> list[int]:
     for onset, duration, pitch, velocity in zip(*(notes[name] for name in ("onset_sec", "duration_sec", "pitch", "velocity")), strict=True):
         moments.append((round(onset * 1e9), 1, note_on(0, int(pitch), int(velocity))))
         moments.append((round((onset + duration) * 1e9), 0, note_off(0, int(pitch))))
-    stream = VelocityPerformer(model).create_stream(0, {"hint": 1, "temperature": 0, "level": MODEL})
+    stream = VelocityPerformer([model], CONTROLS).create_stream(0, {"hint": 1, "temperature": 0, "level": MODEL})
     sent = []
     for time_ns, _, message in sorted(moments, key=lambda moment: moment[:2]):
         sent += stream.feed(Event(time_ns, message))

@@ -16,8 +16,10 @@ from models.drums.representation import LEVELS
 from training.datasets.groove import DrumTake, Split, read_groove
 from training.drums.data import Kind, View
 from training.evaluation.drums.figures import GROOVE_ROWS, LIVE_ROWS, MEDIAN, baselines, played, quantiles, sampled
+from training.evaluation.drums.telling import Telling, tell_takes_apart
 from training.metrics.velocity import VelocityMetrics, velocity_metrics
 
+SHOWN = 12  # of the statistics that tell
 Rows = dict[str, list[np.ndarray]]
 
 
@@ -25,12 +27,18 @@ def drums(
     data: Annotated[Path, typer.Option("--data", help="folder of the unpacked Groove MIDI data set")],
     model: Annotated[Path | None, typer.Option("--model", help="folder of perf-export, in place of what ships")] = None,
     validation: Annotated[bool, typer.Option("--validation", help="the official validation takes, not those held out of train")] = False,
+    tell_apart: Annotated[
+        bool, typer.Option("--tell-apart", help="how well samples are told from the takes, by statistics of 48 strokes, and what tells")
+    ] = False,
     seed: Annotated[int, typer.Option("--seed", min=0, help="of the sampled rows")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of tables")] = False,
 ) -> None:
     """The drummer on takes that it has not heard: velocities, and timing off the sixteenths."""
     split: Split = "validation" if validation else "held_out"
     takes = read_groove(data, split)
+    if tell_apart:
+        show_telling(tell_takes_apart(open_groove(model), takes, seed), as_json)
+        return
     velocities, timings = baselines(read_groove(data, "train"), takes)
     for name, view in track(GROOVE_ROWS.items(), "grooves", console=Console(stderr=True)):
         found, drawn = predictions(open_groove(model), "groove", takes, view, seed)
@@ -57,13 +65,31 @@ def drums(
         _print_table(title, table)
 
 
+def show_telling(found: Telling, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"windows": found.windows, **{name: area._asdict() for name, area in found.judged._asdict().items()}}, indent=1))
+        return
+    table = Table(title=f"area under the curve, samples told from {found.windows} windows of both (.5: not at all)")
+    for heading in ("", "area", "95% of draws of takes"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for name, area in found.judged._asdict().items():
+        table.add_row("a window" if name == "window" else "a take", f"{area.area:.3f}", f"{area.low:.2f} to {area.high:.2f}")
+    Console().print(table)
+    table = Table(title="what tells")
+    for heading in ("statistic", "share of the trees' gain", "area by it alone", "sampled", "played"):
+        table.add_column(heading, justify="left" if heading == "statistic" else "right")
+    for each in found.statistics[:SHOWN]:
+        table.add_row(each.name, f"{each.share:.1%}", f"{each.area:.2f}", f"{each.sampled:.3f}", f"{each.played:.3f}")
+    Console().print(table)
+
+
 def predictions(
     model: Model, kind: Kind, takes: list[DrumTake], view: View, seed: int
 ) -> tuple[list[np.ndarray], list[list[np.ndarray]]]:
     """Return quantiles of each take, and what is drawn from them."""
     told = [quantiles(model, kind, take, view) for take in takes]
     constants = model.contract.constants
-    drawn = [sampled(kind, *each, constants, seed + number) for number, each in enumerate(told)]
+    drawn = [sampled(kind, take, *each, constants, seed + number) for number, (take, each) in enumerate(zip(takes, told, strict=True))]
     return [found for found, _ in told], drawn
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from engine.onnx.model import Model
 from engine.performers.drums.expression import TIMING, VELOCITY, DrumExpression
 from models.drums import groove, live_kit
-from models.drums.representation import LEVELS
+from models.drums.representation import LEVELS, written_s
 from training.datasets.groove import DrumTake
 from training.drums.data import DESCRIBE, Kind, View, steps, written
 
@@ -72,11 +72,14 @@ def quantiles(model: Model, kind: Kind, take: DrumTake, view: View) -> tuple[np.
     return model.run({"features": features}, {})[0]["quantiles"], features
 
 
-def sampled(kind: Kind, found: np.ndarray, features: np.ndarray, constants: Mapping[str, Sequence[float]], seed: int) -> list[np.ndarray]:
+def sampled(
+    kind: Kind, take: DrumTake, found: np.ndarray, features: np.ndarray, constants: Mapping[str, Sequence[float]], seed: int
+) -> list[np.ndarray]:
     """Return velocities, and timings where there are any, drawn as the performer draws them at temperature 1."""
     expression = DrumExpression(seed, {"temperature": 1.0}, constants)
     place = FEATURES[kind].index("place")
-    groups = features[:, (0, place)].astype(int).tolist()
+    times_s = written_s(written(take.strokes, swung=False) if kind == "groove" else take.strokes)
+    groups = list(zip(*features[:, (0, place)].astype(int).T.tolist(), times_s.tolist(), strict=True))
     drawn = [[expression.choose(VELOCITY, row[:3], *group) for row, group in zip(found.tolist(), groups, strict=True)]]
     if kind == "groove":
         drawn.append([expression.choose(TIMING, row[3:], *group) for row, group in zip(found.tolist(), groups, strict=True)])

@@ -1,10 +1,12 @@
 """The command ``perf-eval velocity``."""
 
 import json
+from collections.abc import Mapping
+from enum import StrEnum
 from functools import partial
 from itertools import compress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
@@ -22,29 +24,42 @@ from training.evaluation.velocity.figures import Take
 from training.metrics.velocity import VelocityMetrics, velocity_metrics
 from training.velocity.data import load_velocity_features
 
+if TYPE_CHECKING:
+    from training.evaluation.velocity.pop import PedalFigures
+
 CHECKPOINT = ".ckpt"
 LONGEST_EXCERPT = 256
+
+
+
+class Style(StrEnum):
+    """Whose networks are measured, as ``--set style=`` names them."""
+
+    CLASSICAL = "classical"
+    POP = "pop"
+
 
 Tables = dict[str, dict[str, VelocityMetrics]]  # title -> row -> figures
 
 
 def velocity(
-    data: Annotated[Path, typer.Option("--data", help="folder of the unpacked corpus: (n)ASAP, or what the article's run learnt from")],
+    data: Annotated[Path, typer.Option("--data", help="folder of the unpacked corpus: (n)ASAP, POP909, or the article's run's")],
     cache: Annotated[Path, typer.Option("--cache", help="folder to keep described notes in")] = Path("runs/features"),
     model: Annotated[
         Path | None, typer.Option("--model", help="folder of perf-export, in place of what ships; or a .ckpt of the article's network")
     ] = None,
     lookahead_model: Annotated[Path | None, typer.Option("--lookahead-model", help="model that looks ahead, likewise")] = None,
+    style: Annotated[Style, typer.Option("--style", help="whose networks: pop is measured on POP909's held-out songs")] = Style.CLASSICAL,
     seed: Annotated[int, typer.Option("--seed", min=0, help="of the sampled rows, and of the article's excerpts")] = 0,
     notes: Annotated[
         int | None, typer.Option("--notes", min=1, help=f"longest excerpt for the article's network (default: {LONGEST_EXCERPT})")
     ] = None,
     performances: Annotated[
-        int | None, typer.Option("--performances", min=1, help="how many performances it gets, chosen by the seed (default: all)")
+        int | None, typer.Option("--performances", min=1, help="how many it gets, chosen by the seed; or how many pop songs (default: all)")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
 ) -> None:
-    """The velocity transformers on all validation performances, free-running."""
+    """The velocity transformers on all validation performances, or on held-out pop songs, free-running."""
     if model and model.suffix == CHECKPOINT:
         from training.evaluation.velocity.article import evaluate_checkpoint  # PyTorch
 
@@ -52,8 +67,14 @@ def velocity(
             raise UsageError(f"--lookahead-model: {model.name} is the article's network, which is measured alone; leave it out")
         show(evaluate_checkpoint(model, data, notes or LONGEST_EXCERPT, performances, seed), as_json)
         return
-    if notes or performances:
+    if notes or (performances and style is Style.CLASSICAL):
         raise UsageError("--notes and --performances are for the article's network; leave them out, or give --model RUN/best.ckpt")
+    if style is Style.POP:
+        from training.evaluation.velocity import pop
+
+        tables, pedals = pop.evaluate(data, cache, model, lookahead_model or model, seed, performances)
+        show(tables, as_json, pedals)
+        return
     show(evaluate_models(data, cache, model, lookahead_model, seed), as_json)
 
 
@@ -77,12 +98,25 @@ def evaluate_models(data: Path, cache: Path, model: Path | None, lookahead_model
     return tables
 
 
-def show(tables: Tables, as_json: bool) -> None:
+def show(tables: Tables, as_json: bool, pedals: "Mapping[str, PedalFigures] | None" = None) -> None:
     if as_json:
-        print(json.dumps({title: {row: each._asdict() for row, each in table.items()} for title, table in tables.items()}, indent=1))
+        told = {title: {row: each._asdict() for row, each in table.items()} for title, table in tables.items()}
+        told |= {"sustain pedal": {row: each._asdict() for row, each in pedals.items()}} if pedals else {}
+        print(json.dumps(told, indent=1))
         return
     for title, table in tables.items():
         print_table(table, title)
+    if pedals:
+        print_pedals(pedals)
+
+
+def print_pedals(rows: "Mapping[str, PedalFigures]") -> None:
+    table = Table(title="sustain pedal, accompaniments that are played with one")
+    for heading in ("", "share of time as played", "while it is down", "while it is up", "changes found", "changes right"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for label, figures in rows.items():
+        table.add_row(label, *(f"{figure:.2f}" for figure in figures))
+    Console().print(table)
 
 
 def figures_of(rows: dict[str, list[np.ndarray]], takes: list[Take], chosen: list[bool]) -> dict[str, VelocityMetrics]:
