@@ -47,6 +47,8 @@ class Report:
 
 
 def _windows(counts: "WindowCounts") -> str:
+    if not counts.windows:
+        return f"{_count(counts.failed, 'note')} as written, as the model failed" if counts.failed else ""
     said = ((counts.reduced, "with fewer steps"), (counts.carried, "bridged"), (counts.failed, "failed"))
     aside = [f"{number:,} {what}" for number, what in said if number]
     return _count(counts.windows, "window") + (f" ({', '.join(aside)})" if aside else "")

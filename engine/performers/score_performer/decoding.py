@@ -93,7 +93,17 @@ class _Place:
 class OnsetDecoder:
     """One performance of a score."""
 
-    def __init__(self, networks: Networks, reading: ScoreReading, styles: Styles, seed: int, tempos: Tempos | None = None):
+    def __init__(
+        self,
+        networks: Networks,
+        reading: ScoreReading,
+        styles: Styles,
+        seed: int,
+        tempos: Tempos | None = None,
+        fail: Callable[[Exception], None] | None = None,
+    ):
+        """``fail`` is told why a note could not be decoded, which is then played as it is written; without it that is raised."""
+        self._fail = fail
         self.ask(styles, tempos or _as_expected)
         self.notes = NoteDecoder(networks, seed)
         self._stepper = self.notes.stepper
@@ -162,7 +172,7 @@ class OnsetDecoder:
         note: int = place.rows.start + done
         context, style, pace = self._as_asked(note)
         fields = OF_A_NOTE if done else OF_AN_ONSET if place.continuation.begun else PERFORMED_FIELDS
-        chosen = self.notes.decode(place.previous, self._tokens[note], context, style, note, fields)
+        chosen = self._decode(context, style, note, fields)
         written_at = self._notes_before[note]  # the time since the onset before goes by in its tempo
         if not place.continuation.begun:
             asked, pace = self._of_the_beginning(note)
@@ -173,6 +183,16 @@ class OnsetDecoder:
         place.played.append(place.previous)
         if not self.complete:
             self._before.memory = self._memory_before()
+
+    def _decode(self, context: np.ndarray, style: np.ndarray, note: int, fields: tuple[int, ...]) -> list[int]:
+        written = self._tokens[note]
+        try:
+            return self.notes.decode(self._place.previous, written, context, style, note, fields)
+        except Exception as failure:
+            if self._fail is None:
+                raise
+            self._fail(failure)
+            return list(written)
 
     def take_back(self) -> None:
         """Forget the onset's notes: they are to be decoded anew."""

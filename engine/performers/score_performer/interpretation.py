@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from engine.performers.controls import Control
+from engine.performers.counts import WindowCounts
 from engine.performers.score_performer.controls import DECIDING
 from engine.performers.score_performer.decoding import OnsetDecoder
 from engine.performers.score_performer.score import ScoreReading
@@ -90,8 +91,6 @@ class _State:
 class ScorePerformerInterpretation:
     """Follows the protocol of ``engine.performers.score_playing.interpretation``."""
 
-    counts = None
-
     def __init__(
         self,
         decoder: OnsetDecoder,
@@ -101,6 +100,7 @@ class ScorePerformerInterpretation:
         read_tempo: Callable[[], TempoRule],
         shaping: Shaping,
         controls: tuple[Control, ...],
+        counts: WindowCounts,
         waits: bool,
     ):
         """``make_plan`` returns the plan with other directions.
@@ -109,7 +109,7 @@ class ScorePerformerInterpretation:
 
         With ``waits``, for files, a segment begins when it is asked for; without, when its first notes are read.
         """
-        self.controls, self._waits = controls, waits
+        self.controls, self.counts, self._waits = controls, counts, waits
         self._decoder, self._read_tempo, self._shaping = decoder, read_tempo, shaping
         self._reading, self._make_plan, self._given_plan = reading, make_plan, plan
         self._notes = reading.score.notes

@@ -12,6 +12,7 @@ import numpy as np
 
 from engine.base.arguments import request_of
 from engine.performers.controls import Control
+from engine.performers.counts import WindowCounts
 from engine.performers.lookahead.stream import SCORE_CONTROLS
 from engine.performers.score_performer.controls import CONTROLS
 from engine.performers.score_performer.decoding import OnsetDecoder
@@ -136,13 +137,16 @@ class ScorePerformerPerformer:
             return plan_style(replace(choice, said=tuple(said)), places, self.space)
 
         plan = make_plan(choice.said)
-        decoder = OnsetDecoder(self.networks, reading, plan.styles, seed, plan.tempos)
+        counts = WindowCounts()
+        decoder = OnsetDecoder(self.networks, reading, plan.styles, seed, plan.tempos, counts.fail if ahead else None)
 
         def tempo() -> TempoRule:
             return TempoRule(piece, reading.expected_periods(), choice.follows_tempo)
 
         shaping = Shaping(piece, reading.written(), seed, levelled=not choice.is_said)
-        interpretation = ScorePerformerInterpretation(decoder, reading, make_plan, plan, tempo, shaping, self.controls, waits=not ahead)
+        interpretation = ScorePerformerInterpretation(
+            decoder, reading, make_plan, plan, tempo, shaping, self.controls, counts, waits=not ahead
+        )
         return ScoreStream(piece, interpretation, controls, expression_controller)
 
     def read_styles(self, score: Score, performed: Performed) -> np.ndarray:

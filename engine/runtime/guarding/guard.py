@@ -176,7 +176,7 @@ class GuardedStream:
             say(f"performer {self._name!r} plays again")
         if self._windows and self._windows.failure and not self._windows_said:
             self._windows_said = True
-            say(f"{describe_failure(self._name, self._windows.failure)}; the music goes on without, and each window is tried again")
+            say(f"{describe_failure(self._name, self._windows.failure)}; the music goes on without, and it is tried again each time")
         self._passage.follow(came, sent)
         return [*self._take_outgoing(), *sent] if self._outgoing else sent
 

@@ -388,5 +388,5 @@ def test_windows_that_fail_are_said_once_while_the_music_goes_on(lines):
     for _ in range(3):
         stream.counts.fail(ValueError("no numbers"))
         assert guarded.feed(Event(0, note_on(0, 60, 1)), False) == [Event(0, note_on(0, 60, 2))]
-    assert lines == ["performer 'louder' failed: ValueError: no numbers; the music goes on without, and each window is tried again"]
+    assert lines == ["performer 'louder' failed: ValueError: no numbers; the music goes on without, and it is tried again each time"]
     assert (guarded.failures, stream.counts.failed) == (0, 3)

@@ -23,6 +23,8 @@ def report(**said):
         ({"degraded": 2, "late": 3, "most_lateness_ns": 24 * MS},
          "0 notes played, 3 late, longest wait 24 ms, 2 without the model, as time was up"),
         ({"windows": WindowCounts(12, reduced=1, carried=2)}, "0 notes played, none late, 12 windows (1 with fewer steps, 2 bridged)"),
+        ({"windows": WindowCounts(failed=2)}, "0 notes played, none late, 2 notes as written, as the model failed"),
+        ({"windows": WindowCounts()}, "0 notes played, none late"),
         ({"windows": WindowCounts(1)}, "0 notes played, none late, 1 window"),
         ({"failures": 1, "passed": 3}, "0 notes played, none late, the performer failed once and 3 notes went out as they came"),
         ({"standstills": 2, "longest_standstill_ns": 5 * S},
