@@ -187,7 +187,7 @@ def test_a_run_that_has_ended_keeps_no_model_in_memory(tmp_path: Path) -> None:
         before = len(models_in_memory())
         for number in range(3):
             engine.render(PRELUDE, tmp_path / f"{number}.mid", performer="velocity")
-        assert len(models_in_memory()) - before <= 1  # the last one's
+        assert len(models_in_memory()) - before <= 2  # the last one's, of each style
     finally:
         gc.enable()
 
