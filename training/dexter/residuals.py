@@ -56,8 +56,8 @@ TAIL = (0.0005, 0.003, 0.01, 0.025)  # quantiles of the outer bins, which are lo
 PAST_NOISE, FEATURE_NOISE = 0.15, 0.3
 WIDTHS, DROPOUT = (96, 64), 0.2
 # Beat period, velocity, timing, articulation, pedal: what draws performances as far apart as humans' without telling them more easily.
-RESIDUAL_GAIN = 0.75, 0.85, 1.0, 0.85, 1.0, 1.0, 1.0, 1.0
-MEAN_GAIN_REMOVED = 0.86, 0.77, 1.0, 0.91, 1.0, 1.0, 1.0, 1.0
+RESIDUAL_GAIN = 0.87, 0.9, 1.0, 0.9, 1.0, 1.0, 1.0, 1.0
+MEAN_GAIN_REMOVED = (1.0,) * COLUMNS
 BATCH, LEARNING_RATE, WEIGHT_DECAY = 512, 3e-3, 0.1
 
 
@@ -69,8 +69,8 @@ class ResidualsConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     task: Literal["dexter-residuals"]
-    notes: int = Field(default=1000, gt=0)
-    performances: int = Field(default=4, gt=0)
+    notes: int = Field(default=1600, gt=0)
+    performances: int = Field(default=8, gt=0)
     passes: float = Field(default=3, gt=0)
     bins: int = Field(default=40, ge=16)
     residual_gain: tuple[float, ...] = Field(default=RESIDUAL_GAIN, min_length=COLUMNS, max_length=COLUMNS)
@@ -274,7 +274,8 @@ def fit_residuals(config: ResidualsConfig, work: Work) -> Outcome:
         work.read("mean"), work.read("denoiser"), read_trees(work.read("trees")), read_profile(work.read("expression_profile"))
     )
     pieces, random = load_performed_pieces(work.data, "train", work.cache), np.random.default_rng(config.seed)
-    reading = track(pieces, "reading", console=Console(stderr=True))
+    shared = [each for each in pieces if len(each.performances) > 1]  # of one performance alone nobody knows what is its own
+    reading = track(shared, "reading", console=Console(stderr=True))
     fitted, losses = fit([excerpt(performer, each.presentations[0], config, random) for each in reading], config)
     fitted.save(work.folder / RESIDUALS_FILE)
     return Outcome(f"nats: {', '.join(f'{name} {loss:.2f}' for name, loss in losses.items())}", (RESIDUALS_FILE,))
