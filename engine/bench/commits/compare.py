@@ -82,6 +82,7 @@ def print_table(report: ComparisonReport) -> None:
     print_head(console, report.machine)
     for words, ratios in report.ratios.items():
         table = new_table(f"{words}, {report.pairs} pairs", report.commit, "now", "ratio", "95%", "")
+        table.columns[0].overflow = "fold"  # so that no name is cut off
         for each in ratios:
             interval = f"{each.low:.3f} to {each.high:.3f}"
             table.add_row(each.figure, f"{each.before:.4g}", f"{each.now:.4g}", f"{each.ratio:.3f}", interval, each.verdict)

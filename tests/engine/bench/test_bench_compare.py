@@ -52,6 +52,14 @@ def test_the_table_names_the_commit(repository, capsys):
     assert "HEAD" in printed and "notes_per_s" in printed and "part.step_ms" in printed and "better" in printed
 
 
+def test_a_long_name_is_told_to_its_end(capsys):
+    name = "first_note_ons.difference.of_all_that_were_measured_p99_ms"
+    ratios = ratios_of([({name: 1.0}, {name: 2.0})] * 2)
+    compare.print_table(compare.ComparisonReport(compare.describe_machine(), "HEAD", 2, {"live": ratios}))
+    cells = [line.split("│")[1].strip() for line in capsys.readouterr().out.splitlines() if line.startswith("│")]
+    assert "".join(cells) == name
+
+
 def test_the_interval_is_students():
     # The logarithms .1, .2, .3 have the mean .2 and the standard error .1 / sqrt(3); Student's t of two degrees of freedom is 4.303.
     (found,) = ratios_of([({"a_s": 1.0}, {"a_s": math.exp(value)}) for value in (0.1, 0.2, 0.3)])
