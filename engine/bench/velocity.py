@@ -17,9 +17,8 @@ import math
 import os
 import time
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from itertools import repeat
 from typing import TYPE_CHECKING
 
@@ -35,7 +34,6 @@ from engine.midi.events import Event, is_note_on
 
 if TYPE_CHECKING:
     from engine.performers.velocity.performer import VelocityPerformer
-    from engine.performers.velocity.stream import VelocityStream
 
 MODEL = "velocity.onnx"
 TAKE_NOTES_PER_S = 30
@@ -76,6 +74,7 @@ def measure(*, on_stage: OnStage = silent) -> VelocityReport:
 
 
 def _measure(machine: Machine, on_one_core: bool, on_stage: OnStage) -> VelocityReport:
+    from engine.bench.measuring.runs import note_calls
     from engine.performers.velocity.controls import CONTROLS
     from engine.performers.velocity.networks import VelocityModel
     from engine.performers.velocity.performer import VelocityPerformer
@@ -84,7 +83,7 @@ def _measure(machine: Machine, on_one_core: bool, on_stage: OnStage) -> Velocity
     model, amounts = VelocityModel.open(pretrained(MODEL)), Amounts()
     performer, contract = VelocityPerformer([model], CONTROLS), model.answer.contract
     on_stage("the network, and one note of the performer")
-    notes = _note_calls(performer.create_stream(0, {}), piano_take(amounts.all_calls, TAKE_NOTES_PER_S))
+    notes = note_calls(performer.create_stream(0, {}), piano_take(amounts.all_calls, TAKE_NOTES_PER_S))
     step, note = time_in_turn([repeat(model.answer.create_stepper().compute), notes], amounts.hot_calls, amounts.paced_calls)
     on_stage("the reference, NumPy")
     products = repeat(_matrix_vector_products(contract.parameters))
@@ -106,17 +105,6 @@ def _measure(machine: Machine, on_one_core: bool, on_stage: OnStage) -> Velocity
         round(note_ms - network_ms, DIGITS),
         round(note_ms / network_ms, 2),
     )
-
-
-def _note_calls(stream: "VelocityStream", events: Iterable[Event]) -> Iterator[Callable[[], object]]:
-    """Yield a call for each note-on; everything else is done on the way, untimed."""
-    for event in events:
-        if is_note_on(event.message):
-            yield partial(stream.feed, event)
-            while stream.rest():
-                pass
-        else:
-            stream.feed(event)
 
 
 def _matrix_vector_products(parameters: int) -> Callable[[], object]:

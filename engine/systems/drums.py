@@ -13,4 +13,5 @@ SYSTEM = System(
     task="training.drums.stages:STAGES",
     exporter="export.drums:build_specs",
     evaluation="training.evaluation.drums.command:drums",
+    bench="engine.bench.drums:BENCHMARK",
 )

@@ -1,9 +1,10 @@
 """The only place where a benchmark composes a run: a performer's stream between a source and sinks, on a virtual or the real clock."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 from engine.base.clock import Clock, VirtualClock
-from engine.midi.events import Event
+from engine.midi.events import Event, is_note_on
 from engine.midi.file import MidiTimeline
 from engine.performers.protocol import Performer, PerformerStream
 from engine.performers.score_playing.stream import ScoreStream
@@ -30,3 +31,14 @@ def render_score(performer: Performer, stream: ScoreStream, sink: Sink) -> Repor
     """Perform the score of ``stream`` on the virtual clock."""
     clock = VirtualClock()
     return create_run(ConductedSource(stream, clock), performer, stream, sink, clock).run()
+
+
+def note_calls(stream: PerformerStream, events: Iterable[Event]) -> Iterator[Callable[[], object]]:
+    """Yield a call for each note-on; everything else is done on the way, untimed."""
+    for event in events:
+        if is_note_on(event.message):
+            yield partial(stream.feed, event)
+            while stream.rest():
+                pass
+        else:
+            stream.feed(event)

@@ -18,10 +18,10 @@ import typer
 from rich.console import Console
 
 from engine.base.errors import PerfLiveError
-from engine.bench.long_score import MEASURES_A_PAGE, Form, quartet
 from engine.bench.measuring.benchmark import Benchmark, OnStage, silent
 from engine.bench.measuring.machine import MEGABYTE, Machine, describe_machine, resident_bytes_with_children
 from engine.bench.measuring.tables import new_table, print_head
+from engine.bench.rendering.long_score import MEASURES_A_PAGE, Form, quartet
 
 READ = """
 import sys

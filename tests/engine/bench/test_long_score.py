@@ -2,7 +2,7 @@
 
 from typing import get_args
 
-from engine.bench.long_score import Form, quartet
+from engine.bench.rendering.long_score import Form, quartet
 from engine.score.files import read_score
 
 
