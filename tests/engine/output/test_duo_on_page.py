@@ -48,6 +48,15 @@ def test_a_soloist_and_the_accompaniment_are_seen(run, browser):
         opened.wait_for_text("#duo-part", "not found in the score")
 
 
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (2560, "light")])
+def test_the_duo_is_readable_at_any_width_in_dark_and_light(run, browser, width, scheme):
+    viewport = {"width": width, "height": 800}
+    with engraved_page(browser, run, viewport=viewport, color_scheme=scheme, reduced_motion="reduce") as opened:
+        opened.wait_for_text("#duo-part", "You play Voice.")
+        assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+        assert not opened.nameless and opened.least_contrast >= 4.5
+
+
 def test_a_score_that_accompanies_nobody_has_no_duo(browser, tmp_path):
     with score_on_page(load_performer(write_models(tmp_path), None), LULLABY) as run, engraved_page(browser, run) as opened:
         assert opened.page.locator("#duo").is_hidden()
