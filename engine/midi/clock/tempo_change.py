@@ -9,7 +9,7 @@ It is a change when all of these hold; sums of squares are in units of the old l
 
 - The broken line explains ``GAIN`` more of the deviations than the old line, and ``ABOVE_USUAL`` times what it did explain of the last two
   bars without a change. A period that is nearly the pulse's makes slow deviations, of which this is far more than chance.
-- It explains ``ABOVE_JUMP`` more than a jump does, as after a gap.
+- It explains ``ABOVE_DELAY`` more than a jump to later arrivals does, as after a gap, and ``ABOVE_ADVANCE`` more than one to earlier ones.
 - What it leaves is no more than ``REST`` times the usual.
 """
 
