@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from engine.base.command_line import print_error
+from engine.base.errors import one_line
 from engine.runtime.steering.requests import Asker, Steering
 
 LONGEST_LINE = 10_000  # characters
@@ -56,7 +57,7 @@ def obey_lines(lines: TextIO, steering: Steering, asker: Asker) -> None:
         try:
             words = split(line)
         except ValueError as error:
-            asker.refuse(f"{line.strip()}: {error}")
+            asker.refuse(one_line(f"{line.strip()}: {error}"))
         else:
             if words := words or ["toggle"] * ("toggle" in steering.commands):
                 steering.post(words, asker)

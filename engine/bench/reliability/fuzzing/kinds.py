@@ -18,7 +18,7 @@ from typing import Any, cast
 
 from engine.base.clock import VirtualClock
 from engine.base.command_line import run
-from engine.base.errors import PerfLiveError
+from engine.base.errors import PerfLiveError, one_line
 from engine.base.on_demand import load_object
 from engine.bench.reliability.fuzzing.damage import damaged, damaged_text, damaged_xml, word
 from engine.bench.reliability.fuzzing.seeds import of_suffix
@@ -214,7 +214,7 @@ def _type(line: str, steering: Steering, refuse: Callable[[str], None]) -> None:
     try:
         words = split(line)
     except ValueError as error:
-        refuse(f"{line.strip()}: {error}")
+        refuse(one_line(f"{line.strip()}: {error}"))
     else:
         if words:
             steering.post(words, Asker(lambda answer: None, refuse))
