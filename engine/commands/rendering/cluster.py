@@ -107,25 +107,21 @@ class _Actors:
         return [at_work[answer] for answer in ready]
 
 
-class _Actor:
-    """Who asks an actor; follows ``crew.Worker``."""
+class _Actor(Worker):
+    """Who asks an actor."""
 
     def __init__(self, ray: Any, actor: Any):
-        self.job: Job | None = None
         self.answer: Any = None
         self._ray, self._actor = ray, actor
 
     def begin(self, job: Job) -> None:
         self.job, self.answer = job, self._actor.perform.remote(job)
 
-    def take(self) -> Outcome | None:
+    def receive(self) -> Outcome | Exception | None:
         try:
             answer: Outcome | Exception = self._ray.get(self.answer)
         except self._ray.exceptions.RayActorError:
             return None
-        if isinstance(answer, Exception):
-            raise answer
-        self.job = None
         return answer
 
     def how_it_ended(self) -> str:

@@ -1,5 +1,6 @@
 """The files of a batch, shared out among workers of one kind: processes of this machine, or actors of a cluster."""
 
+from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from typing import Protocol
@@ -10,19 +11,32 @@ from engine.commands.rendering.work import Outcome
 ATTEMPTS = 2  # at a file whose worker was killed
 
 
-class Worker(Protocol):
+class Worker(ABC):
     """Performs one file after the other; ``job`` is what it is at."""
 
-    job: Job | None
+    job: Job | None = None
 
+    @abstractmethod
     def begin(self, job: Job) -> None: ...
 
     def take(self) -> Outcome | None:
         """Return what became of the file; None where the worker has died. Raises what loading the performers raised."""
+        answer = self.receive()
+        if isinstance(answer, Exception):
+            raise answer
+        if answer:
+            self.job = None
+        return answer
 
+    @abstractmethod
+    def receive(self) -> Outcome | Exception | None:
+        """Return the answer, an Exception where the performers could not be loaded; None where the worker has died."""
+
+    @abstractmethod
     def how_it_ended(self) -> str:
         """Return how it died, as in "with status -9"."""
 
+    @abstractmethod
     def end(self) -> None:
         """Stop; a file that it is at is not written."""
 

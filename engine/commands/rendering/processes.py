@@ -44,13 +44,12 @@ class Processes:
         return [worker for worker in workers if isinstance(worker, _Process) and worker.pipe in ready]
 
 
-class _Process:
-    """A process that performs one file after the other; follows ``crew.Worker``."""
+class _Process(Worker):
+    """A process that performs one file after the other."""
 
     def __init__(self, work: Work):
         context = get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        self.job: Job | None = None
         self._process = context.Process(target=_serve, args=(work, theirs), daemon=True)
         self._process.start()
         theirs.close()  # so that the pipe ends with the process
@@ -60,14 +59,11 @@ class _Process:
         with suppress(OSError):  # it has died: that is seen when its answer is waited for
             self.pipe.send(job)
 
-    def take(self) -> Outcome | None:
+    def receive(self) -> Outcome | Exception | None:
         try:
             answer: Outcome | Exception = self.pipe.recv()
         except (EOFError, OSError):
             return None
-        if isinstance(answer, Exception):
-            raise answer
-        self.job = None
         return answer
 
     def how_it_ended(self) -> str:
