@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from played_events import play, velocities
 
 from engine.midi.events import Event, channel_of, control_change, is_note_on, note_off, note_on
 from engine.performers.controls import MODEL
@@ -26,19 +27,6 @@ def take(notes=80, seed=0, velocity=None, start_ns=0):
         if number % 10 == 0:
             events.append(Event(time_ns + 1, control_change(0, 64, 127 * (number % 20 == 0))))
     return sorted(events, key=lambda event: event.time_ns)
-
-
-def play(stream, events):
-    sent = []
-    for event in events:
-        while (due_ns := stream.next_due_ns()) is not None and due_ns < event.time_ns:
-            sent += stream.advance(due_ns)
-        sent += stream.feed(event)
-    return sent + stream.finish()
-
-
-def velocities(events):
-    return [event.message[2] for event in events if is_note_on(event.message)]
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,9 @@
 """The styles of the networks that ship: another touch, and with look-ahead a pedal."""
 
 import pytest
+from played_events import play, velocities
 
-from engine.midi.events import Event, is_control_change, is_note_on, note_off, note_on
+from engine.midi.events import Event, is_control_change, note_off, note_on
 from engine.performers.velocity.controls import CLASSICAL, POP
 from engine.performers.velocity.performer import known_controls, load_performer
 from models.pretrained import pretrained
@@ -25,19 +26,6 @@ def chords(bars=6):
         for pitch in [bass, bass + 24] if step % 8 == 0 else [bass + (24, 28, 31)[step % 3]]:
             events += [Event(at_ns, note_on(0, pitch, FLAT)), Event(at_ns + 200 * MS, note_off(0, pitch, 64))]
     return sorted(events, key=lambda event: event.time_ns)
-
-
-def play(stream, events):
-    sent = []
-    for event in events:
-        while (due_ns := stream.next_due_ns()) is not None and due_ns < event.time_ns:
-            sent += stream.advance(due_ns)
-        sent += stream.feed(event)
-    return sent + stream.finish()
-
-
-def velocities(events):
-    return [event.message[2] for event in events if is_note_on(event.message)]
 
 
 def pedals(events):
