@@ -32,12 +32,14 @@ from engine.bench.reliability.stage.between_ports import Stage, await_
 from engine.bench.reliability.stage.log import Entry
 from engine.bench.reliability.stage.outcome import play
 from engine.midi.events import control_change, note_off, note_on
+from engine.midi.ports import echoes
 from engine.runtime.scheduler import LATE_NS
 
 COMMAND = "perf-bench lateness"
 HEAD = ("playing", "lateness", "perf-live says", "the observer", "apart")
 PROBES, PROBE_CONTROLLER, PROBE_S = 100, 21, 0.0211  # an undefined controller (MIDI 1.0 detailed specification, table 3); no whole periods
 CHORDS = 10
+LOOKING_FOR_LOOPS = control_change(0, echoes.PROBE_CONTROLLER, 0)[:2]
 SETTLING_S = 0.3
 PATIENCE_S = 10.0
 SHARE = 0.99
@@ -116,7 +118,9 @@ def _counted(stage: Stage) -> tuple[int, int]:
 
 
 def _entries(stage: Stage, begun: tuple[int, int]) -> tuple[list[Entry], list[Entry]]:
-    return stage.keys.entries()[begun[0] :], stage.observer.entries()[begun[1] :]
+    """Return what was sent since ``begun`` and heard of it: what comes in as it went out makes perf-live look for a loop."""
+    heard = [entry for entry in stage.observer.entries()[begun[1] :] if entry.message[:2] != LOOKING_FOR_LOOPS]
+    return stage.keys.entries()[begun[0] :], heard
 
 
 def _await_all(stage: Stage, begun: tuple[int, int]) -> int:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from rtmidi import _rtmidi
 
@@ -81,17 +81,32 @@ def silence() -> None:
         library.jack_set_info_function(nothing)
 
 
+class Period(NamedTuple):
+    """The server's present period: how long ago it began, and how long periods are."""
+
+    age_ns: float
+    length_ns: float
+
+
+class _Frames(NamedTuple):
+    """What JACK counts in frames, each a function of a client: since the period began, of a period, and in a second."""
+
+    since: Any
+    of_period: Any
+    in_second: Any
+
+
 @cache
-def _load_frames() -> tuple[Any, Any] | None:
-    """Return what tells the frames since the period began, and in a second; None from a library that cannot tell."""
+def _load_frames() -> _Frames | None:
+    """Return what tells the frames; None from a library that cannot tell."""
     try:
-        library = ctypes.PyDLL(_rtmidi.__file__)  # keeps Python's lock: neither waits, and who asks is in a hurry
-        since, rate = library.jack_frames_since_cycle_start, library.jack_get_sample_rate
+        library = ctypes.PyDLL(_rtmidi.__file__)  # keeps Python's lock: none of them waits, and who asks is in a hurry
+        frames = _Frames(library.jack_frames_since_cycle_start, library.jack_get_buffer_size, library.jack_get_sample_rate)
     except (AttributeError, OSError):
         return None
-    for function in (since, rate):
+    for function in frames:
         function.restype, function.argtypes = ctypes.c_uint32, [_POINTER]
-    return since, rate
+    return frames
 
 
 Client = TypeVar("Client")
@@ -151,13 +166,19 @@ class Graph:
         library.jack_set_port_connect_callback(client, self._callbacks[1], None)
         library.jack_set_port_registration_callback(client, self._callbacks[2], None)
         library.jack_activate(client)
-        frames = _load_frames()
-        self._frames_since = frames[0] if frames else None
-        self._frame_ns = NS_PER_S / (frames[1](client) or math.inf) if frames else 0.0
+        self._frames = _load_frames()
+        self._frame_ns = NS_PER_S / (self._frames.in_second(client) or math.inf) if self._frames else 0.0
 
     def period_age_ns(self) -> float | None:
         """Return how long ago the server's present period began; None where the library does not tell. Takes half a microsecond."""
-        return self._frames_since(self._client) * self._frame_ns if self._frames_since else None
+        return self._frames.since(self._client) * self._frame_ns if self._frames else None
+
+    def period(self) -> Period | None:
+        """Return the server's present period; None where the library does not tell."""
+        frames = self._frames
+        if not frames:
+            return None
+        return Period(frames.since(self._client) * self._frame_ns, frames.of_period(self._client) * self._frame_ns)
 
     def watch(self, watched: Watched) -> None:
         self._watched.add(watched)
@@ -240,6 +261,11 @@ def share_graph() -> Graph:
 def period_age_ns() -> float | None:
     """Return how long ago the present period of the process's server began; None where that cannot be told."""
     return _shared[0].period_age_ns() if _shared else None
+
+
+def period() -> Period | None:
+    """Return the present period of the process's server; None where that cannot be told."""
+    return _shared[0].period() if _shared else None
 
 
 def give_back() -> None:

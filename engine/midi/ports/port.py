@@ -17,9 +17,9 @@ from engine.midi.ports import jack
 from engine.midi.ports.arrival import Arrival
 from engine.midi.ports.echoes import Echoes
 from engine.midi.ports.links import Link, open_link
+from engine.midi.ports.ring import LONGEST_MESSAGE, Ring
 from engine.midi.ports.sent import SentState
 
-JACK_LONGEST_MESSAGE = 16_000  # bytes: for one that does not fit its ring buffer of 16,384 rtmidi waits for ever
 JACK_DRAIN_S = 0.1  # a port that closes takes from its receivers what they have not read yet: several periods of any usual length
 
 
@@ -144,16 +144,17 @@ class OutputPort(_LinkedPort):
         self._sounding: list[bytes] = []  # what ends the notes that sounded when the other end went
         self._lock = threading.Lock()  # between who sends and who restores
         self.link = open_link(rtmidi.MidiOut, wanted, api, virtual, "out", lambda midi: None)
+        self._ring = Ring() if self.api == "jack" else None
 
     def send(self, message: bytes) -> None:
         """Send one message, or remember what it changes until the other end is back."""
-        if len(message) > JACK_LONGEST_MESSAGE and self.api == "jack":
-            say(f"left out a message of {len(message)} bytes: JACK takes {JACK_LONGEST_MESSAGE} at most")
+        if self._ring and len(message) > LONGEST_MESSAGE:
+            say(f"left out a message of {len(message)} bytes: JACK takes {LONGEST_MESSAGE} at most")
             return
         with self._lock:
-            if not (self.lost or self.link.ended):
+            if not self._is_gone():
                 try:
-                    self.link.midi.send_message(message)
+                    self._write(message)
                 except rtmidi.RtMidiError:  # some drivers say so when a device has gone
                     self._lose()
                 for echoes in self.heard_by:
@@ -163,8 +164,8 @@ class OutputPort(_LinkedPort):
     def probe(self, message: bytes) -> None:
         """Send a message that means nothing to an instrument, and that need not be told again."""
         with self._lock, contextlib.suppress(rtmidi.RtMidiError):
-            if not (self.lost or self.link.ended):
-                self.link.midi.send_message(message)
+            if not self._is_gone():
+                self._write(message)
 
     def lose(self) -> None:
         """Take note that the other end has gone."""
@@ -183,18 +184,26 @@ class OutputPort(_LinkedPort):
                 return False
             try:
                 for message in (*self._sounding, *self._sent.restoring()):
-                    self.link.midi.send_message(message)
+                    self._write(message)
             except rtmidi.RtMidiError:  # it has gone again
                 return False
             self._sounding, self.lost = [], False
         return True
 
     def close(self) -> None:
-        if self.api == "jack" and not (self.lost or self.link.ended):
+        if self._ring and not self._is_gone():
             time.sleep(JACK_DRAIN_S)
+        self._closed = True  # whoever waits for room in the ring does so no longer
         with self._lock:
-            self._closed = True
+            pass  # nobody sends any more
         self.link.close()
+
+    def _is_gone(self) -> bool:
+        return self.lost or self.link.ended
+
+    def _write(self, message: bytes) -> None:
+        if not self._ring or self._ring.make_room(len(message), lambda: self._closed or self.link.ended):
+            self.link.midi.send_message(message)
 
     def _lose(self) -> None:
         if not self.lost:

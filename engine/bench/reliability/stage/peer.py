@@ -22,6 +22,8 @@ import rtmidi
 from engine.bench.reliability.stage.log import encode
 from engine.midi import ports
 from engine.midi.events import note_off, note_on
+from engine.midi.ports import jack
+from engine.midi.ports.ring import Ring
 from engine.runtime.real_time import real_time
 
 KEYS, SYNTH = "keys", "synth"
@@ -33,6 +35,9 @@ class Peer:
         self._kind, self._client = kind, client
         self._log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         self._prompt = ExitStack()
+        self._ring = Ring()
+        if kind == KEYS:
+            jack.share_graph()  # it tells the ring of the server's periods
         self._midi = self._open()
 
     def _open(self) -> Any:
@@ -68,6 +73,7 @@ class Peer:
 
     def _send(self, message: bytes) -> None:
         self._keep(message)
+        self._ring.make_room(len(message), given_up=lambda: False)
         self._midi.send_message(message)
 
     def _flood(self, notes: int, per_second: float) -> None:
