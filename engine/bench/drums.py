@@ -52,14 +52,14 @@ def _measure(machine: Machine, on_one_core: bool, on_stage: OnStage) -> DrumsRep
 
     from engine.bench.measuring.runs import note_calls
     from engine.bench.measuring.takes import piano_take
-    from engine.performers.drums.networks import open_groove, open_live
+    from engine.performers.drums.networks import open_networks
     from engine.performers.drums.performer import DrumsPerformer
     from engine.performers.velocity.controls import CONTROLS
     from engine.performers.velocity.networks import VelocityModel
     from engine.performers.velocity.performer import VelocityPerformer
     from models.pretrained import pretrained
 
-    drummer = DrumsPerformer(open_groove(None), open_live(None))
+    drummer = DrumsPerformer(open_networks(None))
     pianist = VelocityPerformer([VelocityModel.open(pretrained("velocity.onnx"))], CONTROLS)
     on_stage("a stroke, and a note")
     strokes = chain.from_iterable(_bar(number) for number in count())

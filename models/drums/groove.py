@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.drums.representation import CLOSED_HAT, KEYS, KICK, NOBODY, RIDE, ROLES, SNARE, STEPS_A_QUARTER, Asked, steps_of
+from models.drums.representation import CLOSED_HAT, KEYS, KICK, NOBODY, RIDE, ROLES, SNARE, STEPS_A_QUARTER, Asked, roles_of, steps_of
 
 FURTHEST_STEPS = 64  # a stroke that is further away counts as this far
 FURTHEST_BARS = 8
@@ -22,25 +22,30 @@ FEATURES = (
 )
 
 
-def groove_features(strokes: np.ndarray, asked: Asked = NOBODY) -> np.ndarray:
-    """Return FEATURES, float32 [N, F], of the strokes of a take (STROKE_DTYPE, in order, all of known keys)."""
-    if not len(strokes):
-        return np.zeros((0, len(FEATURES)), np.float32)
+def groove_features(strokes: np.ndarray, asked: Asked = NOBODY, around: np.ndarray | None = None) -> np.ndarray:
+    """Return FEATURES, float32 [N, F], of the strokes of a take (STROKE_DTYPE, in order, all of known keys).
+
+    ``around`` has the strokes of the take, likewise, where ``strokes`` are others: those that are to be described one by one.
+    """
+    around = strokes if around is None else around
+    if not len(strokes) or not len(around):
+        return np.zeros((len(strokes), len(FEATURES)), np.float32)
     quarter, step = strokes["quarter"], steps_of(strokes["quarter"])
     role, articulation = np.array([KEYS[key] for key in strokes["key"].tolist()]).T
-    struck = _Struck(role, step)
+    heard_role, heard_quarter = roles_of(around), around["quarter"]
+    struck = _Struck(heard_role, steps_of(heard_quarter))
     bar_steps = np.maximum(np.round(strokes["bar_quarters"] * STEPS_A_QUARTER), 1).astype(np.int64)
     place = (step - steps_of(strokes["bar_quarter"])) % bar_steps
-    quarters = max(float(np.ptp(quarter)), 1.0)
+    quarters = max(float(np.ptp(heard_quarter)), 1.0)
     everyone = np.full(len(role), 1.0)
     columns = (
         *(role, articulation, everyone * asked.style, everyone * asked.drummer, strokes["tempo"]),
         *(place, place % STEPS_A_QUARTER, bar_steps, quarter * STEPS_A_QUARTER - step),
         *_among_equals(role, step),
-        ((quarter - quarter[0]) / strokes["bar_quarters"]).clip(max=FURTHEST_BARS),
-        ((quarter[-1] - quarter) / strokes["bar_quarters"]).clip(max=FURTHEST_BARS),
-        everyone * len(role) / quarters,
-        np.bincount(role, minlength=ROLES)[role] / quarters,
+        ((quarter - heard_quarter[0]) / strokes["bar_quarters"]).clip(max=FURTHEST_BARS),
+        ((heard_quarter[-1] - quarter) / strokes["bar_quarters"]).clip(max=FURTHEST_BARS),
+        everyone * len(around) / quarters,
+        np.bincount(heard_role, minlength=ROLES)[role] / quarters,
         np.mean([struck.at(role, step + bars * bar_steps) for bars in RECURRING_BARS], 0),
         *(struck.distance(role, step, strokes_on) for strokes_on in (-2, -3, 2, 3)),
         *(struck.counts(step, *reach).sum(1) for reach in ((-BUSY_STEPS, -1), (1, BUSY_STEPS))),

@@ -105,6 +105,11 @@ def known(keys: np.ndarray) -> np.ndarray:
     return np.isin(keys, list(KEYS))
 
 
+def roles_of(strokes: np.ndarray) -> np.ndarray:
+    """Return the roles [N] of strokes of known keys."""
+    return np.array([KEYS[key][0] for key in strokes["key"].tolist()], np.int64)
+
+
 def on_grid(quarters: np.ndarray) -> np.ndarray:
     """Return which places [N] are written: on sixteenths or their triplets. All others were played."""
     return np.any([np.abs(quarters * grid - np.round(quarters * grid)) <= grid * ON_GRID_QUARTERS for grid in GRIDS], axis=0)

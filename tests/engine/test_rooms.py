@@ -38,7 +38,7 @@ ROOMS = {
         own={
             "velocity": {"expression", "pedalling"},
             "dexter": {"expression_profile", "transferred_tempo", "trees", "window_worker"},
-            "drums": {"bass", "expression", "files", "groove", "order"},
+            "drums": {"added", "bass", "expression", "files", "groove", "insertion", "order"},
             "score_performer": {"decoding", "directions", "reference", "score", "style", "style_curve"},
             "performance_rnn": {"improvisation", "partner_notes", "player_notes", "reaction_delay", "takes", "voice"},
         },
@@ -53,7 +53,7 @@ ROOMS = {
             "dexter": {
                 *("diffusion", "expression_profile", "hold_quantiles", "passages", "piece_statistics", "rendering", "residuals", "windows"),
             },
-            "drums": {"live_kit"},
+            "drums": {"added", "live_kit"},
             "score_performer": {
                 "classifiers",
                 "layers",
@@ -84,6 +84,7 @@ ROOMS = {
             "velocity": {"article", "pedalling"},
             "dexter": {"average", "calibration", "denoiser", "expression_profile", "networks", "residuals", "trees"},
             "score_performer": {"classifiers", "directions", "rendering", "round_trip", "windows"},
+            "drums": {"added", "boosting"},
             "performance_rnn": {"weights"},
             "performance_net": {"keys", "melodies", "rendered_audio", "solo", "solo_keys"},
         },

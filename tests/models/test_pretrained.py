@@ -7,7 +7,7 @@ import pytest
 from engine.onnx.contract import Contract
 from engine.onnx.model import Model
 from engine.performers.dexter.performer import RESIDUALS_FILE
-from engine.performers.drums.networks import GROOVE_SYSTEM, LIVE_SYSTEM
+from engine.performers.drums.networks import ADDED_SYSTEM, GROOVE_SYSTEM, LIVE_SYSTEM
 from engine.performers.score_performer.networks import DECODER_SYSTEM, SCORE_SYSTEM, STYLE_SYSTEM
 from engine.performers.score_performer.performer import STYLE_SPACE_FILE
 from engine.performers.velocity.networks import LOOKAHEAD_SYSTEM, MEMORY_SYSTEM, SYSTEM
@@ -43,6 +43,7 @@ SHIPPED = {
     "score_performer_style.onnx": (STYLE_SYSTEM, score_performer.REPRESENTATION_VERSION),
     "drums_groove.onnx": (GROOVE_SYSTEM, drums.REPRESENTATION_VERSION),
     "drums_live.onnx": (LIVE_SYSTEM, drums.REPRESENTATION_VERSION),
+    "drums_added.onnx": (ADDED_SYSTEM, drums.REPRESENTATION_VERSION),
     "performance_rnn.onnx": (sampling.SYSTEM, performance_rnn.REPRESENTATION_VERSION),
 }
 
@@ -70,7 +71,7 @@ def test_nothing_else_ships():
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_card_states_data_licence_and_figures(name):
-    parts = "_memory|(?<=pop)_lookahead|(?<=performer)_(score|style)|(?<=_net)_(violin|cello|flute)|(?<=drums)_(groove|live)"
+    parts = "_memory|(?<=pop)_lookahead|(?<=performer)_(score|style)|(?<=_net)_(violin|cello|flute)|(?<=drums)_(groove|live|added)"
     of_the_card = re.sub(parts, "", name)
     card = pretrained(of_the_card).with_suffix(".md").read_text(encoding="utf-8")
     contract = contract_of(name)

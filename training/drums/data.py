@@ -55,16 +55,16 @@ def written(strokes: np.ndarray, swung: bool) -> np.ndarray:
 
 def describe_groove(take: DrumTake, view: View) -> tuple[np.ndarray, np.ndarray]:
     """Return the features of a take that is written down, and how many ms off that it was played."""
-    placed = _on_the_kit(written(take.strokes, view.swung), view)
+    placed = on_the_kit(written(take.strokes, view.swung), view)
     timing = (take.strokes["quarter"] - placed["quarter"]) * MINUTE_MS / take.strokes["tempo"]
-    return groove_features(placed, _asked(take, view)), timing
+    return groove_features(placed, asked(take, view)), timing
 
 
 def describe_live(take: DrumTake, view: View) -> tuple[np.ndarray, np.ndarray]:
     """Return the features of a take as it comes, stroke by stroke."""
-    kit, asked, strokes = LiveKit(), _asked(take, view), _on_the_kit(take.strokes, view)
+    kit, told, strokes = LiveKit(), asked(take, view), on_the_kit(take.strokes, view)
     rows = [
-        kit.strike(quarter * 60 / tempo, key, Beat(quarter, tempo) if view.beat else None, asked)
+        kit.strike(quarter * 60 / tempo, key, Beat(quarter, tempo) if view.beat else None, told)
         for quarter, key, tempo in zip(*(strokes[name].tolist() for name in ("quarter", "key", "tempo")), strict=True)
     ]
     return np.stack(rows), np.zeros(len(rows))
@@ -98,7 +98,8 @@ def steps(strokes: np.ndarray) -> np.ndarray:
     return np.floor((strokes["quarter"] - strokes["bar_quarter"]) * STEPS_A_QUARTER + 0.5).astype(int) % bar_steps
 
 
-def _on_the_kit(strokes: np.ndarray, view: View) -> np.ndarray:
+def on_the_kit(strokes: np.ndarray, view: View) -> np.ndarray:
+    """Return strokes with the keys of the kit that a view shows."""
     if not view.plain:
         return strokes
     plain = strokes.copy()
@@ -106,5 +107,6 @@ def _on_the_kit(strokes: np.ndarray, view: View) -> np.ndarray:
     return plain
 
 
-def _asked(take: DrumTake, view: View) -> Asked:
+def asked(take: DrumTake, view: View) -> Asked:
+    """Return what a view says of a take."""
     return Asked(take.style if view.style else 0, take.drummer if view.drummer else 0)

@@ -1,7 +1,8 @@
-"""The stages of the drummer: trees for whole grooves, and trees for live pads."""
+"""The stages of the drummer: trees for whole grooves, trees for live pads, and trees for what drummers add."""
 
+from training.drums import added
 from training.drums.task import DrumsConfig, train
 from training.stages import Stage
 
-DRUMS = "drums"
-STAGES = {DRUMS: Stage(DrumsConfig, train)}
+DRUMS, ADDED = "drums", "drums-added"
+STAGES = {DRUMS: Stage(DrumsConfig, train), ADDED: Stage(added.AddedConfig, added.train)}

@@ -15,6 +15,7 @@ from engine.base.errors import PerfLiveError
 from models.drums import groove, live_kit
 from models.drums.representation import LEVELS, TIMING_COLUMNS, VELOCITY_COLUMNS, written_s
 from training.datasets.groove import read_groove
+from training.drums.boosting import Boosting, predict
 from training.drums.data import Examples, Kind, View, load_examples, written
 from training.drums.figures import figures
 from training.drums.fits import fit_common_shares, fit_shares, normal_scores
@@ -37,16 +38,6 @@ VIEWS: dict[Kind, tuple[View, ...]] = {
 KNOWN = {kind: views[:1] for kind, views in VIEWS.items()}
 
 
-class Boosting(BaseModel):
-    """How trees are grown: ``rounds`` of them, each of up to ``leaves``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    rounds: int = Field(gt=0)
-    leaves: int = Field(gt=1)
-    learning_rate: float = Field(gt=0)
-
-
 class DrumsConfig(BaseModel):
     """``median``: of the trees of what is likeliest; ``spread``: of those of the quantiles beside it. ``smallest_leaf`` is in strokes."""
 
@@ -64,22 +55,8 @@ class DrumsConfig(BaseModel):
     def parameters(self, column: int) -> dict[str, Any]:
         """Return these as LightGBM names them."""
         boosting = self.median if column % len(LEVELS) == MEDIAN else self.spread
-        return {
-            "objective": "quantile",
-            "alpha": LEVELS[column % len(LEVELS)],
-            "num_leaves": boosting.leaves,
-            "learning_rate": boosting.learning_rate,
-            "min_child_samples": self.smallest_leaf,
-            "colsample_bytree": self.feature_share,
-            "subsample": 0.5,
-            "subsample_freq": 1,
-            "max_bin": 63,
-            "use_missing": False,
-            "deterministic": True,
-            "force_col_wise": True,
-            "verbose": -1,
-            "seed": self.seed,
-        }
+        parameters = boosting.parameters("quantile", self.smallest_leaf, self.feature_share, self.seed)
+        return parameters | {"alpha": LEVELS[column % len(LEVELS)]}
 
     def rounds(self, column: int) -> int:
         return (self.median if column % len(LEVELS) == MEDIAN else self.spread).rounds
@@ -107,11 +84,6 @@ def train(config: DrumsConfig, work: Work) -> Outcome:
     found = figures(quantiles[:, MEDIAN], followed.velocity, followed.take)
     told = f"velocity error {found.mean_absolute_error:.2f}, correlation {found.correlation:.3f}"
     return Outcome(told, (NOISE_FILE, *(f"{name}.txt" for name in COLUMNS[config.kind])))
-
-
-def predict(boosters: list[lightgbm.Booster], features: np.ndarray) -> np.ndarray:
-    """Return what the trees say, (N, columns), float32."""
-    return np.stack([booster.predict(features, num_threads=1) for booster in boosters], 1).astype(np.float32)
 
 
 def read_boosters(kind: Kind, folder: Path) -> tuple[list[lightgbm.Booster], dict[str, list[float]]]:

@@ -79,10 +79,7 @@ class DrumExpression:
 
     def choose(self, what: str, quantiles: Sequence[float], role: int, place: int, time_s: float) -> float:
         """Return a velocity, or a timing in ms, of a stroke: the median of its three quantiles, or as far from it as temperature says."""
-        low, median, high = quantiles
-        straying = self.controls["temperature"] * self._noise[what].draw(role, place, time_s)
-        straying = min(max(straying, -LARGEST), LARGEST)
-        return median + straying * max(high - median if straying > 0 else median - low, 0.0)
+        return quantile_of(quantiles, self.controls["temperature"] * self._noise[what].draw(role, place, time_s))
 
     def hear(self, model_velocity: float, played: int) -> None:
         """Count a stroke to the level that is kept."""
@@ -90,8 +87,23 @@ class DrumExpression:
 
     def apply(self, model_velocity: float, played: int) -> int:
         """Put the controls on the drummer's velocity; return what is sent, 1 to 127. The level is that of all strokes heard so far."""
-        controls, performed = self.controls, model_velocity
-        if controls["level"] == KEEP and self._strokes:
-            performed += self._softer / self._strokes
-        performed += controls["dynamics"]
-        return min(max(math.floor(played + controls["strength"] * (performed - played) + 0.5), 1), 127)
+        return _as_sent(played + self.controls["strength"] * (self._levelled(model_velocity) - played))
+
+    def apply_to_added(self, model_velocity: float) -> int:
+        """As ``apply``, of a stroke that the drummer added, which has no velocity of its own."""
+        return _as_sent(self._levelled(model_velocity))
+
+    def _levelled(self, model_velocity: float) -> float:
+        kept = self._softer / self._strokes if self.controls["level"] == KEEP and self._strokes else 0.0
+        return model_velocity + kept + self.controls["dynamics"]
+
+
+def quantile_of(quantiles: Sequence[float], straying: float) -> float:
+    """Return what is so many standard deviations away from the median of three quantiles, at most LARGEST."""
+    low, median, high = quantiles
+    straying = min(max(straying, -LARGEST), LARGEST)
+    return median + straying * max(high - median if straying > 0 else median - low, 0.0)
+
+
+def _as_sent(velocity: float) -> int:
+    return min(max(math.floor(velocity + 0.5), 1), 127)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,19 +10,49 @@ from engine.midi.events import DRUM_CHANNEL, Event, channel_of, is_channel_messa
 from engine.midi.file import MidiTimeline, in_quarters
 from engine.midi.routing import Router, Routing, Way
 from engine.midi.tempo_map import DEFAULT_TEMPO_US
+from engine.performers.drums.added import Grace
 from engine.performers.drums.bass import bass_notes, with_the_drums
+from engine.performers.drums.groove import Groove
+from engine.performers.drums.insertion import NewStroke, insert_strokes
 from engine.performers.drums.order import moved_places
 from engine.score.midi import time_signatures
 from engine.score.piece import NonNoteEvent, Piece
-from models.drums.representation import KEYS, STROKE_DTYPE
+from models.drums.representation import KEYS, SNARE, STROKE_DTYPE
 
-Play = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]  # strokes, velocities -> velocities, seconds later than written
 NS_PER_S = 1_000_000_000
+GHOST_QUARTERS = 1 / 8  # how long a ghost note is
 
 
-def perform_timeline(
-    timeline: MidiTimeline, routing: Routing, channels: Collection[int], play: Play
-) -> MidiTimeline:
+class Unit(NamedTuple):
+    """In what places are counted: quarters (N,) -> places, and of strokes (STROKE_DTYPE) how many are a second (N,)."""
+
+    place_of: Callable[[np.ndarray], np.ndarray]
+    in_a_second: Callable[[np.ndarray], np.ndarray]
+
+
+class Track(NamedTuple):
+    """The messages among which drums are, in order, with their places (N,), and which of those that were read each is, -1 for a new one.
+
+    ``struck`` are indices of the strokes that are performed, ``strokes`` the same, STROKE_DTYPE; ``beside`` notes of a bass.
+    """
+
+    events: list[Event]
+    places: np.ndarray
+    source: np.ndarray
+    struck: np.ndarray
+    strokes: np.ndarray
+    beside: np.ndarray
+
+    def with_new(self, new: Sequence[NewStroke]) -> tuple["Track", np.ndarray]:
+        """Return it with new strokes, which are not yet among the ``strokes``, and where these begin."""
+        found = insert_strokes(self.events, self.places, new)
+        source = np.full(len(found.events), -1)
+        source[found.moved_to] = self.source
+        track = Track(found.events, found.places, source, found.moved_to[self.struck], self.strokes, found.moved_to[self.beside])
+        return track, found.begun
+
+
+def perform_timeline(timeline: MidiTimeline, routing: Routing, channels: Collection[int], groove: Groove) -> MidiTimeline:
     """Return a file with the strokes performed that are on ``channels`` and that ``routing`` does not leave alone; a bass goes with them.
 
     Raises UsageError for a track that it does not have.
@@ -44,13 +75,14 @@ def perform_timeline(
     per_minute = 60e6 / np.maximum(tempos[np.searchsorted(tempos[:, 0], ticks, side="right") - 1, 1], 1) if struck else ticks
     strokes = _strokes(ticks / measured.division, per_minute, time_signatures(measured), [timeline.events[i] for i in struck], kit)
     places = np.array([event.time_ns for event in timeline.events], float)
-    events, found = _perform(timeline.events, places, struck, strokes, np.full(len(struck), NS_PER_S), kit, play, bass)
+    unit = Unit(lambda quarters: _times_ns(measured, quarters), lambda strokes: np.full(len(strokes), NS_PER_S))
+    events, found, _ = _perform(_track(timeline.events, places, struck, strokes, bass), unit, kit, groove)
     times_ns = np.round(found).astype(np.int64).tolist()
     placed = sorted(range(len(events)), key=times_ns.__getitem__)
     return replace(timeline, events=[events[index]._replace(time_ns=times_ns[index]) for index in placed])
 
 
-def perform_piece(piece: Piece, routing: Routing, play: Play) -> Piece:
+def perform_piece(piece: Piece, routing: Routing, groove: Groove) -> Piece:
     """Return a score with its drums performed, beside the notes, along whatever tempo these will have.
 
     Raises UsageError for a track that it does not have.
@@ -69,10 +101,11 @@ def perform_piece(piece: Piece, routing: Routing, play: Play) -> Piece:
     rows = (np.searchsorted(tempos["onset_quarter"], quarters, side="right") - 1).clip(0)
     per_minute = tempos["quarters_per_minute"][rows]
     strokes = _strokes(quarters, per_minute, score.time_signatures, [events[index] for index in struck], kit)
-    performed, found = _perform(events, places, struck, strokes, per_minute / 60, kit, play)
+    unit = Unit(lambda quarters: quarters, lambda strokes: strokes["tempo"] / 60)
+    performed, found, source = _perform(_track(events, places, struck, strokes), unit, kit, groove)
     moved = [
-        NonNoteEvent(quarter, event.message, event.track, old.leads)
-        for quarter, event, old in zip(found.tolist(), performed, beside, strict=True)
+        NonNoteEvent(quarter, event.message, event.track, old >= 0 and beside[old].leads)
+        for quarter, event, old in zip(found.tolist(), performed, source.tolist(), strict=True)
     ]
     return replace(piece, non_note_events=tuple(sorted(moved, key=lambda event: event.quarter)))
 
@@ -98,22 +131,62 @@ def _strokes(
     return strokes
 
 
-def _perform(
-    events: Sequence[Event],
-    places: np.ndarray,
-    struck: Sequence[int],
-    strokes: np.ndarray,
-    units_a_second: np.ndarray,
-    kit: Mapping[int, int],
-    play: Play,
-    bass: Sequence[int] = (),
-) -> tuple[list[Event], np.ndarray]:
-    """Return the events with the strokes' new velocities, and the places of all; notes of the ``bass`` are moved with the drums."""
-    velocities, later_s = play(strokes, np.array([events[index].message[2] for index in struck], int))
-    shifts = dict(zip(struck, (later_s * units_a_second).tolist(), strict=True))
-    shifts |= with_the_drums(bass, places, shifts, lambda index: _key(events[index], kit) or 0)
-    performed = list(events)
-    for index, velocity in zip(struck, velocities.tolist(), strict=True):
-        message = performed[index].message
-        performed[index] = performed[index]._replace(message=note_on(channel_of(message), message[1], velocity))
-    return performed, moved_places(events, places, shifts, kit)
+def _track(
+    events: Sequence[Event], places: np.ndarray, struck: Sequence[int], strokes: np.ndarray, beside: Sequence[int] = ()
+) -> Track:
+    return Track(list(events), places, np.arange(len(events)), np.array(struck, np.int64), strokes, np.array(beside, np.int64))
+
+
+def _times_ns(timeline: MidiTimeline, quarters: np.ndarray) -> np.ndarray:
+    to_ns, ticks = timeline.tempo_map.to_ns, np.round(quarters * timeline.division).astype(np.int64).tolist()
+    return np.array([to_ns(tick) for tick in ticks], float)
+
+
+def _perform(track: Track, unit: Unit, kit: Mapping[int, int], groove: Groove) -> tuple[list[Event], np.ndarray, np.ndarray]:
+    """Return the messages with the strokes' new velocities and what is added, their places, and which of those read each is."""
+    added = groove.add(track.strokes)
+    of_grace = {int(track.struck[row]): grace for row, grace in added.graces.items()}  # those read are yet where they were
+    if len(snares := _snares(track, kit)) and len(added.ghosts):
+        track = _with_ghosts(track, added.ghosts, int(snares[-1]), unit)
+    ghosts = track.source[track.struck] < 0
+    velocities, later_s = groove.play(track.strokes, np.array([track.events[index].message[2] for index in track.struck], int), ghosts)
+    for index, velocity in zip(track.struck.tolist(), velocities.tolist(), strict=True):
+        message = track.events[index].message
+        track.events[index] = track.events[index]._replace(message=note_on(channel_of(message), message[1], velocity))
+    shifts = later_s * unit.in_a_second(track.strokes)
+    track, all_shifts = _with_graces(track, of_grace, shifts, unit)
+    written = {index: shift for index, shift in all_shifts.items() if track.source[index] >= 0}
+    all_shifts |= with_the_drums(track.beside.tolist(), track.places, written, lambda index: _key(track.events[index], kit) or 0)
+    return track.events, moved_places(track.events, track.places, all_shifts, kit), track.source
+
+
+def _snares(track: Track, kit: Mapping[int, int]) -> np.ndarray:
+    """Return the strokes on the key of the snare that is struck most often."""
+    snares = [index for index in track.struck.tolist() if KEYS[_key(track.events[index], kit) or 0][0] == SNARE]
+    keys = np.array([track.events[index].message[1] for index in snares], int)
+    return np.array(snares, int)[keys == np.bincount(keys).argmax()] if snares else keys
+
+
+def _with_ghosts(track: Track, ghosts: np.ndarray, like: int, unit: Unit) -> Track:
+    begin, end = (unit.place_of(ghosts["quarter"] + length) for length in (0, GHOST_QUARTERS))
+    new = [NewStroke(place, like, 1, length) for place, length in zip(begin.tolist(), (end - begin).tolist(), strict=True)]
+    track, begun = track.with_new(new)
+    indices, strokes = np.append(track.struck, begun), np.append(track.strokes, ghosts)
+    order = np.argsort(indices)
+    return track._replace(struck=indices[order], strokes=strokes[order])
+
+
+def _with_graces(track: Track, of_grace: Mapping[int, Grace], shifts: np.ndarray, unit: Unit) -> tuple[Track, dict[int, float]]:
+    """Return it with grace strokes before the strokes ``of_grace``, by index of those read, and by how much what is struck is moved."""
+    new, with_main = [], []
+    a_second = unit.in_a_second(track.strokes)
+    for row, index in enumerate(track.struck.tolist()):
+        grace = of_grace.get(int(track.source[index]))
+        if grace is None or track.places[index] < grace.before_s * a_second[row]:
+            continue
+        length = grace.before_s * float(a_second[row])
+        velocity = max(1, round(track.events[index].message[2] * grace.share))
+        new.append(NewStroke(float(track.places[index]) - length, index, velocity, length))
+        with_main.append(float(shifts[row]))
+    track, begun = track.with_new(new) if new else (track, np.zeros(0, int))
+    return track, dict(zip([*track.struck.tolist(), *begun.tolist()], [*shifts.tolist(), *with_main], strict=True))

@@ -4,38 +4,57 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from engine.onnx.model import Model
+from engine.performers.drums.added import AddedStrokes, add_strokes
 from engine.performers.drums.expression import TIMING, VELOCITY, DrumExpression
+from engine.performers.drums.networks import Networks
+from models.drums.added import loudest_ghost
 from models.drums.groove import FEATURES, groove_features
-from models.drums.representation import TIMING_COLUMNS, on_grid, written_s
+from models.drums.representation import SNARE, TIMING_COLUMNS, on_grid, written_s
 
 ROLE, PLACE, PLACE_IN_QUARTER = (FEATURES.index(name) for name in ("role", "place", "place_in_quarter"))
 MEDIAN = 1
 
 
-def perform_strokes(
-    model: Model, strokes: np.ndarray, played: np.ndarray, controls: Mapping[str, float], seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the velocities (N,) of strokes (STROKE_DTYPE, in order), and by how many seconds each is later than written (N,).
+class Groove:
+    """How a file's drums are to be played: the trees, the controls and the seed."""
 
-    ``played`` (N,) are the velocities that they have. A stroke that is off the grid was played by somebody, and stays where it is. The
-    strokes on beats are on time in the median: how far ahead of a metronome somebody is as a whole depends on the instrument's latency too.
-    """
-    if not len(strokes):
-        return np.zeros(0, int), np.zeros(0)
-    expression = DrumExpression(seed, controls, model.contract.constants)
-    features = groove_features(strokes, expression.asked)
-    quantiles = model.run({"features": features}, {})[0]["quantiles"].reshape(len(strokes), 2, len(TIMING_COLUMNS)).tolist()
-    roles, places = features[:, (ROLE, PLACE)].astype(int).T.tolist()
-    groups = list(zip(roles, places, written_s(strokes).tolist(), strict=True))
-    velocities = [expression.choose(VELOCITY, own[0], *group) for own, group in zip(quantiles, groups, strict=True)]
-    timings_ms = [expression.choose(TIMING, own[1], *group) for own, group in zip(quantiles, groups, strict=True)]
-    for velocity, given in zip(velocities, played.tolist(), strict=True):
-        expression.hear(velocity, given)
-    performed = [expression.apply(velocity, given) for velocity, given in zip(velocities, played.tolist(), strict=True)]
-    later_s = (np.array(timings_ms) - _on_beats(features, np.array(quantiles)[:, 1, MEDIAN])) / 1000
-    moved = on_grid(strokes["quarter"]) * expression.controls["timing"]
-    return np.array(performed), later_s * moved
+    def __init__(self, networks: Networks, controls: Mapping[str, float], seed: int):
+        self._networks, self._controls, self._seed = networks, controls, seed
+
+    def _expression(self) -> DrumExpression:
+        return DrumExpression(self._seed, self._controls, self._networks.groove.contract.constants)
+
+    def add(self, strokes: np.ndarray) -> AddedStrokes:
+        """Return what is added to strokes (STROKE_DTYPE, in order)."""
+        expression = self._expression()
+        return add_strokes(self._networks.added, strokes, expression.asked, expression.controls, self._seed)
+
+    def play(self, strokes: np.ndarray, played: np.ndarray, ghosts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the velocities (N,) of strokes (STROKE_DTYPE, in order), and by how many seconds each is later than written (N,).
+
+        ``played`` (N,) are the velocities that they have, ``ghosts`` (N,) says which were added. A stroke that is off the grid was played
+        by somebody, and stays where it is. The strokes on beats are on time in the median: how far ahead of a metronome somebody is as a
+        whole depends on the instrument's latency too.
+        """
+        if not len(strokes):
+            return np.zeros(0, int), np.zeros(0)
+        expression = self._expression()
+        features = groove_features(strokes, expression.asked)
+        answer = self._networks.groove.run({"features": features}, {})[0]["quantiles"]
+        quantiles = answer.reshape(len(strokes), 2, len(TIMING_COLUMNS)).tolist()
+        roles, places = features[:, (ROLE, PLACE)].astype(int).T.tolist()
+        groups = list(zip(roles, places, written_s(strokes).tolist(), strict=True))
+        velocities = [expression.choose(VELOCITY, own[0], *group) for own, group in zip(quantiles, groups, strict=True)]
+        timings_ms = [expression.choose(TIMING, own[1], *group) for own, group in zip(quantiles, groups, strict=True)]
+        for velocity, given, ghost in zip(velocities, played.tolist(), ghosts.tolist(), strict=True):
+            if not ghost:
+                expression.hear(velocity, given)
+        performed = np.array([expression.apply(velocity, given) for velocity, given in zip(velocities, played.tolist(), strict=True)])
+        if ghosts.any():
+            own = [expression.apply_to_added(velocity) for velocity in np.array(velocities)[ghosts].tolist()]
+            performed[ghosts] = np.minimum(own, loudest_ghost(performed[~ghosts & (features[:, ROLE] == SNARE)]))
+        later_s = (np.array(timings_ms) - _on_beats(features, np.array(quantiles)[:, 1, MEDIAN])) / 1000
+        return performed, later_s * on_grid(strokes["quarter"]) * expression.controls["timing"]
 
 
 def _on_beats(features: np.ndarray, timing_ms: np.ndarray) -> float:

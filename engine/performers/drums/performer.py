@@ -4,18 +4,16 @@ Source: gradient-boosted trees that have heard the Groove MIDI data set (Gillick
 """
 
 from collections.abc import Collection, Mapping
-from functools import partial
 from pathlib import Path
 
 from engine.base.errors import UsageError
 from engine.midi.file import MidiTimeline
 from engine.midi.routing import DEFAULT_ROUTING, Routing
-from engine.onnx.model import Model
 from engine.performers.controls import Control
 from engine.performers.drums.controls import CONTROLS
-from engine.performers.drums.files import Play, perform_piece, perform_timeline
-from engine.performers.drums.groove import perform_strokes
-from engine.performers.drums.networks import open_groove, open_live
+from engine.performers.drums.files import perform_piece, perform_timeline
+from engine.performers.drums.groove import Groove
+from engine.performers.drums.networks import Networks, open_networks
 from engine.performers.drums.stream import DrumsStream
 from engine.performers.notes.performer import NotesPerformer
 from engine.performers.notes.stateless import StatelessStream
@@ -31,8 +29,8 @@ def load_performer(model: Path | None, lookahead_s: float | None) -> "DrumsPerfo
     if lookahead_s:
         raise UsageError("--lookahead: the performer 'drums' answers at once, and knows a file to its end; leave it out")
     if model is not None and not model.is_dir():
-        raise UsageError(f"--model {str(model)!r}: the performer 'drums' has two files; give the folder that perf-export wrote")
-    return DrumsPerformer(open_groove(model), open_live(model))
+        raise UsageError(f"--model {str(model)!r}: the performer 'drums' has several files; give the folder that perf-export wrote")
+    return DrumsPerformer(open_networks(model))
 
 
 def known_controls(model: Path | None, lookahead_s: float | None) -> tuple[Control, ...]:
@@ -47,16 +45,16 @@ class DrumsPerformer(NotesPerformer):
     controls = CONTROLS
     latency_ns = 0
 
-    def __init__(self, groove: Model, live: Model, routing: Routing = DEFAULT_ROUTING):
-        self._groove, self._live, self._routing = groove, live, routing
-        live.warm_up()
+    def __init__(self, networks: Networks, routing: Routing = DEFAULT_ROUTING):
+        self._networks, self._routing = networks, routing
+        networks.live.warm_up()
 
     def routed(self, routing: Routing) -> "DrumsPerformer":
         """Return it as it plays with this routing, which says what is left alone and which kit there is."""
-        return DrumsPerformer(self._groove, self._live, routing)
+        return DrumsPerformer(self._networks, routing)
 
     def create_stream(self, seed: int, controls: Mapping[str, float]) -> DrumsStream:
-        return DrumsStream(self._live, dict(self._routing.kit), seed, controls)
+        return DrumsStream(self._networks.live, dict(self._routing.kit), seed, controls)
 
     def perform_file(self, timeline: MidiTimeline, request: Request, controls: Mapping[str, float], seed: int, live: bool) -> InFile:
         """Perform a MIDI file to its end; nothing is left to be performed as it comes."""
@@ -67,11 +65,8 @@ class DrumsPerformer(NotesPerformer):
         self, timeline: MidiTimeline, routing: Routing, controls: Mapping[str, float], seed: int, channels: Collection[int]
     ) -> MidiTimeline:
         """Return a MIDI file with the strokes performed that are on ``channels``."""
-        return perform_timeline(timeline, routing, channels, self._play(controls, seed))
+        return perform_timeline(timeline, routing, channels, Groove(self._networks, controls, seed))
 
     def perform_piece(self, piece: Piece, routing: Routing, controls: Mapping[str, float], seed: int) -> Piece:
         """Return a score with its drums performed."""
-        return perform_piece(piece, routing, self._play(controls, seed))
-
-    def _play(self, controls: Mapping[str, float], seed: int) -> Play:
-        return partial(perform_strokes, self._groove, controls=controls, seed=seed)
+        return perform_piece(piece, routing, Groove(self._networks, controls, seed))

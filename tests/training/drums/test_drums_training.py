@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
-from drum_tracks import write_groove
+from drum_tracks import HAT, KICK, SNARE, as_strokes, write_groove
 
 from engine.base.errors import PerfLiveError
 from engine.performers.drums.expression import GrooveNoise
 from models.drums import groove, live_kit
+from models.drums.added import FLAM, GHOST
 from training.datasets import groove as data_set
-from training.datasets.groove import read_groove
+from training.datasets.groove import DrumTake, read_groove
+from training.drums.added import describe, least_odds, taken_apart
 from training.drums.data import DESCRIBE, View, load_examples, written
 from training.drums.fits import fit_common_shares, fit_shares, normal_scores
 
@@ -98,3 +100,33 @@ def test_what_all_drums_have_in_common_is_found_as_it_was_made():
 def test_what_is_struck_together_strays_together_in_what_is_common():
     noise = GrooveNoise(0, "timing", [0.0, 0.0, 0.0], [0.5, 0.3, 0.2])
     assert noise.draw(0, 0, 1.0) == noise.draw(7, 0, 1.02) != noise.draw(7, 0, 1.1)
+
+
+def a_take(strokes):
+    """Return a take at 120 quarters a minute of (quarter, key, velocity)."""
+    return DrumTake("made up", 0, 1, as_strokes([each[:2] for each in strokes]), np.array([each[2] for each in strokes], float))
+
+
+def test_soft_strokes_of_the_snare_are_ghost_notes_and_a_soft_one_right_before_an_accent_is_its_grace():
+    flam = [(3.96, SNARE, 60), (4.0, SNARE, 120)]  # 20 ms apart
+    take = a_take([(0, KICK, 20), (1, SNARE, 100), (1.75, SNARE, 30), (2, HAT, 20), *flam, (4.5, SNARE, 60), (4.53, SNARE, 110)])
+    apart = taken_apart(take)
+    assert apart.ghosts.tolist() == [2] and apart.flams.tolist() == [[4, 5], [6, 7]]
+    assert apart.skeleton.tolist() == [0, 1, 3, 5, 7]
+    assert taken_apart(a_take([(0, SNARE, 60), (0.04, SNARE, 110), (0.08, SNARE, 110)])).flams.tolist() == []  # a roll
+    assert taken_apart(a_take([(0, SNARE, 100), (0.04, SNARE, 110)])).flams.tolist() == []
+
+
+def test_places_are_where_the_drummer_added_strokes():
+    beat = [(quarter, KICK, 90) for quarter in range(0, 9)]
+    take = a_take(sorted([*beat, (1, SNARE, 100), (3, SNARE, 100), (1.77, SNARE, 30), (5, SNARE, 100)]))
+    features, ghost = describe(take, View(), GHOST)
+    assert ghost.sum() == 1 and len(ghost) == 8 * 4 - 1 - 3
+    assert features[ghost, groove.FEATURES.index("place")].tolist() == [7]
+    features, flam = describe(take, View(), FLAM)
+    assert len(flam) == 3 and not flam.any()
+
+
+def test_the_likeliest_places_come_first():
+    least = least_odds(np.array([0.5, 2.0, -1.0, 1.0]), 2)  # by tenths of two strokes
+    assert least[0] > 2.0 and least[5] == 2.0 and least[10] == 1.0 and least == sorted(least, reverse=True)

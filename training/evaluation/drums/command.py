@@ -11,10 +11,11 @@ from rich.progress import track
 from rich.table import Table
 
 from engine.onnx.model import Model
-from engine.performers.drums.networks import open_groove, open_live
+from engine.performers.drums.networks import open_added, open_groove, open_live
 from models.drums.representation import LEVELS
 from training.datasets.groove import DrumTake, Split, read_groove
 from training.drums.data import Kind, View
+from training.evaluation.drums.added import Found, ghosts_found
 from training.evaluation.drums.figures import GROOVE_ROWS, LIVE_ROWS, MEDIAN, baselines, played, quantiles, sampled
 from training.evaluation.drums.telling import Telling, tell_takes_apart
 from training.metrics.velocity import VelocityMetrics, velocity_metrics
@@ -30,6 +31,7 @@ def drums(
     tell_apart: Annotated[
         bool, typer.Option("--tell-apart", help="how well samples are told from the takes, by statistics of 48 strokes, and what tells")
     ] = False,
+    ghosts: Annotated[bool, typer.Option("--ghosts", help="where ghost notes are added, beside where the drummers play them")] = False,
     seed: Annotated[int, typer.Option("--seed", min=0, help="of the sampled rows")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of tables")] = False,
 ) -> None:
@@ -38,6 +40,9 @@ def drums(
     takes = read_groove(data, split)
     if tell_apart:
         show_telling(tell_takes_apart(open_groove(model), takes, seed), as_json)
+        return
+    if ghosts:
+        show_ghosts(ghosts_found(open_added(model), read_groove(data, "train"), takes), as_json)
         return
     velocities, timings = baselines(read_groove(data, "train"), takes)
     for name, view in track(GROOVE_ROWS.items(), "grooves", console=Console(stderr=True)):
@@ -80,6 +85,18 @@ def show_telling(found: Telling, as_json: bool) -> None:
         table.add_column(heading, justify="left" if heading == "statistic" else "right")
     for each in found.statistics[:SHOWN]:
         table.add_row(each.name, f"{each.share:.1%}", f"{each.area:.2f}", f"{each.sampled:.3f}", f"{each.played:.3f}")
+    Console().print(table)
+
+
+def show_ghosts(rows: dict[str, Found], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({name: found._asdict() for name, found in rows.items()}, indent=1))
+        return
+    table = Table(title="ghost notes of --set ghosts=1, without chance")
+    for heading in ("", "added", "drummers'", "where drummers have them", "of theirs found"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for name, found in rows.items():
+        table.add_row(name, f"{found.added:,}", f"{found.played:,}", f"{found.right:.0%}", f"{found.found:.0%}")
     Console().print(table)
 
 

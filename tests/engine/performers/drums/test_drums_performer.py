@@ -183,7 +183,7 @@ def test_amounts_of_nothing_change_nothing(tmp_path):
     ("arguments", "said"),
     [
         (("--performer", "drums", "--lookahead", "1"), "the performer 'drums' answers at once"),
-        (("--performer", "drums", "--model", pretrained("velocity.onnx")), "has two files; give the folder that perf-export wrote"),
+        (("--performer", "drums", "--model", pretrained("velocity.onnx")), "has several files; give the folder that perf-export wrote"),
         (("--drums", "perform", "--set", "drums.style=polka"), "control 'drums.style': got 'polka', allowed: any, afrobeat"),
         (("--set", "drums.style=funk"), "drums.style"),
     ],
