@@ -28,6 +28,7 @@ TEMPO_SPREAD, SPREAD_SEC = 0.22, 0.058  # how far a stroke is from its time, of 
 UNSURE = 1.0  # what more it is as long as the tempo is not known
 SHARPNESS = 1.35  # how fast what is further from its time becomes unlikely
 TIME_FLOOR = 0.035  # of a stroke whenever it comes
+RUSHED = 0.35  # of the time to the next onset: what comes sooner is seldom that, but late, or too much
 UNSURE_AFTER_LEAP = 0.065
 NEARBY, CONTINUITY = 16, 50.0  # onsets from the last one, and how much likelier one that is further must be
 LEAP = 1.4e-5  # anywhere
@@ -106,11 +107,12 @@ class Follower:
         self._expected_state = self._state = state
 
     def _likely(self) -> int:
-        """Return the likeliest onset; of passages that are alike, the one that goes on from the last."""
+        """Return the likeliest onset; of passages that are alike, the one that goes on from the last, over a repeat or not."""
         share, state = self._share, int(self._share.argmax())
         first = max(self._state - NEARBY, 0)
         nearby = first + int(share[first : self._state + NEARBY].argmax())
-        return nearby if share[nearby] * CONTINUITY >= share[state] else state
+        goes_on = (np.abs(self._came - self._state) <= NEARBY) & (self._goes <= state) & (state <= self._goes + NEARBY)
+        return nearby if share[nearby] * (1.0 if goes_on.any() else CONTINUITY) >= share[state] else state
 
     def _emission(self, pitch: int) -> tuple[np.ndarray, ...]:
         """Return how likely a key is at each onset: as one of its own, and of its ornaments, and whether it belongs to it."""
@@ -164,7 +166,8 @@ class Follower:
             begun = np.where(free, np.clip(times + gaps, time_sec - TRILL_SEC, time_sec + TRILL_SEC), time_sec)
             ratio = np.clip(since / gaps, 1 / MOST_CHANGE, MOST_CHANGE)
             chances = np.where(trilling, max(chance, TRILL_SKIP), chance)
-            ways = leaving * (chances * (TIME_FLOOR + trust)) * enters[onward]
+            rushed = np.where(free, 1.0, np.minimum(since / (RUSHED * gaps), 1.0)) ** 2
+            ways = leaving * (chances * (TIME_FLOOR + trust)) * rushed * enters[onward]
             keys = LEFT_OUT ** (self._keys[onward] - own[onward])
             self._arrive(onward, ways, total, best, begun, paces * ratio**gain, unsure / (1 + unsure), keys)
         back = np.maximum(active - 1, 0)

@@ -1,5 +1,6 @@
 """What following and accompanying are judged by, on a performance that is known."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 import symusic
 from duos import LULLABY, lullaby, written_rendition
 
-from engine.base.errors import UsageError
+from engine.base.errors import PerfLiveError, UsageError
 from engine.runtime.following.solo import written_sec
 from engine.runtime.following.timing import Timing
 from training.datasets.aligned import PERFORMED_DTYPE, AlignedPerformance
@@ -16,6 +17,7 @@ from training.datasets.performances import NOTE_DTYPE, PEDAL_DTYPE, Performance
 from training.evaluation.ensemble.following.duets import DuetTake, fit_timing, late
 from training.evaluation.ensemble.following.practice import practise
 from training.evaluation.ensemble.following.practice_command import practice
+from training.evaluation.ensemble.following.pymatchmaker import Matchmaker
 from training.evaluation.ensemble.following.ranges import HUMANS, Range, measure
 from training.evaluation.ensemble.following.takes import STROKE_DTYPE, Take
 from training.evaluation.ensemble.following.trials import (
@@ -74,6 +76,52 @@ def test_a_stroke_of_a_trill_may_be_anywhere_in_it_but_not_far_from_where_the_mu
     assert not trial.exact.any() and trial.in_trill.all() and not trial.close[4:].any()
     assert not judge(played, strokes, np.clip(true - 1.5, 0, None)).in_trill[12:].any()
     assert not judge(played, strokes, np.full(count, 5.0)).in_trill.any()
+
+
+def repeated(take: Take, times: int) -> Take:
+    """Return a take of a figure of two keys that comes ``times`` times, with a key of the other hand, and an onset after it."""
+    count = 2 * times + 1
+    notes, markings = np.repeat(take.score.notes[:1], count + times), np.repeat(take.score.markings[:1], count + times)
+    notes["onset_quarter"] = np.append(np.arange(count) / 2, np.arange(times))
+    notes["pitch"] = np.concatenate([60 + np.arange(count - 1) % 2 * 7, [72], np.full(times, 40)])
+    solo = np.arange(len(notes)) < count
+    strokes = np.zeros(count, STROKE_DTYPE)
+    strokes["onset_sec"], strokes["pitch"], strokes["row"] = np.arange(count) / 2, notes["pitch"][:count], np.arange(count)
+    return Take("figure", "right", replace(take.score, notes=notes, markings=markings), solo, strokes, notes["onset_quarter"].copy())
+
+
+def test_of_a_figure_that_repeats_itself_one_time_is_not_told_from_another(take: Take) -> None:
+    played = repeated(take, 6)
+    true = played.score.notes["onset_quarter"][:13]
+    trial = judge(played, played.strokes, np.clip(true - 1, 0, None))
+    assert trial.in_figure.tolist() == [True] * 12 + [False] and not trial.close[3:].any() and trial.exact.all()
+    assert not judge(played, played.strokes, np.clip(true - 2, 0, None)).in_figure[4:].any()
+    assert not judge(played, played.strokes, np.full(13, 6.0)).in_figure[:12].any()
+    twice = repeated(take, 2)
+    assert not judge(twice, twice.strokes, np.full(5, 0.0)).in_figure[1:].any()
+
+
+FOLLOWER_PROGRAM = """#!{python}
+import json, sys
+for line in sys.stdin:
+    take = json.loads(line)
+    if take["follower"] == "fails":
+        sys.exit("out of memory")
+    print(json.dumps(dict(quarters=[take["onset_quarter"][0]] * len(take["onset_sec"]), step_ms=[2.0])), flush=True)
+"""
+
+
+def test_another_python_follows_the_same_takes_and_what_it_fails_at_is_said(take: Take, tmp_path: Path) -> None:
+    program = tmp_path / "python"
+    program.write_text(FOLLOWER_PROGRAM.format(python=sys.executable))
+    program.chmod(0o755)
+    with Matchmaker(program) as matchmaker:
+        quarters, step_ms = matchmaker.follow("PitchHMM", take)
+        assert quarters.tolist() == [PIECE.score.notes["onset_quarter"][PIANO][0]] * len(take.strokes) and step_ms == [2.0]
+        with pytest.raises(PerfLiveError, match="fails gave no answer"):
+            matchmaker.follow("fails", take)
+    with pytest.raises(PerfLiveError, match="give the Python of its environment"):
+        Matchmaker(tmp_path / "none")
 
 
 def test_errors_are_as_many_as_said_and_belong_to_no_note_of_the_score(take: Take) -> None:

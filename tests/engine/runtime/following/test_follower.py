@@ -161,3 +161,27 @@ def test_it_goes_on_from_a_snapshot_as_it_would_have(piece):
     follow(piece, played[:20], follower)
     follower.restore(kept)
     assert follow(piece, played[50:90], follower) == expected
+
+
+def test_a_key_too_many_just_after_an_onset_is_not_the_next_onset():
+    """Eight times a key, then eight times a chord: 20 ms after the last of the keys one of the chord's is struck by mistake."""
+    piece = melody(bars=8)
+    notes = np.repeat(piece.score.notes[:1], 8 + 24)
+    notes["onset_quarter"] = np.concatenate([np.arange(8), np.repeat(np.arange(8, 16), 3)]) / 2
+    notes["pitch"] = [65] * 8 + [55, 58, 63] * 8
+    score = replace(piece.score, notes=notes, markings=np.repeat(piece.score.markings[:1], 32))
+    played = [(0.38 * quarter, int(pitch), quarter) for quarter, pitch in zip(notes["onset_quarter"], notes["pitch"], strict=True)]
+    wrong = sorted([*played, (played[7][0] + 0.02, 58, 3.5)])
+    heard = follow(piece, wrong, Follower(solo_of(score, np.ones(32, bool))))
+    assert found(heard, wrong)[9:].all()
+
+
+def test_a_repeat_that_is_skipped_is_found_at_the_first_key_that_differs():
+    """Bars 1 to 12 twice; what comes then begins with the key with which they begin again."""
+    piece = melody(bars=30, pitch_of=lambda index: 40 + index % 60 if index < 120 else (40, 41, 90, 88, 86, 84, 83, 81)[index % 8])
+    piece.score.measures["number"][12:] -= 12
+    before = strokes(piece, 0, 48)
+    after = strokes(piece, 96, 120, begin_sec=before[-1][0] + 0.6)
+    heard = follow(piece, before + after)[len(before) :]
+    assert [each.quarter for each in heard[:2]] == [48, 48]  # nothing tells yet
+    assert found(heard, after)[2:].all()

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from engine.base.errors import PerfLiveError
 from engine.runtime.following.follower import Follower
 from engine.runtime.following.solo import solo_of
 from training.datasets.asap import Split
+from training.evaluation.ensemble.following.pymatchmaker import FOLLOWERS, Matchmaker
 from training.evaluation.ensemble.following.takes import Take, asap_takes
 from training.evaluation.ensemble.following.trials import (
     Trial,
@@ -28,6 +30,8 @@ from training.evaluation.expressiveness.command import CACHE, CacheOption, DataO
 
 LEAPS = 3  # of each take
 REPEATS = 4
+AS_PLAYED, WRONG = "as played", "5% wrong, missing, extra"
+CLOSE, NEAR, MEDIAN = "within 50 ms", "within a quarter", "median take, within 50 ms"
 
 
 def following(
@@ -37,6 +41,9 @@ def following(
     pieces: PiecesOption = "",
     every: Annotated[int, typer.Option("--every", min=1, help="take only every so many-th hand of a performance")] = 1,
     seed: Annotated[int, typer.Option("--seed", min=0, help="of errors and leaps")] = 0,
+    matchmaker: Annotated[
+        Path | None, typer.Option("--matchmaker", help="Python of an environment with pymatchmaker, whose followers follow as well")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """The score follower on one hand of human performances: as they are, with errors, after leaps and without repeats."""
@@ -54,11 +61,12 @@ def following(
         repeats += [quarters / bar for quarters, bar in list(quarters_without_repeat(take))[:REPEATS]]
     figures = {
         "takes": len(takes),
-        "as played": _shares(plain),
-        "5% wrong, missing, extra": _shares(wrong),
+        AS_PLAYED: _shares(plain),
+        WRONG: _shares(wrong),
         "leaps": _found(leaps),
         "skipped repeats": _found(repeats),
         "event_ms": _event_ms(max(takes, key=lambda take: int(take.solo.sum()))),
+        "pymatchmaker": _peers(matchmaker, takes) if matchmaker else {},
     }
     if as_json:
         print(json.dumps(figures, indent=1))
@@ -67,18 +75,16 @@ def following(
 
 
 def _shares(trials: Sequence[Trial]) -> dict[str, Any]:
-    """Return shares of all onsets, with trills note by note and as a whole, and of those of which the score says when they are played."""
-    close, near, exact, in_trill = (np.concatenate([getattr(trial, name) for trial in trials]) for name in Trial._fields)
-    return {
-        "onsets": len(close),
-        "within 50 ms": float(close.mean()),
-        "within a quarter": float(near.mean()),
-        "within 50 ms, trills as a whole": float((close | in_trill).mean()),
-        "within a quarter, trills as a whole": float((near | in_trill).mean()),
-        "within 50 ms, no trills": float(close[exact].mean()),
-        "within a quarter, no trills": float(near[exact].mean()),
-        "median take, within 50 ms": float(np.median([trial.close.mean() for trial in trials])),
-    }
+    """Return shares of all onsets by what is taken for true, in trills and figures that repeat themselves, and of those outside trills."""
+    close, near, exact, in_trill, in_figure = (np.concatenate([getattr(trial, name) for trial in trials]) for name in Trial._fields)
+    kinds = {"": (close, near), ", trills as a whole": (close | in_trill, near | in_trill)}
+    kinds[", trills and figures as a whole"] = close | in_trill | in_figure, near | in_trill | in_figure
+    kinds[", outside trills"] = close[exact], near[exact]
+    shares = {}
+    for kind, (first, second) in kinds.items():
+        shares[kind] = {"onsets": len(first), CLOSE: float(first.mean()), NEAR: float(second.mean())}
+    shares[""][MEDIAN] = float(np.median([trial.close.mean() for trial in trials]))
+    return shares
 
 
 def _found(values: Sequence[float]) -> dict[str, Any]:
@@ -97,13 +103,27 @@ def _event_ms(take: Take) -> dict[str, float]:
     return {"notes": int(take.solo.sum()), "median": float(np.median(spent)), "99%": float(np.percentile(spent, 99))}
 
 
+def _peers(python: Path, takes: Sequence[Take]) -> dict[str, Any]:
+    """Return the shares of pymatchmaker's followers on the takes as they were played, and how long a step took them."""
+    found: dict[str, Any] = {}
+    with Matchmaker(python) as program:
+        for name in FOLLOWERS:
+            trials, spent = [], []
+            for take in track(takes, name, console=Console(stderr=True)):
+                quarters, step_ms = program.follow(name, take)
+                trials.append(judge(take, take.strokes, quarters))
+                spent += step_ms
+            found[name] = _shares(trials)
+            found[name][""]["step_ms"] = float(np.median(spent))
+    return found
+
+
 def _print(figures: Mapping[str, Any]) -> None:
-    shares = [name for name in figures["as played"] if name != "onsets"]
-    rows = {
-        name: [str(figures[name]["onsets"]), *(f"{figures[name][share]:.1%}" for share in shares)]
-        for name in ("as played", "5% wrong, missing, extra")
-    }
-    print_rows(f"one hand of a performance, {figures['takes']} takes", ["onsets", *shares], rows)
+    cases = {name: figures[name] for name in (AS_PLAYED, WRONG)} | figures["pymatchmaker"]
+    rows = {name + kind: _cells(row) for name, shares in cases.items() for kind, row in shares.items()}
+    columns = ["onsets", CLOSE, NEAR, MEDIAN, *(["step, ms"] if figures["pymatchmaker"] else [])]
+    shown = {name: cells[: len(columns)] for name, cells in rows.items()}
+    print_rows(f"one hand of a performance, {figures['takes']} takes", columns, shown)
     found = {
         f"{name}, in {unit}": [str(figures[name]["trials"]), *(f"{figures[name].get(key, np.nan):.2f}" for key in ("median", "75%"))]
         for name, unit in (("leaps", "quarters"), ("skipped repeats", "bars"))
@@ -111,3 +131,8 @@ def _print(figures: Mapping[str, Any]) -> None:
     print_rows("until it is found again", ["trials", "median", "75%"], found)
     event = figures["event_ms"]
     print(f"a stroke of a part of {event['notes']} notes: {event['median']:.2f} ms at the median, 99% within {event['99%']:.2f} ms")
+
+
+def _cells(row: Mapping[str, float]) -> list[str]:
+    shares = [f"{row[name]:.1%}" if name in row else "" for name in (CLOSE, NEAR, MEDIAN)]
+    return [str(row["onsets"]), *shares, f"{row['step_ms']:.2f}" if "step_ms" in row else ""]

@@ -16,18 +16,21 @@ BEFORE, AFTER = 60, 60  # strokes that are played around a leap
 FOUND = 3  # strokes in a row that are found after a leap, before it counts as found
 SAME_QUARTERS = 1e-3
 PAUSE_SEC = 0.8  # before a soloist goes on elsewhere
+MOST_IN_FIGURE, LEAST_TIMES = 4, 3  # onsets of a figure that repeats itself, and how many times in a row it comes
 
 
 class Trial(NamedTuple):
     """By stroke that belongs to the score: whether it was found within 50 ms, within a quarter, and whether the score says exactly when
     it is played, which it does not in a trill. ``in_trill``: whether the position is anywhere in the trill that the stroke is of, and
-    within a quarter of where the rest of the music is at that moment.
+    within a quarter of where the rest of the music is at that moment; ``in_figure`` the same of a figure that repeats itself, of whose
+    times one is not told from another by what is played.
     """
 
     close: np.ndarray
     near: np.ndarray
     exact: np.ndarray
     in_trill: np.ndarray
+    in_figure: np.ndarray
 
 
 def follow(take: Take, strokes: np.ndarray, solo: Solo | None = None) -> np.ndarray:
@@ -53,10 +56,12 @@ def judge(take: Take, strokes: np.ndarray, found: np.ndarray) -> Trial:
     solo = solo_of(take.score, take.solo)
     state = np.searchsorted(solo.onsets, take.score.notes["onset_quarter"][rows] - SAME_QUARTERS).clip(max=len(solo.onsets) - 1)
     exact = ~(solo.trilling[state] | take.score.markings["ornament"][rows])
-    first_of, last_of = _trills(solo)
-    inside = (at >= first_of[state] - SAME_QUARTERS) & (at <= last_of[state] + SAME_QUARTERS)
-    in_trill = ~exact & inside & (np.abs(at - _music_at(take, times)) <= 1.0)
-    return Trial(off_sec <= CLOSE_SEC, np.abs(at - true) <= 1.0, exact, in_trill)
+    with_music = np.abs(at - _music_at(take, times)) <= 1.0
+    in_trill, in_figure = (
+        with_music & (at >= begins[state] - SAME_QUARTERS) & (at <= ends[state] + SAME_QUARTERS)
+        for begins, ends in (_trills(solo), figures(solo))
+    )
+    return Trial(off_sec <= CLOSE_SEC, np.abs(at - true) <= 1.0, exact, in_trill & ~exact, in_figure)
 
 
 def _trills(solo: Solo) -> tuple[np.ndarray, np.ndarray]:
@@ -66,6 +71,25 @@ def _trills(solo: Solo) -> tuple[np.ndarray, np.ndarray]:
     begins = np.flatnonzero(np.concatenate([[True], ~joined]))
     ends = np.append(begins[1:], len(number)) - 1
     return solo.onsets[begins[number]], solo.onsets[ends[number]]
+
+
+def figures(solo: Solo) -> tuple[np.ndarray, np.ndarray]:
+    """Return for each onset (K,) of a soloist the first and the last onset, in quarters, of the longest passage around it in which a
+    figure of up to MOST_IN_FIGURE onsets comes LEAST_TIMES times or more, note by note and evenly; or the onset itself.
+    """
+    count, gaps = len(solo.onsets), np.diff(solo.onsets, prepend=-np.inf)
+    begins, ends = np.arange(count), np.arange(count)
+    for length in range(1, min(MOST_IN_FIGURE, count - 1) + 1):
+        again = np.zeros(count, dtype=bool)
+        again[length:] = (solo.pitches[length:] == solo.pitches[:-length]).all(axis=1)
+        again[length + 1 :] &= np.abs(gaps[length + 1 :] - gaps[1:-length]) < SAME_QUARTERS
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], again, [False]])))
+        for begin, end in edges.reshape(-1, 2).tolist():
+            if end - begin >= (LEAST_TIMES - 1) * length:
+                rows = np.arange(begin - length, end)
+                longer = rows[ends[rows] - begins[rows] < len(rows) - 1]
+                begins[longer], ends[longer] = rows[0], rows[-1]
+    return solo.onsets[begins], solo.onsets[ends]
 
 
 def _music_at(take: Take, times: np.ndarray) -> np.ndarray:
