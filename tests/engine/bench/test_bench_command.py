@@ -188,6 +188,13 @@ def test_catalogue_counts_what_is_performed(bench, monkeypatch):
     report = report_of(bench("catalogue", "--files", 3, "--times", 1, "--json"))
     assert (report["files"], report["notes"], report["jobs"], report["performer"]) == (3, 16, 2, "dexter")
     assert report["ratio"] == pytest.approx(report["alone_s"] / report["together_s"], rel=0.05)
+    assert report["by_ray_s"] is None and report["ray_ratio"] is None
+
+
+def test_catalogue_is_performed_by_ray_too_when_asked(bench, monkeypatch):
+    monkeypatch.setattr(catalogue, "LENGTHS", (4,))
+    report = report_of(bench("catalogue", "--files", 1, "--times", 1, "--ray", "--json"))
+    assert report["ray_ratio"] == pytest.approx(report["by_ray_s"] / report["together_s"], rel=0.05)
 
 
 def test_performance_net_reports_every_figure(bench, monkeypatch):
@@ -219,7 +226,7 @@ def test_the_list_is_that_of_the_table(bench, monkeypatch):
         ("clock", set()),
         ("conducting", set()),
         ("render", set()),
-        ("catalogue", {"--files", "--jobs", "--times"}),
+        ("catalogue", {"--files", "--jobs", "--ray", "--times"}),
         ("velocity", set()),
         ("dexter", {"--seconds"}),
         ("score-performer", {"--seconds", "--model"}),
