@@ -6,7 +6,7 @@ controller that no instrument has are sent (MIDI 1.0, table III: 119 is undefine
 
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 
 from engine.midi.events import CONTROL_CHANGE, channel_of, control_change, is_note_on
@@ -27,7 +27,7 @@ class Echoes:
     def __init__(self, outputs: Sequence[Send], found: Callable[[], None]):
         """``outputs`` send a message; ``found`` is told once when there is a loop."""
         self._outputs, self._found = outputs, found
-        self._sent_ns: dict[bytes, int] = {}  # note-ons: when each was sent last
+        self._sent_ns: OrderedDict[bytes, int] = OrderedDict()  # note-ons that may still come back: when each was sent last, in that order
         self._suspicion = 0
         self._probed_ns = -PROBE_EVERY_NS
         self.expecting = False  # whether anything that comes may have to be left out
@@ -43,9 +43,7 @@ class Echoes:
         if self._looping:
             self._expect(message, time.monotonic_ns())
         elif is_note_on(message):
-            if len(self._sent_ns) >= MOST_REMEMBERED:
-                self._sent_ns.clear()
-            self._sent_ns[message] = time.monotonic_ns()
+            self._remember(message, time.monotonic_ns())
 
     def is_echo(self, message: bytes) -> bool:
         """Whether a message that came in is to be left out: an echo in a loop, or a probe for one."""
@@ -63,6 +61,15 @@ class Echoes:
             self._suspect(message, time.monotonic_ns())
         elif self._suspicion and is_note_on(message):
             self._suspicion -= 1
+
+    def _remember(self, message: bytes, now_ns: int) -> None:
+        """Remember a note-on for as long as it may come back. More would be let go all at once, and memory would not stay as it is."""
+        with self._lock:
+            sent_ns = self._sent_ns
+            sent_ns[message] = now_ns
+            sent_ns.move_to_end(message)
+            while now_ns - next(iter(sent_ns.values())) > WITHIN_NS:
+                sent_ns.popitem(last=False)
 
     def _suspect(self, message: bytes, now_ns: int) -> None:
         returned = now_ns - self._sent_ns.get(message, now_ns - WITHIN_NS) < WITHIN_NS

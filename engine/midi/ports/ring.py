@@ -11,6 +11,7 @@ HEAD_BYTES = 4  # rtmidi's, before each message
 LONGEST_MESSAGE = 16_000  # bytes: for one that does not fit at all rtmidi waits for ever
 PERIODS = 2  # a message is fetched in the period after the one in which it was written, at the latest
 POLL_S = 0.001
+ASKED_NS = 1_000_000_000  # what was written longer ago than this is looked after, so that little is remembered
 
 
 class Ring:
@@ -27,7 +28,9 @@ class Ring:
 
     def make_room(self, length: int, given_up: Callable[[], bool]) -> bool:
         """Wait until a message of ``length`` bytes, at most LONGEST_MESSAGE, fits, and count it; False where ``given_up`` says so first."""
-        size = length + HEAD_BYTES
+        size, now_ns = length + HEAD_BYTES, time.monotonic_ns()
+        if self._written and now_ns - self._written[0][0] > ASKED_NS:
+            self._forget_fetched(size)
         while self._bytes + size > RING_BYTES and not self._forget_fetched(size):
             if given_up():
                 return False

@@ -333,3 +333,22 @@ def test_in_a_loop_little_is_remembered_of_what_does_not_come_back(monkeypatch, 
         echoes.sent(message)
         assert echoes.is_echo(message) and not echoes.is_echo(message)
     assert len(echoes._under_way) <= MOST_REMEMBERED
+
+
+def test_only_notes_that_may_still_come_back_are_remembered(monkeypatch):
+    """Memory stays as it is in hours of playing. What comes back a quarter of a second later is an echo still, later it is not."""
+    now = SimpleNamespace(ns=0)
+    monkeypatch.setattr("engine.midi.ports.echoes.time", SimpleNamespace(monotonic_ns=lambda: now.ns))
+    probes = []
+    echoes = Echoes([probes.append], lambda: None)
+    for number in range(2_000):
+        now.ns += 10_000_000
+        echoes.sent(note_on(number // 128 % 16, number % 128, 64))
+        assert len(echoes._sent_ns) <= 26
+    for delay_ns, asked in ((260_000_000, 0), (240_000_000, 4)):
+        for key in range(20):
+            echoes.sent(note_on(0, key, 64))
+        now.ns += delay_ns
+        for key in range(20):
+            echoes.heard(note_on(0, key, 64))
+        assert len(probes) == asked

@@ -71,6 +71,15 @@ def test_a_note_that_fits_waits_for_nothing(server):
     assert server.now_ns == 0
 
 
+@pytest.mark.parametrize("server", [(42_666_667, 1)], indirect=True)
+def test_only_what_was_written_lately_is_remembered(server):
+    written = ring.Ring()
+    for _ in range(1_000):
+        written.make_room(3, lambda: False)
+        server.advance(20_000_000)
+        assert len(written._written) <= 1_000 // 20 + 2
+
+
 @pytest.mark.parametrize("server", [(1_000_000_000, 1)], indirect=True)
 def test_who_has_given_up_waits_no_longer(server):
     written = ring.Ring()
