@@ -1,0 +1,1 @@
+"""What the performances of catalogues are like: figures over the accounts that ``perf-render --manifest`` keeps."""

@@ -1,0 +1,72 @@
+"""The command ``perf-eval catalogue``: what performers make of the same scores, from the accounts of ``perf-render --manifest``."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from engine.base.errors import PerfLiveError, UsageError
+from engine.base.files import check_writable
+from engine.base.saying import say
+from training.evaluation.catalogue.account import Line, read_accounts
+from training.evaluation.catalogue.figures import FIGURES, Measured, measure, pool
+from training.evaluation.catalogue.picture import draw
+from training.evaluation.ensemble.table import print_rows
+from training.evaluation.expressiveness.pooled import INSIDE, Interval
+
+PICTURE = ".png"
+
+
+def catalogue(
+    manifests: Annotated[list[Path], typer.Argument(help="what perf-render --manifest has written; several are put beside each other")],
+    output: Annotated[Path | None, typer.Option("-o", metavar="FILE.png", help="a picture of it")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
+) -> None:
+    """Velocity, tempo, articulation, chords and pedal of all performers in catalogues, beside each other."""
+    if output is not None:
+        if output.suffix.lower() != PICTURE:
+            raise UsageError(f"-o {str(output)!r}: a picture; give a name that ends in {PICTURE}")
+        check_writable(output)
+    lines = read_accounts(manifests)
+    measured, left_out = _measure_all(lines)
+    if not measured:
+        raise PerfLiveError("no performance in the manifests can be measured; give those of scores performed as MIDI files")
+    pooled, counts = pool(measured), Counter(each.line.performer for each in measured)
+    if as_json:
+        found = {
+            performer: {"performances": counts[performer], **{name: interval._asdict() for name, interval in figures.items()}}
+            for performer, figures in pooled.items()
+        }
+        print(json.dumps({"performers": found, "left_out": left_out}))
+    else:
+        columns = [f"{performer} ({counts[performer]})" for performer in pooled]
+        rows = {_row(name): [_cell(name, figures[name]) for figures in pooled.values()] for name in FIGURES}
+        print_rows(f"means over performances, with {INSIDE}% intervals over scores", columns, rows)
+    if output is not None:
+        draw(output, measured, pooled)
+
+
+def _measure_all(lines: list[Line]) -> tuple[list[Measured], int]:
+    """Return what could be measured, and how many performances could not; of each it is said why."""
+    measured, left_out = [], 0
+    for line in track(lines, "measuring", console=Console(stderr=True)):
+        try:
+            measured.append(measure(line))
+        except PerfLiveError as error:
+            left_out += 1
+            say(f"left out: {error}")
+    return measured, left_out
+
+
+def _row(name: str) -> str:
+    unit, _ = FIGURES[name]
+    return f"{name}, {unit}" if unit else name
+
+
+def _cell(name: str, found: Interval) -> str:
+    _, digits = FIGURES[name]
+    return "" if found.figure != found.figure else f"{found.figure:.{digits}f} ({found.low:.{digits}f} to {found.high:.{digits}f})"
