@@ -1,6 +1,7 @@
 """MIDI events as tables: the notes, with partitura's field names, and the changes of the sustain pedal."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,13 @@ from engine.midi.events import (
 from engine.midi.held import note_ends
 
 NOTE_FIELDS = [("onset_sec", "f8"), ("duration_sec", "f8"), ("pitch", "i4"), ("velocity", "i4")]
+
+
+class Played(NamedTuple):
+    """What somebody played: ``notes`` (N,) of NOTE_FIELDS, and ``pedal`` (changes, 2) as ``pedal_array`` returns it."""
+
+    notes: np.ndarray
+    pedal: np.ndarray
 
 
 def note_array(events: Sequence[Event], drums: bool = True) -> np.ndarray:

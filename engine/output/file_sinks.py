@@ -15,8 +15,7 @@ from engine.runtime.sinks import FileSink, MidiFileSink, Sink
 from engine.sound.options import SoundOptions
 
 if TYPE_CHECKING:  # takes need none of it
-    import numpy as np
-
+    from engine.midi.note_table import Played
     from engine.performers.score_playing.stream import ScoreStream
     from engine.score.piece import Piece
     from models.performance.representation import Performed
@@ -40,13 +39,13 @@ class Material(Protocol):
 class TakeMaterial:
     """Notes that were played: the output keeps the tracks, texts and tempos of ``timeline``, or begins a new file where there is none.
 
-    ``human``: notes of a performance to draw beside it. ``drums``: whether channel 10 is drums. ``mark``: says in the file that it was
+    ``human``: a performance to draw beside it. ``drums``: whether channel 10 is drums. ``mark``: says in the file that it was
     performed.
     """
 
     timeline: MidiTimeline | None
     title: str = ""
-    human: "np.ndarray | None" = None
+    human: "Played | None" = None
     drums: bool = True
     mark: str = ""
 

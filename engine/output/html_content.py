@@ -13,8 +13,8 @@ import numpy as np
 from engine.base.errors import PerfLiveError
 from engine.base.files import NOTATION_SUFFIXES
 from engine.base.saying import say
-from engine.midi.events import Event, note_off, note_on
-from engine.midi.note_table import note_array, pedal_array
+from engine.midi.events import SUSTAIN_PEDAL, Event, control_change, note_off, note_on
+from engine.midi.note_table import Played, note_array, pedal_array
 from engine.output.engraving.engraving import Request, engrave
 from engine.output.picture_page import ACCENT, HUMAN
 from engine.output.score_picture import Shown, show_performance, smooth, smooth_tempo
@@ -61,15 +61,18 @@ def show_score(
 
 
 def show_take(
-    written: Sequence[Event], performed: Sequence[Event], human: np.ndarray | None, track_names: Sequence[str], drums: bool
+    written: Sequence[Event], performed: Sequence[Event], human: Played | None, track_names: Sequence[str], drums: bool
 ) -> dict[str, Any]:
     """Return what is shown of a take, whose times count from where its sound begins."""
     parts, names = parts_of(performed, track_names, drums)
     notes, before, pedal = np.concatenate(parts), note_array(written, drums), pedal_array(performed)
     part = np.repeat(np.arange(len(parts)), [len(each) for each in parts])
     end_s = max(float((notes["onset_sec"] + notes["duration_sec"]).max(initial=0.1)), 0.1)
-    rolls = [("performed", notes, part), *([] if human is None else [("human", human, np.zeros(len(human), int))])]
-    heard = [("input", before), ("performed", notes), *([] if human is None else [("human", human)])]
+    rolls, heard, pedals = [("performed", notes, part)], [("input", before), ("performed", notes)], [("performed", pedal)]
+    if human is not None:
+        rolls.append(("human", human.notes, np.zeros(len(human.notes), int)))
+        heard.append(("human", human.notes))
+        pedals.append(("human", human.pedal))
     lines = [{"label": label, "points": _points(*smooth_velocity(own, end_s))} for label, own in heard]
     return {
         "unit": "s",
@@ -83,7 +86,7 @@ def show_take(
             for label, own, of in rolls
         ],
         "curves": [{"label": "velocity", "lines": lines}],
-        "pedals": [{"label": "performed", "points": _table(pedal[:, 0], pedal[:, 1])}],
+        "pedals": [{"label": label, "points": _table(own[:, 0], own[:, 1])} for label, own in pedals],
         "score": None,
         "bars": [],
     }
@@ -97,10 +100,10 @@ def _human_course(score: Score, human: Performed) -> list[list[float]]:
     return _table(np.maximum.accumulate(seconds) + 1e-3 * np.arange(len(seconds)), quarters)
 
 
-def events_of(notes: np.ndarray) -> list[Event]:
-    """Return the messages of notes (fields of engine.midi.note_table)."""
-    events = []
-    for begin_sec, duration_sec, pitch, velocity in notes[["onset_sec", "duration_sec", "pitch", "velocity"]].tolist():
+def events_of(played: Played) -> list[Event]:
+    """Return the messages of notes and pedal; the pedal moves before a note of the same time."""
+    events = [Event(round(time_sec * 1e9), control_change(0, SUSTAIN_PEDAL, int(value))) for time_sec, value in played.pedal.tolist()]
+    for begin_sec, duration_sec, pitch, velocity in played.notes[["onset_sec", "duration_sec", "pitch", "velocity"]].tolist():
         events.append(Event(round(begin_sec * 1e9), note_on(0, pitch, velocity)))
         events.append(Event(round((begin_sec + duration_sec) * 1e9), note_off(0, pitch)))
     return sorted(events, key=lambda event: event.time_ns)

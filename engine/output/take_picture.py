@@ -1,6 +1,7 @@
 """A picture of a performed take: piano roll, velocities beside the input's, sustain pedal, over time; perhaps a human's beside it."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from engine.base.files import check_writable
 from engine.midi.events import Event, channel_of, is_channel_message
-from engine.midi.note_table import note_array, pedal_array
+from engine.midi.note_table import Played, note_array, pedal_array
 from engine.output.piano_roll import Bars, draw_pedal, draw_roll, part_key
 from engine.output.picture_page import ACCENT, GREY, HUMAN, INK, Key, Row, draw_page, spans
 from engine.runtime.sinks import CollectingSink
@@ -27,11 +28,11 @@ class PictureSink(CollectingSink):
         path: Path,
         written: Sequence[Event],
         title: str,
-        human: np.ndarray | None = None,
+        human: Played | None = None,
         track_names: Sequence[str] = (),
         drums: bool = True,
     ):
-        """``human``: the notes of a performance to draw beside it, at the take's times (see engine.midi.note_table).
+        """``human``: a performance to draw beside it, at the take's times.
 
         ``drums``: whether channel 10 is drums, whose keys are no pitches. Raises PerfLiveError when the file could not be written.
         """
@@ -62,7 +63,7 @@ def draw_picture(
     written: Sequence[Event],
     performed: Sequence[Event],
     title: str,
-    human: np.ndarray | None = None,
+    human: Played | None = None,
     track_names: Sequence[str] = (),
     drums: bool = True,
 ) -> None:
@@ -71,7 +72,7 @@ def draw_picture(
     parts, names = parts_of(performed, track_names, drums)
     notes = np.concatenate(parts)
     part = np.repeat(np.arange(len(parts)), [len(each) for each in parts]) if len(parts) > 1 else None
-    pitches = np.concatenate([notes["pitch"], *([] if human is None else [human["pitch"]])])
+    pitches = np.concatenate([notes["pitch"], *([] if human is None else [human.notes["pitch"]])])
     lowest, highest = int(pitches.min(initial=60)), int(pitches.max(initial=60))
     end_s = max(float((notes["onset_sec"] + notes["duration_sec"]).max(initial=0.1)), 0.1)
 
@@ -81,9 +82,10 @@ def draw_picture(
 
     rows = [Row("pitch" if human is None else "performed", ROLL_INCHES, roll(notes, part))]
     if human is not None:
-        rows.append(Row("human", ROLL_INCHES, roll(human, None)))
-    rows.append(Row("velocity", VELOCITY_INCHES, _velocities_of(before, notes, human, end_s)))
-    rows.append(Row("pedal", PEDAL_INCHES, lambda axes, begin, end: draw_pedal(axes, pedal, end_s, INK)))
+        rows.append(Row("human", ROLL_INCHES, roll(human.notes, None)))
+    rows.append(Row("velocity", VELOCITY_INCHES, _velocities_of(before, notes, None if human is None else human.notes, end_s)))
+    pedals = [(pedal, INK), *([] if human is None else [(human.pedal, HUMAN)])]
+    rows += [Row("pedal", PEDAL_INCHES, partial(_draw_pedal, own, end_s, colour)) for own, colour in pedals]
     systems = spans(end_s, SECONDS_A_SYSTEM, np.arange(0, end_s, TICK_S))
     draw_page(path, title, rows, systems, _second_ticks, "time (s)", part_key(names) if part is not None else Key())
 
@@ -105,6 +107,10 @@ def parts_of(events: Sequence[Event], names: Sequence[str], drums: bool) -> tupl
     if len(tracks) > 2:
         return list(tracks.values()), [named(track, f"track {track + 1}") for track in tracks]
     return [note_array(events, drums)], []
+
+
+def _draw_pedal(pedal: np.ndarray, end_s: float, colour: str, axes: Any, begin: float, end: float) -> None:
+    draw_pedal(axes, pedal, end_s, colour)
 
 
 def _second_ticks(begin: float, end: float) -> tuple[list[float], list[str]]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.base.errors import PerfLiveError
 from engine.midi.file import MidiTimeline, read_midi_file
-from engine.midi.note_table import NOTE_FIELDS, note_array, pedal_array
+from engine.midi.note_table import NOTE_FIELDS, Played, note_array, pedal_array
 from engine.score.estimation.pitch_warping import warp_pitches
 from engine.score.midi import midi_score
 from engine.score.tables import Score
@@ -49,8 +49,8 @@ def read_reference(path: Path, score: Score) -> Performed:
     )
 
 
-def read_beside(path: Path, timeline: MidiTimeline) -> np.ndarray:
-    """Return the notes of another performance of a take at the take's own times (fields of engine.midi.note_table).
+def read_beside(path: Path, timeline: MidiTimeline) -> Played:
+    """Return the notes and the sustain pedal of another performance of a take at the take's own times.
 
     Chords stay as spread as they were played. Raises PerfLiveError as ``read_reference`` does.
     """
@@ -62,13 +62,19 @@ def read_beside(path: Path, timeline: MidiTimeline) -> np.ndarray:
     take_sec = np.array([to_ns(round(quarter * division)) / 1e9 for quarter in positions.tolist()])
     human_sec = np.bincount(index, weights=performed.onset_sec[found]) / np.bincount(index)
     human_sec = np.maximum.accumulate(human_sec) + 1e-6 * np.arange(len(human_sec))
+
+    def at_take(seconds: np.ndarray) -> np.ndarray:
+        """Return the take's times of the human's; before the first onset and after the last one they pass as fast."""
+        before, after = np.minimum(seconds - human_sec[0], 0), np.maximum(seconds - human_sec[-1], 0)
+        return np.asarray(np.maximum(np.interp(seconds, human_sec, take_sec) + before + after, 0))
+
     begin_sec, end_sec = performed.onset_sec[found], performed.onset_sec[found] + performed.duration_sec[found]
-    beyond_sec = np.maximum(end_sec - human_sec[-1], 0)
     notes = np.zeros(int(found.sum()), NOTE_FIELDS)
-    notes["onset_sec"] = np.interp(begin_sec, human_sec, take_sec)
-    notes["duration_sec"] = np.interp(end_sec, human_sec, take_sec) + beyond_sec - notes["onset_sec"]
+    notes["onset_sec"] = at_take(begin_sec)
+    notes["duration_sec"] = at_take(end_sec) - notes["onset_sec"]
     notes["pitch"], notes["velocity"] = score.notes["pitch"][found], performed.velocity[found]
-    return np.sort(notes, order=["onset_sec", "pitch"])
+    pedal = np.stack([at_take(performed.pedal.time_sec), performed.pedal.value], axis=1)
+    return Played(np.sort(notes, order=["onset_sec", "pitch"]), pedal)
 
 
 def match_notes(notes: np.ndarray, played: np.ndarray) -> np.ndarray:

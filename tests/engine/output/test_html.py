@@ -6,6 +6,7 @@ import json
 import re
 import sys
 
+import numpy as np
 import pytest
 import soundfile
 import synthetic_score_performer
@@ -13,14 +14,17 @@ from opened_pages import LIMIT_MS
 from score_fixtures import attributes, musicxml, note
 
 from engine.base.errors import PerfLiveError
-from engine.midi.events import Event, note_off, note_on
+from engine.midi.events import Event, control_change, note_off, note_on
 from engine.midi.file import MidiTimeline, write_midi_file
+from engine.midi.note_table import NOTE_FIELDS, Played
 from engine.output.html.document import Sound, bundled, write_document
+from engine.output.html_content import events_of
 from engine.performers.setup import Wanted
 from engine.session import ScoreOptions, render_file, render_take
 from engine.systems import find_system
 
 BARS = 12
+PEDAL = [(800_000_000, 127), (1_600_000_000, 0)]  # of the human, on the beats of .4 s
 SHOWN = re.compile(r'<script type="application/json" id="shown">(.*?)</script>', re.DOTALL)
 PAUSE = "() => { const play = document.querySelector('#play'); if (play.textContent === 'Pause') play.click(); }"
 COLOURS_ON_ROWS = """() => {
@@ -48,11 +52,15 @@ def folder(tmp_path_factory):
     events = [(index * 400_000_000, note_on(0, pitch, 40 + index)) for index, pitch in enumerate(pitches)]
     events += [(time_ns + 300_000_000, note_off(0, message[1])) for time_ns, message in events]
     human = MidiTimeline([Event(*each) for each in sorted(events)])
-    write_midi_file(folder / "human.mid", human.events)
+    pedal = [Event(time_ns, control_change(0, 64, value)) for time_ns, value in PEDAL]
+    write_midi_file(folder / "human.mid", sorted([*human.events, *pedal], key=lambda event: event.time_ns))
     models = synthetic_score_performer.write_models(tmp_path_factory.mktemp("models"))
     setup = Wanted(find_system("score-performer"), model=models, settings=["tempo=2"]).load()
     render_file(setup, folder / "piece.musicxml", [folder / "piece.html"], ScoreOptions(beside=folder / "human.mid"))
-    render_take(Wanted(find_system("passthrough")).load(), human, [folder / "take.html"], "<take> & </script>")
+    passed = Wanted(find_system("passthrough")).load()
+    render_take(passed, human, [folder / "take.html"], "<take> & </script>")
+    slower = [Event(2 * event.time_ns, event.message) for event in human.events]
+    render_take(passed, MidiTimeline(slower), [folder / "beside.html"], "take", beside=folder / "human.mid")
     return folder
 
 
@@ -70,6 +78,22 @@ def test_all_that_is_shown_stands_in_the_file(folder):
     take = shown_in(folder / "take.html")
     assert (take["score"], take["unit"]) == (None, "s")
     assert [line["label"] for line in take["curves"][0]["lines"]] == ["input", "performed"]
+
+
+@pytest.mark.sound
+def test_beside_a_take_the_human_has_a_pedal_at_the_takes_times(folder):
+    """The take is twice as slow."""
+    performed, human = shown_in(folder / "beside.html")["pedals"]
+    assert (performed["label"], performed["points"], human["label"]) == ("performed", [], "human")
+    assert human["points"] == [[pytest.approx(2 * time_ns / 1e9, abs=5e-3), value] for time_ns, value in PEDAL]
+
+
+def test_the_pedal_moves_before_the_notes_of_its_time():
+    notes = np.array([(0.5, 0.25, 60, 64)], NOTE_FIELDS)
+    events = events_of(Played(notes, np.array([(0.5, 127.0), (1.0, 0.0)])))
+    assert [(event.time_ns, event.message.hex()) for event in events] == [
+        (500_000_000, "b0407f"), (500_000_000, "903c40"), (750_000_000, "803c40"), (1_000_000_000, "b04000"),
+    ]
 
 
 @pytest.mark.sound

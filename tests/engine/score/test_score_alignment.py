@@ -107,15 +107,19 @@ def test_what_is_of_another_piece_or_empty_is_refused(score: Score, tmp_path: Pa
 
 
 def test_a_human_performance_of_a_take_lies_at_the_takes_times(tmp_path):
-    """A take at 120 quarters a minute; the human plays it half as fast, from 3 s on, with chords spread by 40 ms."""
+    """A take at 120 quarters a minute; the human plays it half as fast, from 3 s on, with chords spread by 40 ms, and
+    with a pedal that is pressed before the first note, with the 5th beat, halfway to the 9th, and after the last onset."""
     beats = [(beat * 500_000_000, pitch) for beat in range(12) for pitch in (48 + beat, 64 + beat)]
     take = [Event(time_ns, note_on(0, pitch, 64)) for time_ns, pitch in beats]
     take += [Event(time_ns + 250_000_000, note_off(0, pitch)) for time_ns, pitch in beats]
     human = [Event(3_000_000_000 + 2 * time_ns + 40_000_000 * (pitch > 60), note_on(0, pitch, pitch)) for time_ns, pitch in beats]
     human += [Event(3_500_000_000 + 2 * time_ns, note_off(0, pitch)) for time_ns, pitch in beats]
+    pressed = [(2.5, 100), (3.02 + 4, 0), (3.02 + 7.5, 64), (3.02 + 11.5, 0)]  # s; the middle of a chord is 20 ms after its first note
+    human += [Event(round(1e9 * time_s), control_change(0, 64, value)) for time_s, value in pressed]
     for name, events in (("take.mid", take), ("human.mid", human)):
         write_midi_file(tmp_path / name, sorted(events, key=lambda event: event.time_ns))
-    notes = read_beside(tmp_path / "human.mid", read_midi_file(tmp_path / "take.mid"))
+    notes, pedal = read_beside(tmp_path / "human.mid", read_midi_file(tmp_path / "take.mid"))
+    np.testing.assert_allclose(pedal, [(0, 100), (2.0, 0), (3.75, 64), (5.5 + 0.5, 0)], atol=2e-3)
     assert notes["velocity"].tolist() == notes["pitch"].tolist() == [pitch for _, pitch in beats]
     spread = [time_ns / 1e9 + (0.01 if pitch > 60 else -0.01) for time_ns, pitch in beats]  # half of 40 ms, around the chord's middle
     np.testing.assert_allclose(notes["onset_sec"][2:-2], spread[2:-2], atol=1e-3)
