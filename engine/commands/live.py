@@ -177,7 +177,8 @@ class Typed:
         preset = Path(choice.preset) if choice.preset else None
         playing = replace(self.playing, preset=preset, lookahead_s=choice.lookahead_s or self.playing.lookahead_s)
         mode = options.Mode(choice.mode) if choice.mode else self.mode
-        mine = replace(self, devices=devices, performer=choice.performer or self.performer, mode=mode, playing=playing)
+        duo = replace(self.duo, follow=choice.follows) if choice.follows else self.duo
+        mine = replace(self, devices=devices, performer=choice.performer or self.performer, mode=mode, playing=playing, duo=duo)
         return mine.over_preset()
 
     def check_osc(self, all_files: bool) -> None:
@@ -304,7 +305,8 @@ def _play_chosen(typed: Typed, conduct: str | None, choice: "Choice", file: Path
     chosen, start_again = typed.chosen(choice), threading.Event()
     if choice.what is What.TAKE and file:
         chosen = chosen.playing_back(file)
-    score = TypedScore(file, True, Asked(), conduct) if choice.what is What.SCORE else TypedScore(None, True, Asked(), None)
+    of_score = choice.what in (What.SCORE, What.DUO)
+    score = TypedScore(file, True, Asked(), conduct) if of_score else TypedScore(None, True, Asked(), None)
     report = _check_and_play(chosen, score, page, start_again)
     return report.in_words() if start_again.is_set() or not report.stopped else None
 

@@ -38,6 +38,7 @@ from engine.runtime.event_ring import EventRing
 from engine.runtime.following.stream import DuoStream
 from engine.runtime.real_time import real_time
 from engine.runtime.steering.rig import Rig
+from engine.runtime.steering.tempo import beats_a_minute
 
 MOST_SAID = 100  # lines between two snapshots
 
@@ -203,6 +204,7 @@ class Channel:
             recording=rig.recording,
             replaying=rig.replaying.name,
             place=ScorePlace(*place, self._performance.stream.running) if place and self._performance else None,
+            beats_per_minute=_beats_per_minute(self._performance, now_ns),
             beat=self._beat.look(system, now_ns),
             duo=_duo(self._performance),
         )
@@ -273,6 +275,12 @@ def _shown_bars(performance: Performance | None) -> tuple[Bar, ...]:
     if performance is None:
         return ()
     return tuple(Bar(number, begin, length) for begin, length, number in performance.piece.score.measures.tolist())
+
+
+def _beats_per_minute(performance: Performance | None, now_ns: int) -> float | None:
+    if performance is None or isinstance(performance.stream, DuoStream):
+        return None
+    return beats_a_minute(performance.stream, now_ns)
 
 
 def _duo(performance: Performance | None) -> Duo | None:

@@ -114,6 +114,7 @@ class Snapshot(_Shown):
     recording: str | None  # the file that is being recorded
     replaying: str | None  # the take that is being played back
     place: ScorePlace | None  # of a score
+    beats_per_minute: float | None  # of a score that has a tempo to be set: the mean around this place, once it is known
     beat: Beat | None  # None: nobody sends one
     duo: Duo | None  # of a score that accompanies somebody
 

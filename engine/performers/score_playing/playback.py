@@ -96,6 +96,18 @@ class Playback:
         self.anchor = anchor
         self.trail.append(anchor)
 
+    def mean_period(self, begin: float, end: float) -> float | None:
+        """Return how many seconds of the performance a quarter lasts between two positions, as far as the tempo is known there; None where
+        it is not. Safe from any thread.
+        """
+        coming = (item.content for item in tuple(self.items) if item.kind == Due.ANCHORS)
+        curve = sorted((each.quarter, each.time_sec, each.period) for each in (*tuple(self.trail), *coming))
+        within = [point for point in curve if begin <= point[0] < end]
+        if not within or within[-1][0] == within[0][0]:
+            known = [period for quarter, _, period in curve if quarter < end and period < math.inf]
+            return known[-1] if known else None
+        return (within[-1][1] - within[0][1]) / (within[-1][0] - within[0][0])
+
     def time_of(self, quarter: float) -> float:
         """Return when a position near the present one is passed, in the performance's time; it does not wait to begin."""
         coming = sorted(item for item in self.items if item.kind == Due.ANCHORS)

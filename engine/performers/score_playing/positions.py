@@ -1,5 +1,7 @@
 """Where the bars and the notes of a score are: what a player looks up to begin anywhere."""
 
+import math
+from bisect import bisect_right
 from functools import cached_property
 from typing import NamedTuple
 
@@ -27,6 +29,7 @@ class Positions:
     def __init__(self, score: Score):
         self.onsets: list[float] = score.notes["onset_quarter"].tolist()
         self._measures, self._signatures = score.measures, score.time_signatures
+        self._tempos: list[float] = score.tempos["onset_quarter"].tolist()
         self._end_quarter = score.end_quarter
 
     @cached_property
@@ -53,6 +56,11 @@ class Positions:
             raise UsageError(f"bar {number}.{time}: bar {number} is played {len(found)} time{'s' * (len(found) > 1)}")
         begin = float(found[time - 1]["onset_quarter"])
         return begin, begin + float(found[time - 1]["duration_quarter"])
+
+    def same_tempo(self, quarter: float) -> tuple[float, float]:
+        """Return from where to where the score has the tempo that it has at a position."""
+        after = bisect_right(self._tempos, quarter + 1e-6)
+        return (self._tempos[after - 1] if after else -math.inf), (self._tempos[after] if after < len(self._tempos) else math.inf)
 
     def place(self, quarter: float, quarters_per_minute: float) -> Place:
         """Return in which bar and at which beat of it a position is. The last bar goes on after the end."""

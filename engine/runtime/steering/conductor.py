@@ -14,6 +14,7 @@ from engine.runtime.steering.directing import direct_command
 from engine.runtime.steering.pads import Pad
 from engine.runtime.steering.requests import Asker, Command
 from engine.runtime.steering.tapping import Tapping
+from engine.runtime.steering.tempo import tempo_command
 
 if TYPE_CHECKING:  # a run on files needs no MIDI driver
     from engine.midi.ports import MergedInputs
@@ -93,7 +94,8 @@ class ConductedSource:
         conducts: list[Command] = []
         if isinstance(self._stream, ScoreStream):
             self._tapping = Tapping(self._stream, self._clock, set_control)
-            conducts = [*self._tapping.commands(), direct_command(self._stream)]
+            tempo = tempo_command(self._stream, set_control, self._clock.now_ns)
+            conducts = [*self._tapping.commands(), tempo, direct_command(self._stream)]
         return [
             *conducts,
             Command("play", "begin, or go on; an empty line plays and pauses", self._play),

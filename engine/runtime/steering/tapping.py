@@ -14,7 +14,7 @@ from engine.base.clock import Clock
 from engine.base.errors import UsageError
 from engine.performers.controls import find_control
 from engine.performers.score_playing.stream import ScoreStream
-from engine.runtime.steering.conducted_beat import ConductedBeat
+from engine.runtime.steering.conducted_beat import FIRST_WANDER, WANDER, ConductedBeat
 from engine.runtime.steering.requests import Asker, Command
 
 DOUBLE_SHARE = 0.4  # of a beat: a tap that follows sooner is none
@@ -31,7 +31,8 @@ class Tapping:
         self._stream, self._clock, self._set_control = stream, clock, set_control
         self._conductor: ConductedBeat | None = None
         self._segment = 0  # of the performance that the conductor is in
-        self._number, self._tapped_sec = 0, 0.0  # of the beat that was tapped last: which it is, and when the performance has it
+        self._number = 0  # of the beat that was tapped last
+        self._tapped_sec: float | None = 0.0  # when the performance has it; None where it was tapped before the music
         self._last_ns: int | None = None
         self._beat_s = 0.0  # how long a beat is, 0 if unknown
 
@@ -67,11 +68,12 @@ class Tapping:
         if since_s > LONGEST_BEAT_S:
             self._beat_s = 0.0
             return "counts in; the next tap says how fast"
-        self._beat_s, self._conductor = since_s, None
+        self._beat_s = since_s
         here = stream.place(time_ns).quarter
         number = min(int(np.searchsorted(self._beats, here - SAME_QUARTERS)), len(self._beats) - 2)
         quarters = float(self._beats[number + 1] - self._beats[number])
         begin_ns = time_ns + round(since_s * 1e9 * (1 - (self._beats[number] - here) / quarters))
+        self._conduct(ConductedBeat.counted(time_ns, since_s), number - 1, None)
         if playback.waiting:
             stream.count_in(begin_ns, quarters, since_s)
         else:
@@ -85,31 +87,63 @@ class Tapping:
         """Begin with this tap rather than when it was expected."""
         number = min(int(np.searchsorted(self._beats, self._stream.place(time_ns).quarter - SAME_QUARTERS)), len(self._beats) - 2)
         if self._beat_s:
+            conductor = self._conductor
+            if conductor and self._tapped_sec is None and self._segment == self._stream.playback.segment:
+                conductor.hear(time_ns, 1, 1.0)
+            else:
+                conductor = ConductedBeat(time_ns, 1.0, 1 / self._beat_s, WANDER)
+            self._conduct(conductor, number, None)
+            self._beat_s = 1 / conductor.speed
             self._stream.count_in(time_ns, float(self._beats[number + 1] - self._beats[number]), self._beat_s)
         return "begins"
 
+    def _conduct(self, conductor: ConductedBeat, number: int, tapped_sec: float | None) -> None:
+        """Be conducted from the beat ``number`` on, which was tapped last."""
+        self._conductor, self._number, self._tapped_sec = conductor, number, tapped_sec
+        self._segment = self._stream.playback.segment
+
     def _follow(self, time_ns: int) -> str:
         """Meet the next beat where this one says that it will be."""
-        stream, playback = self._stream, self._stream.playback
+        stream, conductor = self._stream, self._conductor
         place = stream.place(time_ns)
         here = float(np.interp(place.quarter, self._beats, np.arange(len(self._beats))))
-        number = round(here)
-        goes_on = self._conductor is not None and self._segment == playback.segment and here - self._number < MOST_LEFT_OUT
-        if goes_on:
-            number = max(number, self._number + 1)  # no beat is tapped twice
-        number = min(number, len(self._beats) - 2)
-        tapped_sec, next_sec = (playback.time_of(float(self._beats[each])) for each in (number, number + 1))
-        if self._conductor is None or not goes_on:
-            speed = stream.interpretation.value("tempo")
-            self._conductor = ConductedBeat(time_ns, next_sec - tapped_sec, speed, known=bool(self._beat_s))
-        elif number > self._number:
-            self._conductor.hear(time_ns, number - self._number, tapped_sec - self._tapped_sec)
-        self._number, self._tapped_sec, self._segment = number, tapped_sec, playback.segment
-        self._set("tempo", self._conductor.speed)
-        next_ns = self._conductor.next_ns(next_sec - tapped_sec)
-        stream.meet(float(self._beats[number + 1]), next_ns, self._clock.now_ns())
-        self._beat_s = (next_sec - tapped_sec) / self._conductor.speed
+        last = len(self._beats) - 2
+        goes_on = self._segment == stream.playback.segment and here - self._number < MOST_LEFT_OUT
+        if conductor is None or not goes_on:
+            number = min(round(here), last)
+            speed, wander = stream.interpretation.value("tempo"), WANDER if self._beat_s else FIRST_WANDER
+            conductor = ConductedBeat(time_ns, self._time_of(number + 1) - self._time_of(number), speed, wander)
+        else:
+            number = min(self._which(conductor, time_ns, round(here)), last)
+            if number > self._number:
+                conductor.hear(time_ns, number - self._number, self._time_of(number) - self._time_of_last())
+        self._conduct(conductor, number, self._time_of(number))
+        beat_sec = self._time_of(number + 1) - self._time_of(number)
+        self._set("tempo", conductor.speed)
+        stream.meet(float(self._beats[number + 1]), conductor.next_ns(beat_sec), self._clock.now_ns())
+        self._beat_s = beat_sec / conductor.speed
         return f"bar {place.bar}: {60 / self._beat_s:.0f} beats a minute"
+
+    def _which(self, conductor: ConductedBeat, time_ns: int, nearest: int) -> int:
+        """Return which beat a tap is: the next one, or the nearest where the taps between were left out. No beat is tapped twice."""
+        after = self._number + 1
+        if self._tapped_sec is None:
+            conductor.play_in(self._time_of(after) - self._time_of(self._number))
+        if nearest <= after:
+            return after
+        last_sec = self._time_of_last()
+        is_next = conductor.is_next(time_ns, self._time_of(after) - last_sec, nearest - self._number, self._time_of(nearest) - last_sec)
+        return after if is_next else nearest
+
+    def _time_of_last(self) -> float:
+        """Return when the performance has the beat that was tapped last."""
+        return self._time_of(self._number) if self._tapped_sec is None else self._tapped_sec
+
+    def _time_of(self, number: int) -> float:
+        """Return when the performance has a beat; the one before the first is as long as that."""
+        if number < 0:
+            return self._time_of(0) - (self._time_of(1) - self._time_of(0))
+        return self._stream.playback.time_of(float(self._beats[number]))
 
     def _set(self, name: str, value: float) -> None:
         """Set a control, as far as its range goes."""

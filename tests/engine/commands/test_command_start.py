@@ -170,12 +170,39 @@ def test_a_score_is_begun_and_what_is_wrong_is_said_in_one_line(browser: "Browse
 
 
 @pytest.mark.browser
+def test_one_part_is_played_on_the_page_and_the_other_comes_along(browser: "Browser", tmp_path: Path) -> None:
+    with started(tmp_path, "--model", synthetic_dexter.write_models(tmp_path)) as run, start_screen(browser, run.url) as opened:
+        page = opened.page
+        opened.wait_for(BEGIN)
+        page.get_by_label("Play the other part").check()
+        page.get_by_label("Music").select_option("brahms_lullaby.musicxml")
+        opened.wait_for("() => document.querySelector('#part').options.length === 5")
+        names = page.locator("#part option").all_inner_texts()
+        assert names == ["whichever I play", "Voice", "Piano", "right", "left"]
+        assert not opened.nameless and opened.least_contrast >= 4.5
+        page.set_input_files("#upload", {"name": "broken.mid", "mimeType": "audio/midi", "buffer": b"no music"})
+        opened.wait_for_text("#part-said", "broken.mid")
+        assert page.locator("#part option").count() == 0
+        page.get_by_label("Music").select_option("brahms_lullaby.musicxml")
+        opened.wait_for("() => document.querySelector('#part').options.length === 5")
+        page.select_option("#part", "Voice")
+        begin(opened, "Play the other part")
+        opened.wait_for_text("#duo-part", "You play Voice.")
+        page.locator("#piano").focus()
+        for key in ("g", "g", "u"):  # G4 G4 B flat 4: so the voice begins
+            page.keyboard.press(key)
+        opened.wait_for("() => document.querySelector('#duo-heard').textContent.startsWith('bar ')")
+        page.get_by_role("button", name="Back to the start").click()
+        opened.wait_for(BEGIN)
+
+
+@pytest.mark.browser
 @pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (2560, "light")])
 def test_the_start_screen_fits_and_can_be_read(browser: "Browser", shared: Started, width: int, scheme: str) -> None:
     options: dict[str, Any] = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
     with start_screen(browser, shared.url, **options) as opened:
         opened.wait_for(BEGIN)
-        for what in ("Play a take back", "Improvise with me"):
+        for what in ("Play a take back", "Improvise with me", "Play the other part"):
             opened.page.get_by_label(what).check()
             opened.page.locator("summary").click()
             assert opened.page.evaluate("document.documentElement.scrollWidth") <= width

@@ -29,6 +29,7 @@ def test_a_soloist_and_the_accompaniment_are_seen(run, browser):
     with engraved_page(browser, run) as opened:
         opened.wait_for_text("#duo-part", "You play Voice.")
         assert opened.page.locator("#duo-heard").inner_text() == "–"
+        assert opened.page.locator("#tempo-part").is_hidden()  # the tempo is the soloist's
         sung_notes = [event for event in sung(piece, voice, 0.5) if is_note_on(event.message)][:NOTES]
         begun_ns = time.monotonic_ns()
         for event in sung_notes:

@@ -67,6 +67,34 @@ def test_two_taps_are_enough_to_begin(performer, piece):
     assert np.diff(performed[:5]).mean() == pytest.approx(0.4, rel=0.1)
 
 
+UNEVEN = {
+    "the second tap comes early": [0.35],
+    "it comes at half of the beat": [0.3],
+    "it comes late": [0.9],
+    "the first beat is held": [0.6, 1.05],
+    "the first beat is hurried": [0.6, 0.36],
+    "two early ones": [0.4, 0.4],
+    "nothing is even": [0.42, 0.75, 0.5, 0.7],
+    "the last but one is held": [0.6, 0.6, 1.0],
+}
+
+
+@pytest.mark.parametrize("first", UNEVEN.values(), ids=UNEVEN)
+def test_after_an_uneven_count_in_each_tap_is_one_beat(performer, piece, first):
+    """The beats that follow are .6 s each. The third tap is the first beat of the music, so the tap n + 2 is the beat n."""
+    tapped = 1 + np.concatenate([[0], np.cumsum([*first, *[0.6] * (30 - len(first))])])
+    performed = conduct(setup_of(performer), piece, tapped)
+    assert np.abs(performed[8:28] - tapped[10:30]).max() < 0.1
+    assert np.diff(performed[30:44]).mean() == pytest.approx(0.6, rel=0.1)
+
+
+@pytest.mark.parametrize("silent_beats", [4, 6])
+def test_who_counts_in_and_listens_taps_the_beats_that_are_heard(performer, piece, silent_beats):
+    tapped = 1 + 0.6 * np.concatenate([[0, 1], 1 + silent_beats + np.arange(24)])
+    performed = conduct(setup_of(performer), piece, tapped)
+    assert np.abs(performed[silent_beats + 3 : silent_beats + 19] - tapped[6:22]).max() < 0.1
+
+
 def test_a_place_is_met_at_its_time_and_then_the_tempo_control_counts(performer, piece):
     stream = performer.perform_score(piece, 0, {"expression": 0}, ahead=False)
     play(stream, [(6.2, lambda now_ns: stream.meet(12.0, START_NS + 7_000_000_000, now_ns))])

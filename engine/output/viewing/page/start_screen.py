@@ -12,18 +12,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from engine import examples
 from engine.base.configuration import validate_config
 from engine.base.errors import PerfLiveError, UsageError, one_line
-from engine.base.files import MIDI_SUFFIXES, NOTATION_SUFFIXES
 from engine.base.saying import say
 from engine.output.endpoints import AUDIO
 from engine.output.page_ends import PAGE
 from engine.output.viewing.page.address import Address
-from engine.runtime.steering.rig import TAKES
+from engine.output.viewing.page.offered import bundled, find, takes
 from engine.systems import Kind, performers
 
-MOST_TAKES = 20  # the last ones
 PATIENCE_S = 2.0  # for the program to end
 
 
@@ -31,12 +28,13 @@ class What(StrEnum):
     """What can be played."""
 
     SCORE = "score"
+    DUO = "duo"
     KEYS = "keys"
     IMPROVISE = "improvise"
     TAKE = "take"
 
 
-KINDS = {What.SCORE: Kind.SCORES, What.KEYS: Kind.NOTES, What.IMPROVISE: Kind.IMPROVISES}
+KINDS = {What.SCORE: Kind.SCORES, What.DUO: Kind.SCORES, What.KEYS: Kind.NOTES, What.IMPROVISE: Kind.IMPROVISES}
 
 
 class Choice(BaseModel):
@@ -48,19 +46,27 @@ class Choice(BaseModel):
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     file: str | None = None
+    part: str | None = None  # that somebody plays, of a score
     performer: str | None = None
     lookahead_s: Annotated[float, Field(ge=0)] | None = None
     mode: Literal["continue", "duet"] | None = None
     preset: str | None = None
 
+    @property
+    def follows(self) -> str | None:
+        """Return the part that somebody plays, of whom the rest is to come along with."""
+        from engine.runtime.following.parts import AUTO  # NumPy, when it is needed
+
+        return (self.part or AUTO) if self.what is What.DUO else None
+
     def path(self, folder: Path) -> Path | None:
         """Return the file, where one is needed; ``folder`` is where files are dropped. Raises UsageError for one that was not offered."""
-        if self.what not in (What.SCORE, What.TAKE):
+        if self.what not in (What.SCORE, What.DUO, What.TAKE):
             return None
-        known = {path.name: path for path in (*_examples(), *_takes(), *_music(folder))}
-        if self.file not in known:
+        path = find(self.file, folder)
+        if path is None:
             raise UsageError(f"{self.file or 'no file'!r}: choose a file, or drop one on the page")
-        return known[self.file]
+        return path
 
 
 def choose_and_play(
@@ -115,8 +121,8 @@ def _end(program: "subprocess.Popen[str]") -> None:
 def _offer() -> Mapping[str, Any]:
     """Return what can be chosen, but for ports and presets."""
     return {
-        "examples": [path.name for path in _examples()],
-        "takes": [path.name for path in _takes()],
+        "examples": [path.name for path in bundled()],
+        "takes": [path.name for path in takes()],
         "performers": {
             what: [
                 {"name": name, "summary": system.summary, "looks_ahead": kind is Kind.NOTES and Kind.SCORES in system.plays}
@@ -126,16 +132,3 @@ def _offer() -> Mapping[str, Any]:
         },
         "own": {"input": PAGE, "output": PAGE, "sound_card": AUDIO},
     }
-
-
-def _examples() -> list[Path]:
-    return _music(Path(examples.__file__).parent)
-
-
-def _takes() -> list[Path]:
-    """Return what was recorded in this folder, the last one first."""
-    return sorted(Path.cwd().glob(TAKES), reverse=True)[:MOST_TAKES]
-
-
-def _music(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in (*MIDI_SUFFIXES, *NOTATION_SUFFIXES))

@@ -1,7 +1,8 @@
 """What answers browsers while nothing plays: the start screen, which says what there is, takes files, and asks for a run to begin.
 
-Messages to a page are JSON objects: ``start``, what can be chosen, and empty ones that say that somebody is there. From a page: ``look``,
-for the ports to be looked for again, and ``begin`` with what was chosen, which is passed on.
+Messages to a page are JSON objects: ``start``, what can be chosen, ``parts``, those of a score or what is wrong with it, and empty ones
+that say that somebody is there. From a page: ``look``, for the ports to be looked for again, ``parts`` with the name of a file, and
+``begin`` with what was chosen, which is passed on.
 """
 
 import asyncio
@@ -17,10 +18,11 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from engine.base.errors import PerfLiveError
+from engine.base.errors import PerfLiveError, one_line
 from engine.base.files import MIDI_SUFFIXES, NOTATION_SUFFIXES, check_name, whole_file
 from engine.output.endpoints import load_ports
 from engine.output.viewing.page.address import Address
+from engine.output.viewing.page.offered import find, parts_of
 from engine.output.viewing.page.server import server
 
 MOST_FILE_BYTES = 20_000_000
@@ -45,6 +47,8 @@ class Starts:
                 asked = json.loads(await websocket.receive_text())
                 if "begin" in asked:
                     self._tell({"begin": asked["begin"]})
+                elif "parts" in asked:
+                    await websocket.send_text(json.dumps({"parts": await asyncio.to_thread(self._parts, str(asked["parts"]))}))
                 else:
                     await websocket.send_text(json.dumps({"start": self._offered()}))
         except (WebSocketDisconnect, ValueError, KeyError, TypeError):  # it has gone, or is no page
@@ -63,6 +67,14 @@ class Starts:
     def _offered(self) -> Mapping[str, Any]:
         files = [path.name for path in self._folder.iterdir() if not path.name.startswith(".")]
         return {**self._offer, **_ports(self._api), "files": files, "suffixes": SUFFIXES, "most_bytes": MOST_FILE_BYTES}
+
+    def _parts(self, name: str) -> Mapping[str, Any]:
+        """Return the parts of a score that was offered, or what is wrong."""
+        path = find(name, self._folder)
+        try:
+            return {"file": name, "names": parts_of(path) if path else []}
+        except Exception as error:  # whatever a file makes of a reader: whoever begins with it is told the same
+            return {"file": name, "names": [], "error": one_line(error)}
 
     async def take(self, request: Request) -> JSONResponse:
         """Keep a file, in place of the one that was kept before."""

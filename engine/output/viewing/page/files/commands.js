@@ -67,7 +67,7 @@ export class Commands {
     if (done && to === "preset") return this.list(line.split(", "));
     if (done && to.startsWith("save ")) this.ask("preset");
     const [word, name] = to.split(" ");
-    const control = (done && { set: name, tap: word }[word]) || "";
+    const control = (done && { set: name, tap: word, tempo: word }[word]) || "";
     const lately = [...this.log.children].slice(-2);
     if (control) lately.find((entry) => entry.dataset.control === control)?.remove();
     const entry = element("li", line, { className: done ? "" : "refused" });

@@ -29,12 +29,13 @@ const curves = new Curves();
 const score = new Score(ask, (line, done) => commands.say(line, done));
 const start = new Start((message) => connection.ask(JSON.stringify(message)), playing);
 
-function hear({ start: offer, description, snapshot, curve, answer }) {
+function hear({ start: offer, parts, description, snapshot, curve, answer }) {
   if (offer) {
     if (state.description) return location.reload(); // of the run that has ended nothing stays
     document.body.dataset.shows = "start";
     start.show(offer);
   }
+  if (parts) start.offerParts(parts);
   if (description) {
     document.body.dataset.shows = "run";
     state.description = description;

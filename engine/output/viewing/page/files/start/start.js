@@ -3,6 +3,7 @@
 import { element, write } from "../panels.js";
 
 const byId = (id) => document.getElementById(id);
+const AUTO = "auto"; // finds out which part is played
 const title = (name) => name.replace(/\.[^.]+$/, "").replaceAll("_", " ");
 
 export class Start {
@@ -17,6 +18,7 @@ export class Start {
       this.begin();
     };
     byId("what").onchange = () => this.fit();
+    byId("file").onchange = () => this.askForParts();
     byId("chosen-performer").onchange = () => this.fit();
     byId("look").onclick = () => this.ask({ look: true });
     byId("upload").onchange = () => this.upload(byId("upload").files[0]);
@@ -35,6 +37,7 @@ export class Start {
   show(offer) {
     this.offer = offer;
     this.beginning = false;
+    this.read = null; // the file whose parts are offered
     byId("begin-now").disabled = false;
     write(byId("said"), offer.said);
     write(byId("no-ports"), offer.no_ports);
@@ -56,6 +59,24 @@ export class Start {
     const performers = offer.performers[what] ?? [];
     options(byId("chosen-performer"), [["", "as usual"], ...performers.map(({ name, summary }) => [name, `${name}: ${summary}`])]);
     byId("ahead").hidden = !this.looksAhead;
+    this.askForParts();
+  }
+
+  /** Ask which parts the score has, of which one is to be played here. */
+  askForParts() {
+    const file = byId("file").value;
+    if (this.what !== "duo" || file === this.read) return;
+    this.read = file;
+    options(byId("part"), []);
+    write(byId("part-said"), "The score is being read.");
+    this.ask({ parts: file });
+  }
+
+  /** Offer the parts of a score, if it is still the chosen one. */
+  offerParts({ file, names, error = "" }) {
+    if (file !== this.read) return;
+    options(byId("part"), names.map((name) => [name, name === AUTO ? "whichever I play" : name]));
+    write(byId("part-said"), error);
   }
 
   get looksAhead() {
@@ -78,14 +99,16 @@ export class Start {
       return;
     }
     this.offer.files = [name];
-    if (!["score", "take"].includes(this.what)) this.form.elements.what.value = "score";
+    if (!["score", "duo", "take"].includes(this.what)) this.form.elements.what.value = "score";
+    this.read = null; // another file may have the same name
     this.fit();
     byId("file").value = name;
+    this.askForParts();
   }
 
   begin() {
     const { what } = this;
-    const plays = ["keys", "improvise"].includes(what);
+    const plays = ["keys", "improvise", "duo"].includes(what);
     const outputs = chosen(byId("outputs"));
     if (outputs.includes(this.offer.own.output)) this.playing.turnOn(); // while the click allows it
     this.beginning = this.ask({
@@ -93,7 +116,8 @@ export class Start {
         what,
         inputs: plays ? chosen(byId("inputs")) : [],
         outputs,
-        file: plays ? null : byId("file").value,
+        file: ["score", "duo", "take"].includes(what) ? byId("file").value : null,
+        part: what === "duo" ? byId("part").value || null : null,
         performer: byId("chosen-performer").value || null,
         lookahead_s: this.looksAhead ? byId("lookahead").valueAsNumber || null : null,
         mode: what === "improvise" ? byId("mode").value : null,
