@@ -21,7 +21,7 @@ from engine.score.files import read_score
 DOCS = Path(__file__).parent
 PORT = 8329
 SCORE, SUNG = "brahms_lullaby.musicxml", "Voice"
-PLAYED_S, SUNG_NOTES, QUARTERS_PER_S = 12, 16, 76 / 60
+PLAYED_S, SUNG_NOTES, PRACTISED_NOTES, WRONG, QUARTERS_PER_S = 12, 16, 30, (10, 21), 76 / 60
 CHORD, LETTERS, LOWEST = "adgk", "awsedftgyhujkolp", 60  # of the page's keyboard
 LIMIT_MS = 120_000
 ENGRAVED = "() => document.querySelector('#score svg')"
@@ -44,6 +44,11 @@ def draw_keys(browser: Browser, address: str) -> None:
     with opened(browser, address, "light", 1280, 620) as page:
         begin_button(page).wait_for()
         picture(page, "page_start")
+        page.get_by_label("Play the other part").check()
+        page.get_by_label("Music").select_option(SCORE)
+        page.wait_for_function("() => document.querySelector('#part').options.length > 1")
+        page.select_option("#part", SUNG)
+        picture(page, "page_start_duo")
         begin(page, "Give my keys touch")
         page.locator("#piano").focus()
         for letter in CHORD:
@@ -90,19 +95,22 @@ def draw_score(browser: Browser, address: str) -> None:
 
 
 def draw_duo(browser: Browser, path: Path) -> None:
-    """Draw a duo, whose singer plays on the keyboard of the page."""
+    """Draw a duo, whose singer plays on the keyboard of the page, and how it went."""
     notes = read_score(path).notes
-    sung = notes[notes["part"] == 0][:SUNG_NOTES]
+    sung = notes[notes["part"] == 0][:PRACTISED_NOTES]
     ends = ["--in", "page", "--out", "page", "--score", str(path), "--follow", SUNG]
     with started(*ends) as address, opened(browser, address, "light", 1280, 900) as page:
         page.wait_for_function(ENGRAVED)
         page.locator("#piano").focus()
         begun_s = time.monotonic()
-        for quarter, pitch in zip(sung["onset_quarter"].tolist(), sung["pitch"].tolist(), strict=True):
+        for number, (quarter, pitch) in enumerate(zip(sung["onset_quarter"].tolist(), sung["pitch"].tolist(), strict=True)):
             time.sleep(max(begun_s + quarter / QUARTERS_PER_S - time.monotonic(), 0))
-            page.keyboard.press(LETTERS[pitch - LOWEST])
-        page.evaluate("scrollTo(0, 0)")
-        picture(page, "page_duo")
+            if number == SUNG_NOTES:  # before there is a report
+                page.evaluate("scrollTo(0, 0)")
+                picture(page, "page_duo")
+            page.keyboard.press(LETTERS[pitch - LOWEST + (number in WRONG)])
+        page.wait_for_function("() => document.querySelector('#practice-bars').children.length")
+        page.locator("#practice").screenshot(path=DOCS / "page_practice.png")
 
 
 def draw_away(browser: Browser) -> None:

@@ -112,7 +112,7 @@ def test_a_score_is_conducted(jack_server: str, browser: "Browser", tmp_path: Pa
         opened.wait_for_answer(f"bar {last}")
         opened.wait_for_text("#now", f"bar{last}")
         opened.page.get_by_label("Loop bars").fill("2")
-        opened.page.get_by_role("form", name="Score", exact=True).get_by_label("to", exact=True).fill("3")
+        opened.page.get_by_role("form", name="Transport", exact=True).get_by_label("to", exact=True).fill("3")
         opened.page.get_by_role("button", name="Loop", exact=True).click()
         opened.wait_for_answer("loops bars 2 to 3")
 

@@ -194,6 +194,8 @@ def test_one_part_is_played_on_the_page_and_the_other_comes_along(browser: "Brow
         opened.wait_for("() => document.querySelector('#duo-heard').textContent.startsWith('bar ')")
         page.get_by_role("button", name="Back to the start").click()
         opened.wait_for(BEGIN)
+        assert run.end() == (0, "")
+        opened.wrong.clear()  # that nobody answers any more
 
 
 @pytest.mark.browser

@@ -49,6 +49,41 @@ def test_a_soloist_and_the_accompaniment_are_seen(run, browser):
         opened.wait_for_text("#duo-part", "not found in the score")
 
 
+def sing(run, wrong=()):
+    """Sing the first notes in twice the tempo, those of these numbers a semitone too high."""
+    voice = lullaby().tracks == 0
+    begun_ns = time.monotonic_ns()
+    for number, event in enumerate([event for event in sung(lullaby(), voice, 0.5) if is_note_on(event.message)][: 2 * NOTES]):
+        time.sleep(max(0, (event.time_ns + begun_ns - time.monotonic_ns()) / 1e9))
+        key = event.message[1] + (number in wrong)
+        run.keyboard.play(note_on(0, key, event.message[2]), note_off(0, key))
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (2560, "light")])
+def test_who_practises_is_told_bar_by_bar_how_it_went(run, browser, width, scheme):
+    """The song begins with an upbeat of two notes; the bars 2 to 4 have three each. The tenth note is in bar 4."""
+    with engraved_page(browser, run, viewport={"width": width, "height": 800}, color_scheme=scheme) as opened:
+        page = opened.page
+        page.get_by_role("button", name="How did it go?").click()
+        opened.wait_for_text("#practice-said", "Nothing of the score was heard yet.")
+        assert page.locator("#practice-report").is_hidden()
+        sing(run, wrong=[9])
+        opened.wait_for_text("#practice-said", "20 notes: 1 wrong, 0 missed, 0 extra.")  # by itself, as nothing more comes
+        cells = "[...document.querySelectorAll('#practice-bars tr')].map(row => [...row.cells].slice(0, 6).map(cell => cell.textContent))"
+        rows = page.evaluate(cells)
+        assert rows[:4] == [
+            ["1", "once", "2", "0", "0", "0"],
+            ["2", "once", "3", "0", "0", "0"],
+            ["3", "once", "3", "0", "0", "0"],
+            ["4", "once", "3", "1", "0", "0"],
+        ]
+        assert page.locator("#practice-bars tr").nth(2).locator("td").nth(6).inner_text() == "60"
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert not opened.nameless and opened.least_contrast >= 4.5
+        page.get_by_role("button", name="Go to bar 3").press("Enter")
+        opened.wait_for_answer("bar 3")
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (2560, "light")])
 def test_the_duo_is_readable_at_any_width_in_dark_and_light(run, browser, width, scheme):
     viewport = {"width": width, "height": 800}
@@ -60,4 +95,4 @@ def test_the_duo_is_readable_at_any_width_in_dark_and_light(run, browser, width,
 
 def test_a_score_that_accompanies_nobody_has_no_duo(browser, tmp_path):
     with score_on_page(load_performer(write_models(tmp_path), None), LULLABY) as run, engraved_page(browser, run) as opened:
-        assert opened.page.locator("#duo").is_hidden()
+        assert opened.page.locator("#duo").is_hidden() and opened.page.locator("#practice").is_hidden()

@@ -11,6 +11,7 @@ from engine.midi.events import note_off, note_on
 from engine.output.page_ends import PageEnds, PageSink
 from engine.output.viewing.page.address import Address, bind
 from engine.output.viewing.page.program import served
+from engine.output.viewing.snapshot import INTERVAL_S
 
 pytestmark = pytest.mark.browser
 
@@ -48,6 +49,18 @@ def test_a_note_is_seen_on_the_roll_in_the_meters_and_among_the_last_notes(runni
         opened.wait_for(COLOURS_ON_ROLL)
         assert opened.page.get_by_role("meter", name="Velocity in").evaluate("meter => meter.value") == 90
         run.keyboard.play(note_off(0, 61))
+
+
+def test_on_a_busy_machine_notes_stay_on_the_roll(browser, monkeypatch):
+    """Snapshots are made ten times as often as the page's program is told of them, as if that were so late."""
+    monkeypatch.setattr("engine.output.viewing.channel.INTERVAL_S", INTERVAL_S / 10)
+    with run_with_page() as (run, address), opened_page(browser, address.url) as opened:
+        run.keyboard.play(note_on(0, 60, 60))
+        opened.wait_for_text("#last-notes", "C4")
+        opened.page.wait_for_timeout(500)
+        run.keyboard.play(note_off(0, 60))
+        opened.page.wait_for_timeout(500)
+        assert opened.page.evaluate(COLOURS_ON_ROLL)
 
 
 def test_everything_has_a_name_and_is_reached_by_the_keyboard(running, browser):

@@ -10,15 +10,15 @@ import symusic
 from duos import LULLABY, lullaby, written_rendition
 
 from engine.base.errors import PerfLiveError, UsageError
+from engine.runtime.following.practice import HUMANS, Range, practise
 from engine.runtime.following.solo import written_sec
 from engine.runtime.following.timing import Timing
 from training.datasets.aligned import PERFORMED_DTYPE, AlignedPerformance
-from training.datasets.performances import NOTE_DTYPE, PEDAL_DTYPE, Performance
+from training.datasets.performances import NOTE_DTYPE, PEDAL_DTYPE
 from training.evaluation.ensemble.following.duets import DuetTake, fit_timing, late
-from training.evaluation.ensemble.following.practice import practise
 from training.evaluation.ensemble.following.practice_command import practice
 from training.evaluation.ensemble.following.pymatchmaker import Matchmaker
-from training.evaluation.ensemble.following.ranges import HUMANS, Range, measure
+from training.evaluation.ensemble.following.ranges import measure
 from training.evaluation.ensemble.following.takes import STROKE_DTYPE, Take
 from training.evaluation.ensemble.following.trials import (
     beats_to_find_after_leaps,
@@ -155,13 +155,13 @@ def test_a_take_to_practise_with_says_in_which_bars_what_went_wrong(tmp_path: Pa
     notes = np.zeros(len(voice), NOTE_DTYPE)
     notes["onset_sec"] = written_sec(PIECE.score, PIECE.score.notes["onset_quarter"][voice])
     notes["duration_sec"], notes["pitch"], notes["velocity"] = 0.3, PIECE.score.notes["pitch"][voice], 70
-    assert practise(PIECE.score, PIECE.tracks == 0, Performance("take", "", notes, np.zeros(0, PEDAL_DTYPE))).bars["wrong"].sum() == 0
+    assert practise(PIECE.score, PIECE.tracks == 0, notes).bars["wrong"].sum() == 0
     notes["pitch"][10] += 1
     extra = notes[30:31].copy()
     extra["onset_sec"] += 0.2
     extra["pitch"] += 20
     played = np.sort(np.concatenate([np.delete(notes, 20), extra]), order="onset_sec")
-    found = practise(PIECE.score, PIECE.tracks == 0, Performance("take", "", played, np.zeros(0, PEDAL_DTYPE)))
+    found = practise(PIECE.score, PIECE.tracks == 0, played)
     assert [int(found.bars[name].sum()) for name in ("wrong", "missed", "extra")] == [1, 1, 1]
     assert np.nanmedian(found.bars["quarters_per_minute"]) == pytest.approx(76, rel=0.02)
 
@@ -193,7 +193,7 @@ def test_a_take_is_held_against_what_humans_keep_within(tmp_path: Path, capsys: 
     loud = PIECE.score.measures[3]
     begin, end = loud["onset_quarter"], loud["onset_quarter"] + loud["duration_quarter"]
     notes["velocity"][(quarters >= begin) & (quarters < end)] += 40
-    bars = practise(PIECE.score, PIANO, Performance("take", "", np.sort(notes, order="onset_sec"), np.zeros(0, PEDAL_DTYPE))).bars
+    bars = practise(PIECE.score, PIANO, np.sort(notes, order="onset_sec")).bars
     voicing = bars["voicing"][np.isfinite(bars["voicing"])]
     assert len(voicing) > 5 and voicing == pytest.approx(12)
     humans = HUMANS.of(bars)

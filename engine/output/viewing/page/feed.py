@@ -7,6 +7,7 @@ from itertools import chain, count
 from typing import Any
 
 from engine.output.viewing.page.curve import Curve
+from engine.output.viewing.page.practising.heard import Heard
 from engine.output.viewing.snapshot import KEPT
 
 EVENTS = ("notes_in", "notes_out", "said")  # of a snapshot: what has happened; all else is how things stand
@@ -22,14 +23,18 @@ class Feed:
         self._numbers = count(1)
         self._views: dict[int, View] = {}  # by the number of their pages
         self.description: dict[str, Any] = {"number": 0}
-        self.curve = Curve([])
+        self.curve, self.heard = Curve([]), Heard()
         self.snapshots: tuple[dict[str, Any], ...] = ()  # a new one each time, so that who reads needs no lock
+        self.forgotten = -1  # the last snapshot that is not among them any more
 
     def take(self, message: Mapping[str, Any]) -> None:
         """Take what the run tells."""
         if snapshot := message.get("snapshot"):
+            if len(self.snapshots) == KEPT:
+                self.forgotten = self.snapshots[0]["sequence"]
             self.snapshots = (*self.snapshots[-KEPT + 1 :], snapshot)
             self.curve.take(snapshot)
+            self.heard.take(snapshot)
         if (description := message.get("description")) and description["bars"] != self.description.get("bars"):
             self.curve = Curve(description["bars"])
         self.description = message.get("description", self.description)
@@ -76,7 +81,7 @@ class View:
         yield from self._look_at_curve()
         last = new[-1]
         events = {name: list(chain.from_iterable(each[name] for each in new)) for name in EVENTS}
-        missed = new[0]["sequence"] > self._since + 1 and bool(self._shown or self._since)
+        missed = self._since < self._feed.forgotten  # several that the run tells as one leave out numbers, and nothing else
         stands = {**last, "complete": not missed and all(each["complete"] for each in new)}
         changed = {name: value for name, value in stands.items() if name not in EVENTS and value != self._shown.get(name, self)}
         yield _message("snapshot", {**changed, **{name: event for name, event in events.items() if event}})

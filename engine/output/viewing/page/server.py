@@ -25,6 +25,7 @@ from engine.output.viewing.page.address import Address
 from engine.output.viewing.page.engravings import Engravings, as_number, serve_font
 from engine.output.viewing.page.feed import Feed, View
 from engine.output.viewing.page.players import Players
+from engine.output.viewing.page.practising.reports import Reports
 from engine.output.viewing.snapshot import INTERVAL_S
 
 MOST_BYTES = 40_000  # of a line
@@ -34,9 +35,10 @@ TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".s
 def run_server(feed: Feed, players: Players, address: Address, reading_s: float) -> uvicorn.Server:
     """Return what serves a run. A page that does not read for so many seconds is dropped."""
     pages = _Pages(feed, reading_s)
-    engraving = Route("/engraving", Engravings(feed).serve)
+    reports = Reports(lambda: feed.description.get("score"), lambda: feed.heard)
+    made = (Route("/engraving", Engravings(feed).serve), Route("/practice", reports.serve))
     font = Route("/score/{font}.woff2", serve_font)
-    return server(address, WebSocketRoute("/socket", pages.talk), WebSocketRoute("/midi", players.talk), engraving, font)
+    return server(address, WebSocketRoute("/socket", pages.talk), WebSocketRoute("/midi", players.talk), *made, font)
 
 
 def server(address: Address, *own: BaseRoute) -> uvicorn.Server:

@@ -6,14 +6,13 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from engine.base.errors import UsageError
+from engine.base.errors import PerfLiveError, UsageError
 from engine.base.files import check_writable, whole_file
 from engine.base.matplotlib_loader import load_matplotlib
 from engine.runtime.following.parts import solo_rows
+from engine.runtime.following.practice import HUMANS, Practice, Range, Ranges, mean_of, practise
 from engine.score.piece import read_piece
 from training.datasets.performances import read_performance
-from training.evaluation.ensemble.following.practice import Practice, practise
-from training.evaluation.ensemble.following.ranges import HUMANS, Range, Ranges
 from training.evaluation.ensemble.table import print_rows
 
 PICTURE = ".png"
@@ -34,7 +33,10 @@ def practice(
         check_writable(output)
     piece = read_piece(score, "skip" if no_repeats else "play")
     rows = np.ones(len(piece.score.notes), dtype=bool) if follow is None else solo_rows(piece, follow)
-    found = practise(piece.score, rows, read_performance(take, take.name, score.stem))
+    strokes = read_performance(take, take.name, score.stem).notes
+    if not len(strokes):
+        raise PerfLiveError(f"{str(take)!r} has no notes; give a MIDI file of how {score.name} was played")
+    found = practise(piece.score, rows, strokes)
     bars, humans = found.bars, HUMANS.of(found.bars)
     counts, curves = ("notes", "wrong", "missed", "extra"), dict(zip(CURVES, humans, strict=True))
     cells = {
@@ -42,7 +44,7 @@ def practice(
         for row in bars
     }
     sums = [str(int(bars[name].sum())) for name in counts]
-    means = [f"{value:.0f}" if np.isfinite(value := _mean(bars, name)) else "" for name in CURVES]
+    means = [f"{value:.0f}" if np.isfinite(value := mean_of(bars, name)) else "" for name in CURVES]
     columns = [*counts, *CURVES.values()]
     ends = {f"humans, {which}": ["", "", "", "", *(_cell(value) for value in values)] for which, values in _ends(humans)}
     print_rows(f"{take.name} beside {score.name}", columns, cells | {"all": [*sums, *means]} | ends)
@@ -58,13 +60,6 @@ def _cell(value: float, within: Range | None = None) -> str:
 
 def _ends(humans: Ranges) -> list[tuple[str, list[float]]]:
     return [("from", [each.low for each in humans]), ("to", [each.high for each in humans])]
-
-
-def _mean(bars: np.ndarray, name: str) -> float:
-    """Return the median tempo, or the mean of the others; NaN where there is nothing."""
-    known = bars[name][np.isfinite(bars[name])]
-    usual = np.median if name == "quarters_per_minute" else np.mean
-    return float(usual(known)) if len(known) else float("nan")
 
 
 def _draw(path: Path, found: Practice) -> None:

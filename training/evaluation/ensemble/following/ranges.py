@@ -1,50 +1,20 @@
 """Within what human pianists keep from bar to bar: their tempo beside that of their piece, their velocities, and how much above the rest
-the top voice is. The constants are the 5th and 95th percentiles of the bars of (n)ASAP's train split: ``perf-eval practice-ranges``.
+the top voice is: what ``engine.runtime.following.practice`` has as constants, from the bars of (n)ASAP's train split.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import numpy as np
 import typer
 
+from engine.runtime.following.practice import Range, Ranges, bars_of
 from engine.score.tables import Score
 from training.datasets.aligned import AlignedPerformance, asap_alignments, load_aligned
-from training.evaluation.ensemble.following.practice import bars_of
 from training.evaluation.ensemble.table import print_rows
 from training.evaluation.expressiveness.command import CACHE, CacheOption, DataOption
 
 LOW, HIGH = 5, 95  # percentiles
-
-
-class Range(NamedTuple):
-    low: float
-    high: float
-
-    def outside(self, value: float) -> int:
-        """Return -1 for a value below it, 1 for one above, and 0 for one within, or none."""
-        return int(value > self.high) - int(value < self.low)
-
-
-class Ranges(NamedTuple):
-    """``tempo`` as a share of the median of a take's bars; ``velocity`` beside the mean of a take's bars; ``voicing`` in velocity steps."""
-
-    tempo: Range
-    velocity: Range
-    voicing: Range
-
-    def of(self, bars: np.ndarray) -> "Ranges":
-        """Return what they are for a take's ``bars`` (BAR_DTYPE), in quarters a minute and in velocities."""
-        tempo, velocity = (bars[name][np.isfinite(bars[name])] for name in ("quarters_per_minute", "velocity"))
-        usual, mean = (float(np.median(tempo)) if len(tempo) else np.nan), (float(velocity.mean()) if len(velocity) else np.nan)
-        return Ranges(
-            Range(self.tempo.low * usual, self.tempo.high * usual),
-            Range(self.velocity.low + mean, self.velocity.high + mean),
-            self.voicing,
-        )
-
-
-HUMANS = Ranges(Range(0.57, 1.38), Range(-22.0, 22.0), Range(-4.0, 27.0))  # of every fourth performance
 
 
 def measure(performances: Iterable[AlignedPerformance]) -> Ranges:

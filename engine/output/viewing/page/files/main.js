@@ -8,6 +8,7 @@ import { Plane } from "./hand/plane.js";
 import { Turn } from "./hand/turn.js";
 import { Playing } from "./midi/playing.js";
 import { Panels } from "./panels.js";
+import { Practice } from "./practice/practice.js";
 import { Roll } from "./roll.js";
 import { Curves } from "./score/curves.js";
 import { Score } from "./score/score.js";
@@ -26,6 +27,7 @@ const plane = new Plane(document.getElementById("plane-part"), ask);
 const turn = new Turn(document.getElementById("turn"), ask);
 const playing = new Playing();
 const curves = new Curves();
+const practice = new Practice(ask);
 const score = new Score(ask, (line, done) => commands.say(line, done));
 const start = new Start((message) => connection.ask(JSON.stringify(message)), playing);
 
@@ -39,7 +41,7 @@ function hear({ start: offer, parts, description, snapshot, curve, answer }) {
   if (description) {
     document.body.dataset.shows = "run";
     state.description = description;
-    for (const part of [panels, controls, transport, commands, playing, score, curves, baton, plane, turn]) part.describe(description);
+    for (const part of [panels, controls, transport, commands, playing, score, curves, practice, baton, plane, turn]) part.describe(description);
   }
   if (snapshot) {
     const { notes_in: notesIn = [], notes_out: notesOut = [], said = [], ...changed } = snapshot;
@@ -51,6 +53,7 @@ function hear({ start: offer, parts, description, snapshot, curve, answer }) {
     transport.show(state);
     score.show(state);
     curves.show(state);
+    practice.show(state, notesIn);
     commands.show(state, said);
   }
   if (curve) curves.take(curve);

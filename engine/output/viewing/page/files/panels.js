@@ -70,7 +70,8 @@ export class Panels {
   describe(description) {
     this.description = description;
     const lookahead = description.lookahead_ns ? ` (${description.lookahead_ns / 1e9} s ahead)` : "";
-    const source = description.source.replace(/^([A-Z]:|\/).*[\\/]/, ""); // of a file its name
+    const file = description.score ? /^.*[\\/]/ : /^([A-Z]:|\/).*[\\/]/; // of a file its name
+    const source = description.source.replace(file, "");
     write(byId("route"), `${source} → ${description.performer}${lookahead} → ${description.outputs.join(", ")}`);
   }
 

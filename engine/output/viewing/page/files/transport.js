@@ -23,9 +23,8 @@ export class Transport {
     };
     this.bar.onchange = () => ask(`seek ${this.bars[this.bar.value].number}`);
     byId("loop").onclick = () => {
-      this.form.noValidate = false;
-      if (this.form.reportValidity()) ask(`loop ${byId("first").value} ${byId("last").value}`);
-      this.form.noValidate = true;
+      const [first, last] = [byId("first"), byId("last")];
+      if ([first, last].every((field) => field.reportValidity())) ask(`loop ${first.value} ${last.value}`);
     };
     byId("loop-off").onclick = () => ask("loop off");
     for (const id of ["first", "last"]) entered(byId(id), () => byId("loop").click());

@@ -1,18 +1,22 @@
-"""A take beside its score, for who practises: what is wrong, missing or too much, and how tempo and loudness go from bar to bar."""
+"""A take beside its score, for who practises: what is wrong, missing or too much, and how tempo and loudness go from bar to bar.
+
+Strokes are notes with the fields onset_sec, pitch and velocity, in order of onset.
+"""
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
+from engine.score.alignment import match_notes
 from engine.score.tables import Score
-from training.alignment.matching import match_notes
-from training.datasets.performances import Performance
 
 WRONG_SEMITONES = 2  # a key so near to a missed one, at its time, was struck in its place
 WRONG_SEC = 0.2
 BAR_DTYPE = np.dtype(
     [
         ("bar", "i4"),
+        ("begin_quarter", "f8"),
         ("notes", "i4"),
         ("wrong", "i4"),
         ("missed", "i4"),
@@ -33,14 +37,53 @@ class Practice:
     wrong: np.ndarray
 
 
-def practise(score: Score, rows: np.ndarray, take: Performance) -> Practice:
-    """Compare a take with the notes ``rows`` (N,) of a score. Raises PerfLiveError when they cannot be aligned."""
+class Range(NamedTuple):
+    low: float
+    high: float
+
+    def outside(self, value: float) -> int:
+        """Return -1 for a value below it, 1 for one above, and 0 for one within, or none."""
+        return int(value > self.high) - int(value < self.low)
+
+
+class Ranges(NamedTuple):
+    """``tempo`` as a share of the median of a take's bars; ``velocity`` beside the mean of a take's bars; ``voicing`` in velocity steps."""
+
+    tempo: Range
+    velocity: Range
+    voicing: Range
+
+    def of(self, bars: np.ndarray) -> "Ranges":
+        """Return what they are for a take's ``bars`` (BAR_DTYPE), in quarters a minute and in velocities."""
+        tempo, velocity = (bars[name][np.isfinite(bars[name])] for name in ("quarters_per_minute", "velocity"))
+        usual, mean = (float(np.median(tempo)) if len(tempo) else np.nan), (float(velocity.mean()) if len(velocity) else np.nan)
+        return Ranges(
+            Range(self.tempo.low * usual, self.tempo.high * usual),
+            Range(self.velocity.low + mean, self.velocity.high + mean),
+            self.voicing,
+        )
+
+
+# The 5th and 95th percentiles of the bars of every fourth performance of (n)ASAP's train split: perf-eval practice-ranges.
+HUMANS = Ranges(Range(0.57, 1.38), Range(-22.0, 22.0), Range(-4.0, 27.0))
+
+
+def mean_of(bars: np.ndarray, name: str) -> float:
+    """Return the median tempo, or the mean of the others; NaN where there is nothing."""
+    known = bars[name][np.isfinite(bars[name])]
+    usual = np.median if name == "quarters_per_minute" else np.mean
+    return float(usual(known)) if len(known) else float("nan")
+
+
+def practise(score: Score, rows: np.ndarray, strokes: np.ndarray) -> Practice:
+    """Compare strokes with the notes ``rows`` (N,) of a score: a mask, or their numbers."""
     own = replace(score, notes=score.notes[rows], markings=score.markings[rows])
-    pairs, strokes = match_notes(own, take), take.notes
+    stroke_of = match_notes(own.notes, strokes)
+    found = stroke_of >= 0
     quarters = np.full(len(strokes), np.nan)
-    quarters[pairs[:, 1]] = own.notes["onset_quarter"][pairs[:, 0]]
+    quarters[stroke_of[found]] = own.notes["onset_quarter"][found]
     known, times = _curve(quarters, strokes["onset_sec"])
-    wrong, missed = np.zeros(len(strokes), dtype=bool), np.setdiff1d(np.arange(len(own.notes)), pairs[:, 0])
+    wrong, missed = np.zeros(len(strokes), dtype=bool), np.flatnonzero(~found)
     left = []
     for row in missed.tolist():
         note = own.notes[row]
@@ -83,7 +126,7 @@ def bars_of(score: Score, strokes: np.ndarray, quarters: np.ndarray, wrong: np.n
         loud = strokes["velocity"][mine & right]
         above = leads[(leads_at >= begin - 1e-4) & (leads_at < end - 1e-4)]
         counts = (in_score == index).sum(), (mine & wrong).sum(), (missed_in == index).sum(), (mine & ~right).sum()
-        found[index] = (measure["number"], *counts, tempo, *(each.mean() if len(each) else np.nan for each in (loud, above)))
+        found[index] = (measure["number"], begin, *counts, tempo, *(each.mean() if len(each) else np.nan for each in (loud, above)))
     return found[found["notes"] + found["extra"] > 0]
 
 
