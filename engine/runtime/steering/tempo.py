@@ -13,7 +13,7 @@ from engine.performers.controls import find_control
 from engine.performers.score_playing.stream import ScoreStream
 from engine.runtime.steering.requests import Asker, Command
 
-AROUND_QUARTERS = 8.0  # before the present place, and after it as far as the tempo is decided
+AROUND_QUARTERS = 16.0  # before the present place, and after it as far as the tempo is decided
 TEMPO = "tempo"
 
 
