@@ -45,10 +45,9 @@ export class Practice {
     if (this.looking) return;
     this.looking = true;
     write(byId("practice-said"), "What you played is compared with the score.");
-    const report = await fetch("practice").then(
-      (response) => response.json(),
-      () => null, // the run is not there, which is said elsewhere
-    );
+    const report = await fetch("practice")
+      .then((response) => response.json())
+      .catch(() => null); // the run is not there, which is said elsewhere
     this.looking = false;
     if (!report || report.error || !report.bars.length) {
       write(byId("practice-said"), report?.error ?? (report ? "Nothing of the score was heard yet." : ""));

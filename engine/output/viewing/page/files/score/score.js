@@ -63,10 +63,9 @@ export class Score {
     const { played } = this;
     if (!this.engraving) write(byId("score-said"), "The score is being engraved.");
     for (const beginning of this.engraving ? [""] : ["&beginning", ""]) { // what is there already stays until all of it is there anew
-      const engraved = await fetch(`engraving?width=${width}${beginning}`).then(
-        (response) => response.json(),
-        () => null, // the run is not there, which is said elsewhere
-      );
+      const engraved = await fetch(`engraving?width=${width}${beginning}`)
+        .then((response) => response.json())
+        .catch(() => null); // the run is not there, which is said elsewhere
       if (played !== this.played || width !== this.width) return;
       write(byId("score-said"), engraved?.whole === false ? "The first bars; the rest is being engraved." : "");
       if (engraved === null) {
