@@ -43,7 +43,7 @@ def tempo_command(stream: ScoreStream, set_control: Callable[[str, float], None]
                 slowest, fastest = math.ceil(own * control.minimum), math.floor(own * control.maximum)
                 raise UsageError(f"got {said:g} beats a minute; allowed here: {slowest} to {fastest}")
         set_control(TEMPO, factor)
-        return f"tempo {factor:.3g} x" + ("" if own is None else f", {own * factor:.0f} beats a minute")
+        return f"tempo {factor:.3g}" + ("" if own is None else f", {own * factor:.0f} beats a minute")
 
     return Command("tempo TEMPO", "how fast: 0.8 is four fifths as fast as it is performed, 96 so many beats a minute", obey)
 

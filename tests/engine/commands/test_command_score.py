@@ -303,7 +303,8 @@ def test_a_player_in_real_time_obeys_and_ends(jack_server: str, models: Path, tm
         time.sleep(seconds)
     output, errors = program.communicate(timeout=60)
     assert (program.returncode, errors) == (0, "")
-    assert output.splitlines()[:5] == ["tempo 4", "paused", "bar 5", "plays", "ends"] and " played, " in output
+    tempo, *others = output.splitlines()[:5]
+    assert tempo.partition(",")[0] == "tempo 4" and others == ["paused", "bar 5", "plays", "ends"] and " played, " in output
     events = read_midi_file(kept).events
     assert len([event for event in events if is_note_on(event.message)]) > 5
     assert sum(is_note_on(event.message) - is_note_off(event.message) for event in events) == 0

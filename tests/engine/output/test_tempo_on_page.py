@@ -39,15 +39,15 @@ def test_the_tempo_is_set_by_slider_by_beats_a_minute_and_by_a_typed_line(run, b
         beats = page.get_by_role("spinbutton", name="beats a minute")
         beats.fill("120")
         beats.press("Enter")
-        opened.wait_for_answer("tempo 1.5 x, 120 beats a minute")
+        opened.wait_for_answer("tempo 1.5, 120 beats a minute")
         for each in (opened, other):
             each.wait_for(TOLD, "1.5 ×, 120 beats a minute")
         assert page.inner_text("#play") == "Pause"  # Return has not paused it
         slider = page.get_by_role("slider", name="Tempo", exact=True)
         slider.press("Home")
-        opened.wait_for_answer("tempo 0.25 x, 20 beats a minute")
+        opened.wait_for_answer("tempo 0.25, 20 beats a minute")
         slider.press("Delete")
-        opened.wait_for_answer("tempo 1 x, 80 beats a minute")
+        opened.wait_for_answer("tempo 1, 80 beats a minute")
         page.fill("#line", "tempo 60")
         page.press("#line", "Enter")
         for each in (opened, other):

@@ -21,7 +21,7 @@ def snapshot(**changed):
     told = {
         "sequence": 1, "time_ns": 10 * S, "description": 1, "complete": True, "notes_in": (), "notes_out": (), "said": (), "pedal_in": 0,
         "pedal_out": 0, "counts": Counts(), "controls": {"gain": 1.0, "mood": 1.0}, "ports": (), "muted": False, "recording": None,
-        "replaying": None, "place": None, "beat": None, "duo": None,
+        "replaying": None, "place": None, "beats_per_minute": None, "beat": None, "duo": None,
     }  # fmt: skip
     return Snapshot(**{**told, **changed})
 

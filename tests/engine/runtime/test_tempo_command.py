@@ -51,7 +51,7 @@ def with_tempos(piece, tempos, beats=4, beat_type=4):
 def test_a_factor_and_beats_a_minute_hold_from_then_on(performer):
     """The score has 100 quarters a minute, .6 s each."""
     stream, answers = told(performer, melody(bars=16), [(6.1, "0.5"), (20.0, "150")])
-    assert answers == ["tempo 0.5 x, 50 beats a minute", "tempo 1.5 x, 150 beats a minute"]
+    assert answers == ["tempo 0.5, 50 beats a minute", "tempo 1.5, 150 beats a minute"]
     assert beat_lengths(stream, 12, 20) == pytest.approx(1.2, abs=0.01)
     assert beat_lengths(stream, 30, 60) == pytest.approx(0.4, abs=0.01)
 
@@ -61,14 +61,14 @@ def test_a_beat_of_compound_time_is_three_eighths(performer):
     piece = with_tempos(melody(bars=12), [(0, 150)], 6, 8)
     bars = np.array([(3 * bar, 3, bar + 1) for bar in range(16)], MEASURE_DTYPE)
     _, answers = told(performer, replace(piece, score=replace(piece.score, measures=bars)), [(3.0, "80")])
-    assert answers == ["tempo 0.8 x, 80 beats a minute"]
+    assert answers == ["tempo 0.8, 80 beats a minute"]
 
 
 def test_it_is_the_tempo_of_this_section_and_not_of_the_one_before(performer):
     """From quarter 16 on, which is at 9.6 s, the score has 50 quarters a minute."""
     piece = with_tempos(melody(bars=12), [(0, 100), (16, 50)])
     stream, answers = told(performer, piece, [(9.5, "100"), (10.9, "100"), (14.0, "2")])
-    assert answers == ["tempo 1 x, 100 beats a minute", "tempo 2 x, 100 beats a minute", "tempo 2 x, 100 beats a minute"]
+    assert answers == ["tempo 1, 100 beats a minute", "tempo 2, 100 beats a minute", "tempo 2, 100 beats a minute"]
     assert beat_lengths(stream, 24, 40) == pytest.approx(0.6, abs=0.01)
 
 
@@ -88,7 +88,7 @@ def test_what_cannot_be_is_refused_and_says_what_can(performer):
     stream = performer.perform_score(melody(bars=4), 0, {"expression": 0}, ahead=False)
     command = tempo_command(stream, stream.set_control, lambda: START_NS)
     assert beats_a_minute(stream, START_NS) is None
-    assert command.carry_out(["1.5"], NOBODY) == "tempo 1.5 x"
+    assert command.carry_out(["1.5"], NOBODY) == "tempo 1.5"
     for words, said in (
         ("90", "beats a minute are known once the music plays; give a factor, 0.25 to 4"),
         ("x", "got 'x'; give a factor, 0.25 to 4, or beats a minute"),

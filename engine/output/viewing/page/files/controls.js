@@ -21,11 +21,13 @@ class Control {
     const { name, unit, help, controllers } = description;
     const id = `control-${name}`;
     this.input = description.choices.length ? this.list(description.choices) : this.slider();
-    Object.assign(this.input, { id, title: help });
+    const { minimum, maximum, choices } = description;
+    const range = choices.length ? help : `${help}; ${minimum} to ${maximum}`;
+    Object.assign(this.input, { id, title: range });
     this.input.setAttribute("aria-describedby", "control-hint");
     this.value = element("output");
     this.value.setAttribute("for", id);
-    const label = element("label", name.replaceAll("_", " "), { htmlFor: id, title: help });
+    const label = element("label", name.replaceAll("_", " "), { htmlFor: id, title: range });
     if (unit) label.append(element("small", ` in ${unit}`));
     const learn = element("button", controllers.length ? `CC ${controllers.join(", ")}` : "Learn", { type: "button" });
     learn.ariaLabel = controllers.length ? `CC ${controllers.join(", ")} moves ${name}; learn another` : `Learn ${name}`;

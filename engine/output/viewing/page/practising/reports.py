@@ -23,6 +23,7 @@ class Reports:
         """``score`` says which file is played, as ``snapshot.ScoreFile``, ``heard`` what of it was."""
         self._score, self._heard = score, heard
         self._one_at_a_time = asyncio.Lock()
+        self._made: tuple[bytes, bytes] = b"", b""  # what was asked for last, and its report: every page asks for it
 
     async def serve(self, request: Request) -> Response:
         """Return a report: what ``practising.__main__`` returns."""
@@ -31,17 +32,20 @@ class Reports:
             return PlainTextResponse("No score is played.", 404)
         async with self._one_at_a_time:
             told = self._heard().told()
-            known = told["part"] is not None and told["strokes"]
-            report = await _compare({**score, **told, "strokes": list(told["strokes"])}) if known else NOTHING
-        return Response(report, media_type="application/json")
+            if told["part"] is None or not told["strokes"]:
+                return Response(NOTHING, media_type="application/json")
+            asked = json.dumps({**score, **told, "strokes": list(told["strokes"])}).encode()
+            if asked != self._made[0] or self._made[1] == FAILED:
+                self._made = asked, await _compare(asked)
+            return Response(self._made[1], media_type="application/json")
 
 
-async def _compare(wanted: dict[str, Any]) -> bytes:
+async def _compare(asked: bytes) -> bytes:
     pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(*(sys.executable, "-m", __package__), stdin=pipe, stdout=pipe, stderr=nothing)
     try:
         async with asyncio.timeout(MOST_S):
-            report, _ = await process.communicate(json.dumps(wanted).encode())
+            report, _ = await process.communicate(asked)
     except TimeoutError:
         return FAILED
     finally:  # nobody waits for it any more
