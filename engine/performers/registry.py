@@ -48,8 +48,8 @@ def put_on_kit(performer: Performer, routing: Routing) -> Performer:
 
 
 def with_drums(performer: Performer, routing: Routing) -> Performer:
-    """Return ``performer`` with a drummer beside it. Raises UsageError for one that improvises."""
-    drummer = put_on_kit(load_performer(find_drummer().name), routing)
+    """Return ``performer`` with a drummer beside it, who looks ahead as far as it does. Raises UsageError for one that improvises."""
+    drummer = put_on_kit(load_performer(find_drummer().name, lookahead_s=performer.latency_ns / 1e9), routing)
     combined: Performer = load_object(f"{WITH_DRUMS}:WithDrums")(performer, drummer, routing)
     return combined
 

@@ -40,7 +40,7 @@ def candidates(strokes: np.ndarray) -> np.ndarray:
     """
     if not len(strokes):
         return np.zeros(0, STROKE_DTYPE)
-    a_quarter = SWUNG if _swings(strokes["quarter"]) else STRAIGHT
+    a_quarter = SWUNG if swings(strokes["quarter"]) else STRAIGHT
     _, rows = np.unique(strokes["bar_quarter"], return_index=True)
     places = []
     for bar in strokes[rows]:
@@ -72,7 +72,7 @@ def loudest_ghost(velocity: np.ndarray) -> int:
     return max(1, int(GHOST_SHARE * np.percentile(velocity, LOUD_PERCENTILE)))
 
 
-def _swings(quarters: np.ndarray) -> bool:
-    """Return whether more strokes are on triplets of eighths than on sixteenths, between the eighths."""
+def swings(quarters: np.ndarray) -> bool:
+    """Return whether more strokes at these places (N,) are on triplets of eighths than on sixteenths, between the eighths."""
     on = [np.abs(quarters * grid - np.round(quarters * grid)) <= grid * ON_GRID_QUARTERS for grid in (SWUNG, STRAIGHT, 2)]
     return bool(np.sum(on[0] & ~on[2]) > np.sum(on[1] & ~on[2]))

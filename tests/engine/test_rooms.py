@@ -38,7 +38,7 @@ ROOMS = {
         own={
             "velocity": {"expression", "pedalling"},
             "dexter": {"expression_profile", "transferred_tempo", "trees", "window_worker"},
-            "drums": {"added", "bass", "expression", "files", "groove", "insertion", "order"},
+            "drums": {"added", "bass", "expression", "files", "groove", "insertion", "moving", "order"},
             "score_performer": {"decoding", "directions", "reference", "score", "style", "style_curve"},
             "performance_rnn": {"improvisation", "partner_notes", "player_notes", "reaction_delay", "takes", "voice"},
         },

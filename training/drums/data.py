@@ -1,6 +1,7 @@
 """Takes of drummers as the trees learn from them: as somebody would have written them down, and as they come live."""
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -10,9 +11,10 @@ from rich.console import Console
 from rich.progress import track
 
 from engine.base.files import whole_file
+from engine.performers.drums.lookahead import REMEMBERED_QUARTERS
 from models.drums.groove import groove_features
 from models.drums.live_kit import Beat, LiveKit
-from models.drums.representation import GRIDS, PLAIN_KEYS, REPRESENTATION_VERSION, STEPS_A_QUARTER, Asked
+from models.drums.representation import GRIDS, PLAIN_KEYS, REPRESENTATION_VERSION, STEPS_A_QUARTER, Asked, written_s
 from training.datasets.groove import DrumTake
 
 Kind = Literal["groove", "live"]
@@ -22,7 +24,7 @@ MINUTE_MS = 60_000
 
 class View(NamedTuple):
     """How a take is shown. ``plain``: on a kit without articulations; ``swung``: a take that fits triplets is written in them; ``beat``:
-    live, with the sender's.
+    live, with the sender's; ``ahead_s``: of a groove, how much of what follows a stroke is known.
     """
 
     style: bool = True
@@ -30,6 +32,7 @@ class View(NamedTuple):
     plain: bool = False
     swung: bool = False
     beat: bool = True
+    ahead_s: float = math.inf
 
 
 class Examples(NamedTuple):
@@ -57,7 +60,13 @@ def describe_groove(take: DrumTake, view: View) -> tuple[np.ndarray, np.ndarray]
     """Return the features of a take that is written down, and how many ms off that it was played."""
     placed = on_the_kit(written(take.strokes, view.swung), view)
     timing = (take.strokes["quarter"] - placed["quarter"]) * MINUTE_MS / take.strokes["tempo"]
-    return groove_features(placed, asked(take, view)), timing
+    if view.ahead_s == math.inf:
+        return groove_features(placed, asked(take, view)), timing
+    time_s, told = written_s(placed), asked(take, view)
+    first = np.searchsorted(placed["quarter"], placed["quarter"] - REMEMBERED_QUARTERS)
+    last = np.searchsorted(time_s, time_s + view.ahead_s, side="right")
+    rows = range(len(placed))
+    return np.concatenate([groove_features(placed[row : row + 1], told, placed[first[row] : last[row]]) for row in rows]), timing
 
 
 def describe_live(take: DrumTake, view: View) -> tuple[np.ndarray, np.ndarray]:

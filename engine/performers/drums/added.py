@@ -3,7 +3,7 @@
 The likeliest places come first: a larger amount keeps what a smaller one added. What is drawn by chance repeats itself from bar to bar.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -32,35 +32,43 @@ class AddedStrokes(NamedTuple):
 
 
 
+class Added:
+    """Decides what is added; its noise goes on from place to place. ``controls`` are those of the stream, as they are at each moment."""
+
+    def __init__(self, model: Model, controls: Mapping[str, float], seed: int):
+        self._model, self._controls, self._constants = model, controls, model.contract.constants
+        self._noise = {name: GrooveNoise(seed, name, self._constants["shares"]) for name in ADDED_COLUMNS}
+        self._random = np.random.default_rng((seed, *FLAMS.encode()))
+
+    def choose(self, column: int, features: np.ndarray, times_s: Sequence[float]) -> np.ndarray:
+        """Return at which places (N,) of these features (N, F) a stroke is added; ``times_s`` (N,) says when they are."""
+        name = ADDED_COLUMNS[column]
+        if not len(features):
+            return np.zeros(0, bool)
+        odds = self._model.run({"features": features}, {})[0]["odds"][:, column].astype(float)
+        groups = zip(*features[:, (ROLE, PLACE)].astype(int).T.tolist(), times_s, strict=True)
+        odds += self._controls["temperature"] * np.array([self._noise[name].draw(*group) for group in groups])
+        found: np.ndarray = odds >= np.interp(self._controls[f"{name}s"], AMOUNTS, self._constants[f"{name}_least_odds"])
+        return found
+
+    def grace(self) -> Grace:
+        """Return the grace stroke of the next flam."""
+        straying = (self._controls["temperature"] * self._random.standard_normal(2)).tolist()
+        before_ms, share = (
+            quantile_of(self._constants[name], each) for name, each in zip(("flam_before_ms", "flam_share"), straying, strict=True)
+        )
+        return Grace(before_ms / 1000, min(share, 1.0))
+
+
 def add_strokes(model: Model, strokes: np.ndarray, asked: Asked, controls: Mapping[str, float], seed: int) -> AddedStrokes:
     """Return what is added to the strokes of a file (STROKE_DTYPE, in order, all of known keys)."""
-    ghosts, graces = strokes[:0], dict[int, Grace]()
+    added, ghosts, graces = Added(model, controls, seed), strokes[:0], dict[int, Grace]()
     if controls[GHOSTS]:
         places = candidates(strokes)
-        ghosts = places[_are_added(model, GHOST, places, groove_features(places, asked, strokes), controls, seed)]
+        ghosts = places[added.choose(GHOST, groove_features(places, asked, strokes), written_s(places).tolist())]
     if controls[FLAMS] and len(strokes):
         possible = np.flatnonzero(may_be_flams(strokes) & on_grid(strokes["quarter"]))
         features = groove_features(strokes[possible], asked, strokes)
-        chosen = possible[_are_added(model, FLAM, strokes[possible], features, controls, seed)].tolist()
-        random, constants = np.random.default_rng((seed, *FLAMS.encode())), model.contract.constants
-        for row in chosen:
-            straying = controls["temperature"] * random.standard_normal(2)
-            before_ms, share = (
-                quantile_of(constants[f"flam_{name}"], float(each)) for name, each in zip(("before_ms", "share"), straying, strict=True)
-            )
-            graces[row] = Grace(before_ms / 1000, min(share, 1.0))
+        chosen = possible[added.choose(FLAM, features, written_s(strokes[possible]).tolist())].tolist()
+        graces = {row: added.grace() for row in chosen}
     return AddedStrokes(ghosts, graces)
-
-
-def _are_added(
-    model: Model, column: int, places: np.ndarray, features: np.ndarray, controls: Mapping[str, float], seed: int
-) -> np.ndarray:
-    """Return at which places (N,), STROKE_DTYPE, of these features (N, F), a stroke is added."""
-    name, constants = ADDED_COLUMNS[column], model.contract.constants
-    if not len(places):
-        return np.zeros(0, bool)
-    odds = model.run({"features": features}, {})[0]["odds"][:, column].astype(float)
-    noise = GrooveNoise(seed, name, constants["shares"])
-    groups = zip(*features[:, (ROLE, PLACE)].astype(int).T.tolist(), written_s(places).tolist(), strict=True)
-    odds += controls["temperature"] * np.array([noise.draw(*group) for group in groups])
-    return odds >= np.interp(controls[f"{name}s"], AMOUNTS, constants[f"{name}_least_odds"])

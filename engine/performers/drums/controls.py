@@ -10,7 +10,8 @@ CONTROLS: tuple[Control, ...] = (
     Control("dynamics", -40, 40, 0, "velocity steps", "louder or softer than that"),
     Control("strength", 0, 1, 1, "", "0 leaves the played velocity, 1 takes the drummer's"),
     Control("timing", 0, 2, 1, "x", "how far strokes of a file leave the grid: 0 not at all, 2 twice as far as the drummer"),
-    Control("ghosts", 0, 1, 0, "", "ghost notes that the drummer adds to the snare of a file: 0 none, 1 as many as drummers play"),
-    Control("flams", 0, 1, 0, "", "grace strokes that the drummer adds to a file: 0 none, 1 before a tenth of the strokes"),
+    Control("mix", 0, 1, 0.5, "", "how far other instruments of a file go with the drums: 0 not at all, 1 as far as the bass"),
+    Control("ghosts", 0, 1, 0, "", "ghost notes added to the snare, of a file or with look-ahead: 0 none, 1 as many as drummers play"),
+    Control("flams", 0, 1, 0, "", "grace strokes added, of a file or with look-ahead: 0 none, 1 before a tenth of the strokes"),
     Control("temperature", 0, 2, 0.5, "", "0 plays the likeliest stroke every time, 1 strays as far as a human does"),
 )

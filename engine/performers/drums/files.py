@@ -11,7 +11,7 @@ from engine.midi.file import MidiTimeline, in_quarters
 from engine.midi.routing import Router, Routing, Way
 from engine.midi.tempo_map import DEFAULT_TEMPO_US
 from engine.performers.drums.added import Grace
-from engine.performers.drums.bass import bass_notes, with_the_drums
+from engine.performers.drums.bass import around_the_drums, bass_notes, with_the_drums
 from engine.performers.drums.groove import Groove
 from engine.performers.drums.insertion import NewStroke, insert_strokes
 from engine.performers.drums.order import moved_places
@@ -33,7 +33,8 @@ class Unit(NamedTuple):
 class Track(NamedTuple):
     """The messages among which drums are, in order, with their places (N,), and which of those that were read each is, -1 for a new one.
 
-    ``struck`` are indices of the strokes that are performed, ``strokes`` the same, STROKE_DTYPE; ``beside`` notes of a bass.
+    ``struck`` are indices of the strokes that are performed, ``strokes`` the same, STROKE_DTYPE; ``bass`` notes of a bass, ``others`` all
+    other notes that go with the drums.
     """
 
     events: list[Event]
@@ -41,15 +42,16 @@ class Track(NamedTuple):
     source: np.ndarray
     struck: np.ndarray
     strokes: np.ndarray
-    beside: np.ndarray
+    bass: np.ndarray
+    others: np.ndarray
 
     def with_new(self, new: Sequence[NewStroke]) -> tuple["Track", np.ndarray]:
         """Return it with new strokes, which are not yet among the ``strokes``, and where these begin."""
         found = insert_strokes(self.events, self.places, new)
         source = np.full(len(found.events), -1)
         source[found.moved_to] = self.source
-        track = Track(found.events, found.places, source, found.moved_to[self.struck], self.strokes, found.moved_to[self.beside])
-        return track, found.begun
+        struck, bass, others = (found.moved_to[each] for each in (self.struck, self.bass, self.others))
+        return Track(found.events, found.places, source, struck, self.strokes, bass, others), found.begun
 
 
 def perform_timeline(timeline: MidiTimeline, routing: Routing, channels: Collection[int], groove: Groove) -> MidiTimeline:
@@ -69,6 +71,7 @@ def perform_timeline(timeline: MidiTimeline, routing: Routing, channels: Collect
         elif _key(event, kit) in KEYS:
             struck.append(index)
     bass = [index for index in bass_notes(timeline.events, timeline.track_names) if index in beside]
+    others = [index for index in sorted(beside.difference(bass)) if is_note_on(timeline.events[index].message)]
     measured = in_quarters(timeline)
     ticks = np.array([measured.tempo_map.to_tick(timeline.events[index].time_ns) for index in struck])
     tempos = np.array([(0, DEFAULT_TEMPO_US), *measured.tempos], float)
@@ -76,7 +79,8 @@ def perform_timeline(timeline: MidiTimeline, routing: Routing, channels: Collect
     strokes = _strokes(ticks / measured.division, per_minute, time_signatures(measured), [timeline.events[i] for i in struck], kit)
     places = np.array([event.time_ns for event in timeline.events], float)
     unit = Unit(lambda quarters: _times_ns(measured, quarters), lambda strokes: np.full(len(strokes), NS_PER_S))
-    events, found, _ = _perform(_track(timeline.events, places, struck, strokes, bass), unit, kit, groove)
+    track = _track(timeline.events, places, struck, strokes, bass, others)
+    events, found, _ = _perform(track, unit, kit, groove)
     times_ns = np.round(found).astype(np.int64).tolist()
     placed = sorted(range(len(events)), key=times_ns.__getitem__)
     return replace(timeline, events=[events[index]._replace(time_ns=times_ns[index]) for index in placed])
@@ -132,9 +136,15 @@ def _strokes(
 
 
 def _track(
-    events: Sequence[Event], places: np.ndarray, struck: Sequence[int], strokes: np.ndarray, beside: Sequence[int] = ()
+    events: Sequence[Event],
+    places: np.ndarray,
+    struck: Sequence[int],
+    strokes: np.ndarray,
+    bass: Sequence[int] = (),
+    others: Sequence[int] = (),
 ) -> Track:
-    return Track(list(events), places, np.arange(len(events)), np.array(struck, np.int64), strokes, np.array(beside, np.int64))
+    own, of_bass, of_others = (np.array(each, np.int64) for each in (struck, bass, others))
+    return Track(list(events), places, np.arange(len(events)), own, strokes, of_bass, of_others)
 
 
 def _times_ns(timeline: MidiTimeline, quarters: np.ndarray) -> np.ndarray:
@@ -156,7 +166,8 @@ def _perform(track: Track, unit: Unit, kit: Mapping[int, int], groove: Groove) -
     shifts = later_s * unit.in_a_second(track.strokes)
     track, all_shifts = _with_graces(track, of_grace, shifts, unit)
     written = {index: shift for index, shift in all_shifts.items() if track.source[index] >= 0}
-    all_shifts |= with_the_drums(track.beside.tolist(), track.places, written, lambda index: _key(track.events[index], kit) or 0)
+    all_shifts |= around_the_drums(track.others, track.places, written, groove.mix)
+    all_shifts |= with_the_drums(track.bass.tolist(), track.places, written, lambda index: _key(track.events[index], kit) or 0)
     return track.events, moved_places(track.events, track.places, all_shifts, kit), track.source
 
 

@@ -24,6 +24,11 @@ class Groove:
     def _expression(self) -> DrumExpression:
         return DrumExpression(self._seed, self._controls, self._networks.groove.contract.constants)
 
+    @property
+    def mix(self) -> float:
+        """How far other instruments of a file go with the drums."""
+        return self._expression().controls["mix"]
+
     def add(self, strokes: np.ndarray) -> AddedStrokes:
         """Return what is added to strokes (STROKE_DTYPE, in order)."""
         expression = self._expression()

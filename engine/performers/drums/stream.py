@@ -23,6 +23,7 @@ class DrumsState:
 
     expression: DrumExpression
     last_model_velocity: float | None = None  # carried forward to a late stroke
+    quantiles: list[float] = field(default_factory=list)  # of the last stroke's velocity
     kit: LiveKit = field(default_factory=LiveKit)
     clock: MidiClock = field(default_factory=MidiClock)
     origin_ns: int | None = None
@@ -55,20 +56,30 @@ class DrumsStream(StatelessStream):
         if state.origin_ns is None:
             state.origin_ns = time_ns  # so that a take is the same take at any time of day
         time_s = (time_ns - state.origin_ns) / 1e9
-        features = state.kit.strike(time_s, key, self._beat(time_ns), expression.asked)
+        features = state.kit.strike(time_s, key, self.beat(time_ns), expression.asked)
         if not late:
             self._stepper.inputs["features"][0] = features
-            quantiles = self._stepper.step()["quantiles"][0].tolist()
-            state.last_model_velocity = expression.choose(VELOCITY, quantiles, KEYS[key][0], int(features[PLACE]), time_s)
+            state.quantiles = self._stepper.step()["quantiles"][0].tolist()
+            state.last_model_velocity = expression.choose(VELOCITY, state.quantiles, KEYS[key][0], int(features[PLACE]), time_s)
         if state.last_model_velocity is None:
             return played
         expression.hear(state.last_model_velocity, played)
         return expression.apply(state.last_model_velocity, played)
 
-    def _beat(self, time_ns: int) -> Beat | None:
+    def beat(self, time_ns: int) -> Beat | None:
+        """Return where the sender's beat is, None where it is not known."""
         heard = self._state.clock.read(time_ns)
         known = heard.beat_ns > 0 and heard.song_quarter == heard.song_quarter  # else it is no number
         return Beat(heard.song_quarter, MINUTE_NS / heard.beat_ns) if known else None
+
+    @property
+    def quantiles(self) -> list[float]:
+        """What the trees say of the last stroke's velocity."""
+        return self._state.quantiles
+
+    def segment(self, time_ns: int) -> int:
+        """Return how often the sender has jumped in its song."""
+        return self._state.clock.read(time_ns).segment
 
     def follow_clock(self, event: Event) -> None:
         self._state.clock.follow(event)

@@ -39,6 +39,16 @@ class StatelessStream:
         pass
 
 
+class DelayedStream(StatelessStream):
+    """Everything leaves as it is, ``latency_ns`` later."""
+
+    def __init__(self, latency_ns: int):
+        self._latency_ns = latency_ns
+
+    def feed(self, event: Event, late: bool = False) -> list[Event]:
+        return [event._replace(time_ns=event.time_ns + self._latency_ns)]
+
+
 class TakeStream(StatelessStream):
     """Plays what comes as it is, then a take that goes on from it."""
 

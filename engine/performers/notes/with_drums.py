@@ -49,7 +49,7 @@ class WithDrums:
             material = self._drummer.perform_piece(material, self._routing, drums, seed)
             return self._performer.perform(material, request, own, seed, live)
         streams = (self._performer.perform(None, request, own, seed, live), self._drummer.perform(None, Request(), drums, seed, live))
-        return BesideStream(*streams, self.latency_ns, f"{self._drummer.name}.", [control.name for control in self.controls])
+        return BesideStream(*streams, f"{self._drummer.name}.", [control.name for control in self.controls])
 
     def perform_file(self, timeline: "MidiTimeline", request: Any, controls: Mapping[str, float], seed: int, live: bool) -> InFile:
         """Perform the drums of a MIDI file beforehand; they then go past the other performer."""
@@ -66,21 +66,21 @@ class WithDrums:
 
 
 class BesideStream(SeveralStreams):
-    """Channel 10 is the drummer's, whose strokes leave with what is played beside them; everything else is the other performer's."""
+    """Channel 10 is the drummer's, who looks ahead as far as the other performer; everything else is the other's."""
 
-    def __init__(self, performer: PerformerStream, drummer: PerformerStream, latency_ns: int, prefix: str, names: Sequence[str]):
+    def __init__(self, performer: PerformerStream, drummer: PerformerStream, prefix: str, names: Sequence[str]):
         setters = {
             name: [(drummer, name.removeprefix(prefix)) if name.startswith(prefix) else (performer, name)] for name in names
         }
         super().__init__((performer, drummer), setters)
-        self._performer, self._drummer, self._latency_ns = performer, drummer, latency_ns
+        self._performer, self._drummer = performer, drummer
         self._zones = Zones()  # of MPE: a channel of theirs is no kit
 
     def feed(self, event: Event, late: bool = False) -> list[Event]:
         if not self._is_drums(event):
             self._zones.observe(event.message)
             return self._performer.feed(event, late)
-        return [sent._replace(time_ns=sent.time_ns + self._latency_ns) for sent in self._drummer.feed(event, late)]
+        return self._drummer.feed(event, late)
 
     def _is_drums(self, event: Event) -> bool:
         message = event.message
@@ -90,10 +90,10 @@ class BesideStream(SeveralStreams):
         self._performer.foresee([event for event in events if not self._is_drums(event)])
 
     def advance(self, now_ns: int) -> list[Event]:
-        return self._performer.advance(now_ns)
+        return _in_order(self._performer.advance(now_ns), self._drummer.advance(now_ns))
 
     def finish(self) -> list[Event]:
-        return self._performer.finish()
+        return _in_order(self._performer.finish(), self._drummer.finish())
 
     def snapshot(self) -> Any:
         return super().snapshot(), copy.deepcopy(self._zones)
@@ -102,3 +102,7 @@ class BesideStream(SeveralStreams):
         streams, zones = snapshot
         super().restore(streams)
         self._zones = copy.deepcopy(zones)
+
+
+def _in_order(played: list[Event], struck: list[Event]) -> list[Event]:
+    return sorted([*played, *struck], key=lambda event: event.time_ns)

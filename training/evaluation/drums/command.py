@@ -1,6 +1,7 @@
 """The command ``perf-eval drums``."""
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -48,6 +49,9 @@ def drums(
     for name, view in track(GROOVE_ROWS.items(), "grooves", console=Console(stderr=True)):
         found, drawn = predictions(open_groove(model), "groove", takes, view, seed)
         velocities[name], timings[name] = ([each[:, column] for each in found] for column in (MEDIAN, len(LEVELS) + MEDIAN))
+        if view.ahead_s < math.inf:  # as the stream does
+            live_pads, _ = predictions(open_live(model), "live", takes, view._replace(ahead_s=math.inf), seed)
+            velocities[name] = [(own + pads[:, MEDIAN]) / 2 for own, pads in zip(velocities[name], live_pads, strict=True)]
         if view == View():
             velocities["sampled"], timings["sampled"] = ([each[column] for each in drawn] for column in (0, 1))
     live: Rows = {name: velocities[name] for name in ("constant", "table")}

@@ -10,6 +10,7 @@ import numpy as np
 
 from engine.onnx.model import Model
 from engine.performers.drums.expression import TIMING, VELOCITY, DrumExpression
+from engine.performers.drums.lookahead import MOST_DECIDING_S
 from models.drums import groove, live_kit
 from models.drums.representation import LEVELS, written_s
 from training.datasets.groove import DrumTake
@@ -22,6 +23,8 @@ GROOVE_ROWS = {
     "told style, drummer": View(),
     "told style": View(drummer=False),
     "told nothing": View(style=False, drummer=False),
+    "look-ahead of 1 s": View(ahead_s=1 - MOST_DECIDING_S),
+    "look-ahead of 2 s": View(ahead_s=2 - MOST_DECIDING_S),
     "plain kit": View(style=False, drummer=False, plain=True),
 }
 LIVE_ROWS = {

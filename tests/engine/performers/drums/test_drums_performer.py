@@ -1,5 +1,6 @@
 """The drummer: live pads, files, and songs that others play beside it."""
 
+import numpy as np
 import pytest
 from command_line import assert_refused, command
 from drum_tracks import BONGO, HAT, KICK, RIM, SNARE, notes_of, pattern, write_song
@@ -82,7 +83,7 @@ def test_the_sender_s_clock_says_where_in_the_bar_a_stroke_is(drummer):
 
 def test_a_file_gets_velocities_and_timing_and_keeps_the_rest(tmp_path):
     song = write_song(tmp_path / "song.mid")
-    engine.render(song, tmp_path / "out.mid", drums="perform")
+    engine.render(song, tmp_path / "out.mid", drums="perform", controls={"drums.mix": 0})
     written, performed = notes_of(song), notes_of(tmp_path / "out.mid")
     assert sorted(key for _, key, _ in written) == sorted(key for _, key, _ in performed)
     assert len({velocity for _, key, velocity in performed if key == HAT}) > 4
@@ -99,7 +100,18 @@ def times(notes, key):
     return [time for time, own, _ in notes if own == key]
 
 
-@pytest.mark.parametrize("options", [("--drums", "perform"), ("--performer", "drums", "--exclude-track", "Piano")])
+LOOKAHEAD = ("--lookahead", "1")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--drums", "perform"),
+        ("--drums", "perform", *LOOKAHEAD),
+        ("--performer", "drums", "--exclude-track", "Piano"),
+        ("--performer", "drums", *LOOKAHEAD),
+    ],
+)
 def test_live_equals_render(tmp_path, capfd, options):
     song = write_song(tmp_path / "song.mid")
     assert command(render.app, "perf-render", capfd)(song, "-o", tmp_path / "render.mid", *options).status == 0
@@ -128,6 +140,41 @@ def test_pads_and_keys_are_played_at_once_by_channel():
     kept = stream.snapshot()
     stream.restore(kept)
     assert stream.feed(Event(20_000_000_000, note_off(9, KICK))) == [Event(20_000_000_000, note_off(9, KICK))]
+
+
+def test_pads_and_keys_look_ahead_alike_and_pads_are_played_off_the_beat():
+    both = with_drums(load_performer("velocity", lookahead_s=1), Routing(perform_drums=True))
+    assert both.latency_ns == 10**9
+    stream, sent = both.perform(None, Request(), {"drums.temperature": 0}, 0, False), []
+    stream.follow_clock(Event(0, b"\xfa"))
+    for tick in range(24 * 16):
+        time_ns = round(tick * 5e8 / 24)
+        stream.follow_clock(Event(time_ns, b"\xf8"))
+        if tick % 12 == 0:
+            for channel, key in ((9, HAT), (0, 60)):
+                sent += stream.feed(Event(time_ns, note_on(channel, key, LOUD)))
+                sent += stream.feed(Event(time_ns + 1000, note_off(channel, key)))
+        sent += stream.advance(time_ns + 1000)
+    sent += stream.finish()
+    written = [10**9 + number * 250_000_000 for number in range(32)]
+    begun = {key: [event.time_ns for event in sent if event.message[1] == key and is_note_on(event.message)] for key in (HAT, 60)}
+    assert begun[60] == written and len(begun[HAT]) == 32 and begun[HAT] != written
+    assert max(abs(struck - place) for struck, place in zip(begun[HAT], written, strict=True)) < 90_000_000
+
+
+def test_the_others_lie_around_the_drums_timing(tmp_path):
+    song = write_song(tmp_path / "song.mid", [each for each in pattern() if each[1] == HAT])  # on each half of a quarter but the last
+    moved = {}
+    for mix in (0, 0.5, 1):
+        engine.render(song, tmp_path / "out.mid", drums="perform", controls={"drums.mix": mix})
+        hats = np.array(times(notes_of(tmp_path / "out.mid"), HAT)) - np.array(times(notes_of(song), HAT))
+        piano = np.array(times(notes_of(tmp_path / "out.mid", 0), 60)) - np.array(times(notes_of(song, 0), 60))
+        moved[mix] = piano
+        on_quarters = hats[[number for number in range(28) if number % 7 in (0, 2, 4, 6)]]
+        np.testing.assert_allclose(piano[1:], mix * on_quarters[1:], atol=0.0011)  # a tick of the file
+    assert np.abs(moved[1]).mean() > 0.003 and not moved[0].any()
+    engine.render(song, tmp_path / "alone.mid", drums="perform", exclude=[1])
+    assert notes_of(tmp_path / "alone.mid", 0) == notes_of(song, 0)
 
 
 def test_a_bass_goes_with_the_kick_drum_and_is_left_alone_where_told(tmp_path):
@@ -182,7 +229,6 @@ def test_amounts_of_nothing_change_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--performer", "drums", "--lookahead", "1"), "the performer 'drums' answers at once"),
         (("--performer", "drums", "--model", pretrained("velocity.onnx")), "has several files; give the folder that perf-export wrote"),
         (("--drums", "perform", "--set", "drums.style=polka"), "control 'drums.style': got 'polka', allowed: any, afrobeat"),
         (("--set", "drums.style=funk"), "drums.style"),
