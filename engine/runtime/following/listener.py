@@ -17,8 +17,8 @@ FIRST_STATES = 4  # a soloist who begins at the beginning is believed at once
 LOST_AFTER, LOST_SEC = 16, 3.0  # strokes, and how long, that are not believed, until the soloist is lost: few chords are many strokes
 TELL_APART_STROKES, TELL_APART = 8, 8.0  # from when on a part is chosen, and by how much likelier it must be (logarithm)
 ENTRY_QUARTERS = 2.0  # an onset after so long a rest is an entry
-LEVEL_STROKES = 2.0  # over which the soloist's level is taken: of hands of the train split, the one tells most of the other so
-_CHANGING = ("_expected", "_strokes", "_doubted", "_believed_sec", "_doubted_sec", "_probability", "_last", "level")
+LEVEL_STROKES = 1.5  # over which the soloist's loudness is taken: so the one hand tells most of the other
+_CHANGING = ("_expected", "_strokes", "_doubted", "_believed_sec", "_doubted_sec", "_probability", "_last", "level", "velocity")
 
 
 class Beat(NamedTuple):
@@ -55,6 +55,7 @@ class Listener:
         self._believed_sec = self._doubted_sec = 0.0  # the first stroke that is doubted since one was believed, and how long ago it was
         self._last = -1
         self.level = 0.0  # by how many velocity steps the soloist plays louder than in the rendition
+        self.velocity: float | None = None  # of the soloist's last strokes
 
     def loop(self, begin_quarter: float, end_quarter: float) -> None:
         """Expect the soloist to play from one position to another again and again; nothing between them: not any more."""
@@ -93,6 +94,7 @@ class Listener:
         expected = self._velocities.get((round(heard.quarter, 3), pitch))
         if expected:
             self.level += (velocity - expected - self.level) / LEVEL_STROKES
+            self.velocity = velocity if self.velocity is None else self.velocity + (velocity - self.velocity) / LEVEL_STROKES
         begins = heard.state != self._last and not self.solo.graced[heard.state, pitch]
         if begins:
             self._last = heard.state
@@ -116,7 +118,7 @@ def told_apart(listeners: Mapping[str, Listener], strokes: int) -> str | None:
     best = ranked[0]
     if len(ranked) > 1 and listeners[best].evidence - listeners[ranked[1]].evidence < TELL_APART:
         return None
-    return None if listeners[best].lost else best
+    return best if listeners[best].confidence >= LEAST_PROBABILITY else None  # of another piece each part is unlikely
 
 
 def entries(piece: Piece, rows: np.ndarray, onsets: np.ndarray) -> list[bool]:

@@ -27,7 +27,6 @@ LEAP_SEC, LEAP_STATES = 1.0, 3  # further from where the soloist was expected it
 SILENT_NS = 4_000_000_000  # after which what sounds is ended where the soloist has stopped
 DYNAMICS = "dynamics"  # the performer's control
 WHILE_IT_PLAYS = {DYNAMICS, *(control.name for control in CONTROLS)}
-BENT = 0.4  # how much of the soloist's level is taken over
 
 
 class DuoStream:
@@ -232,10 +231,10 @@ class DuoStream:
             while (group := self._next_group()) is not None and (due_ns := self._due_ns(clock, group)) <= now_ns:
                 self._begin(group, max(due_ns, state.now_ns))
             sent += self._send_messages(clock, now_ns) + self._end_notes(clock, now_ns)
-        louder = BENT * (self._listener.level if self._listener else 0.0)
-        louder += state.values.get(DYNAMICS, 0.0) - self._given.get(DYNAMICS, 0.0)  # those of the beginning are in the performance
+        level, solo_velocity = (self._listener.level, self._listener.velocity) if self._listener else (0.0, None)
+        louder = state.values.get(DYNAMICS, 0.0) - self._given.get(DYNAMICS, 0.0)  # those of the beginning are in the performance
         while state.begins and state.begins[0].time_ns <= now_ns:
-            sent += state.sound(louder)
+            sent += state.sound(louder, level, solo_velocity)
         return sent
 
     # How it accompanies

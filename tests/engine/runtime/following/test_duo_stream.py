@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from duos import VELOCITY, accompany, lullaby, sung, written_rendition
@@ -116,6 +118,21 @@ def test_a_louder_soloist_is_answered_louder_and_balance_is_added():
     assert mean({"balance": -10}, VELOCITY) == VELOCITY - 10
 
 
+def test_where_the_rendition_is_loud_and_the_soloist_is_not_the_accompaniment_is_softer_than_planned():
+    """The accompaniment of the second half is planned 40 steps louder, the soloist's part as loud as before, and so he plays it."""
+    notes = RENDITION.notes.copy()
+    half = np.median(notes["onset_quarter"])
+    piano, later = PIANO[notes["note"]], notes["onset_quarter"] >= half
+    notes["velocity"][piano & later] += 40
+    stream = DuoStream(PIECE, replace(RENDITION, notes=notes), {"Voice": VOICE}, (), {})
+    stream.start(0)
+    sent = [event.message[2] for event in begun(accompany(stream, sung(PIECE, VOICE)))]
+    fifth = len(sent) // 5
+    mean = notes["velocity"][piano].mean()
+    for velocity, planned in ((np.mean(sent[2:fifth]), VELOCITY), (np.mean(sent[-fifth:]), VELOCITY + 40)):
+        assert velocity == pytest.approx(planned + 0.2 * (mean - planned), abs=1)
+
+
 def test_while_it_plays_dynamics_count_from_those_it_began_with_and_what_cannot_change_is_said():
     louder, tempo = Control("dynamics", -40, 40, 0, "", ""), Control("tempo", 0.25, 4, 1, "", "")
     stream = DuoStream(PIECE, RENDITION, {"Voice": VOICE}, (louder, tempo), {"dynamics": 5})
@@ -138,6 +155,16 @@ def test_auto_finds_out_which_part_is_played():
     assert heard == ["you play Piano"]
     assert stream.followed == "Piano"
     assert {event.message[1] for event in begun(sent)} <= set(PIECE.score.notes["pitch"][VOICE].tolist())
+
+
+def test_of_another_piece_auto_finds_no_part():
+    heard = []
+    stream = duo({"Voice": VOICE, "Piano": PIANO})
+    other = [Event(round(index * 3e8), note_on(0, 63 + index * 5 % 17, 70)) for index in range(60)]
+    with saying.overheard(heard.append):
+        sent = accompany(stream, other)
+    assert stream.followed is None and not sent
+    assert heard == ["what you play is not found in the score; the accompaniment is silent until it is"]
 
 
 def test_the_pedal_is_the_soloists_once_he_uses_it():
