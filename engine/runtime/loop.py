@@ -65,7 +65,7 @@ class Engine:
         self.steer: Callable[[], None] = lambda: None  # is called between two events, and may change the run
         self._router = Router(routing, source.track_names)
         self._announcement = routing.announcement
-        self._deadline_ns = deadline_ns
+        self._deadline_ns = math.inf if score else deadline_ns  # no model performs what comes from the source of a score
         self._keep_incomplete = keep_incomplete
         self._latency_ns = performer.latency_ns
         self._windowed = stream if isinstance(stream, WindowedStream) else None

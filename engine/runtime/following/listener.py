@@ -17,7 +17,7 @@ FIRST_STATES = 4  # a soloist who begins at the beginning is believed at once
 LOST_AFTER, LOST_SEC = 16, 3.0  # strokes, and how long, that are not believed, until the soloist is lost: few chords are many strokes
 TELL_APART_STROKES, TELL_APART = 8, 8.0  # from when on a part is chosen, and by how much likelier it must be (logarithm)
 ENTRY_QUARTERS = 2.0  # an onset after so long a rest is an entry
-LEVEL_STROKES = 1.5  # over which the soloist's loudness is taken: so the one hand tells most of the other
+LEVEL_STROKES = 2.0  # over which the soloist's loudness is taken: of hands of the train split, the one tells most of the other so
 _CHANGING = ("_expected", "_strokes", "_doubted", "_believed_sec", "_doubted_sec", "_probability", "_last", "level", "velocity")
 
 

@@ -90,6 +90,9 @@ def test_an_event_past_its_deadline_is_performed_in_the_degraded_way_and_counted
     assert DEADLINE_NS == 10 * MS
     assert (report.degraded, report.late, report.most_lateness_ns) == (2, 3, 24 * MS)
     assert sink.sent[:4] == events
+    Slow.lateness.clear()
+    report, _ = run(events, stream=Slow(), clock=clock, score=True)  # such as a soloist's, who is accompanied
+    assert Slow.lateness == [False] * 4 and report.degraded == 0
 
 
 def test_what_has_become_certain_is_taken_before_a_later_event_however_late_we_look():

@@ -119,8 +119,8 @@ def _peers(python: Path, takes: Sequence[Take]) -> dict[str, Any]:
 
 
 def _print(figures: Mapping[str, Any]) -> None:
-    cases = {name: figures[name] for name in (AS_PLAYED, WRONG)} | figures["pymatchmaker"]
-    rows = {name + kind: _cells(row) for name, shares in cases.items() for kind, row in shares.items()}
+    rows = {name + kind: _cells(row) for name in (AS_PLAYED, WRONG) for kind, row in figures[name].items()}
+    rows |= {name: _cells(shares[""]) for name, shares in figures["pymatchmaker"].items()}
     columns = ["onsets", CLOSE, NEAR, MEDIAN, *(["step, ms"] if figures["pymatchmaker"] else [])]
     shown = {name: cells[: len(columns)] for name, cells in rows.items()}
     print_rows(f"one hand of a performance, {figures['takes']} takes", columns, shown)
