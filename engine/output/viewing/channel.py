@@ -6,10 +6,11 @@ The threads that play do nothing for it but leave each event in a ring (engine/r
 import math
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain, count
+from typing import TypeVar
 
 from engine.base.saying import overheard, say
 from engine.midi.clock.messages import LONGEST_CLOCK_NS, MidiClock
@@ -95,6 +96,9 @@ class _BeatHeard:
         return Beat(60e9 / reading.beat_ns if reading.beat_ns else 0.0, quarter)
 
 
+Shown = TypeVar("Shown")
+
+
 class Viewer:
     """One who looks on, from the moment on that he came."""
 
@@ -112,10 +116,19 @@ class Viewer:
         return replace(
             last,
             complete=not missed and all(each.complete for each in snapshots),
-            notes_in=tuple(chain.from_iterable(each.notes_in for each in snapshots)),
-            notes_out=tuple(chain.from_iterable(each.notes_out for each in snapshots)),
-            said=tuple(chain.from_iterable(each.said for each in snapshots)),
+            notes_in=_joined([each.notes_in for each in snapshots]),
+            notes_out=_joined([each.notes_out for each in snapshots]),
+            said=_joined([each.said for each in snapshots]),
         )
+
+
+def _joined(parts: Sequence[tuple[Shown, ...]]) -> tuple[Shown, ...]:
+    """Return what is in all parts, in order.
+
+    A list says how long it is. Tuples that are made without knowing that and shortened in the end pile up, up to 2,000 of each length,
+    where Python keeps them for later ones: megabytes in an hour of thirty looks a second.
+    """
+    return tuple(list(chain.from_iterable(parts)))
 
 
 class Channel:

@@ -1,6 +1,8 @@
 """What viewers of a run are shown, of real runs in real time."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from command_line import ScaledPerformer
@@ -105,3 +107,19 @@ def test_a_snapshot_and_a_description_are_written_as_json():
         assert written == json.loads(shown.as_json())
         assert written["notes_out"][0]["key"] == 60 and written["counts"]["notes_in"] == 1 and written["place"] is None
         assert as_dict(run.channel.description)["controls"][0]["name"] == "gain"
+
+
+KEEPS_TUPLES = """
+import sys
+from engine.output.viewing.channel import _joined
+for number in range(20_000):
+    _joined([(0.5,) * (number % 19), (1.5,)])
+sys._debugmallocstats()
+"""
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython" or sys.version_info >= (3, 14), reason="asks CPython how many tuples it keeps")
+def test_looking_on_for_long_leaves_no_tuples_behind():
+    said = subprocess.run([sys.executable, "-c", KEEPS_TUPLES], capture_output=True, text=True, check=True).stderr
+    kept = [int(line.split()[0]) for line in said.splitlines() if "-sized PyTupleObjects" in line]
+    assert len(kept) > 10 and sum(kept) < 2_000
