@@ -155,7 +155,8 @@ def test_pads_and_keys_look_ahead_alike_and_pads_are_played_off_the_beat():
                 sent += stream.feed(Event(time_ns, note_on(channel, key, LOUD)))
                 sent += stream.feed(Event(time_ns + 1000, note_off(channel, key)))
         sent += stream.advance(time_ns + 1000)
-    sent += stream.finish()
+    sent += stream.advance(time_ns + 3 * 10**9)
+    assert stream.finish() == []
     written = [10**9 + number * 250_000_000 for number in range(32)]
     begun = {key: [event.time_ns for event in sent if event.message[1] == key and is_note_on(event.message)] for key in (HAT, 60)}
     assert begun[60] == written and len(begun[HAT]) == 32 and begun[HAT] != written
