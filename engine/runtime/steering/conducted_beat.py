@@ -19,7 +19,7 @@ WANDER = 0.1  # that of the speed after a second, as a share of it
 FIRST_WANDER = 0.3  # the same of the first speed, where it is not the conductor's
 COUNTED_WANDER = 0.25  # the same where two taps have told it
 LEFT_OUT = 6.0  # in squared deviations, what speaks against a tap that was left out: one in twenty is
-FIRST_TAPS = 3  # after a count-in
+FIRST_TAPS, UNEVEN = 3, 0.15  # after a count-in, and the deviation of each, in beats
 SHORTEST_SEC = 1e-3
 SURPRISING = 9.0  # a tap farther away than three deviations tells another tempo
 
@@ -53,11 +53,11 @@ class ConductedBeat:
         if not self._doubted:
             return False
         next_sec, later_sec = self._ahead(time_ns, 1, beat_sec), self._ahead(time_ns, beats, passed_sec)
-        return next_sec**2 < later_sec**2 + LEFT_OUT * (self._spread_at(time_ns)[0, 0] + (TAP_S * self.speed) ** 2)
+        return next_sec**2 < later_sec**2 + LEFT_OUT * (self._spread_at(time_ns)[0, 0] + self._noise())
 
     def hear(self, time_ns: int, beats: int, passed_sec: float) -> None:
         """Take a tap, so many beats after the last, which the performance plays in ``passed_sec``."""
-        elapsed, noise = (time_ns - self._time_ns) / 1e9, (TAP_S * self.speed) ** 2
+        elapsed, noise = (time_ns - self._time_ns) / 1e9, self._noise()
         spread, ahead = self._spread_at(time_ns), self._ahead(time_ns, beats, passed_sec)
         if ahead * ahead > SURPRISING * (spread[0, 0] + noise):
             change = np.array([1.0, 1.0 / elapsed]) * ahead
@@ -72,6 +72,10 @@ class ConductedBeat:
     def next_ns(self, beat_sec: float) -> int:
         """Return when the next beat is expected, which the performance plays in ``beat_sec``."""
         return self._time_ns + round((self._expected_sec(1, beat_sec) - self._ahead_sec) / self.speed * 1e9)
+
+    def _noise(self) -> float:
+        """Return the variance of the next tap's place."""
+        return max(TAP_S * self.speed, UNEVEN * self._beat_sec * bool(self._doubted)) ** 2
 
     def _ahead(self, time_ns: int, beats: int, passed_sec: float) -> float:
         """Return by how much the conductor is ahead of a beat at a time."""

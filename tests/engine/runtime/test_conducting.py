@@ -75,6 +75,8 @@ UNEVEN = {
     "the first beat is hurried": [0.6, 0.36],
     "two early ones": [0.4, 0.4],
     "nothing is even": [0.42, 0.75, 0.5, 0.7],
+    "a hurried beat after a held one": [0.61, 1.03, 0.39],
+    "a held one between": [1.02, 0.61, 1.06],
     "the last but one is held": [0.6, 0.6, 1.0],
 }
 
