@@ -10,7 +10,7 @@ from engine.systems import parts
 OF_NO_SYSTEM = {
     "asynchrony": "training.evaluation.ensemble.asynchrony_command:asynchrony",
     "balance": "training.evaluation.ensemble.balance_command:balance",
-    "catalogue": "training.evaluation.catalogue.command:catalogue",
+    "catalogue": "training.evaluation.expressiveness.catalogue.command:catalogue",
     "data": "training.datasets.data_command:data",
     "describe": "training.evaluation.expressiveness.describe_command:describe_performance",
     "duet": "training.evaluation.ensemble.following.duet_command:duet",

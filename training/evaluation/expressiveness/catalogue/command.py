@@ -12,10 +12,10 @@ from rich.progress import track
 from engine.base.errors import PerfLiveError, UsageError
 from engine.base.files import check_writable
 from engine.base.saying import say
-from training.evaluation.catalogue.account import Line, read_accounts
-from training.evaluation.catalogue.figures import FIGURES, Measured, measure, pool
-from training.evaluation.catalogue.picture import draw
 from training.evaluation.ensemble.table import print_rows
+from training.evaluation.expressiveness.catalogue.account import Line, read_accounts
+from training.evaluation.expressiveness.catalogue.figures import FIGURES, Measured, measure, pool
+from training.evaluation.expressiveness.catalogue.picture import draw
 from training.evaluation.expressiveness.pooled import INSIDE, Interval
 
 PICTURE = ".png"

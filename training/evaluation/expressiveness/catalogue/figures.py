@@ -8,7 +8,7 @@ import numpy as np
 from engine.base.errors import PerfLiveError
 from engine.score.alignment import read_reference
 from engine.score.piece import read_piece
-from training.evaluation.catalogue.account import Line
+from training.evaluation.expressiveness.catalogue.account import Line
 from training.evaluation.expressiveness.pooled import Interval, bootstrap
 from training.metrics.expressiveness import find_beats, measure_amounts, measure_curves
 

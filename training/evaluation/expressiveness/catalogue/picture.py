@@ -7,7 +7,7 @@ import numpy as np
 
 from engine.base.files import whole_file
 from engine.base.matplotlib_loader import load_matplotlib
-from training.evaluation.catalogue.figures import FIGURES, Measured
+from training.evaluation.expressiveness.catalogue.figures import FIGURES, Measured
 from training.evaluation.expressiveness.pooled import Interval
 
 ROWS = 2
