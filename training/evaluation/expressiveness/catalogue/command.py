@@ -2,17 +2,18 @@
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import track
+from rich.table import Table
 
 from engine.base.errors import PerfLiveError, UsageError
 from engine.base.files import check_writable
 from engine.base.saying import say
-from training.evaluation.ensemble.table import print_rows
 from training.evaluation.expressiveness.catalogue.account import Line, read_accounts
 from training.evaluation.expressiveness.catalogue.figures import FIGURES, Measured, measure, pool
 from training.evaluation.expressiveness.catalogue.picture import draw
@@ -43,9 +44,7 @@ def catalogue(
         }
         print(json.dumps({"performers": found, "left_out": left_out}))
     else:
-        columns = [f"{performer} ({counts[performer]})" for performer in pooled]
-        rows = {_row(name): [_cell(name, figures[name]) for figures in pooled.values()] for name in FIGURES}
-        print_rows(f"means over performances, with {INSIDE}% intervals over scores", columns, rows)
+        _print(pooled, counts)
     if output is not None:
         draw(output, measured, pooled)
 
@@ -60,6 +59,16 @@ def _measure_all(lines: list[Line]) -> tuple[list[Measured], int]:
             left_out += 1
             say(f"left out: {error}")
     return measured, left_out
+
+
+def _print(pooled: Mapping[str, Mapping[str, Interval]], counts: Mapping[str, int]) -> None:
+    table = Table(title=f"means over performances, with {INSIDE}% intervals over scores", title_justify="left")
+    table.add_column("")
+    for performer in pooled:
+        table.add_column(f"{performer} ({counts[performer]})", justify="right")
+    for name in FIGURES:
+        table.add_row(_row(name), *(_cell(name, figures[name]) for figures in pooled.values()))
+    Console(width=max(Console().width, 110)).print(table)
 
 
 def _row(name: str) -> str:
