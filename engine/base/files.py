@@ -11,11 +11,12 @@ from io import FileIO
 from itertools import count
 from pathlib import Path
 
-from engine.base.errors import PerfLiveError
+from engine.base.errors import PerfLiveError, UsageError
 
 MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi")  # of files that are read as MIDI
 TEXT_SUFFIXES = (".krn", ".kern", ".abc")  # of scores in Humdrum and ABC
 NOTATION_SUFFIXES = (".xml", ".musicxml", ".mxl", ".mei", *TEXT_SUFFIXES)  # of files that are scores and nothing else
+PICTURE = ".png"
 MOST_NAME_BYTES = 255
 _PARTIAL = ".partial"
 
@@ -30,6 +31,13 @@ def check_writable(path: str | os.PathLike[str]) -> Path:
         raise PerfLiveError(f"cannot write {str(path)!r}: there is no folder {str(target.parent)!r}; create it first")
     check_folder(target.parent)
     return target
+
+
+def check_picture(path: Path) -> None:
+    """Raise UsageError for a name that does not end in .png, and as ``check_writable``."""
+    if path.suffix.lower() != PICTURE:
+        raise UsageError(f"-o {str(path)!r}: a picture; give a name that ends in {PICTURE}")
+    check_writable(path)
 
 
 def check_folder(folder: Path) -> None:

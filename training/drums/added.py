@@ -11,7 +11,6 @@ from typing import Any, Literal, NamedTuple
 
 import lightgbm
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
 from engine.base.errors import PerfLiveError
 from models.drums.added import (
@@ -31,7 +30,7 @@ from models.drums.added import (
 from models.drums.groove import FEATURES, groove_features
 from models.drums.representation import LEVELS, SNARE, roles_of
 from training.datasets.groove import DrumTake, read_groove
-from training.drums.boosting import Boosting, predict
+from training.drums.boosting import Boosting, GrownConfig, predict
 from training.drums.data import View, asked, on_the_kit, written
 from training.drums.fits import LARGEST, fit_shares
 from training.stages import Outcome, Work, write_json
@@ -43,23 +42,16 @@ FLAMS_AT_MOST = 0.1  # of the strokes that may be flams; the data set's drummers
 VIEWS = (View(), View(drummer=False, plain=True, swung=True), View(style=False, drummer=False, plain=True))
 
 
-class AddedConfig(BaseModel):
+class AddedConfig(GrownConfig):
     """``ghost`` and ``flam``: of the trees of each. ``smallest_leaf`` is in places."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     task: Literal["drums-added"]
     ghost: Boosting
     flam: Boosting
-    smallest_leaf: int = Field(gt=0)
-    feature_share: float = Field(gt=0, le=1)
-    takes: int | None = Field(default=None, gt=0, description="of the train split, the first ones; all where it is not said")
-    seed: int = 0
 
     def parameters(self, column: int) -> dict[str, Any]:
         """Return these as LightGBM names them."""
-        boosting = (self.ghost, self.flam)[column]
-        return boosting.parameters("binary", self.smallest_leaf, self.feature_share, self.seed)
+        return self.grow((self.ghost, self.flam)[column], "binary")
 
 
 class Added(NamedTuple):

@@ -17,14 +17,25 @@ class Boosting(BaseModel):
     leaves: int = Field(gt=1)
     learning_rate: float = Field(gt=0)
 
-    def parameters(self, objective: str, smallest_leaf: int, feature_share: float, seed: int) -> dict[str, Any]:
-        """Return these as LightGBM names them."""
+
+class GrownConfig(BaseModel):
+    """What a stage that grows trees is told of all of them. What ``smallest_leaf`` counts is the stage's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    smallest_leaf: int = Field(gt=0)
+    feature_share: float = Field(gt=0, le=1)
+    takes: int | None = Field(default=None, gt=0, description="of the train split, the first ones; all where it is not said")
+    seed: int = 0
+
+    def grow(self, boosting: Boosting, objective: str) -> dict[str, Any]:
+        """Return how trees are grown for ``objective``, as LightGBM names it."""
         return {
             "objective": objective,
-            "num_leaves": self.leaves,
-            "learning_rate": self.learning_rate,
-            "min_child_samples": smallest_leaf,
-            "colsample_bytree": feature_share,
+            "num_leaves": boosting.leaves,
+            "learning_rate": boosting.learning_rate,
+            "min_child_samples": self.smallest_leaf,
+            "colsample_bytree": self.feature_share,
             "subsample": 0.5,
             "subsample_freq": 1,
             "max_bin": 63,
@@ -32,7 +43,7 @@ class Boosting(BaseModel):
             "deterministic": True,
             "force_col_wise": True,
             "verbose": -1,
-            "seed": seed,
+            "seed": self.seed,
         }
 
 

@@ -9,13 +9,12 @@ from typing import Any, Literal
 
 import lightgbm
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
 from engine.base.errors import PerfLiveError
 from models.drums import groove, live_kit
 from models.drums.representation import LEVELS, TIMING_COLUMNS, VELOCITY_COLUMNS, written_s
 from training.datasets.groove import read_groove
-from training.drums.boosting import Boosting, predict
+from training.drums.boosting import Boosting, GrownConfig, predict
 from training.drums.data import Examples, Kind, View, load_examples, written
 from training.drums.figures import figures
 from training.drums.fits import fit_common_shares, fit_shares, normal_scores
@@ -38,25 +37,18 @@ VIEWS: dict[Kind, tuple[View, ...]] = {
 KNOWN = {kind: views[:1] for kind, views in VIEWS.items()}
 
 
-class DrumsConfig(BaseModel):
+class DrumsConfig(GrownConfig):
     """``median``: of the trees of what is likeliest; ``spread``: of those of the quantiles beside it. ``smallest_leaf`` is in strokes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     task: Literal["drums"]
     kind: Kind
     median: Boosting
     spread: Boosting
-    smallest_leaf: int = Field(gt=0)
-    feature_share: float = Field(gt=0, le=1)
-    takes: int | None = Field(default=None, gt=0, description="of the train split, the first ones; all where it is not said")
-    seed: int = 0
 
     def parameters(self, column: int) -> dict[str, Any]:
         """Return these as LightGBM names them."""
         boosting = self.median if column % len(LEVELS) == MEDIAN else self.spread
-        parameters = boosting.parameters("quantile", self.smallest_leaf, self.feature_share, self.seed)
-        return parameters | {"alpha": LEVELS[column % len(LEVELS)]}
+        return self.grow(boosting, "quantile") | {"alpha": LEVELS[column % len(LEVELS)]}
 
     def rounds(self, column: int) -> int:
         return (self.median if column % len(LEVELS) == MEDIAN else self.spread).rounds

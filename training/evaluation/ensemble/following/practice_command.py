@@ -6,8 +6,8 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from engine.base.errors import PerfLiveError, UsageError
-from engine.base.files import check_writable, whole_file
+from engine.base.errors import PerfLiveError
+from engine.base.files import check_picture, whole_file
 from engine.base.matplotlib_loader import load_matplotlib
 from engine.runtime.following.parts import solo_rows
 from engine.runtime.following.practice import HUMANS, Practice, Range, Ranges, mean_of, practise
@@ -15,7 +15,6 @@ from engine.score.piece import read_piece
 from training.datasets.performances import read_performance
 from training.evaluation.ensemble.table import print_rows
 
-PICTURE = ".png"
 CURVES = {"quarters_per_minute": "quarters a minute", "velocity": "velocity", "voicing": "top voice above"}
 
 
@@ -28,9 +27,7 @@ def practice(
 ) -> None:
     """Wrong, missed and additional notes of a take, and its tempo and loudness, bar by bar."""
     if output is not None:
-        if output.suffix.lower() != PICTURE:
-            raise UsageError(f"-o {str(output)!r}: a picture; give a name that ends in {PICTURE}")
-        check_writable(output)
+        check_picture(output)
     piece = read_piece(score, "skip" if no_repeats else "play")
     rows = np.ones(len(piece.score.notes), dtype=bool) if follow is None else solo_rows(piece, follow)
     strokes = read_performance(take, take.name, score.stem).notes

@@ -11,15 +11,13 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from engine.base.errors import PerfLiveError, UsageError
-from engine.base.files import check_writable
+from engine.base.errors import PerfLiveError
+from engine.base.files import check_picture
 from engine.base.saying import say
 from training.evaluation.expressiveness.catalogue.account import Line, read_accounts
 from training.evaluation.expressiveness.catalogue.figures import FIGURES, Measured, measure, pool
 from training.evaluation.expressiveness.catalogue.picture import draw
 from training.evaluation.expressiveness.pooled import INSIDE, Interval
-
-PICTURE = ".png"
 
 
 def catalogue(
@@ -29,9 +27,7 @@ def catalogue(
 ) -> None:
     """Velocity, tempo, articulation, chords and pedal of all performers in catalogues, beside each other."""
     if output is not None:
-        if output.suffix.lower() != PICTURE:
-            raise UsageError(f"-o {str(output)!r}: a picture; give a name that ends in {PICTURE}")
-        check_writable(output)
+        check_picture(output)
     lines = read_accounts(manifests)
     measured, left_out = _measure_all(lines)
     if not measured:
