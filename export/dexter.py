@@ -27,7 +27,7 @@ from training.dexter.residuals import RESIDUALS_FILE as FITTED_RESIDUALS
 from training.dexter.stages import AVERAGE, CALIBRATION, DENOISER, MEAN, PROFILE, RESIDUALS, TREES
 from training.dexter.task import DexterTask, DexterTrainingConfig
 from training.dexter.trees import read_trees
-from training.runs import BEST, read_checkpoint
+from training.runs.checkpoints import BEST, read_checkpoint
 from training.stages import Run, configuration_hash
 
 MEAN_FILE, DENOISE_FILE, TREES_FILE, PROFILE_FILE = FILES

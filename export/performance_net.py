@@ -30,7 +30,7 @@ from training.performance_net.data import PerformanceNetTrainingConfig
 from training.performance_net.solo import SoloConfig
 from training.performance_net.stages import NETWORK, SOLO
 from training.performance_net.task import PerformanceNetTask
-from training.runs import BEST, LAST, read_checkpoint
+from training.runs.checkpoints import BEST, LAST, read_checkpoint
 from training.stages import Run, configuration_hash
 
 STEM = "performance_net"

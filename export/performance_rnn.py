@@ -15,7 +15,7 @@ from training.datasets.asap import LICENCE, TRAINING_DATA
 from training.performance_rnn.data import PerformanceRNNTrainingConfig
 from training.performance_rnn.stages import NETWORK
 from training.performance_rnn.task import PerformanceRNNTask
-from training.runs import BEST, read_checkpoint
+from training.runs.checkpoints import BEST, read_checkpoint
 from training.stages import Run, configuration_hash
 
 FILE = "performance_rnn.onnx"

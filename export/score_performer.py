@@ -19,7 +19,7 @@ from models.score_performer.representation import REPRESENTATION_VERSION
 from models.score_performer.sampling import VALUES, split_fields
 from models.score_performer.vocabulary import FIELDS, SPECIALS
 from training.datasets.asap import LICENCE, TRAINING_DATA
-from training.runs import BEST, read_checkpoint
+from training.runs.checkpoints import BEST, read_checkpoint
 from training.score_performer.fits import STYLE_SPACE_FILE as TRAINED_SPACE_FILE
 from training.score_performer.stages import NETWORK, STYLE_SPACE
 from training.score_performer.task import ScorePerformerTask, ScorePerformerTrainingConfig

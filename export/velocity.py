@@ -28,7 +28,7 @@ from models.velocity.network import (
 )
 from models.velocity.representation import HINTS, KEYS, LOOKAHEAD_SCALARS, PEDAL_MOVES, PITCHES, REPRESENTATION_VERSION, SCALARS
 from training.datasets import asap, pop909
-from training.runs import LAST, read_checkpoint
+from training.runs.checkpoints import LAST, read_checkpoint
 from training.stages import Run, configuration_hash
 from training.velocity.data import DatasetName, VelocityTrainingConfig
 from training.velocity.fits import NOISE_TIME_CONSTANTS_S, read_noise, read_pedal

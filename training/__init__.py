@@ -14,7 +14,7 @@ from importlib.util import find_spec
 _CACHES = ("MPLCONFIGDIR", "TORCHINDUCTOR_CACHE_DIR")
 
 
-_NEEDED = ("torch", "lightning", "symusic", "lightgbm", "onnx", "scipy", "parangonar")  # of the extra ``train``
+_NEEDED = ("torch", "lightning", "symusic", "lightgbm", "onnx", "scipy", "parangonar", "tensorboardX", "pyarrow")  # of the extra ``train``
 
 
 def _require_packages() -> None:

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated
 
@@ -12,11 +13,12 @@ from rich.console import Console
 from rich.table import Table
 
 from engine.base.command_line import run, single_command
-from engine.base.errors import UsageError
+from engine.base.errors import PerfLiveError, UsageError
 from engine.base.files import make_folder
 from engine.base.on_demand import load_object
 from engine.systems import parts
 from training.datasets.folds import FoldsBy, begin_folds
+from training.runs.processes import first_alone, join, process, wait_for_all
 from training.stages import RECIPE_FILE, Done, Stage, Work, begin, done_as, read_done, stage_hash, write_json
 from training.stages.recipe import PlannedStage, Recipe, read_recipe
 
@@ -45,6 +47,7 @@ def train(
     if not data.is_dir():
         raise UsageError(f"--data {str(data)!r}: there is no such folder; give that of the unpacked corpus")
     torch.set_num_threads(threads)
+    join()
     cache = cache or out.absolute().parent
     for folder in (out, cache):
         make_folder(folder)
@@ -52,19 +55,25 @@ def train(
     if folds is None:
         run_stages(planned, stages, data, out, cache, threads)
         return
-    begun = begin_folds(data, out, folds, recipe).folds
+    with first_alone():
+        begun = begin_folds(data, out, folds, recipe).folds
     for fold in begun:
-        print(f"fold {fold.number} of {len(begun)}", file=sys.stderr)
+        if not process():
+            print(f"fold {fold.number} of {len(begun)}", file=sys.stderr)
         make_folder(fold.run)
         run_stages(planned, stages, fold.corpus, fold.run, cache, threads)
 
 
 def run_stages(recipe: Recipe, stages: Mapping[str, Stage], data: Path, out: Path, cache: Path, threads: int) -> list[Done]:
-    """Run what is not done in the run ``out``, and print a table of all of it."""
-    _check_same_system(out, recipe.system)
-    told = {"system": recipe.system, "precision": recipe.precision, "stages": {stage.name: stage.reads for stage in recipe.stages}}
-    write_json(out / RECIPE_FILE, told)
-    console, finished = Console(stderr=True), dict[str, Done]()
+    """Run what is not done in the run ``out``, and print a table of all of it.
+
+    Of several processes all train the networks, and the first one alone does and prints the rest.
+    """
+    with first_alone():
+        _check_same_system(out, recipe.system)
+        told = {"system": recipe.system, "precision": recipe.precision, "stages": {stage.name: stage.reads for stage in recipe.stages}}
+        write_json(out / RECIPE_FILE, told)
+    console, finished = Console(stderr=True, quiet=process() > 0), dict[str, Done]()
     for number, planned in enumerate(recipe.stages, start=1):
         reads = {role: tuple(_find(name, finished, planned, out) for name in names) for role, names in planned.reads.items()}
         hash_ = stage_hash(planned.kind, planned.config, reads)
@@ -72,11 +81,30 @@ def run_stages(recipe: Recipe, stages: Mapping[str, Stage], data: Path, out: Pat
         console.print(f"stage {number} of {len(recipe.stages)}, {planned.name}: {'done before' if done else planned.kind}", highlight=False)
         if done is None:
             work = Work(data, out / planned.name, cache, {role: tuple(d.folder for d in each) for role, each in reads.items()}, threads)
-            with begin(work.folder, planned.kind, planned.config, hash_) as finish:
-                done = finish(stages[planned.kind].run(planned.config, work))
+            done = _run_stage(planned, stages[planned.kind], hash_, work)
         finished[planned.name] = done
-    Console().print(_table(finished))
+    Console(quiet=process() > 0).print(_table(finished))
     return list(finished.values())
+
+
+def _run_stage(planned: PlannedStage, stage: Stage, hash_: str, work: Work) -> Done:
+    """Run a stage in the first process, and in the others as well when it trains a network."""
+    wait_for_all()  # none finds the stage done that another begins
+    if process() == 0:
+        with begin(work.folder, planned.kind, planned.config, hash_) as finish:
+            wait_for_all()  # the folder is prepared
+            done = finish(stage.run(planned.config, work))
+        wait_for_all()
+        return done
+    wait_for_all()
+    if stage.is_network:
+        with redirect_stdout(None):
+            stage.run(planned.config, work)
+    wait_for_all()
+    noted = read_done(work.folder)
+    if noted is None:
+        raise PerfLiveError(f"{work.folder}: what the first process noted there is not to be seen; give an --out that all machines share")
+    return noted
 
 
 def networks_to_do(recipe: Recipe, stages: Mapping[str, Stage], out: Path) -> list[str]:

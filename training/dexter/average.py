@@ -12,7 +12,7 @@ from engine.base.errors import UsageError
 from models.layers.expression_network import AveragedNetwork
 from models.performance.representation import PERFORMANCE_COLUMNS
 from training.dexter.task import DexterTask, DexterTrainingConfig, load_task
-from training.runs import BEST, save_task
+from training.runs.checkpoints import BEST, save_task
 from training.stages import Outcome, Work
 
 

@@ -13,10 +13,13 @@ from models.dexter.diffusion import add_noise, random_levels, random_prefixes
 from models.dexter.network import Denoiser, DenoiserConfig
 from models.layers.expression_network import ExpressionNetwork, ExpressionNetworkConfig
 from models.performance.representation import COLUMNS
+from training.datasets.asap import SPLITS
 from training.dexter.data import load_shown_pieces
 from training.dexter.task import load_task
 from training.performance.windows import ExpressionWindowConfig, ExpressionWindows
-from training.runs import BEST, Best, RunConfig, fit, optimizer, read_task, steps_done
+from training.runs import Best, RunConfig, batches_done, fit, optimizer
+from training.runs.checkpoints import BEST, read_task
+from training.runs.processes import first_alone
 from training.stages import Outcome, Work
 
 DEVIATION_BATCHES = 40
@@ -46,7 +49,6 @@ class DexterDenoiserTask(lightning.LightningModule):
         self.mean = ExpressionNetwork(config.mean).requires_grad_(False)
         self.denoiser = Denoiser(config.denoiser, config.mean.width)
         self.register_buffer("residual_deviation", torch.ones(COLUMNS))
-        self.generator = torch.Generator().manual_seed(config.seed)
 
     def predict_mean(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """The frozen mean and context, without dropout whatever mode the trainer sets."""
@@ -75,7 +77,7 @@ class DexterDenoiserTask(lightning.LightningModule):
         return (weight * (predicted - v).square()).sum() / weight.sum().clamp(min=1)
 
     def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
-        loss = self.loss(batch, self.generator)
+        loss = self.loss(batch, torch.default_generator)
         self.log("loss", loss, prog_bar=True)
         return loss
 
@@ -111,9 +113,12 @@ def train(config: DexterDenoiserTrainingConfig, work: Work) -> Outcome:
     around = load_task(work.read("mean") / BEST)
     if around.config.network != config.mean or around.config.beside:
         raise UsageError(f"{work.read('mean')}: the mean has other sizes than 'mean' of the denoiser's configuration; give it the same")
-    followed = ExpressionWindows(load_shown_pieces(work.data, "validation", work.cache), config.windows, seed=0)
+    with first_alone():
+        pieces, held_out = (load_shown_pieces(work.data, split, work.cache) for split in SPLITS)
+    followed = ExpressionWindows(held_out, config.windows, seed=0)
     task = DexterDenoiserTask(config, [batch for batch, _ in zip(followed, range(VALIDATION_BATCHES), strict=False)])
     task.mean.load_state_dict(around.network.state_dict())
-    windows = ExpressionWindows(load_shown_pieces(work.data, "train", work.cache), config.windows, config.seed + steps_done(work.folder))
-    task.residual_deviation.copy_(measure_deviation(task, [batch for batch, _ in zip(windows, range(DEVIATION_BATCHES), strict=False)]))
+    measured = [batch for batch, _ in zip(ExpressionWindows(pieces, config.windows, config.seed), range(DEVIATION_BATCHES), strict=False)]
+    task.residual_deviation.copy_(measure_deviation(task, measured))
+    windows = ExpressionWindows(pieces, config.windows, config.seed, batches_done(config, work.folder))
     return fit(task, windows, range(VALIDATION_BATCHES), work.folder, Best("validation_loss"))

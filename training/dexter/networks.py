@@ -22,7 +22,7 @@ from models.performance.representation import COLUMNS
 from models.performance.surroundings import WideFeatures
 from training.dexter.denoiser import DexterDenoiserTask, load_denoiser
 from training.dexter.task import DexterTask, load_task
-from training.runs import BEST
+from training.runs.checkpoints import BEST
 
 
 class Samples(Protocol):

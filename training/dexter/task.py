@@ -14,7 +14,9 @@ from models.layers.expression_network import AveragedNetwork, ExpressionNetwork,
 from training.dexter.data import load_followed_presentations, load_shown_pieces
 from training.dexter.figures import figures, predict_piece
 from training.performance.windows import ExpressionWindowConfig, ExpressionWindows, Shown
-from training.runs import Best, RunConfig, fit, optimizer, read_task, steps_done
+from training.runs import Best, RunConfig, batches_done, fit, optimizer
+from training.runs.checkpoints import read_task
+from training.runs.processes import first_alone
 from training.stages import Outcome, Work
 
 # beat period, velocity, timing, articulation, pedal, pedal between, change, return
@@ -84,7 +86,8 @@ def load_task(checkpoint: Path) -> DexterTask:
 def train(config: DexterTrainingConfig, work: Work) -> Outcome:
     """Train on the train split of the (n)ASAP folder ``work.data``; checkpoints and the curve go to ``work.folder``."""
     lightning.seed_everything(config.seed, verbose=False)
-    pieces = load_shown_pieces(work.data, "train", work.cache)
-    validation = load_followed_presentations(work.data, work.cache)
-    windows = ExpressionWindows(pieces, config.windows, config.seed + steps_done(work.folder))
+    with first_alone():
+        pieces = load_shown_pieces(work.data, "train", work.cache)
+        validation = load_followed_presentations(work.data, work.cache)
+    windows = ExpressionWindows(pieces, config.windows, config.seed, batches_done(config, work.folder))
     return fit(DexterTask(config, validation), windows, range(len(validation)), work.folder, Best("score", "max"))

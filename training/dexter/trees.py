@@ -38,6 +38,7 @@ from training.performance.pieces import PerformedPiece, Presentation, load_perfo
 from training.performance.unverified_alignments import load_unverified_pieces
 from training.performance.windows import Shown, show
 from training.stages import Outcome, Work, write_json
+from training.stages.trees import grown
 
 TREES_FILE = "trees.json"
 # Of the way from the networks' mean to the trees'. What the pedal does in little is left to the networks.
@@ -173,13 +174,18 @@ def boost(examples: Examples, boosting: Boosting, threads: int, seed: int) -> li
     return lightgbm.train(boosting.parameters() | {"num_threads": threads, "seed": seed}, data, boosting.rounds)
 
 
-def boost_columns(config: TreesConfig, examples: Examples, timing: Examples, threads: int) -> dict[int, lightgbm.Booster]:
-    """Return the trees of each column that has a share."""
-    boosted = {}
+def boost_columns(config: TreesConfig, examples: Examples, timing: Examples, work: Work) -> tuple[str, ...]:
+    """Write the trees of each column that has a share, and the shares, to ``work.folder``; return the files."""
+    files = {PERFORMANCE_COLUMNS[column]: f"{PERFORMANCE_COLUMNS[column]}.txt" for column in SHARES}
     for column in track(SHARES, "boosting columns", console=Console(stderr=True)):
-        chosen = (timing, config.in_chords) if column == TIMING else (of_column(examples, column), config.around)
-        boosted[column] = boost(*chosen, threads, config.seed)
-    return boosted
+
+        def grow(column: int = column) -> lightgbm.Booster:
+            chosen = (timing, config.in_chords) if column == TIMING else (of_column(examples, column), config.around)
+            return boost(*chosen, work.threads, config.seed)
+
+        grown(work.folder / files[PERFORMANCE_COLUMNS[column]], grow)
+    write_json(work.folder / TREES_FILE, {name: SHARES[PERFORMANCE_COLUMNS.index(name)] for name in files})
+    return (TREES_FILE, *files.values())
 
 
 def fit_trees(config: TreesConfig, work: Work) -> Outcome:
@@ -187,21 +193,11 @@ def fit_trees(config: TreesConfig, work: Work) -> Outcome:
     pieces = load_performed_pieces(work.data, "train", work.cache)
     timing = collect_timing(pieces, np.random.default_rng(config.seed))
     examples = collect(pieces + load_unverified_pieces(work.data, work.cache), np.random.default_rng(config.seed))
-    written = write_trees(boost_columns(config, examples, timing, work.threads), work.folder)
-    return Outcome(f"{len(examples[0])} notes, {len(timing[0])} for timing", written)
-
-
-def write_trees(boosted: dict[int, lightgbm.Booster], folder: Path) -> tuple[str, ...]:
-    """Write trees by column into ``folder``; return the files."""
-    files = {PERFORMANCE_COLUMNS[column]: f"{PERFORMANCE_COLUMNS[column]}.txt" for column in boosted}
-    for column, booster in boosted.items():
-        booster.save_model(folder / files[PERFORMANCE_COLUMNS[column]])
-    write_json(folder / TREES_FILE, {name: SHARES[PERFORMANCE_COLUMNS.index(name)] for name in files})
-    return (TREES_FILE, *files.values())
+    return Outcome(f"{len(examples[0])} notes, {len(timing[0])} for timing", boost_columns(config, examples, timing, work))
 
 
 def read_trees(folder: Path) -> BoostedTrees:
-    """Return what ``write_trees`` wrote. Raises PerfLiveError."""
+    """Return what ``fit_trees`` wrote. Raises PerfLiveError."""
     shares, boosted = np.zeros(len(PERFORMANCE_COLUMNS)), {}
     try:
         for name, share in json.loads((folder / TREES_FILE).read_text(encoding="utf-8")).items():

@@ -6,6 +6,7 @@ its flams. What is learnt is where they were. Artefacts: ``ghost.txt`` and ``fla
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -34,6 +35,7 @@ from training.drums.boosting import Boosting, GrownConfig, predict
 from training.drums.data import View, asked, on_the_kit, written
 from training.drums.fits import LARGEST, fit_shares
 from training.stages import Outcome, Work, write_json
+from training.stages.trees import grown
 
 ADDED_FILE = "added.json"
 LONGEST_FLAM_S, SHORTEST_FLAM_S, CLEAR_S = 0.045, 0.008, 0.08
@@ -124,14 +126,9 @@ def train(config: AddedConfig, work: Work) -> Outcome:
     constants: dict[str, list[float]] = flam_shapes(takes)
     told = ""
     for column, name in enumerate(ADDED_COLUMNS):
-        path = work.folder / f"{name}.txt"
-        if not path.exists():  # else a run that was interrupted has grown them
-            places = load_places(takes, VIEWS, column)
-            data = lightgbm.Dataset(places.features, places.added.astype(float), feature_name=list(FEATURES))
-            parameters = config.parameters(column) | {"num_threads": work.threads}
-            lightgbm.train(parameters, data, (config.ghost, config.flam)[column].rounds).save_model(path)
+        booster = grown(work.folder / f"{name}.txt", partial(_grow, config, takes, column, work.threads))
         heard = load_places(followed, VIEWS[:1], column)
-        odds = predict([lightgbm.Booster(model_file=path)], heard.features)[:, 0]
+        odds = predict([booster], heard.features)[:, 0]
         wanted = (int(heard.added.sum()), round(FLAMS_AT_MOST * len(odds)))[column]
         constants[f"{name}_least_odds"] = least_odds(odds, wanted)
         if column == GHOST:
@@ -140,6 +137,12 @@ def train(config: AddedConfig, work: Work) -> Outcome:
             told = f"{int(heard.added[odds >= least].sum())} of {wanted} ghost notes are where drummers have them"
     write_json(work.folder / ADDED_FILE, constants)
     return Outcome(told, (ADDED_FILE, *(f"{name}.txt" for name in ADDED_COLUMNS)))
+
+
+def _grow(config: AddedConfig, takes: Sequence[DrumTake], column: int, threads: int) -> lightgbm.Booster:
+    places = load_places(takes, VIEWS, column)
+    data = lightgbm.Dataset(places.features, places.added.astype(float), feature_name=list(FEATURES))
+    return lightgbm.train(config.parameters(column) | {"num_threads": threads}, data, (config.ghost, config.flam)[column].rounds)
 
 
 def least_odds(odds: np.ndarray, wanted: int) -> list[float]:

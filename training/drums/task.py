@@ -4,6 +4,7 @@ Artefacts: ``COLUMN.txt``, LightGBM's own text, for each column of the graph, an
 """
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +20,7 @@ from training.drums.data import Examples, Kind, View, load_examples, written
 from training.drums.figures import figures
 from training.drums.fits import fit_common_shares, fit_shares, normal_scores
 from training.stages import Outcome, Work, write_json
+from training.stages.trees import grown
 
 NOISE_FILE = "noise.json"
 MEDIAN = 1
@@ -60,14 +62,12 @@ def train(config: DrumsConfig, work: Work) -> Outcome:
     examples = load_examples(config.kind, takes, VIEWS[config.kind], work.cache)
     names = FEATURES[config.kind]
     data = lightgbm.Dataset(examples.features, feature_name=list(names), params=config.parameters(0), free_raw_data=True)
-    boosters = []
-    for column, name in enumerate(COLUMNS[config.kind]):
-        path = work.folder / f"{name}.txt"
-        if not path.exists():  # else a run that was interrupted has grown them
-            data.set_label(_target(examples, column))
-            parameters = config.parameters(column) | {"num_threads": work.threads}
-            lightgbm.train(parameters, data, config.rounds(column)).save_model(path)
-        boosters.append(lightgbm.Booster(model_file=path))
+
+    def grow(column: int) -> lightgbm.Booster:
+        data.set_label(_target(examples, column))
+        return lightgbm.train(config.parameters(column) | {"num_threads": work.threads}, data, config.rounds(column))
+
+    boosters = [grown(work.folder / f"{name}.txt", partial(grow, column)) for column, name in enumerate(COLUMNS[config.kind])]
     followed_takes = read_groove(work.data, "validation")[: config.takes]
     followed = load_examples(config.kind, followed_takes, KNOWN[config.kind], work.cache)
     quantiles = predict(boosters, followed.features)

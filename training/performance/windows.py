@@ -1,6 +1,6 @@
 """Windows of notes of pieces and their performances, augmented, in batches for ever."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from models.performance.features import FEATURES, PITCH_BUMPS, normalise, note_f
 from models.performance.representation import BEAT_PERIOD, PEDAL, PERFORMANCE_COLUMNS
 from models.performance.score_representation import SCORE_COLUMNS
 from training.performance.pieces import Presentation
+from training.runs.batches import ShuffledBatches
 
 LONGEST_SPAN_QUARTERS = 4.0
 MOST_DEVIATIONS = 4.0
@@ -90,28 +91,26 @@ def span_weights(score_columns: np.ndarray) -> np.ndarray:
     return (spans / spans.mean()).astype(np.float32)
 
 
-class ExpressionWindows(torch.utils.data.IterableDataset):
+class ExpressionWindows(ShuffledBatches[tuple[int, int]]):
     """Yields batches: ``features`` [B, T, F], ``descriptors`` [B, T, 7], ``descriptors_known`` [B, T, 1], ``target`` and ``weight``
     [B, T, 8] (0 where the target is not known).
 
     Every note once a pass, in random order and at random offsets, in one of the piece's presentations.
     """
 
-    def __init__(self, pieces: list[list[Shown]], config: ExpressionWindowConfig, seed: int):
+    def __init__(self, pieces: list[list[Shown]], config: ExpressionWindowConfig, seed: int, first: int = 0):
+        super().__init__(seed, config.per_batch, first)
         self.pieces, self.config = pieces, config
-        self.random = np.random.default_rng(seed)
 
-    def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        pending: list[tuple[int, int]] = []
-        while True:
-            while len(pending) < self.config.per_batch:
-                pending.extend(self._shuffled_starts())
-            chosen, pending = pending[: self.config.per_batch], pending[self.config.per_batch :]
-            windows = [self._window(self._present(self.pieces[piece]), start) for piece, start in chosen]
-            yield {name: torch.from_numpy(np.stack([window[name] for window in windows])) for name in windows[0]}
+    def batch(self, items: Sequence[tuple[int, int]]) -> dict[str, Tensor]:
+        windows = [self._window(self._present(self.pieces[piece]), start) for piece, start in items]
+        return {name: torch.from_numpy(np.stack([window[name] for window in windows])) for name in windows[0]}
 
-    def _shuffled_starts(self) -> list[tuple[int, int]]:
-        """Windows are placed as if each piece went on for one more on either side, so that ends are met as often as middles."""
+    def items(self) -> list[tuple[int, int]]:
+        """Return pieces and the first notes of windows.
+
+        Windows are placed as if each piece went on for one more on either side, so that ends are met as often as middles.
+        """
         starts = []
         length = self.config.notes
         for piece, presentations in enumerate(self.pieces):

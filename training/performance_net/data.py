@@ -1,6 +1,6 @@
 """Windows of rendered takes, as PerformanceNet is trained on them."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -24,6 +24,7 @@ from models.performance_net.representation import (
 from models.performance_net.streaming_network import StreamingPerformanceNetConfig
 from training.datasets.sound_takes import SoundTake, read_take
 from training.runs import RunConfig
+from training.runs.batches import ShuffledBatches
 
 LEAD_IN_FRAMES = 48  # at a window's begin, not counted: what was let go before it is not known there
 VALIDATION_WINDOWS = 8
@@ -42,22 +43,19 @@ class PerformanceNetTrainingConfig(RunConfig):
     coarse_weight: float = Field(ge=0)
 
 
-class SoundWindows(torch.utils.data.IterableDataset):
+class SoundWindows(ShuffledBatches[int]):
     """Yields batches of windows for ever: every take of ``paths`` once a pass, in random order, a window anywhere in it."""
 
-    def __init__(self, paths: list[Path], config: PerformanceNetTrainingConfig, seed: tuple[int, ...]):
+    def __init__(self, paths: list[Path], config: PerformanceNetTrainingConfig, seed: int, first: int = 0):
+        super().__init__(seed, config.windows, first)
         self.paths, self.config = paths, config
-        self.random = np.random.default_rng(seed)
 
-    def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        order = self._takes()
-        while True:
-            yield stack([cut(next(order), self.config, self.random) for _ in range(self.config.windows)])
+    def items(self) -> list[int]:
+        """Return the numbers of the takes."""
+        return self.random.permutation(len(self.paths)).tolist()
 
-    def _takes(self) -> Iterator[SoundTake]:
-        while True:
-            for index in self.random.permutation(len(self.paths)):
-                yield read_take(self.paths[index])
+    def batch(self, items: Sequence[int]) -> dict[str, Tensor]:
+        return stack([cut(read_take(self.paths[index]), self.config, self.random) for index in items])
 
 
 def cut(take: SoundTake, config: PerformanceNetTrainingConfig, random: np.random.Generator) -> dict[str, np.ndarray]:

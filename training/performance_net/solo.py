@@ -9,7 +9,7 @@ from engine.base.files import whole_file
 from models.performance_net.solo_network import SoloPerformanceNet
 from training.performance_net.keys import KEYS_FILE
 from training.performance_net.solo_keys import build_solo_keys, set_solo_keys
-from training.runs import LAST
+from training.runs.checkpoints import LAST
 from training.stages import Outcome, Work
 
 

@@ -12,7 +12,8 @@ from training.datasets.sound_takes import take_paths
 from training.performance_net.data import LEAD_IN_FRAMES, PerformanceNetTrainingConfig, SoundWindows, validation_windows
 from training.performance_net.figures import figures, spectrum_loss
 from training.performance_net.keys import KEYS_FILE, set_key_spectra
-from training.runs import Best, fit, optimizer, read_task, steps_done
+from training.runs import Best, batches_done, fit, optimizer
+from training.runs.checkpoints import read_task
 from training.stages import Outcome, Work
 
 
@@ -73,10 +74,10 @@ def train(config: PerformanceNetTrainingConfig, work: Work) -> Outcome:
     curve go to ``work.folder``. Raises PerfLiveError when there are no takes, or the keys were not listened to.
     """
     lightning.seed_everything(config.seed, verbose=False)
-    sound, done = work.read("sound") if work.reads.get("sound") else work.data, steps_done(work.folder)
+    sound, first = work.read("sound") if work.reads.get("sound") else work.data, batches_done(config, work.folder)
     task = PerformanceNetTask(config)
-    if isinstance(task.network, StreamingPerformanceNet) and not done:
+    if isinstance(task.network, StreamingPerformanceNet) and not first:
         set_key_spectra(task.network.key_spectra, sound / KEYS_FILE)
-    windows = SoundWindows(take_paths(sound / "train"), config, (config.seed, done))
+    windows = SoundWindows(take_paths(sound / "train"), config, config.seed, first)
     followed = validation_windows(take_paths(sound / "validation"), config)
     return fit(task, windows, followed, work.folder, Best("validation_loss"))

@@ -5,8 +5,9 @@ events in lanes.
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from models.performance_rnn.representation import PITCHES, REPRESENTATION_VERSIO
 from training.datasets import asap, maestro
 from training.datasets.performances import NOTE_DTYPE, Performance
 from training.runs import RunConfig
+from training.runs.processes import process
 
 VALIDATION_EXCERPTS, VALIDATION_EVENTS = 24, 1024
 
@@ -102,48 +104,76 @@ def inputs_of(codec: EventCodec, events: np.ndarray) -> np.ndarray:
     return np.concatenate(([codec.first_velocity - 1], events[:-1]))
 
 
+class Place(NamedTuple):
+    """Where a lane is: the ``number`` of its performance in the run's endless order of them, the event at which that was entered, and the
+    first event of the window.
+    """
+
+    number: int
+    entered: int
+    begin: int
+
+
 class LaneSampler(torch.utils.data.IterableDataset):
     """Yields batches for ever. Each lane reads a performance window by window, then the next of a shuffled pass through all.
 
-    ``fresh`` (lanes,) says where a lane's state begins anew. The lanes' first performances are entered anywhere, so that a run that is
-    taken up again hears other parts of them.
+    ``fresh`` (lanes,) says where a lane's state begins anew, ``place`` (lanes, 3) int64 is each lane's Place. A run that is taken up
+    after the ``places`` (lanes, 3) of a batch reads on from there. Without them each lane's first performance is entered anywhere, and
+    ``first`` is the number of the first one.
+
+    What is drawn of a window depends on the seed, the process and the window's place alone.
     """
 
-    def __init__(self, notes: SoundingNotes, config: PerformanceRNNTrainingConfig, seed: tuple[int, ...]):
-        self.notes, self.config = notes, config
-        self.random = np.random.default_rng(seed)
+    def __init__(self, notes: SoundingNotes, config: PerformanceRNNTrainingConfig, places: Tensor | None = None, first: int = 0):
+        self.notes, self.config, self.places, self.first = notes, config, places, first
+        self._shuffled = -1, np.zeros(0, np.int64)  # a pass, and its order
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        order = self._performances()
-        lanes = [self._windows(next(order), anywhere=True) for _ in range(self.config.lanes)]
+        if self.places is None:
+            numbers = count(self.first)
+            lanes = [self._windows(next(numbers), anywhere=True) for _ in range(self.config.lanes)]
+        else:
+            places = [Place(*place) for place in self.places.tolist()]
+            numbers = count(max(place.number for place in places) + 1)
+            lanes = [self._windows(place.number, after=place) for place in places]
         while True:
             batch = []
             for lane in range(self.config.lanes):
                 while (window := next(lanes[lane], None)) is None:
-                    lanes[lane] = self._windows(next(order), anywhere=False)
+                    lanes[lane] = self._windows(next(numbers))
                 batch.append(window)
             yield {name: torch.from_numpy(np.stack([window[name] for window in batch])) for name in batch[0]}
 
-    def _performances(self) -> Iterator[int]:
-        while True:
-            yield from self.random.permutation(len(self.notes))
+    def _random(self, *place: int) -> np.random.Generator:
+        return np.random.default_rng((self.config.seed, process(), *place))
 
-    def _windows(self, performance: int, anywhere: bool) -> Iterator[dict[str, np.ndarray]]:
-        notes = self.notes.performance(performance)
+    def _performance(self, number: int) -> np.ndarray:
+        pass_, index = divmod(number, len(self.notes))
+        if pass_ != self._shuffled[0]:
+            self._shuffled = pass_, self._random(pass_).permutation(len(self.notes))
+        return self.notes.performance(self._shuffled[1][index])
+
+    def _windows(self, number: int, anywhere: bool = False, after: Place | None = None) -> Iterator[dict[str, np.ndarray]]:
+        notes = self._performance(number)
         if not len(notes):
             return
-        reach = self.config.transpose_semitones
-        semitones = int(np.clip(self.random.integers(-reach, reach + 1), -notes["pitch"].min(), PITCHES - 1 - notes["pitch"].max()))
+        random, reach = self._random(number, 0), self.config.transpose_semitones
+        semitones = int(np.clip(random.integers(-reach, reach + 1), -notes["pitch"].min(), PITCHES - 1 - notes["pitch"].max()))
         codec = self.config.network.codec
-        events, density, histogram = encode_performance(codec, notes, self.random.choice(self.config.stretch), semitones)
+        events, density, histogram = encode_performance(codec, notes, random.choice(self.config.stretch), semitones)
         inputs, sounding, length = inputs_of(codec, events), codec.sounding(events), self.config.events_per_window
-        first = int(self.random.integers(0, max(len(events) - length, 1))) if anywhere else 0
-        for begin in range(first, len(events) - length + 1, length):
+        entered = int(random.integers(0, max(len(events) - length, 1))) if anywhere else 0
+        next_begin = entered
+        if after:
+            entered, next_begin = after.entered, after.begin + length
+        for begin in range(next_begin, len(events) - length + 1, length):
             window = slice(begin, begin + length)
-            knows_density, knows_histogram = self.random.random(2) < self.config.known_share
+            knows_density, knows_histogram = self._random(number, 1, begin).random(2) < self.config.known_share
             told = density[window] if knows_density else None, histogram[window] if knows_histogram else None
             controls = describe_controls(*told, length, sounding[window])
-            yield {"event": inputs[window], "target": events[window], "controls": controls, "fresh": np.array(begin == first)}
+            place = np.array(Place(number, entered, begin), np.int64)
+            described = {"event": inputs[window], "target": events[window], "controls": controls}
+            yield described | {"fresh": np.array(begin == entered), "place": place}
 
 
 def validation_excerpts(notes: SoundingNotes, config: PerformanceRNNTrainingConfig) -> tuple[dict[str, Tensor], float]:

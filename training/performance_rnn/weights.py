@@ -25,7 +25,7 @@ from engine.base.command_line import HELP, run
 from engine.base.errors import PerfLiveError
 from engine.base.files import whole_file
 from models.performance_rnn.network import PerformanceRNN, PerformanceRNNConfig
-from training.runs import read_checkpoint, steps_of
+from training.runs.checkpoints import read_checkpoint, steps_of
 
 Weights = dict[str, Tensor]
 PREFIX = "network."  # of the network's weights in a checkpoint

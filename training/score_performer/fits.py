@@ -19,7 +19,7 @@ from models.score_performer.score_representation import BAR_LEVEL, ONSET_LEVEL
 from models.score_performer.style import style_of
 from models.score_performer.style_space import LEVEL_NAMES, StyleSpace
 from models.score_performer.vocabulary import ONSET_DEVIATION, PERFORMED_DURATION, TEMPO, VELOCITY, to_values
-from training.runs import BEST
+from training.runs.checkpoints import BEST
 from training.score_performer.data import TokenPiece, load_token_pieces
 from training.score_performer.task import ScorePerformerTask, load_task
 from training.score_performer.windows import performed, window_of

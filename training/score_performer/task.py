@@ -17,7 +17,9 @@ from models.score_performer.style_space import LEVEL_NAMES
 from models.score_performer.vocabulary import PERFORMED_FIELDS, SPECIALS
 from training.datasets.asap import SPLITS
 from training.dexter.task import load_task as load_mean
-from training.runs import BEST, Best, RunConfig, fit, optimizer, read_task, steps_done
+from training.runs import Best, RunConfig, batches_done, fit, optimizer
+from training.runs.checkpoints import BEST, read_task
+from training.runs.processes import first_alone
 from training.score_performer.data import load_token_pieces
 from training.score_performer.figures import Figures, baselines, figures, guesses_of, mean_figures, table
 from training.score_performer.windows import TokenWindowConfig, TokenWindows, validation_windows
@@ -173,17 +175,15 @@ def read_reader(config: ScorePerformerTrainingConfig, work: Work) -> dict[str, T
 
 
 def train(config: ScorePerformerTrainingConfig, work: Work) -> Outcome:
-    """Train on the train split of the (n)ASAP folder ``work.data``; checkpoints and the curve go to ``work.folder``.
-
-    Taken up again, windows are shuffled anew.
-    """
+    """Train on the train split of the (n)ASAP folder ``work.data``; checkpoints and the curve go to ``work.folder``."""
     lightning.seed_everything(config.seed, verbose=False)
     reader = read_reader(config, work)
-    pieces, held_out = (load_token_pieces(work.data, split, work.cache) for split in SPLITS)
+    with first_alone():
+        pieces, held_out = (load_token_pieces(work.data, split, work.cache) for split in SPLITS)
     followed = validation_windows(held_out, config.windows, config.validation_windows)
     guessed = [baselines(batch) for batch in followed]
     simple = {name: mean_figures([each[name] for each in guessed]) for name in guessed[0]}
-    windows = TokenWindows(pieces, config.windows, (config.seed, steps_done(work.folder)))
+    windows = TokenWindows(pieces, config.windows, config.seed, batches_done(config, work.folder))
     task = ScorePerformerTask(config, simple)
     if task.network.score_encoder.reader is not None:
         task.network.score_encoder.reader.average.load_state_dict(reader)

@@ -1,6 +1,6 @@
 """Windows of notes of performances as tokens, augmented, in batches for ever."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ from models.score_performer.vocabulary import (
 from training.performance.windows import FIRST_BUMP, MARKING_FEATURES, SECONDS, TEMPO_FEATURES, VELOCITY_FEATURES
 from training.performance.windows import PITCH as PITCH_FEATURE
 from training.performance.windows import TEMPO as TEMPO_FEATURE
+from training.runs.batches import ShuffledBatches
 from training.score_performer.data import TokenPiece
 
 Window = dict[str, np.ndarray]
@@ -54,22 +55,17 @@ class TokenWindowConfig(BaseModel):
     tempo_steps: int = Field(ge=0, le=TEMPO_STEPS_AN_OCTAVE)
 
 
-class TokenWindows(torch.utils.data.IterableDataset):
+class TokenWindows(ShuffledBatches[tuple[int, int, int]]):
     """Yields batches for ever: every performed note once a pass, in random order and from random offsets on."""
 
-    def __init__(self, pieces: list[TokenPiece], config: TokenWindowConfig, seed: tuple[int, ...]):
+    def __init__(self, pieces: list[TokenPiece], config: TokenWindowConfig, seed: int, first: int = 0):
+        super().__init__(seed, config.per_batch, first)
         self.pieces, self.config = pieces, config
-        self.random = np.random.default_rng(seed)
 
-    def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        pending: list[tuple[int, int, int]] = []
-        while True:
-            while len(pending) < self.config.per_batch:
-                pending.extend(self._shuffled_starts())
-            chosen, pending = pending[: self.config.per_batch], pending[self.config.per_batch :]
-            yield batch_of([self._window(*place) for place in chosen])
+    def batch(self, items: Sequence[tuple[int, int, int]]) -> dict[str, Tensor]:
+        return batch_of([self._window(*place) for place in items])
 
-    def _shuffled_starts(self) -> list[tuple[int, int, int]]:
+    def items(self) -> list[tuple[int, int, int]]:
         """Return piece, performance and first note; the ends of performances are met as often as their middles."""
         starts = []
         length = self.config.notes

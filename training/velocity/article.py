@@ -1,7 +1,6 @@
 """Training of the velocity article's network, by its published recipe or one that a small machine can afford."""
 
-import itertools
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +11,6 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor
 from torch.nn import functional
-from torch.utils.data import IterableDataset
 
 from engine.base.errors import PerfLiveError
 from models.velocity.article_decoding import choose
@@ -28,7 +26,10 @@ from models.velocity.article_representation import (
 )
 from training.datasets.asap import SPLITS, Split, read_asap
 from training.datasets.maestro import read_maestro
-from training.runs import Best, FitConfig, fit, read_task, steps_done
+from training.runs import Best, FitConfig, batches_done, fit
+from training.runs.batches import ShuffledBatches
+from training.runs.checkpoints import read_task
+from training.runs.processes import first_alone
 from training.stages import Outcome, Work
 
 READERS = {"asap": read_asap, "maestro": read_maestro}
@@ -90,25 +91,18 @@ class WindowSource:
         return torch.from_numpy(source).long(), torch.from_numpy(target).long()
 
 
-class ArticleWindows(IterableDataset[Window]):
-    """Batches of shuffled windows for ever. Window ``n`` of a run depends on the seed and ``n`` only, so that a resumed run goes on where
-    it stopped.
-    """
+class ArticleWindows(ShuffledBatches[int]):
+    """Yields batches of windows for ever: every window once a pass, in random order."""
 
-    def __init__(self, source: WindowSource, config: ArticleVelocityConfig, first: int):
-        self.source, self.config, self.first = source, config, first
+    def __init__(self, source: WindowSource, config: ArticleVelocityConfig, first: int = 0):
+        super().__init__(config.seed, config.windows_per_batch, first)
+        self.source = source
 
-    def __iter__(self) -> Iterator[Window]:
-        windows = self.windows()
-        while True:
-            yield collate(list(itertools.islice(windows, self.config.windows_per_batch)))
+    def items(self) -> list[int]:
+        return self.random.permutation(len(self.source.spans)).tolist()
 
-    def windows(self) -> Iterator[Window]:
-        size, seed = len(self.source.spans), self.config.seed
-        for epoch in itertools.count(self.first // size):
-            order = np.random.default_rng((seed, epoch)).permutation(size)
-            for place in range(max(0, self.first - epoch * size), size):
-                yield self.source.window(order[place], np.random.default_rng((seed, epoch, place)))
+    def batch(self, items: Sequence[int]) -> Window:
+        return collate([self.source.window(number, self.random) for number in items])
 
 
 class ArticleVelocityTask(lightning.LightningModule):
@@ -171,9 +165,9 @@ def validation_batches(source: WindowSource, config: ArticleVelocityConfig) -> l
 def train(config: ArticleVelocityConfig, work: Work) -> Outcome:
     """Train on the train split of ``work.data``. Checkpoints, the best by validation loss, and the curve go to ``work.folder``."""
     lightning.seed_everything(config.seed, verbose=False)
-    train_windows, followed = (read_windows(config, work.data, split) for split in SPLITS)
-    first = steps_done(work.folder) * config.windows_per_batch * config.accumulated_batches
-    batches = ArticleWindows(train_windows, config, first)
+    with first_alone():
+        train_windows, followed = (read_windows(config, work.data, split) for split in SPLITS)
+    batches = ArticleWindows(train_windows, config, batches_done(config, work.folder))
     return fit(ArticleVelocityTask(config), batches, validation_batches(followed, config), work.folder, Best("validation_loss"), clip=None)
 
 

@@ -1,7 +1,7 @@
 """Performances as the streaming velocity transformers hear them, computed once and kept in a cache folder, and windows of them."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -29,6 +29,7 @@ from training.datasets.asap import Split, read_asap
 from training.datasets.performances import Performance
 from training.datasets.pop909 import read_pop909
 from training.runs import RunConfig
+from training.runs.batches import ShuffledBatches
 from training.velocity.pedalling import pedal_moves
 
 DatasetName = Literal["asap", "pop909"]
@@ -117,22 +118,15 @@ class VelocityTrainingConfig(RunConfig):
     hint_share: float = Field(ge=0, le=1)
 
 
-class VelocityWindows(torch.utils.data.IterableDataset):
+class VelocityWindows(ShuffledBatches[int]):
     """Yields batches of windows of notes for ever: every note once a pass, in random order and at random offsets, augmented."""
 
-    def __init__(self, features: VelocityFeatures, config: VelocityTrainingConfig, seed: int, augment: bool):
+    def __init__(self, features: VelocityFeatures, config: VelocityTrainingConfig, seed: int, augment: bool, first: int = 0):
+        super().__init__(seed, config.windows_per_batch, first)
         self.features, self.config, self.augment = features, config, augment
-        self.random = np.random.default_rng(seed)
 
-    def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        pending: list[int] = []
-        while True:
-            while len(pending) < self.config.windows_per_batch:
-                pending.extend(self._shuffled_starts())
-            starts, pending = pending[: self.config.windows_per_batch], pending[self.config.windows_per_batch :]
-            yield self._batch(np.array(starts))
-
-    def _shuffled_starts(self) -> list[int]:
+    def items(self) -> list[int]:
+        """Return the first notes of windows."""
         length = self.config.notes_per_window
         starts: list[int] = []
         for begin, end in zip(self.features.starts[:-1], self.features.starts[1:], strict=True):
@@ -143,7 +137,8 @@ class VelocityWindows(torch.utils.data.IterableDataset):
         self.random.shuffle(starts)
         return starts
 
-    def _batch(self, starts: np.ndarray) -> dict[str, Tensor]:
+    def batch(self, items: Sequence[int]) -> dict[str, Tensor]:
+        starts = np.array(items)
         rows = starts[:, None] + np.arange(self.config.notes_per_window)  # [B, T]
         batch = describe_windows(self.features, rows, self.config.network.looks_ahead)
         if self.augment:

@@ -17,7 +17,7 @@ from scipy.stats import norm
 
 from engine.base.errors import PerfLiveError
 from models.velocity.network import QUANTILE_LEVELS
-from training.runs import LAST
+from training.runs.checkpoints import LAST
 from training.stages import Outcome, Work, write_json
 from training.velocity.data import READERS, VelocityFeatures, describe_windows, load_split, load_velocity_features
 from training.velocity.pedalling import chords, press_delays

@@ -9,7 +9,9 @@ from torch import Tensor
 
 from models.velocity.network import CausalVelocityTransformer, PedallingVelocityTransformer, build_network, pinball_loss
 from training.datasets.asap import SPLITS
-from training.runs import LAST, Best, fit, optimizer, read_task, steps_done
+from training.runs import Best, batches_done, fit, optimizer
+from training.runs.checkpoints import LAST, read_task
+from training.runs.processes import first_alone
 from training.stages import Outcome, Work
 from training.velocity.data import VelocityTrainingConfig, VelocityWindows, load_split, validation_batches
 from training.velocity.figures import figures
@@ -80,9 +82,10 @@ def train(config: VelocityTrainingConfig, work: Work) -> Outcome:
     stage that is read as ``start`` are where a new run starts.
     """
     lightning.seed_everything(config.seed, verbose=False)
-    train_features, validation_features = (load_split(config.dataset, work.data, split, work.cache) for split in SPLITS)
-    task, done = VelocityTask(config), steps_done(work.folder)
-    if work.reads.get("start") and not done:
+    with first_alone():
+        train_features, validation_features = (load_split(config.dataset, work.data, split, work.cache) for split in SPLITS)
+    task, first = VelocityTask(config), batches_done(config, work.folder)
+    if work.reads.get("start") and not first:
         start_from(task, load_task(work.read("start") / LAST))
-    windows = VelocityWindows(train_features, config, config.seed + done, augment=True)
+    windows = VelocityWindows(train_features, config, config.seed, augment=True, first=first)
     return fit(task, windows, validation_batches(validation_features, config), work.folder, Best("validation_loss"))

@@ -73,7 +73,7 @@ def test_batches_hold_whole_windows_and_weigh_only_what_is_known(pieces):
 
 def test_every_note_is_met_about_as_often(pieces):
     sampler = ExpressionWindows(pieces[1:2], windows(), seed=0)
-    starts = np.array([start for _ in range(300) for _, start in sampler._shuffled_starts()])
+    starts = np.array([start for _ in range(300) for _, start in sampler.items()])
     met = np.array([((starts <= note) & (note < starts + 16)).sum() for note in range(50)])
     assert met[25] / 2 < met.min() and met[[0, -1]].min() > met[25] * 0.8
 

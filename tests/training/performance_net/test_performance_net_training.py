@@ -5,16 +5,15 @@ import csv
 import numpy as np
 import pytest
 import torch
+from made_up_sound import a_take, some_keys, write_takes
 from stage_work import work
 
 from engine.base.errors import PerfLiveError
 from engine.sound.fluidsynth import FluidSynthesizer
 from models.performance_net.key_spectra import (
-    ENVELOPE_AGES,
     LOOK_AHEAD,
     NOISE_AGES,
     PARTIALS,
-    RELEASE_VELOCITIES,
     ROLL_HISTORY,
     TAIL,
     KeySpectra,
@@ -36,8 +35,6 @@ from models.performance_net.representation import (
     roll_of,
     transform,
 )
-from training.datasets.performances import NOTE_DTYPE, PEDAL_DTYPE
-from training.datasets.sound_takes import SoundTake, save_take, to_integers
 from training.performance_net.data import PerformanceNetTrainingConfig, cut
 from training.performance_net.figures import spectrum_distance, spectrum_loss
 from training.performance_net.keys import KEYS_FILE, SIGNS, find_partials, fit_partials, measure_key, set_key_spectra
@@ -55,30 +52,6 @@ def config(network=STREAMING, **changes):
     settings = {"task": "performance-net", "network": network, "windows": 1, "frames": 80, "coarse_weight": 0.5, "steps": 2}
     settings |= {"learning_rate": 0.01, "warm_up_steps": 1, "weight_decay": 0.0, "validate_every_steps": 1, "seed": 0}
     return PerformanceNetTrainingConfig.model_validate(settings | changes)
-
-
-def a_take(name="one", seconds=1.0):
-    """A few notes over noise."""
-    random = np.random.default_rng(len(name))
-    notes = np.zeros(3, NOTE_DTYPE)
-    notes["onset_sec"], notes["duration_sec"] = (0.1, 0.4, 0.6), 0.2
-    notes["pitch"], notes["velocity"] = (60, 64, 67), 80
-    audio = to_integers(random.normal(0, 0.1, int(seconds * SAMPLE_RATE)))
-    return SoundTake(name, name, audio, notes, np.zeros(0, PEDAL_DTYPE))
-
-
-def some_keys(folder, **measured):
-    """Write keys that only noise is heard of; ``measured``, by name, is of key 40."""
-    keys = {
-        "attack": np.zeros((KEYS, FFT_SAMPLES), np.float32),
-        "bins": np.zeros((KEYS, PARTIALS), np.float32),
-        "envelope": np.zeros((KEYS, ENVELOPE_AGES, 2 * PARTIALS), np.float16),
-        "noise": np.full((KEYS, NOISE_AGES, BINS), 50.0, np.float32),
-        "release": np.full((KEYS, len(RELEASE_VELOCITIES)), 0.2, np.float32),
-    }
-    for name, value in measured.items():
-        keys[name][40] = value
-    np.savez(folder / KEYS_FILE, **keys)
 
 
 @pytest.mark.parametrize("network", [STREAMING, PAPER], ids=["streaming", "paper"])
@@ -117,12 +90,7 @@ def curve(folder):
 
 @pytest.fixture
 def data(tmp_path):
-    for split in ("train", "validation"):
-        (tmp_path / split).mkdir()
-        for name in ("one", "three"):
-            save_take(tmp_path / split / f"{name}.npz", a_take(name))
-    some_keys(tmp_path)
-    return tmp_path
+    return write_takes(tmp_path)
 
 
 def test_a_run_leaves_checkpoints_and_is_taken_up_again(data, capsys):

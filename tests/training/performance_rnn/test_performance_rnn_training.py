@@ -54,7 +54,7 @@ def batches(sampler, count):
 
 def test_a_lane_reads_performances_window_by_window():
     notes = corpus(scale(40), scale(40, 62), scale(40, 64), scale(3))
-    taken = batches(LaneSampler(notes, config(known_share=1.0), (0,)), 40)
+    taken = batches(LaneSampler(notes, config(known_share=1.0)), 40)
     assert taken[0]["fresh"].all() and not taken[1]["fresh"].all()
     performances = [encode_performance(MAGENTA, notes.performance(index)) for index in range(3)]
     found = set()
@@ -73,7 +73,7 @@ def test_a_lane_reads_performances_window_by_window():
 
 def test_augmentation_stretches_and_transposes():
     notes = corpus(scale(80))
-    sampler = LaneSampler(notes, config(stretch=(1.0, 2.0), transpose_semitones=2, lanes=32, events_per_window=64, known_share=0.0), (0,))
+    sampler = LaneSampler(notes, config(stretch=(1.0, 2.0), transpose_semitones=2, lanes=32, events_per_window=64, known_share=0.0))
     batch = next(iter(sampler))
     target = batch["target"].numpy()
     lowest = np.where(target < 128, target, 999).min(1)
@@ -84,7 +84,7 @@ def test_augmentation_stretches_and_transposes():
 
 
 def test_what_comes_is_known_in_a_share_of_the_windows():
-    taken = batches(LaneSampler(corpus(scale(80)), config(lanes=64, known_share=0.25), (0,)), 4)
+    taken = batches(LaneSampler(corpus(scale(80)), config(lanes=64, known_share=0.25)), 4)
     flags = torch.cat([batch["controls"][:, 0][:, [DENSITY_BINS, PREFERRED_VALUES - 1]] for batch in taken])
     assert ((flags.mean(0) > 0.15) & (flags.mean(0) < 0.35)).all()
     assert {(0, 0), (0, 1), (1, 0), (1, 1)} == {tuple(map(int, row)) for row in flags.tolist()}
@@ -104,7 +104,7 @@ def test_the_baselines_are_frequencies():
 def test_the_state_is_carried_from_window_to_window():
     task = PerformanceRNNTask(config())
     task.log = lambda *arguments, **options: None
-    first, second = batches(LaneSampler(corpus(scale(200), scale(150)), config(), (0,)), 2)
+    first, second = batches(LaneSampler(corpus(scale(200), scale(150)), config()), 2)
     task.training_step(first, 0)
     second["fresh"] = torch.tensor([True, False, False, False])
     task.training_step(second, 1)

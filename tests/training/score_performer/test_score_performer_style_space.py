@@ -10,7 +10,7 @@ from engine.performers.score_performer.networks import open_networks
 from engine.performers.score_performer.style import open_style_space
 from models.score_performer.score_representation import BAR_LEVEL, ONSET_LEVEL
 from models.score_performer.vocabulary import FIELDS, ONSET_DEVIATION, PERFORMED_DURATION, SPECIALS, TEMPO, VELOCITY, to_tokens
-from training.runs import save_task
+from training.runs.checkpoints import save_task
 from training.score_performer import fits
 from training.score_performer.data import token_piece
 from training.score_performer.fits import (

@@ -29,7 +29,7 @@ from models.score_performer.vocabulary import (
 )
 from training.command import load_stages
 from training.dexter.task import DexterTask, DexterTrainingConfig
-from training.runs import save_task
+from training.runs.checkpoints import save_task
 from training.score_performer import task as score_performer
 from training.score_performer.data import token_piece
 from training.score_performer.figures import baselines, figures, guesses_of, table
@@ -77,14 +77,14 @@ def batches(sampler, count):
 
 
 def test_every_performed_note_is_met_in_a_pass(pieces):
-    sampler = TokenWindows(pieces, windows(), (0,))
-    starts = sampler._shuffled_starts()
+    sampler = TokenWindows(pieces, windows(), 0)
+    starts = sampler.items()
     for index, piece in enumerate(pieces):
         for performance, tokens in enumerate(piece.performances):
             notes = int(performed(tokens).sum())
             met = [set(range(start, min(start + 32, notes))) for i, p, start in starts if (i, p) == (index, performance)]
             assert set.union(*met) == set(range(notes))
-    assert {start for _, _, start in starts} != {start for _, _, start in sampler._shuffled_starts()}
+    assert {start for _, _, start in starts} != {start for _, _, start in sampler.items()}
 
 
 def test_a_window_is_of_performed_notes(pieces):
@@ -102,7 +102,7 @@ def test_a_window_is_of_performed_notes(pieces):
 
 
 def test_deadpan_windows_are_the_score(pieces):
-    (batch,) = batches(TokenWindows(pieces, windows(deadpan=0.5, per_batch=200, velocity_steps=12), (0,)), 1)
+    (batch,) = batches(TokenWindows(pieces, windows(deadpan=0.5, per_batch=200, velocity_steps=12), 0), 1)
     deadpan = batch["deadpan"]
     assert 0.35 < deadpan.float().mean() < 0.65
     same = (batch["tokens"] == batch["score"]).all(-1)
@@ -110,13 +110,13 @@ def test_deadpan_windows_are_the_score(pieces):
 
 
 def test_short_pieces_are_padded(pieces):
-    (batch,) = batches(TokenWindows(pieces[2:], windows(per_batch=1), (0,)), 1)
+    (batch,) = batches(TokenWindows(pieces[2:], windows(per_batch=1), 0), 1)
     assert batch["valid"].sum() == 11 and batch["valid"][0, :11].all()
     assert (batch["tokens"][0, 11:] == 0).all() and batch["tokens"].shape == (1, 32, 16)
 
 
 def test_bars_are_counted_from_anywhere(pieces):
-    (batch,) = batches(TokenWindows(pieces, windows(per_batch=100), (0,)), 1)
+    (batch,) = batches(TokenWindows(pieces, windows(per_batch=100), 0), 1)
     first = batch["tokens"][:, 0, BAR]
     assert len(first.unique()) > 60 and first.min() >= SPECIALS and first.max() < SPECIALS + 256
     np.testing.assert_array_equal(batch["tokens"][..., BAR], batch["score"][..., BAR])
@@ -150,7 +150,7 @@ def test_velocities_of_the_score_stay(pieces):
 
 
 def test_markings_are_forgotten_in_a_share_of_the_windows(pieces):
-    (batch,) = batches(TokenWindows(pieces, windows(per_batch=200, forget_markings=0.3), (0,)), 1)
+    (batch,) = batches(TokenWindows(pieces, windows(per_batch=200, forget_markings=0.3), 0), 1)
     known = batch["features"][:, 0, FEATURES.index("markings_known")]
     assert set(known.tolist()) == {0, 1} and 0.6 < known.mean() < 0.8
 

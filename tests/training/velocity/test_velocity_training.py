@@ -52,7 +52,7 @@ def test_a_description_is_read_back_from_the_cache(features, tmp_path):
 def test_no_window_crosses_from_one_performance_to_another(features):
     sampler = VelocityWindows(features, small_config(), seed=0, augment=True)
     for _ in range(20):
-        starts = np.array(sampler._shuffled_starts())
+        starts = np.array(sampler.items())
         first = np.searchsorted(features.starts, starts, side="right")
         last = np.searchsorted(features.starts, starts + 19, side="right")
         assert (first == last).all()
