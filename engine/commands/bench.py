@@ -16,12 +16,14 @@ RELIABILITY = ("faults", "fuzz", "lateness", "panic", "reconnect", "soak", "view
 OF_NO_SYSTEM = {"live": "engine.bench.live:BENCHMARK"}
 OF_NO_SYSTEM |= {name: f"engine.bench.reliability.{name}:BENCHMARK" for name in RELIABILITY}
 OF_NO_SYSTEM |= {name: f"engine.bench.{name}.{name}:BENCHMARK" for name in ("clock", "periods")}
-OF_NO_SYSTEM |= {name: f"engine.bench.rendering.{name}:BENCHMARK" for name in ("catalogue", "reading", "render")}
+RENDERING = ("broken", "catalogue", "kills", "reading", "render")
+OF_NO_SYSTEM |= {name: f"engine.bench.rendering.{name}:BENCHMARK" for name in RENDERING}
 OF_NO_SYSTEM |= {
     "compare": "engine.bench.commits.compare:BENCHMARK",
     "conducting": "engine.bench.clock.conducting:BENCHMARK",
     "duo": "engine.bench.reliability.accompanying.duo:BENCHMARK",
     "page-memory": "engine.bench.reliability.page.memory:BENCHMARK",
+    "render-memory": "engine.bench.rendering.render_memory:BENCHMARK",
 }
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON; times are milliseconds (_ms) or seconds (_s).")]
 

@@ -19,8 +19,8 @@ def performed_mark(performer: str, seed: int) -> str:
 
 
 def mark(timeline: MidiTimeline, text: str) -> MidiTimeline:
-    """Return a file that says ``text``; "" says nothing."""
-    if not text:
+    """Return a file that says ``text``; "" says nothing, nor does a file without tracks."""
+    if not text or not timeline.tracks:
         return timeline
     first, *others = timeline.tracks
     data = text.encode()

@@ -3,7 +3,7 @@
 import math
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from typing import Any
 
 from engine.base.clock import Clock, VirtualClock
@@ -92,7 +92,7 @@ class Engine:
 
         However it ends, what sounds is released and every sink is closed. Raises the first failure: PerfLiveError, one line.
         """
-        with prompt_threads():
+        with prompt_threads() if self._live else nullcontext():
             return self._run()
 
     def _run(self) -> Report:

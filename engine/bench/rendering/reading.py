@@ -6,22 +6,21 @@
 """
 
 import os
-import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from engine.base.errors import PerfLiveError
 from engine.bench.measuring.benchmark import Benchmark, OnStage, silent
-from engine.bench.measuring.machine import MEGABYTE, Machine, describe_machine, resident_bytes_with_children
+from engine.bench.measuring.machine import MEGABYTE, Machine, describe_machine
 from engine.bench.measuring.tables import new_table, print_head
 from engine.bench.rendering.long_score import MEASURES_A_PAGE, Form, quartet
+from engine.bench.rendering.watched import watch
 
 READ = """
 import sys
@@ -54,8 +53,10 @@ def measure(*, pages: PagesOption = 100, form: FormOption = "musicxml", on_stage
         score.write_text(quartet(pages, form), encoding="utf-8")
         on_stage("reading")
         before_s = _processor_s()
-        read = _run([sys.executable, "-c", READ, str(score)])
+        read = watch([sys.executable, "-c", READ, str(score)], LOOK_EVERY_S)
         processor_s = _processor_s() - before_s
+    if read.status:
+        raise PerfLiveError(f"reading has failed with status {read.status}; {read.errors.strip()}")
     return ReadingReport(
         machine=machine,
         form=form,
@@ -66,29 +67,6 @@ def measure(*, pages: PagesOption = 100, form: FormOption = "musicxml", on_stage
         processor_s=round(processor_s, 2) if processor_s else None,
         peak_memory_mb=round(read.peak_bytes / MEGABYTE, 1) if read.peak_bytes else None,
     )
-
-
-class _Run(NamedTuple):
-    seconds: float
-    said: str
-    peak_bytes: int  # of it and of what it starts; 0 where the system does not tell
-
-
-def _run(call: list[str]) -> _Run:
-    """Run a program. Raises PerfLiveError when it fails."""
-    peak = 0
-    begun_s = time.perf_counter()
-    with tempfile.TemporaryFile() as written:
-        process = subprocess.Popen(call, stdout=written)  # noqa: S603
-        while process.poll() is None:
-            peak = max(peak, resident_bytes_with_children(process.pid) or 0)
-            time.sleep(LOOK_EVERY_S)
-        seconds = time.perf_counter() - begun_s
-        written.seek(0)
-        said = written.read().decode(errors="replace")
-    if process.returncode:
-        raise PerfLiveError(f"reading has failed with status {process.returncode}; the line above says why")
-    return _Run(seconds, said, peak)
 
 
 def _processor_s() -> float:

@@ -1,5 +1,6 @@
 """Workers that are processes of this machine, as many as there are cores for the files."""
 
+import gc
 import os
 import signal
 from collections.abc import Iterator, Sequence
@@ -25,7 +26,12 @@ def do_here(work: Work, jobs: Sequence[Job], workers: int) -> Iterator[Outcome]:
     One worker is this process itself, unless its memory is limited. Raises as ``Wanted.load``.
     """
     if workers == 1 and work.memory_gib is None:
-        yield from map(work.load().do, jobs)
+        loaded = work.load()
+        gc.freeze()  # what stays is not looked through after each file
+        try:
+            yield from map(loaded.do, jobs)
+        finally:
+            gc.unfreeze()
     else:
         yield from share_out(Processes(work, workers), jobs)
 

@@ -1,5 +1,6 @@
 """What all files of a batch have in common, and what became of one of them."""
 
+import gc
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -42,8 +43,9 @@ class Work:
         return LoadedWork(self, {is_score: wanted.load() for is_score, wanted in self.wanted.items()})
 
     def load_in_bounds(self) -> "LoadedWork":
-        """Load the performers and let this process occupy no more than ``memory_gib``. Raises as ``Wanted.load``."""
+        """Load the performers for as long as this process lives, which may occupy ``memory_gib`` at most. Raises as ``Wanted.load``."""
         loaded = self.load()
+        gc.freeze()  # what stays is not looked through after each file
         if self.memory_gib is not None:
             bound_memory(self.memory_gib)
         return loaded
@@ -68,6 +70,7 @@ class LoadedWork:
         except Exception as defect:
             unexpected = f"unexpected {type(defect).__name__}: {defect}; this is a defect, please report it"
             error = f"cannot perform {str(job.input)!r}: {unexpected}"
+        gc.collect()  # a run hangs together in circles: few objects, which would wait long for it, and a megabyte of a network's state
         return Outcome(job, notes, time.perf_counter() - begin_s, error)
 
     def _bound(self) -> str:

@@ -177,9 +177,10 @@ def test_velocity_loads_numpy_on_one_core():
 
 def test_render_reports_every_figure(bench, monkeypatch):
     monkeypatch.setattr(render, "NOTES", 200)
+    monkeypatch.setattr(render, "START_UPS", 1)
     report = report_of(bench("render", "--json"))
     assert (report["notes"], report["performer"], report["on_one_core"]) == (200, "velocity", True)
-    assert all(report[name] > 0 for name in ("seconds", "notes_per_s", "start_up_s", "command_s", "peak_memory_mb"))
+    assert all(report[name] > 0 for name in ("seconds", "notes_per_s", "start_up_s", "start_up_processor_s", "command_s", "peak_memory_mb"))
     assert "the command's peak memory" in bench("render")[1]
 
 
@@ -227,6 +228,9 @@ def test_the_list_is_that_of_the_table(bench, monkeypatch):
         ("conducting", set()),
         ("render", set()),
         ("catalogue", {"--files", "--jobs", "--ray", "--times"}),
+        ("broken", {"--files", "--broken", "--jobs"}),
+        ("kills", {"--files", "--jobs", "--times", "--seed"}),
+        ("render-memory", {"--notes", "--files", "--each", "--jobs", "--memory"}),
         ("velocity", set()),
         ("dexter", {"--seconds"}),
         ("score-performer", {"--seconds", "--model"}),

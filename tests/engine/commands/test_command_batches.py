@@ -1,5 +1,6 @@
 """perf-render with many files: several processes at once, an account to go on from, and what is killed in the middle."""
 
+import gc
 import json
 import os
 import shutil
@@ -12,8 +13,16 @@ from pathlib import Path
 import pytest
 from command_line import PRELUDE
 
+from engine.commands.rendering.jobs import Job
+from engine.commands.rendering.processes import do_here
+from engine.commands.rendering.work import Work
+from engine.commands.signals import stop_on_signals
 from engine.midi.events import Event, note_off, note_on
 from engine.midi.file import write_midi_file
+from engine.performers.setup import Wanted
+from engine.session import ScoreOptions, Session
+from engine.sound.options import SoundOptions
+from engine.systems import find_system
 
 PERF_RENDER = Path(sys.executable).with_name("perf-render")
 PATIENCE_S = 60
@@ -159,3 +168,21 @@ def test_a_signal_ends_all_workers_and_leaves_no_half_written_file(catalogue, en
     assert error == "perf-render: stopped before the end; what was not finished was not written\n"
     assert workers and not any(os.path.exists(f"/proc/{worker}") for worker in workers)
     assert len(content(catalogue / "out")) == 4
+
+
+@pytest.mark.parametrize("worker", ["of its own", "this process"])
+def test_nothing_of_a_file_is_left_in_memory_when_it_is_done(catalogue, worker):
+    """Automatic garbage collection is off, as it may come late: what is left of a run would add up over thousands of files."""
+    wanted = {False: Wanted(find_system("passthrough"))}
+    work = Work(wanted, ScoreOptions(), SoundOptions(), stop_on_signals)
+    jobs = [Job(catalogue / "in" / "a.mid", (catalogue / f"{number}.mid",)) for number in range(4)]
+    gc.collect()
+    gc.disable()
+    try:
+        done = do_here(work, jobs, 1) if worker == "this process" else map(work.load_in_bounds().do, jobs)
+        assert [(outcome.notes, outcome.error) for outcome in done] == [(549, "")] * 4
+        assert not [each for each in gc.get_objects() if isinstance(each, Session)]
+        assert bool(gc.get_freeze_count()) == (worker == "of its own")  # what a worker has loaded it does not look through again
+    finally:
+        gc.unfreeze()
+        gc.enable()

@@ -48,3 +48,7 @@ def test_nothing_is_said_of_what_nobody_performed(tmp_path):
     write_midi_file(tmp_path / "b.mid", NOTE, mark(MidiTimeline(), ""))
     assert (tmp_path / "a.mid").read_bytes() == (tmp_path / "b.mid").read_bytes()
     assert find_marks(read_midi_file(tmp_path / "a.mid")) == []
+
+
+def test_a_file_without_tracks_has_no_place_for_it():
+    assert mark(MidiTimeline(tracks=()), TOLD) == MidiTimeline(tracks=())
