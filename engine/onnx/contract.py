@@ -1,10 +1,13 @@
 """The contract in the metadata of every exported graph. The engine reads its constants from there instead of repeating them."""
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # else it looks through everything that is installed for some
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator  # noqa: E402
 
 from engine.base.errors import PerfLiveError
 

@@ -31,7 +31,7 @@ class Combination(NotesPerformer):
         streams = []
         for each in self._performers:
             own = {name: value for given, value in controls.items() if (name := own_name(each.name, each.controls, given))}
-            streams.append(each.perform(None, Request(), own, seed, False))
+            streams.append(each.perform(None, Request(), own, seed, live=True))  # they may be: what they need is there before they begin
         return streams
 
     def _setters(self, streams: Sequence[PerformerStream]) -> dict[str, list[tuple[PerformerStream, str]]]:

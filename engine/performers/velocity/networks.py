@@ -1,7 +1,7 @@
 """The velocity transformers' graphs, opened, and a note as they are given it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -14,21 +14,43 @@ SYSTEM, MEMORY_SYSTEM, LOOKAHEAD_SYSTEM = "velocity", "velocity-memory", "veloci
 HintedNote = tuple[NoteFeatures, int]  # a note-on and its velocity hint, 0 for none
 
 
-@dataclass(frozen=True)
 class VelocityModel:
-    """The two graphs of the causal performer: a note waits for ``answer``; ``memory`` computes what later notes know of it."""
+    """The two graphs of the causal performer, in a file and in NAME_memory.onnx beside it; they are opened when they are first needed.
 
-    answer: Model
-    memory: Model
+    A note waits for ``answer``; ``memory`` computes what later notes know of it. Both raise PerfLiveError when they are not such models, or
+    not of one training.
+    """
+
+    def __init__(self, path: Path):
+        self._path = path
 
     @classmethod
     def open(cls, path: Path) -> "VelocityModel":
-        """Open ``path`` and, beside it, NAME_memory.onnx. Raises PerfLiveError when they are not such models, or not of one training."""
-        memory_path = path.with_stem(f"{path.stem}_memory")
-        answer, memory = Model(path, SYSTEM, REPRESENTATION_VERSION), Model(memory_path, MEMORY_SYSTEM, REPRESENTATION_VERSION)
+        """Return the model, opened. Raises PerfLiveError as ``answer``."""
+        model = cls(path)
+        model.warm_up()
+        return model
+
+    @property
+    def answer(self) -> Model:
+        return self._graphs[0]
+
+    @property
+    def memory(self) -> Model:
+        return self._graphs[1]
+
+    def warm_up(self) -> None:
+        """Open the graphs and run a few steps, so that no note waits for that."""
+        self.answer.warm_up()
+        self.memory.warm_up()
+
+    @cached_property
+    def _graphs(self) -> tuple[Model, Model]:
+        memory_path = self._path.with_stem(f"{self._path.stem}_memory")
+        answer, memory = Model(self._path, SYSTEM, REPRESENTATION_VERSION), Model(memory_path, MEMORY_SYSTEM, REPRESENTATION_VERSION)
         if answer.contract.configuration_hash != memory.contract.configuration_hash:
-            raise PerfLiveError(f"{path} and {memory_path.name} are not of the same training; export both again with perf-export")
-        return cls(answer, memory)
+            raise PerfLiveError(f"{self._path} and {memory_path.name} are not of the same training; export both again with perf-export")
+        return answer, memory
 
 
 def describe_note(note: HintedNote, inputs: Mapping[str, np.ndarray]) -> None:
