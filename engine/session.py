@@ -235,10 +235,11 @@ def render_take(
 
     ``beside``: another performance of the same notes, to draw in the picture.
     """
-    from engine.score.alignment import read_beside
+    clock, human = VirtualClock(), None
+    if beside:
+        from engine.score.alignment import read_beside  # which a take without a picture need not wait for
 
-    clock = VirtualClock()
-    human = read_beside(beside, timeline) if beside else None
+        human = read_beside(beside, timeline)
     material = TakeMaterial(timeline, _title(name, setup), human, setup.routing.has_drums, setup.mark)
     if stream is None:
         setup, timeline, stream = _performed_beforehand(setup, timeline, live=False)

@@ -1,6 +1,7 @@
 """What all commands share: they end with an exit status and at most one line on standard error."""
 
 import errno
+import gc
 import os
 import re
 import signal
@@ -9,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from io import TextIOWrapper
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -41,6 +42,13 @@ def run(app: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> 
         return _run(app, name, arguments)
     finally:
         finish_saying()
+
+
+def run_and_exit(app: typer.Typer, name: str) -> NoReturn:
+    """Run the process's own command line, and end the process as ``run`` says."""
+    status = run(app, name)
+    gc.freeze()  # else Python looks once more through all that was loaded, which takes a seventh of a short run
+    sys.exit(status)
 
 
 def _run(app: typer.Typer, name: str, arguments: Sequence[str] | None) -> int:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.base.command_line import HELP, commands_on_demand, run
+from engine.base.command_line import HELP, commands_on_demand, run_and_exit
 from engine.bench.measuring.benchmark import Benchmark
 from engine.systems import parts
 
@@ -64,4 +64,4 @@ def _say(text: str) -> None:
 
 
 def main() -> None:
-    sys.exit(run(app, "perf-bench"))
+    run_and_exit(app, "perf-bench")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from engine.base.clock import Clock, MonotonicClock, VirtualClock
-from engine.base.command_line import run, single_command
+from engine.base.command_line import run_and_exit, single_command
 from engine.base.errors import PerfLiveError, UsageError
 from engine.base.files import MIDI_SUFFIXES
 from engine.base.saying import print_line
@@ -394,4 +394,4 @@ app = create_app()
 
 
 def main() -> None:
-    sys.exit(run(app, "perf-live"))
+    run_and_exit(app, "perf-live")

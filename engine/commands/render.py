@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.base.command_line import print_error, run, single_command
+from engine.base.command_line import print_error, run_and_exit, single_command
 from engine.base.errors import UsageError
 from engine.base.files import check_readable
 from engine.commands import options, sound_options
@@ -233,4 +233,4 @@ app = create_app()
 
 
 def main() -> None:
-    sys.exit(run(app, "perf-render"))
+    run_and_exit(app, "perf-render")

@@ -5,12 +5,14 @@ import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from multiprocessing import get_context
-from multiprocessing.connection import Connection, wait
+from typing import TYPE_CHECKING
 
 from engine.commands.rendering.crew import Worker, share_out
 from engine.commands.rendering.jobs import Job
 from engine.commands.rendering.work import Outcome, Work
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 FILES_A_WORKER = 4  # at least, if nobody says how many workers: to begin one takes about as long as to perform a short file
 
@@ -46,6 +48,8 @@ class Processes:
         return _Process(self._work)
 
     def ready(self, workers: Sequence[Worker]) -> list[Worker]:
+        from multiprocessing.connection import wait  # which a single file need not wait for
+
         ready = wait([worker.pipe for worker in workers if isinstance(worker, _Process)])
         return [worker for worker in workers if isinstance(worker, _Process) and worker.pipe in ready]
 
@@ -54,6 +58,8 @@ class _Process(Worker):
     """A process that performs one file after the other."""
 
     def __init__(self, work: Work):
+        from multiprocessing import get_context
+
         context = get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(work, theirs), daemon=True)
@@ -83,7 +89,7 @@ class _Process(Worker):
         self._process.join()
 
 
-def _serve(work: Work, pipe: Connection) -> None:
+def _serve(work: Work, pipe: "Connection") -> None:
     """Perform what comes through ``pipe`` until it ends. Who started us hears Ctrl-C and ends us."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
