@@ -2,11 +2,13 @@
 
 - ``real_time_factor``: made-up playing of ten notes a second with pedal, all on one thread: seconds it takes for a second of sound, and
   the shares of the network and of adding up the waves of its spectra. ``block``: one block's; it must not take longer than it lasts,
-  ``block_ms``.
+  ``block_ms``. Of several instruments at once it is all of them together, a block of each in turn.
 - ``stated_latency_s``: the synthesiser's, before what waits in the device's stream (``engine.sound.pump``: 43 ms through JACK) and the
   sound card's own. ``latency``: from a message to the first sample of its note, in real time, the sound pulled by a thread in blocks of
-  PULLED_FRAMES at 48 kHz as a sound card does.
-- ``device``: the same playing in real time by ``perf-live --out neural`` through PortAudio and a JACK server on the dummy driver.
+  PULLED_FRAMES at 48 kHz as a sound card does; of several instruments each has such a thread, and all play the same notes.
+  ``played_cores``: the processor time of all that meanwhile, for a second of it.
+- ``device``: the same playing in real time by ``perf-live --out neural`` through PortAudio and a JACK server on the dummy driver, by one
+  perf-live for each instrument.
 - ``hour``: an hour of it, offline: memory after the first minute and at the end.
 
 ``perf-eval eager performance-net`` says what the paper's network takes.
@@ -16,6 +18,8 @@ import os
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,8 +38,9 @@ from engine.midi.file import write_midi_file
 from engine.sound.audio import NEURAL_AHEAD_FRAMES, NEURAL_BLOCK_FRAMES
 from engine.sound.buffered import BufferedSynthesizer
 from engine.sound.performance_net.stream import BLOCK_SAMPLES, NeuralStream, spectra_of
-from engine.sound.performance_net.synthesizer import NeuralSynthesizer, load_sound_model
+from engine.sound.performance_net.synthesizer import NeuralSynthesizer, load_sound_model, shipped_model
 from engine.sound.resampling import ResampledSynthesizer
+from models.performance_net.instruments import INSTRUMENTS
 from models.performance_net.inversion import OverlapAdd
 from models.performance_net.representation import NOTE_BEGIN, NOTE_END, SAMPLE_RATE, SUSTAIN_CHANGE, SoundEvent
 
@@ -48,7 +53,7 @@ HEARD = 1e-4  # of full scale: a note has begun
 
 @dataclass(frozen=True)
 class Device:
-    """``says``: the last line of perf-live; ``stolen``: share of the machine's time that its host took meanwhile."""
+    """``says``: the last line of the first perf-live; ``stolen``: share of the machine's time that its host took meanwhile."""
 
     seconds: float
     underruns: int
@@ -66,6 +71,7 @@ class Hour:
 @dataclass(frozen=True)
 class SoundReport:
     machine: Machine
+    instruments: list[str]
     seconds: float
     real_time_factor: float
     network_real_time_factor: float
@@ -75,35 +81,43 @@ class SoundReport:
     stated_latency_s: float
     latency: Distribution
     latency_underruns: int
+    played_cores: float
     device: Device | None  # None: not asked for
     hour: Hour | None
 
 
 def measure(
     seconds: Annotated[float, typer.Option(metavar="SECONDS", min=0, help="How long to play through JACK; 0 leaves it out.")] = 60,
+    instruments: Annotated[
+        int, typer.Option(metavar="NUMBER", min=1, max=len(INSTRUMENTS), help="How many instruments play at once.")
+    ] = 1,
     hour: Annotated[bool, typer.Option("--hour", help="An hour of sound, offline, for the memory that it takes.")] = False,
     model: ModelOption = None,
     *,
     on_stage: OnStage = silent,
 ) -> SoundReport:
     """Run everything that is asked for. Raises PerfLiveError when the model or JACK is missing."""
-    machine = describe_machine()
+    machine, played = describe_machine(), list(INSTRUMENTS)[:instruments]
+    first, *others = map(shipped_model, played)
+    models = [model or first, *others]
     on_stage("a minute of sound, offline")
-    offline = _offline(model)
+    offline = _offline(models)
     on_stage("latency, in real time")
-    stated_s, latencies_ns, underruns = _latency(model)
+    stated_s, latencies_ns, underruns, cores = _latency(models)
     if seconds:
         on_stage("perf-live through JACK")
-    device = _through_jack(seconds) if seconds else None
+    device = _through_jack(seconds, played) if seconds else None
     if hour:
         on_stage("an hour of sound, offline")
     return SoundReport(
         machine=machine,
+        instruments=played,
         **offline,
         block_ms=round(1e3 * BLOCK_SAMPLES / SAMPLE_RATE, 1),
         stated_latency_s=round(stated_s, 3),
         latency=describe(latencies_ns),
         latency_underruns=underruns,
+        played_cores=round(cores, 3),
         device=device,
         hour=_hour(model) if hour else None,
     )
@@ -124,53 +138,69 @@ def made_up_events(seconds: float, seed: int = 0) -> list[SoundEvent]:
     return sorted(events)
 
 
-def _offline(model: Path | None) -> dict[str, Any]:
+def _offline(models: Sequence[Path]) -> dict[str, Any]:
     """Return the figures of a minute, block by block, network and waves timed apart."""
-    network_ns, waves_ns = time_blocks(model, int(OFFLINE_S * SAMPLE_RATE) // BLOCK_SAMPLES).T
+    network_ns, waves_ns = time_blocks(models, int(OFFLINE_S * SAMPLE_RATE) // BLOCK_SAMPLES).T
     factors = [round(float(each.sum()) / 1e9 / OFFLINE_S, 4) for each in (network_ns + waves_ns, network_ns, waves_ns)]
     names = ("real_time_factor", "network_real_time_factor", "waves_real_time_factor")
     return {"seconds": OFFLINE_S, "block": describe(network_ns + waves_ns)} | dict(zip(names, factors, strict=True))
 
 
-def time_blocks(model: Path | None, blocks: int) -> np.ndarray:
-    """Return for each block [blocks, 2] how long the network took and how long adding up the waves, in nanoseconds."""
-    loaded = load_sound_model(model)
-    stream, overlap_add = NeuralStream(loaded), OverlapAdd()
-    stream.warm_up()
-    for event in made_up_events(blocks * BLOCK_SAMPLES / SAMPLE_RATE):
-        stream.add(event)
-    state, costs_ns = loaded.initial_state(), []
-    for _ in range(blocks):
+def time_blocks(models: Sequence[Path | None], blocks: int) -> np.ndarray:
+    """Return for each block [blocks, 2] of all models how long the networks took and how long adding up the waves, in nanoseconds."""
+    players = [_TimedPlayer(model, blocks) for model in models]
+    return np.array([np.sum([player.play() for player in players], axis=0) for _ in range(blocks)], float)
+
+
+class _TimedPlayer:
+    """Plays made-up music with a model."""
+
+    def __init__(self, model: Path | None, blocks: int):
+        self._model = load_sound_model(model)
+        self._stream, self._overlap_add, self._state = NeuralStream(self._model), OverlapAdd(), self._model.initial_state()
+        self._stream.warm_up()
+        for event in made_up_events(blocks * BLOCK_SAMPLES / SAMPLE_RATE):
+            self._stream.add(event)
+
+    def play(self) -> tuple[int, int]:
+        """Play the next block; return the nanoseconds of the network and of the waves."""
         begun_ns = time.perf_counter_ns()
-        roll = stream.gather()
-        outputs, state = loaded.run({"roll": roll}, state)
+        outputs, self._state = self._model.run({"roll": self._stream.gather()}, self._state)
         between_ns = time.perf_counter_ns()
-        overlap_add.push(spectra_of(outputs))
-        costs_ns.append((between_ns - begun_ns, time.perf_counter_ns() - between_ns))
-    return np.array(costs_ns, float)
+        self._overlap_add.push(spectra_of(outputs))
+        return between_ns - begun_ns, time.perf_counter_ns() - between_ns
 
 
-def _latency(model: Path | None) -> tuple[float, list[int], int]:
-    """Return the stated latency in seconds, those measured, and how often the sound was not ready."""
-    resampled = ResampledSynthesizer(NeuralSynthesizer(model), DEVICE_RATE)
-    synthesizer = BufferedSynthesizer(resampled, NEURAL_BLOCK_FRAMES, NEURAL_AHEAD_FRAMES)
-    heard_ns: list[int] = []
+def _latency(models: Sequence[Path]) -> tuple[float, list[int], int, float]:
+    """Return the stated latency in seconds, those measured, how often the sound was not ready, and the cores in use meanwhile."""
+    synthesizers = [
+        BufferedSynthesizer(ResampledSynthesizer(NeuralSynthesizer(model), DEVICE_RATE), NEURAL_BLOCK_FRAMES, NEURAL_AHEAD_FRAMES)
+        for model in models
+    ]
+    heard_ns: list[list[int]] = [[] for _ in synthesizers]
     ending = threading.Event()
-    puller = threading.Thread(target=_pull, args=(synthesizer, heard_ns, ending), daemon=True)
-    puller.start()
+    pullers = [threading.Thread(target=_pull, args=(*pair, ending), daemon=True) for pair in zip(synthesizers, heard_ns, strict=True)]
+    for puller in pullers:
+        puller.start()
+    begun_s, processor_s = time.monotonic(), time.process_time()
     random, sent_ns = np.random.default_rng(0), []
     for note in range(LATENCY_NOTES):
         time.sleep(LATENCY_EVERY_S + float(random.uniform(0, 0.1)))
         sent_ns.append(time.monotonic_ns())
-        synthesizer.send(note_on(0, 50 + note % 30, 100))
+        for synthesizer in synthesizers:
+            synthesizer.send(note_on(0, 60 + note % 24, 100))  # all of them have these
         time.sleep(0.05)
-        synthesizer.send(note_off(0, 50 + note % 30))
+        for synthesizer in synthesizers:
+            synthesizer.send(note_off(0, 60 + note % 24))
     time.sleep(1)
+    cores = (time.process_time() - processor_s) / (time.monotonic() - begun_s)
     ending.set()
-    puller.join()
-    synthesizer.close()
-    pairs = [next((heard - sent for heard in heard_ns if heard > sent), None) for sent in sent_ns]
-    return synthesizer.latency_frames / DEVICE_RATE, [pair for pair in pairs if pair is not None], synthesizer.underruns
+    for puller, synthesizer in zip(pullers, synthesizers, strict=True):
+        puller.join()
+        synthesizer.close()
+    pairs = [next((heard - sent for heard in own if heard > sent), None) for own in heard_ns for sent in sent_ns]
+    underruns = sum(synthesizer.underruns for synthesizer in synthesizers)
+    return synthesizers[0].latency_frames / DEVICE_RATE, [pair for pair in pairs if pair is not None], underruns, cores
 
 
 def _pull(synthesizer: BufferedSynthesizer, heard_ns: list[int], ending: threading.Event) -> None:
@@ -186,21 +216,23 @@ def _pull(synthesizer: BufferedSynthesizer, heard_ns: list[int], ending: threadi
         blocks += 1
 
 
-def _through_jack(seconds: float) -> Device:
-    with jack_server(), tempfile.TemporaryDirectory() as folder:
+def _through_jack(seconds: float, instruments: Sequence[str]) -> Device:
+    with jack_server(), tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         path = Path(folder) / "playing.mid"
         write_midi_file(path, _to_midi(made_up_events(seconds + 5)))
         stolen = StolenTime()
         ends = ["--in", str(path), "--out", "neural", "--performer", "passthrough"]
-        with Program("perf-live", ["-c", PERF_LIVE, *ends]) as live:
-            ends_s = time.monotonic() + seconds
-            while time.monotonic() < ends_s:
-                time.sleep(0.5)
+        calls = [["-c", PERF_LIVE, *ends, "--instrument", instrument] for instrument in instruments]
+        playing = [stack.enter_context(Program("perf-live", call)) for call in calls]
+        ends_s = time.monotonic() + seconds
+        while time.monotonic() < ends_s:
+            time.sleep(0.5)
+            for live in playing:
                 live.check()
-            share = stolen.share()
-            says = live.stop()[-1]
-    found = [part for part in says.split(", ") if " audio underrun" in part]
-    return Device(seconds, int(found[0].split()[0].replace(",", "")) if found else 0, says, share)
+        share = stolen.share()
+        said = [live.stop()[-1] for live in playing]
+    found = [part for says in said for part in says.split(", ") if " audio underrun" in part]
+    return Device(seconds, sum(int(part.split()[0].replace(",", "")) for part in found), said[0], share)
 
 
 def _to_midi(events: list[SoundEvent]) -> list[Event]:
@@ -228,10 +260,11 @@ def _hour(model: Path | None) -> Hour:
 def print_table(report: SoundReport) -> None:
     console = Console()
     print_head(console, report.machine)
-    table = new_table(f"{report.seconds:g} s of sound, on one thread", "seconds for a second")
+    table = new_table(f"{report.seconds:g} s of {', '.join(report.instruments)}, on one thread", "seconds for a second")
     table.add_row("notes to sound", f"{report.real_time_factor:.3f}")
     table.add_row("of which the network", f"{report.network_real_time_factor:.3f}")
     table.add_row("of which waves", f"{report.waves_real_time_factor:.3f}")
+    table.add_row("played in real time: cores in use", f"{report.played_cores:.3f}")
     console.print(table)
     table = new_table("milliseconds", *DISTRIBUTION)
     add_distribution(table, f"a block of {report.block_ms:g} ms", report.block)

@@ -45,6 +45,25 @@ def test_the_commands_start_without_the_heavy_parts() -> None:
     assert not loaded & LAZY
 
 
+TAKE = """
+import sys
+from engine.base.command_line import run
+from engine.commands.render import app
+status = run(app, "perf-render", [sys.argv[1], "-o", sys.argv[2], "--performer", "velocity"])
+print(*sys.modules)
+sys.exit(status)
+"""
+NOT_FOR_A_TAKE = LAZY - {"numpy", "onnxruntime", "pydantic"} | {"multiprocessing", "rich", "partitura", "asyncio", "engine.score.alignment"}
+
+
+def test_a_take_is_performed_without_what_only_others_need(tmp_path: Path) -> None:
+    call = [sys.executable, "-c", TAKE, str(ROOT / "engine/examples/bach_prelude_in_c.mid"), str(tmp_path / "performed.mid")]
+    ended = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert (ended.returncode, ended.stderr) == (0, "") and "performed 1 of 1 files" in ended.stdout
+    loaded = set(ended.stdout.split())
+    assert "onnxruntime" in loaded and not loaded & NOT_FOR_A_TAKE
+
+
 RUNTIME_FILES = sorted([*ROOT.glob("engine/**/*.py"), *ROOT.glob("models/*/representation.py")])
 
 

@@ -204,7 +204,16 @@ def test_performance_net_reports_every_figure(bench, monkeypatch):
     report = report_of(bench("performance-net", "--seconds", 0, "--json"))
     assert report["block"]["count"] > 10 and report["real_time_factor"] > 0 and report["latency"]["count"] == 1
     assert (report["device"], report["hour"]) == (None, None)
+    assert report["instruments"] == ["piano"]
     assert "from a message to its sound" in bench("performance-net", "--seconds", 0)[1]
+
+
+def test_several_instruments_play_at_once(bench, monkeypatch):
+    monkeypatch.setattr(performance_net, "OFFLINE_S", 0.5)
+    monkeypatch.setattr(performance_net, "LATENCY_NOTES", 1)
+    report = report_of(bench("performance-net", "--seconds", 0, "--instruments", 4, "--json"))
+    assert report["instruments"] == ["piano", "violin", "cello", "flute"] and report["played_cores"] > 0
+    assert report["latency"]["count"] == 4  # a note of each
 
 
 def test_the_list_is_that_of_the_table(bench, monkeypatch):
@@ -235,7 +244,7 @@ def test_the_list_is_that_of_the_table(bench, monkeypatch):
         ("dexter", {"--seconds"}),
         ("score-performer", {"--seconds", "--model"}),
         ("performance-rnn", {"--seconds", "--model", "--float-model"}),
-        ("performance-net", {"--seconds", "--model", "--hour"}),
+        ("performance-net", {"--seconds", "--model", "--instruments", "--hour"}),
     ],
 )
 def test_the_options_are_what_a_benchmark_can_be_asked(name, options):

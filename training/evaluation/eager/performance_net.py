@@ -23,7 +23,7 @@ BLOCKS_PER_CALL = 0.1  # of the exported graph: other systems are called thousan
 
 def compare(model: Path | None, calls: int) -> EagerReport:
     """Time the paper's clip and some blocks of the exported network. Raises PerfLiveError when the model cannot be used."""
-    network_ns = time_blocks(model, max(10, round(calls * BLOCKS_PER_CALL)))[:, 0]
+    network_ns = time_blocks([model], max(10, round(calls * BLOCKS_PER_CALL)))[:, 0]
     exported = describe(network_ns * SAMPLE_RATE / BLOCK_SAMPLES)
     network = paper_network(configs.FOLDER / "performance_net" / "paper.yaml")
     parameters = sum(parameter.numel() for parameter in network.parameters())

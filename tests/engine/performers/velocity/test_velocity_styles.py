@@ -4,8 +4,10 @@ import pytest
 from played_events import play, velocities
 
 from engine.midi.events import Event, is_control_change, note_off, note_on
+from engine.onnx.model import Model
 from engine.performers.velocity.controls import CLASSICAL, POP
 from engine.performers.velocity.performer import known_controls, load_performer
+from engine.systems.manifest import Request
 from models.pretrained import pretrained
 
 MS = 1_000_000
@@ -69,3 +71,14 @@ def test_a_model_of_ones_own_has_no_style():
     own = load_performer(pretrained("velocity.onnx"), None)
     assert "style" not in {control.name for control in own.controls}
     assert own.controls == known_controls(pretrained("velocity.onnx"), None)
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_the_other_style_is_opened_live_before_the_first_note_and_in_a_file_when_it_is_asked_for(monkeypatch, live):
+    opened = []
+    monkeypatch.setattr("engine.performers.velocity.networks.Model", lambda path, *rest: opened.append(path.name) or Model(path, *rest))
+    stream = load_performer(None, None).perform(None, Request(), {}, 0, live)
+    play(stream, chords())
+    assert any("pop" in name for name in opened) == live
+    stream.set_control("style", POP)
+    assert len(opened) == 4 and any("pop" in name for name in opened)
