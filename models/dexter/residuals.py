@@ -9,8 +9,9 @@ way steps from note to note, and what goes with what, are as in performances, wh
 Autoregressive distributions in bins: van den Oord et al., "Pixel Recurrent Neural Networks", ICML 2016. NumPy only.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -34,11 +35,12 @@ from models.performance.representation import (
 
 OF_ANCHORS = [BEAT_PERIOD, PEDAL, PEDAL_BETWEEN, PEDAL_CHANGE, PEDAL_RETURN]
 OF_NOTES = [VELOCITY, TIMING, ARTICULATION]
-NOTE_ORDER = tuple(OF_NOTES)
-ORDER = (*OF_ANCHORS, *NOTE_ORDER)
+_COLUMNS_OF_NOTES = slice(OF_NOTES[0], OF_NOTES[-1] + 1)  # they lie side by side
+ORDER = (*OF_ANCHORS, *OF_NOTES)
 WHOLE = (TIMING, *OF_ANCHORS[1:])  # drawn as they are, the others about the mean: much of these is exactly 0 or the pedal's end
 LAGS = 3  # chords and anchors before that are seen one by one
 AVERAGED = np.array([4, 16, 64, 256])  # notes or anchors
+RATES = np.maximum(1 / AVERAGED, 1 / np.arange(1, AVERAGED[-1] + 1)[:, None]).astype(np.float32)  # of the average of so many, and of more
 FURTHEST = 6.0  # deviations of an input from its mean
 PITCH = FEATURES.index("pitch")
 READ = tuple(
@@ -71,7 +73,7 @@ class Scored(NamedTuple):
 class Past:
     """What was drawn before a note, of P performances at once: residuals, in the order of OF_ANCHORS and OF_NOTES.
 
-    ``averages`` (P, 8, len(AVERAGED)); ``anchors`` (P, LAGS, 5) and ``chords`` (P, LAGS, 3), the last ones first; ``before``, pitches (m,)
+    ``averages`` (P, 8, len(AVERAGED)); ``anchors`` (P, LAGS, 5) and ``chords`` (P, LAGS, 3), the last ones first; ``before``, m pitches
     and residuals (P, m, 3) of the chord before; ``drawn`` the same of the chord that is being drawn; ``anchor`` and ``anchor_columns``
     (P, 5) of its anchor.
     """
@@ -80,7 +82,7 @@ class Past:
     averages: np.ndarray = field(init=False)
     anchors: np.ndarray = field(init=False)
     chords: np.ndarray = field(init=False)
-    before: tuple[np.ndarray, np.ndarray] = field(init=False)
+    before: tuple[tuple[float, ...], np.ndarray] = field(init=False)
     drawn: list[tuple[float, np.ndarray]] = field(default_factory=list)
     anchor: np.ndarray = field(init=False)
     anchor_columns: np.ndarray = field(init=False)
@@ -92,7 +94,7 @@ class Past:
             return np.zeros((self.performances, *shape), np.float32)
 
         self.averages, self.anchors = zeros(COLUMNS, len(AVERAGED)), zeros(LAGS, len(OF_ANCHORS))
-        self.chords, self.before = zeros(LAGS, len(OF_NOTES)), (np.zeros(0), zeros(0, len(OF_NOTES)))
+        self.chords, self.before = zeros(LAGS, len(OF_NOTES)), ((), zeros(0, len(OF_NOTES)))
         self.anchor, self.anchor_columns = zeros(len(OF_ANCHORS)), zeros(len(OF_ANCHORS))
 
     def copy(self) -> "Past":
@@ -106,7 +108,7 @@ class Past:
     def begin_anchor(self) -> None:
         if self.drawn:
             residuals = np.stack([residual for _, residual in self.drawn], axis=1)
-            self.before = np.array([pitch for pitch, _ in self.drawn]), residuals
+            self.before = tuple(pitch for pitch, _ in self.drawn), residuals
             self.chords = np.concatenate([residuals.mean(axis=1)[:, None], self.chords[:, :-1]], axis=1)
             self.anchors = np.concatenate([self.anchor[:, None], self.anchors[:, :-1]], axis=1)
         self.drawn = []
@@ -120,30 +122,41 @@ class Past:
     def add_note(self, pitch: float, residual: np.ndarray) -> None:
         """Take the ``residual`` (P, 3) of a note."""
         self.drawn.append((pitch, residual))
-        self._average(OF_NOTES, residual, self.note_count)
+        self._average(_COLUMNS_OF_NOTES, residual, self.note_count)
         self.note_count += 1
 
-    def _average(self, columns: list[int], residual: np.ndarray, count: int) -> None:
-        rate = np.maximum(1 / AVERAGED, 1 / (count + 1)).astype(np.float32)
-        self.averages[:, columns] += rate * (residual[:, :, None] - self.averages[:, columns])
+    def _average(self, columns: list[int] | slice, residual: np.ndarray, count: int) -> None:
+        averages = self.averages[:, columns]
+        self.averages[:, columns] = averages + RATES[min(count, len(RATES) - 1)] * (residual[:, :, None] - averages)
 
     def inputs(self, pitch: float) -> np.ndarray:
         """Return what is known before a note of ``pitch``, in octaves, is drawn: (P, PAST_INPUTS)."""
-        many = self.performances
-        parts = [part.reshape(many, -1) for part in (self.averages, self.anchors, self.chords)]
-        nearest, beside = np.zeros((many, len(OF_NOTES) + 1), np.float32), np.zeros((many, 2 * len(OF_NOTES) + 1), np.float32)
+        inputs, many = np.zeros((self.performances, PAST_INPUTS), np.float32), self.performances
+        inputs[:, _AVERAGES] = self.averages.reshape(many, -1)
+        inputs[:, _ANCHORS], inputs[:, _CHORDS] = self.anchors.reshape(many, -1), self.chords.reshape(many, -1)
         pitches, residuals = self.before
-        if len(pitches):
-            index = int(np.abs(pitches - pitch).argmin())
-            nearest[:, :-1], nearest[:, -1] = residuals[:, index], pitch - pitches[index]
+        if pitches:
+            distances = [abs(each - pitch) for each in pitches]
+            index = distances.index(min(distances))
+            inputs[:, _NEAREST], inputs[:, _NEAREST.stop] = residuals[:, index], pitch - pitches[index]
         if self.drawn:
-            chord = np.stack([residual for _, residual in self.drawn], axis=1)
-            beside[:, :3], beside[:, 3:6], beside[:, 6] = chord[:, -1], chord.mean(axis=1), 1
-        count = np.full((many, 1), np.log1p(self.note_count) / 4, np.float32)
-        return np.concatenate([*parts, nearest, beside, self.anchor_columns, count], axis=1)
+            last = self.drawn[-1][1]
+            inputs[:, _LAST], inputs[:, _CHORD.stop] = last, 1
+            inputs[:, _CHORD] = np.mean([residual for _, residual in self.drawn], axis=0) if len(self.drawn) > 1 else last
+        inputs[:, _ANCHOR], inputs[:, -1] = self.anchor_columns, np.log1p(self.note_count) / 4
+        return inputs
 
 
-PAST_INPUTS = COLUMNS * len(AVERAGED) + LAGS * (len(OF_ANCHORS) + len(OF_NOTES)) + 3 * len(OF_NOTES) + 2 + len(OF_ANCHORS) + 1
+def _following(*widths: int) -> list[slice]:
+    """Return slices of these widths, one after the other."""
+    ends = np.cumsum(widths).tolist()
+    return [slice(end - width, end) for end, width in zip(ends, widths, strict=True)]
+
+
+# What is known before a note: after the nearest note's residual comes how much higher the note is, after the chord's that there is one.
+_WIDTHS = COLUMNS * len(AVERAGED), LAGS * len(OF_ANCHORS), LAGS * len(OF_NOTES), *(3, 1), *(3, 3, 1), len(OF_ANCHORS)
+_AVERAGES, _ANCHORS, _CHORDS, _NEAREST, _, _LAST, _CHORD, _, _ANCHOR = _following(*_WIDTHS)
+PAST_INPUTS = _ANCHOR.stop + 1
 SCORE_INPUTS = len(READ) + COLUMNS + 1
 DRAWN_INPUTS = 2 * COLUMNS + 1
 
@@ -156,32 +169,6 @@ def drawn_inputs(column: int, residual: np.ndarray, columns: np.ndarray, seconds
     known[list(ORDER[: ORDER.index(column)])] = 1
     parts = [residual * known, columns * known, (seconds * known[BEAT_PERIOD])[..., None]]
     return np.clip(np.concatenate(parts, axis=-1), -FURTHEST, FURTHEST).astype(np.float32)
-
-
-class Drawn:
-    """A note of P performances while it is drawn, with the ``inputs`` (P, DRAWN_INPUTS) of the next column, see ``drawn_inputs``.
-
-    ``notated`` is the note's log2 of seconds, without an axis.
-    """
-
-    def __init__(self, performances: int, notated: np.ndarray):
-        self.columns, self._notated = np.zeros((performances, COLUMNS), np.float32), notated
-        self.inputs = np.zeros((performances, DRAWN_INPUTS), np.float32)
-
-    def take(self, column: int, values: np.ndarray, base: float) -> None:
-        """Take the ``values`` (P,) of a column, of which ``base`` is the mean."""
-        self.columns[:, column] = values
-        self.inputs[:, column] = within(values - base)
-        self.inputs[:, COLUMNS + column] = within(values)
-        if column == BEAT_PERIOD:
-            self.inputs[:, -1] = within(at_played_tempo(self.columns, self._notated))
-
-    def take_anchor(self, columns: np.ndarray, base: np.ndarray) -> None:
-        """Take the ``columns`` (P, 5) of the note's anchor."""
-        self.columns[:, OF_ANCHORS] = columns
-        self.inputs[:, OF_ANCHORS] = within(columns - base[OF_ANCHORS])
-        self.inputs[:, [COLUMNS + column for column in OF_ANCHORS]] = within(columns)
-        self.inputs[:, -1] = within(at_played_tempo(self.columns, self._notated))
 
 
 def within(values: np.ndarray) -> np.ndarray:
@@ -201,22 +188,6 @@ class Head(NamedTuple):
     low: np.ndarray
     high: np.ndarray
 
-    def draw(self, first: np.ndarray, uniform: np.ndarray) -> np.ndarray:
-        """Return values (P,) by inverse transform sampling of ``uniform`` (P,); ``first`` (P, H1) is what the first layer sums up to."""
-        logits = silu(silu(first) @ self.second + self.second_bias) @ self.last + self.last_bias
-        chances = np.exp(logits - logits.max(axis=1, keepdims=True))
-        above = chances.cumsum(axis=1, dtype=np.float64)
-        place = uniform * above[:, -1]
-        rows = np.arange(len(place))
-        index = np.minimum((above <= place[:, None]).sum(axis=1), above.shape[1] - 1)
-        share = np.maximum(1 - (above[rows, index] - place) / chances[rows, index], 0)
-        return self.low[index] + share * (self.high[index] - self.low[index])
-
-
-def silu(values: np.ndarray) -> np.ndarray:
-    half = 0.5 * values
-    return np.asarray(half * np.tanh(half) + half)
-
 
 class Draws(Protocol):
     """What draws performances around a mean.
@@ -234,6 +205,69 @@ class Draws(Protocol):
         """Return the columns (P, n, 8) of notes, normalised, and the past after them; ``uniform`` (P, n, 8) are chance's."""
 
 
+class _Layers(NamedTuple):
+    """The networks' layers as they are called, column by column in the order of ORDER; ``of`` are the columns' places in a first layer.
+
+    What is summed up for a silu is half of it, which is exact (see ``silu_of_half``). ``drawn`` (DRAWN_INPUTS, H1 of all) is of what is
+    drawn of a note before; ``taken`` are those of its rows that a column sets, for the columns after it.
+    """
+
+    of: list[slice]
+    score: np.ndarray
+    past: np.ndarray
+    first_bias: np.ndarray
+    drawn: np.ndarray
+    taken: list[np.ndarray]
+    second: list[tuple[np.ndarray, np.ndarray]]
+    last: list[tuple[np.ndarray, np.ndarray]]
+    bounds: list[tuple[list[float], list[float]]]
+
+    @classmethod
+    def of_heads(cls, heads: Sequence[Head]) -> "_Layers":
+        of, first = _following(*(len(head.second) for head in heads)), np.concatenate([head.first for head in heads], axis=1) / 2
+        score, past, drawn = np.split(first, [SCORE_INPUTS, SCORE_INPUTS + PAST_INPUTS])
+        return cls(
+            of,
+            score,
+            past,
+            np.concatenate([head.first_bias for head in heads]) / 2,
+            drawn,
+            [drawn[_set_by(column), place.stop :] for column, place in zip(ORDER, of, strict=True)],
+            [(head.second / 2, head.second_bias / 2) for head in heads],
+            [(head.last, head.last_bias) for head in heads],
+            [(head.low.tolist(), head.high.tolist()) for head in heads],
+        )
+
+    def draw(self, number: int, first: np.ndarray, uniform: np.ndarray) -> list[float]:
+        """Return values (P,) of a column by inverse transform sampling of ``uniform`` (P,); ``first`` (P, H1 of all) are the first layers'
+        sums.
+        """
+        (second, second_bias), (last, last_bias), (low, high) = self.second[number], self.last[number], self.bounds[number]
+        hidden = silu_of_half(silu_of_half(first[:, self.of[number]]) @ second + second_bias)
+        logits = hidden @ last + last_bias
+        chances = np.exp(logits - np.maximum.reduce(logits, axis=1, keepdims=True))
+        values = []
+        for chance, above, share in zip(chances, np.add.accumulate(chances, 1, np.float64), uniform.tolist(), strict=True):
+            place = share * above[-1]
+            index = min(int(above.searchsorted(place, side="right")), len(low) - 1)
+            inside = max(1 - float((above[index] - place) / chance[index]), 0.0)
+            values.append(low[index] + inside * (high[index] - low[index]))
+        return values
+
+
+def _set_by(column: int) -> list[int]:
+    """Return which of ``drawn_inputs`` a column sets."""
+    return [column, COLUMNS + column, *([DRAWN_INPUTS - 1] if column == BEAT_PERIOD else [])]
+
+
+def silu_of_half(half: np.ndarray) -> np.ndarray:
+    """Return silu(2 half)."""
+    silu = np.tanh(half)
+    silu *= half
+    silu += half
+    return silu
+
+
 @dataclass(frozen=True)
 class Residuals:
     """The networks by column. ``centre`` and ``scale`` (SCORE_INPUTS + PAST_INPUTS,) bring what they read about the notes to one size. For
@@ -246,35 +280,50 @@ class Residuals:
     residual_gain: np.ndarray
     mean_gain_removed: np.ndarray
 
+    @cached_property
+    def _layers(self) -> _Layers:
+        return _Layers.of_heads([self.heads[column] for column in ORDER])
+
     def draw(self, scored: Scored, past: Past, uniform: np.ndarray) -> tuple[np.ndarray, Past]:
         """See ``Draws``."""
-        past, many = past.copy(), past.performances
-        of_score = self._sized(scored.inputs(), slice(0, SCORE_INPUTS))
-        from_score = {column: of_score @ head.first[:SCORE_INPUTS] + head.first_bias for column, head in self.heads.items()}
-        rows = slice(SCORE_INPUTS, SCORE_INPUTS + PAST_INPUTS)
-        from_past = {of: np.concatenate([self.heads[column].first[rows] for column in of], axis=1) for of in (ORDER, NOTE_ORDER)}
-        pitches, performed = (2 * scored.features[:, PITCH]).tolist(), np.zeros((many, len(scored.base), COLUMNS))
-        for note, (pitch, begins) in enumerate(zip(pitches, scored.begins.tolist(), strict=True)):
+        past, layers = past.copy(), self._layers
+        of_score = self._sized(scored.inputs(), slice(0, SCORE_INPUTS)) @ layers.score + layers.first_bias
+        performed = np.zeros((past.performances, len(scored.base), COLUMNS), np.float32)
+        for note, (pitch, begins) in enumerate(zip((2 * scored.features[:, PITCH]).tolist(), scored.begins.tolist(), strict=True)):
             if begins:
                 past.begin_anchor()
-            base, drawn = scored.base[note], Drawn(many, scored.notated[note])
+            drawn, base = performed[:, note], scored.base[note]
+            first = self._sized(past.inputs(pitch), slice(SCORE_INPUTS, None)) @ layers.past
+            first += of_score[note]
             if not begins:
-                drawn.take_anchor(past.anchor_columns, base)
-            order = ORDER if begins else NOTE_ORDER
-            firsts = np.split(self._sized(past.inputs(pitch), slice(SCORE_INPUTS, None)) @ from_past[order], len(order), axis=1)
-            for column, first in zip(order, firsts, strict=True):
-                head = self.heads[column]
-                value = head.draw(from_score[column][note] + first + drawn.inputs @ head.first[rows.stop :], uniform[:, note, column])
-                drawn.take(column, value if column in WHOLE else base[column] + value, base[column])
-            residual = (drawn.columns - base).astype(np.float32)
+                drawn[:, OF_ANCHORS] = past.anchor_columns
+                seconds = at_played_tempo(drawn, scored.notated[note])
+                first += drawn_inputs(OF_NOTES[0], drawn - base, drawn, seconds) @ layers.drawn
+            self._draw(0 if begins else len(OF_ANCHORS), first, drawn, base, scored.notated[note], uniform[:, note])
+            residual = drawn - base
             if begins:
-                past.set_anchor(residual[:, OF_ANCHORS], drawn.columns[:, OF_ANCHORS])
+                past.set_anchor(residual[:, OF_ANCHORS], drawn[:, OF_ANCHORS])
             past.add_note(pitch, residual[:, OF_NOTES])
-            performed[:, note] = drawn.columns
         return performed, past
 
+    def _draw(
+        self, begin: int, first: np.ndarray, drawn: np.ndarray, base: np.ndarray, notated: np.ndarray, uniform: np.ndarray
+    ) -> None:
+        """Write into ``drawn`` (P, 8) a note's columns from that of the number ``begin`` in ORDER on, and add to ``first`` (P, H1 of all)
+        what each makes of those after it.
+        """
+        means = base.tolist()
+        for number, column in enumerate(ORDER[begin:], begin):
+            values = self._layers.draw(number, first, uniform[:, column])
+            mean = means[column]
+            values = values if column in WHOLE else [mean + value for value in values]
+            drawn[:, column] = values
+            seconds = [[each] for each in at_played_tempo(drawn, notated).tolist()] if column == BEAT_PERIOD else [[]] * len(values)
+            taken = [[value - mean, value, *others] for value, others in zip(values, seconds, strict=True)]
+            first[:, self._layers.of[number].stop :] += within(np.array(taken, np.float32)) @ self._layers.taken[number]
+
     def _sized(self, inputs: np.ndarray, which: slice) -> np.ndarray:
-        return within((inputs - self.centre[which]) / self.scale[which]).astype(np.float32)
+        return within((inputs - self.centre[which]) / self.scale[which]).astype(np.float32, copy=False)
 
     def save(self, path: Path) -> None:
         """Write a safetensors file that ``load_residuals`` reads."""

@@ -8,12 +8,14 @@ from drawn_residuals import residuals_that_repeat
 
 from models.dexter.representation import Passage, Scales, Settings
 from models.dexter.residuals import (
+    DRAWN_INPUTS,
     OF_ANCHORS,
+    OF_NOTES,
     ORDER,
     PAST_INPUTS,
     SCORE_INPUTS,
     WHOLE,
-    Drawn,
+    Head,
     Past,
     Scored,
     drawn_inputs,
@@ -89,18 +91,71 @@ def test_a_column_knows_those_before_it_alone():
     assert drawn_inputs(ORDER[1], known, known, np.array(2.0))[[BEAT_PERIOD, COLUMNS + BEAT_PERIOD, -1]].tolist() == [1, 1, 2]
 
 
-def test_drawing_reads_what_learning_read():
-    random = np.random.default_rng(0)
-    columns, base = random.normal(0, 4, (3, COLUMNS)).astype(np.float32), random.normal(size=COLUMNS).astype(np.float32)
-    note = Drawn(3, np.array(1.5))
-    for column in ORDER:
-        seconds = at_played_tempo(columns, np.array(1.5))
-        np.testing.assert_allclose(note.inputs, drawn_inputs(column, columns - base, columns, seconds), atol=1e-5)
-        note.take(column, columns[:, column], base[column])
-    again = Drawn(3, np.array(1.5))
-    again.take_anchor(columns[:, OF_ANCHORS], base)
-    expected = drawn_inputs(VELOCITY, columns - base, columns, at_played_tempo(columns, np.array(1.5)))
-    np.testing.assert_allclose(again.inputs, expected, atol=1e-5)
+def plainly_drawn(residuals, notes, uniform):
+    """One performance, each value from all that its network reads, put together and run anew."""
+    past, performed = Past(1), []
+    for note, begins in enumerate(notes.begins):
+        if begins:
+            past.begin_anchor()
+        base, pitch = notes.base[note], 2 * notes.features[note, FEATURES.index("pitch")]
+        read = np.concatenate([notes.inputs()[note], past.inputs(pitch)[0]])
+        read = np.clip((read - residuals.centre) / residuals.scale, -6, 6)
+        columns = np.zeros(COLUMNS)
+        columns[OF_ANCHORS] = past.anchor_columns[0]
+        for column in ORDER if begins else ORDER[len(OF_ANCHORS) :]:
+            seconds = at_played_tempo(columns[None], notes.notated[note])[0]
+            head, drawn = residuals.heads[column], drawn_inputs(column, columns - base, columns, seconds)
+            hidden = np.concatenate([read, drawn]) @ head.first + head.first_bias
+            hidden = (hidden / (1 + np.exp(-hidden))) @ head.second + head.second_bias
+            odds = np.exp((hidden / (1 + np.exp(-hidden))) @ head.last + head.last_bias)
+            ends = np.cumsum(odds / odds.sum())
+            number = int(np.flatnonzero(ends > uniform[note, column])[0])
+            share = 1 - (ends[number] - uniform[note, column]) / (odds / odds.sum())[number]
+            value = head.low[number] + share * (head.high[number] - head.low[number])
+            columns[column] = value if column in WHOLE else base[column] + value
+        residual = (columns - base)[None].astype(np.float32)
+        if begins:
+            past.set_anchor(residual[:, OF_ANCHORS], columns[None, OF_ANCHORS].astype(np.float32))
+        past.add_note(pitch, residual[:, OF_NOTES])
+        performed.append(columns)
+    return np.array(performed)
+
+
+def networks_by_chance(residuals):
+    random = np.random.default_rng(5)
+    shapes = (SCORE_INPUTS + PAST_INPUTS + DRAWN_INPUTS, 5), (5,), (5, 7), (7,), (7, 9), (9,)
+    edges = np.linspace(-2, 2, 10).astype(np.float32)
+    layers = {column: [random.normal(0, 0.4, shape).astype(np.float32) for shape in shapes] for column in ORDER}
+    heads = {column: Head(*parts, edges[:-1], edges[1:]) for column, parts in layers.items()}
+    sizes = random.uniform(0.5, 2, (2, SCORE_INPUTS + PAST_INPUTS)).astype(np.float32)
+    return replace(residuals, heads=heads, centre=sizes[0] - 1, scale=sizes[1])
+
+
+def test_drawing_is_what_the_networks_say_of_all_that_learning_read(residuals):
+    networks, uniform = networks_by_chance(residuals), np.random.default_rng(2).random((1, NOTES, COLUMNS))
+    columns, _ = networks.draw(scored(), Past(1), uniform)
+    np.testing.assert_allclose(columns[0], plainly_drawn(networks, scored(), uniform[0]), atol=2e-3)
+    assert np.abs(columns - scored().base)[0].std(axis=0).min() > 0.3
+
+
+def test_what_was_before_a_note_has_its_place():
+    """Of one performance: two notes of an anchor, then one of the next, a fourth above the nearer one."""
+    past = Past(1)
+    past.begin_anchor()
+    past.set_anchor(np.array([[1, 2, 3, 4, 5]], np.float32), np.array([[6, 7, 8, 9, 10]], np.float32))
+    past.add_note(-0.5, np.array([[1, 2, 3]], np.float32))
+    past.add_note(0.5, np.array([[3, 4, 5]], np.float32))
+    in_chord = past.inputs(1.0)[0, -13:].tolist()
+    assert in_chord[:7] == [3, 4, 5, 2, 3, 4, 1]
+    assert in_chord[7:12] == [6, 7, 8, 9, 10]
+    assert in_chord[12] == pytest.approx(np.log(3) / 4)
+    past.begin_anchor()
+    known = past.inputs(0.9)[0]
+    assert known[:4].tolist() == [1, 1, 1, 1]  # one anchor so far: the average is its tempo
+    assert known[4:8].tolist() == [2, 2, 2, 2]  # of the velocity of two notes
+    assert known[32:37].tolist() == [1, 2, 3, 4, 5]
+    assert known[47:50].tolist() == [2, 3, 4]
+    assert known[56:60] == pytest.approx([3, 4, 5, 0.4])
 
 
 def test_a_file_of_it_is_it_and_another_is_refused(residuals, tmp_path):
