@@ -28,14 +28,19 @@ class VoicingBounds:
     def apply(self, columns: np.ndarray, first: int) -> np.ndarray:
         rows = slice(first, first + len(columns))
         written, velocities = self._written[rows], 127 * columns[:, VELOCITY]
-        bounded = velocities.copy()
-        for chord in np.unique(self._chords[rows]).tolist():
-            own = self._chords[rows] == chord
-            if own.sum() > 1:
-                bounded[own] = _drawn_together(velocities[own], written[own])
+        bounded, chords = velocities.copy(), self._chords[rows]
+        for chord in _repeated(chords.tolist()):
+            own = chords == chord
+            bounded[own] = _drawn_together(velocities[own], written[own])
         changed = columns.copy()
         changed[:, VELOCITY] = _lifted(bounded, written) / 127
         return changed
+
+
+def _repeated(numbers: list[int]) -> set[int]:
+    """Return those that are there more than once."""
+    seen: set[int] = set()
+    return {number for number in numbers if number in seen or seen.add(number)}  # type: ignore[func-returns-value]
 
 
 def _drawn_together(velocities: np.ndarray, written: np.ndarray) -> np.ndarray:
@@ -49,7 +54,7 @@ def _drawn_together(velocities: np.ndarray, written: np.ndarray) -> np.ndarray:
 
 def _lifted(velocities: np.ndarray, written: np.ndarray) -> np.ndarray:
     """Return the velocities (n,), those near the floor above it, in their order; the floor of soft notes is as much lower as they are."""
-    softness = np.clip(written / UNMARKED, 1e-6, 1)
+    softness = np.minimum(np.maximum(written / UNMARKED, 1e-6), 1)
     free, room = softness * SOFTNESS_FREE_FROM, softness * (SOFTNESS_FREE_FROM - SOFTEST)
     below = np.maximum(free - velocities, 0)
     return np.asarray(velocities + below - room * -np.expm1(-below / room))
