@@ -87,7 +87,7 @@ def find_anchors(onset_quarter: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     The first onset is an anchor, and then each that is ANCHOR_SPACING_QUARTERS or more after the anchor before it.
     """
     anchors: list[float] = []
-    for onset in np.unique(onset_quarter).tolist():
+    for onset in sorted(set(onset_quarter.tolist())):
         if not anchors or onset - anchors[-1] >= ANCHOR_SPACING_QUARTERS - SAME_POSITION_QUARTERS:
             anchors.append(onset)
     groups = np.searchsorted(anchors, onset_quarter + SAME_POSITION_QUARTERS, side="right") - 1
@@ -194,6 +194,9 @@ def settle(columns: np.ndarray, notes: np.ndarray) -> np.ndarray:
     predicted note by note strays, and takes the beat along.
     """
     columns = columns.copy()
+    if len(notes) == 1:
+        columns[:, TIMING] = 0
+        return columns
     columns[:, STRUCK] = columns[nearest_stroke(notes, columns[:, TIMING])][:, STRUCK]
     anchors, groups = find_anchors(notes["onset_quarter"])
     at_anchor = notes["onset_quarter"] - anchors[groups] <= SAME_POSITION_QUARTERS
