@@ -12,9 +12,9 @@ from engine.onnx.model import Model
 from engine.performers.dexter.trees import Trees
 from export.command import export_all, export_verified
 from export.dexter import trees_spec
-from export.trees import write_trees
+from export.trees import TOGETHER, write_trees
 from models.performance.features import FEATURES, SCALE
-from models.performance.representation import BEAT_PERIOD, PEDAL_CHANGE, REPRESENTATION_VERSION, TIMING, VELOCITY
+from models.performance.representation import ARTICULATION, BEAT_PERIOD, PEDAL_CHANGE, REPRESENTATION_VERSION, TIMING, VELOCITY
 from models.performance.surroundings import WIDE_FEATURES
 from training.dexter import trees as dexter_trees
 from training.dexter.networks import BoostedTrees
@@ -162,6 +162,18 @@ def test_a_tree_without_decisions_is_its_leaf(tmp_path):
     features = np.ones((2, len(WIDE_FEATURES)), np.float32)
     answer = Model(tmp_path / "trees.onnx", SYSTEM, REPRESENTATION_VERSION).run({"features": features}, {})
     assert answer[0]["mean"].tolist() == [[0, 0, 0, 0.75, 0, 0, 0, 0]] * 2
+
+
+def test_many_trees_of_several_columns_are_those_that_were_fitted(examples, tmp_path):
+    """More than a node of the graph has, in an order of columns of their own."""
+    many = Boosting(rounds=TOGETHER + 30, learning_rate=0.1, smallest_leaf=4, feature_share=0.3, penalty=1, leaves=5)
+    boosted = {column: boost(of_column(examples, column), many, 1, 0) for column in (ARTICULATION, VELOCITY)}
+    export(boosted, tmp_path / "trees.onnx")
+    answer = Model(tmp_path / "trees.onnx", SYSTEM, REPRESENTATION_VERSION).run({"features": examples[0]}, {})[0]["mean"]
+    for column, booster in boosted.items():
+        np.testing.assert_allclose(answer[:, column], booster.predict(examples[0]), atol=1e-5)
+    assert not np.delete(answer, [VELOCITY, ARTICULATION], axis=1).any()
+    assert np.ptp(answer[:, VELOCITY]) > 0.1 and np.ptp(answer[:, ARTICULATION]) > 0.1
 
 
 def test_a_graph_that_differs_leaves_no_file(examples, tmp_path):
