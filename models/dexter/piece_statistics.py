@@ -1,12 +1,13 @@
 """Statistics of the mean performance over a whole piece, and the scales that suit the piece. NumPy only."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 
 from models.dexter.expression_profile import expected_slowing, fastest_interval
-from models.dexter.representation import Networks, Passage, Scales
+from models.dexter.representation import Passage, Scales
 from models.performance.features import at_played_tempo, slowed
 from models.performance.representation import COLUMNS, TIMING
 
@@ -18,14 +19,11 @@ PROFILE_NOTES = 200  # the expression profile of shorter pieces counts for less:
 class PieceStatistics:
     """Statistics of the networks' mean over one passage, computed when they are first asked for."""
 
-    def __init__(self, networks: Networks, scales: Scales, passage: Passage, size: int):
-        """``size`` in notes, of the windows that are read."""
-        self._networks, self._scales, self._passage, self._size = networks, scales, passage, size
-
-    def networks_mean(self, features: np.ndarray) -> np.ndarray:
-        """Return the networks' mean (n, 8) without descriptors of notes with ``features`` (n, F)."""
-        known = np.zeros((len(features), 1), np.float32)
-        return self._networks.mean(features, np.zeros((len(features), self._networks.descriptors), np.float32), known)[0]
+    def __init__(self, read: Callable[[range], np.ndarray], scales: Scales, passage: Passage, size: int):
+        """``read`` returns the networks' mean (n, 8), without descriptors, of n rows of the passage; ``size`` in notes, of the windows that
+        are read.
+        """
+        self._read, self._scales, self._passage, self._size = read, scales, passage, size
 
     @cached_property
     def average(self) -> np.ndarray:
@@ -44,12 +42,12 @@ class PieceStatistics:
             return self._passage.deviation
         means, second = self._means, self._passage.second
         if second is not None:
-            means = {notes: mean + second.correction(slice(notes.start, notes.stop), mean, self.average) for notes, mean in means.items()}
+            means = {rows: mean + second.correction(slice(rows.start, rows.stop), mean, self.average) for rows, mean in means.items()}
         columns = np.concatenate(list(means.values()))
         deviation = columns.std(axis=0)
         timing = columns[:, TIMING]
         if self._passage.shares_key is not None:
-            timing = timing[~np.concatenate([self._passage.shares_key[notes.start : notes.stop] for notes in means])]
+            timing = timing[~np.concatenate([self._passage.shares_key[rows.start : rows.stop] for rows in means])]
         deviation[TIMING] = np.abs(timing - timing.mean()).mean() if len(timing) else np.nan
         return np.asarray(deviation)
 
@@ -60,7 +58,7 @@ class PieceStatistics:
         if profile is None or notated is None:
             return np.zeros(COLUMNS, np.float32)
         intervals = [
-            at_played_tempo(mean + profile.mean_offset, notated[notes.start : notes.stop]) for notes, mean in self._networks_means.items()
+            at_played_tempo(mean + profile.mean_offset, notated[rows.start : rows.stop]) for rows, mean in self._networks_means.items()
         ]
         slower = expected_slowing(fastest_interval(np.concatenate(intervals)), profile.human_fastest_intervals)
         return (self._profile_weight * (profile.mean_offset + slowed(slower))).astype(np.float32)
@@ -89,12 +87,15 @@ class PieceStatistics:
     @cached_property
     def _means(self) -> dict[range, np.ndarray]:
         """The networks' mean (n, 8) with ``mean_offset``, of notes that are spread over the piece."""
-        return {notes: mean + self.mean_offset for notes, mean in self._networks_means.items()}
+        return {rows: mean + self.mean_offset for rows, mean in self._networks_means.items()}
 
     @cached_property
     def _networks_means(self) -> dict[range, np.ndarray]:
-        features = self._passage.features
-        length, size = len(features), self._size
+        return {rows: self._read(rows) for rows in self.rows}
+
+    @property
+    def rows(self) -> list[range]:
+        """The rows of the passage that are read."""
+        length, size = len(self._passage.features), self._size
         starts = np.unique(np.linspace(0, max(length - size, 0), min(SPREAD_WINDOWS, -(-length // size)), dtype=int))
-        passages = [range(start, min(start + size, length)) for start in starts.tolist()]
-        return {notes: self.networks_mean(features[notes.start : notes.stop]) for notes in passages}
+        return [range(start, min(start + size, length)) for start in starts.tolist()]

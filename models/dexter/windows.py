@@ -6,6 +6,7 @@ have one, and the residual continues the fixed notes, so that there is no seam.
 """
 
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
@@ -25,11 +26,11 @@ from models.dexter.sampling import (
     signal_and_noise,
 )
 from models.performance.representation import ARTICULATION, BEAT_PERIOD, COLUMNS, VELOCITY
-from models.performance.windows import overlap_notes
 
 TEMPERATURE_NOTES = 32  # over which a changed temperature is reached
 CARRIED_NOTES = 16  # committed at once when there is no time to sample
-MOST_EXPECTED = 24  # windows that are read before playing begins
+OVERLAP_SHARE = 0.125  # of a window, on either side of the notes that it commits: less is heard, twice as much is read a third more often
+MOST_EXPECTED = 16  # windows that are read before playing begins
 LEAST_GUIDED_LEVELS = 4  # noise levels with two evaluations each: fewer give too little expression
 
 
@@ -52,15 +53,15 @@ class WindowSampler:
         """
         self._networks = networks
         self._residual_deviation = scales.residual_deviation
-        self._overlap = overlap_notes(window)
+        self._overlap = round(window * OVERLAP_SHARE)
         self._hop = window - 2 * self._overlap
         self._passage = passage
-        self.piece = PieceStatistics(networks, scales, passage, 2 * self._overlap + self._hop)
+        self.piece = PieceStatistics(self._mean_of, scales, passage, window)
         self._draws = draws if passage.reference is None and not thousand_steps else None
         self._renderer = Renderer(passage, self.piece, self._draws)
         self._seed = seed
         self._thousand_steps = thousand_steps
-        self._plain: dict[range, tuple[np.ndarray, np.ndarray]] = {}  # what the network reads without descriptors, as ``expected`` asked
+        self._plain: dict[range, tuple[np.ndarray, np.ndarray]] = {}  # what the network reads without descriptors
 
     def begin(self, first_note: int = 0) -> State:
         """Return the state from which ``first_note`` is the next to be committed; nothing before it is fixed."""
@@ -79,6 +80,7 @@ class WindowSampler:
         commit_stop = min(first + notes, stop) if notes else stop if stop == length else first + self._hop
         commit = slice(past, commit_stop - first + past)
         branches = self._read(state, settings, range(first - past, stop))
+        self._forget(range(first - past, stop))
         mean = self._blend(state, settings, branches)
         voicing = self._renderer.voicing(first - past, mean)
         residual, evaluations, drawn_past = np.zeros_like(mean), 0, None
@@ -111,18 +113,57 @@ class WindowSampler:
 
         Of a long piece MOST_EXPECTED windows are read, spread evenly; the notes of the others get their average.
         """
-        length = len(self._passage.features)
-        firsts = range(0, length, self._hop)
-        expected = np.full((length, COLUMNS), np.nan)
-        for first in sorted({firsts[round(place)] for place in np.linspace(0, len(firsts) - 1, min(len(firsts), MOST_EXPECTED))}):
-            notes = range(max(first - self._overlap, 0), min(first + self._hop + self._overlap, length))
-            self._plain[notes] = self._networks.mean(self._passage.features[notes.start : notes.stop], *self._undescribed(len(notes)))
-            rows = slice(first, min(first + self._hop, length))
-            mean = self._plain[notes][0][rows.start - notes.start : rows.stop - notes.start] + self.piece.mean_offset
+        expected = np.full((len(self._passage.features), COLUMNS), np.nan)
+        for notes, rows in self._spread:
+            mean = self._mean_of(notes)[rows.start - notes.start : rows.stop - notes.start] + self.piece.mean_offset
+            own = slice(rows.start, rows.stop)
             if self._passage.second is not None:
-                mean = mean + self._passage.second.correction(rows, mean, self.average)
-            expected[rows] = self._renderer.expected(mean)
+                mean = mean + self._passage.second.correction(own, mean, self.average)
+            expected[own] = self._renderer.expected(mean)
         return np.where(np.isnan(expected), np.nanmean(expected, axis=0), expected)
+
+    @cached_property
+    def _spread(self) -> list[tuple[range, range]]:
+        """Rows of the passage that are read together, and those of them that are committed, of MOST_EXPECTED windows at most.
+
+        They are those of ``next`` from the beginning on.
+        """
+        length, windows = len(self._passage.features), []
+        for first in range(0, max(length - self._overlap, 1), self._hop):
+            notes = range(max(first - self._overlap, 0), min(first + self._hop + self._overlap, length))
+            windows.append((notes, range(first, length if notes.stop == length else first + self._hop)))
+        places = np.linspace(0, len(windows) - 1, min(len(windows), MOST_EXPECTED)).round().astype(int)
+        return [windows[place] for place in np.unique(places)]
+
+    def _mean_of(self, rows: range) -> np.ndarray:
+        return self._read_plainly(rows)[0]
+
+    def _read_plainly(self, rows: range) -> tuple[np.ndarray, np.ndarray]:
+        """Return the networks' mean (n, 8) and context (n, C) without descriptors; it is kept until ``next`` has needed it, of what is
+        spread for good.
+        """
+        found = self._plain.get(rows)
+        if found is None:
+            found = self._networks.mean(self._passage.features[rows.start : rows.stop], *self._undescribed(len(rows)))
+            self._plain[rows] = found
+        return found
+
+    def second_ahead(self) -> None:
+        """Let the second prediction be made that ``expected`` needs. Another thread may call it before ``expected`` is asked for."""
+        if self._passage.second is not None:
+            for rows in (*self.piece.rows, *(rows for _, rows in self._spread)):
+                self._passage.second.predict(slice(rows.start, rows.stop))
+
+    def read_ahead(self, first: int) -> int:
+        """Read what ``next`` will read of the window that goes on from the note ``first`` of a whole piece; return where that ends.
+
+        Another thread may call it while the window before is computed.
+        """
+        rows = range(max(first - self._overlap, 0), min(first + self._hop + self._overlap, len(self._passage.features)))
+        self._read_plainly(rows)
+        if self._passage.second is not None:
+            self._passage.second.predict(slice(rows.start, rows.stop))
+        return len(self._passage.features) if rows.stop == len(self._passage.features) else first + self._hop
 
     def _undescribed(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Return descriptors (count, 7) and flags (count, 1) that say nothing."""
@@ -166,18 +207,28 @@ class WindowSampler:
         readings = [(descriptors, known)]
         if follows and settings.guidance != 1:
             readings.append((np.zeros_like(descriptors), np.zeros_like(known)))
-        features = passage.features[passage.rows(notes)]
-        branches = [self._branch(notes, features, *reading) for reading in readings]
+        branches = [self._branch(notes, *reading) for reading in readings]
         if passage.second is None:
             return branches
-        plain = self.piece.networks_mean(features) + self.piece.mean_offset if branches[-1].known.any() else branches[-1].mean
-        correction = passage.second.correction(passage.rows(notes), plain, self.average)
+        rows = passage.rows(notes)
+        plain = self._read_plainly(range(rows.start, rows.stop))[0] + self.piece.mean_offset
+        correction = passage.second.correction(rows, plain, self.average)
         return [branch._replace(mean=branch.mean + correction) for branch in branches]
 
-    def _branch(self, notes: range, features: np.ndarray, descriptors: np.ndarray, known: np.ndarray) -> Branch:
-        before = None if known.any() else self._plain.get(notes)
-        mean, context = before or self._networks.mean(features, descriptors, known)
+    def _branch(self, notes: range, descriptors: np.ndarray, known: np.ndarray) -> Branch:
+        rows = self._passage.rows(notes)
+        if known.any():
+            mean, context = self._networks.mean(self._passage.features[rows], descriptors, known)
+        else:
+            mean, context = self._read_plainly(range(rows.start, rows.stop))
         return Branch(mean + self.piece.mean_offset, context, descriptors, known)
+
+    def _forget(self, notes: range) -> None:
+        """Let go what was read of a window, unless it is spread."""
+        rows = self._passage.rows(notes)
+        read = range(rows.start, rows.stop)
+        if all(read != spread for spread, _ in self._spread):
+            self._plain.pop(read, None)
 
     def _blend(self, state: State, settings: Settings, branches: list[Branch]) -> np.ndarray:
         """Return the mean (T, 8) of a window: committed notes keep theirs, then the last window's is cross-faded into this one's."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from engine.base.arguments import request_of
 from engine.base.errors import PerfLiveError, UsageError
+from engine.base.worker import Worker
 from engine.onnx.model import Model
 from engine.performers.controls import Control
 from engine.performers.dexter.controls import CONTROLS
@@ -168,9 +169,13 @@ class DexterPerformer:
         """
         columns = playback_columns(piece.score)
         sampler = self.sampler(piece.score.notes, columns, seed, reference=reference, descriptors=descriptors)
+        reader = Worker("trees")  # which read the score while the networks do
+        second = reader.submit(sampler.second_ahead)
         average = denormalise(np.tile(sampler.average, (len(columns), 1)), columns)[:, BEAT_PERIOD]
         written = written_columns(dict(zip(SCORE_COLUMNS, columns.T, strict=True)), average)
         worker = WindowWorker(sampler, normalise(written, columns), waits=not ahead)
+        second.result()
+        reader.close()
         expected = denormalise(sampler.expected(), columns)
         plain, tempo = TempoRule(piece, expected[:, BEAT_PERIOD]), None
         if reference is not None:

@@ -40,7 +40,8 @@ class Computed(NamedTuple):
 
 
 class WindowWorker:
-    """Computes up to AHEAD_WINDOWS ahead in a thread; ONNX Runtime releases Python's lock meanwhile.
+    """Computes up to AHEAD_WINDOWS ahead in a thread; ONNX Runtime releases Python's lock meanwhile. For files a second thread reads the
+    window after the one that is computed.
 
     All methods are for one thread to call. The computing thread ends with ``close``, or when nothing refers to the worker any more.
     """
@@ -60,7 +61,10 @@ class WindowWorker:
         self._last = sampler.begin()  # after the last window that was taken
         self._urgent = False
         self._coming: deque[Future[Computed | None]] = deque()  # the windows that follow; None: there is none
-        self._worker = Worker("windows", _give_way)
+        self._worker = Worker("windows") if waits else Worker("windows", _give_way)
+        self._reader = Worker("reading ahead") if waits else None
+        self._read_first = 0  # from which note on ``_read`` reads; it says where that ends
+        self._read: Future[int] | None = None
 
     def begin(self, route: Route, settings: Settings) -> None:
         """Forget everything; the next window is the first of ``route``."""
@@ -112,6 +116,8 @@ class WindowWorker:
     def close(self) -> None:
         """End the worker."""
         self._worker.close()
+        if self._reader:
+            self._reader.close()
 
     def snapshot(self) -> tuple[Route, Settings, State]:
         return self._route, self._settings, self._last
@@ -142,11 +148,23 @@ class WindowWorker:
             return None
         begun_s = time.perf_counter()
         state = self._following(before, route)
+        if self._reader:
+            self._read_next(self._reader, state.next_note, route)
         reduced = self._urgent and len(state.columns) > 0 and settings.evaluations > URGENT_EVALUATIONS
         window, after = self._sampler.next(state, replace(settings, evaluations=URGENT_EVALUATIONS) if reduced else settings)
         self.counts.seconds += time.perf_counter() - begun_s
         self.on_window(window)
         return Computed(window, after, reduced and window.evaluations > 0)
+
+    def _read_next(self, reader: Worker, first: int, route: Route) -> None:
+        """Have the window from the note ``first`` on read, and begin to read the one after it."""
+        if self._read and self._read_first != first:
+            self._read.exception()  # what nobody needs now; two threads must not read at a time
+            self._read = None
+        end = (self._read or reader.submit(self._sampler.read_ahead, first)).result()
+        if end >= route.stop:
+            end = route.stop if route.again is None else route.again
+        self._read_first, self._read = end, reader.submit(self._sampler.read_ahead, end) if end < route.stop else None
 
     def _following(self, state: State, route: Route) -> State:
         if state.next_note < route.stop or route.again is None:

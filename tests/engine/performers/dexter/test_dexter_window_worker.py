@@ -58,10 +58,10 @@ def test_windows_computed_ahead_are_the_same(performer, waits):
     sampler = sampler_of(performer, melody().score)
     worker = WindowWorker(sampler, WRITTEN, waits)
     worker.begin(Route(10, 200), PLAIN)
-    ahead = [take_ready(worker) for _ in range(5)]
+    ahead = [take_ready(worker) for _ in range(4)]
     worker.close()
-    assert_same_windows(ahead, one_by_one(sampler, [(10, PLAIN), *[(None, PLAIN)] * 4]))
-    assert worker.counts.windows == 5 and worker.counts.evaluations == sum(window.evaluations for window in ahead) > 0
+    assert_same_windows(ahead, one_by_one(sampler_of(performer, melody().score), [(10, PLAIN), *[(None, PLAIN)] * 3]))
+    assert worker.counts.windows == 4 and worker.counts.evaluations == sum(window.evaluations for window in ahead) > 0
 
 
 def test_what_is_waited_for_is_as_if_computed_when_taken(performer):
@@ -69,7 +69,7 @@ def test_what_is_waited_for_is_as_if_computed_when_taken(performer):
     sampler, computed = sampler_of(performer, melody().score), threading.Semaphore(0)
     worker = WindowWorker(sampler, WRITTEN, waits=True)
     worker.on_window = lambda window: computed.release()
-    worker.begin(Route(0, 96, again=32), PLAIN)
+    worker.begin(Route(0, 144, again=48), PLAIN)
     taken = [worker.take() for _ in range(2)]
     for _ in range(4):  # so that there is something to drop
         assert computed.acquire(timeout=10)
@@ -85,9 +85,10 @@ def test_what_is_waited_for_is_as_if_computed_when_taken(performer):
     worker.begin(Route(100, 200), PLAIN)
     taken.append(worker.take())
     worker.close()
-    looped = [(0, PLAIN), (None, PLAIN), (None, WILD), (32, WILD)]
+    sampler = sampler_of(performer, melody().score)  # which nobody has read ahead for
+    looped = [(0, PLAIN), (None, PLAIN), (None, WILD), (48, WILD)]
     expected = one_by_one(sampler, [*looped, (None, CALM), (None, CALM)])
-    expected += one_by_one(sampler, [*looped, (None, WILD), (32, WILD), (None, WILD)])[4:]
+    expected += one_by_one(sampler, [*looped, (None, WILD), (48, WILD), (None, WILD)])[4:]
     assert_same_windows(taken, [*expected, *one_by_one(sampler, [(100, PLAIN)])])
     assert worker.counts.windows == 10 and worker.counts.reduced == 0
 
@@ -109,9 +110,12 @@ def fail(*_):
     raise PerfLiveError("the network is gone")
 
 
-def test_a_worker_that_fails_says_so_on_files():
+@pytest.mark.parametrize("failing", ["next", "read_ahead"])
+def test_a_worker_that_fails_says_so_on_files(failing):
     empty = np.zeros((0, 8), np.float32)
-    broken = SimpleNamespace(begin=lambda first=0: SimpleNamespace(next_note=first, columns=empty), next=fail)
+    state = SimpleNamespace(next_note=0, columns=empty)
+    does = {"begin": lambda first=0: state, "next": lambda *_: (None, state), "read_ahead": lambda first: 5}
+    broken = SimpleNamespace(**(does | {failing: fail}))
     worker = WindowWorker(broken, empty, waits=True)
     worker.begin(Route(0, 5), Settings())
     for _ in range(2):
@@ -140,9 +144,9 @@ def test_the_worker_gives_way_to_what_is_sent(performer):
         asked.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
         return sampler.next(*arguments)
 
-    worker = WindowWorker(SimpleNamespace(begin=sampler.begin, next=note_priority), WRITTEN, waits=True)
+    worker = WindowWorker(SimpleNamespace(begin=sampler.begin, next=note_priority), WRITTEN, waits=False)
     worker.begin(Route(0, len(WRITTEN)), PLAIN)
-    worker.take()
+    take_ready(worker)
     worker.close()
     assert asked[0] > os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
@@ -156,6 +160,27 @@ def test_a_worker_that_nobody_holds_ends(performer):
     gc.collect()
     worker.join(10)
     assert not worker.is_alive()
+
+
+def test_for_files_the_window_after_the_one_that_is_computed_is_read_meanwhile(performer):
+    sampler, read, go_on = sampler_of(performer, melody().score), [], threading.Event()
+
+    def read_ahead(first):
+        read.append((first, threading.current_thread().name))
+        if len(read) == 2:
+            go_on.set()
+        return sampler.read_ahead(first)
+
+    def late(*arguments):
+        assert go_on.wait(10)  # the first window waits for the second to be read
+        return sampler.next(*arguments)
+
+    worker = WindowWorker(SimpleNamespace(begin=sampler.begin, next=late, read_ahead=read_ahead), WRITTEN, waits=True)
+    worker.begin(Route(0, 200), PLAIN)
+    windows = [worker.take() for _ in range(4)]
+    worker.close()
+    assert [first for first, _ in read] == [window.first_note for window in windows] == [0, 48, 96, 144]
+    assert {name for _, name in read} == {"reading ahead"}
 
 
 def test_a_window_that_was_under_way_when_the_route_changed_is_dropped(performer):
