@@ -29,7 +29,7 @@ from models.performance.representation import ARTICULATION, BEAT_PERIOD, COLUMNS
 
 TEMPERATURE_NOTES = 32  # over which a changed temperature is reached
 CARRIED_NOTES = 16  # committed at once when there is no time to sample
-OVERLAP_SHARE = 0.125  # of a window, on either side of the notes that it commits: less is heard, twice as much is read a third more often
+OVERLAP_SHARE = 0.125  # of a window of a whole score; twice as much costs half as many readings again, for .002 of correlation
 MOST_EXPECTED = 16  # windows that are read before playing begins
 LEAST_GUIDED_LEVELS = 4  # noise levels with two evaluations each: fewer give too little expression
 
@@ -46,14 +46,17 @@ class WindowSampler:
         seed: int,
         thousand_steps: bool = False,
         draws: Draws | None = None,
+        overlap_share: float = OVERLAP_SHARE,
     ):
-        """``window`` in notes. ``thousand_steps``: sample as the paper does, for comparison; ``Settings.evaluations`` is then ignored.
+        """``window`` in notes, of which it shares ``overlap_share`` with the window on either side.
+
+        ``thousand_steps``: sample as the paper does, for comparison; ``Settings.evaluations`` is then ignored.
 
         ``draws`` samples in place of the denoiser, but for a transfer, which begins with what is there.
         """
         self._networks = networks
         self._residual_deviation = scales.residual_deviation
-        self._overlap = round(window * OVERLAP_SHARE)
+        self._overlap = round(window * overlap_share)
         self._hop = window - 2 * self._overlap
         self._passage = passage
         self.piece = PieceStatistics(self._mean_of, scales, passage, window)

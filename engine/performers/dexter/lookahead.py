@@ -20,6 +20,7 @@ from models.dexter.windows import WindowSampler
 from models.performance.descriptors import tonal_leans
 from models.performance.features import TEMPO_MAP_FEATURES, denormalise, notated_octaves, note_features
 from models.performance.representation import TIMING, find_anchors, settle
+from models.performance.windows import OVERLAP_SHARE
 
 HISTORY_NOTES = 1024  # what is read of the piece so far: all, mostly
 AVERAGE_NOTES = 512  # after so many the running average of the mean performance forgets
@@ -82,7 +83,7 @@ class DexterLookaheadSampler:
             anchors=find_anchors(score.table["onset_quarter"])[1],
         )
         networks = _Wanted(self._networks, is_wanted)
-        sampler = WindowSampler(networks, self._scales, self._window, passage, self._seed, draws=residuals)
+        sampler = WindowSampler(networks, self._scales, self._window, passage, self._seed, draws=residuals, overlap_share=OVERLAP_SHARE)
         state = (request.progress and request.progress.state) or sampler.begin(request.first)
         window, after = sampler.next(state, request.settings, request.deciding)
         decided = slice(request.past, request.past + request.deciding)
