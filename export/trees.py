@@ -27,8 +27,8 @@ Attributes = dict[str, list[Any]]
 def write_trees(boosted: Mapping[int, dict[str, Any]], contract: Contract, path: Path) -> None:
     """Write the trees to ``path``: by column of the contract's only output, what LightGBM's ``Booster.dump_model`` gives of its trees.
 
-    A column without trees is 0; one at least has some. Splits are rounded down to float32, so that no float32 value goes another way. Raises ValueError for trees
-    that this does not translate.
+    A column without trees is 0; one at least has some. Splits are rounded down to float32, so that no float32 value goes another way.
+    Raises ValueError for trees that this does not translate.
     """
     (given,), (answer,) = contract.inputs, contract.outputs
     nodes, columns = [], [f"column_{column}" for column in range(int(answer.shape[-1]))]
