@@ -48,6 +48,7 @@ OFFLINE_S = 60.0
 NOTES_A_SECOND, HELD_S, PEDAL_EVERY_S = 10, (0.05, 1.5), 2.0
 DEVICE_RATE, PULLED_FRAMES = 48_000, 256
 LATENCY_NOTES, LATENCY_EVERY_S = 30, 0.9
+LONGEST_START_S = 20  # of perf-live: those that were started first play until the last one has
 HEARD = 1e-4  # of full scale: a note has begun
 
 
@@ -219,7 +220,7 @@ def _pull(synthesizer: BufferedSynthesizer, heard_ns: list[int], ending: threadi
 def _through_jack(seconds: float, instruments: Sequence[str]) -> Device:
     with jack_server(), tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         path = Path(folder) / "playing.mid"
-        write_midi_file(path, _to_midi(made_up_events(seconds + 5)))
+        write_midi_file(path, _to_midi(made_up_events(seconds + LONGEST_START_S * len(instruments))))
         stolen = StolenTime()
         ends = ["--in", str(path), "--out", "neural", "--performer", "passthrough"]
         calls = [["-c", PERF_LIVE, *ends, "--instrument", instrument] for instrument in instruments]
