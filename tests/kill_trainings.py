@@ -60,7 +60,7 @@ def contents(run_folder):
         name = str(path.relative_to(run_folder))
         if path.name in ("stage.json", "done.json"):
             found[name] = {key: value for key, value in json.loads(path.read_text()).items() if key != "seconds"}
-        elif path.is_file() and "curve_from_" not in name:
+        elif path.is_file() and path.name != "report.md" and "curve_from_" not in name:
             found[name] = path.read_bytes()
     for folder in {path.parent for path in run_folder.rglob("curve_from_*")}:
         curves = read_curves(folder).items()

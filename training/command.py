@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +19,7 @@ from engine.base.on_demand import load_object
 from engine.systems import parts
 from training.datasets.folds import FoldsBy, begin_folds
 from training.runs.processes import first_alone, join, process, wait_for_all
+from training.runs.report import REPORT, repeating, write_report
 from training.stages import RECIPE_FILE, Done, Stage, Work, begin, done_as, read_done, stage_hash, write_json
 from training.stages.recipe import PlannedStage, Recipe, read_recipe
 
@@ -52,8 +53,10 @@ def train(
     for folder in (out, cache):
         make_folder(folder)
     stages = load_stages(planned.system)
+    options = ["--data", data, "--out", out, *(["--threads", threads] if threads > 1 else []), *(["--folds", folds] if folds else [])]
+    command = repeating([recipe, *options])
     if folds is None:
-        run_stages(planned, stages, data, out, cache, threads)
+        report(out, command, planned.system, run_stages(planned, stages, data, out, cache, threads))
         return
     with first_alone():
         begun = begin_folds(data, out, folds, recipe).folds
@@ -61,7 +64,14 @@ def train(
         if not process():
             print(f"fold {fold.number} of {len(begun)}", file=sys.stderr)
         make_folder(fold.run)
-        run_stages(planned, stages, fold.corpus, fold.run, cache, threads)
+        report(fold.run, command, planned.system, run_stages(planned, stages, fold.corpus, fold.run, cache, threads))
+
+
+def report(out: Path, command: str, system: str, done: Sequence[Done]) -> None:
+    """Write the report of a run, in the first process."""
+    if not process():
+        write_report(out, system, command, done)
+        print(f"report: {out / REPORT}", file=sys.stderr)
 
 
 def run_stages(recipe: Recipe, stages: Mapping[str, Stage], data: Path, out: Path, cache: Path, threads: int) -> list[Done]:

@@ -1,6 +1,7 @@
 """Recipes: what they may say, which stages are run again, and each system's tiny one from a corpus to a folder that plays."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -233,3 +234,10 @@ def test_a_tiny_recipe_goes_from_a_corpus_to_a_folder_that_plays(system, corpus,
     capsys.readouterr()
     assert run(command.app, "perf-train", trained) == 0
     assert capsys.readouterr().err.count("done before") == len(read_run(folder).stages)
+    report = (folder / "report.md").read_text()
+    options = ["--data", str(data), "--out", str(folder)]
+    assert shlex.join(["perf-train", str(recipe), *options]) in report
+    drawn = [path for path in folder.glob("*/curves.png") if path.read_bytes()[:4] == b"\x89PNG"]
+    networks = [path.parent for path in folder.glob("*/best.ckpt") if list(path.parent.glob("curve_from_*"))]
+    assert {path.parent for path in drawn} == set(networks) and len(networks) >= (system != "drums")
+    assert all(f"({path.parent.name}/curves.png)" in report for path in drawn)
