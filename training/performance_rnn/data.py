@@ -2,8 +2,9 @@
 events in lanes.
 """
 
+import contextlib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -16,30 +17,37 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
-from engine.base.files import whole_file
 from engine.midi.events import SUSTAIN_PEDAL
 from models.performance_rnn.network import PerformanceRNNConfig
-from models.performance_rnn.representation import PITCHES, REPRESENTATION_VERSION, EventCodec, describe_controls, extend_by_sustain
-from training.datasets import asap, maestro
+from models.performance_rnn.representation import PITCHES, EventCodec, describe_controls, extend_by_sustain
+from training.datasets import asap, maestro, performances
 from training.datasets.performances import NOTE_DTYPE, Performance
 from training.runs import RunConfig
 from training.runs.processes import process
+from training.stages.tables import code_digest, load_columns
 
 VALIDATION_EXCERPTS, VALIDATION_EVENTS = 24, 1024
 
 
 @dataclass(frozen=True)
 class SoundingNotes:
-    """The notes of many performances, one after another, as long as they sound; ``starts`` (performances + 1,) bounds each performance."""
+    """The notes of many performances, one after another, as long as they sound; ``starts`` (performances + 1,) bounds each performance.
 
-    notes: np.ndarray
+    ``notes`` are the columns of NOTE_DTYPE, or such a table; they may be larger than the memory.
+    """
+
+    notes: Mapping[str, np.ndarray] | np.ndarray
     starts: np.ndarray
 
     def __len__(self) -> int:
         return len(self.starts) - 1
 
     def performance(self, index: int) -> np.ndarray:
-        return self.notes[self.starts[index] : self.starts[index + 1]]
+        rows = slice(self.starts[index], self.starts[index + 1])
+        table = np.zeros(rows.stop - rows.start, NOTE_DTYPE)
+        for name in NOTE_DTYPE.names:
+            table[name] = self.notes[name][rows]
+        return table
 
 
 def sounding_notes(performance: Performance) -> np.ndarray:
@@ -55,18 +63,21 @@ def load_sounding_notes(root: Path, split: asap.Split, cache: Path) -> SoundingN
     """Read the split of an (n)ASAP or a MAESTRO folder, or what ``cache`` keeps of it. Raises PerfLiveError when it is neither."""
     in_maestro = (root / maestro.TABLE).exists()
     rows = maestro.performance_rows(root, split) if in_maestro else asap.performance_rows(root, split)
-    digest = hashlib.sha256(f"{REPRESENTATION_VERSION} {rows}".encode()).hexdigest()[:16]
-    path = cache / f"performance-rnn-{split}-{digest}.npz"
-    if not path.exists():
-        performances = maestro.read_maestro(root, split) if in_maestro else asap.read_asap(root, split)
-        shown = track(performances, f"reading {split} performances", len(rows), console=Console(stderr=True))
-        tables = [sounding_notes(performance) for performance in shown]
-        cache.mkdir(parents=True, exist_ok=True)
-        notes = np.concatenate([np.zeros(0, NOTE_DTYPE), *tables])
-        with whole_file(path) as partial:
-            np.savez(partial, notes=notes, starts=np.cumsum([0] + [len(table) for table in tables]))
-    with np.load(path) as stored:
-        return SoundingNotes(stored["notes"], stored["starts"])
+    digest = hashlib.sha256(code_digest(performances, sounding_notes, extend_by_sustain).encode())
+    for row in rows:
+        name = row["midi_filename" if in_maestro else "midi_performance"]
+        digest.update(name.encode())
+        with contextlib.suppress(OSError), (root / name).open("rb") as file:  # the reader says of each file what is wrong with it
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+
+    def read() -> Iterator[dict[str, np.ndarray]]:
+        found = maestro.read_maestro(root, split) if in_maestro else asap.read_asap(root, split)
+        for performance in track(found, f"reading {split} performances", len(rows), console=Console(stderr=True)):
+            table = sounding_notes(performance)
+            yield {name: table[name] for name in NOTE_DTYPE.names}
+
+    columns = load_columns(cache / f"performance-rnn-{split}-{digest.hexdigest()[:16]}.arrow", read)
+    return SoundingNotes(columns.arrays, columns.starts)
 
 
 def encode_performance(codec: EventCodec, notes: np.ndarray, stretch: float = 1.0, semitones: int = 0) -> tuple[np.ndarray, ...]:

@@ -76,8 +76,12 @@ class WholeCheckpointIO(TorchCheckpointIO):
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        with whole_file(path) as partial, partial.open("wb") as file:  # a path's name would be written into the file
-            torch.save(_plain(checkpoint), file)
+        _save(checkpoint, path)
+
+
+def _save(content: dict[str, Any], path: Path) -> None:
+    with whole_file(path) as partial, partial.open("wb") as file:  # a path's name would be written into the file
+        torch.save(_plain(content), file)
 
 
 def _plain(value: Any) -> Any:
@@ -140,5 +144,4 @@ def read_task(checkpoint: Path, kind: type[Task], config: type[BaseModel]) -> Ta
 
 def save_task(task: lightning.LightningModule, path: Path) -> None:
     """Write a checkpoint that ``read_task`` reads, of a task that was put together rather than trained. Raises PerfLiveError."""
-    with whole_file(path) as partial:
-        torch.save({"hyper_parameters": dict(task.hparams), "state_dict": task.state_dict()}, partial)
+    _save({"hyper_parameters": dict(task.hparams), "state_dict": task.state_dict()}, path)

@@ -1,10 +1,10 @@
 """Performances as the streaming velocity transformers hear them, computed once and kept in a cache folder, and windows of them."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -13,13 +13,12 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
-from engine.base.files import whole_file
 from engine.midi.events import SOFT_PEDAL, SUSTAIN_PEDAL
+from models.velocity import representation
 from models.velocity.network import VelocityTransformerConfig
 from models.velocity.representation import (
     PITCHES,
     RELEASED_LIMIT_S,
-    REPRESENTATION_VERSION,
     SCALARS,
     NoteTracker,
     known_durations,
@@ -30,6 +29,8 @@ from training.datasets.performances import Performance
 from training.datasets.pop909 import read_pop909
 from training.runs import RunConfig
 from training.runs.batches import ShuffledBatches
+from training.stages.tables import code_digest, load_columns
+from training.velocity import pedalling
 from training.velocity.pedalling import pedal_moves
 
 DatasetName = Literal["asap", "pop909"]
@@ -38,7 +39,7 @@ READERS: dict[DatasetName, Callable[[Path, Split], Iterable[Performance]]] = {"a
 
 @dataclass(frozen=True)
 class VelocityFeatures:
-    """The notes of many performances, one after another.
+    """The notes of many performances, one after another, in arrays that are not to be written to: they may be larger than the memory.
 
     ``starts`` (performances + 1,) int64 bounds each performance. By note: ``pitch_index`` int64, ``keys`` (notes, 97) float16, ``scalars``
     (notes, 11) float32, ``onset_s`` float64, ``duration_s`` float32, ``velocity`` int64, ``pedal`` (notes, 2) int8:
@@ -86,23 +87,26 @@ def describe_performance(performance: Performance) -> dict[str, np.ndarray]:
     }
 
 
-def load_velocity_features(performances: list[Performance], cache: Path) -> VelocityFeatures:
-    """Describe the performances, or read their description from ``cache`` if the same ones were described before."""
-    digest = hashlib.sha256(f"{REPRESENTATION_VERSION} pedal".encode())
-    for performance in performances:
+def load_velocity_features(read: Callable[[], Iterable[Performance]], cache: Path) -> VelocityFeatures:
+    """Describe the performances that ``read`` returns, or map their description from ``cache`` if the same ones were described before.
+
+    They are read once or twice, one at a time.
+    """
+    digest, names = hashlib.sha256(CODE.encode()), []
+    for performance in read():
         digest.update(performance.name.encode() + performance.notes.tobytes() + performance.pedals.tobytes())
         digest.update(performance.hidden_pedals.tobytes())
-    path = cache / f"velocity-features-{digest.hexdigest()[:16]}.npz"
-    if not path.exists():
-        shown = track(performances, "describing notes", console=Console(stderr=True))
-        described = [describe_performance(performance) for performance in shown]
-        columns: dict[str, Any] = {name: np.concatenate([columns[name] for columns in described]) for name in described[0]}
-        starts = np.cumsum([0] + [len(performance.notes) for performance in performances])
-        cache.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as partial:
-            np.savez(partial, starts=starts, **columns)
-    with np.load(path) as stored:
-        return VelocityFeatures([performance.name for performance in performances], **{name: stored[name] for name in stored.files})
+        names.append(performance.name)
+
+    def described() -> Iterator[dict[str, np.ndarray]]:
+        for performance in track(read(), "describing notes", len(names), console=Console(stderr=True)):
+            yield describe_performance(performance)
+
+    columns = load_columns(cache / f"velocity-features-{digest.hexdigest()[:16]}.arrow", described)
+    return VelocityFeatures(names, columns.starts, **columns.arrays)
+
+
+CODE = code_digest(representation, describe_performance, pedalling)
 
 
 class VelocityTrainingConfig(RunConfig):
@@ -203,4 +207,4 @@ def validation_batches(features: VelocityFeatures, config: VelocityTrainingConfi
 
 def load_split(dataset: DatasetName, root: Path, split: Split, cache: Path) -> VelocityFeatures:
     """Return the performances of a split of the data set in ``root``; what is slow to compute is kept in ``cache``."""
-    return load_velocity_features(list(READERS[dataset](root, split)), cache / "features")
+    return load_velocity_features(lambda: READERS[dataset](root, split), cache / "features")

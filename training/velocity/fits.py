@@ -106,7 +106,7 @@ def fit_pedal(config: PedalConfig, work: Work) -> Outcome:
     """Fit when the pedal moves to the validation performances whose pedals are hidden, and write it to ``work.folder``."""
     task = load_task(work.read("network") / LAST)
     hidden = [each for each in READERS[task.config.dataset](work.data, "validation") if len(each.hidden_pedals)]
-    features = load_velocity_features(hidden, work.cache / "features")
+    features = load_velocity_features(lambda: hidden, work.cache / "features")
     likely, lifted, delays_s = [], [], []
     for index, performance in enumerate(hidden):
         moves = np.concatenate([_moves(task, features, rows) for rows in _windows(features, index, task.config.notes_per_window)])

@@ -161,6 +161,10 @@ def test_what_was_before_a_note_has_its_place():
 def test_a_file_of_it_is_it_and_another_is_refused(residuals, tmp_path):
     path = tmp_path / "residuals.safetensors"
     residuals.save(path)
+    stored = path.read_bytes()
+    for _ in range(8):
+        residuals.save(path)
+        assert path.read_bytes() == stored
     uniform = np.full((1, NOTES, COLUMNS), 0.3)
     expected = residuals.draw(scored(), Past(1), uniform)[0]
     np.testing.assert_array_equal(load_residuals(path).draw(scored(), Past(1), uniform)[0], expected)

@@ -43,7 +43,7 @@ def played(model: VelocityModel, notes: np.ndarray) -> list[int]:
 
 def test_what_is_measured_is_what_is_played(tmp_path):
     model, notes = VelocityModel.open(pretrained("velocity.onnx")), chords_and_runs()
-    (take,) = split_takes(load_velocity_features([Performance("", "", notes, np.zeros(0, PEDAL_DTYPE))], tmp_path))
+    (take,) = split_takes(load_velocity_features(lambda: [Performance("", "", notes, np.zeros(0, PEDAL_DTYPE))], tmp_path))
     quantiles = causal_quantiles(model, take, take.hints)
     measured = sample(model.answer.contract.constants, quantiles, take.onset_s, 0.0, 0)
     differences = np.abs(measured - played(model, notes))

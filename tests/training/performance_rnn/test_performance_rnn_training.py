@@ -10,6 +10,7 @@ from stage_work import work
 
 from engine.base.errors import PerfLiveError
 from models.performance_rnn.representation import DENSITY_BINS, MAGENTA, NOTE_DTYPE, PREFERRED_VALUES
+from training.datasets import maestro
 from training.datasets.maestro import COLUMNS, TABLE
 from training.performance_rnn.data import (
     LaneSampler,
@@ -185,11 +186,18 @@ def test_a_run_goes_on_from_the_checkpoint_of_another(tmp_path):
         train(config(initial=str(tmp_path / "none.ckpt")), work(tmp_path, tmp_path / "runs" / "third"))
 
 
-def test_notes_are_read_back_from_the_cache(tmp_path):
+def test_notes_are_read_back_from_the_cache_until_a_file_is_another(tmp_path, monkeypatch):
     write_corpus(tmp_path)
     read = load_sounding_notes(tmp_path, "train", tmp_path / "cache")
-    for file in tmp_path.glob("*.midi"):
-        file.unlink()
+    read_maestro = maestro.read_maestro
+    monkeypatch.setattr(maestro, "read_maestro", lambda root, split: [])
     again = load_sounding_notes(tmp_path, "train", tmp_path / "cache")
     assert len(again) == 3 and again.starts.tolist() == [0, 420, 840, 1260]
-    np.testing.assert_array_equal(again.notes, read.notes)
+    for index in range(3):
+        np.testing.assert_array_equal(again.performance(index), read.performance(index))
+    np.testing.assert_array_equal(again.performance(0)["pitch"], scale(420, 55)["pitch"])
+    monkeypatch.setattr(maestro, "read_maestro", read_maestro)
+    first = tmp_path / "0.midi"
+    first.write_bytes(first.read_bytes().replace(bytes([0x90, 55]), bytes([0x90, 56])).replace(bytes([0x80, 55]), bytes([0x80, 56])))
+    changed = load_sounding_notes(tmp_path, "train", tmp_path / "cache")
+    assert changed.performance(0)["pitch"][0] == 56

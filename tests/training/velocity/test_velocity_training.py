@@ -29,7 +29,7 @@ def made_up_corpus():
 
 @pytest.fixture
 def features(tmp_path):
-    return load_velocity_features(made_up_corpus(), tmp_path)
+    return load_velocity_features(made_up_corpus, tmp_path)
 
 
 def small_config(**changes):
@@ -42,9 +42,9 @@ def small_config(**changes):
 
 
 def test_a_description_is_read_back_from_the_cache(features, tmp_path):
-    (stored,) = tmp_path.glob("*.npz")
-    again = load_velocity_features(made_up_corpus(), tmp_path)
-    assert list(tmp_path.glob("*.npz")) == [stored]
+    (stored,) = tmp_path.glob("*.arrow")
+    again = load_velocity_features(made_up_corpus, tmp_path)
+    assert list(tmp_path.glob("*.arrow")) == [stored]
     np.testing.assert_array_equal(again.keys, features.keys)
     assert features.starts.tolist() == [0, 90, 151, 156]
 

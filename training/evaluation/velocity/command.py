@@ -80,8 +80,8 @@ def velocity(
 
 def evaluate_models(data: Path, cache: Path, model: Path | None, lookahead_model: Path | None, seed: int) -> Tables:
     """Return the figures of both models on the performances whose alignment is robust, and on all."""
-    train = load_velocity_features(list(read_asap(data, "train")), cache)
-    takes = velocity_figures.split_takes(load_velocity_features(list(read_asap(data, "validation")), cache))
+    train = load_velocity_features(lambda: read_asap(data, "train"), cache)
+    takes = velocity_figures.split_takes(load_velocity_features(lambda: read_asap(data, "validation"), cache))
     rows = velocity_figures.baselines(train, takes)
     causal = VelocityModel.open(pretrained("velocity.onnx", model))
     predict = partial(velocity_figures.causal_quantiles, causal)

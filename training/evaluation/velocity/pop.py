@@ -56,12 +56,12 @@ def evaluate(
     data: Path, cache: Path, model: Path | None, lookahead_model: Path | None, seed: int, songs: int | None = None
 ) -> tuple[dict[str, dict[str, VelocityMetrics]], dict[str, PedalFigures]]:
     """Return a table of velocities of whole songs and one of accompaniments, and the pedal's rows; of so many ``songs``, or of all."""
-    train = load_velocity_features(list(read_pop909(data, "train")), cache)
+    train = load_velocity_features(lambda: read_pop909(data, "train"), cache)
     held_out = list(read_pop909(data, "held_out", pedals=False))
     if songs and songs < len(held_out) // 2:
         places = np.linspace(0, len(held_out) // 2 - 1, songs).round().astype(int)
         held_out = [held_out[2 * place + part] for place in places for part in (0, 1)]
-    takes = split_takes(load_velocity_features(held_out, cache))
+    takes = split_takes(load_velocity_features(lambda: held_out, cache))
     ahead = Model(pretrained("velocity_pop_lookahead.onnx", lookahead_model), LOOKAHEAD_SYSTEM, REPRESENTATION_VERSION)
     rows = _rows(train, takes, VelocityModel.open(pretrained("velocity_pop.onnx", model)), ahead, seed)
     tables = {}
