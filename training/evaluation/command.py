@@ -18,6 +18,7 @@ OF_NO_SYSTEM = {
     "expressiveness": "training.evaluation.expressiveness.command:expressiveness",
     "following": "training.evaluation.ensemble.following.command:following",
     "final-chord": "training.evaluation.ensemble.final_chord_command:final_chord",
+    "leakage": "training.performance.leakage_command:leakage",
     "listen": "training.evaluation.listening.command:listen",
     "listen-answers": "training.evaluation.listening.answers_command:listen_answers",
     "practice": "training.evaluation.ensemble.following.practice_command:practice",

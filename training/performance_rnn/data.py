@@ -27,6 +27,7 @@ from training.runs.processes import process
 from training.stages.tables import code_digest, load_columns
 
 VALIDATION_EXCERPTS, VALIDATION_EVENTS = 24, 1024
+FIELDS = NOTE_DTYPE.names or ()
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class SoundingNotes:
     def performance(self, index: int) -> np.ndarray:
         rows = slice(self.starts[index], self.starts[index + 1])
         table = np.zeros(rows.stop - rows.start, NOTE_DTYPE)
-        for name in NOTE_DTYPE.names:
+        for name in FIELDS:
             table[name] = self.notes[name][rows]
         return table
 
@@ -74,7 +75,7 @@ def load_sounding_notes(root: Path, split: asap.Split, cache: Path) -> SoundingN
         found = maestro.read_maestro(root, split) if in_maestro else asap.read_asap(root, split)
         for performance in track(found, f"reading {split} performances", len(rows), console=Console(stderr=True)):
             table = sounding_notes(performance)
-            yield {name: table[name] for name in NOTE_DTYPE.names}
+            yield {name: table[name] for name in FIELDS}
 
     columns = load_columns(cache / f"performance-rnn-{split}-{digest.hexdigest()[:16]}.arrow", read)
     return SoundingNotes(columns.arrays, columns.starts)

@@ -11,7 +11,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import pyarrow
@@ -47,8 +47,7 @@ def load_columns(path: Path, parts: Callable[[], Iterable[Mapping[str, np.ndarra
 
 def _write(path: Path, folder: Path, parts: Iterable[Mapping[str, np.ndarray]]) -> None:
     """Append each part to a plain file a column, and put these one after the other into the Arrow file: a column is then in one piece."""
-    starts, like = [0], dict[str, np.ndarray]()
-    files = {}
+    starts, like, files = [0], dict[str, np.ndarray](), dict[str, BinaryIO]()
     try:
         for part in parts:
             like = like or {name: array[:0] for name, array in part.items()}

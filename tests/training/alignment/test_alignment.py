@@ -11,7 +11,8 @@ from engine.base.command_line import run
 from engine.base.errors import PerfLiveError
 from engine.base.partitura_loader import load_partitura
 from engine.score.files import read_score
-from training.alignment.command import align_files, app
+from training.alignment.command import app
+from training.alignment.files import align_files
 from training.alignment.match_file import write_match
 from training.alignment.matching import PitchWarping, match_notes
 from training.alignment.quality import AlignmentQuality, alignment_quality
