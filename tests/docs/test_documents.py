@@ -24,7 +24,8 @@ DOCUMENTS = [
     *sorted((ROOT / "configs").glob("*.md")),
     *sorted((ROOT / "models" / "pretrained").glob("*.md")),
 ]
-OF_OTHER_PROGRAMS = ("--only-binary", "--no-deps")  # options of pip
+OF_PIP, OF_TORCHRUN = ("--only-binary", "--no-deps"), ("--nproc-per-node", "--nnodes", "--rdzv-backend", "--rdzv-endpoint")
+OF_OTHER_PROGRAMS = (*OF_PIP, *OF_TORCHRUN, "--logdir")  # the last of TensorBoard
 COMING = re.compile("configs/(velocity|dexter)/(shipped|tiny)")  # being built: goes when it is there
 ROOMS = ("engine", "models", "training", "export", "configs", "tests", "docs")
 

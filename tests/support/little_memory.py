@@ -45,6 +45,8 @@ def a_config():
 
 def main(folder):
     described, config = a_performance(), a_config()
+    arrays, starts = load_columns(folder / "small.arrow", lambda: [described])  # what the libraries take once is not counted
+    next(iter(VelocityWindows(VelocityFeatures([""], starts, **arrays), config, seed=0, augment=True)))
     limit_memory()
     arrays, starts = load_columns(folder / "large.arrow", lambda: (described for _ in range(PERFORMANCES)))
     windows = VelocityWindows(VelocityFeatures([""] * PERFORMANCES, starts, **arrays), config, seed=0, augment=True)
