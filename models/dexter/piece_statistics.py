@@ -11,7 +11,6 @@ from models.dexter.representation import Passage, Scales
 from models.performance.features import at_played_tempo, slowed
 from models.performance.representation import COLUMNS, TIMING
 
-SPREAD_WINDOWS = 6  # over the piece: their mean counts as the piece's
 MOST_PIECE_GAIN = 3.0  # a piece's gain differs from other pieces' by at most this factor, up or down
 PROFILE_NOTES = 200  # the expression profile of shorter pieces counts for less: too few notes tell it
 
@@ -19,11 +18,9 @@ PROFILE_NOTES = 200  # the expression profile of shorter pieces counts for less:
 class PieceStatistics:
     """Statistics of the networks' mean over one passage, computed when they are first asked for."""
 
-    def __init__(self, read: Callable[[range], np.ndarray], scales: Scales, passage: Passage, size: int):
-        """``read`` returns the networks' mean (n, 8), without descriptors, of n rows of the passage; ``size`` in notes, of the windows that
-        are read.
-        """
-        self._read, self._scales, self._passage, self._size = read, scales, passage, size
+    def __init__(self, read: Callable[[], dict[range, np.ndarray]], scales: Scales, passage: Passage):
+        """``read`` returns the networks' mean (n, 8), without descriptors, of rows of the passage that are spread over it."""
+        self._read, self._scales, self._passage = read, scales, passage
 
     @cached_property
     def average(self) -> np.ndarray:
@@ -91,11 +88,4 @@ class PieceStatistics:
 
     @cached_property
     def _networks_means(self) -> dict[range, np.ndarray]:
-        return {rows: self._read(rows) for rows in self.rows}
-
-    @property
-    def rows(self) -> list[range]:
-        """The rows of the passage that are read."""
-        length, size = len(self._passage.features), self._size
-        starts = np.unique(np.linspace(0, max(length - size, 0), min(SPREAD_WINDOWS, -(-length // size)), dtype=int))
-        return [range(start, min(start + size, length)) for start in starts.tolist()]
+        return self._read()

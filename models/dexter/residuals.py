@@ -246,9 +246,9 @@ class _Layers(NamedTuple):
         (second, second_bias), (last, last_bias), (low, high) = self.second[number], self.last[number], self.bounds[number]
         hidden = silu_of_half(silu_of_half(first[:, self.of[number]]) @ second + second_bias)
         logits = hidden @ last + last_bias
-        chances = np.exp(logits - np.maximum.reduce(logits, axis=1, keepdims=True))
+        chances = np.exp(logits, dtype=np.float64)  # in which no logits are too large
         values = []
-        for chance, above, share in zip(chances, np.add.accumulate(chances, 1, np.float64), uniform.tolist(), strict=True):
+        for chance, above, share in zip(chances, np.add.accumulate(chances, 1), uniform.tolist(), strict=True):
             place = share * above[-1]
             index = min(int(above.searchsorted(place, side="right")), len(low) - 1)
             inside = max(1 - float((above[index] - place) / chance[index]), 0.0)
@@ -320,8 +320,11 @@ class Residuals:
             values = values if column in WHOLE else [mean + value for value in values]
             drawn[:, column] = values
             seconds = [[each] for each in at_played_tempo(drawn, notated).tolist()] if column == BEAT_PERIOD else [[]] * len(values)
-            taken = [[value - mean, value, *others] for value, others in zip(values, seconds, strict=True)]
-            first[:, self._layers.of[number].stop :] += within(np.array(taken, np.float32)) @ self._layers.taken[number]
+            taken = [
+                [max(min(each, FURTHEST), -FURTHEST) for each in (value - mean, value, *others)]
+                for value, others in zip(values, seconds, strict=True)
+            ]
+            first[:, self._layers.of[number].stop :] += np.array(taken, np.float32) @ self._layers.taken[number]
 
     def _sized(self, inputs: np.ndarray, which: slice) -> np.ndarray:
         return within((inputs - self.centre[which]) / self.scale[which]).astype(np.float32, copy=False)

@@ -31,6 +31,7 @@ TEMPERATURE_NOTES = 32  # over which a changed temperature is reached
 CARRIED_NOTES = 16  # committed at once when there is no time to sample
 OVERLAP_SHARE = 0.125  # of a window of a whole score; twice as much costs half as many readings again, for .002 of correlation
 MOST_EXPECTED = 16  # windows that are read before playing begins
+MOST_REPRESENTATIVE = 6  # of them, whose mean counts as the piece's
 LEAST_GUIDED_LEVELS = 4  # noise levels with two evaluations each: fewer give too little expression
 
 
@@ -59,7 +60,7 @@ class WindowSampler:
         self._overlap = round(window * overlap_share)
         self._hop = window - 2 * self._overlap
         self._passage = passage
-        self.piece = PieceStatistics(self._mean_of, scales, passage, window)
+        self.piece = PieceStatistics(lambda: {rows: self._mean_of(rows) for rows in self._representative}, scales, passage)
         self._draws = draws if passage.reference is None and not thousand_steps else None
         self._renderer = Renderer(passage, self.piece, self._draws)
         self._seed = seed
@@ -135,8 +136,12 @@ class WindowSampler:
         for first in range(0, max(length - self._overlap, 1), self._hop):
             notes = range(max(first - self._overlap, 0), min(first + self._hop + self._overlap, length))
             windows.append((notes, range(first, length if notes.stop == length else first + self._hop)))
-        places = np.linspace(0, len(windows) - 1, min(len(windows), MOST_EXPECTED)).round().astype(int)
-        return [windows[place] for place in np.unique(places)]
+        return [windows[place] for place in _places(len(windows), MOST_EXPECTED)]
+
+    @property
+    def _representative(self) -> list[range]:
+        """The rows of some windows, of those that are spread, whose mean counts as the piece's."""
+        return [self._spread[place][0] for place in _places(len(self._spread), MOST_REPRESENTATIVE)]
 
     def _mean_of(self, rows: range) -> np.ndarray:
         return self._read_plainly(rows)[0]
@@ -154,7 +159,7 @@ class WindowSampler:
     def second_ahead(self) -> None:
         """Let the second prediction be made that ``expected`` needs. Another thread may call it before ``expected`` is asked for."""
         if self._passage.second is not None:
-            for rows in (*self.piece.rows, *(rows for _, rows in self._spread)):
+            for rows in (*self._representative, *(rows for _, rows in self._spread)):
                 self._passage.second.predict(slice(rows.start, rows.stop))
 
     def read_ahead(self, first: int) -> int:
@@ -307,6 +312,11 @@ class WindowSampler:
     def deviation(self) -> np.ndarray:
         """The mean performance's deviation (8,), normalised, see PieceStatistics."""
         return self.piece.deviation
+
+
+def _places(count: int, most: int) -> list[int]:
+    """Return ``most`` numbers at most below ``count``, spread evenly."""
+    return sorted(set(np.linspace(0, count - 1, min(count, most)).round().astype(int).tolist()))
 
 
 def perform(sampler: WindowSampler, settings: Settings, notes: int) -> np.ndarray:

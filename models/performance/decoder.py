@@ -120,10 +120,11 @@ class PerformanceDecoder:
     def decode(self, columns: np.ndarray) -> list[Decoded]:
         """Take the columns (n, 8) of ``next_group``; return all events that they decide, in no particular order."""
         first, stop = self.next_note, self._group_stops[self._group]
-        mean = columns.mean(axis=0).tolist()
+        rows: list[list[float]] = columns.tolist()
+        mean = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
         self.curve.append(self._next_anchor(mean[BEAT_PERIOD]))
         found: list[Decoded] = []
-        for note, row in zip(range(first, stop), columns.tolist(), strict=True):
+        for note, row in zip(range(first, stop), rows, strict=True):
             written = self.time_at(self._onsets[note])
             onset = max(written - row[TIMING], self.complete_until_sec)
             velocity = min(max(round(127 * row[VELOCITY]), 1), 127)
