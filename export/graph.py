@@ -14,6 +14,7 @@ import torch
 
 from engine.onnx.contract import Contract
 from export.weights import state_weights
+from export.zeros import skip_zeros
 
 OPSET = 20  # the first with Gelu as one operator
 
@@ -37,6 +38,7 @@ class ExportSpec:
     tolerance: float  # of float32 outputs and state against PyTorch, relative to the largest magnitude of each tensor
     decision_agreement: float  # the least share of decisions, 0 to 1, that float32 takes as PyTorch does
     quantised_difference: float | None  # the most that int8's decisions may differ from float32's, mean absolute; None: it stays float32
+    mostly_zeros: bool = False  # what is multiplied by large tables is, and leaves out the rows that it does not need (export.zeros)
     in_four_bits: frozenset[str] | None = None  # weights that have 4 bits in the quantised file, the others 8, in blocks; None: no blocks
 
 
@@ -71,6 +73,8 @@ def write_graph(spec: ExportSpec, path: Path) -> None:
     model = program.model_proto
     _strip(model)
     _name_axes(model, spec.contract)
+    if spec.mostly_zeros:
+        skip_zeros(model)
     save(model, spec.contract, path)
 
 

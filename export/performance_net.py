@@ -64,6 +64,7 @@ def network_specs(config: dict[str, Any], weights: dict[str, torch.Tensor] | Non
         tolerance=1e-4,
         decision_agreement=0.99,
         quantised_difference=0.02,
+        mostly_zeros=True,
     )
     return {f"{STEM}.onnx" if instrument == PIANO else f"{STEM}_{instrument}.onnx": spec}
 
