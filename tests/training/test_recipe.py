@@ -124,6 +124,14 @@ def test_a_stage_of_another_run_is_read_by_its_folder(toy, tmp_path):
         go(RECIPE.replace("[one, two]", "[../nowhere, two]"))
 
 
+def test_a_stage_that_was_killed_while_it_was_prepared_is_prepared_again(toy, tmp_path):
+    _, go = toy
+    (tmp_path / "run" / "one").mkdir(parents=True)
+    (tmp_path / "run" / "one" / ".stage.99999999.json").write_text('{"task":')
+    assert go() == ["one", "two", "both"]
+    assert sorted(path.name for path in (tmp_path / "run" / "one").iterdir()) == ["done.json", "last.ckpt", "number.txt", "stage.json"]
+
+
 def test_a_folder_with_files_of_others_is_left_alone(toy, tmp_path):
     _, go = toy
     (tmp_path / "run" / "one").mkdir(parents=True)

@@ -144,14 +144,18 @@ def _prepare(folder: Path, hash_: str) -> float:
         folder.mkdir(parents=True, exist_ok=True)
         begun = folder / BEGUN_FILE
         if not begun.exists():
-            if any(folder.iterdir()):
+            left = f".{begun.stem}."  # of a run that was killed while it wrote the file
+            if any(not path.name.startswith(left) for path in folder.iterdir()):
                 raise UsageError(f"{str(folder)!r}: the folder of a stage has files that perf-train did not write; give another --out")
             return 0.0
         said = json.loads(begun.read_text(encoding="utf-8"))
         if said.get("hash") == hash_:
             return float(said.get("seconds", 0.0))
-        shutil.rmtree(folder)
-        folder.mkdir()
+        for path in folder.iterdir():  # what says whose they are goes last, in case of a kill
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path != begun:
+                path.unlink()
         return 0.0
     except (OSError, ValueError) as error:
         raise PerfLiveError(f"cannot use {str(folder)!r}: {getattr(error, 'strerror', None) or error}; give another --out") from error
