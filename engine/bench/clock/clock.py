@@ -38,14 +38,14 @@ def measure(*, on_stage: OnStage = silent) -> ClockReport:
 def print_table(report: ClockReport) -> None:
     console = Console()
     print_head(console, report.machine)
-    table = new_table("frames, ms", "bars", "most", "later", "mean", "known", "new", "told", "place")
+    table = new_table("frames, ms", "bars", "most", "later", "mean", "known", "new", "place")
     for row in report.rows:
         shares = (f"{100 * share:.2f}" for share in (*row.errors, row.plain.largest))
-        followed = "" if row.beats_to_follow is None else f"{row.beats_to_follow:g}"
+        followed = "" if row.beats_to_follow is None else f"{row.beats_to_near:.2g}, {row.beats_to_follow:.2g}"
         title = f"{row.happens} {row.frames}, {row.jitter_ms}"
-        table.add_row(title, *shares, f"{row.known_beats:g}", followed, f"{100 * row.told:.1f}", f"{row.place_ms:g}")
+        table.add_row(title, *shares, f"{row.known_beats:g}", followed, f"{row.place_ms:g}")
     console.print(table)
-    units = "of the mean of 24; beats, until it is known and a new tempo is; the smallest change told in one, percent; ms"
+    units = "of the mean of 24; beats, until it is known, and a new tempo to 5% and to 3%; ms"
     console.print(f"errors in percent: after two bars, at most, at most from two bars on, {units}", soft_wrap=True)
     console.print(f"a clock takes {report.microseconds:g} microseconds of processor time")
     onsets = new_table("frames, ms", "onsets moved by, ms")

@@ -7,9 +7,7 @@ or faster (``faster``, ``slower``). The plain mean is that of the last 24 interv
 
 - ``two_bars``: the error of the tempo two bars after the beginning, ``largest``: at any time while it was known, ``after``: from two bars
   on. Of a change they begin when it has been followed.
-- ``known_beats``: until a tempo is heard. ``beats_to_follow``: after a change, until the error stays below 3%.
-- ``told``: the smallest change of 120 quarters a minute that is told within a beat: that which 24 clocks, late by up to a period and the
-  jitter, make more likely than none by as much as ``tempo_change`` asks for, if nothing was known but when it may have begun.
+- ``known_beats``: until a tempo is heard. ``beats_to_near`` and ``beats_to_follow``: after a change, until the error stays below 5% and 3%.
 - ``place_ms``: how far what is taken for the place of a clock is from its mean lateness, root mean square, from two bars on.
 """
 
@@ -22,14 +20,14 @@ import numpy as np
 
 from engine.midi.clock.messages import CLOCKS_A_QUARTER, SHORTEST_CLOCK_NS
 from engine.midi.clock.phase_locked_loop import PhaseLockedLoop
-from engine.midi.clock.tempo_change import GAIN
 
 HAPPENINGS = ("steady", "late", "gap", "faster", "slower")
 FRAMES, JITTERS_MS, TEMPOS = (64, 256, 512, 1024, 2048), (0, 12), (70, 87, 100, 117, 120, 140, 158, 174)
 SAMPLE_RATE = 48_000
 BEATS, CHANGE_BEAT, TWO_BARS = 32, 16, 8
 FASTER = 7 / 6
-FOLLOWED = 0.03
+NEAR, FOLLOWED = 0.05, 0.03
+CHANGES = 4  # times that each change is simulated
 LATE_SHARE, LATE_MS = 1 / 48, (20, 80)
 LOST = 4
 PLAIN = 24  # intervals
@@ -45,7 +43,7 @@ class Errors(NamedTuple):
 
 @dataclass(frozen=True)
 class Row:
-    """The worst of all tempos; ``plain`` are the errors of the mean of the last 24 intervals, from the 24th on."""
+    """The worst of all tempos and changes; ``plain`` are the errors of the mean of the last 24 intervals, from the 24th on."""
 
     happens: str
     frames: int
@@ -53,8 +51,8 @@ class Row:
     errors: Errors
     plain: Errors
     known_beats: float
-    beats_to_follow: float | None  # None where the tempo stays
-    told: float  # a share of the tempo
+    beats_to_near: float | None  # None where the tempo stays
+    beats_to_follow: float | None
     place_ms: float
 
 
@@ -72,7 +70,7 @@ def measure_tempos(happens: str) -> list[Row]:
     rows = []
     for frames in FRAMES:
         for jitter_ms in JITTERS_MS:
-            rows.append(_row(happens, frames, jitter_ms, [listen(happens, tempo, frames, jitter_ms) for tempo in TEMPOS]))
+            rows.append(_row(happens, frames, jitter_ms))
     return rows
 
 
@@ -89,9 +87,9 @@ def measure_microseconds() -> float:
     return round(float(np.median(found)), 1)
 
 
-def listen(happens: str, tempo: float, frames: int, jitter_ms: float) -> Heard:
-    """Return what is heard of a tempo to which something happens."""
-    random = np.random.default_rng([frames, round(jitter_ms), round(tempo)])
+def listen(happens: str, tempo: float, frames: int, jitter_ms: float, number: int = 0) -> Heard:
+    """Return what is heard of a tempo to which something happens; lateness is drawn by ``number`` among others."""
+    random = np.random.default_rng([frames, round(jitter_ms), round(tempo), number])
     meant = np.full(BEATS * CLOCKS_A_QUARTER, tempo, float)
     change = CHANGE_BEAT * CLOCKS_A_QUARTER
     if happens in ("faster", "slower"):
@@ -120,20 +118,15 @@ def arrive(sent: np.ndarray, frames: int, jitter_ms: float, holds_up: bool, rand
     return np.ceil((handed - begin) / period) * period + begin
 
 
-def smallest_told(frames: int, jitter_ms: float, tempo: float = 120) -> float:
-    """Return the share of the tempo by which a change is told within a beat."""
-    variance = (_period_ms(frames) ** 2 + (2 * jitter_ms) ** 2) / 12  # of two uniform distributions
-    clocks = np.arange(1, CLOCKS_A_QUARTER + 1)
-    return math.sqrt(GAIN * variance / float(clocks @ clocks)) * tempo * CLOCKS_A_QUARTER / 60_000
-
-
 def _period_ms(frames: int) -> float:
     return frames / SAMPLE_RATE * 1000
 
 
-def _row(happens: str, frames: int, jitter_ms: int, takes: list[Heard]) -> Row:
+def _row(happens: str, frames: int, jitter_ms: int) -> Row:
     changes = happens in ("faster", "slower")
-    followed = [_beats_to_follow(take) for take in takes] if changes else None
+    numbers = range(CHANGES if changes else 1)
+    takes = [listen(happens, tempo, frames, jitter_ms, number) for tempo in TEMPOS for number in numbers]
+    near, followed = ([_beats_to(share, take) for take in takes] if changes else None for share in (NEAR, FOLLOWED))
     settled = [CHANGE_BEAT + beats for beats in followed] if followed else [0.0] * len(takes)
     return Row(
         happens,
@@ -142,8 +135,8 @@ def _row(happens: str, frames: int, jitter_ms: int, takes: list[Heard]) -> Row:
         _worst([_errors(take.tempos, take.meant, since) for take, since in zip(takes, settled, strict=True)]),
         _worst([_errors(take.plain, take.meant, since) for take, since in zip(takes, settled, strict=True)]),
         round(max(float((~np.isnan(take.tempos)).argmax()) for take in takes) / CLOCKS_A_QUARTER, 1),
-        round(max(followed), 1) if followed else None,
-        round(smallest_told(frames, jitter_ms), 4),
+        round(max(near), 2) if near else None,
+        round(max(followed), 2) if followed else None,
         round(max(float(np.sqrt(np.mean(take.off_ms[TWO_BARS * CLOCKS_A_QUARTER :] ** 2))) for take in takes), 1),
     )
 
@@ -160,6 +153,6 @@ def _worst(errors: list[Errors]) -> Errors:
     return Errors(*(max(values) for values in zip(*errors, strict=True)))
 
 
-def _beats_to_follow(take: Heard) -> float:
-    off = ~(np.abs(take.tempos / take.meant - 1) < FOLLOWED)[CHANGE_BEAT * CLOCKS_A_QUARTER :]
+def _beats_to(share: float, take: Heard) -> float:
+    off = ~(np.abs(take.tempos / take.meant - 1) < share)[CHANGE_BEAT * CLOCKS_A_QUARTER :]
     return float(np.flatnonzero(off).max(initial=-1) + 1) / CLOCKS_A_QUARTER

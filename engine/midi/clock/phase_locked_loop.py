@@ -14,7 +14,8 @@ import math
 
 import numpy as np
 
-from engine.midi.clock.tempo_change import Change, TempoChange
+from engine.midi.clock.lateness import Lateness
+from engine.midi.clock.tempo_change import Change, Line, TempoChange
 
 SIZES = np.array([12, 16, 24, 32, 48, 64, 96, 128, 192])  # arrivals of a line
 STANDARD_ERRORS = 4.0
@@ -26,6 +27,8 @@ LONGEST_SLIP_NS, SAME_TEMPO = 50e6, 0.01
 CATCHING_UP = 8  # so many arrivals before a line count for how late those in it may be
 NOISE_RISES, NOISE_FALLS = 1 / 12, 1 / 192  # shares of a new deviation that the remembered one takes, every second arrival
 
+FOLLOWED = 48  # arrivals after a change of tempo that tell more with its beginning on the old line than alone
+TURNS = np.linspace(-1, 1, 65)  # of a line, shares of what lateness may turn it
 LONG = 96  # arrivals of a line that a change of tempo is told from
 
 MOST = int(SIZES[-1]) + CATCHING_UP + 1
@@ -80,10 +83,11 @@ class PhaseLockedLoop:
         self._arrived[0] = arrived
         self._times[1:] = self._times[:-1]
         self._times[0] = expected if astray else arrived
+        self._changes.take(arrived)
         if self._strays == PATIENCE:
             self._take_strays(abs(arrived - expected))
         self._count = min(self._count + 1, MOST)
-        self._follow_change(arrived)
+        self._follow_change(self._changes.look())
         if self._count < SIZES[0]:
             self._average()
         elif self._fitted and self.period_ns and not astray:
@@ -92,11 +96,9 @@ class PhaseLockedLoop:
             self._fit()
             self._fitted = True
 
-    def _follow_change(self, arrived: float) -> None:
+    def _follow_change(self, change: Change | None) -> None:
         """Take a change of tempo that the deviations tell of before a line can: a new line begins with it."""
-        followed = self._change is not None
-        self._changes.take(arrived)
-        self._change = self._changes.look()
+        followed, self._change = self._change is not None, change
         if self._change is None:
             return
         if not followed:
@@ -116,9 +118,9 @@ class PhaseLockedLoop:
         interval = (self._arrived[0] - self._arrived[-1]) / (PATIENCE - 1)
         if jump_ns < LONGEST_SLIP_NS and abs(interval - self.period_ns) < SAME_TEMPO * self.period_ns:
             self._noise = max(self._noise, (jump_ns / 2) ** 2)
-        else:
+        elif self._change or not self._changes.look(certain=True):
             self._count = PATIENCE - 1
-            self._changes.end()
+            self._changes.restart()
 
     def _average(self) -> None:
         """Place the phase by all arrivals, at the period that is kept, where there are too few for a line."""
@@ -147,7 +149,25 @@ class PhaseLockedLoop:
         self._take_phase(mean_y - self.period_ns * mean_x, noise / n + (reach[chosen] / STANDARD_ERRORS * mean_x) ** 2, chosen)
         self._remember(max(float(variance[0]), 0.0), float(noise[chosen]) if known else math.inf)
         if known and SIZES[chosen] >= LONG:
-            self._changes.know(self._phase, self.period_ns, max(float(variance[chosen]), LEAST_DEVIATION_NS**2))
+            variance_ns = max(float(variance[chosen]), LEAST_DEVIATION_NS**2)
+            self._changes.know(self._reference(int(SIZES[chosen]), variance_ns, float(lateness[chosen])))
+
+    def _reference(self, arrivals: int, variance: float, lateness: float) -> Line:
+        """Return the line that is known of the last arrivals; where their lateness is anything up to a bound, the one that bounds it best.
+
+        Lateness by a period that is nearly the pulse's rises slowly, and turns a line of least squares.
+        """
+        x = _X[:arrivals]
+        off = self._times[:arrivals] - self._phase - self.period_ns * x
+        slopes = TURNS * 1.5 * np.ptp(off) / arrivals
+        left_out = arrivals // LONG  # at either end: these may be held up
+        turned = np.partition(off - slopes[:, None] * x, (left_out, arrivals - 1 - left_out), axis=1)
+        lows, highs = turned[:, left_out], turned[:, -1 - left_out]
+        reaches = highs - lows
+        best = int(np.median(np.flatnonzero(reaches < reaches.min() + LEAST_LATENESS_NS)))  # the middle of those that bound it as well
+        short = max(lateness - float(reaches[best]), 0.0)  # of what one arrival was later than that before it
+        late = Lateness(variance, float(lows[best]) - short, float(highs[best]) + short)
+        return Line(self._phase, self.period_ns + float(slopes[best]) * late.is_uniform, late)
 
     def _lateness(self, last: np.ndarray, slope: np.ndarray) -> np.ndarray:
         """Return how late the arrivals of each line may be, going by the times between two of them.
@@ -162,10 +182,10 @@ class PhaseLockedLoop:
     def _take_period(self, period_ns: float, reach_ns: float) -> bool:
         """Take the line's period if it is known; return whether it is. A kept one is forgotten when the line contradicts it."""
         known = reach_ns < KNOWN * period_ns
-        if known:
+        if known and not (self._change and self._change.since < FOLLOWED):
             self.period_ns = period_ns
             if self._change:
-                self._changes.end()
+                self._changes.restart()
                 self._change = None
         elif not self._change and abs(period_ns - self.period_ns) > reach_ns:
             self.period_ns = 0.0

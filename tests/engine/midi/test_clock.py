@@ -72,13 +72,22 @@ def test_a_change_by_a_sixth_is_followed_within_a_beat_or_so_through_long_period
     assert np.abs(heard[300 + 2 * BAR :] / after - 1).max() < 0.01
 
 
+@pytest.mark.parametrize("frames", [1024, 2048])
+@pytest.mark.parametrize(("before", "after"), [(163, 140), (120, 140), (103, 120), (81.7, 70)])
+def test_after_a_change_by_a_sixth_one_beat_tells_the_new_tempo_within_a_twentieth(before, after, frames):
+    for seed in range(4):
+        heard = tempos_heard(arrival_ms(sent_ms([before] * 300 + [after] * 300), frames, seed=seed))
+        assert np.abs(heard[300 + 24 :] / after - 1).max() < 0.05
+
+
 @pytest.mark.parametrize("frames", [64, 1024, 2048])
+@pytest.mark.parametrize("jitter_ms", [0, 6])
 @pytest.mark.parametrize("lost", [1, 4, 8])
-def test_a_gap_is_no_change_of_tempo(lost, frames):
+def test_a_gap_is_no_change_of_tempo(lost, jitter_ms, frames):
     """A jump looks like the beginning of a slower tempo at first."""
     sent = sent_ms(np.full(5 * BAR, 130))
     sent[300:] += lost * 60_000 / 24 / 130
-    heard = tempos_heard(arrival_ms(sent, frames, 6))
+    heard = tempos_heard(arrival_ms(sent, frames, jitter_ms))
     assert np.abs(heard[250:] / 130 - 1).max() < 0.03
 
 
