@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import lightgbm
 import numpy as np
+from pydantic import Field
 
 from engine.base.errors import PerfLiveError
 from models.drums import groove, live_kit
@@ -40,12 +41,16 @@ KNOWN = {kind: views[:1] for kind, views in VIEWS.items()}
 
 
 class DrumsConfig(GrownConfig):
-    """``median``: of the trees of what is likeliest; ``spread``: of those of the quantiles beside it. ``smallest_leaf`` is in strokes."""
+    """``median``: of the trees of what is likeliest; ``spread``: of those of the quantiles beside it. ``smallest_leaf`` is in strokes.
+
+    ``evenness``: 0 lets a take count by its strokes, 1 lets all takes count the same, however long they are.
+    """
 
     task: Literal["drums"]
     kind: Kind
     median: Boosting
     spread: Boosting
+    evenness: float = Field(default=0.0, ge=0, le=1)
 
     def parameters(self, column: int) -> dict[str, Any]:
         """Return these as LightGBM names them."""
@@ -61,7 +66,13 @@ def train(config: DrumsConfig, work: Work) -> Outcome:
     takes = read_groove(work.data, "train")[: config.takes]
     examples = load_examples(config.kind, takes, VIEWS[config.kind], work.cache)
     names = FEATURES[config.kind]
-    data = lightgbm.Dataset(examples.features, feature_name=list(names), params=config.parameters(0), free_raw_data=True)
+    data = lightgbm.Dataset(
+        examples.features,
+        weight=even_weights(examples.take, config.evenness),
+        feature_name=list(names),
+        params=config.parameters(0),
+        free_raw_data=True,
+    )
 
     def grow(column: int) -> lightgbm.Booster:
         data.set_label(_target(examples, column))
@@ -90,6 +101,12 @@ def read_boosters(kind: Kind, folder: Path) -> tuple[list[lightgbm.Booster], dic
 def kind_of(folder: Path) -> Kind:
     """Return which strokes the trees in a stage's folder are for."""
     return "groove" if (folder / f"{TIMING_COLUMNS[0]}.txt").exists() else "live"
+
+
+def even_weights(take: np.ndarray, evenness: float) -> np.ndarray:
+    """Return how much each stroke counts, (N,), 1 in the mean: its take's strokes to the power of minus ``evenness``."""
+    weights = np.bincount(take).astype(float)[take] ** -evenness
+    return weights / weights.mean()
 
 
 def _target(examples: Examples, column: int) -> np.ndarray:

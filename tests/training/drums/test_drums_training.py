@@ -13,6 +13,7 @@ from training.datasets.groove import DrumTake, read_groove
 from training.drums.added import describe, least_odds, taken_apart
 from training.drums.data import DESCRIBE, View, load_examples, written
 from training.drums.fits import fit_common_shares, fit_shares, normal_scores
+from training.drums.task import even_weights
 
 
 @pytest.fixture
@@ -47,6 +48,14 @@ def test_a_take_is_written_on_its_grid_and_what_is_left_is_its_timing(folder):
     swung = take.strokes.copy()
     swung["quarter"] = np.arange(len(swung)) / 3 + 0.01
     assert (written(swung, swung=True)["quarter"] * 6).round(6).tolist() == [2.0 * number for number in range(len(swung))]
+
+
+@pytest.mark.parametrize(("evenness", "shares"), [(0, [4, 1, 1]), (0.5, [2, 1, 1]), (1, [1, 1, 1])])
+def test_how_much_a_take_counts_for_its_strokes(evenness, shares):
+    take = np.array([0, 0, 0, 0, 1, 2])
+    weights = even_weights(take, evenness)
+    assert weights.mean() == pytest.approx(1)
+    np.testing.assert_allclose(np.bincount(take, weights) / weights[-1], shares)
 
 
 @pytest.mark.parametrize(("kind", "features"), [("groove", groove.FEATURES), ("live", live_kit.FEATURES)])
