@@ -9,7 +9,6 @@ way steps from note to note, and what goes with what, are as in performances, wh
 Autoregressive distributions in bins: van den Oord et al., "Pixel Recurrent Neural Networks", ICML 2016. NumPy only.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -18,9 +17,10 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
+from safetensors.numpy import load_file
 
 from models.performance.features import FEATURES, at_played_tempo
+from models.performance.ordered_file import save_in_order
 from models.performance.representation import (
     ARTICULATION,
     BEAT_PERIOD,
@@ -335,15 +335,7 @@ class Residuals:
         for column, head in self.heads.items():
             arrays |= {f"{PERFORMANCE_COLUMNS[column]}/{name}": part for name, part in head._asdict().items()}
         said = {"format": FORMAT, "inputs": " ".join(READ)}
-        path.write_bytes(_in_order(save({name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}, said)))
-
-
-def _in_order(stored: bytes) -> bytes:
-    """Return a safetensors file with its texts sorted; the library writes them in another order each time."""
-    length = int.from_bytes(stored[:8], "little")
-    header = json.loads(stored[8 : 8 + length])
-    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-    return stored[:8] + json.dumps(header, separators=(",", ":")).encode().ljust(length) + stored[8 + length :]
+        save_in_order({name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}, path, said)
 
 
 FORMAT = "perf-live residuals 1"

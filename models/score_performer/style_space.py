@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+
+from models.performance.ordered_file import save_in_order
 
 LEVEL_NAMES = ("piece", "bar", "beat", "onset")
 FORMAT = "perf-live style space 1"
@@ -59,7 +60,7 @@ class StyleSpace:
         # What is said of it is kept in no certain order, and the knobs have one.
         said = {"format": FORMAT, "latents": " ".join(map(str, self.latents)), "knobs": " ".join(self.meanings)} | meanings | deviations
         arrays = {name: np.ascontiguousarray(array) for name, array in {"mean": self.mean, "components": self.components, **moves}.items()}
-        save_file(arrays, path, {"moves": " ".join(self.moves)} | said)
+        save_in_order(arrays, path, {"moves": " ".join(self.moves)} | said)
 
 
 def load_style_space(path: Path) -> StyleSpace:
