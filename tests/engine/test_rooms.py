@@ -88,7 +88,7 @@ ROOMS = {
             "performance_rnn": {"weights"},
             "performance_net": {"keys", "melodies", "rendered_audio", "solo", "solo_keys"},
         },
-        no_systems=frozenset(("alignment", "datasets", "evaluation", "metrics", "performance", "stages")),
+        no_systems=frozenset(("alignment", "datasets", "evaluation", "metrics", "performance", "runs", "stages")),
     ),
 }
 

@@ -30,10 +30,7 @@ CORRELATION = 0.97  # of neighbouring notes' residuals: slow, as a tempo curve, 
 class Exact:
     """Networks that are known: a mean that blurs the features of the window, and the exact denoiser of residuals that wander."""
 
-    descriptors = 7
-
-    def __init__(self):
-        self.runs = 0
+    descriptors, runs = 7, 0
 
     def mean(self, features, descriptors, known):
         kernel = np.hanning(25)[1:-1] / np.hanning(25).sum()
