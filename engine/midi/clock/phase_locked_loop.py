@@ -20,14 +20,14 @@ from engine.midi.clock.tempo_change import Change, Line, TempoChange
 SIZES = np.array([12, 16, 24, 32, 48, 64, 96, 128, 192])  # arrivals of a line
 STANDARD_ERRORS = 4.0
 LEAST_LATENESS_NS, LEAST_DEVIATION_NS = 1e6, 0.25e6  # no driver's time stamps are surer
-KNOWN = 0.03  # a period is known when its interval reaches no further than this share
+KNOWN, WELL_KNOWN = 0.03, 0.005  # a period is known when its interval reaches no further than this share
 STRAY_DEVIATIONS, STRAY_NS = 2.5, 2e6  # an arrival that is further than this from the line is left out
 PATIENCE = int(SIZES[0])  # so many of them in a row begin a new line: of another tempo, or after a gap
 LONGEST_SLIP_NS, SAME_TEMPO = 50e6, 0.01
 CATCHING_UP = 8  # so many arrivals before a line count for how late those in it may be
 NOISE_RISES, NOISE_FALLS = 1 / 12, 1 / 192  # shares of a new deviation that the remembered one takes, every second arrival
 
-FOLLOWED = 48  # arrivals after a change of tempo that tell more with its beginning on the old line than alone
+FOLLOWED = 48  # arrivals after a change of tempo tell more with its beginning on the old line than alone, unless they tell enough
 TURNS = np.linspace(-1, 1, 65)  # of a line, shares of what lateness may turn it
 LONG = 96  # arrivals of a line that a change of tempo is told from
 
@@ -182,7 +182,7 @@ class PhaseLockedLoop:
     def _take_period(self, period_ns: float, reach_ns: float) -> bool:
         """Take the line's period if it is known; return whether it is. A kept one is forgotten when the line contradicts it."""
         known = reach_ns < KNOWN * period_ns
-        if known and not (self._change and self._change.since < FOLLOWED):
+        if known and not (self._change and self._change.since < FOLLOWED and reach_ns > WELL_KNOWN * period_ns):
             self.period_ns = period_ns
             if self._change:
                 self._changes.restart()

@@ -103,6 +103,14 @@ def test_a_tempo_that_rises_is_followed():
     assert np.abs(heard[48:] / tempos[48:] - 1).max() < 0.02
 
 
+def test_a_tempo_that_falls_after_a_steady_one_is_followed():
+    """It begins as a change to another tempo does, and goes on."""
+    tempos = np.concatenate((np.full(16 * 24, 120.0), np.linspace(120, 90, 8 * 24), np.full(8 * 24, 90.0)))
+    for seed in range(3):
+        heard = tempos_heard(arrival_ms(sent_ms(tempos), 64, seed=seed))
+        assert np.abs(heard[48:] / tempos[48:] - 1).max() < 0.03
+
+
 @pytest.mark.parametrize("frames", [64, 1024])
 def test_a_clock_that_is_held_up_for_80_ms_moves_neither_tempo_nor_place(frames):
     """The clocks behind it are held up too, and arrive with it."""
