@@ -39,13 +39,24 @@ def do_here(work: Work, jobs: Sequence[Job], workers: int) -> Iterator[Outcome]:
 
 
 class Processes:
-    """A crew of processes; follows ``crew.Crew``."""
+    """A crew of processes; follows ``crew.Crew``. Where there are as many as cores, each keeps to one.
+
+    A performer's threads take turns, and lose time when they do so between two cores.
+    """
 
     def __init__(self, work: Work, size: int):
         self.size, self._work = size, work
+        self._hired: list[_Process] = []
 
     def hire(self) -> "_Process":
-        return _Process(self._work)
+        self._hired = [worker for worker in self._hired if worker.is_alive()]
+        self._hired.append(_Process(self._work, self._free_core()))
+        return self._hired[-1]
+
+    def _free_core(self) -> int | None:
+        """Return the core for the next process; None where it may use all."""
+        taken = [worker.core for worker in self._hired]
+        return min(sorted(_allowed()), key=taken.count) if self.size == len(_allowed()) else None
 
     def ready(self, workers: Sequence[Worker]) -> list[Worker]:
         from multiprocessing.connection import wait  # which a single file need not wait for
@@ -57,12 +68,13 @@ class Processes:
 class _Process(Worker):
     """A process that performs one file after the other."""
 
-    def __init__(self, work: Work):
+    def __init__(self, work: Work, core: int | None):
         from multiprocessing import get_context
 
         context = get_context("spawn")
+        self.core = core
         self.pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(work, theirs), daemon=True)
+        self._process = context.Process(target=_serve, args=(work, theirs, core), daemon=True)
         self._process.start()
         theirs.close()  # so that the pipe ends with the process
 
@@ -78,6 +90,9 @@ class _Process(Worker):
             return None
         return answer
 
+    def is_alive(self) -> bool:
+        return self._process.is_alive()
+
     def how_it_ended(self) -> str:
         self._process.join()
         return f"with status {self._process.exitcode}"
@@ -89,8 +104,10 @@ class _Process(Worker):
         self._process.join()
 
 
-def _serve(work: Work, pipe: "Connection") -> None:
-    """Perform what comes through ``pipe`` until it ends. Who started us hears Ctrl-C and ends us."""
+def _serve(work: Work, pipe: "Connection", core: int | None) -> None:
+    """Perform what comes through ``pipe`` until it ends, on one ``core`` if it is named. Who started us hears Ctrl-C and ends us."""
+    if core is not None:
+        os.sched_setaffinity(0, {core})
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(EOFError, OSError, KeyboardInterrupt):
@@ -105,4 +122,9 @@ def _serve(work: Work, pipe: "Connection") -> None:
 
 
 def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return len(_allowed()) or os.cpu_count() or 1
+
+
+def _allowed() -> set[int]:
+    """Return the numbers of the cores that this process may use; none where the system does not say."""
+    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()

@@ -14,8 +14,8 @@ import pytest
 from command_line import PRELUDE
 
 from engine.commands.rendering.jobs import Job
-from engine.commands.rendering.processes import do_here
-from engine.commands.rendering.work import Work
+from engine.commands.rendering.processes import Processes, do_here
+from engine.commands.rendering.work import Outcome, Work
 from engine.commands.signals import stop_on_signals
 from engine.midi.events import Event, note_off, note_on
 from engine.midi.file import write_midi_file
@@ -186,3 +186,22 @@ def test_nothing_of_a_file_is_left_in_memory_when_it_is_done(catalogue, worker):
     finally:
         gc.unfreeze()
         gc.enable()
+
+
+def test_as_many_processes_as_cores_keep_to_one_each_and_fewer_to_none(catalogue):
+    work = Work({False: Wanted(find_system("passthrough"))}, ScoreOptions(), SoundOptions(), stop_on_signals)
+    cores = os.sched_getaffinity(0)
+    crew = Processes(work, len(cores))
+    workers = [crew.hire() for _ in cores]
+    workers[0].end()  # and another takes its core
+    workers = [*workers[1:], crew.hire()]
+    try:
+        assert sorted(worker.core for worker in workers) == sorted(cores)
+        for worker in workers:
+            worker.begin(Job(catalogue / "in" / "a.mid", (catalogue / f"{worker.core}.mid",)))
+            assert isinstance(worker.receive(), Outcome)
+            assert os.sched_getaffinity(worker._process.pid) == {worker.core}
+    finally:
+        for worker in workers:
+            worker.end()
+    assert Processes(work, len(cores) + 1)._free_core() is None
