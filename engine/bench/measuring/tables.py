@@ -70,5 +70,10 @@ def share(part: float | None) -> str:
     return "unknown" if part is None else f"{part:.2%}"
 
 
+def megabytes(size_mb: float | None) -> str:
+    """Return a size in words, "unknown" where the system does not tell."""
+    return "unknown" if size_mb is None else f"{size_mb:.0f} MB"
+
+
 def word(value: int | bool) -> str:
     return ("yes" if value else "no") if isinstance(value, bool) else str(value)

@@ -24,7 +24,7 @@ from engine.base.errors import PerfLiveError
 from engine.bench.measuring.benchmark import Benchmark, OnStage, silent
 from engine.bench.measuring.machine import MEGABYTE, Machine, describe_machine
 from engine.bench.measuring.programs import PERF_RENDER
-from engine.bench.measuring.tables import new_table, print_head
+from engine.bench.measuring.tables import megabytes, new_table, print_head
 from engine.bench.rendering.broken_files import make_files
 from engine.bench.rendering.watched import Watched, watch
 from engine.midi.events import is_note_on
@@ -122,7 +122,7 @@ def print_table(report: BrokenReport) -> None:
     table = new_table(f"{report.files:,} files, {report.broken:,} of them broken, {report.jobs} processes", "")
     table.add_row("seconds", f"{report.seconds:.1f} s")
     table.add_row("files a second", f"{report.files_per_s:.1f}")
-    table.add_row("peak memory of all processes", "unknown" if report.peak_memory_mb is None else f"{report.peak_memory_mb:.0f} MB")
+    table.add_row("peak memory of all processes", megabytes(report.peak_memory_mb))
     table.add_row("good ones not performed", str(len(report.not_performed)))
     table.add_row("broken ones not named", str(len(report.not_named)))
     table.add_row("unexpected", str(len(report.unexpected)))

@@ -18,7 +18,7 @@ from rich.console import Console
 from engine.base.errors import PerfLiveError
 from engine.bench.measuring.benchmark import Benchmark, OnStage, silent
 from engine.bench.measuring.machine import MEGABYTE, Machine, describe_machine
-from engine.bench.measuring.tables import new_table, print_head
+from engine.bench.measuring.tables import megabytes, new_table, print_head
 from engine.bench.rendering.long_score import MEASURES_A_PAGE, Form, quartet
 from engine.bench.rendering.watched import watch
 
@@ -83,7 +83,7 @@ def print_table(report: ReadingReport) -> None:
     )
     table.add_row("read", f"{report.seconds:.1f} s")
     table.add_row("processor time", "unknown" if report.processor_s is None else f"{report.processor_s:.1f} s")
-    table.add_row("peak memory", "unknown" if report.peak_memory_mb is None else f"{report.peak_memory_mb:.0f} MB")
+    table.add_row("peak memory", megabytes(report.peak_memory_mb))
     console.print(table)
 
 

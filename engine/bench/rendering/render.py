@@ -26,7 +26,7 @@ from engine.base.errors import PerfLiveError
 from engine.bench.measuring.benchmark import Benchmark, OnStage, silent
 from engine.bench.measuring.machine import KIBIBYTE, MEGABYTE, Machine, describe_machine, one_core
 from engine.bench.measuring.programs import PERF_RENDER
-from engine.bench.measuring.tables import cores, new_table, print_head
+from engine.bench.measuring.tables import cores, megabytes, new_table, print_head
 from engine.bench.measuring.takes import piano_take
 from engine.midi.file import read_midi_file, write_midi_file
 from engine.performers.setup import Wanted
@@ -121,8 +121,7 @@ def print_table(report: RenderReport) -> None:
     processor = "unknown" if report.start_up_processor_s is None else f"{report.start_up_processor_s:.2f} s"
     table.add_row("processor time of that", processor)
     table.add_row("the command on the whole take", f"{report.command_s:.2f} s")
-    peak = "unknown" if report.peak_memory_mb is None else f"{report.peak_memory_mb:.0f} MB"
-    table.add_row("the command's peak memory", peak)
+    table.add_row("the command's peak memory", megabytes(report.peak_memory_mb))
     console.print(table)
 
 

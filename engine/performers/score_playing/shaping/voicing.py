@@ -7,6 +7,8 @@ FURTHEST below the top, and up to FREE, where nine in ten human chords of two an
 Humans also play notes at velocities below 15 where the music is marked soft, and hardly elsewhere: the floor goes down with the mark.
 """
 
+from collections import Counter
+
 import numpy as np
 
 from models.performance.representation import VELOCITY, chords
@@ -29,18 +31,13 @@ class VoicingBounds:
         rows = slice(first, first + len(columns))
         written, velocities = self._written[rows], 127 * columns[:, VELOCITY]
         bounded, chords = velocities.copy(), self._chords[rows]
-        for chord in _repeated(chords.tolist()):
-            own = chords == chord
-            bounded[own] = _drawn_together(velocities[own], written[own])
+        for chord, notes in Counter(chords.tolist()).items():
+            if notes > 1:
+                own = chords == chord
+                bounded[own] = _drawn_together(velocities[own], written[own])
         changed = columns.copy()
         changed[:, VELOCITY] = _lifted(bounded, written) / 127
         return changed
-
-
-def _repeated(numbers: list[int]) -> set[int]:
-    """Return those that are there more than once."""
-    seen: set[int] = set()
-    return {number for number in numbers if number in seen or seen.add(number)}  # type: ignore[func-returns-value]
 
 
 def _drawn_together(velocities: np.ndarray, written: np.ndarray) -> np.ndarray:
