@@ -77,7 +77,7 @@ def export_verified(spec: Spec, path: Path, precision: Precision) -> list[str]:
         if spec.in_four_bits is not None:
             quantise_in_blocks(float_path, path, spec.contract, spec.in_four_bits)
         else:
-            quantise(float_path, path, spec.contract)
+            quantise(float_path, path, spec.contract, spec.by_channel)
         return [float_line, _describe("int8 against float32", verify_quantised(spec, path, float_path))]
 
 

@@ -1,5 +1,6 @@
 """What perf-export needs to know of DExter's graphs: the mean performance, the denoiser around it, trees, and the expression profile."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,8 @@ def mean_spec(config: dict[str, Any], weights: dict[str, torch.Tensor] | None, c
     }
     inputs = (_by_note("features", len(FEATURES)), *_DESCRIPTOR_INPUTS)
     outputs = (_by_note("mean", COLUMNS), _by_note("context", task.config.network.width))
-    return _spec(task.network, _contract(MEAN_FILE, configuration_hash(config), inputs, outputs, constants), "mean")
+    spec = _spec(task.network, _contract(MEAN_FILE, configuration_hash(config), inputs, outputs, constants), "mean")
+    return replace(spec, quantised_difference=0.5, window=task.config.windows.notes, by_channel=True)
 
 
 def denoise_spec(config: dict[str, Any], weights: dict[str, torch.Tensor] | None, calibration: Calibration | None = None) -> ExportSpec:
@@ -170,7 +172,7 @@ def _spec(module: torch.nn.Module, contract: Contract, decided: str) -> ExportSp
         decisions=lambda outputs: np.round(127 * SCALE[VELOCITY] * outputs[decided][0, :, VELOCITY]),
         tolerance=1e-4,
         decision_agreement=0.999,
-        quantised_difference=0.5,
+        quantised_difference=None,
     )
 
 

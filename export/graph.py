@@ -13,6 +13,7 @@ import onnx
 import torch
 
 from engine.onnx.contract import Contract
+from export.distances import look_up_once
 from export.weights import state_weights
 from export.zeros import skip_zeros
 
@@ -39,6 +40,8 @@ class ExportSpec:
     decision_agreement: float  # the least share of decisions, 0 to 1, that float32 takes as PyTorch does
     quantised_difference: float | None  # the most that int8's decisions may differ from float32's, mean absolute; None: it stays float32
     mostly_zeros: bool = False  # what is multiplied by large tables is, and leaves out the rows that it does not need (export.zeros)
+    window: int | None = None  # notes that are read together at most: tables by distance are looked up once for them (export.distances)
+    by_channel: bool = False  # quantised weights have a scale for each output, and are computed faster and rounded more
     in_four_bits: frozenset[str] | None = None  # weights that have 4 bits in the quantised file, the others 8, in blocks; None: no blocks
 
 
@@ -75,6 +78,8 @@ def write_graph(spec: ExportSpec, path: Path) -> None:
     _name_axes(model, spec.contract)
     if spec.mostly_zeros:
         skip_zeros(model)
+    if spec.window:
+        look_up_once(model, spec.window)
     save(model, spec.contract, path)
 
 

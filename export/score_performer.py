@@ -75,7 +75,8 @@ class _Specs:
         widths = {"context": self._sizes.width, "expected_style": self._sizes.style_width, "expected_tempo": 1}
         outputs = tuple(_by_note(name, width) for name, width in widths.items())
         contract = self._contract(SCORE_SYSTEM, (_tokens("tokens"), *features), outputs, features=list(FEATURES) if features else [])
-        return self._spec(ScoreReader(self._network), contract, lambda found: np.round(found["expected_style"], 2))
+        spec = self._spec(ScoreReader(self._network), contract, lambda found: np.round(found["expected_style"], 2), 0.1)
+        return replace(spec, window=self._constants["window_notes"], by_channel=True)
 
     def style_reader(self) -> ExportSpec:
         inputs = _tokens("tokens"), TensorSpec(name="segments", shape=("notes", 3), type="int64")

@@ -92,7 +92,8 @@ def _module_run(spec: ExportSpec) -> Run:
 
 def _chunks(spec: Spec, rng: np.random.Generator, steps: int) -> Iterator[Arrays]:
     """Random inputs of ``steps`` steps in chunks of odd sizes; a graph of fixed shapes takes one step a time."""
-    sizes = CHUNK_SIZES if spec.contract.chunk_axis else (1,)
+    longest = spec.window if isinstance(spec, ExportSpec) and spec.window else STEPS
+    sizes = [min(size, longest) for size in CHUNK_SIZES] if spec.contract.chunk_axis else [1]
     done = 0
     while done < steps:
         for size in sizes:

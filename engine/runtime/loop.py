@@ -72,6 +72,7 @@ class Engine:
         self._live = not isinstance(clock, VirtualClock)
         self._outputs = Outputs(sinks, self._live)
         self._patient = score  # whether nothing waits for the performer
+        self._defers = self._live or performer.plays is not Kind.SCORES  # who performs a file's score has computed what is due
         self._performed = Succession(stream, self._guard(stream), self._put_pedals)
         self._standstills = Standstills()
         self._stack = ExitStack()  # what holds while the present thread plays
@@ -264,7 +265,7 @@ class Engine:
                 self._sender.put(performed.finish())
             elif not self._stopping and until_ns is not None:
                 advanced = self._advance(min(until_ns, self._clock.now_ns()))
-                self._resting = advanced or (performed.rest() if rests else self._resting)
+                self._resting = advanced and self._defers or (performed.rest() if rests else self._resting)
             self._sender.send_due()
 
     def _next_due_ns(self) -> int | None:

@@ -72,8 +72,8 @@ def _first(places: np.ndarray) -> int:
 
 def weighted_tempo(quarters: np.ndarray, seconds: np.ndarray) -> float:
     """Return the mean tempo of spans (K,) that share one end; shorter spans weigh more. Spans last more than 0 s."""
-    weights = 1 - seconds / (seconds.max() + 0.01)
-    return max(SLOWEST_TEMPO, 60 * float(weights @ (quarters / seconds) / weights.sum()))
+    weights = 1 - seconds / (np.maximum.reduce(seconds) + 0.01)
+    return max(SLOWEST_TEMPO, 60 * float(weights @ (quarters / seconds) / np.add.reduce(weights)))
 
 
 def nearest_tempo(tempo: float) -> float:

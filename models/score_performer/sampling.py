@@ -68,11 +68,11 @@ def choose_fields(
     arrivals = weights + noise.values(note, VALUES).take(places, mode="clip")
     chosen = arrivals.argmax(1)
     if options.top_p < 1:
-        chances = np.exp(weights - weights.max(1, keepdims=True))
-        enough = options.top_p * chances.sum(1)
+        chances = np.exp(weights - np.maximum.reduce(weights, 1, keepdims=True))
+        enough = options.top_p * np.add.reduce(chances, 1)
         while True:  # what arrives first may be none of the likeliest, hardly ever twice in succession: nothing has to be sorted
-            least = chances[np.arange(len(chosen)), chosen][:, None]
-            unlikely = (chances * (chances > least)).sum(1) >= enough
+            least = chances[range(len(chosen)), chosen][:, None]
+            unlikely = np.add.reduce(chances * (chances > least), 1) >= enough
             if not unlikely.any():
                 break
             arrivals[unlikely[:, None] & (chances <= least)] = -np.inf
@@ -85,9 +85,9 @@ def central_fields(logits: np.ndarray, fields: tuple[int, ...] = PERFORMED_FIELD
     geometric mean.
     """
     weights = _weights(logits, _places(fields))
-    chances = np.exp(weights - weights.max(1, keepdims=True))
-    sums = chances.cumsum(1)
-    chosen = SPECIALS + (sums < sums[:, -1:] / 2).sum(1)
+    chances = np.exp(weights - np.maximum.reduce(weights, 1, keepdims=True))
+    sums = np.add.accumulate(chances, 1)
+    chosen = SPECIALS + np.add.reduce(sums < sums[:, -1:] / 2, 1, dtype=np.int64)
     for row, field in enumerate(fields):
         if field == VELOCITY:
             chosen[row] = to_token(field, _mean(chances[row], FIELDS[field].values))

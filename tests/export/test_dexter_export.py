@@ -34,3 +34,11 @@ def test_a_graph_verifies_and_says_what_it_is(name, build, request, tmp_path):
         assert contract.constants["features"] == list(FEATURES) and len(contract.constants["gains"]) == 8
     else:
         assert len(contract.constants["residual_deviation"]) == 8 and contract.constants["residual_gains"] == [1.0] * 8
+
+
+def test_the_mean_is_quantised_and_the_denoiser_is_not(request, tmp_path):
+    torch.manual_seed(0)
+    for name, build, precision in (("mean", dexter.mean_spec, "int8"), ("denoiser", dexter.denoise_spec, "float32")):
+        spec = build(small(request, name), None)
+        export_verified(spec, tmp_path / f"{name}.onnx", "int8")
+        assert Model(tmp_path / f"{name}.onnx", spec.contract.system, spec.contract.representation_version).contract.precision == precision

@@ -67,6 +67,18 @@ def test_weights_are_quantised_unsigned(quantised_path):
             assert weights[node.input[1]].data_type == onnx.TensorProto.UINT8
 
 
+def test_weights_by_channel_are_signed_and_no_sum_of_two_products_is_too_large(float_path, tmp_path, spec):
+    """Of activations up to 255; without VNNI they are summed up in 16 bits."""
+    quantise(float_path, tmp_path / "int8.onnx", spec.contract, by_channel=True)
+    model = onnx.load(tmp_path / "int8.onnx")
+    tensors = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    products = [tensors[node.input[1]] for node in model.graph.node if node.op_type == "MatMulInteger"]
+    assert len(products) == 2
+    for weights in products:
+        assert weights.dtype == np.int8 and 2 * 255 * np.abs(weights.astype(int)).max() < 2**15
+        assert (np.abs(weights.astype(int)).max(0) == np.abs(weights.astype(int)).max()).all()  # each output has a scale of its own
+
+
 def changed(spec, **parts):
     return dataclasses.replace(spec, **parts)
 

@@ -54,8 +54,8 @@ def test_the_graphs_verify_and_say_what_they_are(exported):
     assert len(FEATURES) == networks._score.contract.inputs[1].shape[1]
 
 
-def test_only_the_decoder_is_quantised(exported, tmp_path, monkeypatch):
-    """Its chances stay near those of floats, and its memory what it was."""
+def test_the_decoder_and_what_reads_scores_are_quantised(exported, tmp_path, monkeypatch):
+    """The decoder's chances stay near those of floats, and its memory what it was."""
     network, _, _ = exported
     monkeypatch.setattr(verify, "STEPS", 303)
     settings = config()
@@ -64,8 +64,8 @@ def test_only_the_decoder_is_quantised(exported, tmp_path, monkeypatch):
     for name, spec in network_specs(settings.model_dump(mode="json"), task.state_dict()).items():
         export_verified(spec, tmp_path / name, "int8")
     networks = open_networks(tmp_path)
-    assert networks.decoder.contract.precision == "int8"
-    assert networks._score.contract.precision == networks._style.contract.precision == "float32"
+    assert networks.decoder.contract.precision == networks._score.contract.precision == "int8"
+    assert networks._style.contract.precision == "float32"
     operations = Counter(node.op_type for node in onnx.load(networks.decoder.path).graph.node)
     assert operations["MatMulNBits"] == 4 * network.config.decoder_layers + 4
 

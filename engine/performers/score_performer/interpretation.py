@@ -319,7 +319,9 @@ class ScorePerformerInterpretation:
         decided.append(heard.anchor)
         if decoder.rows.start == decoder.rows.stop:
             state.finished = True
-            decided += self._finish_piece()
+            return decided + self._finish_piece()
+        while self._waits and state.heard is None:  # nothing is due meanwhile
+            self._work()
         return decided
 
     def _steps(self, end_sec: float, after: float) -> list[tuple[float, float]]:

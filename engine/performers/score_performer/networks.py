@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
@@ -50,6 +51,7 @@ class Networks:
 
     def __init__(self, files: dict[str, Path]):
         self._files = files
+        self._opening, self._opened = Lock(), dict[str, Model]()
         constants = self.decoder.contract.constants
         self.window: int = constants["window_notes"]
         self.latents: tuple[int, ...] = tuple(constants["latents"])  # widths of the style's levels: piece, bar, beat, onset
@@ -107,7 +109,10 @@ class Networks:
         return self._open(STYLE_SYSTEM)
 
     def _open(self, system: str) -> Model:
-        return Model(self._files[system], system, REPRESENTATION_VERSION)
+        with self._opening:  # several threads may need it first
+            if system not in self._opened:
+                self._opened[system] = Model(self._files[system], system, REPRESENTATION_VERSION)
+            return self._opened[system]
 
 
 def windows_of(notes: int, size: int) -> Iterator[Window]:

@@ -17,6 +17,7 @@ from models.performance.representation import BEAT_PERIOD, PERFORMANCE_COLUMNS, 
 from models.score_performer.score_representation import ONSET_LEVEL, encode_score, note_segments
 
 MOST_EXPECTED = 24  # windows that are read before playing begins
+READERS = 2  # threads: what is read before playing begins is waited for
 PLAIN_VELOCITY = 64  # of a score whose notes have none
 
 
@@ -49,7 +50,7 @@ class ScoreReading:
         chosen = np.linspace(0, len(self._windows) - 1, min(len(self._windows), MOST_EXPECTED)).round().astype(int)
         self._spread = [self._windows[index].kept for index in np.unique(chosen).tolist()]
         self._read: dict[int, Future[Understood]] = {}
-        self._reader = Worker("score reader")
+        self._readers = [Worker("score reader") for _ in range(READERS)]
 
     @property
     def expected(self) -> np.ndarray:
@@ -62,6 +63,8 @@ class ScoreReading:
         Of a long piece MOST_EXPECTED windows are read, spread evenly; the notes of the others are expected at the others' mean.
         """
         octaves = np.full(len(self.tokens), np.nan)
+        for rows in self._spread:
+            self._reading(rows)  # so that no reader waits for what another one reads
         for rows in self._spread:
             octaves[rows] = self._understand(rows).tempo
         return self.written()[:, BEAT_PERIOD] - np.where(np.isnan(octaves), np.nanmean(octaves), octaves)
@@ -93,7 +96,7 @@ class ScoreReading:
         first, last = bisect_right(self._ends, rows.start), bisect_right(self._ends, rows.stop - 1)
         for index in range(first, min(last + 2, len(self._windows))):
             if index not in self._read:
-                self._read[index] = self._reader.submit(self._read_window, self._windows[index])
+                self._read[index] = self._readers[len(self._read) % READERS].submit(self._read_window, self._windows[index])
         return self._windows[first].kept.start, [self._read[index] for index in range(first, last + 1)]
 
     def written(self) -> np.ndarray:

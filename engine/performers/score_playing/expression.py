@@ -54,6 +54,8 @@ class ColumnExpression:
     def __init__(self, controls: Mapping[str, float], known: tuple[Control, ...]):
         self.controls = with_defaults(known, controls)
         self._amounts, self._heard = self._wanted()
+        self._columns = np.array(self._amounts)
+        self._settled: list[float] = []  # the controls that are heard in full
         self._level = RunningLevel()
         self._players: dict[int, RunningLevel] = {}
         self._tune = RunningLevel()
@@ -79,17 +81,22 @@ class ColumnExpression:
 
     def pass_time(self, elapsed_s: float) -> bool:
         """Let ``elapsed_s`` pass; return whether that changes anything."""
+        controls = list(self.controls.values())
+        if controls == self._settled:
+            return False
         share = -math.expm1(-max(elapsed_s, 0.0) / SMOOTHING_S)
         amounts, heard = self._wanted()
         if heard == self._heard and amounts == self._amounts:
+            self._settled = controls
             return False
         self._amounts = [now + share * (amount - now) for now, amount in zip(self._amounts, amounts, strict=True)]
         self._heard = [now + share * (value - now) for now, value in zip(self._heard, heard, strict=True)]
+        self._columns = np.array(self._amounts)
         return True
 
     def apply(self, columns: np.ndarray, written: np.ndarray) -> np.ndarray:
         """Return the columns (n, 8) to be played, given the model's and those of the score as it is written."""
-        played = written + np.array(self._amounts) * (columns - written)
+        played = written + self._columns * (columns - written)
         played[:, VELOCITY] += self._heard[0]
         return played
 

@@ -26,18 +26,31 @@ class VoicingBounds:
         """``notes`` (N,) of the score; ``written`` (N, 8): their columns as the score has them."""
         self._chords = chords(notes)
         self._written = 127 * written[:, VELOCITY]
+        softness = np.minimum(np.maximum(self._written / UNMARKED, 1e-6), 1)
+        self._free, self._room = softness * SOFTNESS_FREE_FROM, softness * (SOFTNESS_FREE_FROM - SOFTEST)
 
     def apply(self, columns: np.ndarray, first: int) -> np.ndarray:
         rows = slice(first, first + len(columns))
-        written, velocities = self._written[rows], 127 * columns[:, VELOCITY]
-        bounded, chords = velocities.copy(), self._chords[rows]
+        velocities = 127 * columns[:, VELOCITY]
+        if len(columns) > 1:
+            velocities = self._drawn_together(velocities, rows)
+        changed = columns.copy()
+        changed[:, VELOCITY] = self._lifted(velocities, rows) / 127
+        return changed
+
+    def _drawn_together(self, velocities: np.ndarray, rows: slice) -> np.ndarray:
+        """Return the velocities (n,), those of each chord within its range."""
+        written, chords, bounded = self._written[rows], self._chords[rows], velocities.copy()
         for chord, notes in Counter(chords.tolist()).items():
             if notes > 1:
                 own = chords == chord
                 bounded[own] = _drawn_together(velocities[own], written[own])
-        changed = columns.copy()
-        changed[:, VELOCITY] = _lifted(bounded, written) / 127
-        return changed
+        return bounded
+
+    def _lifted(self, velocities: np.ndarray, rows: slice) -> np.ndarray:
+        """Return the velocities (n,), those near the floor above it, in their order; the floor of soft notes is as much lower."""
+        below, room = np.maximum(self._free[rows] - velocities, 0), self._room[rows]
+        return np.asarray(velocities + below - room * -np.expm1(-below / room)) if below.any() else velocities
 
 
 def _drawn_together(velocities: np.ndarray, written: np.ndarray) -> np.ndarray:
@@ -47,11 +60,3 @@ def _drawn_together(velocities: np.ndarray, written: np.ndarray) -> np.ndarray:
     top, marked = velocities.max(), written.max() - written
     beyond = np.maximum(top - velocities - marked - free, 0)
     return np.asarray(velocities + beyond - room * np.tanh(beyond / room))
-
-
-def _lifted(velocities: np.ndarray, written: np.ndarray) -> np.ndarray:
-    """Return the velocities (n,), those near the floor above it, in their order; the floor of soft notes is as much lower as they are."""
-    softness = np.minimum(np.maximum(written / UNMARKED, 1e-6), 1)
-    free, room = softness * SOFTNESS_FREE_FROM, softness * (SOFTNESS_FREE_FROM - SOFTEST)
-    below = np.maximum(free - velocities, 0)
-    return np.asarray(velocities + below - room * -np.expm1(-below / room))

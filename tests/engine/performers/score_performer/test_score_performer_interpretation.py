@@ -184,10 +184,19 @@ def test_a_score_is_read_where_it_is_asked_for(performer, monkeypatch, rows):
         notes = np.arange(rows.start, rows.stop)
         before = np.maximum(notes - 1 - (notes % 5 == 1), 0)  # the last of the onset before: a bar begins with a chord of two
         np.testing.assert_array_equal(tempo, whole[2][before])
-    reading._reader.submit(lambda: None).result()  # what was asked for beside is read
+    for reader in reading._readers:
+        reader.submit(lambda: None).result()  # what was asked for beside is read
     overlapping = [window for window in reading._windows if window.kept.start < rows.stop and window.kept.stop > rows.start]
     following = reading._windows[reading._windows.index(overlapping[-1]) + 1 :][:1]
     assert sorted(asked, key=str) == sorted(overlapping + following, key=str)  # each once, and the one after beside
+
+
+def test_what_is_expected_is_read_by_two_threads_side_by_side(performer, monkeypatch):
+    together, read = threading.Barrier(2), performer.networks.read_score_window
+    monkeypatch.setattr(performer.networks, "read_score_window", lambda *given: together.wait(10) and None or read(*given))
+    reading = ScoreReading(performer.networks, melody().score)
+    assert len(reading._windows) % 2 == 0  # else the last would wait for nobody
+    assert np.isfinite(reading.expected_periods()).all()
 
 
 def test_a_model_that_is_not_there_or_not_a_folder_is_refused(tmp_path):
