@@ -51,7 +51,8 @@ def network_specs(config: dict[str, Any], weights: dict[str, torch.Tensor] | Non
 class _Specs:
     def __init__(self, task: ScorePerformerTask, config: dict[str, Any]):
         self._network, self._sizes = task.network.eval(), task.config.network
-        self._constants = {"window_notes": task.config.windows.notes, "latents": list(self._sizes.latents)}
+        self._window = task.config.windows.notes
+        self._constants = {"window_notes": self._window, "latents": list(self._sizes.latents)}
         self._hash = configuration_hash(config)
 
     def decoder(self) -> ExportSpec:
@@ -76,7 +77,7 @@ class _Specs:
         outputs = tuple(_by_note(name, width) for name, width in widths.items())
         contract = self._contract(SCORE_SYSTEM, (_tokens("tokens"), *features), outputs, features=list(FEATURES) if features else [])
         spec = self._spec(ScoreReader(self._network), contract, lambda found: np.round(found["expected_style"], 2), 0.1)
-        return replace(spec, window=self._constants["window_notes"], by_channel=True)
+        return replace(spec, window=self._window, by_channel=True)
 
     def style_reader(self) -> ExportSpec:
         inputs = _tokens("tokens"), TensorSpec(name="segments", shape=("notes", 3), type="int64")

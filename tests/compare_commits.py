@@ -23,6 +23,9 @@ from typing import NamedTuple
 
 import mido
 
+from engine.base.errors import PerfLiveError
+from engine.bench.commits.checkouts import PROGRAM, check_out, copy_working_tree
+
 Case = tuple[str, ...]
 
 
@@ -101,11 +104,6 @@ REFUSED: list[Case] = [
 
 DEFECTS = ("Traceback", "this is a defect")
 ROOT = Path(__file__).resolve().parents[1]
-# Only the checkout's own packages may be imported, never those of an editable install.
-PROGRAM = (
-    "import sys; sys.meta_path = [f for f in sys.meta_path if '__editable__' not in getattr(f, '__module__', '')]; "
-    "from engine.commands.{} import main; main()"
-)
 COMPUTING = ("matplotlib", "numpy", "onnxruntime", "onnxruntime-gpu", "partitura")  # others' versions change no output
 VERSIONS = sorted(f"{found.name} {found.version}" for found in distributions() if found.name in COMPUTING)
 NOTATIONS = {
@@ -355,24 +353,17 @@ def print_table(rows: Sequence[Row]) -> None:
     print(f"{sum(bool(row.notes) for row in rows)} commands with other words on standard error, which do not count")
 
 
-def git(*words: str) -> bytes:
-    done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True)
-    return done.stdout if done.returncode == 0 else sys.exit(f"git {' '.join(words)}: {done.stderr.decode().strip()}")
-
-
-def check_out(commit: str | None, checkout: Path, keep: Path | None = None) -> Side:
+def side_of(commit: str | None, checkout: Path, keep: Path | None = None) -> Side:
     """Return a side: a commit's files, or a copy of the working tree, so that nobody who works there disturbs the comparison."""
-    checkout.mkdir()
-    if commit is None:
-        for path in git("ls-files", "-z", "--cached", "--others", "--exclude-standard").decode().split("\0"):
-            if path and (ROOT / path).is_file():
-                (checkout / path).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / path, checkout / path)
-        return Side(checkout, checkout.with_name(f"{checkout.name}_outputs"))
-    number = git("rev-parse", "--verify", f"{commit}^{{commit}}").decode().strip()
-    git("archive", "-o", str(archive := checkout.with_suffix(".tar")), number)
-    shutil.unpack_archive(archive, checkout, filter="data")
-    return Side(checkout, keep / number if keep else checkout.with_name(f"{checkout.name}_outputs"))
+    outputs = checkout.with_name(f"{checkout.name}_outputs")
+    try:
+        if commit is None:
+            copy_working_tree(checkout, ROOT)
+            return Side(checkout, outputs)
+        number = check_out(commit, checkout, ROOT)
+    except PerfLiveError as refused:
+        sys.exit(str(refused))
+    return Side(checkout, keep / number if keep else outputs)
 
 
 def main() -> int:
@@ -384,7 +375,7 @@ def main() -> int:
     said = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        before, after = check_out(said.before, folder / "before", said.keep), check_out(said.after, folder / "after")
+        before, after = side_of(said.before, folder / "before", said.keep), side_of(said.after, folder / "after")
         silence = prepare_inputs(before, folder / "inputs")
         cases = [case for case in [*PERFORMED, *REFUSED] if said.only in f"perf-{case[0]} {case[1]}"]
         skipped = [case for case in cases if silence and case not in REFUSED and ".wav" in case[1] and "neural" not in case[1]]

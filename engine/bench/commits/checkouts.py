@@ -10,15 +10,15 @@ from pathlib import Path
 from engine.base.errors import PerfLiveError, UsageError
 
 ROOT = Path(__file__).resolve().parents[3]
-# Only the checkout's own packages are imported, never those of an editable install.
+# A command of engine/commands. Only the checkout's own packages are imported, never those of an editable install.
 PROGRAM = (
     "import sys; sys.meta_path = [each for each in sys.meta_path if '__editable__' not in getattr(each, '__module__', '')]; "
-    "from engine.commands.bench import main; main()"
+    "from engine.commands.{} import main; main()"
 )
 
 
-def check_out(commit: str, folder: Path, repository: Path = ROOT) -> None:
-    """Write the files of a commit into ``folder``, which is made. Raises UsageError for a commit that is not there."""
+def check_out(commit: str, folder: Path, repository: Path = ROOT) -> str:
+    """Write the files of a commit into ``folder``, which is made; return its number. Raises UsageError for a commit that is not there."""
     number = _git(repository, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
     if number is None:
         raise UsageError(f"COMMIT {commit!r}: {str(repository)!r} has none of that name; allowed: what git knows, such as HEAD~1 or a tag")
@@ -27,6 +27,7 @@ def check_out(commit: str, folder: Path, repository: Path = ROOT) -> None:
     _git(repository, "archive", "--output", str(archive), number.strip())
     shutil.unpack_archive(archive, folder, filter="data")
     archive.unlink()
+    return number.strip()
 
 
 def copy_working_tree(folder: Path, repository: Path = ROOT) -> None:
@@ -43,7 +44,7 @@ def copy_working_tree(folder: Path, repository: Path = ROOT) -> None:
 def measure_in(checkout: Path, words: Sequence[str]) -> str:
     """Return what ``perf-bench`` with these words prints in a checkout. Raises PerfLiveError when it fails."""
     environment = os.environ | {"PYTHONPATH": str(checkout)}
-    call = [sys.executable, "-c", PROGRAM, *words]
+    call = [sys.executable, "-c", PROGRAM.format("bench"), *words]
     done = subprocess.run(call, cwd=checkout, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)  # noqa: S603
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]

@@ -5,15 +5,17 @@ there. Models that are given travel through Ray's object store, once for each ma
 dashboard; a cluster of this machine's own listens on loopback alone.
 """
 
+import glob
 import os
+import shutil
 import socket
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine.base.errors import PerfLiveError, UsageError
 from engine.commands.rendering.crew import Worker, share_out
@@ -24,8 +26,15 @@ from engine.commands.rendering.work import LoadedWork, Outcome, Work
 LOCAL = "local"
 ANSWER_S = 5
 STARTS = 3
+LEAVE_S = 2  # in which an actor removes what it has written; one that is still performing is not waited for longer
 STORE_BYTES = 200_000_000  # of a cluster of our own, for the models that are given
-Files = Mapping[str, bytes]  # by name
+
+
+class Model(NamedTuple):
+    """A model as it travels: its files by name, and the name of the one that was given, "" where their folder was."""
+
+    given: str
+    files: Mapping[str, bytes]
 
 
 def do_on_cluster(work: Work, jobs: Sequence[Job], address: str, wanted: int | None) -> Iterator[Outcome]:
@@ -128,15 +137,18 @@ class _Actor(Worker):
         return "or could not be reached"
 
     def end(self) -> None:
+        with suppress(Exception):  # it may have died
+            self._ray.wait([self._actor.leave.remote()], timeout=LEAVE_S)
         self._ray.kill(self._actor)
 
 
 class _Performer:
     """The actor: performs one file after the other. The performers are loaded for the first."""
 
-    def __init__(self, work: Work, models: Mapping[bool, Files], folder: str):
+    def __init__(self, work: Work, models: Mapping[bool, Model], folder: str):
         self._work, self._models, self._folder = work, models, folder
         self._loaded: LoadedWork | None = None
+        self._written: list[Path] = []
 
     def perform(self, job: Job) -> Outcome | Exception:
         """Return what became of the file, or why the performers cannot be loaded."""
@@ -152,18 +164,26 @@ class _Performer:
         except OSError as error:
             reason = f"a machine of the cluster does not see the folder {self._folder!r} ({error.strerror})"
             raise PerfLiveError(f"{reason}; call perf-render in one that all of them see") from None
-        given = {is_score: replace(self._work.wanted[is_score], model=_write(files)) for is_score, files in self._models.items()}
+        given = {is_score: replace(self._work.wanted[is_score], model=self._write(model)) for is_score, model in self._models.items()}
         return replace(self._work, wanted={**self._work.wanted, **given}).load_in_bounds()
 
+    def _write(self, model: Model) -> Path:
+        """Write a model's files where they are read from, and return what is to be given: their folder, or one of them."""
+        folder = Path(tempfile.mkdtemp(prefix="perf-render-"))
+        self._written.append(folder)
+        for name, content in model.files.items():
+            (folder / name).write_bytes(content)
+        return folder / model.given
 
-def _read(model: Path) -> Files:
-    """Return the files of a model, an ONNX file or a folder."""
-    return {path.name: path.read_bytes() for path in (sorted(model.iterdir()) if model.is_dir() else [model]) if path.is_file()}
+    def leave(self) -> None:
+        """Remove what was written beside the outputs. An actor that is killed leaves it to whoever tidies the machine's temporary files."""
+        for folder in self._written:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write(files: Files) -> Path:
-    """Write a model's files where they are read from, and return their folder; an ONNX file by itself is given as a file."""
-    folder = Path(tempfile.mkdtemp(prefix="perf-render-"))
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
-    return folder / next(iter(files)) if len(files) == 1 else folder
+def _read(model: Path) -> Model:
+    """Return a model, a folder or an ONNX file, which may have others of its name beside it that go with it."""
+    if model.is_dir():
+        return Model("", {path.name: path.read_bytes() for path in sorted(model.iterdir()) if path.is_file()})
+    beside = sorted(model.parent.glob(f"{glob.escape(model.stem)}_*{model.suffix}"))
+    return Model(model.name, {path.name: path.read_bytes() for path in (model, *beside)})

@@ -14,9 +14,12 @@ KINDS = ("mid", "wav", "png", "html")
 
 @dataclass(frozen=True)
 class Job:
+    """``refusal`` says in one line why it is not done, "" when it is."""
+
     input: Path
     outputs: tuple[Path, ...]
     seed: int = 0
+    refusal: str = ""
 
     @property
     def is_score(self) -> bool:
@@ -29,11 +32,33 @@ def plan_jobs(
 ) -> list[Job]:
     """Return one job a file and seed; ``read`` is what is read besides. Outputs of several seeds are in a folder, named by them.
 
-    Raises UsageError or PerfLiveError, one line, for anything that cannot come out well.
+    Of files among others, those that would write the same output have a refusal. Raises UsageError or PerfLiveError, one line, for anything
+    else that cannot come out well.
     """
     jobs = _plan_seeds(inputs, output, kinds, seeds)
-    check_collisions(((job.input, job.outputs) for job in jobs), read)
+    refused = _refuse_clashes(jobs)
+    if any(not job.refusal for job in refused):
+        jobs = refused
+    also_read = [*read, *(job.input for job in jobs if job.refusal)]
+    check_collisions(((job.input, job.outputs) for job in jobs if not job.refusal), also_read)
     return jobs
+
+
+def _refuse_clashes(jobs: Sequence[Job]) -> list[Job]:
+    """Return the jobs, those of different inputs with an output in common with a refusal."""
+    writers: dict[Path, list[Path]] = {}
+    for job in jobs:
+        for path in job.outputs:
+            writers.setdefault(path.resolve(), []).append(job.input)
+    checked = []
+    for job in jobs:
+        shared = [(path, each) for path in job.outputs for each in writers[path.resolve()] if each != job.input]
+        if shared:
+            path, other = shared[0]
+            reason = f"{str(path)!r} would be written for {str(other)!r} as well; rename one, or perform them one by one"
+            job = replace(job, refusal=f"cannot perform {str(job.input)!r}: {reason}")
+        checked.append(job)
+    return checked
 
 
 def plan_takes(primer: Path | None, seeds: Sequence[int], output: Path, kinds: Sequence[str]) -> list[tuple[Path, ...]]:

@@ -60,6 +60,8 @@ class LoadedWork:
         """Perform one file. Raises KeyboardInterrupt when it is stopped, and nothing else: other files are not to blame for this one."""
         from engine import session
 
+        if job.refusal:
+            return Outcome(job, 0, 0.0, job.refusal)
         begin_s, setup, notes, error = time.perf_counter(), replace(self.setups[job.is_score], seed=job.seed), 0, ""
         try:
             notes = session.render_file(setup, job.input, job.outputs, self.work.score, self.work.sound, self.work.guard).notes

@@ -71,6 +71,24 @@ def test_two_at_a_time_write_what_one_writes_and_name_what_is_broken(catalogue):
     assert {line["notes"] for line in lines} == {0, 549, 3000}
 
 
+def test_files_that_would_write_the_same_are_named_and_the_others_performed(catalogue):
+    """In whichever of them it would be; once one is renamed both are performed."""
+    twin = catalogue / "in" / "a.midi"
+    (catalogue / "in" / "broken.mid").unlink()
+    shutil.copy(catalogue / "in" / "b.mid", twin)
+    arguments = ("out", "--performer", "passthrough", "--manifest", "made.jsonl", "--jobs", 2)
+    status, output, error = render(catalogue, *arguments)
+    assert status == 1 and output.startswith("performed 3 of 5 files")
+    one, other, out = (os.path.join(*path) for path in (("in", "a.mid"), ("in", "a.midi"), ("out", "a.mid")))
+    for line, mine, theirs in zip(error.splitlines(), (one, other), (other, one), strict=True):
+        assert f"cannot perform {mine!r}: {out!r} would be written for {theirs!r} as well" in line
+    assert sorted(content(catalogue / "out")) == sorted(["b.mid", "long.mid", os.path.join("more", "c.mid")])
+    assert {line["input"] for line in account(catalogue / "made.jsonl") if line["error"]} == {one, other}
+    twin.rename(twin.with_stem("twin"))
+    status, output, _ = render(catalogue, *arguments)
+    assert status == 0 and output == "3 of 5 files are done already, as 'made.jsonl' says\nperformed 2 of 2 files, 1098 notes: out\n"
+
+
 def test_what_the_account_says_is_done_is_left_out_unless_something_has_changed(catalogue):
     (catalogue / "in" / "broken.mid").unlink()
     arguments = ("out", "--performer", "passthrough", "--manifest", "made.jsonl")

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from engine.performers.setup import Wanted
 from engine.session import ScoreOptions
 from engine.sound.options import SoundOptions
 from engine.systems import find_system
+from models.pretrained import pretrained
 
 PERF_RENDER = Path(sys.executable).with_name("perf-render")
 PATIENCE_S = 300
@@ -99,6 +101,19 @@ def test_an_actor_that_is_killed_costs_no_file_and_none_is_done_twice(catalogue)
     lines = account(catalogue / "made.jsonl")
     assert sorted(Path(line["input"]).name for line in lines) == sorted(path.name for path in (catalogue / "in").iterdir())
     assert not actors_of(catalogue)
+
+
+def test_models_that_travel_are_removed_when_their_actors_end(catalogue, monkeypatch):
+    (catalogue / "in" / "broken.mid").unlink()
+    with tempfile.TemporaryDirectory(prefix="t", dir="/tmp") as temporary:  # Ray's sockets below it need short names
+        monkeypatch.setenv("TMPDIR", temporary)
+        model = pretrained("velocity.onnx")
+        process = begin(catalogue, "out", "--jobs", 2, "--ray", LOCAL, "--performer", "velocity", "--model", model)
+        seen = []
+        wait_until(lambda: seen.extend(Path(temporary).glob("perf-render-*/velocity.onnx")) or seen)
+        _, error = process.communicate(timeout=PATIENCE_S)
+        assert error == "" and len(content(catalogue / "out")) == 7
+        assert not list(Path(temporary).glob("perf-render-*"))
 
 
 def test_a_cluster_that_is_not_there_is_named_at_once():
