@@ -72,7 +72,7 @@ class Engine:
         self._live = not isinstance(clock, VirtualClock)
         self._outputs = Outputs(sinks, self._live)
         self._patient = score  # whether nothing waits for the performer
-        self._defers = self._live or performer.plays is not Kind.SCORES  # who performs a file's score has computed what is due
+        self._defers = self._live or not score  # who performs a file's score has computed what is due
         self._performed = Succession(stream, self._guard(stream), self._put_pedals)
         self._standstills = Standstills()
         self._stack = ExitStack()  # what holds while the present thread plays
