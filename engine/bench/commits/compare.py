@@ -1,7 +1,8 @@
 """``perf-bench compare COMMIT``: benchmarks in a commit and in the working tree, in turn, and by how much they differ.
 
 Each pair runs both sides one after the other, the next pair the other way round, so that what the machine does meanwhile meets both. Every
-number of a report whose name ends in ``_per_s``, ``_ms``, ``_s`` or ``_mb`` is compared. Both sides use the libraries of this environment.
+number of a report whose name ends in ``_per_s``, ``_ms``, ``_s``, ``_mb`` or ``_factor`` is compared. Both sides use the libraries of this
+environment.
 """
 
 import json

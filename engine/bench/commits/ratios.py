@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-UNITS = {"per_s": "more", "ms": "less", "s": "less", "mb": "less"}  # what is better, by how a figure's name ends
+UNITS = {"per_s": "more", "ms": "less", "s": "less", "mb": "less", "factor": "less"}  # what is better, by how a figure's name ends
 STUDENT_975 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)  # of 1 to 9 degrees of freedom
 NORMAL_975 = 1.96
 
@@ -40,7 +40,7 @@ def figures_of(report: Any, name: str = "") -> dict[str, float]:
 
 
 def better_of(name: str) -> str | None:
-    """Return whether more or less of a figure is better; None of what has no unit of speed or size."""
+    """Return whether more or less of a figure is better; None of what has no unit of speed or size, and is no factor of real time."""
     return next((better for unit, better in UNITS.items() if name.endswith(f"_{unit}")), None)
 
 

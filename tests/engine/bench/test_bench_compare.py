@@ -69,9 +69,11 @@ def test_the_interval_is_students():
 
 
 def test_only_numbers_with_a_unit_are_compared():
-    report = {"a": {"notes": 4, "first_s": 0.5, "on_s": True, "none_ms": None, "zero_ms": 0}, "peak_mb": 7, "speed_per_s": 3}
-    assert figures_of(report) == {"a.first_s": 0.5, "peak_mb": 7, "speed_per_s": 3}
-    assert [ratios_of([({name: 1.0}, {name: 2.0})] * 2)[0].verdict for name in ("a_per_s", "a_ms")] == ["better", "worse"]
+    counted = {"a": {"notes": 4, "first_s": 0.5, "on_s": True, "none_ms": None, "zero_ms": 0}}
+    units = {"peak_mb": 7, "speed_per_s": 3, "real_time_factor": 0.2}
+    assert figures_of(counted | units) == {"a.first_s": 0.5} | units
+    verdicts = [ratios_of([({name: 1.0}, {name: 2.0})] * 2)[0].verdict for name in ("a_per_s", "a_ms", "a_factor")]
+    assert verdicts == ["better", "worse", "worse"]
 
 
 def test_what_cannot_be_compared_is_said_in_one_line(repository, tmp_path):
