@@ -1,39 +1,53 @@
-"""What perf-export needs to know of the drummer's graphs: trees for whole grooves, for live pads, and for what is added."""
+"""What perf-export needs to know of the drummer's graphs: trees for whole grooves, for live pads, and for what is added; and of the
+networks that draw strokes.
+"""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import lightgbm
 import numpy as np
 
 from engine.onnx.contract import UNCOUNTED, Contract, ControlRange, TensorSpec
 from engine.performers.drums.controls import CONTROLS
-from engine.performers.drums.networks import ADDED_FILE, ADDED_SYSTEM, GROOVE_FILE, GROOVE_SYSTEM, LIVE_FILE, LIVE_SYSTEM
+from engine.performers.drums.networks import (
+    ADDED_FILE,
+    ADDED_SYSTEM,
+    DRAWING_FILES,
+    GROOVE_FILE,
+    GROOVE_SYSTEM,
+    LIVE_FILE,
+    LIVE_SYSTEM,
+)
 from export.graph import DirectSpec
 from export.trees import values_at_thresholds, write_trees
 from models.drums import groove
 from models.drums.added import ADDED_COLUMNS, AMOUNTS
-from models.drums.representation import DRUMMERS, LEVELS, REPRESENTATION_VERSION, STYLES
+from models.drums.drawing import DRAWN, FEATURES, Kind
+from models.drums.representation import DRUMMERS, REPRESENTATION_VERSION, STYLES
 from training.datasets.groove import LICENCE, TRAINING_DATA
 from training.drums.added import read_added
 from training.drums.boosting import predict
-from training.drums.data import Kind
-from training.drums.stages import ADDED, DRUMS
-from training.drums.task import COLUMNS, FEATURES, kind_of, read_boosters
+from training.drums.drawing import FITTED
+from training.drums.stages import ADDED, DRAWING, DRUMS
+from training.drums.task import kind_of, read_boosters
 from training.stages import Done, Run
 
 FILES: dict[Kind, tuple[str, str]] = {"groove": (GROOVE_FILE, GROOVE_SYSTEM), "live": (LIVE_FILE, LIVE_SYSTEM)}
 TOLERANCE = 1e-4
 
-Learnt = tuple[list[lightgbm.Booster], dict[str, list[float]]]  # trees by column, and what was fitted beside them
+Learnt = tuple[list[lightgbm.Booster], Mapping[str, list[float]]]  # trees by column, and what was fitted beside them
 
 
-def build_specs(run: Run) -> dict[str, DirectSpec]:
-    """Return the graphs of a run, by file name: of the last trees of each kind, and of what is added."""
-    specs = {}
+def build_specs(run: Run) -> dict[str, DirectSpec | Path]:
+    """Return the graphs of a run, by file name: of the last trees and networks of each kind, and of what is added."""
+    specs: dict[str, DirectSpec | Path] = {}
     for stage in run.all(DRUMS):
         kind = kind_of(stage.folder)
-        constants = {"columns": list(COLUMNS[kind]), "levels": list(LEVELS)}
-        specs[FILES[kind][0]] = trees_spec(stage, FILES[kind][1], FEATURES[kind], "quantiles", read_boosters(kind, stage.folder), constants)
+        learnt: Learnt = read_boosters(kind, stage.folder), {}
+        specs[FILES[kind][0]] = trees_spec(stage, FILES[kind][1], FEATURES[kind], "likeliest", learnt, {"columns": list(DRAWN[kind])})
+    for stage in run.all(DRAWING):
+        specs |= {DRAWING_FILES[kind]: stage.folder / name for kind, name in FITTED.items() if name in stage.artefacts}
     for stage in run.all(ADDED):
         constants = {"columns": list(ADDED_COLUMNS), "amounts": list(AMOUNTS)}
         specs[ADDED_FILE] = trees_spec(stage, ADDED_SYSTEM, groove.FEATURES, "odds", read_added(stage.folder), constants)

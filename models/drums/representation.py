@@ -75,10 +75,6 @@ STEPS_A_QUARTER = 4
 GRIDS = (4, 6)  # divisions of a quarter that grooves are written on: sixteenths, and their triplets
 ON_GRID_QUARTERS = 1 / 96
 
-VELOCITY_COLUMNS = ("velocity_low", "velocity", "velocity_high")
-TIMING_COLUMNS = ("timing_low_ms", "timing_ms", "timing_high_ms")
-LEVELS = (0.16, 0.5, 0.84)  # quantiles: a standard deviation below, the median, one above
-
 
 class Asked(NamedTuple):
     """Whose playing is wanted: indices into STYLES and DRUMMERS."""

@@ -53,7 +53,7 @@ ROOMS = {
             "dexter": {
                 *("diffusion", "expression_profile", "hold_quantiles", "passages", "piece_statistics", "rendering", "residuals", "windows"),
             },
-            "drums": {"added", "live_kit"},
+            "drums": {"added", "drawing", "live_kit"},
             "score_performer": {
                 "classifiers",
                 "layers",
@@ -84,7 +84,7 @@ ROOMS = {
             "velocity": {"article", "pedalling"},
             "dexter": {"average", "calibration", "denoiser", "expression_profile", "networks", "residuals", "trees"},
             "score_performer": {"classifiers", "directions", "rendering", "round_trip", "windows"},
-            "drums": {"added", "boosting"},
+            "drums": {"added", "boosting", "drawing"},
             "performance_rnn": {"weights"},
             "performance_net": {"keys", "melodies", "rendered_audio", "solo", "solo_keys"},
         },

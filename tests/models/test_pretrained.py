@@ -7,7 +7,7 @@ import pytest
 from engine.onnx.contract import Contract
 from engine.onnx.model import Model
 from engine.performers.dexter.performer import RESIDUALS_FILE
-from engine.performers.drums.networks import ADDED_SYSTEM, GROOVE_SYSTEM, LIVE_SYSTEM
+from engine.performers.drums.networks import ADDED_SYSTEM, DRAWING_FILES, GROOVE_SYSTEM, LIVE_SYSTEM
 from engine.performers.score_performer.networks import DECODER_SYSTEM, SCORE_SYSTEM, STYLE_SYSTEM
 from engine.performers.score_performer.performer import STYLE_SPACE_FILE
 from engine.performers.velocity.networks import LOOKAHEAD_SYSTEM, MEMORY_SYSTEM, SYSTEM
@@ -66,7 +66,7 @@ def contract_of(name) -> Contract:
 def test_nothing_else_ships():
     folder = pretrained("velocity.onnx").parent
     found = {path.name for path in folder.iterdir() if path.suffix not in (".py", ".md")} - {"__pycache__"}
-    assert found == {*SHIPPED, STYLE_SPACE_FILE, RESIDUALS_FILE}
+    assert found == {*SHIPPED, STYLE_SPACE_FILE, RESIDUALS_FILE, *DRAWING_FILES.values()}
 
 
 @pytest.mark.parametrize("name", SHIPPED)

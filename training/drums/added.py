@@ -29,7 +29,7 @@ from models.drums.added import (
     may_be_flams,
 )
 from models.drums.groove import FEATURES, groove_features
-from models.drums.representation import LEVELS, SNARE, roles_of
+from models.drums.representation import SNARE, roles_of
 from training.datasets.groove import DrumTake, read_groove
 from training.drums.boosting import Boosting, GrownConfig, predict
 from training.drums.data import View, asked, on_the_kit, written
@@ -38,6 +38,7 @@ from training.stages import Outcome, Work, write_json
 from training.stages.trees import grown
 
 ADDED_FILE = "added.json"
+LEVELS = (0.16, 0.5, 0.84)  # quantiles: a standard deviation below, the median, one above
 LONGEST_FLAM_S, SHORTEST_FLAM_S, CLEAR_S = 0.045, 0.008, 0.08
 LOUDEST_GRACE, SOFTEST_MAIN = 0.75, 64  # of its main stroke, and that stroke's velocity
 FLAMS_AT_MOST = 0.1  # of the strokes that may be flams; the data set's drummers play them before fewer than one in a hundred

@@ -4,7 +4,7 @@ import hashlib
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from rich.console import Console
@@ -12,12 +12,12 @@ from rich.progress import track
 
 from engine.base.files import whole_file
 from engine.performers.drums.lookahead import REMEMBERED_QUARTERS
+from models.drums.drawing import Kind
 from models.drums.groove import groove_features
 from models.drums.live_kit import Beat, LiveKit
 from models.drums.representation import GRIDS, PLAIN_KEYS, REPRESENTATION_VERSION, STEPS_A_QUARTER, Asked, written_s
 from training.datasets.groove import DrumTake
 
-Kind = Literal["groove", "live"]
 SIXTEENTHS, TRIPLETS = GRIDS
 MINUTE_MS = 60_000
 

@@ -1,8 +1,14 @@
-"""The stages of the drummer: trees for whole grooves, trees for live pads, and trees for what drummers add."""
+"""The stages of the drummer: trees for whole grooves and for live pads, networks that draw strokes around them, and trees for what
+drummers add.
+"""
 
-from training.drums import added
+from training.drums import added, drawing
 from training.drums.task import DrumsConfig, train
 from training.stages import Stage
 
-DRUMS, ADDED = "drums", "drums-added"
-STAGES = {DRUMS: Stage(DrumsConfig, train), ADDED: Stage(added.AddedConfig, added.train)}
+DRUMS, DRAWING, ADDED = "drums", "drums-drawing", "drums-added"
+STAGES = {
+    DRUMS: Stage(DrumsConfig, train),
+    DRAWING: Stage(drawing.DrawingConfig, drawing.train),
+    ADDED: Stage(added.AddedConfig, added.train),
+}

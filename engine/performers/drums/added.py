@@ -3,18 +3,19 @@
 The likeliest places come first: a larger amount keeps what a smaller one added. What is drawn by chance repeats itself from bar to bar.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from engine.onnx.model import Model
-from engine.performers.drums.expression import GrooveNoise, quantile_of
 from models.drums.added import ADDED_COLUMNS, AMOUNTS, FLAM, GHOST, PLACE, ROLE, candidates, may_be_flams
 from models.drums.groove import groove_features
-from models.drums.representation import Asked, on_grid, written_s
+from models.drums.representation import Asked, on_grid
 
 GHOSTS, FLAMS = "ghosts", "flams"
+LARGEST = 2.5  # standard deviations that a grace stroke strays at most
 
 
 class Grace(NamedTuple):
@@ -31,6 +32,30 @@ class AddedStrokes(NamedTuple):
     graces: dict[int, Grace]
 
 
+class GrooveNoise:
+    """Standard normal numbers that repeat themselves as a drummer's habits do.
+
+    They have parts of the whole take, of a drum, and of its place in the bar, in the stated ``shares`` of variance, and of each stroke.
+    """
+
+    def __init__(self, seed: int, what: str, shares: Sequence[float]):
+        self._key = seed, *what.encode()
+        self._amounts = [math.sqrt(share) for share in shares]
+        self._own_amount = math.sqrt(max(0.0, 1 - sum(shares)))
+        self._own = np.random.default_rng(self._key)
+        self._kept: dict[tuple[int, ...], float] = {}
+
+    def draw(self, role: int, place: int) -> float:
+        """Return the number for the next stroke, of a role at a sixteenth of the bar, -1 where that is not known."""
+        groups = ((), (role,), (role, place + 1))
+        repeated = sum(amount * self._of(group) for amount, group in zip(self._amounts, groups, strict=True))
+        return repeated + self._own_amount * float(self._own.standard_normal())
+
+    def _of(self, group: tuple[int, ...]) -> float:
+        if group not in self._kept:
+            self._kept[group] = float(np.random.default_rng((*self._key, 1 + len(group), *group)).standard_normal())
+        return self._kept[group]
+
 
 class Added:
     """Decides what is added; its noise goes on from place to place. ``controls`` are those of the stream, as they are at each moment."""
@@ -40,13 +65,13 @@ class Added:
         self._noise = {name: GrooveNoise(seed, name, self._constants["shares"]) for name in ADDED_COLUMNS}
         self._random = np.random.default_rng((seed, *FLAMS.encode()))
 
-    def choose(self, column: int, features: np.ndarray, times_s: Sequence[float]) -> np.ndarray:
-        """Return at which places (N,) of these features (N, F) a stroke is added; ``times_s`` (N,) says when they are."""
+    def choose(self, column: int, features: np.ndarray) -> np.ndarray:
+        """Return at which places (N,) of these features (N, F) a stroke is added."""
         name = ADDED_COLUMNS[column]
         if not len(features):
             return np.zeros(0, bool)
         odds = self._model.run({"features": features}, {})[0]["odds"][:, column].astype(float)
-        groups = zip(*features[:, (ROLE, PLACE)].astype(int).T.tolist(), times_s, strict=True)
+        groups = features[:, (ROLE, PLACE)].astype(int).tolist()
         odds += self._controls["temperature"] * np.array([self._noise[name].draw(*group) for group in groups])
         found: np.ndarray = odds >= np.interp(self._controls[f"{name}s"], AMOUNTS, self._constants[f"{name}_least_odds"])
         return found
@@ -65,10 +90,17 @@ def add_strokes(model: Model, strokes: np.ndarray, asked: Asked, controls: Mappi
     added, ghosts, graces = Added(model, controls, seed), strokes[:0], dict[int, Grace]()
     if controls[GHOSTS]:
         places = candidates(strokes)
-        ghosts = places[added.choose(GHOST, groove_features(places, asked, strokes), written_s(places).tolist())]
+        ghosts = places[added.choose(GHOST, groove_features(places, asked, strokes))]
     if controls[FLAMS] and len(strokes):
         possible = np.flatnonzero(may_be_flams(strokes) & on_grid(strokes["quarter"]))
         features = groove_features(strokes[possible], asked, strokes)
-        chosen = possible[added.choose(FLAM, features, written_s(strokes[possible]).tolist())].tolist()
+        chosen = possible[added.choose(FLAM, features)].tolist()
         graces = {row: added.grace() for row in chosen}
     return AddedStrokes(ghosts, graces)
+
+
+def quantile_of(quantiles: Sequence[float], straying: float) -> float:
+    """Return what is so many standard deviations away from the median of three quantiles, at most LARGEST."""
+    low, median, high = quantiles
+    straying = min(max(straying, -LARGEST), LARGEST)
+    return median + straying * max(high - median if straying > 0 else median - low, 0.0)

@@ -1,18 +1,18 @@
 """The strokes of a file, of which all is known: how hard each is struck, and how long before or after its written place."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from engine.performers.drums.added import AddedStrokes, add_strokes
-from engine.performers.drums.expression import TIMING, VELOCITY, DrumExpression
+from engine.performers.drums.expression import DrumExpression
 from engine.performers.drums.networks import Networks
 from models.drums.added import loudest_ghost
+from models.drums.drawing import Stroke
 from models.drums.groove import FEATURES, groove_features
-from models.drums.representation import SNARE, TIMING_COLUMNS, on_grid, written_s
+from models.drums.representation import SNARE, on_grid, written_s
 
 ROLE, PLACE, PLACE_IN_QUARTER = (FEATURES.index(name) for name in ("role", "place", "place_in_quarter"))
-MEDIAN = 1
 
 
 class Groove:
@@ -22,7 +22,7 @@ class Groove:
         self._networks, self._controls, self._seed = networks, controls, seed
 
     def _expression(self) -> DrumExpression:
-        return DrumExpression(self._seed, self._controls, self._networks.groove.contract.constants)
+        return DrumExpression(self._seed, self._controls, self._networks.groove_drawing)
 
     @property
     def mix(self) -> float:
@@ -45,21 +45,29 @@ class Groove:
             return np.zeros(0, int), np.zeros(0)
         expression = self._expression()
         features = groove_features(strokes, expression.asked)
-        answer = self._networks.groove.run({"features": features}, {})[0]["quantiles"]
-        quantiles = answer.reshape(len(strokes), 2, len(TIMING_COLUMNS)).tolist()
-        roles, places = features[:, (ROLE, PLACE)].astype(int).T.tolist()
-        groups = list(zip(roles, places, written_s(strokes).tolist(), strict=True))
-        velocities = [expression.choose(VELOCITY, own[0], *group) for own, group in zip(quantiles, groups, strict=True)]
-        timings_ms = [expression.choose(TIMING, own[1], *group) for own, group in zip(quantiles, groups, strict=True)]
-        for velocity, given, ghost in zip(velocities, played.tolist(), ghosts.tolist(), strict=True):
+        likeliest = self._networks.groove.run({"features": features}, {})[0]["likeliest"].tolist()
+        velocities, timings_ms = choose_all(expression, likeliest, features, written_s(strokes))
+        for velocity, given, ghost in zip(velocities.tolist(), played.tolist(), ghosts.tolist(), strict=True):
             if not ghost:
                 expression.hear(velocity, given)
-        performed = np.array([expression.apply(velocity, given) for velocity, given in zip(velocities, played.tolist(), strict=True)])
+        performed = np.array([expression.apply(*each) for each in zip(velocities.tolist(), played.tolist(), strict=True)])
         if ghosts.any():
-            own = [expression.apply_to_added(velocity) for velocity in np.array(velocities)[ghosts].tolist()]
+            own = [expression.apply_to_added(velocity) for velocity in velocities[ghosts].tolist()]
             performed[ghosts] = np.minimum(own, loudest_ghost(performed[~ghosts & (features[:, ROLE] == SNARE)]))
-        later_s = (np.array(timings_ms) - _on_beats(features, np.array(quantiles)[:, 1, MEDIAN])) / 1000
+        later_s = (timings_ms - _on_beats(features, timings_ms)) / 1000
         return performed, later_s * on_grid(strokes["quarter"]) * expression.controls["timing"]
+
+
+def choose_all(
+    expression: DrumExpression, likeliest: Sequence[Sequence[float]], features: np.ndarray, times_s: np.ndarray
+) -> list[np.ndarray]:
+    """Return velocities (N,) of strokes of which ``likeliest`` says what is, and timings in ms (N,) where it says them."""
+    read, groups = expression.read(features), features[:, (ROLE, PLACE)].astype(int).tolist()
+    chosen = [
+        expression.choose(likeliest[row], read[row], Stroke(role, place, time_s))
+        for row, ((role, place), time_s) in enumerate(zip(groups, times_s.tolist(), strict=True))
+    ]
+    return [np.array(column) for column in zip(*chosen, strict=True)]
 
 
 def _on_beats(features: np.ndarray, timing_ms: np.ndarray) -> float:

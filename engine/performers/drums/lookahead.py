@@ -17,11 +17,12 @@ import numpy as np
 from engine.midi.clock.messages import CLOCK, CLOCKS_A_QUARTER
 from engine.midi.events import Event, channel_of, is_note_on, note_on
 from engine.performers.drums.added import Added
-from engine.performers.drums.expression import TIMING, VELOCITY, DrumExpression
+from engine.performers.drums.expression import DrumExpression
 from engine.performers.drums.moving import Before, Moving
 from engine.performers.drums.networks import Networks
 from engine.performers.drums.stream import DrumsStream
 from models.drums.added import FLAM, GHOST, GHOST_KEY, STRAIGHT, SWUNG, loudest_ghost, may_be_flams, swings
+from models.drums.drawing import Stroke
 from models.drums.groove import FEATURES, groove_features
 from models.drums.live_kit import BAR_QUARTERS
 from models.drums.representation import GRIDS, KEYS, SNARE, STROKE_DTYPE, steps_of
@@ -48,15 +49,15 @@ class Placed(NamedTuple):
 class Waiting(NamedTuple):
     """A message that is yet to be decided, as the drummer plays it without look-ahead.
 
-    ``placed``: where a stroke is in the song; ``played``: its velocity; ``quantiles``: what the trees for live pads say of it. A ghost note
-    that may be added has the last stroke of the snare, as it was played.
+    ``placed``: where a stroke is in the song; ``played``: its velocity; ``likeliest``: what the trees for live pads say of that. A ghost
+    note that may be added has the last stroke of the snare, as it was played.
     """
 
     time_ns: int
     event: Event
     placed: Placed | None = None
     played: int = 0
-    quantiles: Sequence[float] = ()
+    likeliest: Sequence[float] = ()
 
 
 @dataclass
@@ -82,11 +83,11 @@ class DrumsLookaheadStream:
         self._networks, self._kit, self._latency_ns, self._seed = networks, kit, latency_ns, seed
         self._deciding_ns = min(round(MOST_DECIDING_S * 1e9), latency_ns // 2)
         self._spare_ns = self._deciding_ns // 4
-        self._live = DrumsStream(networks.live, kit, seed, controls)
+        self._live = DrumsStream(networks, kit, seed, controls)
         self._begin(controls)
 
     def _begin(self, controls: Mapping[str, float]) -> None:
-        expression = DrumExpression(self._seed, controls, self._networks.groove.contract.constants)
+        expression = DrumExpression(self._seed, controls, self._networks.groove_drawing)
         added = Added(self._networks.added, expression.controls, self._seed)
         self._state = LookaheadState(expression, Moving(self._kit, self._spare_ns), added)
 
@@ -97,7 +98,7 @@ class DrumsLookaheadStream:
         placed = self._place(event)
         if placed is not None:
             self._state.placed.append(placed)
-        given = (event.message[2], self._live.quantiles) if placed else ()
+        given = (event.message[2], self._live.likeliest) if placed else ()
         self._state.waiting.append(Waiting(event.time_ns, as_live, placed, *given))
         return sent + self.advance(event.time_ns)
 
@@ -172,7 +173,7 @@ class DrumsLookaheadStream:
         if not state.placed or np.isin(steps_of(np.array([placed.quarter])), steps_of(np.array(snares, float))).any():
             return False
         features = groove_features(_strokes([placed]), state.expression.asked, _strokes(state.placed))
-        return bool(state.added.choose(GHOST, features, [placed.time_s])[0])
+        return bool(state.added.choose(GHOST, features)[0])
 
     def _strike(self, waiting: Waiting, placed: Placed, due_ns: int) -> None:
         state, expression = self._state, self._state.expression
@@ -180,13 +181,12 @@ class DrumsLookaheadStream:
             state.placed.append(placed)
         around = _strokes(sorted(state.placed, key=lambda each: each.quarter))
         features = groove_features(_strokes([placed]), expression.asked, around)
-        quantiles = self._networks.groove.run({"features": features}, {})[0]["quantiles"][0].tolist()
-        group = int(features[0, ROLE]), int(features[0, PLACE]), placed.time_s
-        velocities = np.mean([quantiles[:3], waiting.quantiles or quantiles[:3]], axis=0).tolist()
-        model_velocity = expression.choose(VELOCITY, velocities, *group)
-        later_ms = expression.choose(TIMING, quantiles[3:], *group)
+        of_groove, timing_ms = self._networks.groove.run({"features": features}, {})[0]["likeliest"][0].tolist()
+        velocity = float(np.mean([of_groove, *waiting.likeliest]))
+        stroke = Stroke(int(features[0, ROLE]), int(features[0, PLACE]), placed.time_s)
+        model_velocity, later_ms = expression.choose([velocity, timing_ms], expression.read(features)[0], stroke)
         if features[0, PLACE_IN_QUARTER] == 0:
-            state.on_beats_ms.append(quantiles[4])
+            state.on_beats_ms.append(later_ms)
         later_ms = (later_ms - float(np.median(state.on_beats_ms or [0.0]))) * expression.controls["timing"] * placed.written
         if placed.ghost:
             ghost = min(expression.apply_to_added(model_velocity), loudest_ghost(np.array(state.snares or [127])))
@@ -206,7 +206,7 @@ class DrumsLookaheadStream:
         if not (placed.written and state.expression.controls["flams"]):
             return None
         own = (around["quarter"] == placed.quarter) & (around["key"] == placed.key)
-        if not may_be_flams(around)[own].any() or not state.added.choose(FLAM, features, [placed.time_s])[0]:
+        if not may_be_flams(around)[own].any() or not state.added.choose(FLAM, features)[0]:
             return None
         before_s, share = state.added.grace()
         return Before(round(before_s * 1e9), max(1, round(velocity * share)))

@@ -57,7 +57,7 @@ class DrumsPerformer(NotesPerformer):
     def create_stream(self, seed: int, controls: Mapping[str, float]) -> PerformerStream:
         if self.latency_ns:
             return DrumsLookaheadStream(self._networks, dict(self._routing.kit), self.latency_ns, seed, controls)
-        return DrumsStream(self._networks.live, dict(self._routing.kit), seed, controls)
+        return DrumsStream(self._networks, dict(self._routing.kit), seed, controls)
 
     def perform_file(self, timeline: MidiTimeline, request: Request, controls: Mapping[str, float], seed: int, live: bool) -> InFile:
         """Perform a MIDI file to its end; nothing is left to be performed as it comes."""

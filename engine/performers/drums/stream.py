@@ -7,9 +7,10 @@ from typing import Any
 
 from engine.midi.clock.messages import MidiClock
 from engine.midi.events import Event, channel_of, is_note_on, note_on
-from engine.onnx.model import Model
-from engine.performers.drums.expression import VELOCITY, DrumExpression
+from engine.performers.drums.expression import DrumExpression
+from engine.performers.drums.networks import Networks
 from engine.performers.notes.stateless import StatelessStream
+from models.drums.drawing import Stroke
 from models.drums.live_kit import FEATURES, Beat, LiveKit
 from models.drums.representation import KEYS
 
@@ -23,7 +24,7 @@ class DrumsState:
 
     expression: DrumExpression
     last_model_velocity: float | None = None  # carried forward to a late stroke
-    quantiles: list[float] = field(default_factory=list)  # of the last stroke's velocity
+    likeliest: list[float] = field(default_factory=list)  # velocity of the last stroke, alone
     kit: LiveKit = field(default_factory=LiveKit)
     clock: MidiClock = field(default_factory=MidiClock)
     origin_ns: int | None = None
@@ -35,13 +36,13 @@ class DrumsStream(StatelessStream):
     The sender's MIDI clock, where there is one, tells where in the bar a stroke is.
     """
 
-    def __init__(self, model: Model, kit: Mapping[int, int], seed: int, controls: Mapping[str, float]):
-        self._stepper, self._constants = model.create_stepper(), model.contract.constants
+    def __init__(self, networks: Networks, kit: Mapping[int, int], seed: int, controls: Mapping[str, float]):
+        self._stepper, self._drawing = networks.live.create_stepper(), networks.live_drawing
         self._kit, self._seed = kit, seed
         self._begin(controls)
 
     def _begin(self, controls: Mapping[str, float]) -> None:
-        self._state = DrumsState(DrumExpression(self._seed, controls, self._constants))
+        self._state = DrumsState(DrumExpression(self._seed, controls, self._drawing))
 
     def feed(self, event: Event, late: bool = False) -> list[Event]:
         message = event.message
@@ -59,8 +60,9 @@ class DrumsStream(StatelessStream):
         features = state.kit.strike(time_s, key, self.beat(time_ns), expression.asked)
         if not late:
             self._stepper.inputs["features"][0] = features
-            state.quantiles = self._stepper.step()["quantiles"][0].tolist()
-            state.last_model_velocity = expression.choose(VELOCITY, state.quantiles, KEYS[key][0], int(features[PLACE]), time_s)
+            state.likeliest = self._stepper.step()["likeliest"][0].tolist()
+            stroke = Stroke(KEYS[key][0], int(features[PLACE]), time_s)
+            (state.last_model_velocity,) = expression.choose(state.likeliest, expression.read(features[None])[0], stroke)
         if state.last_model_velocity is None:
             return played
         expression.hear(state.last_model_velocity, played)
@@ -73,9 +75,9 @@ class DrumsStream(StatelessStream):
         return Beat(heard.song_quarter, MINUTE_NS / heard.beat_ns) if known else None
 
     @property
-    def quantiles(self) -> list[float]:
-        """What the trees say of the last stroke's velocity."""
-        return self._state.quantiles
+    def likeliest(self) -> list[float]:
+        """What the trees say of the last stroke's velocity, alone in a list."""
+        return self._state.likeliest
 
     def segment(self, time_ns: int) -> int:
         """Return how often the sender has jumped in its song."""

@@ -5,14 +5,16 @@ import pytest
 from drum_tracks import HAT, KICK, SNARE, as_strokes, write_groove
 
 from engine.base.errors import PerfLiveError
-from engine.performers.drums.expression import GrooveNoise
+from engine.performers.drums.added import GrooveNoise
 from models.drums import groove, live_kit
 from models.drums.added import FLAM, GHOST
+from models.drums.drawing import Past, Stroke
 from training.datasets import groove as data_set
 from training.datasets.groove import DrumTake, read_groove
 from training.drums.added import describe, least_odds, taken_apart
 from training.drums.data import DESCRIBE, View, load_examples, written
-from training.drums.fits import fit_common_shares, fit_shares, normal_scores
+from training.drums.drawing import DrawingConfig, Strokes, bounds_of, fit, follow
+from training.drums.fits import fit_shares
 from training.drums.task import even_weights
 
 
@@ -76,39 +78,11 @@ def test_the_shares_that_the_noise_was_made_with_are_found_again():
         noise = GrooveNoise(take, "velocity", shares)
         for stroke in range(160):
             role, place = stroke % 4, stroke % 16
-            scores.append(noise.draw(role, place, 0.0))
+            scores.append(noise.draw(role, place))
             takes.append(take), roles.append(role), places.append(place)
     found = fit_shares(np.array(scores), np.array(takes), np.array(roles), np.array(places))
     assert found == pytest.approx(shares, abs=0.06)
     assert np.std(scores) == pytest.approx(1, abs=0.1)
-
-
-def test_a_score_counts_in_deviations_on_its_own_side():
-    quantiles = np.array([[50.0, 60, 80]] * 3)
-    found = normal_scores(quantiles, np.array([50.0, 60, 100]))
-    assert found == pytest.approx([-0.994, 0, 1.989], abs=0.001)
-
-
-def test_what_all_drums_have_in_common_is_found_as_it_was_made():
-    common, scores, takes, roles, times = [0.1, 0.3, 0.2], [], [], [], []
-    random = np.random.default_rng(1)
-    for take in range(60):
-        noise, time_s = GrooveNoise(take, "timing", [0.0, 0.0, 0.0], common), 0.0
-        for _ in range(150):
-            time_s += float(random.choice([0.0, 0.12, 0.25]))
-            role = int(random.integers(4))
-            scores.append(noise.draw(role, 0, time_s))
-            takes.append(take)
-            roles.append(role)
-            times.append(time_s)
-    found = fit_common_shares(*(np.array(each) for each in (scores, takes, roles, times)))
-    np.testing.assert_allclose(found, common, atol=0.08)
-    assert abs(np.std(scores) - 1) < 0.1
-
-
-def test_what_is_struck_together_strays_together_in_what_is_common():
-    noise = GrooveNoise(0, "timing", [0.0, 0.0, 0.0], [0.5, 0.3, 0.2])
-    assert noise.draw(0, 0, 1.0) == noise.draw(7, 0, 1.02) != noise.draw(7, 0, 1.1)
 
 
 def a_take(strokes):
@@ -139,3 +113,36 @@ def test_places_are_where_the_drummer_added_strokes():
 def test_the_likeliest_places_come_first():
     least = least_odds(np.array([0.5, 2.0, -1.0, 1.0]), 2)  # by tenths of two strokes
     assert least[0] > 2.0 and least[5] == 2.0 and least[10] == 1.0 and least == sorted(least, reverse=True)
+
+
+def test_what_is_drawn_goes_on_as_what_was_learnt():
+    """Velocities that follow the last one, and timing that does not but follows the velocity, in takes made for it."""
+    random, count, follows = np.random.default_rng(0), 12_000, 0.8
+    away = np.zeros(count)
+    for row in range(1, count):
+        away[row] = follows * away[row - 1] + np.sqrt(1 - follows**2) * random.standard_normal()
+    velocity = np.round(64 + 12 * away).clip(1, 127)
+    played = np.stack([velocity, 10 * (0.6 * away + 0.8 * random.standard_normal(count))], 1)
+    strokes = [Stroke(0, 0, row / 4) for row in range(count)]
+    heard = Strokes(np.zeros((count, len(groove.FEATURES)), np.float32), follow(strokes, played), played)
+    config = DrawingConfig(task="drums-drawing", kind="groove", widths=(24, 16), passes=25, noise=0.05)
+    drawing, losses = fit("groove", heard, config)
+    assert list(losses) == ["velocity", "timing_ms"]
+    read, past = drawing.read(heard.features[:1])[0], Past()
+    drawn = np.array([drawing.draw(read, past, stroke, random.random(2).tolist()) for stroke in strokes[:6000]])
+    before, after = drawn[:-1], drawn[1:]
+    assert np.corrcoef(before[:, 0], after[:, 0])[0, 1] == pytest.approx(follows, abs=0.06)
+    assert np.corrcoef(drawn[:, 0], drawn[:, 1])[0, 1] == pytest.approx(0.6, abs=0.08)
+    assert np.corrcoef(before[:, 1], after[:, 1])[0, 1] == pytest.approx(0.36 * follows, abs=0.08)
+    assert drawn.std(0) == pytest.approx([12, 10], rel=0.15)
+
+
+def test_each_velocity_is_a_bin_and_timing_has_as_many_strokes_in_each_but_the_tails():
+    low, high = bounds_of("velocity", np.array([3.0]), 48)
+    assert low.tolist() == high.tolist() == list(range(1, 128))
+    values = np.random.default_rng(0).normal(size=100_000)
+    low, high = bounds_of("timing_ms", values, 20)
+    assert len(low) == 20 and low[0] == values.min() and high[-1] == values.max() and (low[1:] == high[:-1]).all()
+    shares = np.diff(np.searchsorted(np.sort(values), [*low, high[-1]])) / len(values)
+    np.testing.assert_allclose(shares[:3], [0.002, 0.005, 0.008], atol=1e-3)
+    np.testing.assert_allclose(shares[3:-3], 0.97 / 14, atol=1e-3)

@@ -12,12 +12,12 @@ from rich.progress import track
 from rich.table import Table
 
 from engine.onnx.model import Model
-from engine.performers.drums.networks import open_added, open_groove, open_live
-from models.drums.representation import LEVELS
+from engine.performers.drums.networks import open_added, open_drawing, open_groove, open_live
+from models.drums.drawing import Kind
 from training.datasets.groove import DrumTake, Split, read_groove
-from training.drums.data import Kind, View
+from training.drums.data import View
 from training.evaluation.drums.added import Found, ghosts_found
-from training.evaluation.drums.figures import GROOVE_ROWS, LIVE_ROWS, MEDIAN, baselines, played, quantiles, sampled
+from training.evaluation.drums.figures import GROOVE_ROWS, LIVE_ROWS, baselines, likeliest, played, sampled
 from training.evaluation.drums.telling import Telling, tell_takes_apart
 from training.metrics.velocity import VelocityMetrics, velocity_metrics
 
@@ -40,26 +40,27 @@ def drums(
     split: Split = "validation" if validation else "held_out"
     takes = read_groove(data, split)
     if tell_apart:
-        show_telling(tell_takes_apart(open_groove(model), takes, seed), as_json)
+        show_telling(tell_takes_apart(open_groove(model), open_drawing("groove", model), takes, seed), as_json)
         return
     if ghosts:
         show_ghosts(ghosts_found(open_added(model), read_groove(data, "train"), takes), as_json)
         return
     velocities, timings = baselines(read_groove(data, "train"), takes)
     for name, view in track(GROOVE_ROWS.items(), "grooves", console=Console(stderr=True)):
-        found, drawn = predictions(open_groove(model), "groove", takes, view, seed)
-        velocities[name], timings[name] = ([each[:, column] for each in found] for column in (MEDIAN, len(LEVELS) + MEDIAN))
+        found = predictions(open_groove(model), "groove", takes, view)
+        velocities[name], timings[name] = ([each[:, column] for each, _ in found] for column in (0, 1))
         if view.ahead_s < math.inf:  # as the stream does
-            live_pads, _ = predictions(open_live(model), "live", takes, view._replace(ahead_s=math.inf), seed)
-            velocities[name] = [(own + pads[:, MEDIAN]) / 2 for own, pads in zip(velocities[name], live_pads, strict=True)]
+            live_pads = predictions(open_live(model), "live", takes, view._replace(ahead_s=math.inf))
+            velocities[name] = [(own + pads[:, 0]) / 2 for own, (pads, _) in zip(velocities[name], live_pads, strict=True)]
         if view == View():
+            drawn = _drawn("groove", model, takes, found, seed)
             velocities["sampled"], timings["sampled"] = ([each[column] for each in drawn] for column in (0, 1))
     live: Rows = {name: velocities[name] for name in ("constant", "table")}
     for name, view in track(LIVE_ROWS.items(), "live", console=Console(stderr=True)):
-        found, drawn = predictions(open_live(model), "live", takes, view, seed)
-        live[name] = [each[:, MEDIAN] for each in found]
+        found = predictions(open_live(model), "live", takes, view)
+        live[name] = [each[:, 0] for each, _ in found]
         if view == View():
-            live["sampled"] = [each[0] for each in drawn]
+            live["sampled"] = [velocity for velocity, in _drawn("live", model, takes, found, seed)]
     truth = played(takes)
     counted = f"{len(takes)} {'validation takes' if validation else 'takes held out'}, {sum(map(len, truth.velocity))} strokes"
     tables = {
@@ -104,14 +105,17 @@ def show_ghosts(rows: dict[str, Found], as_json: bool) -> None:
     Console().print(table)
 
 
-def predictions(
-    model: Model, kind: Kind, takes: list[DrumTake], view: View, seed: int
-) -> tuple[list[np.ndarray], list[list[np.ndarray]]]:
-    """Return quantiles of each take, and what is drawn from them."""
-    told = [quantiles(model, kind, take, view) for take in takes]
-    constants = model.contract.constants
-    drawn = [sampled(kind, take, *each, constants, seed + number) for number, (take, each) in enumerate(zip(takes, told, strict=True))]
-    return [found for found, _ in told], drawn
+def predictions(model: Model, kind: Kind, takes: list[DrumTake], view: View) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return what the trees say of each take, and its features."""
+    return [likeliest(model, kind, take, view) for take in takes]
+
+
+def _drawn(
+    kind: Kind, model: Path | None, takes: list[DrumTake], told: list[tuple[np.ndarray, np.ndarray]], seed: int
+) -> list[list[np.ndarray]]:
+    """Return what is drawn of each take around what ``predictions`` told."""
+    drawing = open_drawing(kind, model)
+    return [sampled(drawing, take, View(), *each, seed + number) for number, (take, each) in enumerate(zip(takes, told, strict=True))]
 
 
 def _figures(rows: Rows, truth: list[np.ndarray]) -> dict[str, VelocityMetrics]:

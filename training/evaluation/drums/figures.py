@@ -3,21 +3,19 @@
 All rows are free-running: no prediction knows a velocity or a deviation of the take.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from engine.onnx.model import Model
-from engine.performers.drums.expression import TIMING, VELOCITY, DrumExpression
+from engine.performers.drums.expression import DrumExpression
 from engine.performers.drums.lookahead import MOST_DECIDING_S
-from models.drums import groove, live_kit
-from models.drums.representation import LEVELS, written_s
+from models.drums.drawing import Drawing, Kind
 from training.datasets.groove import DrumTake
-from training.drums.data import DESCRIBE, Kind, View, steps, written
+from training.drums.data import DESCRIBE, View, steps, written
+from training.drums.drawing import strokes_of
 
-MEDIAN = len(LEVELS) // 2
-FEATURES = {"groove": groove.FEATURES, "live": live_kit.FEATURES}
 # How much the trees are told.
 GROOVE_ROWS = {
     "told style, drummer": View(),
@@ -69,24 +67,16 @@ def _groups(take: DrumTake) -> list[int]:
     return (take.strokes["key"] * 1000 + steps(written(take.strokes, swung=False))).tolist()
 
 
-def quantiles(model: Model, kind: Kind, take: DrumTake, view: View) -> tuple[np.ndarray, np.ndarray]:
+def likeliest(model: Model, kind: Kind, take: DrumTake, view: View) -> tuple[np.ndarray, np.ndarray]:
     """Return what the trees say of a take's strokes, (N, columns), and their features."""
     features, _ = DESCRIBE[kind](take, view)
-    return model.run({"features": features}, {})[0]["quantiles"], features
+    return model.run({"features": features}, {})[0]["likeliest"], features
 
 
-def sampled(
-    kind: Kind, take: DrumTake, found: np.ndarray, features: np.ndarray, constants: Mapping[str, Sequence[float]], seed: int
-) -> list[np.ndarray]:
+def sampled(drawing: Drawing, take: DrumTake, view: View, found: np.ndarray, features: np.ndarray, seed: int) -> list[np.ndarray]:
     """Return velocities, and timings where there are any, drawn as the performer draws them at temperature 1."""
-    expression = DrumExpression(seed, {"temperature": 1.0}, constants)
-    place = FEATURES[kind].index("place")
-    times_s = written_s(written(take.strokes, swung=False) if kind == "groove" else take.strokes)
-    groups = list(zip(*features[:, (0, place)].astype(int).T.tolist(), times_s.tolist(), strict=True))
-    drawn = [[expression.choose(VELOCITY, row[:3], *group) for row, group in zip(found.tolist(), groups, strict=True)]]
-    if kind == "groove":
-        drawn.append([expression.choose(TIMING, row[3:], *group) for row, group in zip(found.tolist(), groups, strict=True)])
-    velocities, *timings = (np.array(each) for each in drawn)
+    expression = DrumExpression(seed, {"temperature": 1.0}, drawing)
+    strokes = strokes_of(drawing.kind, take, view, features)
+    drawn = [expression.choose(*each) for each in zip(found.tolist(), expression.read(features), strokes, strict=True)]
+    velocities, *timings = np.array(drawn).T
     return [velocities.clip(1, 127), *timings]
-
-

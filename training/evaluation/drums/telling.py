@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.onnx.model import Model
+from models.drums.drawing import Drawing
 from models.drums.representation import (
     BELL,
     CLOSED_HAT,
@@ -26,7 +27,7 @@ from models.drums.representation import (
 )
 from training.datasets.groove import DrumTake
 from training.drums.data import View
-from training.evaluation.drums.figures import played, quantiles, sampled
+from training.evaluation.drums.figures import likeliest, played, sampled
 from training.evaluation.tell_apart.classifiers import boost, by_statistics
 from training.evaluation.tell_apart.judgement import Contest, Judgement, area_under_curve, begin_contest, judge
 from training.evaluation.tell_apart.windows import NOTES, Windows, cut, window_statistics
@@ -61,13 +62,13 @@ class Telling(NamedTuple):
     statistics: list[TellingStatistic]
 
 
-def tell_takes_apart(model: Model, takes: Sequence[DrumTake], seed: int) -> Telling:
+def tell_takes_apart(model: Model, drawing: Drawing, takes: Sequence[DrumTake], seed: int) -> Telling:
     """Judge samples that are told style and drummer beside the takes. Raises PerfLiveError where fewer than two takes are long enough."""
     long_enough = [take for take in takes if len(take.velocity) >= NOTES]
     known, ours, humans = played(long_enough), [], []
     for number, (take, velocity, timing_ms) in enumerate(zip(long_enough, *known, strict=True)):
-        found, features = quantiles(model, "groove", take, View())
-        drawn = sampled("groove", take, found, features, model.contract.constants, seed + number)
+        found, features = likeliest(model, "groove", take, View())
+        drawn = sampled(drawing, take, View(), found, features, seed + number)
         role = features[:, 0].astype(int)
         ours.append(describe(take.name, role, np.round(drawn[0]), drawn[1]))
         humans.append(describe(take.name, role, velocity, timing_ms))
