@@ -233,21 +233,33 @@ class JackLink:
         return True
 
     def _open_port(self) -> None:
-        """Open the port and find it among the server's: rtmidi does not say what its client is called.
+        """Open the port and find it among the server's; a server that has much to do may refuse at first.
+
+        Raises PerfLiveError.
+        """
+        with _opening, quiet_stderr():
+            for _ in range(JACK_LONGEST_SETTLE):
+                name = self._register()
+                if name:
+                    self.port = self._graph.find(name)
+                    self._graph.watch(self)
+                    return
+                self.midi.close_port()
+                time.sleep(JACK_SETTLE_S)
+        raise PerfLiveError(f"cannot open port {self._own_name!r}: the JACK server does not list it; start the server again")
+
+    def _register(self) -> bytes | None:
+        """Open the port and return its whole name, if the server lists it: rtmidi does not say what its client is called.
 
         JACK decides that when several programs ask for the same name; of two that open a port at once, ours is this process's.
         """
         own = jack.PORT_IS_INPUT if self._kind is rtmidi.MidiIn else jack.PORT_IS_OUTPUT
-        with _opening, quiet_stderr():
-            before = set(self._graph.ports(own))
-            self.midi.open_virtual_port(self._own_name)
-            found = [name for name in self._graph.ports(own) if name not in before and name.endswith(f":{self._own_name}".encode())]
+        before = set(self._graph.ports(own))
+        self.midi.open_virtual_port(self._own_name)
+        found = [name for name in self._graph.ports(own) if name not in before and name.endswith(f":{self._own_name}".encode())]
         if len(found) > 1:
             found = [name for name in found if self._graph.process_of(name) == os.getpid()]
-        if not found:
-            raise PerfLiveError(f"cannot open port {self._own_name!r}: the JACK server does not list it; start the server again")
-        self.port = self._graph.find(found[0])
-        self._graph.watch(self)
+        return found[0] if found else None
 
     def _others(self) -> list[str]:
         return [decoded(name) for name in self._other_names()]
