@@ -55,7 +55,7 @@ test: $(VENV)/.development
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
 	@set -x; OMP_NUM_THREADS=1 $(BIN)/pytest -q -m "not (sound or jack or trace or browser)" -n auto --maxprocesses 4 --dist loadfile; side_by_side=$$?; \
-		$(BIN)/pytest -q -m "$$(.ci/system-packages --marks)" || test $$? -eq 5 || exit 1; exit $$side_by_side  # 5: there are none
+		$(BIN)/pytest -q -m "$$(.ci/system-packages --marks)" -n 3 --dist loadfile || test $$? -eq 5 || exit 1; exit $$side_by_side  # 5: there are none
 
 bench: $(VENV)/.runtime
 	$(BIN)/perf-bench live && $(BIN)/perf-bench velocity && $(BIN)/perf-bench render && $(BIN)/perf-bench dexter

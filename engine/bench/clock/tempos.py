@@ -1,9 +1,10 @@
 """What is heard of MIDI clock that comes through an audio server, beside a plain mean.
 
 The clock is simulated. Each message is handed over up to ``jitter_ms`` sooner or later than it is meant, in order, and arrives at the end
-of the server's period (48 kHz). Five things happen to eight tempos: nothing (``steady``), every 48th message on average is held up by 20
-to 80 ms and those behind it with it (``late``), four messages are lost (``gap``), and the tempo is reached from one that is a sixth slower
-or faster (``faster``, ``slower``). The plain mean is that of the last 24 intervals.
+of the server's period. Five things happen: nothing (``steady``), every 48th message on average is held up by 20 to 80 ms and those behind
+it with it (``late``), four messages are lost (``gap``), and the tempo is reached from one that is a sixth slower or faster (``faster``,
+``slower``). Nothing happens to each whole tempo from the slowest to the fastest at two sample rates, so that those are among them that
+nearly keep step with the server; the others happen to eight tempos at 48 kHz. The plain mean is that of the last 24 intervals.
 
 - ``two_bars``: the error of the tempo two bars after the beginning, ``largest``: at any time while it was known, ``after``: from two bars
   on. Of a change they begin when it has been followed.
@@ -23,7 +24,7 @@ from engine.midi.clock.phase_locked_loop import PhaseLockedLoop
 
 HAPPENINGS = ("steady", "late", "gap", "faster", "slower")
 FRAMES, JITTERS_MS, TEMPOS = (64, 256, 512, 1024, 2048), (0, 12), (70, 87, 100, 117, 120, 140, 158, 174)
-SAMPLE_RATE = 48_000
+SAMPLE_RATE, OTHER_SAMPLE_RATE = 48_000, 44_100
 BEATS, CHANGE_BEAT, TWO_BARS = 32, 16, 8
 FASTER = 7 / 6
 NEAR, FOLLOWED = 0.05, 0.03
@@ -87,7 +88,7 @@ def measure_microseconds() -> float:
     return round(float(np.median(found)), 1)
 
 
-def listen(happens: str, tempo: float, frames: int, jitter_ms: float, number: int = 0) -> Heard:
+def listen(happens: str, tempo: float, frames: int, jitter_ms: float, number: int = 0, rate: int = SAMPLE_RATE) -> Heard:
     """Return what is heard of a tempo to which something happens; lateness is drawn by ``number`` among others."""
     random = np.random.default_rng([frames, round(jitter_ms), round(tempo), number])
     meant = np.full(BEATS * CLOCKS_A_QUARTER, tempo, float)
@@ -97,7 +98,7 @@ def listen(happens: str, tempo: float, frames: int, jitter_ms: float, number: in
     sent = np.cumsum(60_000 / CLOCKS_A_QUARTER / meant)
     if happens == "gap":
         sent[change:] += LOST * 60_000 / CLOCKS_A_QUARTER / tempo
-    arrivals = arrive(sent, frames, jitter_ms, happens == "late", random)
+    arrivals = arrive(sent, frames, jitter_ms, happens == "late", random, rate)
     pulse, tempos, places = PhaseLockedLoop(SHORTEST_CLOCK_NS), [], []
     for time_ms in arrivals:
         pulse.follow(round(time_ms * 1e6))
@@ -105,27 +106,32 @@ def listen(happens: str, tempo: float, frames: int, jitter_ms: float, number: in
         places.append(pulse.phase_ns / 1e6)
     means = (arrivals[PLAIN:] - arrivals[:-PLAIN]) / PLAIN
     plain = np.concatenate((np.full(PLAIN, math.nan), 60_000 / CLOCKS_A_QUARTER / means))
-    return Heard(meant, np.array(tempos), plain, np.array(places) - sent - _period_ms(frames) / 2)
+    return Heard(meant, np.array(tempos), plain, np.array(places) - sent - _period_ms(frames, rate) / 2)
 
 
-def arrive(sent: np.ndarray, frames: int, jitter_ms: float, holds_up: bool, random: np.random.Generator) -> np.ndarray:
+def arrive(
+    sent: np.ndarray, frames: int, jitter_ms: float, holds_up: bool, random: np.random.Generator, rate: int = SAMPLE_RATE
+) -> np.ndarray:
     """Return when clocks arrive that are ``sent``, in ms; ``holds_up``: now and then one is late, and those behind it too."""
     handed = sent + random.uniform(-jitter_ms, jitter_ms, len(sent))
     if holds_up:
         handed += (random.random(len(sent)) < LATE_SHARE) * random.uniform(*LATE_MS, len(sent))
-    handed, period = np.maximum.accumulate(handed), _period_ms(frames)
+    handed, period = np.maximum.accumulate(handed), _period_ms(frames, rate)
     begin = random.uniform(0, period)
     return np.ceil((handed - begin) / period) * period + begin
 
 
-def _period_ms(frames: int) -> float:
-    return frames / SAMPLE_RATE * 1000
+def _period_ms(frames: int, rate: int) -> float:
+    return frames / rate * 1000
 
 
 def _row(happens: str, frames: int, jitter_ms: int) -> Row:
     changes = happens in ("faster", "slower")
     numbers = range(CHANGES if changes else 1)
     takes = [listen(happens, tempo, frames, jitter_ms, number) for tempo in TEMPOS for number in numbers]
+    if happens == "steady":
+        every = range(min(TEMPOS), max(TEMPOS) + 1)
+        takes += [listen(happens, tempo, frames, jitter_ms, 0, rate) for tempo in every for rate in (SAMPLE_RATE, OTHER_SAMPLE_RATE)]
     near, followed = ([_beats_to(share, take) for take in takes] if changes else None for share in (NEAR, FOLLOWED))
     settled = [CHANGE_BEAT + beats for beats in followed] if followed else [0.0] * len(takes)
     return Row(

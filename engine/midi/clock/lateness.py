@@ -15,8 +15,10 @@ WINDOW = 72  # deviations that are looked at
 LEAST, MOST = 6, 60  # arrivals since a break
 LATEST = 32  # arrivals since a jump
 UNIFORM = 0.95  # of the variance that lateness has which is anything between its bounds: from so much on it is taken for that
-MARGIN_NS = 1e6  # that bounds are wider than what was seen, and an arrival outside of them is certain to be
+MARGIN_NS = 1e6  # that bounds of a server's period are wider than what was seen, and an arrival outside of them is certain to be
+JITTER_MARGIN_NS = 2.5e6  # that bounds of other lateness are wider than what was seen
 OUTSIDE = 5.0  # what such an arrival costs, a logarithm
+PLACES = 3  # of bounds that may be further apart than was seen
 NARROWEST = 1e-3  # that slopes between bounds reach, a share of what one arrival leaves
 
 SINCE = np.arange(LEAST, MOST + 1)
@@ -27,15 +29,31 @@ _AFTER = (np.arange(WINDOW) < _COUNTS[:, None]).astype(float)  # (jumps, WINDOW)
 
 
 class Lateness(NamedTuple):
-    """Of a line's arrivals, in ns: the variance, and the bounds."""
+    """Of a line's arrivals, in ns: the variance, the bounds that were seen, and the period of the server in whose step they come, or 0."""
 
     variance: float
     low: float
     high: float
+    server_period: float = 0.0
+
+    @property
+    def reach(self) -> float:
+        return self.high - self.low
+
+    @property
+    def unseen(self) -> float:
+        """How much further apart the bounds may be than has been seen."""
+        return max(self.server_period - self.reach, 0.0)
+
+    @property
+    def in_step(self) -> bool:
+        """Whether it is for nothing but a server's period that arrivals are late."""
+        return self.reach < self.server_period + MARGIN_NS
 
     @property
     def is_uniform(self) -> bool:
-        return 12 * self.variance >= UNIFORM * (self.high - self.low) ** 2
+        """Whether it is anything between its bounds."""
+        return self.in_step or 12 * self.variance >= UNIFORM * self.reach**2
 
 
 class Evidence(NamedTuple):
@@ -59,9 +77,24 @@ def by_squares(off: np.ndarray, lateness: Lateness) -> Evidence:
 
 
 def by_bounds(off: np.ndarray, lateness: Lateness) -> Evidence:
-    """Return what deviations ``off`` (WINDOW,), ns, say if lateness is anything between its bounds."""
-    centre, half = (lateness.low + lateness.high) / 2, (lateness.high - lateness.low + MARGIN_NS) / 2
-    off = off - centre
+    """Return what deviations ``off`` (WINDOW,), ns, say if lateness is anything between its bounds.
+
+    Where these are further apart than was seen, all places that they may have are as likely.
+    """
+    places = np.linspace(-0.5, 0.5, PLACES) if lateness.unseen > MARGIN_NS else np.zeros(1)
+    half = (lateness.reach + lateness.unseen + (MARGIN_NS if lateness.in_step else JITTER_MARGIN_NS)) / 2
+    centre = (lateness.low + lateness.high) / 2
+    every = [_by_bounds(off - centre - place * lateness.unseen, half) for place in places]
+    breaks = np.array([each.breaks for each in every])
+    weights = np.exp(breaks - breaks.max(axis=0))
+    slopes = (weights * [each.slopes for each in every]).sum(axis=0) / weights.sum(axis=0)
+    jump, goes_on = (np.logaddexp.reduce(values) for values in ([each.jump for each in every], [each.goes_on for each in every]))
+    likeliest = max(every, key=lambda each: each.jump)
+    return Evidence(np.logaddexp.reduce(breaks), slopes, float(goes_on), float(jump), likeliest.later)
+
+
+def _by_bounds(off: np.ndarray, half: float) -> Evidence:
+    """Return what deviations say if lateness is at most ``half``, to either side."""
     slopes, widths = _between(off, half, _X)
     breaks = _within(off - slopes[:, None] * _X, half) + np.log(np.maximum(widths * SINCE / half, NARROWEST))
     jumps, widths = _between(off, half, _AFTER)

@@ -20,6 +20,8 @@ from engine.midi.clock.tempo_change import Change, Line, TempoChange
 SIZES = np.array([12, 16, 24, 32, 48, 64, 96, 128, 192])  # arrivals of a line
 STANDARD_ERRORS = 4.0
 LEAST_LATENESS_NS, LEAST_DEVIATION_NS = 1e6, 0.25e6  # no driver's time stamps are surer
+ALIKE_NS = 0.25e6  # times between arrivals that differ by less are those of a server's periods, or of no server
+IN_STEP = 5 / 6  # of the times between arrivals that are alike
 KNOWN, WELL_KNOWN = 0.03, 0.005  # a period is known when its interval reaches no further than this share
 STRAY_DEVIATIONS, STRAY_NS = 2.5, 2e6  # an arrival that is further than this from the line is left out
 PATIENCE = int(SIZES[0])  # so many of them in a row begin a new line: of another tempo, or after a gap
@@ -141,11 +143,12 @@ class PhaseLockedLoop:
         mean_y = sum_y / n
         slope = (sum_xy - mean_x * sum_y) / spread_x
         variance = (sum_yy - mean_y * sum_y - slope * slope * spread_x) / (n - 2)
-        lateness = self._lateness(last, slope)
+        lateness, in_step = self._lateness(last, slope)
         noise = np.maximum(np.maximum(variance, lateness * lateness / 12), max(self._noise, LEAST_DEVIATION_NS**2))
         reach = STANDARD_ERRORS * np.sqrt(noise / spread_x)
-        chosen, period = _longest_agreed(slope, np.maximum(reach, 1.5 * lateness / n))
-        known = self._take_period(max(period, self._least_period_ns), float(reach[chosen]))
+        widest = np.maximum(reach, 1.5 * lateness / n)
+        chosen, period = _longest_agreed(slope, widest)
+        known = self._take_period(max(period, self._least_period_ns), float((widest if in_step[chosen] else reach)[chosen]))
         self._take_phase(mean_y - self.period_ns * mean_x, noise / n + (reach[chosen] / STANDARD_ERRORS * mean_x) ** 2, chosen)
         self._remember(max(float(variance[0]), 0.0), float(noise[chosen]) if known else math.inf)
         if known and SIZES[chosen] >= LONG:
@@ -165,19 +168,24 @@ class PhaseLockedLoop:
         lows, highs = turned[:, left_out], turned[:, -1 - left_out]
         reaches = highs - lows
         best = int(np.median(np.flatnonzero(reaches < reaches.min() + LEAST_LATENESS_NS)))  # the middle of those that bound it as well
-        short = max(lateness - float(reaches[best]), 0.0)  # of what one arrival was later than that before it
-        late = Lateness(variance, float(lows[best]) - short, float(highs[best]) + short)
+        server_period = self._changes.server_period()
+        short = 0.0 if server_period else max(lateness - float(reaches[best]), 0.0)  # of what one arrival was later than that before it
+        late = Lateness(variance, float(lows[best]) - short, float(highs[best]) + short, server_period)
         return Line(self._phase, self.period_ns + float(slopes[best]) * late.is_uniform, late)
 
-    def _lateness(self, last: np.ndarray, slope: np.ndarray) -> np.ndarray:
-        """Return how late the arrivals of each line may be, going by the times between two of them.
+    def _lateness(self, last: np.ndarray, slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return how late the arrivals of each line may be, going by the times between two of them, and whether they keep step.
 
-        Those just before the line count too: what was held up then comes in it.
+        Those just before the line count too: what was held up then comes in it. Arrivals keep step with a server's periods where the times
+        between them are nearly all alike; where all are, nothing is known of how late they are within a period.
         """
         gaps = self._times[: self._count - 1] - self._times[1 : self._count]
         seen = np.minimum(last + CATCHING_UP, self._count - 2)
         longest, shortest = np.maximum.accumulate(gaps)[seen], np.minimum.accumulate(gaps)[seen]
-        return np.maximum(np.maximum(longest - slope, slope - shortest), LEAST_LATENESS_NS)
+        middle = self._count // 2
+        alike = np.cumsum(np.abs(gaps - np.partition(gaps, middle)[middle]) < ALIKE_NS)[seen]
+        late = np.maximum(np.maximum(longest - slope, slope - shortest), LEAST_LATENESS_NS)
+        return np.where(alike > seen, longest, late), alike >= IN_STEP * (seen + 1)
 
     def _take_period(self, period_ns: float, reach_ns: float) -> bool:
         """Take the line's period if it is known; return whether it is. A kept one is forgotten when the line contradicts it."""

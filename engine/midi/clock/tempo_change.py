@@ -24,8 +24,10 @@ from engine.midi.clock.lateness import LATEST, LEAST, MOST, SINCE, WINDOW, Evide
 REFERENCES = 32  # lines that are kept
 USUAL = 192  # arrivals: two bars
 GAIN, ABOVE_USUAL, REST = 15.0, 2.0, 2.0
-ABOVE_DELAY, ABOVE_ADVANCE = 3.0, 1.5
+ABOVE_DELAY, ABOVE_ADVANCE = 4.0, 1.5
 FOUND = LATEST - LEAST + 1  # breaks that are looked for: no earlier ones
+
+TOGETHER_NS = 1e6
 
 _PLACES = np.arange(WINDOW)
 
@@ -82,6 +84,16 @@ class TempoChange:
         self.arrived[1:] = self.arrived[:-1]
         self.arrived[0] = arrived
 
+    def server_period(self) -> float:
+        """Return the period of the server in whose step pulses may be, as far as arrivals tell: all times between them are whole ones.
+
+        0 where they are not: the server is so quick, or the pulse so far from its step, that all lateness that there is has been seen.
+        """
+        gaps = self.arrived[:-1] - self.arrived[1:]
+        period = float(gaps[gaps > TOGETHER_NS].min(initial=np.inf))
+        whole = period < np.inf and np.all(np.abs(gaps - period * np.round(gaps / period)) < TOGETHER_NS)
+        return period if whole else 0.0
+
     def know(self, line: Line) -> None:
         """Take the line that is known of the last arrival and many before it."""
         self._lines.append(Known(self._number, line))
@@ -116,13 +128,14 @@ class TempoChange:
 
     def _is_change(self, evidence: Evidence, lateness: Lateness, certain: bool) -> bool:
         found = float(evidence.breaks[:FOUND].max())
-        gain = found - evidence.goes_on
+        gain, above_jump = found - evidence.goes_on, found - evidence.jump
+        usual = float(self._gains[LATEST - 1 : -1].max())
         self._gains[1:] = self._gains[:-1]
-        self._gains[0] = gain
-        if found - evidence.jump <= (ABOVE_DELAY if evidence.later else ABOVE_ADVANCE):
+        self._gains[0] = min(gain, above_jump) if lateness.is_uniform else gain
+        if above_jump <= (ABOVE_DELAY if evidence.later else ABOVE_ADVANCE):
             return False
         if certain:
             return True
-        if gain < max(GAIN, ABOVE_USUAL * float(self._gains[LATEST:].max())):
+        if gain < max(GAIN, ABOVE_USUAL * usual):
             return False
         return found == float(evidence.breaks.max()) if lateness.is_uniform else -found < REST * WINDOW / 2

@@ -36,9 +36,10 @@ def tempos_heard(arrivals, clock=None):
 
 
 @pytest.mark.parametrize("jitter_ms", [0, 12])
-@pytest.mark.parametrize("frames", [64, 1024, 2048])
-@pytest.mark.parametrize("tempo", [70, 117, 140, 174])
+@pytest.mark.parametrize("frames", [64, 512, 1024, 2048])
+@pytest.mark.parametrize("tempo", [70, 115, 116, 117, 119, 125, 140, 174])
 def test_a_steady_tempo_is_within_3_percent_as_soon_as_it_is_known_and_within_1_after_two_bars(tempo, frames, jitter_ms):
+    """Some of the tempos nearly keep step with a server's periods, so that all arrivals of a while are as far apart as these."""
     heard = tempos_heard(arrival_ms(sent_ms(np.full(5 * BAR, tempo)), frames, jitter_ms, seed=tempo))
     known = ~np.isnan(heard)
     assert known[80:].all()
@@ -73,7 +74,7 @@ def test_a_change_by_a_sixth_is_followed_within_a_beat_or_so_through_long_period
 
 
 @pytest.mark.parametrize("frames", [1024, 2048])
-@pytest.mark.parametrize(("before", "after"), [(163, 140), (120, 140), (103, 120), (81.7, 70)])
+@pytest.mark.parametrize(("before", "after"), [(163, 140), (120, 140), (103, 120), (81.7, 70), (116.7, 100)])
 def test_after_a_change_by_a_sixth_one_beat_tells_the_new_tempo_within_a_twentieth(before, after, frames):
     for seed in range(4):
         heard = tempos_heard(arrival_ms(sent_ms([before] * 300 + [after] * 300), frames, seed=seed))
