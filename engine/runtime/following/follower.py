@@ -13,15 +13,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from engine.runtime.following.solo import PITCHES, Solo
+from engine.runtime.following.solo import ORNAMENT_SEMITONES, PITCHES, Solo
 
 SKIPS = (1.0, 0.037, 0.0083, 0.0028)  # to the next onset, to the one after it, ...
 LEFT_OUT = 0.26  # each key of an onset that was not struck before the next
 BACK = 0.009  # to the one before
 HIT, NEAR, FAR = 1.0, 0.0035, 0.003  # a key that belongs to the onset, one beside such a key, any other
 EXTRA, AGAIN, TRILLED = 0.006, 0.02, 0.3  # without going on: a key that is not in the score, one struck already, one of an ornament
+UNMARKED_SEC, UNMARKED_LEAST_SEC = 0.2, 0.4  # of strokes that may be a trill that the score does not mark, and of a note that lasts so long
 TRILL_SKIP = 0.78  # in a trill, to any of the next onsets
 TRILL_SEC = 0.3  # how far a stroke of a trill may be from its place: its number is the player's
+TRILL_PHASE = 0.2  # of what a stroke of a trill is off its time: who plays as many strokes as are written, or nearly, is counted
 TRILL_LONGER = 0.1  # of the strokes of a trill that lasts: the share that stays however late it is
 CHORD_SEC, CHORD_FLOOR = 0.035, 0.1  # how long a chord is spread
 TEMPO_SPREAD, SPREAD_SEC = 0.22, 0.058  # how far a stroke is from its time, of the time since the last and besides
@@ -43,7 +45,10 @@ UNTIMED = 0.3  # of them, to the next one
 RESTRUCK_SEC = 0.03  # a key that was struck so long before an onset may belong to it
 
 
-_CHANGING = ("_share", "_time", "_pace", "_unsure", "_left", "_struck", "_began", "_state", "_expected_state", "_last_sec", "evidence")
+_CHANGING = (
+    "_share", "_time", "_pace", "_unsure", "_left", "_struck", "_lately", "_began", "_state",
+    "_expected_state", "_last_sec", "evidence",
+)
 
 
 class Heard(NamedTuple):
@@ -70,6 +75,7 @@ class Follower:
         self._expected = np.concatenate([solo.expected_sec, last_sec])
         self._keys = np.append(solo.pitches.sum(axis=1), np.zeros(len(SKIPS)))
         self._trilling = np.append(solo.trilling, np.zeros(len(SKIPS), dtype=bool))
+        self._long = np.diff(self._expected, append=np.inf) >= UNMARKED_LEAST_SEC
         self._targets = np.zeros(self._padded)
         self._targets[:count] = np.where(solo.begins_bar, LEAP_TO_BAR, 1.0)
         self._targets *= LEAP / self._targets.sum()
@@ -85,12 +91,16 @@ class Follower:
         self._pace = np.ones(self._padded)
         self._unsure = np.ones(self._padded)
         self._left = np.ones(self._padded)
+        self._lately = (-1, -1)  # the keys before
         self._struck = np.full(PITCHES, -np.inf)
         self._began, self._state, self._expected_state, self._last_sec = False, 0, 0, 0.0
         self.evidence = 0.0
 
     def hear(self, time_sec: float, pitch: int) -> Heard:
         enters, trilled, own = self._emission(pitch)
+        if self._alternates(time_sec, pitch):
+            trilled = np.where((own | self._emission(self._lately[-1])[2]) & self._long, TRILLED, trilled)
+        self._lately = (self._lately[-1], pitch)
         if self._began:
             self._go_on(time_sec, enters, trilled, own, self._struck[pitch])
         else:
@@ -100,6 +110,11 @@ class Follower:
         quarter = float(self._solo.onsets[state])
         time, pace = float(self._time[state]), float(self._pace[state])
         return Heard(state, quarter, time, pace, self._within_a_beat(quarter), bool(own[state]))
+
+    def _alternates(self, time_sec: float, pitch: int) -> bool:
+        """Return whether a stroke goes on with what may be a trill: fast, to and fro between neighbours."""
+        before, last = self._lately
+        return pitch == before and 0 < abs(pitch - last) <= ORNAMENT_SEMITONES and time_sec - float(self._struck[last]) < UNMARKED_SEC
 
     def expect(self, state: int) -> None:
         """Begin anew, at an onset rather than at the beginning."""
@@ -163,7 +178,8 @@ class Follower:
             trust = (1 / (1 + off * off)) ** SHARPNESS
             free = trilling & self._trilling[onward]  # how many strokes a trill has says nothing of the tempo
             gain = np.where(free, 0.0, trust * (unsure + (1 - unsure) * since / (since + TEMPO_SEC)))
-            begun = np.where(free, np.clip(times + gaps, time_sec - TRILL_SEC, time_sec + TRILL_SEC), time_sec)
+            due = times + gaps + (TRILL_PHASE * (since - gaps) if step == 1 else 0.0)
+            begun = np.where(free, np.clip(due, time_sec - TRILL_SEC, time_sec + TRILL_SEC), time_sec)
             ratio = np.clip(since / gaps, 1 / MOST_CHANGE, MOST_CHANGE)
             chances = np.where(trilling, max(chance, TRILL_SKIP), chance)
             rushed = np.where(free, 1.0, np.minimum(since / (RUSHED * gaps), 1.0)) ** 2

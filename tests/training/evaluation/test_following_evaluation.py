@@ -13,13 +13,14 @@ from engine.base.errors import PerfLiveError, UsageError
 from engine.runtime.following.practice import HUMANS, Range, practise
 from engine.runtime.following.solo import written_sec
 from engine.runtime.following.timing import Timing
+from engine.score.tables import TIME_SIGNATURE_DTYPE
 from training.datasets.aligned import PERFORMED_DTYPE, AlignedPerformance
 from training.datasets.performances import NOTE_DTYPE, PEDAL_DTYPE
 from training.evaluation.ensemble.following.duets import DuetTake, fit_timing, late
 from training.evaluation.ensemble.following.practice_command import practice
 from training.evaluation.ensemble.following.pymatchmaker import Matchmaker
 from training.evaluation.ensemble.following.ranges import measure
-from training.evaluation.ensemble.following.takes import STROKE_DTYPE, Take
+from training.evaluation.ensemble.following.takes import STROKE_DTYPE, WHOLE, Take, of_hand
 from training.evaluation.ensemble.following.trials import (
     beats_to_find_after_leaps,
     follow,
@@ -54,6 +55,31 @@ def test_positions_are_judged_by_the_time_at_which_they_were_played(take: Take) 
 def test_a_plain_performance_is_followed(take: Take) -> None:
     trial = judge(take, take.strokes, follow(take, take.strokes))
     assert trial.close.mean() > 0.97 and trial.exact.all()
+
+
+@pytest.mark.parametrize(("beats", "beat_type", "beat"), ((6, 8, 1.5), (2, 2, 2.0), (3, 8, 0.5)))
+def test_a_beat_is_that_of_the_metre(take: Take, beats: int, beat_type: int, beat: float) -> None:
+    score = replace(take.score, time_signatures=np.array([(0, beats, beat_type)], TIME_SIGNATURE_DTYPE))
+    played = replace(take, score=score)
+    true = score.notes["onset_quarter"][take.strokes["row"]]
+    assert judge(played, take.strokes, true - beat).in_beat.all()
+    assert not judge(played, take.strokes, true - beat - 0.1).in_beat.any()
+
+
+def test_a_part_is_both_hands_and_what_is_struck_besides() -> None:
+    score = replace(PIECE.score, notes=PIECE.score.notes.copy())
+    score.notes["staff"] = np.where(np.arange(len(score.notes)) % 10, 1, 2)
+    performed = np.zeros(len(score.notes), PERFORMED_DTYPE)
+    performed["onset_sec"] = written_sec(score, score.notes["onset_quarter"])
+    played = np.zeros(len(performed) + 1, NOTE_DTYPE)
+    played["onset_sec"], played["pitch"] = np.append(performed["onset_sec"], 0.25), np.append(score.notes["pitch"], 20)
+    played.sort(order="onset_sec")
+    item = AlignedPerformance("", "", score, performed, np.zeros(0, PEDAL_DTYPE), 1)
+    both, right = (of_hand(item, played, hand) for hand in (WHOLE, "right"))
+    assert both is not None and right is not None
+    assert both.solo.all() and len(both.strokes) == len(played)
+    assert both.strokes["row"][both.strokes["pitch"] == 20].tolist() == [-1]
+    assert right.solo.tolist() == (np.arange(len(performed)) % 10 > 0).tolist() and len(right.strokes) < len(both.strokes)
 
 
 def test_a_stroke_of_a_trill_may_be_anywhere_in_it_but_not_far_from_where_the_music_is(take: Take) -> None:

@@ -185,3 +185,33 @@ def test_a_repeat_that_is_skipped_is_found_at_the_first_key_that_differs():
     heard = follow(piece, before + after)[len(before) :]
     assert [each.quarter for each in heard[:2]] == [48, 48]  # nothing tells yet
     assert found(heard, after)[2:].all()
+
+
+def test_a_written_trill_that_is_played_as_written_but_slower_is_counted():
+    """64 strokes for its 64 notes, a twentieth slower than the tempo before: by time alone it would be three notes further at its end."""
+    score = with_written_trill()
+    quarter_sec = float(written_sec(score, np.array([0.0, 1.0]))[1])
+    notes = score.notes
+    quarters = notes["onset_quarter"]
+    times = quarter_sec * (quarters + np.clip(quarters - 4, 0, 8) / 20)
+    played = [(float(time), int(pitch), quarter) for time, pitch, quarter in zip(times, notes["pitch"], quarters, strict=True)]
+    follower = Follower(solo_of(score, np.ones(len(notes), bool)))
+    off = np.array([follower.hear(time_sec, pitch).quarter - quarter for time_sec, pitch, quarter in played])
+    assert (np.abs(off) < 1e-3).mean() > 0.9 and np.abs(off).max() <= 0.25
+
+
+def test_a_trill_that_the_score_does_not_mark_stays_on_its_note():
+    """A note of four quarters, and behind it a passage of the keys of which the player's trill on it is made."""
+    piece = melody(bars=12)
+    kept = (piece.score.notes["onset_quarter"] < 8) | (piece.score.notes["onset_quarter"] == 8)
+    before = piece.score.notes[kept & (piece.score.notes["onset_quarter"] <= 7)]
+    rest = np.repeat(before[:1], 33)
+    rest["onset_quarter"], rest["pitch"] = np.append(8.0, 12 + np.arange(32) / 4), np.append(74, 72 + np.arange(32) % 3 * 2)
+    notes = np.concatenate([before, rest])
+    score = replace(piece.score, notes=notes, markings=np.repeat(piece.score.markings[:1], len(notes)))
+    quarter_sec = float(written_sec(score, np.array([0.0, 1.0]))[1])
+    played = [(quarter_sec * quarter, int(pitch), quarter) for quarter, pitch in zip(notes["onset_quarter"], notes["pitch"], strict=True)]
+    trill = [(quarter_sec * 8 + 0.08 * step, 74 + 2 * (step % 2), 8.0) for step in range(1, int(4 * quarter_sec / 0.08))]
+    played = sorted(played + trill)
+    heard = follow(piece, played, Follower(solo_of(score, np.ones(len(notes), bool))))
+    assert found(heard, played).mean() > 0.9

@@ -30,8 +30,8 @@ from training.evaluation.expressiveness.command import CACHE, CacheOption, DataO
 
 LEAPS = 3  # of each take
 REPEATS = 4
+CLOSE, NEAR, BEAT, MEDIAN = "within 50 ms", "within a quarter", "within a beat", "median take, within 50 ms"
 AS_PLAYED, WRONG = "as played", "5% wrong, missing, extra"
-CLOSE, NEAR, MEDIAN = "within 50 ms", "within a quarter", "median take, within 50 ms"
 
 
 def following(
@@ -39,16 +39,17 @@ def following(
     cache: CacheOption = CACHE,
     split: Annotated[str, typer.Option("--split", help="train or validation")] = "validation",
     pieces: PiecesOption = "",
-    every: Annotated[int, typer.Option("--every", min=1, help="take only every so many-th hand of a performance")] = 1,
+    every: Annotated[int, typer.Option("--every", min=1, help="take only every so many-th hand or part")] = 1,
+    part: Annotated[bool, typer.Option("--part", help="follow both hands as one part, instead of each hand")] = False,
     seed: Annotated[int, typer.Option("--seed", min=0, help="of errors and leaps")] = 0,
     matchmaker: Annotated[
         Path | None, typer.Option("--matchmaker", help="Python of an environment with pymatchmaker, whose followers follow as well")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The score follower on one hand of human performances: as they are, with errors, after leaps and without repeats."""
+    """The score follower on one hand, or all, of human performances: as they are, with errors, after leaps and without repeats."""
     chosen: Split = "train" if split == "train" else "validation"
-    takes = [take for take in asap_takes(data, chosen, cache) if pieces in take.name][::every]
+    takes = [take for take in asap_takes(data, chosen, cache, part) if pieces in take.name][::every]
     if not takes:
         raise PerfLiveError(f"no performance of the {chosen} split has {pieces!r} in its name; give another --pieces")
     random = np.random.default_rng(seed)
@@ -60,6 +61,7 @@ def following(
         leaps += list(beats_to_find_after_leaps(take, random, LEAPS))
         repeats += [quarters / bar for quarters, bar in list(quarters_without_repeat(take))[:REPEATS]]
     figures = {
+        "who": "both hands" if part else "one hand",
         "takes": len(takes),
         AS_PLAYED: _shares(plain),
         WRONG: _shares(wrong),
@@ -75,14 +77,15 @@ def following(
 
 
 def _shares(trials: Sequence[Trial]) -> dict[str, Any]:
-    """Return shares of all onsets by what is taken for true, in trills and figures that repeat themselves, and of those outside trills."""
-    close, near, exact, in_trill, in_figure = (np.concatenate([getattr(trial, name) for trial in trials]) for name in Trial._fields)
-    kinds = {"": (close, near), ", trills as a whole": (close | in_trill, near | in_trill)}
-    kinds[", trills and figures as a whole"] = close | in_trill | in_figure, near | in_trill | in_figure
-    kinds[", outside trills"] = close[exact], near[exact]
-    shares = {}
-    for kind, (first, second) in kinds.items():
-        shares[kind] = {"onsets": len(first), CLOSE: float(first.mean()), NEAR: float(second.mean())}
+    """Return shares of all onsets by what is taken for true, in trills and figures that repeat, and of those outside trills."""
+    columns = ([getattr(trial, name) for trial in trials] for name in Trial._fields)
+    close, near, exact, in_trill, in_figure, in_beat = map(np.concatenate, columns)
+    found, alike = np.stack([close, near, in_beat]), in_trill | in_figure
+    kinds = {"": found, ", trills as a whole": found | in_trill, ", trills and figures as a whole": found | alike}
+    kinds[", outside trills"] = found[:, exact]
+    shares: dict[str, dict[str, Any]] = {}
+    for kind, rows in kinds.items():
+        shares[kind] = dict(zip(("onsets", CLOSE, NEAR, BEAT), (rows.shape[1], *rows.mean(axis=1).tolist()), strict=True))
     shares[""][MEDIAN] = float(np.median([trial.close.mean() for trial in trials]))
     return shares
 
@@ -121,9 +124,9 @@ def _peers(python: Path, takes: Sequence[Take]) -> dict[str, Any]:
 def _print(figures: Mapping[str, Any]) -> None:
     rows = {name + kind: _cells(row) for name in (AS_PLAYED, WRONG) for kind, row in figures[name].items()}
     rows |= {name: _cells(shares[""]) for name, shares in figures["pymatchmaker"].items()}
-    columns = ["onsets", CLOSE, NEAR, MEDIAN, *(["step, ms"] if figures["pymatchmaker"] else [])]
+    columns = ["onsets", CLOSE, NEAR, BEAT, MEDIAN, *(["step, ms"] if figures["pymatchmaker"] else [])]
     shown = {name: cells[: len(columns)] for name, cells in rows.items()}
-    print_rows(f"one hand of a performance, {figures['takes']} takes", columns, shown)
+    print_rows(f"{figures['who']} of a performance, {figures['takes']} takes", columns, shown)
     found = {
         f"{name}, in {unit}": [str(figures[name]["trials"]), *(f"{figures[name].get(key, np.nan):.2f}" for key in ("median", "75%"))]
         for name, unit in (("leaps", "quarters"), ("skipped repeats", "bars"))
@@ -134,5 +137,5 @@ def _print(figures: Mapping[str, Any]) -> None:
 
 
 def _cells(row: Mapping[str, float]) -> list[str]:
-    shares = [f"{row[name]:.1%}" if name in row else "" for name in (CLOSE, NEAR, MEDIAN)]
+    shares = [f"{row[name]:.1%}" if name in row else "" for name in (CLOSE, NEAR, BEAT, MEDIAN)]
     return [str(row["onsets"]), *shares, f"{row['step_ms']:.2f}" if "step_ms" in row else ""]

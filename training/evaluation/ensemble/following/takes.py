@@ -12,6 +12,7 @@ from training.datasets.asap import Split
 from training.datasets.performances import read_performance
 
 HANDS = {"right": 1, "left": 2}  # the staff of each
+WHOLE = "both"
 SAME_SEC = 0.002  # the alignment's times are rounded
 NEAR_SEC = 1.0
 LEAST_NOTES = 100  # of a hand that can be followed
@@ -33,19 +34,22 @@ class Take:
     played_sec: np.ndarray
 
 
-def asap_takes(root: Path, split: Split, cache: Path) -> Iterator[Take]:
-    """Yield both hands of the split's performances whose alignment is robust, in the order of ``metadata.csv``."""
+def asap_takes(root: Path, split: Split, cache: Path, whole: bool = False) -> Iterator[Take]:
+    """Yield each hand of the split's performances whose alignment is robust, or both together as one part where they are to be ``whole``,
+    in the order of ``metadata.csv``.
+    """
     performances, _ = load_aligned(asap_alignments(root, split), cache / "aligned")
     midi = {alignment.name: alignment.match.with_suffix(".mid") for alignment in asap_alignments(root, split)}
     for item in performances:
         if midi[item.name].is_file():
             played = read_performance(midi[item.name], item.name, item.piece).notes
-            yield from (take for hand in HANDS if (take := _of_hand(item, played, hand)))
+            yield from (take for hand in ((WHOLE,) if whole else HANDS) if (take := of_hand(item, played, hand)))
 
 
-def _of_hand(item: AlignedPerformance, played: np.ndarray, hand: str) -> Take | None:
-    """Return the take of one hand, None where it has too few notes."""
-    solo = item.score.notes["staff"] == HANDS[hand]
+def of_hand(item: AlignedPerformance, played: np.ndarray, hand: str) -> Take | None:
+    """Return the take of one hand or of both, None where it has too few notes."""
+    staff = item.score.notes["staff"]
+    solo = np.ones(len(staff), dtype=bool) if hand == WHOLE else staff == HANDS[hand]
     rows = _rows_of(item, played)
     own = np.where(rows >= 0, solo[rows], _nearer(played, rows, solo))
     if solo.sum() < LEAST_NOTES or (own & (rows >= 0)).sum() < LEAST_NOTES:

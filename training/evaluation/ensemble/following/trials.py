@@ -7,6 +7,7 @@ import numpy as np
 
 from engine.runtime.following.follower import Follower
 from engine.runtime.following.solo import Solo, solo_of
+from engine.score.tempo import beat_quarters
 from training.evaluation.ensemble.following.takes import STROKE_DTYPE, Take
 
 CLOSE_SEC = 0.05
@@ -23,7 +24,8 @@ class Trial(NamedTuple):
     """By stroke that belongs to the score: whether it was found within 50 ms, within a quarter, and whether the score says exactly when
     it is played, which it does not in a trill. ``in_trill``: whether the position is anywhere in the trill that the stroke is of, and
     within a quarter of where the rest of the music is at that moment; ``in_figure`` the same of a figure that repeats itself, of whose
-    times one is not told from another by what is played.
+    times one is not told from another by what is played. ``in_beat``: whether it was found within a
+    beat of the metre, which is three eighths in 6/8.
     """
 
     close: np.ndarray
@@ -31,6 +33,7 @@ class Trial(NamedTuple):
     exact: np.ndarray
     in_trill: np.ndarray
     in_figure: np.ndarray
+    in_beat: np.ndarray
 
 
 def follow(take: Take, strokes: np.ndarray, solo: Solo | None = None) -> np.ndarray:
@@ -61,7 +64,9 @@ def judge(take: Take, strokes: np.ndarray, found: np.ndarray) -> Trial:
         with_music & (at >= begins[state] - SAME_QUARTERS) & (at <= ends[state] + SAME_QUARTERS)
         for begins, ends in (_trills(solo), figures(solo))
     )
-    return Trial(off_sec <= CLOSE_SEC, np.abs(at - true) <= 1.0, exact, in_trill & ~exact, in_figure)
+    off = np.abs(at - true)
+    beats = np.array([beat_quarters(take.score, quarter) for quarter in quarters.tolist()])[onset]
+    return Trial(off_sec <= CLOSE_SEC, off <= 1.0, exact, in_trill & ~exact, in_figure, off <= beats + SAME_QUARTERS)
 
 
 def _trills(solo: Solo) -> tuple[np.ndarray, np.ndarray]:
