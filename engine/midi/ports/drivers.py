@@ -1,6 +1,7 @@
 """The drivers of the system, over python-rtmidi: which there are, their clients, and the ports that they list."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,6 +19,7 @@ API_NAMES = {
     "coremidi": rtmidi.API_MACOSX_CORE,
     "winmm": rtmidi.API_WINDOWS_MM,
 }
+JACK_OPENINGS, JACK_BUSY_S = 3, 0.05  # times that a client is asked for, and the pause between them
 JACK_PAUSE_S = 0.15  # longer than JACK's threads need to end what they are at, on a core that stands still for a while
 
 
@@ -67,7 +69,17 @@ def new_client(kind: Any, api: str, client_name: str) -> Any:
     kind: ``rtmidi.MidiIn`` or ``rtmidi.MidiOut``.
     """
     make = partial(kind, API_NAMES[api], client_name)
-    return jack.soundly(make, kind.delete) if api == "jack" else make()
+    return jack.soundly(partial(_patiently, make), kind.delete) if api == "jack" else make()
+
+
+def _patiently(make: Callable[[], Any]) -> Any:
+    """Return a client of JACK, whose server may refuse one while it has much to do. Raises rtmidi.RtMidiError."""
+    for _ in range(JACK_OPENINGS - 1):
+        try:
+            return make()
+        except rtmidi.RtMidiError:
+            time.sleep(JACK_BUSY_S)
+    return make()
 
 
 def release(midi: Any) -> None:

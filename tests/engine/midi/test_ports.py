@@ -194,6 +194,22 @@ def test_a_port_that_the_server_does_not_list_at_first_is_opened_again(jack_serv
 
 
 @pytest.mark.jack
+def test_a_server_that_refuses_a_client_is_asked_again(jack_server, monkeypatch):
+    asked = []
+
+    class RefusedTwice(rtmidi.MidiOut):
+        def __new__(cls, *words):
+            asked.append(words)
+            if len(asked) < 3:
+                raise rtmidi.SystemError("MidiOutJack::initialize: JACK server not running?")
+            return super().__new__(cls, *words)
+
+    monkeypatch.setattr(rtmidi, "MidiOut", RefusedTwice)
+    ports.list_ports("jack")
+    assert len(asked) == 3
+
+
+@pytest.mark.jack
 def test_a_message_too_long_for_jack_is_left_out_in_one_line_and_the_next_one_goes(peer, capfd):
     _, synth = peer
     synth.ignore_types(sysex=False)
