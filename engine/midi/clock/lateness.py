@@ -21,6 +21,11 @@ OUTSIDE = 5.0  # what such an arrival costs, a logarithm
 PLACES = 3  # of bounds that may be further apart than was seen
 NARROWEST = 1e-3  # that slopes between bounds reach, a share of what one arrival leaves
 
+# Servers have periods of so many samples, or of twice as many and so on, at rates that are whole shares of these. Shorter ones make no
+# pulse so late that it matters.
+USUAL_PERIOD, USUAL_RATES = 256, (48_000, 44_100)
+IN_STEP_NS = 0.1e6  # that a time between arrivals differs at most from whole periods
+
 SINCE = np.arange(LEAST, MOST + 1)
 _X = np.maximum(SINCE[:, None] - np.arange(WINDOW), 0).astype(float)  # (breaks, WINDOW): arrivals since a break
 _SUM_XX = (_X * _X).sum(axis=1)
@@ -54,6 +59,12 @@ class Lateness(NamedTuple):
     def is_uniform(self) -> bool:
         """Whether it is anything between its bounds."""
         return self.in_step or 12 * self.variance >= UNIFORM * self.reach**2
+
+
+def may_be_periods(time_ns: float) -> bool:
+    """Return whether arrivals that are all so far apart may be those of a usual server's periods, not of an even pulse."""
+    periods = (USUAL_PERIOD / rate * 1e9 for rate in USUAL_RATES)
+    return any(abs(time_ns - period * max(round(time_ns / period), 1)) < IN_STEP_NS for period in periods)
 
 
 class Evidence(NamedTuple):

@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from engine.midi.clock.lateness import Lateness
+from engine.midi.clock.lateness import Lateness, may_be_periods
 from engine.midi.clock.tempo_change import Change, Line, TempoChange
 
 SIZES = np.array([12, 16, 24, 32, 48, 64, 96, 128, 192])  # arrivals of a line
@@ -22,7 +22,7 @@ STANDARD_ERRORS = 4.0
 LEAST_LATENESS_NS, LEAST_DEVIATION_NS = 1e6, 0.25e6  # no driver's time stamps are surer
 ALIKE_NS = 0.25e6  # times between arrivals that differ by less are those of a server's periods, or of no server
 IN_STEP = 5 / 6  # of the times between arrivals that are alike
-KNOWN, WELL_KNOWN = 0.03, 0.005  # a period is known when its interval reaches no further than this share
+KNOWN, WELL_KNOWN = 0.028, 0.005  # a period is known when its interval reaches no further than this share
 STRAY_DEVIATIONS, STRAY_NS = 2.5, 2e6  # an arrival that is further than this from the line is left out
 PATIENCE = int(SIZES[0])  # so many of them in a row begin a new line: of another tempo, or after a gap
 LONGEST_SLIP_NS, SAME_TEMPO = 50e6, 0.01
@@ -177,15 +177,17 @@ class PhaseLockedLoop:
         """Return how late the arrivals of each line may be, going by the times between two of them, and whether they keep step.
 
         Those just before the line count too: what was held up then comes in it. Arrivals keep step with a server's periods where the times
-        between them are nearly all alike; where all are, nothing is known of how late they are within a period.
+        between them are nearly all alike; where all are, and may be periods, nothing is known of how late they are within one.
         """
         gaps = self._times[: self._count - 1] - self._times[1 : self._count]
         seen = np.minimum(last + CATCHING_UP, self._count - 2)
         longest, shortest = np.maximum.accumulate(gaps)[seen], np.minimum.accumulate(gaps)[seen]
         middle = self._count // 2
-        alike = np.cumsum(np.abs(gaps - np.partition(gaps, middle)[middle]) < ALIKE_NS)[seen]
+        usual = float(np.partition(gaps, middle)[middle])
+        alike = np.cumsum(np.abs(gaps - usual) < ALIKE_NS)[seen]
         late = np.maximum(np.maximum(longest - slope, slope - shortest), LEAST_LATENESS_NS)
-        return np.where(alike > seen, longest, late), alike >= IN_STEP * (seen + 1)
+        even = (alike > seen) & (not may_be_periods(usual))
+        return np.where((alike > seen) & ~even, longest, late), ~even & (alike >= IN_STEP * (seen + 1))
 
     def _take_period(self, period_ns: float, reach_ns: float) -> bool:
         """Take the line's period if it is known; return whether it is. A kept one is forgotten when the line contradicts it."""

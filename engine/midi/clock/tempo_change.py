@@ -8,7 +8,8 @@ It is a change when all of these hold; they are logarithms of likelihoods.
 
 - A break is likelier than none by ``GAIN``, and by twice as much as within the last two bars without a change. A period that is
   nearly the pulse's makes slow deviations, of which this is far more than chance.
-- It is likelier than a jump to later arrivals by ``ABOVE_DELAY``, as after a gap, and by ``ABOVE_ADVANCE`` than one to earlier ones.
+- It is likelier than a jump to later arrivals by ``ABOVE_DELAY``, as after a gap, or by ``ABOVE_DELAY_IN_STEP`` where arrivals come in
+  the step of a server's periods, and by ``ABOVE_ADVANCE`` than one to earlier ones.
 - What a break leaves is no more than ``REST`` times the usual.
 
 If lateness has bounds, the first is asked without the last two bars, and the third not at all: bounds that do not hold explain nothing.
@@ -19,12 +20,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.midi.clock.lateness import LATEST, LEAST, MOST, SINCE, WINDOW, Evidence, Lateness, by_bounds, by_squares
+from engine.midi.clock.lateness import LATEST, LEAST, MOST, SINCE, WINDOW, Evidence, Lateness, by_bounds, by_squares, may_be_periods
 
 REFERENCES = 32  # lines that are kept
 USUAL = 192  # arrivals: two bars
 GAIN, ABOVE_USUAL, REST = 15.0, 2.0, 2.0
-ABOVE_DELAY, ABOVE_ADVANCE = 4.0, 1.5
+ABOVE_DELAY, ABOVE_DELAY_IN_STEP, ABOVE_ADVANCE = 3.0, 4.0, 1.5
 FOUND = LATEST - LEAST + 1  # breaks that are looked for: no earlier ones
 
 TOGETHER_NS = 1e6
@@ -92,7 +93,8 @@ class TempoChange:
         gaps = self.arrived[:-1] - self.arrived[1:]
         period = float(gaps[gaps > TOGETHER_NS].min(initial=np.inf))
         whole = period < np.inf and np.all(np.abs(gaps - period * np.round(gaps / period)) < TOGETHER_NS)
-        return period if whole else 0.0
+        even = whole and float(gaps.max()) < 2 * period - TOGETHER_NS and float(gaps.min()) > TOGETHER_NS and not may_be_periods(period)
+        return period if whole and not even else 0.0
 
     def know(self, line: Line) -> None:
         """Take the line that is known of the last arrival and many before it."""
@@ -132,7 +134,8 @@ class TempoChange:
         usual = float(self._gains[LATEST - 1 : -1].max())
         self._gains[1:] = self._gains[:-1]
         self._gains[0] = min(gain, above_jump) if lateness.is_uniform else gain
-        if above_jump <= (ABOVE_DELAY if evidence.later else ABOVE_ADVANCE):
+        above_delay = ABOVE_DELAY_IN_STEP if lateness.server_period else ABOVE_DELAY
+        if above_jump <= (above_delay if evidence.later else ABOVE_ADVANCE):
             return False
         if certain:
             return True

@@ -59,5 +59,5 @@ def test_each_process_reads_performances_of_its_own(together):
 
 def test_of_a_recipe_the_first_process_does_alone_what_is_no_network(together):
     root, ended = together
-    assert ended.stderr.count("stage 1 of 3, groove") == 1
+    assert ended.stderr.count("stage 1 of 5, groove") == 1
     assert all((root / "recipe" / name / "done.json").exists() for name in ("groove", "live", "added"))
