@@ -215,7 +215,7 @@ class Drawing:
         return np.maximum(np.minimum(sized, FURTHEST), -FURTHEST).astype(np.float32)
 
     def draw(self, read: np.ndarray, past: Past, stroke: Stroke, uniform: Sequence[float]) -> list[float]:
-        """Return a velocity, and a timing in ms where the networks know one, of a stroke, and take it into the ``past``.
+        """Return a velocity, and a timing in ms where the networks know one, of a stroke, which is then to be added to the ``past``.
 
         ``read`` (H1 of all,) is the stroke's row of what ``read`` returns; ``uniform`` are chance's, one for each network.
         """
@@ -231,7 +231,6 @@ class Drawing:
             logits = _silu_of_half(hidden) @ layers.last[number][0]
             logits += layers.last[number][1]
             drawn.append(_draw(logits, *layers.bounds[number], share))
-        past.add(stroke, drawn)
         return drawn
 
     def save(self, path: Path) -> None:

@@ -17,6 +17,7 @@ class DrumExpression:
     def __init__(self, seed: int, controls: Mapping[str, float], drawing: Drawing):
         self.controls = with_defaults(CONTROLS, controls)
         self._drawing, self._past = drawing, Past()
+        self._unadded: tuple[Stroke, list[float]] | None = None  # the last stroke, which the past does not have yet
         self._random = np.random.default_rng((seed, *b"drums"))
         self._strokes, self._softer = 0, 0.0  # so far, and by how much softer than played the drummer would have been, in sum
 
@@ -37,8 +38,16 @@ class DrumExpression:
         temperature = self.controls["temperature"]
         if not temperature:
             return list(likeliest)
+        self.remember()
         drawn = self._drawing.draw(read, self._past, stroke, self._random.random(2).tolist())
+        self._unadded = stroke, drawn
         return [middle + temperature * (each - middle) for middle, each in zip(likeliest, drawn, strict=True)]
+
+    def remember(self) -> None:
+        """Add the last stroke to what was drawn so far, if it is not there yet: after it has left, as that takes time."""
+        if self._unadded:
+            self._past.add(*self._unadded)
+            self._unadded = None
 
     def hear(self, model_velocity: float, played: int) -> None:
         """Count a stroke to the level that is kept."""

@@ -68,6 +68,10 @@ class DrumsStream(StatelessStream):
         expression.hear(state.last_model_velocity, played)
         return expression.apply(state.last_model_velocity, played)
 
+    def rest(self) -> bool:
+        self._state.expression.remember()
+        return False
+
     def beat(self, time_ns: int) -> Beat | None:
         """Return where the sender's beat is, None where it is not known."""
         heard = self._state.clock.read(time_ns)

@@ -129,7 +129,11 @@ def test_what_is_drawn_goes_on_as_what_was_learnt():
     drawing, losses = fit("groove", heard, config)
     assert list(losses) == ["velocity", "timing_ms"]
     read, past = drawing.read(heard.features[:1])[0], Past()
-    drawn = np.array([drawing.draw(read, past, stroke, random.random(2).tolist()) for stroke in strokes[:6000]])
+    drawn = []
+    for stroke in strokes[:6000]:
+        drawn.append(drawing.draw(read, past, stroke, random.random(2).tolist()))
+        past.add(stroke, drawn[-1])
+    drawn = np.array(drawn)
     before, after = drawn[:-1], drawn[1:]
     assert np.corrcoef(before[:, 0], after[:, 0])[0, 1] == pytest.approx(follows, abs=0.06)
     assert np.corrcoef(drawn[:, 0], drawn[:, 1])[0, 1] == pytest.approx(0.6, abs=0.08)

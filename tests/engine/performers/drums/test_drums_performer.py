@@ -238,3 +238,10 @@ def test_amounts_of_nothing_change_nothing(tmp_path):
 def test_what_the_drummer_does_not_know_is_refused_in_one_line(tmp_path, capfd, arguments, said):
     song = write_song(tmp_path / "song.mid")
     assert_refused(command(render.app, "perf-render", capfd)(song, "-o", tmp_path / "out.mid", *arguments), 2, said)
+
+
+def test_it_is_the_same_whether_there_is_time_to_rest_between_strokes_or_not(drummer):
+    busy, resting = (drummer.create_stream(3, {"temperature": 1.0}) for _ in range(2))
+    for stroke in pattern(8):
+        assert play(resting, [stroke]) == play(busy, [stroke])
+        assert not resting.rest()
