@@ -2,15 +2,15 @@
 
 - ``stroke`` and ``note``: all that ``drums`` does for a stroke on a pad, and ``velocity`` for a note, while it is waited for: the two in
   turn, without rest (``hot``) and 30 ms apart (``paced``). What is remembered afterwards is not timed.
-- ``stroke_to_note``: the paced medians' ratio.
+- ``stroke_to_note``: the paced medians' ratio. ``whole_to_whole``: the ratio of the processor time of many, what is remembered included.
 - ``strokes_per_s``: a made-up groove on the virtual clock, velocities and timing, everything loaded.
 """
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice
 
 from rich.console import Console
 
@@ -35,7 +35,8 @@ class DrumsReport:
     on_one_core: bool
     stroke: Timed
     note: Timed
-    stroke_to_note: float  # paced medians
+    stroke_to_note: float
+    whole_to_whole: float
     strokes: int  # of the groove
     strokes_per_s: float
 
@@ -67,11 +68,21 @@ def _measure(machine: Machine, on_one_core: bool, on_stage: OnStage) -> DrumsRep
     calls = [note_calls(drummer.create_stream(0, {}), strokes), note_calls(pianist.create_stream(0, {}), notes)]
     stroke, note = time_in_turn(calls, HOT_CALLS, PACED_CALLS)
     stroke_ms, note_ms = (timed.paced.median_ms if timed.paced else math.nan for timed in (stroke, note))
+    notes = piano_take(HOT_CALLS, NOTES_PER_S)
+    again = [note_calls(drummer.create_stream(1, {}), strokes), note_calls(pianist.create_stream(1, {}), notes)]
+    whole_stroke_s, whole_note_s = map(_whole_s, again)
     on_stage("a groove from a file")
     performed, seconds = _perform_groove()
-    return DrumsReport(
-        machine, on_one_core, stroke, note, round(stroke_ms / note_ms, 2), performed, round(performed / seconds, 1)
-    )
+    ratios = round(stroke_ms / note_ms, 2), round(whole_stroke_s / whole_note_s, 2)
+    return DrumsReport(machine, on_one_core, stroke, note, *ratios, performed, round(performed / seconds, 1))
+
+
+def _whole_s(calls: Iterator[Callable[[], object]]) -> float:
+    """Return the processor time of HOT_CALLS calls and of what is done after each."""
+    begun_s = time.process_time()
+    for call in islice(calls, HOT_CALLS):
+        call()
+    return time.process_time() - begun_s
 
 
 def _bar(number: int) -> Iterator[Event]:
@@ -109,6 +120,7 @@ def print_table(report: DrumsReport) -> None:
     add_timed(table, "a note of velocity", report.note)
     console.print(table)
     console.print(f"a paced stroke takes {report.stroke_to_note:g} times what a note of velocity takes", soft_wrap=True)
+    console.print(f"with what is remembered after it, {report.whole_to_whole:g} times its processor time", soft_wrap=True)
     console.print(f"a groove of {report.strokes:,} strokes from a file: {report.strokes_per_s:,.0f} strokes a second", soft_wrap=True)
 
 

@@ -11,6 +11,7 @@ def test_a_stroke_is_timed_beside_a_note_and_a_groove_is_performed(monkeypatch, 
     for timed in (report.stroke, report.note):
         assert (timed.hot.count, timed.paced.count) == (20, 3) and 0 < timed.hot.median_ms <= timed.hot.maximum_ms
     assert report.strokes == 2 * 2 * 7 and report.strokes_per_s > 0 and report.stroke_to_note > 0
+    assert 0 < report.whole_to_whole < 100
     drums.print_table(report)
     assert "a paced stroke takes" in capsys.readouterr().out
 
