@@ -18,7 +18,7 @@ from engine.commands.questions import Asked, PerformerName, flags_of, with_quest
 from engine.commands.rendering.flags import BatchFlags
 from engine.commands.rendering.jobs import Job, plan_jobs, plan_takes
 from engine.commands.rendering.work import Outcome, Work
-from engine.commands.routing_options import RoutingFlags
+from engine.commands.routing_options import Drums, RoutingFlags
 from engine.commands.signals import stop_on_signals
 from engine.output.file_sinks import HTML, PICTURE, SOUND
 from engine.performers.protocol import MOST_TAKES
@@ -102,6 +102,19 @@ TakesOption = Annotated[
 ]
 
 
+MixOption = Annotated[
+    float | None,
+    typer.Option(
+        "--mix",
+        metavar="SHARE",
+        min=0,
+        max=1,
+        help="With --drums perform: how far other instruments go with the drums, 0 to 1. (default: 0.5)",
+        rich_help_panel=options.PERFORMING,
+    ),
+]
+
+
 def render(
     *,
     inputs: Annotated[list[Path] | None, typer.Argument(metavar="INPUT...", help="MIDI files, scores, and folders of them.")] = None,
@@ -113,6 +126,7 @@ def render(
     performer: PerformerName = None,  # type: ignore[assignment]
     playing: options.PlayingOptions,
     left_alone: RoutingFlags,
+    mix: MixOption = None,
     model: options.ModelOption = None,
     of_scores: ScoreFlags,
     batch: BatchFlags,
@@ -130,6 +144,8 @@ def render(
         preset = load_preset(playing.preset)
         performer, model = performer or preset.performer, model or preset.model  # type: ignore[assignment]
         playing, left_alone = preset.under(playing), preset.under(left_alone)
+    if mix is not None:
+        playing = _mixed(playing, left_alone, mix)
     said_of_sound = sound.options(sound_kind)
     if "seconds" in asked:
         if inputs:
@@ -167,6 +183,13 @@ def _wanted(said: options.Said, is_score: bool) -> Wanted:
     if is_score and wanted.lookahead_s:
         raise UsageError("--lookahead is for live notes and MIDI files, and a score is known to its end; leave --lookahead out")
     return wanted
+
+
+def _mixed(playing: options.PlayingOptions, left_alone: RoutingFlags, mix: float) -> options.PlayingOptions:
+    """Return the options with the mix among the settings. Raises UsageError where no drums are performed."""
+    if left_alone.drums is not Drums.PERFORM:
+        raise UsageError(f"--mix {mix:g}: how far others go with drums that are performed; give --drums perform, or leave it out")
+    return options.with_settings(playing, f"drums.mix={mix:g}")
 
 
 def _check_scores(wanted: Mapping[bool, Wanted], said: Sequence[str]) -> None:

@@ -245,3 +245,12 @@ def test_it_is_the_same_whether_there_is_time_to_rest_between_strokes_or_not(dru
     for stroke in pattern(8):
         assert play(resting, [stroke]) == play(busy, [stroke])
         assert not resting.rest()
+
+
+def test_the_mix_of_a_song_is_an_option_as_well(tmp_path, capfd):
+    song, rendering = write_song(tmp_path / "song.mid", pattern()), command(render.app, "perf-render", capfd)
+    for name, told in (("option", ["--mix", "0.25"]), ("setting", ["--set", "drums.mix=0.25"]), ("usual", [])):
+        assert rendering(song, "-o", tmp_path / f"{name}.mid", "--drums", "perform", *told).status == 0
+    option, setting, usual = ((tmp_path / f"{name}.mid").read_bytes() for name in ("option", "setting", "usual"))
+    assert option == setting != usual
+    assert_refused(rendering(song, "-o", tmp_path / "out.mid", "--mix", "0.25"), 2, "--mix 0.25:", "give --drums perform")
