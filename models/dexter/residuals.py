@@ -19,6 +19,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from models.layers.heads import Head, silu_of_half
 from models.performance.features import FEATURES, at_played_tempo
 from models.performance.ordered_file import save_in_order
 from models.performance.representation import (
@@ -177,19 +178,6 @@ def within(values: np.ndarray) -> np.ndarray:
     return np.asarray(np.maximum(np.minimum(values, FURTHEST), -FURTHEST))
 
 
-class Head(NamedTuple):
-    """The network of a column: weights (inputs, H1), (H1, H2), (H2, bins) with their biases, and the bounds (bins,) of the bins."""
-
-    first: np.ndarray
-    first_bias: np.ndarray
-    second: np.ndarray
-    second_bias: np.ndarray
-    last: np.ndarray
-    last_bias: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-
-
 class Draws(Protocol):
     """What draws performances around a mean.
 
@@ -259,14 +247,6 @@ class _Layers(NamedTuple):
 def _set_by(column: int) -> list[int]:
     """Return which of ``drawn_inputs`` a column sets."""
     return [column, COLUMNS + column, *([DRAWN_INPUTS - 1] if column == BEAT_PERIOD else [])]
-
-
-def silu_of_half(half: np.ndarray) -> np.ndarray:
-    """Return silu(2 half)."""
-    silu = np.tanh(half)
-    silu *= half
-    silu += half
-    return silu
 
 
 @dataclass(frozen=True)

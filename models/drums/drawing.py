@@ -21,6 +21,7 @@ from safetensors.numpy import load_file
 
 from models.drums import groove, live_kit
 from models.drums.representation import DRUMMERS, KEYS, ROLES, STEPS_A_QUARTER, STYLES
+from models.layers.heads import Head, silu_of_half
 from models.performance.ordered_file import save_in_order
 
 Kind = Literal["groove", "live"]
@@ -136,24 +137,10 @@ def scaled(name: str, drawn: float) -> float:
     return (drawn - CENTRE[place]) / SCALE[place]
 
 
-class Head(NamedTuple):
-    """A network: weights (inputs, H1), (H1, H2), (H2, bins) with their biases, and the bounds (bins,) of the bins."""
-
-    first: np.ndarray
-    first_bias: np.ndarray
-    second: np.ndarray
-    second_bias: np.ndarray
-    last: np.ndarray
-    last_bias: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-
-
 class _Layers(NamedTuple):
     """Heads as they are called. All first layers are summed up at once, ``of`` are their places: a row of ``names`` for each name,
     ``amounts`` and ``bias`` are of a stroke, ``past`` of what was before, ``drawn`` of what is drawn of the stroke itself, by head. What is
-    summed up for a silu is half of it, which is exact. ``sized`` are the columns of
-    features that are amounts.
+    summed up for a silu is half of it, which is exact. ``sized`` are the columns of features that are amounts.
     """
 
     of: list[slice]
@@ -226,9 +213,9 @@ class Drawing:
             own = first[layers.of[number]]
             if drawn:
                 own += layers.drawn[number][0] * scaled(VELOCITY, drawn[0])
-            hidden = _silu_of_half(own) @ layers.second[number][0]
+            hidden = silu_of_half(own) @ layers.second[number][0]
             hidden += layers.second[number][1]
-            logits = _silu_of_half(hidden) @ layers.last[number][0]
+            logits = silu_of_half(hidden) @ layers.last[number][0]
             logits += layers.last[number][1]
             drawn.append(_draw(logits, *layers.bounds[number], share))
         return drawn
@@ -250,14 +237,6 @@ def _draw(logits: np.ndarray, low: list[float], high: list[float], share: float)
     index = min(int(above.searchsorted(place, side="right")), len(low) - 1)
     inside = min(max(1 - (float(above[index]) - place) / float(chances[index]), 0.0), 1.0)
     return low[index] + inside * (high[index] - low[index])
-
-
-def _silu_of_half(half: np.ndarray) -> np.ndarray:
-    """Return silu(2 half)."""
-    silu = np.tanh(half)
-    silu *= half
-    silu += half
-    return silu
 
 
 _SIZES = np.array(list(NAMES.values()))

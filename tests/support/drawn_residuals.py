@@ -9,9 +9,9 @@ from models.dexter.residuals import (
     ORDER,
     PAST_INPUTS,
     SCORE_INPUTS,
-    Head,
     Residuals,
 )
+from models.layers.heads import Head
 from models.performance.representation import BEAT_PERIOD, COLUMNS
 
 AVERAGES = PAST_INPUTS - LAGS * (len(OF_ANCHORS) + 3) - 3 * 3 - 2 - len(OF_ANCHORS) - 1

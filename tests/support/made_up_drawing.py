@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from models.drums.drawing import NAMED, PAST_INPUTS, TIMING, VELOCITY, Drawing, Head, amount_columns
+from models.drums.drawing import NAMED, PAST_INPUTS, TIMING, VELOCITY, Drawing, amount_columns
+from models.layers.heads import Head
 
 INPUTS = NAMED + len(amount_columns("groove")) + PAST_INPUTS
 WIDTH = 5

@@ -32,12 +32,12 @@ from models.dexter.residuals import (
     READ,
     SCORE_INPUTS,
     WHOLE,
-    Head,
     Past,
     Residuals,
     Scored,
     drawn_inputs,
 )
+from models.layers.heads import Head
 from models.performance.features import CENTRE, SCALE, at_played_tempo, normalise
 from models.performance.representation import COLUMNS, PEDAL, PERFORMANCE_COLUMNS, TIMING
 from training.dexter.expression_profile import read_profile

@@ -26,7 +26,6 @@ from models.drums.drawing import (
     SCALE,
     VELOCITY,
     Drawing,
-    Head,
     Kind,
     Past,
     Stroke,
@@ -34,6 +33,7 @@ from models.drums.drawing import (
     named,
 )
 from models.drums.representation import written_s
+from models.layers.heads import Head
 from training.datasets.groove import DrumTake, read_groove
 from training.drums.data import View, load_examples, on_the_kit, written
 from training.drums.task import VIEWS

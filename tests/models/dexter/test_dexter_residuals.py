@@ -15,13 +15,13 @@ from models.dexter.residuals import (
     PAST_INPUTS,
     SCORE_INPUTS,
     WHOLE,
-    Head,
     Past,
     Scored,
     drawn_inputs,
     load_residuals,
 )
 from models.dexter.windows import WindowSampler, perform
+from models.layers.heads import Head
 from models.performance.features import FEATURES, at_played_tempo
 from models.performance.representation import BEAT_PERIOD, COLUMNS, VELOCITY
 
