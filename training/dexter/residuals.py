@@ -17,12 +17,10 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Console
 from rich.progress import track
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
 from models.dexter.representation import Settings
 from models.dexter.residuals import (
-    DRAWN_INPUTS,
     FURTHEST,
     OF_ANCHORS,
     OF_NOTES,
@@ -43,6 +41,7 @@ from models.performance.representation import COLUMNS, PEDAL, PERFORMANCE_COLUMN
 from training.dexter.expression_profile import read_profile
 from training.dexter.networks import Samples, load_trained
 from training.dexter.trees import read_trees
+from training.performance.heads import Fitting, HeadNetwork, fit_head
 from training.performance.pieces import Presentation, load_performed_pieces
 from training.stages import Outcome, Work
 
@@ -58,7 +57,7 @@ WIDTHS, DROPOUT = (96, 64), 0.2
 # Beat period, velocity, timing, articulation, pedal: what draws performances as far apart as humans' without telling them more easily.
 RESIDUAL_GAIN = 0.87, 0.9, 1.0, 0.9, 1.0, 1.0, 1.0, 1.0
 MEAN_GAIN_REMOVED = (1.0,) * COLUMNS
-BATCH, LEARNING_RATE, WEIGHT_DECAY = 512, 3e-3, 0.1
+LEARNING_RATE, WEIGHT_DECAY = 3e-3, 0.1
 
 
 class ResidualsConfig(BaseModel):
@@ -209,20 +208,6 @@ def exact_values(column: int) -> tuple[float, ...]:
     return () if column not in WHOLE else (0.0,) if column == TIMING else (UP, DOWN)
 
 
-class Network(nn.Module):
-    """The logits of a column's bins."""
-
-    def __init__(self, bins: int):
-        super().__init__()
-        inputs = SCORE_INPUTS + PAST_INPUTS + DRAWN_INPUTS
-        self.first, self.second, self.last = nn.Linear(inputs, WIDTHS[0]), nn.Linear(*WIDTHS), nn.Linear(WIDTHS[1], bins)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        hidden = functional.dropout(functional.silu(self.first(inputs)), DROPOUT, self.training)
-        logits: Tensor = self.last(functional.silu(self.second(hidden)))
-        return logits
-
-
 def fit_column(column: int, examples: Examples, centre: np.ndarray, scale: np.ndarray, config: ResidualsConfig) -> tuple[Head, float]:
     """Return the network of a column, and its last losses' mean in nats."""
     kept = examples.known[:, column] & (examples.begins if column in OF_ANCHORS else True)
@@ -233,26 +218,15 @@ def fit_column(column: int, examples: Examples, centre: np.ndarray, scale: np.nd
     inputs = torch.from_numpy(np.concatenate([sized, drawn_inputs(column, residual, columns, seconds)], axis=1).astype(np.float32))
     targets = torch.from_numpy(bins.index(values))
     torch.manual_seed(config.seed)
-    network = Network(config.bins)
-    steps = max(int(config.passes * len(inputs) / BATCH), 1)
-    optimiser = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, steps)
+    network = HeadNetwork(inputs.shape[1], WIDTHS, config.bins, DROPOUT)
     noise = torch.zeros(inputs.shape[1])
     noise[: len(READ)], noise[SCORE_INPUTS : SCORE_INPUTS + PAST_INPUTS] = FEATURE_NOISE, PAST_NOISE
-    rows, losses = torch.zeros(0, dtype=torch.long), []
-    for _ in range(steps):
-        if len(rows) < BATCH:
-            rows = torch.cat([rows, torch.randperm(len(inputs))])
-        chosen, rows = rows[:BATCH], rows[BATCH:]
-        loss = functional.cross_entropy(network(inputs[chosen] + noise * torch.randn(len(chosen), len(noise))), targets[chosen])
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-        losses.append(loss.item())
-    layers = [part.detach().numpy().T.copy() for part in network.parameters()]
-    bounds = (each.astype(np.float32) for each in (bins.low, bins.high))
-    return Head(*layers, *bounds), float(np.mean(losses[-len(losses) // 10 :]))
+
+    def noisy(chosen: Tensor) -> Tensor:
+        return inputs[chosen] + noise * torch.randn(len(chosen), len(noise))
+
+    head, losses = fit_head(network, noisy, targets, bins.low, bins.high, Fitting(config.passes, LEARNING_RATE, WEIGHT_DECAY))
+    return head, float(np.mean(losses[-len(losses) // 10 :]))
 
 
 def fit(excerpts: Sequence[Excerpt], config: ResidualsConfig) -> tuple[Residuals, dict[str, float]]:

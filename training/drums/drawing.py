@@ -14,8 +14,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Console
 from rich.progress import track
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
 from models.drums.drawing import (
     CENTRE,
@@ -37,10 +36,11 @@ from models.layers.heads import Head
 from training.datasets.groove import DrumTake, read_groove
 from training.drums.data import View, load_examples, on_the_kit, written
 from training.drums.task import VIEWS
+from training.performance.heads import Fitting, HeadNetwork, fit_head
 from training.stages import Outcome, Work
 
 FITTED: dict[Kind, str] = {"groove": "groove.safetensors", "live": "live.safetensors"}
-BATCH, LEARNING_RATE, WEIGHT_DECAY, DROPOUT = 512, 2e-3, 1e-2, 0.1
+LEARNING_RATE, WEIGHT_DECAY, DROPOUT = 2e-3, 1e-2, 0.1
 SPREAD = 1e-2  # at least, of a feature
 # The shares of strokes in each bin of timing: fewer in the tails, so that few are drawn far out.
 TAILS = (0, 0.002, 0.007, 0.015)
@@ -70,19 +70,6 @@ class Strokes(NamedTuple):
     features: np.ndarray
     past: np.ndarray
     played: np.ndarray
-
-
-class Network(nn.Module):
-    """The logits of bins."""
-
-    def __init__(self, inputs: int, widths: tuple[int, int], bins: int):
-        super().__init__()
-        self.first, self.second, self.last = nn.Linear(inputs, widths[0]), nn.Linear(*widths), nn.Linear(widths[1], bins)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        hidden = functional.dropout(functional.silu(self.first(inputs)), DROPOUT, self.training)
-        logits: Tensor = self.last(functional.silu(self.second(hidden)))
-        return logits
 
 
 def strokes_of(kind: Kind, take: DrumTake, view: View, features: np.ndarray) -> list[Stroke]:
@@ -129,7 +116,7 @@ def bounds_of(name: str, values: np.ndarray, bins: int) -> tuple[np.ndarray, np.
     return edges[:-1], edges[1:]
 
 
-def fit_head(place: int, kind: Kind, heard: Strokes, amounts: np.ndarray, config: DrawingConfig) -> tuple[Head, float]:
+def fit_place(place: int, kind: Kind, heard: Strokes, amounts: np.ndarray, config: DrawingConfig) -> tuple[Head, float]:
     """Return the network of what is drawn at a ``place``, and its last losses' mean in nats."""
     torch.manual_seed(config.seed)
     values = heard.played[:, place]
@@ -138,25 +125,14 @@ def fit_head(place: int, kind: Kind, heard: Strokes, amounts: np.ndarray, config
     drawn = ((heard.played - CENTRE) / SCALE)[:, :place]
     names, sizes = torch.from_numpy(named(kind, heard.features)), torch.from_numpy(amounts)
     known = torch.from_numpy(np.concatenate([heard.past, drawn], 1).astype(np.float32))
-    network = Network(NAMED + sizes.shape[1] + known.shape[1], config.widths, len(low))
-    steps = max(int(config.passes * len(values) / BATCH), 1)
-    optimiser = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, steps)
-    rows, losses = torch.zeros(0, dtype=torch.long), []
-    for _ in range(steps):
-        if len(rows) < BATCH:
-            rows = torch.cat([rows, torch.randperm(len(values))])
-        chosen, rows = rows[:BATCH], rows[BATCH:]
+    network = HeadNetwork(NAMED + sizes.shape[1] + known.shape[1], config.widths, len(low), DROPOUT)
+
+    def noisy(chosen: Tensor) -> Tensor:
         is_called = torch.zeros(len(chosen), NAMED).scatter_(1, names[chosen], 1.0)
         before = known[chosen] + config.noise * torch.randn(len(chosen), known.shape[1])
-        loss = functional.cross_entropy(network(torch.cat([is_called, sizes[chosen], before], 1)), targets[chosen])
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-        losses.append(loss.item())
-    layers = [part.detach().numpy().T.copy() for part in network.parameters()]
-    head = Head._make([*layers, low.astype(np.float32), high.astype(np.float32)])
+        return torch.cat([is_called, sizes[chosen], before], 1)
+
+    head, losses = fit_head(network, noisy, targets, low, high, Fitting(config.passes, LEARNING_RATE, WEIGHT_DECAY))
     return head, float(np.mean(losses[-max(len(losses) // 10, 1) :]))
 
 
@@ -167,7 +143,7 @@ def fit(kind: Kind, heard: Strokes, config: DrawingConfig) -> tuple[Drawing, dic
     amounts = Drawing(kind, {}, centre, scale).amounts(heard.features, columns)
     heads, losses = {}, {}
     for place, name in enumerate(track(DRAWN[kind], "learning to draw", console=Console(stderr=True))):
-        heads[name], losses[name] = fit_head(place, kind, heard, amounts, config)
+        heads[name], losses[name] = fit_place(place, kind, heard, amounts, config)
     return Drawing(kind, heads, centre, scale), losses
 
 
