@@ -272,7 +272,7 @@ def _check_and_play(
     check_show(typed.devices.show, ends.all_files)
     check_page(typed.devices, ends)
     wanted = typed.wanted(score.path is not None, score.asked)
-    ends.check_written(wanted.files())
+    ends.check_written([*wanted.files(), *(typed.duo.rehearsed or ())])
     ends.check_routing(wanted.routing)
     check_reachable(ends)
     if following is not None and score.path:

@@ -115,10 +115,20 @@ class DuoFlags:
     hint: Annotated[
         bool, typer.Option("--hint", help="Play your own part softly as well, where you leave it out.", rich_help_panel=DUO)
     ] = False
+    rehearsed: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--rehearsed",
+            metavar="FILE.mid",
+            help="Accompany as somebody does in this take, alone or with your part; repeat for more.",
+            rich_help_panel=DUO,
+        ),
+    ] = None
 
     def following(self, score: Path | None, has_input: bool, conducted: bool) -> "Following | None":
         """Return whom to accompany, None for nobody. Raises UsageError."""
-        said = [flag for flag, value in (("--slower", self.slower), ("--loop", self.loop), ("--hint", self.hint)) if value]
+        asked = {"--slower": self.slower, "--loop": self.loop, "--hint": self.hint, "--rehearsed": self.rehearsed}
+        said = [flag for flag, value in asked.items() if value]
         if self.follow is None:
             if said:
                 raise UsageError(f"{', '.join(said)}: for who accompanies you; leave it out, or give --follow PART")
@@ -131,7 +141,8 @@ class DuoFlags:
             raise UsageError(f"--follow {self.follow!r}: there is nobody to follow; give --in PORT, or --in FILE.mid")
         from engine.runtime.following.performer import Following
 
-        return Following(self.follow, self.slower or 1.0, parse_bars(self.loop) if self.loop else None, self.hint)
+        loop = parse_bars(self.loop) if self.loop else None
+        return Following(self.follow, self.slower or 1.0, loop, self.hint, tuple(self.rehearsed or ()))
 
 
 def parse_bars(text: str) -> tuple[int, int]:

@@ -122,7 +122,8 @@ class Endpoints:
 
     def check_written(self, read: Iterable[Path]) -> None:
         """Raise UsageError when an output would be written over one of the files that are ``read`` besides the input."""
-        check_collisions([(None, [Path(name.removeprefix(f"{NEURAL}:")) for name in self.outputs if _is_output_file(name)])], read)
+        written = [name for name in (*self.outputs, str(self.record or "")) if _is_output_file(name)]
+        check_collisions([(None, [Path(name.removeprefix(f"{NEURAL}:")) for name in written])], read)
 
     def check_routing(self, routing: Routing) -> None:
         """Raise UsageError for tracks where the input has none: a port."""

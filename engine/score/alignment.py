@@ -30,22 +30,34 @@ PASSES = 2  # the second pass also uses the onsets that were matched in the firs
 
 def read_reference(path: Path, score: Score) -> Performed:
     """Return the performance in a MIDI file by note of ``score``. Raises PerfLiveError when it is of another score or cannot be read."""
-    events = read_midi_file(path).events
-    played, pedal = note_array(events), pedal_array(events)
-    if len(played) * len(np.unique(score.notes["onset_quarter"])) > MOST_CELLS:
-        raise PerfLiveError(f"{path}: {len(played)} notes are too many to be found in a score of {len(score.notes)}; split both")
-    rows = match_notes(score.notes, played)
-    found = rows >= 0
+    performed = find_notes(score.notes, read_played(path, score))
+    found = performed.velocity > 0
     if found.mean() < LEAST_FOUND:
         raise PerfLiveError(
             f"{path}: {found.mean():.0%} of the score's notes are played in it; at least {LEAST_FOUND:.0%} are needed; "
             "give a performance of this score, with its repeats (or without, and --no-repeats)"
         )
+    return performed
+
+
+def read_played(path: Path, score: Score) -> Played:
+    """Return what is played in a MIDI file. Raises PerfLiveError when it cannot be read, or is too long to be found in ``score``."""
+    events = read_midi_file(path).events
+    played = Played(note_array(events), pedal_array(events))
+    if len(played.notes) * len(np.unique(score.notes["onset_quarter"])) > MOST_CELLS:
+        raise PerfLiveError(f"{path}: {len(played.notes)} notes are too many to be found in a score of {len(score.notes)}; split both")
+    return played
+
+
+def find_notes(notes: np.ndarray, played: Played) -> Performed:
+    """Return how each of a score's ``notes`` is played, if it is."""
+    rows = match_notes(notes, played.notes)
+    found, strokes = rows >= 0, np.append(played.notes, np.zeros(1, NOTE_FIELDS))[rows]
     return Performed(
-        np.where(found, played["onset_sec"][rows], np.nan),
-        np.where(found, played["duration_sec"][rows], np.nan),
-        np.where(found, played["velocity"][rows], 0),
-        Pedal(pedal[:, 0], pedal[:, 1].astype(int)),
+        np.where(found, strokes["onset_sec"], np.nan),
+        np.where(found, strokes["duration_sec"], np.nan),
+        strokes["velocity"],
+        Pedal(played.pedal[:, 0], played.pedal[:, 1].astype(int)),
     )
 
 

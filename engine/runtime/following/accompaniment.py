@@ -9,11 +9,8 @@ from engine.midi.events import Event, note_on
 from engine.performers.score_playing.keys import Keys
 from engine.performers.score_playing.positions import Place
 from engine.runtime.following.plan import PlannedNote
+from engine.runtime.following.rendition import Bending
 from engine.runtime.following.timing import Clock
-
-# How much the soloist's loudness counts: by how much it is other than in the rendition, and by itself. In 13 works of the validation split,
-# with one hand of humans as the soloist, the other was so nearest to the human's.
-BENT, JOINED = 0.4, 0.2
 
 
 class NothingShown:
@@ -76,14 +73,14 @@ class Accompaniment:
         self.numbered += 1
         heapq.heappush(self.begins, Waiting(time_ns, self.numbered, note))
 
-    def sound(self, louder: float, level: float, solo_velocity: float | None) -> list[Event]:
+    def sound(self, louder: float, level: float, solo_velocity: float | None, bending: Bending) -> list[Event]:
         """Begin the note that is due first, ``louder`` than planned, with a soloist who plays ``level`` louder than in the rendition: so
-        many velocity steps. ``solo_velocity`` is that of his last strokes.
+        many velocity steps. ``solo_velocity`` is that of his last strokes, and ``bending`` says how much they count.
         """
         due_ns, number, note = heapq.heappop(self.begins)
         time_ns = max(due_ns, self.now_ns)
         if solo_velocity is not None:
-            louder += BENT * level + JOINED * (solo_velocity - note.solo_velocity)
+            louder += bending.by_difference * level + bending.by_level * (solo_velocity - note.solo_velocity)
         velocity = min(max(round(note.velocity + louder + self.values["balance"]), 1), 127)
         self.notes += 1
         heapq.heappush(self.ends, (note.end_sec, number))

@@ -17,7 +17,6 @@ FIRST_STATES = 4  # a soloist who begins at the beginning is believed at once
 LOST_AFTER, LOST_SEC = 16, 3.0  # strokes, and how long, that are not believed, until the soloist is lost: few chords are many strokes
 TELL_APART_STROKES, TELL_APART = 8, 8.0  # from when on a part is chosen, and by how much likelier it must be (logarithm)
 ENTRY_QUARTERS = 2.0  # an onset after so long a rest is an entry
-LEVEL_STROKES = 2.0  # over which the soloist's loudness is taken: of hands of the train split, the one tells most of the other so
 _CHANGING = ("_expected", "_strokes", "_doubted", "_believed_sec", "_doubted_sec", "_probability", "_last", "level", "velocity")
 
 
@@ -35,7 +34,7 @@ class Listener:
         self.rows = rows
         self.solo: Solo = solo_of(piece.score, rows, rendition.time_at)
         self.entries = entries(piece, rows, self.solo.onsets)
-        self._follower = Follower(self.solo)
+        self._follower, self._level_strokes = Follower(self.solo), rendition.bending.strokes
         mine = rendition.notes[rows[rendition.notes["note"]]]
         self._velocities: Mapping[tuple[float, int], int] = {
             (round(quarter, 3), pitch): velocity
@@ -93,8 +92,8 @@ class Listener:
         self._doubted = 0
         expected = self._velocities.get((round(heard.quarter, 3), pitch))
         if expected:
-            self.level += (velocity - expected - self.level) / LEVEL_STROKES
-            self.velocity = velocity if self.velocity is None else self.velocity + (velocity - self.velocity) / LEVEL_STROKES
+            self.level += (velocity - expected - self.level) / self._level_strokes
+            self.velocity = velocity if self.velocity is None else self.velocity + (velocity - self.velocity) / self._level_strokes
         begins = heard.state != self._last and not self.solo.graced[heard.state, pitch]
         if begins:
             self._last = heard.state

@@ -32,6 +32,21 @@ class Message(NamedTuple):
     track: int
 
 
+class Bending(NamedTuple):
+    """How much the soloist's loudness, over his last ``strokes``, counts for the accompaniment's: ``by_difference`` from how loud he is in
+    the rendition, and ``by_level`` how loud he is beside the accompaniment.
+    """
+
+    by_difference: float
+    by_level: float
+    strokes: float
+
+
+# In 13 works of the validation split, with one hand of humans as the soloist, the other was so nearest to the human's; over as many strokes
+# the one told most of the other in hands of the train split.
+OF_A_PERFORMER = Bending(0.4, 0.2, 2.0)
+
+
 @dataclass(frozen=True)
 class Rendition:
     """``notes`` (PLANNED_DTYPE) by onset, of all parts. ``quarters`` and ``seconds`` are the tempo curve. Times begin with the music."""
@@ -40,6 +55,7 @@ class Rendition:
     messages: tuple[Message, ...]
     quarters: np.ndarray
     seconds: np.ndarray
+    bending: Bending = OF_A_PERFORMER
 
     def time_at(self, quarters: np.ndarray) -> np.ndarray:
         """Return the seconds of positions; the last tempo reaches beyond the end."""

@@ -234,7 +234,7 @@ class DuoStream:
         level, solo_velocity = (self._listener.level, self._listener.velocity) if self._listener else (0.0, None)
         louder = state.values.get(DYNAMICS, 0.0) - self._given.get(DYNAMICS, 0.0)  # those of the beginning are in the performance
         while state.begins and state.begins[0].time_ns <= now_ns:
-            sent += state.sound(louder, level, solo_velocity)
+            sent += state.sound(louder, level, solo_velocity, self._rendition.bending)
         return sent
 
     # How it accompanies

@@ -11,7 +11,7 @@ from duos import LULLABY, lullaby, sung
 from jack_stage import stage
 
 from engine.commands.live import app
-from engine.midi.events import is_note_off, is_note_on
+from engine.midi.events import Event, is_note_off, is_note_on
 from engine.midi.file import MidiTimeline, Track, read_midi_file
 from engine.output.file_sinks import TakeMaterial
 from engine.performers.setup import Wanted
@@ -28,14 +28,17 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def perf_live(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str], models: Path) -> Command:
     monkeypatch.chdir(tmp_path)
-    events = sung(PIECE, VOICE)
-    sink = TakeMaterial(MidiTimeline(events, (Track((), 0),))).midi_sink(Path("voice.mid"))
+    write(Path("voice.mid"), sung(PIECE, VOICE))
+    live = command(app, "perf-live", capfd)
+    return lambda *arguments: live(*arguments, "--model", models)
+
+
+def write(path: Path, events: list[Event]) -> None:
+    sink = TakeMaterial(MidiTimeline(events, (Track((), 0),))).midi_sink(path)
     sink.start(0)
     for event in events:
         sink.send(event)
     sink.close()
-    live = command(app, "perf-live", capfd)
-    return lambda *arguments: live(*arguments, "--model", models)
 
 
 def pitches(path: str) -> list[int]:
@@ -69,6 +72,14 @@ REFUSED = {
         "the beat is the soloist's or yours; leave one of them out",
     ),
     "nobody": ((*SCORE, "--follow", "Voice"), "there is nobody to follow; give --in PORT, or --in FILE.mid"),
+    "a rehearsal of nobody": (
+        (*SCORE, "--rehearsed", "voice.mid"),
+        "--rehearsed: for who accompanies you; leave it out, or give --follow PART",
+    ),
+    "a take that would be lost": (
+        (*SCORE, "--follow", "Voice", "--in", "voice.mid", "--rehearsed", "duo.mid"),
+        "'duo.mid' would be written over an input; give another name",
+    ),
     "a loop of nobody": ((*SCORE, "--loop", "2-4"), "--loop: for who accompanies you; leave it out, or give --follow PART"),
     "no bars": ((*SCORE, "--follow", "Voice", "--in", "voice.mid", "--loop", "two"), "expected a first and a last bar, as in 12-16"),
     "bars that are not there": ((*SCORE, "--follow", "Voice", "--in", "voice.mid", "--loop", "90-99"), "bar 90: the score has no such bar"),
@@ -88,6 +99,28 @@ def test_what_the_score_does_not_have_is_said_before_a_model_is_loaded(
 ) -> None:
     monkeypatch.setattr(Wanted, "load", lambda wanted: pytest.fail("a model is loaded"))
     assert_refused(perf_live(*SCORE, *more, "--in", "voice.mid", "--out", "duo.mid"), 2, said)
+
+
+def test_a_take_without_the_accompaniment_is_said_before_a_model_is_loaded(perf_live: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Wanted, "load", lambda wanted: pytest.fail("a model is loaded"))
+    Path("empty.mid").touch()
+    said = (*SCORE, "--follow", "Voice", "--in", "voice.mid", "--out", "duo.mid")
+    assert_refused(perf_live(*said, "--rehearsed", "voice.mid"), 1, "9% of the accompaniment's notes are played in it, and 9")
+    assert_refused(perf_live(*said, "--rehearsed", "empty.mid"), 1, "cannot read 'empty.mid': empty; give a standard MIDI file")
+    assert_refused(perf_live(*said, "--rehearsed", "none.mid"), 1, "cannot read 'none.mid': No such file")
+    assert not Path("duo.mid").exists()
+
+
+def test_the_accompaniment_is_as_it_was_rehearsed(perf_live: Command) -> None:
+    write(Path("hers.mid"), sung(PIECE, ~VOICE, pace=1.5, velocity=33))
+    write(Path("his.mid"), sung(PIECE, ~VOICE, pace=1.2, velocity=37))
+    said = (*SCORE, "--follow", "Voice", "--in", "voice.mid", "--out", "duo.mid")
+    ended = perf_live(*said, "--rehearsed", "hers.mid", "--rehearsed", "his.mid")
+    assert (ended.status, ended.error) == (0, "")
+    piano = [event.message for event in read_midi_file(Path("duo.mid")).events if is_note_on(event.message) and event.message[0] & 15 == 1]
+    velocities = [message[2] for message in piano]
+    assert len(piano) == (~VOICE).sum()
+    assert np.ptp(velocities[-20:]) <= 8  # the singer's loudness, which does not change, may have moved all of them
 
 
 @pytest.mark.jack

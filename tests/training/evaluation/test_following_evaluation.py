@@ -10,7 +10,7 @@ import symusic
 from duos import LULLABY, lullaby, written_rendition
 
 from engine.base.errors import PerfLiveError, UsageError
-from engine.runtime.following.practice import HUMANS, Range, practise
+from engine.runtime.following.practising.practice import HUMANS, Range, practise
 from engine.runtime.following.solo import written_sec
 from engine.runtime.following.timing import Timing
 from engine.score.tables import TIME_SIGNATURE_DTYPE

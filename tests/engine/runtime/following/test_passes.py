@@ -6,7 +6,7 @@ from duos import lullaby, written_rendition
 
 from engine.midi.events import Event, note_off, note_on
 from engine.midi.note_table import NOTE_FIELDS
-from engine.runtime.following.passes import practised
+from engine.runtime.following.practising.passes import practised
 from engine.runtime.following.solo import written_sec
 from engine.runtime.following.stream import DuoStream
 

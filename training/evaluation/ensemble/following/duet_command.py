@@ -12,10 +12,20 @@ from rich.progress import track
 
 from engine.performers.registry import load_performer
 from engine.performers.setup import Setup
+from engine.runtime.following.rehearsal import rehearse
 from engine.runtime.following.rendition import render_through
 from engine.session import begin_performance
 from engine.systems import Kind, default_system, find_system, performers
-from training.evaluation.ensemble.following.duets import Meeting, accompany, fit_timing, late, meet, read_duets
+from training.evaluation.ensemble.following.duets import (
+    REHEARSED,
+    Meeting,
+    accompany,
+    fit_timing,
+    late,
+    meet,
+    read_duets,
+    read_rehearsals,
+)
 from training.evaluation.ensemble.table import print_rows
 from training.evaluation.expressiveness.command import JsonOption
 from training.evaluation.expressiveness.renderers import check_performs_scores
@@ -30,19 +40,29 @@ def duet(
 ) -> None:
     """Takes of two people at one piece: the first one's part is followed, and the second's is compared with what the human played.
 
-    How the tempo is followed is fitted on the other takes each time.
+    How the tempo is followed is fitted on the other takes each time, and of the other takes are those that it was rehearsed with.
     """
     check_performs_scores(performer)
     piece, solo, takes = read_duets(data)
+    parts, both = (read_rehearsals(data, which, piece, solo) for which in REHEARSED)
     setup = Setup(load_performer(performer, None), 0, {"temperature": 0.0}, request=find_system(performer).request())
     rendition = render_through(piece, begin_performance(setup, piece).stream)
-    humans, ours, fitted = [], [], []
+    humans = [Meeting(late(piece.score.notes, solo, take.onset_sec, take.onset_sec), np.zeros((2, 0))) for take in takes]
+    found: dict[str, list[Meeting]] = {"two people": humans}
     for number, take in enumerate(track(takes, "accompanying", console=Console(stderr=True))):
-        timing = fit_timing(piece, rendition, solo, [other for index, other in enumerate(takes) if index != number])
-        ours.append(meet(piece, solo, take, accompany(setup, piece, rendition, solo, take, timing)))
-        humans.append(Meeting(late(piece.score.notes, solo, take.onset_sec, take.onset_sec), np.zeros((2, 0))))
-        fitted.append(timing)
-    figures = {"two people": _row(humans), f"{performer} accompanies": _row(ours)}
+        others = [other for other in range(len(takes)) if other != number]
+        timing = fit_timing(piece, rendition, solo, [takes[other] for other in others])
+        rehearsals = [
+            ("", []),
+            *(("one take", [parts[other]]) for other in others),
+            (f"{len(others)} takes", [parts[other] for other in others]),
+            (f"{len(others)} takes of both players", [both[other] for other in others]),
+        ]
+        for name, rehearsed in rehearsals:
+            played = rehearse(piece, rendition, rehearsed) if rehearsed else rendition
+            row = f"rehearsed with {name}" if name else f"{performer} accompanies"
+            found.setdefault(row, []).append(meet(piece, solo, take, accompany(setup, piece, played, solo, take, timing)))
+    figures = {name: _row(meetings) for name, meetings in found.items()}
     figures["two people"]["dynamics"] = _between([np.where(solo, 0, take.velocity) for take in takes])
     chosen = fit_timing(piece, rendition, solo, takes)
     if as_json:

@@ -14,6 +14,7 @@ from engine.midi.events import Event, is_note_on, note_off, note_on
 from engine.midi.file import MidiTimeline, Track
 from engine.output.endpoints import Performance
 from engine.performers.setup import Setup
+from engine.runtime.following.rehearsal import Rehearsed, read_takes
 from engine.runtime.following.rendition import Rendition
 from engine.runtime.following.soloist_file import SoloistFile
 from engine.runtime.following.stream import DuoStream
@@ -28,6 +29,7 @@ FOLDER = Path("complex_pieces/brahms_data")
 SCORE = "musicxml/Brahms_Hungarian-Dance-5_{}.musicxml"
 PLAYERS = (("cc_primo", "Primo"), ("lb_secondo", "Secondo"))
 FULL = "Full"
+REHEARSED = {"part": PLAYERS[1][0], "both": "duet"}  # the folders of takes as MIDI files: the accompaniment alone, and both players
 NEAR_SEC = 0.3  # an accompaniment's note this near to where it belongs is that note
 GAINS, TEMPOS_SEC, MEETS_SEC = (0.6, 0.8, 1.0), (0.5, 1.0, 2.0), (0.02, 0.03, 0.04, 0.05)
 
@@ -67,6 +69,12 @@ def read_duets(root: Path) -> tuple[Piece, np.ndarray, list[DuetTake]]:
                     take.velocity[row] = note["velocity"]
         takes.append(take)
     return piece, piece.tracks == 0, takes
+
+
+def read_rehearsals(root: Path, which: str, piece: Piece, solo: np.ndarray) -> list[Rehearsed]:
+    """Return the takes as ``perf-live --rehearsed`` reads them from MIDI files, ``which`` of REHEARSED. Raises PerfLiveError."""
+    paths = sorted((root / FOLDER / "midi" / REHEARSED[which]).glob("*.mid"), key=lambda path: path.stem.rpartition("_")[2])
+    return read_takes(paths, piece, {PLAYERS[0][1]: solo})
 
 
 def _rows(piece: Piece, track: int, notes: np.ndarray) -> dict[str, int]:

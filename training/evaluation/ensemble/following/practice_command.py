@@ -10,7 +10,7 @@ from engine.base.errors import PerfLiveError
 from engine.base.files import check_picture, whole_file
 from engine.base.matplotlib_loader import load_matplotlib
 from engine.runtime.following.parts import solo_rows
-from engine.runtime.following.practice import HUMANS, Practice, Range, Ranges, mean_of, practise
+from engine.runtime.following.practising.practice import HUMANS, Practice, Range, Ranges, mean_of, practise
 from engine.score.piece import read_piece
 from training.datasets.performances import read_performance
 from training.evaluation.ensemble.table import print_rows

@@ -1,5 +1,5 @@
 """Within what human pianists keep from bar to bar: their tempo beside that of their piece, their velocities, and how much above the rest
-the top voice is: what ``engine.runtime.following.practice`` has as constants, from the bars of (n)ASAP's train split.
+the top voice is: what ``engine.runtime.following.practising.practice`` has as constants, from the bars of (n)ASAP's train split.
 """
 
 from collections.abc import Iterable, Sequence
@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from engine.runtime.following.practice import Range, Ranges, bars_of
+from engine.runtime.following.practising.practice import Range, Ranges, bars_of
 from engine.score.tables import Score
 from training.datasets.aligned import AlignedPerformance, asap_alignments, load_aligned
 from training.evaluation.ensemble.table import print_rows

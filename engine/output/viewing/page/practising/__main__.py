@@ -18,8 +18,8 @@ import numpy as np
 from engine.base.errors import PerfLiveError
 from engine.midi.note_table import NOTE_FIELDS
 from engine.runtime.following.parts import solo_rows
-from engine.runtime.following.passes import PASS_DTYPE, practised
-from engine.runtime.following.practice import HUMANS, mean_of
+from engine.runtime.following.practising.passes import PASS_DTYPE, practised
+from engine.runtime.following.practising.practice import HUMANS, mean_of
 from engine.score.piece import read_piece
 
 NICENESS = 10

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.runtime.following.practice import BAR_DTYPE, practise
+from engine.runtime.following.practising.practice import BAR_DTYPE, practise
 from engine.runtime.following.solo import SAME_QUARTERS
 from engine.score.alignment import match_notes
 from engine.score.tables import Score
