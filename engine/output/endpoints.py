@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from engine.base.clock import Clock
-from engine.base.errors import PerfLiveError, UsageError
+from engine.base.errors import PerfLiveError, UsageError, patiently
 from engine.base.files import MIDI_SUFFIXES, NOTATION_SUFFIXES, check_readable, partial_files
 from engine.base.saying import say
 from engine.midi.file import MidiTimeline
@@ -199,6 +199,10 @@ def open_endpoints(
     """
     if not ends.all_files:
         _offer_what_was_left(ends)
+    return patiently(lambda: _open_all(ends, clock, performance, timeline))
+
+
+def _open_all(ends: Endpoints, clock: Clock, performance: "Performance | None", timeline: MidiTimeline | None) -> Opened:
     with ExitStack() as undo:
         opened = _open_score(ends, timeline, clock, performance) if performance else _open_input(ends, timeline, clock)
         undo.callback(opened.abort)

@@ -9,7 +9,8 @@ from functools import partial
 from typing import Any
 
 from engine.base.errors import PerfLiveError
-from engine.midi.ports.jack import MIDI_TYPE, NO_START_SERVER, PORT_IS_INPUT, PORT_IS_OUTPUT, load_library, soundly
+from engine.midi.ports import clients
+from engine.midi.ports.jack import MIDI_TYPE, NO_START_SERVER, PORT_IS_INPUT, PORT_IS_OUTPUT, load_library
 
 Timed = tuple[int, bytes]  # a frame of JACK's clock, and a message
 
@@ -54,7 +55,7 @@ class FrameClient:
         self._library = loaded
         for function, (result, arguments) in _FUNCTIONS.items():
             getattr(loaded, function).restype, getattr(loaded, function).argtypes = result, arguments
-        self._client = soundly(partial(_open, loaded, name), loaded.jack_client_close)
+        self._client = clients.open_client(partial(_open, loaded, name), loaded.jack_client_close)
         self._on_period = on_period
         self._input = loaded.jack_port_register(self._client, b"in", MIDI_TYPE, PORT_IS_INPUT, 0)
         self._output = loaded.jack_port_register(self._client, b"out", MIDI_TYPE, PORT_IS_OUTPUT, 0)
@@ -69,6 +70,7 @@ class FrameClient:
 
     def close(self) -> None:
         self._library.jack_client_close(self._client)
+        clients.forget(self._client)
 
     def _process(self, frames: int, _: object) -> int:
         loaded, event = self._library, self._event

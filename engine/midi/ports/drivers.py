@@ -1,16 +1,15 @@
 """The drivers of the system, over python-rtmidi: which there are, their clients, and the ports that they list."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import rtmidi
 
-from engine.base.errors import PerfLiveError, UsageError
+from engine.base.errors import PerfLiveError, UsageError, patiently
 from engine.base.quiet import quiet_stderr
-from engine.midi.ports import jack
+from engine.midi.ports import clients, jack
 
 CLIENT_NAME = "perf-live"
 API_NAMES = {
@@ -19,7 +18,6 @@ API_NAMES = {
     "coremidi": rtmidi.API_MACOSX_CORE,
     "winmm": rtmidi.API_WINDOWS_MM,
 }
-JACK_OPENINGS, JACK_BUSY_S = 3, 0.05  # times that a client is asked for, and the pause between them
 JACK_PAUSE_S = 0.15  # longer than JACK's threads need to end what they are at, on a core that stands still for a while
 
 
@@ -32,13 +30,19 @@ class PortNames:
 
 def list_ports(api: str | None = None) -> PortNames:
     """Return the names of the ports of ``api``, or of the first one that works. Raises UsageError or PerfLiveError."""
+    return patiently(partial(_list_ports, api))
+
+
+def _list_ports(api: str | None) -> PortNames:
     name, midi_in = open_client(rtmidi.MidiIn, api)
-    _, midi_out = open_client(rtmidi.MidiOut, api)
     try:
-        return PortNames(name, midi_in.get_ports(), midi_out.get_ports())
+        _, midi_out = open_client(rtmidi.MidiOut, api)
+        try:
+            return PortNames(name, midi_in.get_ports(), midi_out.get_ports())
+        finally:
+            _end(midi_out)
     finally:
-        midi_in.delete()
-        midi_out.delete()
+        _end(midi_in)
 
 
 def open_client(kind: Any, api: str | None) -> tuple[str, Any]:
@@ -64,22 +68,12 @@ def open_client(kind: Any, api: str | None) -> tuple[str, Any]:
 
 
 def new_client(kind: Any, api: str, client_name: str) -> Any:
-    """Return a client of the driver ``api`` that other programs see as ``client_name``. Raises rtmidi.RtMidiError.
+    """Return a client of the driver ``api`` that other programs see as ``client_name``. Raises rtmidi.RtMidiError or RefusedError.
 
     kind: ``rtmidi.MidiIn`` or ``rtmidi.MidiOut``.
     """
     make = partial(kind, API_NAMES[api], client_name)
-    return jack.soundly(partial(_patiently, make), kind.delete) if api == "jack" else make()
-
-
-def _patiently(make: Callable[[], Any]) -> Any:
-    """Return a client of JACK, whose server may refuse one while it has much to do. Raises rtmidi.RtMidiError."""
-    for _ in range(JACK_OPENINGS - 1):
-        try:
-            return make()
-        except rtmidi.RtMidiError:
-            time.sleep(JACK_BUSY_S)
-    return make()
+    return clients.open_client(make, kind.delete) if api == "jack" else make()
 
 
 def release(midi: Any) -> None:
@@ -94,4 +88,9 @@ def release(midi: Any) -> None:
     time.sleep(JACK_PAUSE_S)
     midi.close_port()
     time.sleep(JACK_PAUSE_S)
+    _end(midi)
+
+
+def _end(midi: Any) -> None:
     midi.delete()
+    clients.forget(midi)

@@ -3,24 +3,20 @@
 import ctypes
 import math
 import threading
-import time
-from collections.abc import Callable
 from functools import cache
-from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol
 
 from rtmidi import _rtmidi
 
 from engine.base.errors import PerfLiveError
+from engine.midi.ports import clients
 
 NO_START_SERVER = 1  # JackNoStartServer of jack/types.h
 MIDI_TYPE = b"8 bit raw midi"  # JACK_DEFAULT_MIDI_TYPE
 PORT_IS_INPUT, PORT_IS_OUTPUT = 1, 2  # JackPortIsInput and JackPortIsOutput
 ALREADY_CONNECTED = 17  # EEXIST
 CLIENT_NAME = b"perf-live-watch"
-OPENINGS = 5  # at most, until the library knows all other clients
 NS_PER_S = 1e9
-NOTICE_S, POLL_S = 0.5, 0.01  # for the library to notice that another client has ended
 
 _POINTER, _NAMES = ctypes.c_void_p, ctypes.POINTER(ctypes.c_char_p)
 _SHUTDOWN = ctypes.CFUNCTYPE(None, _POINTER)
@@ -109,42 +105,6 @@ def _load_frames() -> _Frames | None:
     return frames
 
 
-Client = TypeVar("Client")
-
-
-def soundly(open_client: Callable[[], Client], close: Callable[[Client], None]) -> Client:
-    """Return the client that ``open_client`` opens; where the library has overlooked the end of another one, close it and open anew.
-
-    jack2 does not notice a client that ends in the moment in which the first one of this process is opened (ClientNotifyImp in its
-    JackLibClient.cpp). It keeps the semaphore of the one that has gone, and takes it for that of the next client in that place. If
-    that is one of ours it hears nothing, and the whole server waits for it. All is forgotten when the last client of the process ends.
-    """
-    for _ in range(OPENINGS - 1):
-        client = open_client()
-        if _notices_all_ends():
-            return client
-        close(client)
-    return open_client()
-
-
-def _notices_all_ends() -> bool:
-    deadline_s = time.monotonic() + NOTICE_S
-    while _holds_lost_semaphore():
-        if time.monotonic() > deadline_s:
-            return False
-        time.sleep(POLL_S)
-    return True
-
-
-def _holds_lost_semaphore() -> bool:
-    """Whether this process has a semaphore of JACK's in its memory whose client has ended. Linux says so; elsewhere JACK has others."""
-    try:
-        mapped = Path("/proc/self/maps").read_text(errors="replace").splitlines()
-    except OSError:
-        return False
-    return any("/jack_sem." in line and line.endswith("(deleted)") for line in mapped)
-
-
 class Graph:
     """The server's ports and connections, as a client without ports sees them. ``changed`` is set when they have changed.
 
@@ -215,6 +175,7 @@ class Graph:
 
     def close(self) -> None:
         self._library.jack_client_close(self._client)
+        clients.forget(self)
 
     def _names(self, array: Any) -> list[bytes]:
         if not array:
@@ -227,6 +188,7 @@ class Graph:
 
     def _on_end(self, _: object) -> None:
         self.ended = True
+        clients.note_end()
         for watched in tuple(self._watched):
             watched.notice_end()
         self.changed.set()
@@ -253,7 +215,7 @@ def share_graph() -> Graph:
     global _users
     with _sharing:
         if not _shared:
-            _shared.append(soundly(Graph, Graph.close))
+            _shared.append(clients.open_client(Graph, Graph.close))
         _users += 1
         return _shared[0]
 

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 import rtmidi
 
-from engine.base.errors import PerfLiveError
+from engine.base.errors import PerfLiveError, RefusedError
 from engine.base.quiet import quiet_stderr
-from engine.midi.ports import jack
+from engine.midi.ports import clients, jack
 from engine.midi.ports.drivers import open_client, release
 from engine.midi.ports.names import Identity, match_port
 
@@ -185,7 +185,7 @@ class JackLink:
 
     def renew(self) -> bool:
         with self._lock:
-            return not (self._closed or self.ended) and self._connect() and self._is_tied()
+            return not (self._closed or self.ended) and self._connect() and (self.virtual or self._is_tied())
 
     def drop(self) -> None:
         with self._lock:
@@ -233,20 +233,14 @@ class JackLink:
         return True
 
     def _open_port(self) -> None:
-        """Open the port and find it among the server's; a server that has much to do may refuse at first.
-
-        Raises PerfLiveError.
-        """
+        """Open the port and find it among the server's. Raises RefusedError where a server that has much to do has let go of us."""
         with _opening, quiet_stderr():
-            for _ in range(JACK_LONGEST_SETTLE):
-                name = self._register()
-                if name:
-                    self.port = self._graph.find(name)
-                    self._graph.watch(self)
-                    return
-                self.midi.close_port()
-                time.sleep(JACK_SETTLE_S)
-        raise PerfLiveError(f"cannot open port {self._own_name!r}: the JACK server does not list it; start the server again")
+            name = self._register()
+        if name is None:
+            clients.note_end()
+            raise RefusedError(f"cannot open port {self._own_name!r}: the JACK server does not list it; start the server again")
+        self.port = self._graph.find(name)
+        self._graph.watch(self)
 
     def _register(self) -> bytes | None:
         """Open the port and return its whole name, if the server lists it: rtmidi does not say what its client is called.

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Protocol
 
 from engine.base.errors import PerfLiveError, one_line
-from engine.midi.ports import jack
+from engine.midi.ports import clients, jack
 from engine.midi.ports.echoes import Echoes
 from engine.midi.ports.links import JackLink, Link, decoded
 from engine.midi.ports.port import InputPort, OutputPort
@@ -123,7 +123,9 @@ class Watcher:
         for port in self._ports:
             if port.link.ended:
                 port.link.begin_anew()
-        if not any(port.link.ended for port in self._ports):
+        if clients.must_close():  # one was refused
+            self._drop_all()
+        elif not any(port.link.ended for port in self._ports):
             self._server_gone = False
             self._take_graph()
             self._say(f"{SERVER} is back")
@@ -156,6 +158,9 @@ class Watcher:
         self._server_gone = True
         self._lost(SERVER, "; start it again", "ended")
         self._give_graph_back()
+        self._drop_all()
+
+    def _drop_all(self) -> None:
         dropping = []
         for place, port in enumerate(self._ports):
             if port.link.api == "jack":

@@ -14,7 +14,7 @@ import rtmidi
 from engine.base.clock import MonotonicClock
 from engine.midi import ports
 from engine.midi.events import control_change, note_off, note_on
-from engine.midi.ports import jack, links
+from engine.midi.ports import clients, jack, links
 from engine.midi.ports.echoes import MOST_REMEMBERED, Echoes
 from engine.midi.ports.sent import SentState
 from engine.performers.passthrough.performer import PassthroughPerformer
@@ -64,6 +64,7 @@ class Peer:
         port.close_port()
         time.sleep(AWAY_S)
         port.delete()
+        clients.forget(port)
 
     def play(self, *messages):
         for message in messages:

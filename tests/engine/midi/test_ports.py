@@ -1,4 +1,3 @@
-import mmap
 import queue
 import sys
 import time
@@ -12,7 +11,7 @@ from engine.base.saying import finish_saying
 from engine.midi import ports
 from engine.midi.events import Event, note_on
 from engine.midi.file import MidiTimeline
-from engine.midi.ports import arrival, drivers, jack, links
+from engine.midi.ports import arrival, drivers, links
 from engine.runtime.sources import UPCOMING_EVENTS, FileSource, PortSource
 
 NAMES = ["Piano:left 20:0", "Piano:right 20:1", "piano", "Synth:in"]
@@ -126,26 +125,6 @@ def test_a_client_ends_only_when_the_driver_has_let_go_of_its_port(monkeypatch):
     assert called == [drivers.JACK_PAUSE_S, "close", drivers.JACK_PAUSE_S, "delete"]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="JACK's semaphores are files in memory on Linux only")
-@pytest.mark.parametrize("overlooked", [0, 2])
-def test_a_client_is_opened_anew_where_jack_overlooked_that_another_one_ended(tmp_path, monkeypatch, overlooked):
-    """Such a client hears nothing, and the server waits for it: seen at every tenth start of a server on one core."""
-    monkeypatch.setattr(jack, "NOTICE_S", 0.05)
-    opened = []
-
-    def open_client():
-        semaphore = tmp_path / f"jack_sem.0_server_{len(opened)}"
-        semaphore.write_bytes(bytes(16))
-        with semaphore.open("r+b") as file:
-            opened.append(mmap.mmap(file.fileno(), 0))
-        if len(opened) <= overlooked:
-            semaphore.unlink()  # what the server does when a client ends; the mapping stays
-        return opened[-1]
-
-    assert jack.soundly(open_client, mmap.mmap.close) is opened[overlooked]
-    assert [each.closed for each in opened] == [True] * overlooked + [False]
-
-
 @pytest.mark.jack
 def test_ports_are_listed(peer):
     names = ports.list_ports()
@@ -173,40 +152,6 @@ def test_virtual_ports_are_seen_by_others_and_carry_messages(jack_server):
     finally:
         ours_in.close()
         ours_out.close()
-
-
-@pytest.mark.jack
-def test_a_port_that_the_server_does_not_list_at_first_is_opened_again(jack_server, monkeypatch):
-    opened = []
-
-    class RefusedTwice(rtmidi.MidiIn):
-        def open_virtual_port(self, name):
-            opened.append(name)
-            return super().open_virtual_port(name) if len(opened) > 2 else self
-
-    monkeypatch.setattr(rtmidi, "MidiIn", RefusedTwice)
-    ours = ports.open_input("late", MonotonicClock(), virtual=True)
-    try:
-        assert [name for name in ports.list_ports("jack").outputs if name.endswith(":late")]
-        assert opened == ["late"] * 3
-    finally:
-        ours.close()
-
-
-@pytest.mark.jack
-def test_a_server_that_refuses_a_client_is_asked_again(jack_server, monkeypatch):
-    asked = []
-
-    class RefusedTwice(rtmidi.MidiOut):
-        def __new__(cls, *words):
-            asked.append(words)
-            if len(asked) < 3:
-                raise rtmidi.SystemError("MidiOutJack::initialize: JACK server not running?")
-            return super().__new__(cls, *words)
-
-    monkeypatch.setattr(rtmidi, "MidiOut", RefusedTwice)
-    ports.list_ports("jack")
-    assert len(asked) == 3
 
 
 @pytest.mark.jack
