@@ -22,7 +22,6 @@ def main() -> None:
     midi_in.open_port(midi_in.get_ports().index(input_name))
     print("ready", flush=True)
     sys.stdin.read()
-    midi_in.cancel_callback()
     for port in (midi_in, midi_out):
         release(port)
 

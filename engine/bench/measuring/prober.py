@@ -57,7 +57,6 @@ class Target:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._synth.cancel_callback()
         for port in (self._synth, self._keys):
             ports.release(port)
 

@@ -1,5 +1,6 @@
 """The drivers of the system, over python-rtmidi: which there are, their clients, and the ports that they list."""
 
+import gc
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -76,6 +77,17 @@ def new_client(kind: Any, api: str, client_name: str) -> Any:
     return clients.open_client(make, kind.delete) if api == "jack" else make()
 
 
+def stop_hearing(midi: Any) -> list[Any]:
+    """Stop an input from calling back; return what a call in flight still needs, to be kept until the port is closed.
+
+    python-rtmidi forgets its callback at once, while a thread of the driver may be on its way into it with no more than an address, and
+    wait for Python's lock: what it then finds there is another object, or none.
+    """
+    needed = gc.get_referents(midi)
+    midi.cancel_callback()
+    return needed
+
+
 def release(midi: Any) -> None:
     """Close the port of an rtmidi client and end the client.
 
@@ -83,12 +95,13 @@ def release(midi: Any) -> None:
     port changes (jack2's issue 216). rtmidi frees an output's buffer before it ends the client, while another thread may be reading it.
     Both end in a segmentation fault; the pauses let these threads finish.
     """
-    if isinstance(midi, rtmidi.MidiIn):
-        midi.cancel_callback()  # first: a callback in flight and a port being closed wait for each other
+    # First: a callback in flight and a port being closed wait for each other.
+    needed = stop_hearing(midi) if isinstance(midi, rtmidi.MidiIn) else []
     time.sleep(JACK_PAUSE_S)
     midi.close_port()
     time.sleep(JACK_PAUSE_S)
     _end(midi)
+    needed.clear()
 
 
 def _end(midi: Any) -> None:

@@ -36,6 +36,7 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "jack_port_get_all_connections": (_NAMES, [_POINTER, _POINTER]),
     "jack_connect": (ctypes.c_int, [_POINTER, ctypes.c_char_p, ctypes.c_char_p]),
     "jack_disconnect": (ctypes.c_int, [_POINTER, ctypes.c_char_p, ctypes.c_char_p]),
+    "jack_port_disconnect": (ctypes.c_int, [_POINTER, _POINTER]),
     "jack_free": (None, [_POINTER]),
 }
 
@@ -172,6 +173,10 @@ class Graph:
 
     def disconnect(self, source: bytes, destination: bytes) -> None:
         self._library.jack_disconnect(self._client, source, destination)
+
+    def disconnect_all(self, port: int) -> None:
+        """Cut all connections of a port."""
+        self._library.jack_port_disconnect(self._client, port)
 
     def close(self) -> None:
         self._library.jack_client_close(self._client)

@@ -11,7 +11,7 @@ import rtmidi
 from engine.base.errors import PerfLiveError, RefusedError
 from engine.base.quiet import quiet_stderr
 from engine.midi.ports import clients, jack
-from engine.midi.ports.drivers import open_client, release
+from engine.midi.ports.drivers import open_client, release, stop_hearing
 from engine.midi.ports.names import Identity, match_port
 
 JACK_SETTLE_S = 0.05  # after connecting: what is sent within the server's next cycles may not arrive
@@ -77,6 +77,7 @@ class ListedLink:
         self.midi, self.api, self.virtual = midi, api, virtual
         self._kind, self._own_name, self._prepare = kind, own_name, prepare
         self._closed = False
+        self._needed: list[Any] = []  # by a call that is in flight
         self._lock = threading.Lock()  # rtmidi ends the process when a port that is being closed is asked for anything
         if virtual:
             self.name = wanted
@@ -105,8 +106,8 @@ class ListedLink:
             if place is None:
                 return False
             try:
-                if self._kind is rtmidi.MidiIn:
-                    self.midi.cancel_callback()  # first: a callback in flight and a port being closed wait for each other
+                if self._kind is rtmidi.MidiIn:  # first: a callback in flight and a port being closed wait for each other
+                    self._needed = stop_hearing(self.midi)
                 self.midi.close_port()
                 self._prepare(self.midi)
                 self.midi.open_port(place, name=self._own_name)
@@ -202,6 +203,8 @@ class JackLink:
     def _let_go(self) -> None:
         midi, self.midi = self.midi, None
         self._graph.unwatch(self)
+        if self._kind is rtmidi.MidiIn and self.port is not None and not self.ended:
+            self._graph.disconnect_all(self.port)  # so that no message is on its way when the port closes
         release(midi)
         jack.give_back()
 

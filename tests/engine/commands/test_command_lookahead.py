@@ -104,7 +104,6 @@ def test_nothing_is_lost_between_ports(jack_server: str, models: Path) -> None:
         time.sleep(0.05)
     process.terminate()
     output, _ = process.communicate(timeout=PATIENCE_S)
-    synth.cancel_callback()
     for port in (keys, synth):
         release(port)
     assert "60 notes" in output and "windows" in output

@@ -181,3 +181,42 @@ def test_after_a_server_has_come_back_all_ports_begin_anew_where_one_is_refused(
     heard.close()
     sent.close()
     assert not clients.must_close()
+
+
+# A message is in flight, held up by Python's lock, when the input that it comes to is closed. What was freed is then used by others.
+IN_FLIGHT = """
+import sys
+import time
+import rtmidi
+from engine.base.clock import MonotonicClock
+from engine.midi import ports
+
+for _ in range(3):
+    if sys.argv[1] == "port":
+        heard = ports.open_input("flight", MonotonicClock(), "jack", virtual=True)
+        close = heard.close
+    else:
+        midi = ports.new_client(rtmidi.MidiIn, "jack", "flight")
+        midi.set_callback(lambda message, _: None)
+        midi.open_virtual_port("flight")
+        close = lambda: ports.release(midi)
+    sent = ports.open_output("flight", "jack")
+    usual_s = sys.getswitchinterval()
+    sys.setswitchinterval(10.0)
+    sent.send(bytes([0x90, 60, 64]))
+    until_s = time.monotonic() + 0.05
+    while time.monotonic() < until_s:
+        pass
+    close()
+    sys.setswitchinterval(usual_s)
+    sent.close()
+    others = [(number, number) for number in range(1000)]
+print("closed")
+"""
+
+
+@pytest.mark.jack
+@pytest.mark.parametrize("kind", ["port", "client"])
+def test_an_input_may_be_closed_while_a_message_is_in_flight(jack_server, kind):
+    done = subprocess.run([sys.executable, "-c", IN_FLIGHT, kind], capture_output=True, text=True, timeout=90)
+    assert (done.returncode, done.stdout) == (0, "closed\n"), done.stderr

@@ -49,7 +49,6 @@ class Peer:
             time.sleep(0.005)
 
     def close(self):
-        self.synth.cancel_callback()
         for port in (self.keys, self.synth):
             ports.release(port)
 

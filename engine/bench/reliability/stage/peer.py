@@ -67,8 +67,6 @@ class Peer:
         print("done", flush=True)
 
     def close(self) -> None:
-        if self._kind == SYNTH:
-            self._midi.cancel_callback()
         ports.release(self._midi)
 
     def _send(self, message: bytes) -> None:
