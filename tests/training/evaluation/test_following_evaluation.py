@@ -3,6 +3,7 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,13 +11,18 @@ import symusic
 from duos import LULLABY, lullaby, written_rendition
 
 from engine.base.errors import PerfLiveError, UsageError
+from engine.midi.events import Event
+from engine.performers.registry import load_performer
 from engine.runtime.following.practising.practice import HUMANS, Range, practise
+from engine.runtime.following.rendition import Rendition
 from engine.runtime.following.solo import written_sec
 from engine.runtime.following.timing import Timing
+from engine.score.piece import Piece
 from engine.score.tables import TIME_SIGNATURE_DTYPE
 from training.datasets.aligned import PERFORMED_DTYPE, AlignedPerformance
 from training.datasets.performances import NOTE_DTYPE, PEDAL_DTYPE
-from training.evaluation.ensemble.following.duets import DuetTake, fit_timing, late
+from training.evaluation.ensemble.following import duet_command
+from training.evaluation.ensemble.following.duets import DuetTake, Meeting, fit_timing, late
 from training.evaluation.ensemble.following.practice_command import practice
 from training.evaluation.ensemble.following.pymatchmaker import Matchmaker
 from training.evaluation.ensemble.following.ranges import measure
@@ -174,6 +180,43 @@ def test_shared_onsets_are_compared_in_the_mean_and_the_timing_is_that_which_mee
     assert len(off_sec) > 30 and off_sec == pytest.approx(0.02)
     take = DuetTake(onset_sec, np.full(len(solo), 0.3), np.full(len(solo), 60))
     assert isinstance(fit_timing(PIECE, rendition, solo, [take]), Timing)
+
+
+def test_no_take_is_compared_with_what_was_fitted_on_it_or_rehearsed_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three takes of the piano, which are louder towards the end, each the more so; what each of them learns from is noted."""
+    rendition, solo = written_rendition(PIECE), PIECE.tracks == 0
+    onset_sec, quarters = rendition.time_at(PIECE.score.notes["onset_quarter"]), PIECE.score.notes["onset_quarter"]
+    takes = [DuetTake(onset_sec, np.full(len(solo), 0.3), np.where(quarters > 24, 60 + 10 * number, 50)) for number in range(3)]
+    learnt: dict[str, list[list[str]]] = {"fitted": [], "rehearsed": [], "accompanied": []}
+
+    def note(what: str, names: list[str]) -> None:
+        learnt[what].append(names)
+
+    def fit(piece: Piece, rendition: Rendition, solo: np.ndarray, others: list[DuetTake]) -> Timing:
+        note("fitted", [str(number) for number, each in enumerate(takes) if any(each is other for other in others)])
+        return Timing()
+
+    def meet_none(piece: Piece, solo: np.ndarray, take: DuetTake, sent: list[Event]) -> Meeting:
+        note("accompanied", [str(number) for number, each in enumerate(takes) if each is take])
+        return Meeting(np.zeros(1), np.array([[1.0, 2.0], [1.0, 2.0]]))
+
+    stubs = {
+        "read_duets": lambda root: (PIECE, solo, takes),
+        "read_rehearsals": lambda root, which, piece, solo: [f"{number}" for number in range(3)],
+        "load_performer": lambda name, model: load_performer("passthrough", None),
+        "begin_performance": lambda setup, piece: SimpleNamespace(stream=None),
+        "render_through": lambda piece, stream: rendition,
+        "rehearse": lambda piece, rendition, rehearsed: note("rehearsed", rehearsed) or rendition,
+        "fit_timing": fit,
+        "accompany": lambda *arguments: [],
+        "meet": meet_none,
+    }
+    for name, stub in stubs.items():
+        monkeypatch.setattr(duet_command, name, stub)
+    duet_command.duet(Path("duets"), as_json=True)
+    assert learnt["fitted"] == [["1", "2"], ["0", "2"], ["0", "1"], ["0", "1", "2"]]  # the last only says what it would be on all
+    assert learnt["rehearsed"] == [each for first, second in ("12", "02", "01") for each in ([first], [second], *[[first, second]] * 2)]
+    assert learnt["accompanied"] == [[number] for number in "012" for _ in range(5)]
 
 
 def test_a_take_to_practise_with_says_in_which_bars_what_went_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
