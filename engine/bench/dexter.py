@@ -86,9 +86,8 @@ def measure(
     on_stage("a whole score, offline")
     stream = performer.perform_score(piece, 0, {}, ahead=False)
     begun_s = time.perf_counter()
-    render_score(performer, stream, TimedSink())
+    render_score(performer, piece, stream, TimedSink())
     offline_s = time.perf_counter() - begun_s
-    stream.close()
     counts = stream.counts
     assert counts is not None  # noqa: S101 (DExter's)
     on_stage("a window in a thousand steps")

@@ -100,7 +100,7 @@ def time_score(performer: ScorePerformerPerformer, notes: int) -> tuple[float, f
     begun_s = time.perf_counter()
     ScoreReading(performer.networks, piece.score).understand(slice(0, notes))
     read_s = time.perf_counter() - begun_s
-    render_score(performer, performer.perform_score(piece, 0, {"temperature": 1.0}, ahead=False), TimedSink())
+    render_score(performer, piece, performer.perform_score(piece, 0, {"temperature": 1.0}, ahead=False), TimedSink())
     return notes / read_s, notes / (time.perf_counter() - begun_s - read_s)
 
 

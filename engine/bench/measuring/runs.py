@@ -6,6 +6,7 @@ from functools import partial
 from engine.base.clock import Clock, VirtualClock
 from engine.midi.events import Event, is_note_on
 from engine.midi.file import MidiTimeline
+from engine.output.endpoints import Performance
 from engine.performers.protocol import Performer, PerformerStream
 from engine.performers.score_playing.stream import ScoreStream
 from engine.performers.setup import Setup
@@ -13,6 +14,7 @@ from engine.runtime.report import Report
 from engine.runtime.sinks import Sink
 from engine.runtime.sources import FileSource, Source
 from engine.runtime.steering.conductor import ConductedSource
+from engine.score.piece import Piece
 from engine.session import Session
 
 
@@ -27,10 +29,10 @@ def render_events(performer: Performer, stream: PerformerStream, events: Sequenc
     return create_run(FileSource(MidiTimeline(list(events)), clock), performer, stream, sink, clock).run()
 
 
-def render_score(performer: Performer, stream: ScoreStream, sink: Sink) -> Report:
-    """Perform the score of ``stream`` on the virtual clock."""
+def render_score(performer: Performer, piece: Piece, stream: ScoreStream, sink: Sink) -> Report:
+    """Perform ``piece``, which ``stream`` is of, on the virtual clock, as perf-render does; the stream is closed then."""
     clock = VirtualClock()
-    return create_run(ConductedSource(stream, clock), performer, stream, sink, clock).run()
+    return Session(Setup(performer), ConductedSource(stream, clock), [sink], clock, Performance(piece, stream)).run()
 
 
 def note_calls(stream: PerformerStream, events: Iterable[Event]) -> Iterator[Callable[[], object]]:
