@@ -2,11 +2,13 @@
 
 Deviations from a line, the latest first, are all there is to go by. After a change of tempo they are a straight line that begins at zero,
 so that its slope follows from when it began (broken-line regression, as Hinkley, Biometrika 58, 1971); after a gap all are as much later.
-Lateness is taken for normal noise, or for what it is where nothing but a server's period makes arrivals late: anything between two bounds.
+Lateness is taken for normal noise, or for what it is where nothing but a server's period makes arrivals late: anything between two bounds;
+or for the sum of that and of jitter which is anything between two others.
 Bounds tell sooner: the error of a slope falls with the square of how many arrivals there are, that by squares with their number's power of
 1.5, and one arrival outside says as much as many deviations inside.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -32,14 +34,30 @@ _SUM_XX = (_X * _X).sum(axis=1)
 _COUNTS = np.arange(1.0, LATEST + 1)
 _AFTER = (np.arange(WINDOW) < _COUNTS[:, None]).astype(float)  # (jumps, WINDOW): whether an arrival is after it
 
+# Slopes and jumps that are tried for lateness by a period and jitter: so many standard errors from that of least squares, with so many
+# arrivals since a break and a jump. These arrivals in a row: which each is, and how often a slope or a jump counts in what it is off.
+TRIED = np.linspace(-4, 4, 13)
+SUSPECTED = 4.0  # a break's gain by squares, from which it is worth while to try them
+STEP = 2  # every second break and jump is tried
+_SINCES, _JUMPS = SINCE[::STEP], np.arange(1, LATEST + 1, STEP)
+_ALL = np.concatenate((_SINCES, _JUMPS))
+_BEGINS = np.cumsum(_ALL) - _ALL
+_WHICH = np.concatenate([np.arange(since) for since in _ALL])
+_TIMES = np.concatenate([np.arange(since, 0, -1.0) for since in _SINCES] + [np.ones(since) for since in _JUMPS]).astype(np.float32)
+_ERRORS = 1 / np.sqrt(np.concatenate((_SUM_XX[::STEP], _JUMPS)))  # standard ones, in deviations of lateness
+
 
 class Lateness(NamedTuple):
-    """Of a line's arrivals, in ns: the variance, the bounds that were seen, and the period of the server in whose step they come, or 0."""
+    """Of a line's arrivals, in ns: the variance, the bounds that were seen, and the period of the server in whose step they come, or 0.
+
+    ``held_up``: whether some of late have been held up for longer, and were left out of these.
+    """
 
     variance: float
     low: float
     high: float
     server_period: float = 0.0
+    held_up: bool = False
 
     @property
     def reach(self) -> float:
@@ -56,9 +74,21 @@ class Lateness(NamedTuple):
         return self.reach < self.server_period + MARGIN_NS
 
     @property
+    def spans(self) -> tuple[float, float] | None:
+        """The wider and the narrower of the server's period and what jitter spans, if lateness is the sum of these two; None where not.
+
+        The jitter's follows from the variance, which knows it better than the latest and the soonest arrival do: sums are seldom extreme.
+        """
+        jitter = math.sqrt(max(12 * self.variance - self.server_period**2, 0.0))
+        most = self.server_period + jitter + JITTER_MARGIN_NS
+        if self.held_up or self.in_step or not self.server_period or not jitter or self.reach > most:
+            return None
+        return max(self.server_period, jitter), min(self.server_period, jitter)
+
+    @property
     def is_uniform(self) -> bool:
         """Whether it is anything between its bounds."""
-        return self.in_step or 12 * self.variance >= UNIFORM * self.reach**2
+        return self.in_step or (not self.spans and 12 * self.variance >= UNIFORM * self.reach**2)
 
 
 def may_be_periods(time_ns: float) -> bool:
@@ -77,6 +107,15 @@ class Evidence(NamedTuple):
     goes_on: float
     jump: float
     later: bool
+
+
+def weigh(off: np.ndarray, lateness: Lateness, thoroughly: bool) -> Evidence:
+    """Return what deviations ``off`` (WINDOW,), ns, say. Unless ``thoroughly``, squares are enough where these suspect nothing."""
+    if lateness.is_uniform:
+        return by_bounds(off, lateness)
+    evidence, spans = by_squares(off, lateness), lateness.spans
+    suspected = thoroughly or float(evidence.breaks.max()) > evidence.goes_on + SUSPECTED
+    return by_spans(off, lateness, spans) if spans and suspected else evidence
 
 
 def by_squares(off: np.ndarray, lateness: Lateness) -> Evidence:
@@ -111,6 +150,42 @@ def _by_bounds(off: np.ndarray, half: float) -> Evidence:
     jumps, widths = _between(off, half, _AFTER)
     likelihoods = _within(off - jumps[:, None] * _AFTER, half) + np.log(np.maximum(widths / half, NARROWEST))
     return Evidence(breaks, slopes, float(_within(off, half)), float(likelihoods.max()), bool(jumps[LEAST] > 0))
+
+
+def by_spans(off: np.ndarray, lateness: Lateness, spans: tuple[float, float]) -> Evidence:
+    """Return what deviations ``off`` (WINDOW,), ns, say if lateness is the sum of two, each anything within its span.
+
+    Such sums have a density that is level in the middle and falls to either side along the narrower span. All slopes and jumps within
+    some standard errors of those by least squares are tried, and each break and jump counts with what all of them add up to.
+    """
+    half, edge = sum(spans) / 2, max(spans[1], MARGIN_NS)
+    errors = math.sqrt(lateness.variance) * _ERRORS
+    middles = np.concatenate((_X[::STEP] @ off / _SUM_XX[::STEP], _AFTER[::STEP] @ off / _JUMPS))
+    tried = middles + TRIED[:, None] * errors  # (len(TRIED), breaks and jumps)
+    left = np.repeat((tried / edge).astype(np.float32), _ALL, axis=1)
+    left *= _TIMES
+    np.subtract((off / edge).astype(np.float32)[_WHICH], left, out=left)
+    after = np.add.reduceat(_log_density(left, half / edge), _BEGINS, axis=1)
+    until = np.cumsum(_log_density(off / edge, half / edge))
+    highest = after.max(axis=0)
+    weights = np.exp(after - highest)
+    mass = weights.sum(axis=0)
+    widths = (TRIED[1] - TRIED[0]) * errors / half
+    widths[: len(_SINCES)] *= _SINCES
+    found = highest + np.log(mass * widths) + until[-1] - until[_ALL - 1]
+    means = (weights * tried).sum(axis=0) / mass
+    breaks, slopes = np.full(len(SINCE), -np.inf), np.zeros(len(SINCE))
+    breaks[::STEP], slopes[::STEP] = found[: len(_SINCES)], means[: len(_SINCES)]
+    later = bool(means[len(_SINCES) + LEAST // STEP] > 0)
+    return Evidence(breaks, slopes, float(until[-1]), float(found[len(_SINCES) :].max()), later)
+
+
+def _log_density(off: np.ndarray, half: float) -> np.ndarray:
+    """Return the logarithm of how likely deviations are beside none, both in units of the narrower span; it overwrites ``off``."""
+    np.abs(off, out=off)
+    np.subtract(half, off, out=off)
+    np.clip(off, math.exp(-OUTSIDE), 1.0, out=off)
+    return np.log(off, out=off)
 
 
 def _between(off: np.ndarray, half: float, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -6,8 +6,9 @@ intersecting confidence intervals (Goldenshluger and Nemirovski, Mathematical Me
 over two bars of four quarters, and a change of tempo leaves only what came after it.
 
 The interval of a line through n arrivals is the wider of two. Deviations that are independent let its slope err by so many standard errors.
-Lateness between 0 and g, in the least favourable order, turns a line of least squares by 1.5 g / n; g is how much longer than the line's
-slope the longest time between two arrivals is.
+Lateness between 0 and g, in the least favourable order, turns a line of least squares by 1.5 g / n; g is how much longer than the pulse's
+period the longest time between two arrivals is. What is known is d, how much longer than the line's own slope. That slope may be turned
+already, so that g is up to d + 1.5 g / n, and the turn up to 1.5 d / (n - 1.5).
 """
 
 import math
@@ -31,6 +32,7 @@ NOISE_RISES, NOISE_FALLS = 1 / 12, 1 / 192  # shares of a new deviation that the
 
 FOLLOWED = 48  # arrivals after a change of tempo tell more with its beginning on the old line than alone, unless they tell enough
 TURNS = np.linspace(-1, 1, 65)  # of a line, shares of what lateness may turn it
+JITTERED = 1.2  # times the variance that a server's period makes: from so much on lateness is no period's alone
 LONG = 96  # arrivals of a line that a change of tempo is told from
 
 MOST = int(SIZES[-1]) + CATCHING_UP + 1
@@ -53,6 +55,7 @@ class PhaseLockedLoop:
         self._arrived = np.zeros(PATIENCE)  # as they came
         self._origin_ns = 0
         self._count = self._strays = 0
+        self._since_stray = MOST  # arrivals
         self._phase, self._deviation = 0.0, math.inf
         self._fitted = False  # with the last arrival
         self._noise = 0.0  # the variance of arrivals, remembered
@@ -66,6 +69,7 @@ class PhaseLockedLoop:
     def restart(self, forget: bool = False) -> None:
         """Begin a new line with the next pulse. Unless ``forget``, the period is kept until the new line knows it better."""
         self._count = self._strays = 0
+        self._since_stray = MOST
         self._noise, self._deviation = 0.0, math.inf
         self._changes.restart()
         self._change = None
@@ -81,6 +85,7 @@ class PhaseLockedLoop:
         expected = self._phase + self.period_ns
         astray = abs(arrived - expected) > STRAY_DEVIATIONS * self._deviation + STRAY_NS
         self._strays = self._strays + 1 if astray else 0
+        self._since_stray = 0 if astray else self._since_stray + 1
         self._arrived[1:] = self._arrived[:-1]
         self._arrived[0] = arrived
         self._times[1:] = self._times[:-1]
@@ -146,7 +151,7 @@ class PhaseLockedLoop:
         lateness, in_step = self._lateness(last, slope)
         noise = np.maximum(np.maximum(variance, lateness * lateness / 12), max(self._noise, LEAST_DEVIATION_NS**2))
         reach = STANDARD_ERRORS * np.sqrt(noise / spread_x)
-        widest = np.maximum(reach, 1.5 * lateness / n)
+        widest = np.maximum(reach, 1.5 * lateness / (n - 1.5))
         chosen, period = _longest_agreed(slope, widest)
         known = self._take_period(max(period, self._least_period_ns), float((widest if in_step[chosen] else reach)[chosen]))
         self._take_phase(mean_y - self.period_ns * mean_x, noise / n + (reach[chosen] / STANDARD_ERRORS * mean_x) ** 2, chosen)
@@ -162,15 +167,17 @@ class PhaseLockedLoop:
         """
         x = _X[:arrivals]
         off = self._times[:arrivals] - self._phase - self.period_ns * x
-        slopes = TURNS * 1.5 * np.ptp(off) / arrivals
+        server_period = self._changes.server_period()
+        held_up = self._since_stray < SIZES[-1]
+        jittered = server_period and not held_up and 12 * variance > JITTERED * server_period**2
+        slopes = (np.zeros(1) if jittered else TURNS) * 1.5 * np.ptp(off) / arrivals
         left_out = arrivals // LONG  # at either end: these may be held up
         turned = np.partition(off - slopes[:, None] * x, (left_out, arrivals - 1 - left_out), axis=1)
         lows, highs = turned[:, left_out], turned[:, -1 - left_out]
         reaches = highs - lows
         best = int(np.median(np.flatnonzero(reaches < reaches.min() + LEAST_LATENESS_NS)))  # the middle of those that bound it as well
-        server_period = self._changes.server_period()
         short = 0.0 if server_period else max(lateness - float(reaches[best]), 0.0)  # of what one arrival was later than that before it
-        late = Lateness(variance, float(lows[best]) - short, float(highs[best]) + short, server_period)
+        late = Lateness(variance, float(lows[best]) - short, float(highs[best]) + short, server_period, held_up)
         return Line(self._phase, self.period_ns + float(slopes[best]) * late.is_uniform, late)
 
     def _lateness(self, last: np.ndarray, slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -9,8 +9,12 @@ It is a change when all of these hold; they are logarithms of likelihoods.
 - A break is likelier than none by ``GAIN``, and by twice as much as within the last two bars without a change. A period that is
   nearly the pulse's makes slow deviations, of which this is far more than chance.
 - It is likelier than a jump to later arrivals by ``ABOVE_DELAY``, as after a gap, or by ``ABOVE_DELAY_IN_STEP`` where arrivals come in
-  the step of a server's periods, and by ``ABOVE_ADVANCE`` than one to earlier ones.
+  the step of a server's periods. It is likelier than one to earlier ones by ``ABOVE_ADVANCE``, or by ``ABOVE_ADVANCE_BY_SPANS`` where
+  lateness is a sum of a server's period and jitter. Where clocks have been held up of late, and lateness is not bounded, either is
+  ``ABOVE_HELD_UP``: one more such clock makes both likelier than none, and a break a little more.
 - What a break leaves is no more than ``REST`` times the usual.
+- The tempo is another by ``SMALL``, unless nothing but a server's period makes arrivals late. Jitter looks like a smaller change now and
+  then, and one that is real is no more off until a line follows it.
 
 If lateness has bounds, the first is asked without the last two bars, and the third not at all: bounds that do not hold explain nothing.
 """
@@ -20,12 +24,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.midi.clock.lateness import LATEST, LEAST, MOST, SINCE, WINDOW, Evidence, Lateness, by_bounds, by_squares, may_be_periods
+from engine.midi.clock.lateness import LATEST, LEAST, MOST, SINCE, WINDOW, Evidence, Lateness, may_be_periods, weigh
 
 REFERENCES = 32  # lines that are kept
 USUAL = 192  # arrivals: two bars
 GAIN, ABOVE_USUAL, REST = 15.0, 2.0, 2.0
-ABOVE_DELAY, ABOVE_DELAY_IN_STEP, ABOVE_ADVANCE = 3.0, 4.0, 1.5
+ABOVE_DELAY, ABOVE_DELAY_IN_STEP, ABOVE_ADVANCE, ABOVE_ADVANCE_BY_SPANS = 3.0, 4.0, 1.5, 3.0
+ABOVE_HELD_UP = 10.0
+SMALL = 0.025  # a share of the period
 FOUND = LATEST - LEAST + 1  # breaks that are looked for: no earlier ones
 
 TOGETHER_NS = 1e6
@@ -112,12 +118,12 @@ class TempoChange:
             return self._change  # more arrivals are not looked at; a line will know the tempo soon
         line, lateness = old.line, old.line.lateness
         off = self.arrived - line.phase - line.period * (self._number - old.number - _PLACES)
-        evidence = (by_bounds if lateness.is_uniform else by_squares)(off, lateness)
-        if self._old is None and not self._is_change(evidence, lateness, certain):
-            return None
-        self._old = old
+        evidence = weigh(off, lateness, thoroughly=certain or self._old is not None)
         weights = np.exp(evidence.breaks - evidence.breaks.max())
         slope = float(weights @ evidence.slopes) / float(weights.sum())
+        if self._old is None and not self._is_change(evidence, lateness, certain, slope / line.period):
+            return None
+        self._old = old
         self._change = Change(int(SINCE[evidence.breaks.argmax()]), line.period + slope)
         return self._change
 
@@ -128,17 +134,22 @@ class TempoChange:
         known = next((known for known in self._lines if self._number - known.number >= LATEST), None)
         return known._replace(line=known.line.unbounded) if known and certain else known
 
-    def _is_change(self, evidence: Evidence, lateness: Lateness, certain: bool) -> bool:
+    def _is_change(self, evidence: Evidence, lateness: Lateness, certain: bool, turn: float) -> bool:
+        """``turn``: how much longer the period would be, a share."""
         found = float(evidence.breaks[:FOUND].max())
         gain, above_jump = found - evidence.goes_on, found - evidence.jump
         usual = float(self._gains[LATEST - 1 : -1].max())
+        bounded = lateness.is_uniform or bool(lateness.spans)
         self._gains[1:] = self._gains[:-1]
-        self._gains[0] = min(gain, above_jump) if lateness.is_uniform else gain
+        self._gains[0] = min(gain, above_jump) if bounded else gain
         above_delay = ABOVE_DELAY_IN_STEP if lateness.server_period else ABOVE_DELAY
-        if above_jump <= (above_delay if evidence.later else ABOVE_ADVANCE):
+        above_advance = ABOVE_ADVANCE_BY_SPANS if lateness.spans else ABOVE_ADVANCE
+        if lateness.held_up and not lateness.is_uniform:
+            above_delay = above_advance = ABOVE_HELD_UP
+        if above_jump <= (above_delay if evidence.later else above_advance):
             return False
         if certain:
             return True
-        if gain < max(GAIN, ABOVE_USUAL * usual):
+        if gain < max(GAIN, ABOVE_USUAL * usual) or (abs(turn) < SMALL and not lateness.in_step):
             return False
-        return found == float(evidence.breaks.max()) if lateness.is_uniform else -found < REST * WINDOW / 2
+        return found == float(evidence.breaks.max()) if bounded else -found < REST * WINDOW / 2

@@ -5,6 +5,8 @@ import math
 import numpy as np
 import pytest
 
+from engine.bench.clock.tempos import CHANGE_BEAT, TWO_BARS, listen
+from engine.midi.clock.lateness import LEAST, SINCE, Lateness, by_spans
 from engine.midi.clock.messages import CONTINUE, START, STOP, MidiClock
 from engine.midi.events import Event
 
@@ -45,6 +47,45 @@ def test_a_steady_tempo_is_within_3_percent_as_soon_as_it_is_known_and_within_1_
     assert known[BAR:].all()
     assert np.abs(heard[known] / tempo - 1).max() < 0.03
     assert np.abs(heard[2 * BAR :] / tempo - 1).max() < 0.01
+
+
+@pytest.mark.parametrize(
+    ("happens", "tempo", "frames", "jitter_ms"),
+    [
+        ("steady", 107, 1024, 0),  # all arrivals jump by a period of the server at once, and turn a short line by all that
+        ("steady", 173, 256, 12),  # more arrivals than usual are further off than two bars have shown
+    ],
+)
+def test_neither_a_slip_nor_the_rarest_jitter_is_a_change_of_tempo(happens, tempo, frames, jitter_ms):
+    heard = listen(happens, tempo, frames, jitter_ms, rate=44_100)
+    assert np.nanmax(np.abs(heard.tempos / tempo - 1)[TWO_BARS * 24 :]) < 0.01
+
+
+def test_two_clocks_that_are_held_up_soon_after_each_other_are_no_change_of_tempo():
+    heard = listen("late", 103, 512, 12)
+    assert np.nanmax(np.abs(heard.tempos / 103 - 1)[TWO_BARS * 24 :]) < 0.01
+
+
+@pytest.mark.parametrize(("tempo", "frames", "number"), [(158, 512, 1), (174, 2048, 2), (140, 2048, 0)])
+def test_through_jitter_and_a_period_one_beat_tells_a_new_tempo_within_a_twentieth(tempo, frames, number):
+    heard = listen("slower", tempo, frames, 12, number)
+    assert np.abs(heard.tempos / tempo - 1)[(CHANGE_BEAT + 1) * 24 :].max() < 0.05
+
+
+def test_what_a_period_and_jitter_make_late_tells_a_slope_better_than_squares_do():
+    """The slope that 24 of 72 arrivals have, in 200 draws, beside the least squares of a line that begins at zero."""
+    random, since, slope = np.random.default_rng(0), 24, 2.0
+    rises = np.maximum(since - np.arange(72.0), 0.0)
+    lateness = Lateness((4.0**2 + 24.0**2) / 12 * 1e12, -13e6, 13e6, 4e6)
+    errors = []
+    for _ in range(200):
+        off = slope * rises + random.uniform(-2, 2, 72) + random.uniform(-12, 12, 72)
+        evidence = by_spans(off * 1e6, lateness, lateness.spans)
+        errors.append((evidence.slopes[since - LEAST] / 1e6 - slope, off @ rises / (rises @ rises) - slope))
+        assert evidence.breaks.max() > max(evidence.goes_on, evidence.jump)
+        assert abs(SINCE[evidence.breaks.argmax()] - since) < 16
+    ours, squares = np.sqrt(np.mean(np.square(errors), axis=0))
+    assert ours < 0.85 * squares
 
 
 @pytest.mark.parametrize(("before", "after"), [(120, 140), (140, 117), (70, 174), (174, 70)])
