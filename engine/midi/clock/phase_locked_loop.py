@@ -169,7 +169,7 @@ class PhaseLockedLoop:
         off = self._times[:arrivals] - self._phase - self.period_ns * x
         server_period = self._changes.server_period()
         held_up = self._since_stray < SIZES[-1]
-        jittered = server_period and not held_up and 12 * variance > JITTERED * server_period**2
+        jittered = server_period and 12 * variance > JITTERED * server_period**2
         slopes = (np.zeros(1) if jittered else TURNS) * 1.5 * np.ptp(off) / arrivals
         left_out = arrivals // LONG  # at either end: these may be held up
         turned = np.partition(off - slopes[:, None] * x, (left_out, arrivals - 1 - left_out), axis=1)

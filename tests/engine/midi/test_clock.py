@@ -61,6 +61,11 @@ def test_neither_a_slip_nor_the_rarest_jitter_is_a_change_of_tempo(happens, temp
     assert np.nanmax(np.abs(heard.tempos / tempo - 1)[TWO_BARS * 24 :]) < 0.01
 
 
+def test_what_jitter_makes_look_like_a_small_change_is_left_to_a_line():
+    heard = listen("steady", 152, 64, 12, number=2)
+    assert np.nanmax(np.abs(heard.tempos / 152 - 1)[TWO_BARS * 24 :]) < 0.005
+
+
 def test_two_clocks_that_are_held_up_soon_after_each_other_are_no_change_of_tempo():
     heard = listen("late", 103, 512, 12)
     assert np.nanmax(np.abs(heard.tempos / 103 - 1)[TWO_BARS * 24 :]) < 0.01
