@@ -24,6 +24,7 @@ UNMARKED_SEC, UNMARKED_LEAST_SEC = 0.2, 0.4  # of strokes that may be a trill th
 TRILL_SKIP = 0.78  # in a trill, to any of the next onsets
 TRILL_SEC = 0.3  # how far a stroke of a trill may be from its place: its number is the player's
 TRILL_PHASE = 0.2  # of what a stroke of a trill is off its time: who plays as many strokes as are written, or nearly, is counted
+TRILL_FASTEST_SEC, TRILL_SLOWEST_SEC = 0.05, 0.2  # from stroke to stroke: no finger is faster, and what is slower is counted
 TRILL_LONGER = 0.1  # of the strokes of a trill that lasts: the share that stays however late it is
 CHORD_SEC, CHORD_FLOOR = 0.035, 0.1  # how long a chord is spread
 TEMPO_SPREAD, SPREAD_SEC = 0.22, 0.058  # how far a stroke is from its time, of the time since the last and besides
@@ -32,7 +33,7 @@ SHARPNESS = 1.35  # how fast what is further from its time becomes unlikely
 TIME_FLOOR = 0.035  # of a stroke whenever it comes
 RUSHED = 0.35  # of the time to the next onset: what comes sooner is seldom that, but late, or too much
 UNSURE_AFTER_LEAP = 0.065
-NEARBY, CONTINUITY = 16, 50.0  # onsets from the last one, and how much likelier one that is further must be
+NEARBY, CONTINUITY = 16, 100.0  # onsets from the last one, and how much likelier one that is further must be
 LEAP = 1.4e-5  # anywhere
 HESITATION_SEC, UNHESITATING = 0.5, 0.01  # before a leap; the share of leaps without
 LEAP_TO_BAR = 2.0  # times as likely to the beginning of a bar
@@ -166,17 +167,19 @@ class Follower:
         chord = 1 / (1 + spread * spread)
         fresh = here & (struck_sec < times - RESTRUCK_SEC)
         late = since / ((self._expected[active + 1] - expected) * paces)
-        trilling = self._trilling[active]
+        trilling = self._trilling[active] & ((self._expected[active + 1] - expected) * paces < TRILL_SLOWEST_SEC)
         lasts = np.where(trilling, TRILL_LONGER, 0.0) + 1 / (1 + late**4)
         stays = np.where(fresh, HIT * (CHORD_FLOOR + chord), np.where(here, AGAIN, EXTRA)) + trilled[active] * lasts
         self._arrive(active, share * stays, total, best, times, paces, unsure, np.where(fresh, np.minimum(left / LEFT_OUT, 1.0), left))
         leaving = share * left
         for step, chance in enumerate(SKIPS, 1):
             onward = active + step
-            gaps = np.maximum(self._expected[onward] - expected, 0.01) * paces
+            written = np.maximum(self._expected[onward] - expected, 0.01)
+            free = trilling & self._trilling[onward]  # how many strokes a trill has says nothing of the tempo
+            possible = np.where(free, np.maximum(paces, step * TRILL_FASTEST_SEC / written), paces)
+            gaps = written * possible
             off = (since - gaps) / ((TEMPO_SPREAD + UNSURE * unsure) * gaps + SPREAD_SEC)
             trust = (1 / (1 + off * off)) ** SHARPNESS
-            free = trilling & self._trilling[onward]  # how many strokes a trill has says nothing of the tempo
             gain = np.where(free, 0.0, trust * (unsure + (1 - unsure) * since / (since + TEMPO_SEC)))
             due = times + gaps + (TRILL_PHASE * (since - gaps) if step == 1 else 0.0)
             begun = np.where(free, np.clip(due, time_sec - TRILL_SEC, time_sec + TRILL_SEC), time_sec)
@@ -185,7 +188,7 @@ class Follower:
             rushed = np.where(free, 1.0, np.minimum(since / (RUSHED * gaps), 1.0)) ** 2
             ways = leaving * (chances * (TIME_FLOOR + trust)) * rushed * enters[onward]
             keys = LEFT_OUT ** (self._keys[onward] - own[onward])
-            self._arrive(onward, ways, total, best, begun, paces * ratio**gain, unsure / (1 + unsure), keys)
+            self._arrive(onward, ways, total, best, begun, possible * ratio**gain, unsure / (1 + unsure), keys)
         back = np.maximum(active - 1, 0)
         ways = np.where(own[back] & (active > 0), share * BACK * chord, 0.0)
         self._arrive(back, ways, total, best, times - (expected - self._expected[back]) * paces, paces, unsure, np.ones(len(active)))

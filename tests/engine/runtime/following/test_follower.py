@@ -215,3 +215,40 @@ def test_a_trill_that_the_score_does_not_mark_stays_on_its_note():
     played = sorted(played + trill)
     heard = follow(piece, played, Follower(solo_of(score, np.ones(len(notes), bool))))
     assert found(heard, played).mean() > 0.9
+
+
+def test_a_tremolo_so_slow_that_its_strokes_are_counted_is_followed_note_by_note():
+    """Strokes of .35 s each, as in a funeral march; the pianist begins broadly and is not quite even."""
+    score = with_written_trill()
+    quarters = score.notes["onset_quarter"]
+    trill = (quarters >= 4) & (quarters < 12)
+    quarter_sec = 8 * 0.35
+    late = np.where(trill, np.random.default_rng(3).normal(0, 0.03, len(quarters)), 0.0)
+    late[np.flatnonzero(trill)[1:3]] += 0.2
+    times = quarter_sec * quarters + np.cumsum(late)
+    played = [(float(time), int(pitch), quarter) for time, pitch, quarter in zip(times, score.notes["pitch"], quarters, strict=True)]
+    solo = solo_of(score, np.ones(len(quarters), bool), lambda onsets: quarter_sec * onsets)
+    assert found(follow(None, played, Follower(solo)), played).all()
+
+
+def test_a_written_trill_faster_than_fingers_goes_as_fast_as_they_do():
+    """64 notes in four quarters, 25 ms each at the tempo before, which the pianist plays one by one in 65 ms each."""
+    score = with_written_trill()
+    notes = score.notes.copy()
+    quarters = notes["onset_quarter"]
+    quarters -= np.clip(quarters - 4, 0, 8) / 2
+    score = replace(score, notes=notes)
+    times = 0.4 * quarters + np.clip(quarters - 4, 0, 4) * (16 * 0.065 - 0.4)
+    played = [(float(time), int(pitch), quarter) for time, pitch, quarter in zip(times, notes["pitch"], quarters, strict=True)]
+    heard = follow(None, played, Follower(solo_of(score, np.ones(len(notes), bool), lambda onsets: 0.4 * onsets)))
+    off = np.array([each.quarter for each in heard]) - quarters
+    assert np.abs(off).max() < 1.5
+
+
+def test_another_place_must_be_a_hundred_times_as_likely_to_be_believed(piece):
+    follower = Follower(solo_of(piece.score, np.ones(len(piece.score.notes), bool)))
+    here = follow(piece, strokes(piece, 0, 40), follower)[-1].state
+    for times, state in ((80, here + 1), (120, here + 80)):
+        follower._share[:] = 0.0
+        follower._share[here + 1], follower._share[here + 80] = 1.0 / (1 + times), times / (1 + times)
+        assert follower._likely() == state
