@@ -61,6 +61,16 @@ def test_neither_a_slip_nor_the_rarest_jitter_is_a_change_of_tempo(happens, temp
     assert np.nanmax(np.abs(heard.tempos / tempo - 1)[TWO_BARS * 24 :]) < 0.01
 
 
+@pytest.mark.parametrize(
+    ("happens", "tempo", "frames", "number", "rate"),
+    [("steady", 152, 256, 4, 48_000), ("steady", 98, 1024, 3, 48_000), ("late", 163, 256, 0, 44_100)],
+)
+def test_a_tempo_is_told_only_when_it_is_known_within_3_percent(happens, tempo, frames, number, rate):
+    heard = listen(happens, tempo, frames, 12, number, rate)
+    assert np.nanmax(np.abs(heard.tempos / tempo - 1)) < 0.03
+    assert not np.isnan(heard.tempos[TWO_BARS * 24])
+
+
 def test_what_jitter_makes_look_like_a_small_change_is_left_to_a_line():
     heard = listen("steady", 152, 64, 12, number=2)
     assert np.nanmax(np.abs(heard.tempos / 152 - 1)[TWO_BARS * 24 :]) < 0.005
