@@ -131,7 +131,7 @@ stream.close()
 
 @pytest.mark.jack
 def test_a_pump_counts_when_the_stream_runs_dry_and_says_why_it_ends(jack_server: str) -> None:
-    pumped = subprocess.run([sys.executable, "-c", PUMP], capture_output=True, text=True, timeout=60)
+    pumped = subprocess.run([sys.executable, "-c", PUMP], capture_output=True, text=True, timeout=180)
     assert (pumped.returncode, pumped.stderr) == (0, "")
 
 
