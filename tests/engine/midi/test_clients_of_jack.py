@@ -62,6 +62,19 @@ class Refusing:
         return f"client {self.asked}"
 
 
+def refused_once(asked):
+    """Return a kind of output whose first client JACK refuses; ``asked`` gets the words of each."""
+
+    class RefusedOnce(rtmidi.MidiOut):
+        def __new__(cls, *words):
+            asked.append(words)
+            if len(asked) == 1:
+                raise rtmidi.SystemError(REFUSAL)
+            return super().__new__(cls, *words)
+
+    return RefusedOnce
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="JACK's semaphores are files in memory on Linux only")
 @pytest.mark.parametrize("overlooked", [0, 2])
 def test_a_client_is_opened_anew_where_jack_overlooked_that_another_one_ended(tmp_path, monkeypatch, no_clients, overlooked):
@@ -121,15 +134,7 @@ def test_a_client_that_is_open_is_not_freed_with_the_next_one_after_its_server_h
 @pytest.mark.jack
 def test_ports_are_listed_where_the_second_client_is_refused_once(jack_server, monkeypatch):
     asked = []
-
-    class RefusedOnce(rtmidi.MidiOut):
-        def __new__(cls, *words):
-            asked.append(words)
-            if len(asked) == 1:
-                raise rtmidi.SystemError(REFUSAL)
-            return super().__new__(cls, *words)
-
-    monkeypatch.setattr(rtmidi, "MidiOut", RefusedOnce)
+    monkeypatch.setattr(rtmidi, "MidiOut", refused_once(asked))
     assert ports.list_ports("jack").api == "jack"
     assert len(asked) == 2 and not clients.must_close()
 
@@ -157,16 +162,8 @@ def test_after_a_server_has_come_back_all_ports_begin_anew_where_one_is_refused(
     heard, said = ports.open_input("ours", MonotonicClock(), "jack", virtual=True), queue.SimpleQueue()
     sent = ports.open_output("theirs", "jack", virtual=True)
     asked = []
-
-    class RefusedOnce(rtmidi.MidiOut):
-        def __new__(cls, *words):
-            asked.append(words)
-            if len(asked) == 1:
-                raise rtmidi.SystemError(REFUSAL)
-            return super().__new__(cls, *words)
-
     with ports.watch([heard, sent], said.put):
-        sent.link._kind = RefusedOnce
+        sent.link._kind = refused_once(asked)
         for port in (heard, sent):  # as if the server had let go of us
             port.link.notice_end()
         clients.note_end()
