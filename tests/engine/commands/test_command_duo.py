@@ -80,6 +80,10 @@ REFUSED = {
         (*SCORE, "--follow", "Voice", "--in", "voice.mid", "--rehearsed", "duo.mid"),
         "'duo.mid' would be written over an input; give another name",
     ),
+    "a take that a recording would be written over": (
+        (*SCORE, "--follow", "Voice", "--in", "Keyboard", "--rehearsed", "hers.mid", "--record", "hers.mid"),
+        "'hers.mid' would be written over an input; give another name",
+    ),
     "a loop of nobody": ((*SCORE, "--loop", "2-4"), "--loop: for who accompanies you; leave it out, or give --follow PART"),
     "no bars": ((*SCORE, "--follow", "Voice", "--in", "voice.mid", "--loop", "two"), "expected a first and a last bar, as in 12-16"),
     "bars that are not there": ((*SCORE, "--follow", "Voice", "--in", "voice.mid", "--loop", "90-99"), "bar 90: the score has no such bar"),
