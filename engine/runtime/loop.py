@@ -26,6 +26,7 @@ from engine.runtime.sources import Source
 from engine.systems import Kind
 
 CHORD_NS = 10_000_000  # a note that follows another within this belongs to its chord
+UNWATCHED_STEPS = 64  # of a stream that nothing can come between, until it is looked for what else there is to do
 REST_NS = 2_000_000  # what a stream does meanwhile may take as long: when something is due sooner, the engine waits for that
 DEADLINE_NS = 10_000_000  # an event that has waited longer is performed in the performer's degraded way
 
@@ -73,18 +74,18 @@ class Engine:
         self._outputs = Outputs(sinks, self._live)
         self._patient = score  # whether nothing waits for the performer
         self._defers = self._live or not score  # who performs a file's score has computed what is due
+        self._unattended = not self._live and source.silent
         self._performed = Succession(stream, self._guard(stream), self._put_pedals)
         self._standstills = Standstills()
         self._stack = ExitStack()  # what holds while the present thread plays
         self._sender = self._create_sender()
         self.heard = EventRing()  # what came, and when it did
         self._failure: BaseException | None = None
-        self._stopping = False
+        self._stopping = self._finished = False  # finished: the stream was told that the input has ended
         self._events_in = self._notes = self._degraded = 0
         self._last_note_ns = -CHORD_NS
         self._linked = False  # whether there is a Link session
         self._in_hand: deque[Event] = deque()  # that came and are not through
-        self._finished = False  # whether the stream was told that the input has ended
         self._resting = True  # whether the stream may have deferred work
         self._quiet_until_ns = 0.0  # until then nothing becomes certain by time alone, as far as is known
 
@@ -218,9 +219,8 @@ class Engine:
 
     def _guard(self, stream: PerformerStream) -> GuardedStream | PlainStream:
         """Return the stream of the present performer as the loop calls it."""
-        if self._live:
-            return GuardedStream(stream, self.performer.name, self._latency_ns, self._clock, resumes=self._patient)
-        return PlainStream(stream, self.performer.name)
+        name = self.performer.name
+        return GuardedStream(stream, name, self._latency_ns, self._clock, self._patient) if self._live else PlainStream(stream, name)
 
     def _create_sender(self) -> Sender:
         sends_alone = self._live and self._latency_ns
@@ -359,13 +359,17 @@ class Engine:
     def _advance(self, until_ns: int) -> bool:
         """Take from the stream what became certain up to ``until_ns``, step by step, so that it does not matter when this is called.
 
-        Return whether there was anything.
+        Where nothing can come between, on a virtual clock, some more steps are taken. Return whether there was anything.
         """
-        advanced = False
-        while (due_ns := self._performed.next_due_ns()) is not None and due_ns <= until_ns:
+        steps = 0
+        while (due_ns := self._performed.next_due_ns()) is not None:
+            if due_ns > until_ns:
+                if not self._unattended or not 0 < steps < UNWATCHED_STEPS or self._sender.next_due_ns() is not None:
+                    break
+                self._clock.sleep_until(due_ns)
             self._sender.put(self._performed.advance(due_ns))
-            advanced = True
-        return advanced
+            steps += 1
+        return steps > 0
 
     def _release(self) -> None:
         """End every sounding note, lift the pedals and rest controllers on every sink that still takes anything; nothing else begins."""

@@ -18,6 +18,10 @@ class Source(Protocol):
         """True once no further event can come."""
 
     @property
+    def silent(self) -> bool:
+        """True when no event comes of it at all."""
+
+    @property
     def track_names(self) -> tuple[str, ...]:
         """The names of the tracks that events come from, "" for one without; none of a port."""
 
@@ -55,7 +59,7 @@ class Port(Protocol):
 class PortSource:
     """The events of an input port, in order of arrival and stamped on arrival."""
 
-    exhausted = False
+    exhausted = silent = False
     track_names = ()
 
     def __init__(self, port: Port, clock: Clock):
@@ -90,6 +94,8 @@ class PortSource:
 
 class FileSource:
     """The events of a file, each when the clock reaches its time. On a virtual clock they come as fast as they are taken."""
+
+    silent = False
 
     def __init__(self, timeline: MidiTimeline, clock: Clock):
         self._events = timeline.events

@@ -40,6 +40,10 @@ class ConductedSource:
         return self._quit or self._stream.ended
 
     @property
+    def silent(self) -> bool:
+        return self._port is None and self._pad is None
+
+    @property
     def track_names(self) -> tuple[str, ...]:
         return ()
 
