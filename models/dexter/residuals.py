@@ -9,8 +9,10 @@ way steps from note to note, and what goes with what, are as in performances, wh
 Autoregressive distributions in bins: van den Oord et al., "Pixel Recurrent Neural Networks", ICML 2016. NumPy only.
 """
 
+import copy
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -19,7 +21,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from models.layers.heads import Head, silu_of_half
+from models.layers.heads import Head, LaterLayers
 from models.performance.features import FEATURES, at_played_tempo
 from models.performance.ordered_file import save_in_order
 from models.performance.representation import (
@@ -71,82 +73,77 @@ class Scored(NamedTuple):
         return np.concatenate([self.features[:, _READ], self.base, self.notated[:, None]], axis=1).astype(np.float32)
 
 
-@dataclass
 class Past:
-    """What was drawn before a note, of P performances at once: residuals, in the order of OF_ANCHORS and OF_NOTES.
+    """What was drawn before a note of a performance: residuals, in the order of OF_ANCHORS and OF_NOTES."""
 
-    ``averages`` (P, 8, len(AVERAGED)); ``anchors`` (P, LAGS, 5) and ``chords`` (P, LAGS, 3), the last ones first; ``before``, m pitches
-    and residuals (P, m, 3) of the chord before; ``drawn`` the same of the chord that is being drawn; ``anchor`` and ``anchor_columns``
-    (P, 5) of its anchor.
-    """
+    def __init__(self) -> None:
+        self._known = np.zeros(PAST_INPUTS, np.float32)  # what ``inputs`` returned last, but for what has come since
+        self._anchor = np.zeros(len(OF_ANCHORS), np.float32)
+        self._before: list[tuple[float, np.ndarray]] = []  # pitches and residuals (3,) of the chord before
+        self._drawn: list[tuple[float, np.ndarray]] = []  # the same of the chord that is being drawn
+        self._anchor_count = self._note_count = 0
 
-    performances: int
-    averages: np.ndarray = field(init=False)
-    anchors: np.ndarray = field(init=False)
-    chords: np.ndarray = field(init=False)
-    before: tuple[tuple[float, ...], np.ndarray] = field(init=False)
-    drawn: list[tuple[float, np.ndarray]] = field(default_factory=list)
-    anchor: np.ndarray = field(init=False)
-    anchor_columns: np.ndarray = field(init=False)
-    anchor_count: int = 0
-    note_count: int = 0
+    @property
+    def averages(self) -> np.ndarray:
+        """Running averages of residuals by column, (8, len(AVERAGED))."""
+        return self._known[_AVERAGES].reshape(COLUMNS, len(AVERAGED))
 
-    def __post_init__(self) -> None:
-        def zeros(*shape: int) -> np.ndarray:
-            return np.zeros((self.performances, *shape), np.float32)
-
-        self.averages, self.anchors = zeros(COLUMNS, len(AVERAGED)), zeros(LAGS, len(OF_ANCHORS))
-        self.chords, self.before = zeros(LAGS, len(OF_NOTES)), ((), zeros(0, len(OF_NOTES)))
-        self.anchor, self.anchor_columns = zeros(len(OF_ANCHORS)), zeros(len(OF_ANCHORS))
+    @property
+    def anchor_columns(self) -> np.ndarray:
+        """The columns (5,) of the anchor that was begun last."""
+        return self._known[_ANCHOR]
 
     def copy(self) -> "Past":
-        """Return a past that goes on by itself: its arrays are replaced or its own, never changed in place with this one's."""
-        copied = replace(self, drawn=list(self.drawn))
-        for name in ("anchors", "chords", "before", "anchor", "anchor_columns"):
-            setattr(copied, name, getattr(self, name))
-        copied.averages = self.averages.copy()
+        """Return a past that goes on by itself."""
+        copied = copy.copy(self)
+        copied._known, copied._drawn = self._known.copy(), list(self._drawn)
         return copied
 
     def begin_anchor(self) -> None:
-        if self.drawn:
-            residuals = np.stack([residual for _, residual in self.drawn], axis=1)
-            self.before = tuple(pitch for pitch, _ in self.drawn), residuals
-            self.chords = np.concatenate([residuals.mean(axis=1)[:, None], self.chords[:, :-1]], axis=1)
-            self.anchors = np.concatenate([self.anchor[:, None], self.anchors[:, :-1]], axis=1)
-        self.drawn = []
+        if self._drawn:
+            _put_first(self._known[_CHORDS], self._of_chord())
+            _put_first(self._known[_ANCHORS], self._anchor)
+            self._before, self._drawn = self._drawn, []
 
     def set_anchor(self, residual: np.ndarray, columns: np.ndarray) -> None:
-        """Take ``residual`` and ``columns`` (P, 5) of the anchor that begins."""
-        self.anchor, self.anchor_columns = residual, columns
-        self._average(OF_ANCHORS, residual, self.anchor_count)
-        self.anchor_count += 1
+        """Take ``residual`` and ``columns`` (5,) of the anchor that begins."""
+        self._anchor, self._known[_ANCHOR] = residual, columns
+        self._average(OF_ANCHORS, residual, self._anchor_count)
+        self._anchor_count += 1
 
     def add_note(self, pitch: float, residual: np.ndarray) -> None:
-        """Take the ``residual`` (P, 3) of a note."""
-        self.drawn.append((pitch, residual))
-        self._average(_COLUMNS_OF_NOTES, residual, self.note_count)
-        self.note_count += 1
+        """Take the ``residual`` (3,) of a note."""
+        self._drawn.append((pitch, residual))
+        self._average(_COLUMNS_OF_NOTES, residual, self._note_count)
+        self._note_count += 1
 
     def _average(self, columns: list[int] | slice, residual: np.ndarray, count: int) -> None:
-        averages = self.averages[:, columns]
-        self.averages[:, columns] = averages + RATES[min(count, len(RATES) - 1)] * (residual[:, :, None] - averages)
+        averages = self.averages
+        before = averages[columns]
+        averages[columns] = before + RATES[min(count, len(RATES) - 1)] * (residual[:, None] - before)
+
+    def _of_chord(self) -> np.ndarray:
+        """Return the mean residual (3,) of what is drawn of a chord."""
+        return self._drawn[0][1] if len(self._drawn) == 1 else np.mean([residual for _, residual in self._drawn], axis=0)
 
     def inputs(self, pitch: float) -> np.ndarray:
-        """Return what is known before a note of ``pitch``, in octaves, is drawn: (P, PAST_INPUTS)."""
-        inputs, many = np.zeros((self.performances, PAST_INPUTS), np.float32), self.performances
-        inputs[:, _AVERAGES] = self.averages.reshape(many, -1)
-        inputs[:, _ANCHORS], inputs[:, _CHORDS] = self.anchors.reshape(many, -1), self.chords.reshape(many, -1)
-        pitches, residuals = self.before
-        if pitches:
-            distances = [abs(each - pitch) for each in pitches]
-            index = distances.index(min(distances))
-            inputs[:, _NEAREST], inputs[:, _NEAREST.stop] = residuals[:, index], pitch - pitches[index]
-        if self.drawn:
-            last = self.drawn[-1][1]
-            inputs[:, _LAST], inputs[:, _CHORD.stop] = last, 1
-            inputs[:, _CHORD] = np.mean([residual for _, residual in self.drawn], axis=0) if len(self.drawn) > 1 else last
-        inputs[:, _ANCHOR], inputs[:, -1] = self.anchor_columns, np.log1p(self.note_count) / 4
-        return inputs
+        """Return what is known before a note of ``pitch``, in octaves, is drawn: (PAST_INPUTS,)."""
+        known = self._known
+        if self._before:
+            nearest, residual = min(self._before, key=lambda each: abs(each[0] - pitch))
+            known[_NEAREST], known[_NEAREST.stop] = residual, pitch - nearest
+        if self._drawn:
+            known[_LAST], known[_CHORD], known[_CHORD.stop] = self._drawn[-1][1], self._of_chord(), 1
+        else:
+            known[_LAST.start : _CHORD.stop + 1] = 0
+        known[-1] = math.log1p(self._note_count) / 4
+        return known.copy()
+
+
+def _put_first(row: np.ndarray, newest: np.ndarray) -> None:
+    """Put what is newest before what a row has, whose oldest is forgotten."""
+    row[len(newest) :] = row[: -len(newest)].copy()
+    row[: len(newest)] = newest
 
 
 def _following(*widths: int) -> list[slice]:
@@ -191,7 +188,7 @@ class Draws(Protocol):
     def mean_gain_removed(self) -> np.ndarray: ...
 
     def draw(self, scored: Scored, past: Past, uniform: np.ndarray) -> tuple[np.ndarray, Past]:
-        """Return the columns (P, n, 8) of notes, normalised, and the past after them; ``uniform`` (P, n, 8) are chance's."""
+        """Return the columns (n, 8) of notes, normalised, and the past after them; ``uniform`` (n, 8) are chance's."""
 
 
 class _Layers(NamedTuple):
@@ -207,9 +204,7 @@ class _Layers(NamedTuple):
     first_bias: np.ndarray
     drawn: np.ndarray
     taken: list[np.ndarray]
-    second: list[tuple[np.ndarray, np.ndarray]]
-    last: list[tuple[np.ndarray, np.ndarray]]
-    bounds: list[tuple[list[float], list[float]]]
+    later: list[LaterLayers]
 
     @classmethod
     def of_heads(cls, heads: Sequence[Head]) -> "_Layers":
@@ -222,26 +217,13 @@ class _Layers(NamedTuple):
             np.concatenate([head.first_bias for head in heads]) / 2,
             drawn,
             [drawn[_set_by(column), place.stop :] for column, place in zip(ORDER, of, strict=True)],
-            [(head.second / 2, head.second_bias / 2) for head in heads],
-            [(head.last, head.last_bias) for head in heads],
-            [(head.low.tolist(), head.high.tolist()) for head in heads],
+            [LaterLayers.of(head) for head in heads],
         )
 
-    def draw(self, number: int, first: np.ndarray, uniform: np.ndarray) -> list[float]:
-        """Return values (P,) of a column by inverse transform sampling of ``uniform`` (P,); ``first`` (P, H1 of all) are the first layers'
-        sums.
-        """
-        (second, second_bias), (last, last_bias), (low, high) = self.second[number], self.last[number], self.bounds[number]
-        hidden = silu_of_half(silu_of_half(first[:, self.of[number]]) @ second + second_bias)
-        logits = hidden @ last + last_bias
-        chances = np.exp(logits, dtype=np.float64)  # in which no logits are too large
-        values = []
-        for chance, above, share in zip(chances, np.add.accumulate(chances, 1), uniform.tolist(), strict=True):
-            place = share * above[-1]
-            index = min(int(above.searchsorted(place, side="right")), len(low) - 1)
-            inside = max(1 - float((above[index] - place) / chance[index]), 0.0)
-            values.append(low[index] + inside * (high[index] - low[index]))
-        return values
+
+def _seconds(columns: np.ndarray, notated: np.ndarray) -> np.ndarray:
+    """Return log2 of the notated seconds (), at the tempo of a note's columns (8,)."""
+    return np.asarray(at_played_tempo(columns[None], notated)[0])
 
 
 def _set_by(column: int) -> list[int]:
@@ -269,42 +251,37 @@ class Residuals:
         """See ``Draws``."""
         past, layers = past.copy(), self._layers
         of_score = self._sized(scored.inputs(), slice(0, SCORE_INPUTS)) @ layers.score + layers.first_bias
-        performed = np.zeros((past.performances, len(scored.base), COLUMNS), np.float32)
-        for note, (pitch, begins) in enumerate(zip((2 * scored.features[:, PITCH]).tolist(), scored.begins.tolist(), strict=True)):
+        performed, pitches = np.zeros((len(scored.base), COLUMNS), np.float32), (2 * scored.features[:, PITCH]).tolist()
+        for note, (pitch, begins, shares) in enumerate(zip(pitches, scored.begins.tolist(), uniform.tolist(), strict=True)):
             if begins:
                 past.begin_anchor()
-            drawn, base = performed[:, note], scored.base[note]
-            first = self._sized(past.inputs(pitch), slice(SCORE_INPUTS, None)) @ layers.past
+            drawn, base, notated = performed[note], scored.base[note], scored.notated[note]
+            first = self._sized(past.inputs(pitch), slice(SCORE_INPUTS, None)).dot(layers.past)
             first += of_score[note]
             if not begins:
-                drawn[:, OF_ANCHORS] = past.anchor_columns
-                seconds = at_played_tempo(drawn, scored.notated[note])
-                first += drawn_inputs(OF_NOTES[0], drawn - base, drawn, seconds) @ layers.drawn
-            self._draw(0 if begins else len(OF_ANCHORS), first, drawn, base, scored.notated[note], uniform[:, note])
+                drawn[OF_ANCHORS] = past.anchor_columns
+                first += drawn_inputs(OF_NOTES[0], drawn - base, drawn, _seconds(drawn, notated)) @ layers.drawn
+            self._draw(0 if begins else len(OF_ANCHORS), first, drawn, base.tolist(), notated, shares)
             residual = drawn - base
             if begins:
-                past.set_anchor(residual[:, OF_ANCHORS], drawn[:, OF_ANCHORS])
-            past.add_note(pitch, residual[:, OF_NOTES])
+                past.set_anchor(residual[OF_ANCHORS], drawn[OF_ANCHORS])
+            past.add_note(pitch, residual[_COLUMNS_OF_NOTES])
         return performed, past
 
     def _draw(
-        self, begin: int, first: np.ndarray, drawn: np.ndarray, base: np.ndarray, notated: np.ndarray, uniform: np.ndarray
+        self, begin: int, first: np.ndarray, drawn: np.ndarray, base: list[float], notated: np.ndarray, shares: list[float]
     ) -> None:
-        """Write into ``drawn`` (P, 8) a note's columns from that of the number ``begin`` in ORDER on, and add to ``first`` (P, H1 of all)
-        what each makes of those after it.
+        """Write into ``drawn`` (8,) a note's columns from that of the number ``begin`` in ORDER on, and add to ``first`` (H1 of all,) what
+        each makes of those after it.
         """
-        means = base.tolist()
+        layers = self._layers
         for number, column in enumerate(ORDER[begin:], begin):
-            values = self._layers.draw(number, first, uniform[:, column])
-            mean = means[column]
-            values = values if column in WHOLE else [mean + value for value in values]
-            drawn[:, column] = values
-            seconds = [[each] for each in at_played_tempo(drawn, notated).tolist()] if column == BEAT_PERIOD else [[]] * len(values)
-            taken = [
-                [max(min(each, FURTHEST), -FURTHEST) for each in (value - mean, value, *others)]
-                for value, others in zip(values, seconds, strict=True)
-            ]
-            first[:, self._layers.of[number].stop :] += np.array(taken, np.float32) @ self._layers.taken[number]
+            mean, place = base[column], layers.of[number]
+            value = layers.later[number].draw(first[place], shares[column]) + (0.0 if column in WHOLE else mean)
+            drawn[column] = value
+            taken = [value - mean, value, *([float(_seconds(drawn, notated))] if column == BEAT_PERIOD else [])]
+            bounded = np.array([max(min(each, FURTHEST), -FURTHEST) for each in taken], np.float32)
+            first[place.stop :] += bounded.dot(layers.taken[number])
 
     def _sized(self, inputs: np.ndarray, which: slice) -> np.ndarray:
         return within((inputs - self.centre[which]) / self.scale[which]).astype(np.float32, copy=False)

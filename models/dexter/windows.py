@@ -156,10 +156,21 @@ class WindowSampler:
             self._plain[rows] = found
         return found
 
-    def second_ahead(self) -> None:
-        """Let the second prediction be made that ``expected`` needs. Another thread may call it before ``expected`` is asked for."""
+    def piece_ahead(self) -> None:
+        """Let the second prediction be made that ``deviation`` needs. Another thread may call it before that is asked for."""
         if self._passage.second is not None:
-            for rows in (*self._representative, *(rows for _, rows in self._spread)):
+            for rows in self._representative:
+                self._passage.second.predict(slice(rows.start, rows.stop))
+
+    def mean_ahead(self) -> None:
+        """Let the networks read what ``expected`` needs, the end of the piece first: another thread may read its beginning meanwhile."""
+        for notes, _ in reversed(self._spread):
+            self._mean_of(notes)
+
+    def second_ahead(self) -> None:
+        """Let the second prediction be made that ``expected`` needs, as ``mean_ahead`` does, while another thread calls that."""
+        if self._passage.second is not None:
+            for _, rows in reversed(self._spread):
                 self._passage.second.predict(slice(rows.start, rows.stop))
 
     def read_ahead(self, first: int) -> int:
@@ -276,7 +287,7 @@ class WindowSampler:
         return np.where(fixed_known > 0, fixed, residual).astype(np.float32), len(levels) * len(branches)
 
     def _drawn(self, draws: Draws, state: State, first: int, base: np.ndarray) -> tuple[np.ndarray, Past]:
-        """Return the residuals (n, 8) of performances drawn around ``base`` (n, 8) of the notes from ``first`` on, and the past after."""
+        """Return the residuals (n, 8) of a performance drawn around ``base`` (n, 8) of the notes from ``first`` on, and the past after."""
         passage, notes = self._passage, range(first, first + len(base))
         if passage.anchors is None or passage.notated_octaves is None:
             raise ValueError("a passage needs anchors and notated_octaves to be drawn")
@@ -284,8 +295,8 @@ class WindowSampler:
         begins = np.diff(passage.anchors[: rows.stop], prepend=-1)[rows] != 0
         begins[0] |= state.past is None
         scored = Scored(passage.features[rows], base, passage.notated_octaves[rows], begins)
-        columns, past = draws.draw(scored, state.past or Past(1), note_uniform(self._seed, notes, COLUMNS)[None])
-        return columns[0] - base, past
+        columns, past = draws.draw(scored, state.past or Past(), note_uniform(self._seed, notes, COLUMNS))
+        return columns - base, past
 
     def _denoiser(self, branch: Branch, fixed: np.ndarray, fixed_known: np.ndarray, noise: np.ndarray) -> Denoiser:
         """Return the denoiser of a branch; it sees fixed notes with the noise of each level."""

@@ -21,7 +21,7 @@ from safetensors.numpy import load_file
 
 from models.drums import groove, live_kit
 from models.drums.representation import DRUMMERS, KEYS, ROLES, STEPS_A_QUARTER, STYLES
-from models.layers.heads import Head, silu_of_half
+from models.layers.heads import Head, LaterLayers
 from models.performance.ordered_file import save_in_order
 
 Kind = Literal["groove", "live"]
@@ -149,9 +149,7 @@ class _Layers(NamedTuple):
     bias: np.ndarray
     past: np.ndarray
     drawn: list[np.ndarray]
-    second: list[tuple[np.ndarray, np.ndarray]]
-    last: list[tuple[np.ndarray, np.ndarray]]
-    bounds: list[tuple[list[float], list[float]]]
+    later: list[LaterLayers]
     sized: np.ndarray
 
 
@@ -181,9 +179,7 @@ class Drawing:
             np.concatenate([head.first_bias for head in heads]) / 2,
             np.concatenate(past, axis=1),
             list(drawn),
-            [(head.second / 2, head.second_bias / 2) for head in heads],
-            [(head.last, head.last_bias) for head in heads],
-            [(head.low.tolist(), head.high.tolist()) for head in heads],
+            [LaterLayers.of(head) for head in heads],
             np.array(amount_columns(self.kind)),
         )
 
@@ -213,11 +209,7 @@ class Drawing:
             own = first[layers.of[number]]
             if drawn:
                 own += layers.drawn[number][0] * scaled(VELOCITY, drawn[0])
-            hidden = silu_of_half(own) @ layers.second[number][0]
-            hidden += layers.second[number][1]
-            logits = silu_of_half(hidden) @ layers.last[number][0]
-            logits += layers.last[number][1]
-            drawn.append(_draw(logits, *layers.bounds[number], share))
+            drawn.append(layers.later[number].draw(own, share))
         return drawn
 
     def save(self, path: Path) -> None:
@@ -227,16 +219,6 @@ class Drawing:
             arrays |= {f"{name}/{part}": array for part, array in head._asdict().items()}
         said = {"format": FORMAT, "kind": self.kind, "features": " ".join(FEATURES[self.kind])}
         save_in_order({name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}, path, said)
-
-
-def _draw(logits: np.ndarray, low: list[float], high: list[float], share: float) -> float:
-    """Return a value by inverse transform sampling."""
-    chances = np.exp(logits, dtype=np.float64)  # in which no logits are too large
-    above = np.add.accumulate(chances)
-    place = share * float(above[-1])
-    index = min(int(above.searchsorted(place, side="right")), len(low) - 1)
-    inside = min(max(1 - (float(above[index]) - place) / float(chances[index]), 0.0), 1.0)
-    return low[index] + inside * (high[index] - low[index])
 
 
 _SIZES = np.array(list(NAMES.values()))

@@ -154,22 +154,29 @@ def follow(found: Excerpt) -> Examples:
     performed[:, :, PEDAL:] = np.clip(performed[:, :, PEDAL:], UP, DOWN)
     scored, count = found.scored, len(performed)
     base = around_shared(scored.base, performed)
-    known, residual, past, before = np.isfinite(performed), performed - base, Past(count), []
-    for note, (pitch, begins) in enumerate(zip((2 * scored.features[:, PITCH]).tolist(), scored.begins.tolist(), strict=True)):
-        if begins:
-            past.begin_anchor()
-        before.append(past.inputs(pitch))
-        missed = ~known[:, note]
-        residual[:, note][missed] = past.averages[:, :, 0][missed]
-        if begins:
-            past.set_anchor(residual[:, note, OF_ANCHORS], (base + residual)[:, note, OF_ANCHORS])
-        past.add_note(pitch, residual[:, note, OF_NOTES])
+    known, residual = np.isfinite(performed), performed - base
+    before = [_known_before(scored, *each) for each in zip(known, base, residual, strict=True)]
     score = np.stack([scored._replace(base=each).inputs() for each in base])
-    read = np.concatenate([score, np.stack(before, axis=1)], axis=2)
+    read = np.concatenate([score, np.stack(before)], axis=2)
     columns = base + residual
     seconds = np.stack([at_played_tempo(each, scored.notated) for each in columns])
     parts = (read, residual, columns, seconds, known, np.tile(scored.begins, (count, 1)))
     return Examples(*(part.reshape(-1, *part.shape[2:]) for part in parts))
+
+
+def _known_before(scored: Scored, known: np.ndarray, base: np.ndarray, residual: np.ndarray) -> np.ndarray:
+    """Return what is known before each note of a performance, (n, PAST_INPUTS); write what missing notes count into ``residual`` (n, 8)."""
+    past, before = Past(), []
+    for note, (pitch, begins) in enumerate(zip((2 * scored.features[:, PITCH]).tolist(), scored.begins.tolist(), strict=True)):
+        if begins:
+            past.begin_anchor()
+        before.append(past.inputs(pitch))
+        missed = ~known[note]
+        residual[note, missed] = past.averages[missed, 0]
+        if begins:
+            past.set_anchor(residual[note, OF_ANCHORS], (base[note] + residual[note])[OF_ANCHORS])
+        past.add_note(pitch, residual[note, OF_NOTES])
+    return np.stack(before)
 
 
 @dataclass(frozen=True)

@@ -46,28 +46,26 @@ def part(notes, rows):
 
 
 def test_where_it_is_cut_makes_no_difference_and_the_past_is_left_alone(residuals):
-    notes, uniform = scored(), np.random.default_rng(1).random((1, NOTES, COLUMNS))
-    whole, _ = residuals.draw(notes, Past(1), uniform)
-    past, pieces = Past(1), []
+    notes, uniform = scored(), np.random.default_rng(1).random((NOTES, COLUMNS))
+    whole, _ = residuals.draw(notes, Past(), uniform)
+    past, pieces = Past(), []
     for rows in (slice(0, 1), slice(1, 50), slice(50, 51), slice(51, NOTES)):
-        again, _ = residuals.draw(part(notes, rows), past, uniform[:, rows])
-        columns, past = residuals.draw(part(notes, rows), past, uniform[:, rows])
+        again, _ = residuals.draw(part(notes, rows), past, uniform[rows])
+        columns, past = residuals.draw(part(notes, rows), past, uniform[rows])
         np.testing.assert_array_equal(again, columns)
         pieces.append(columns)
-    np.testing.assert_array_equal(np.concatenate(pieces, axis=1), whole)
+    np.testing.assert_array_equal(np.concatenate(pieces), whole)
 
 
-def test_performances_drawn_together_are_those_drawn_alone(residuals):
-    notes, uniform = scored(), np.random.default_rng(1).random((3, NOTES, COLUMNS))
-    together, _ = residuals.draw(notes, Past(3), uniform)
-    alone = [residuals.draw(notes, Past(1), each[None])[0][0] for each in uniform]
-    np.testing.assert_allclose(together, alone, atol=1e-4)
+def drawn_often(residuals, times):
+    random = np.random.default_rng(1)
+    return np.array([residuals.draw(scored(), Past(), random.random((NOTES, COLUMNS)))[0] for _ in range(times)])
 
 
 def test_notes_of_an_anchor_have_its_tempo_and_pedal_and_each_bin_its_chance(residuals):
     """The bins of velocity are -1 to 0, a quarter of all, and 0 to 2."""
     notes = scored()
-    columns, _ = residuals.draw(notes, Past(40), np.random.default_rng(1).random((40, NOTES, COLUMNS)))
+    columns = drawn_often(residuals, 40)
     assert (columns[:, 1::3, OF_ANCHORS] == columns[:, ::3, OF_ANCHORS]).all()
     residual = (columns - notes.base)[:, :, VELOCITY]
     assert (residual < 0).mean() == pytest.approx(0.25, abs=0.02)
@@ -76,7 +74,7 @@ def test_notes_of_an_anchor_have_its_tempo_and_pedal_and_each_bin_its_chance(res
 
 def test_what_was_before_is_heard(residuals):
     """The tempo goes on as the anchor before it did."""
-    columns, _ = residuals.draw(scored(), Past(60), np.random.default_rng(1).random((60, NOTES, COLUMNS)))
+    columns = drawn_often(residuals, 60)
     tempo = (columns - scored().base)[:, ::3, BEAT_PERIOD]
     assert np.corrcoef(tempo[:, 1:].ravel(), tempo[:, :-1].ravel())[0, 1] > 0.4
 
@@ -93,15 +91,15 @@ def test_a_column_knows_those_before_it_alone():
 
 def plainly_drawn(residuals, notes, uniform):
     """One performance, each value from all that its network reads, put together and run anew."""
-    past, performed = Past(1), []
+    past, performed = Past(), []
     for note, begins in enumerate(notes.begins):
         if begins:
             past.begin_anchor()
         base, pitch = notes.base[note], 2 * notes.features[note, FEATURES.index("pitch")]
-        read = np.concatenate([notes.inputs()[note], past.inputs(pitch)[0]])
+        read = np.concatenate([notes.inputs()[note], past.inputs(pitch)])
         read = np.clip((read - residuals.centre) / residuals.scale, -6, 6)
         columns = np.zeros(COLUMNS)
-        columns[OF_ANCHORS] = past.anchor_columns[0]
+        columns[OF_ANCHORS] = past.anchor_columns
         for column in ORDER if begins else ORDER[len(OF_ANCHORS) :]:
             seconds = at_played_tempo(columns[None], notes.notated[note])[0]
             head, drawn = residuals.heads[column], drawn_inputs(column, columns - base, columns, seconds)
@@ -113,10 +111,10 @@ def plainly_drawn(residuals, notes, uniform):
             share = 1 - (ends[number] - uniform[note, column]) / (odds / odds.sum())[number]
             value = head.low[number] + share * (head.high[number] - head.low[number])
             columns[column] = value if column in WHOLE else base[column] + value
-        residual = (columns - base)[None].astype(np.float32)
+        residual = (columns - base).astype(np.float32)
         if begins:
-            past.set_anchor(residual[:, OF_ANCHORS], columns[None, OF_ANCHORS].astype(np.float32))
-        past.add_note(pitch, residual[:, OF_NOTES])
+            past.set_anchor(residual[OF_ANCHORS], columns[OF_ANCHORS].astype(np.float32))
+        past.add_note(pitch, residual[OF_NOTES])
         performed.append(columns)
     return np.array(performed)
 
@@ -132,25 +130,25 @@ def networks_by_chance(residuals):
 
 
 def test_drawing_is_what_the_networks_say_of_all_that_learning_read(residuals):
-    networks, uniform = networks_by_chance(residuals), np.random.default_rng(2).random((1, NOTES, COLUMNS))
-    columns, _ = networks.draw(scored(), Past(1), uniform)
-    np.testing.assert_allclose(columns[0], plainly_drawn(networks, scored(), uniform[0]), atol=2e-3)
-    assert np.abs(columns - scored().base)[0].std(axis=0).min() > 0.3
+    networks, uniform = networks_by_chance(residuals), np.random.default_rng(2).random((NOTES, COLUMNS))
+    columns, _ = networks.draw(scored(), Past(), uniform)
+    np.testing.assert_allclose(columns, plainly_drawn(networks, scored(), uniform), atol=2e-3)
+    assert np.abs(columns - scored().base).std(axis=0).min() > 0.3
 
 
 def test_what_was_before_a_note_has_its_place():
     """Of one performance: two notes of an anchor, then one of the next, a fourth above the nearer one."""
-    past = Past(1)
+    past = Past()
     past.begin_anchor()
-    past.set_anchor(np.array([[1, 2, 3, 4, 5]], np.float32), np.array([[6, 7, 8, 9, 10]], np.float32))
-    past.add_note(-0.5, np.array([[1, 2, 3]], np.float32))
-    past.add_note(0.5, np.array([[3, 4, 5]], np.float32))
-    in_chord = past.inputs(1.0)[0, -13:].tolist()
+    past.set_anchor(np.array([1, 2, 3, 4, 5], np.float32), np.array([6, 7, 8, 9, 10], np.float32))
+    past.add_note(-0.5, np.array([1, 2, 3], np.float32))
+    past.add_note(0.5, np.array([3, 4, 5], np.float32))
+    in_chord = past.inputs(1.0)[-13:].tolist()
     assert in_chord[:7] == [3, 4, 5, 2, 3, 4, 1]
     assert in_chord[7:12] == [6, 7, 8, 9, 10]
     assert in_chord[12] == pytest.approx(np.log(3) / 4)
     past.begin_anchor()
-    known = past.inputs(0.9)[0]
+    known = past.inputs(0.9)
     assert known[:4].tolist() == [1, 1, 1, 1]  # one anchor so far: the average is its tempo
     assert known[4:8].tolist() == [2, 2, 2, 2]  # of the velocity of two notes
     assert known[32:37].tolist() == [1, 2, 3, 4, 5]
@@ -165,9 +163,9 @@ def test_a_file_of_it_is_it_and_another_is_refused(residuals, tmp_path):
     for _ in range(8):
         residuals.save(path)
         assert path.read_bytes() == stored
-    uniform = np.full((1, NOTES, COLUMNS), 0.3)
-    expected = residuals.draw(scored(), Past(1), uniform)[0]
-    np.testing.assert_array_equal(load_residuals(path).draw(scored(), Past(1), uniform)[0], expected)
+    uniform = np.full((NOTES, COLUMNS), 0.3)
+    expected = residuals.draw(scored(), Past(), uniform)[0]
+    np.testing.assert_array_equal(load_residuals(path).draw(scored(), Past(), uniform)[0], expected)
     cut = {column: head._replace(first=head.first[1:]) for column, head in residuals.heads.items()}
     replace(residuals, heads=cut).save(path)
     with pytest.raises(ValueError, match=f"do not read the {SCORE_INPUTS + PAST_INPUTS} inputs that there are; fit them again"):

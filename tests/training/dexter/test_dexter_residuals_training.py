@@ -101,7 +101,8 @@ def test_what_is_learnt_draws_as_humans_play(excerpts):
     fitted, losses = fit(excerpts, CONFIG)
     assert set(losses) and all(np.isfinite(loss) for loss in losses.values())
     notes: Scored = excerpts[0].scored
-    drawn, _ = fitted.draw(notes, Past(8), np.random.default_rng(0).random((8, 100, COLUMNS)))
+    random = np.random.default_rng(0)
+    drawn = np.array([fitted.draw(notes, Past(), random.random((100, COLUMNS)))[0] for _ in range(8)])
     human = np.nanstd(excerpts[0].performed[:, :, VELOCITY])
     assert drawn[:, :, VELOCITY].std() == pytest.approx(human, rel=0.2)
     assert drawn[:, :, PEDAL:].min() >= UP - 1e-6 and drawn[:, :, PEDAL:].max() <= DOWN + 1e-6
