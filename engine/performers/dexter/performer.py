@@ -15,15 +15,16 @@ from engine.base.errors import PerfLiveError, UsageError
 from engine.base.worker import Worker
 from engine.onnx.model import Model
 from engine.performers.controls import Control
-from engine.performers.dexter.controls import CONTROLS
+from engine.performers.dexter.controls import CONTROLS, sampling_settings
 from engine.performers.dexter.expression_profile import ProfileGraph
 from engine.performers.dexter.interpretation import DexterInterpretation
 from engine.performers.dexter.lookahead import DexterLookaheadPerformer, Readers
 from engine.performers.dexter.networks import OnnxNetworks
 from engine.performers.dexter.transferred_tempo import TransferredTempo
 from engine.performers.dexter.trees import Trees
-from engine.performers.dexter.window_worker import WindowWorker
+from engine.performers.dexter.window_worker import Route, WindowWorker
 from engine.performers.score_playing.columns import playback_columns, written_columns
+from engine.performers.score_playing.expression import ColumnExpression
 from engine.performers.score_playing.instruments.expression_controller import EXPRESSION
 from engine.performers.score_playing.scores_only import WrittenTempo, require_score
 from engine.performers.score_playing.shaping.directions import KNOWN, Said, parse_words
@@ -169,13 +170,17 @@ class DexterPerformer:
         """
         columns = playback_columns(piece.score)
         sampler = self.sampler(piece.score.notes, columns, seed, reference=reference, descriptors=descriptors)
-        reader = Worker("trees")  # which read the score while the networks do
-        second = reader.submit(sampler.second_ahead)
+        trees = Worker("trees")  # which read the score while the networks do
+        of_piece, of_expected = trees.submit(sampler.piece_ahead), trees.submit(sampler.second_ahead)
         average = denormalise(np.tile(sampler.average, (len(columns), 1)), columns)[:, BEAT_PERIOD]
         written = written_columns(dict(zip(SCORE_COLUMNS, columns.T, strict=True)), average)
         worker = WindowWorker(sampler, normalise(written, columns), waits=not ahead)
-        second.result()
-        reader.close()
+        of_piece.result()
+        if not ahead:  # on stage the first note must not wait for more windows than its own
+            worker.begin(Route(0, len(columns)), sampling_settings(ColumnExpression(controls, CONTROLS).controls))
+        sampler.mean_ahead()
+        of_expected.result()
+        trees.close()
         expected = denormalise(sampler.expected(), columns)
         plain, tempo = TempoRule(piece, expected[:, BEAT_PERIOD]), None
         if reference is not None:

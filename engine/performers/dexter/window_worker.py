@@ -59,6 +59,7 @@ class WindowWorker:
         self._settings = Settings()
         self._route = Route(0, 0)
         self._last = sampler.begin()  # after the last window that was taken
+        self._begun: tuple[Route, Settings] | None = None  # how, while no window has been taken
         self._urgent = False
         self._coming: deque[Future[Computed | None]] = deque()  # the windows that follow; None: there is none
         self._worker = Worker("windows") if waits else Worker("windows", _give_way)
@@ -67,9 +68,12 @@ class WindowWorker:
         self._read: Future[int] | None = None
 
     def begin(self, route: Route, settings: Settings) -> None:
-        """Forget everything; the next window is the first of ``route``."""
+        """Forget everything; the next window is the first of ``route``. Where it has just begun so, it goes on."""
+        if self._begun == (route, settings):
+            return
         self._route, self._settings, self._last = route, settings, self._sampler.begin(route.first)
         self._compute_anew()
+        self._begun = route, settings
 
     def change(self, settings: Settings, keep: bool) -> None:
         """Sample with other settings from now on; ``keep`` the next window if it is there already, and not waited for."""
@@ -99,6 +103,7 @@ class WindowWorker:
         if computed is None:
             raise ValueError("no window is left")
         self._coming.popleft()
+        self._begun = None
         self._last = computed.state
         self._compute_more()
         self.counts.windows += 1
@@ -128,6 +133,7 @@ class WindowWorker:
 
     def _compute_anew(self, kept: int = 0) -> None:
         """Drop what is coming but for the first ``kept`` windows."""
+        self._begun = None
         while len(self._coming) > kept:
             self._coming.pop().cancel()
         self._compute_more()
