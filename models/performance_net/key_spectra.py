@@ -35,6 +35,7 @@ PARTIALS, PARTIAL_BINS = 48, 704  # partials of a key, and the bins that they li
 RELEASE_VELOCITIES = (1, 40, 64, 72, 80, 88, 96, 104, 112, 120, 127)  # where releases are measured; between them they are interpolated
 TAIL = 4  # numbers that describe a key's last damped note
 NEVER = 1e9  # frames
+INAUDIBLE = 1e-8  # of full scale: a fading note that is softer, which 24 bits do not hold, is over
 SCAN_FRAMES = 32  # longer rolls are scanned in pieces of so many frames
 
 _PERIOD = FFT_SAMPLES // HOP_SAMPLES * STEPS  # steps that a sine at the first bin takes for one period
@@ -143,7 +144,7 @@ class KeySounds(nn.Module):
         tails, tail_ages, next_tail = self._damped(played, tail)
         amplitudes, ages = torch.cat((velocity[..., now].square(), tails), -1), torch.cat((age[..., now], tail_ages), -1)
         steps = torch.round(STEPS * ages)
-        amplitudes = amplitudes * (steps > LOOK_AHEAD * STEPS)
+        amplitudes = amplitudes * ((steps > LOOK_AHEAD * STEPS) & (amplitudes > INAUDIBLE))
         tables = self.tables()
         attack = attacks(velocity.square(), age, frames) @ tables.attacks
         partials = nn.functional.pad(self.partials(amplitudes, steps, tables.partials), (0, BINS - PARTIAL_BINS))
@@ -221,8 +222,9 @@ class KeySpectra(KeySounds):
         return lobes(self.bins.flatten())
 
     def partials(self, amplitudes: Tensor, steps: Tensor, spectra: Tensor) -> Tensor:
-        weights = interpolation(steps / STEPS, self.envelope_ages) * amplitudes[..., None]
-        real, imaginary = (weights @ self.envelope.float()).split(PARTIALS, -1)  # [B, KEYS, 2 T, PARTIALS]
+        key = torch.arange(KEYS, device=steps.device)[:, None]
+        partials = between_rows(self.envelope, key, *between_ages(steps / STEPS, self.envelope_ages)) * amplitudes[..., None]
+        real, imaginary = partials.split(PARTIALS, -1)  # [B, KEYS, 2 T, PARTIALS]
         whole = torch.round(self.bins)[:, None]
         turned = whole * steps[..., None]  # exact
         turns = (turned - _PERIOD * torch.floor(turned / _PERIOD) + (self.bins[:, None] - whole) * steps[..., None]) / _PERIOD
@@ -255,6 +257,22 @@ def lobes(bins: Tensor) -> Tensor:
     """Return the spectra [n, PARTIAL_BINS] of sines of amplitude 1 at ``bins`` (n,), through a Hann window with phases at its centre."""
     away = torch.arange(PARTIAL_BINS, device=bins.device) - bins[:, None]
     return FFT_SAMPLES / 4 * (torch.sinc(away) + (torch.sinc(away - 1) + torch.sinc(away + 1)) / 2)
+
+
+def between_ages(age: Tensor, ages: Tensor) -> tuple[Tensor, Tensor]:
+    """Return between which of ``ages`` (A,) each ``age`` lies: the number of the lower one, 0 to A - 2, and the share, 0 to 1, of the way
+    from there that has passed.
+    """
+    lower = (age[..., None] >= ages[1:-1]).to(age.dtype).sum(-1).long()  # sums of whole numbers are slow in ONNX Runtime
+    begin, end = ages[lower], ages[lower + 1]
+    return lower, ((age - begin) / (end - begin)).clamp(0, 1)
+
+
+def between_rows(rows: Tensor, key: Tensor, lower: Tensor, share: Tensor) -> Tensor:
+    """Return values [..., n], interpolated linearly between the row ``lower`` of a key's ``rows`` [keys, rows, n] and the next one."""
+    flat, index = rows.flatten(0, 1), key * rows.shape[1] + lower
+    before, after = flat[index].float(), flat[index + 1].float()
+    return before + share[..., None] * (after - before)
 
 
 def interpolation(age: Tensor, ages: Tensor) -> Tensor:

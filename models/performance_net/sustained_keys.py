@@ -5,6 +5,8 @@ therefore change slowly. In a frame each harmonic is a sine seen through the win
 computed. From a certain age on the pitch's course and the envelopes repeat a loop of whole vibrato periods, while the phases go on.
 """
 
+from typing import cast
+
 import torch
 from torch import Tensor
 
@@ -19,6 +21,7 @@ from models.performance_net.key_spectra import (
     KeySounds,
     Played,
     Sounding,
+    between_rows,
     lobes,
 )
 from models.performance_net.representation import AGE, LOWEST_KEY, OFFSET, PEDAL, SOUNDING
@@ -95,12 +98,12 @@ class SustainedKeys(KeySounds):
         return lobe_table()
 
     def partials(self, amplitudes: Tensor, steps: Tensor, spectra: Tensor) -> Tensor:
-        amplitude, key, age = _loudest(amplitudes, steps)  # [B, T, VOICES]
+        amplitude, key, age = _loudest(amplitudes, steps)  # [B, T, n]
         real, imaginary, bins = self._harmonics(key, age)
         real, imaginary = real * amplitude[..., None], imaginary * amplitude[..., None]
         bins = bins.clamp(max=PARTIAL_BINS - TAPS)  # harmonics above have amplitude 0
         below = torch.floor(bins)
-        lobe = spectra[torch.round((bins - below) * FRACTIONS).long()]  # [B, T, VOICES, HARMONICS, TAPS]
+        lobe = spectra[torch.round((bins - below) * FRACTIONS).long()]  # [B, T, n, HARMONICS, TAPS]
         heard_in = below.long()[..., None] + 1 + torch.arange(TAPS, device=bins.device)  # after TAPS / 2 bins of padding
         values = torch.stack(((real[..., None] * lobe).flatten(2), (imaginary[..., None] * lobe).flatten(2)), 1)
         spectrum = torch.zeros_like(values[..., :1]).expand(-1, -1, -1, PARTIAL_BINS + TAPS)
@@ -108,9 +111,9 @@ class SustainedKeys(KeySounds):
         return torch.scatter_add(spectrum, -1, places, values)[..., TAPS // 2 : TAPS // 2 + PARTIAL_BINS]
 
     def _harmonics(self, key: Tensor, age: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the harmonics' real and imaginary amplitudes and their frequencies in bins, each [B, T, VOICES, HARMONICS].
+        """Return the harmonics' real and imaginary amplitudes and their frequencies in bins, each [B, T, n, HARMONICS].
 
-        ``key`` and ``age``, in steps, are [B, T, VOICES].
+        ``key`` and ``age``, in steps, are [B, T, n].
         """
         loop = self.loop[key]
         laps = torch.floor((age - LOOP_BEGIN * STEPS).clamp(min=0) / loop)
@@ -138,20 +141,20 @@ def _without_end(share: Tensor, before: Tensor) -> Tensor:
 
 
 def _loudest(amplitudes: Tensor, steps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return amplitude, key and age in steps of the loudest voices, each [B, T, VOICES].
+    """Return amplitude, key and age in steps of the loudest voices, each [B, T, n]: of VOICES, or of as many as sound at once at most.
 
     ``amplitudes`` and ``steps`` [B, keys, 2 T] have two voices a key, one after the other in time.
     """
     keys, frames = amplitudes.shape[1], amplitudes.shape[-1] // 2
     voices, ages = (torch.cat((each[..., :frames], each[..., frames:]), 1).transpose(1, 2) for each in (amplitudes, steps))
-    loudest, index = voices.topk(VOICES, -1)
+    count = cast(int, (voices > 0).sum(-1).flatten().amax(0).clamp(1, VOICES).item())
+    torch._check(count >= 1)  # which an exported graph cannot know
+    torch._check(count <= VOICES)
+    loudest, index = voices.topk(count, -1)
     return loudest, index % keys, ages.gather(-1, index)
 
 
 def _between(rows: Tensor, key: Tensor, place: Tensor) -> Tensor:
     """Return values [..., n], interpolated linearly between two of a key's ``rows`` [keys, rows, n]; ``place`` is counted in rows."""
-    whole = torch.floor(place).clamp(max=rows.shape[1] - 2)
-    index = key * rows.shape[1] + whole.long()
-    flat, share = rows.flatten(0, 1), (place - whole).clamp(max=1)[..., None]
-    before, after = flat[index].float(), flat[index + 1].float()
-    return before + share * (after - before)
+    lower = torch.floor(place).clamp(max=rows.shape[1] - 2)
+    return between_rows(rows, key, lower.long(), (place - lower).clamp(max=1))

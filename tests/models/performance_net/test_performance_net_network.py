@@ -1,5 +1,6 @@
 """PerformanceNet, the paper's and the one that plays in real time, small and with random weights."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from models.performance_net.key_spectra import (
     TAIL,
     KeySpectra,
     Sounding,
+    between_ages,
+    between_rows,
     envelope_ages,
     interpolation,
 )
@@ -270,3 +273,18 @@ def test_what_is_between_ages_is_straight():
     assert torch.allclose(weight.sum(-1), torch.ones(5)) and (weight >= 0).all()
     np.testing.assert_allclose((weight @ ages).numpy(), [4, 4, 6.5, 16, ages[-1]], rtol=1e-5)
     assert ages[0] == LOOK_AHEAD and (ages.diff() > 0).all() and BINS == 1025
+
+
+def test_a_row_is_read_between_its_neighbours_as_weights_of_all_rows_would():
+    ages, age = envelope_ages(), torch.tensor([[1.0, 4.0, 4.5, 30.25, 700.0, 1e6], [1e4, 5.0, 17.0, 33.0, 120.0, 4.0]])
+    rows = torch.randn(2, len(ages), 3, generator=torch.Generator().manual_seed(0))
+    found = between_rows(rows, torch.arange(2)[:, None], *between_ages(age, ages))
+    expected = [[np.interp(each, ages, part) for part in key.T] for key, own in zip(rows, age, strict=True) for each in own]
+    np.testing.assert_allclose(found.flatten(0, 1), np.array(expected), atol=1e-4)
+
+
+def test_a_fading_note_is_over_where_24_bits_hold_nothing_of_it():
+    keys = quiet_keys()
+    keys.noise_log[:], keys.release_log[30] = 0.0, math.log(2.0)  # a neper of amplitude a frame: 1e-8 after 18.4
+    power = power_of(keys, note(10, 30, 30, 127), 80)
+    assert power[30 + 18] > 0 and not power[30 + 21 :].any()
