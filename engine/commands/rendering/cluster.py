@@ -7,11 +7,10 @@ dashboard; a cluster of this machine's own listens on loopback alone.
 
 import glob
 import os
-import shutil
 import socket
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import redirect_stdout, suppress
+from contextlib import redirect_stdout
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -26,7 +25,6 @@ from engine.commands.rendering.work import LoadedWork, Outcome, Work
 LOCAL = "local"
 ANSWER_S = 5
 STARTS = 3
-LEAVE_S = 2  # in which an actor removes what it has written; one that is still performing is not waited for longer
 STORE_BYTES = 200_000_000  # of a cluster of our own, for the models that are given
 
 
@@ -137,8 +135,6 @@ class _Actor(Worker):
         return "or could not be reached"
 
     def end(self) -> None:
-        with suppress(Exception):  # it may have died
-            self._ray.wait([self._actor.leave.remote()], timeout=LEAVE_S)
         self._ray.kill(self._actor)
 
 
@@ -148,7 +144,6 @@ class _Performer:
     def __init__(self, work: Work, models: Mapping[bool, Model], folder: str):
         self._work, self._models, self._folder = work, models, folder
         self._loaded: LoadedWork | None = None
-        self._written: list[Path] = []
 
     def perform(self, job: Job) -> Outcome | Exception:
         """Return what became of the file, or why the performers cannot be loaded."""
@@ -164,21 +159,20 @@ class _Performer:
         except OSError as error:
             reason = f"a machine of the cluster does not see the folder {self._folder!r} ({error.strerror})"
             raise PerfLiveError(f"{reason}; call perf-render in one that all of them see") from None
-        given = {is_score: replace(self._work.wanted[is_score], model=self._write(model)) for is_score, model in self._models.items()}
-        return replace(self._work, wanted={**self._work.wanted, **given}).load_in_bounds()
+        with tempfile.TemporaryDirectory(prefix="perf-render-") as folder:  # a model that is loaded needs its files no more
+            given = {
+                is_score: replace(self._work.wanted[is_score], model=_write(model, Path(folder) / str(is_score)))
+                for is_score, model in self._models.items()
+            }
+            return replace(self._work, wanted={**self._work.wanted, **given}).load_in_bounds()
 
-    def _write(self, model: Model) -> Path:
-        """Write a model's files where they are read from, and return what is to be given: their folder, or one of them."""
-        folder = Path(tempfile.mkdtemp(prefix="perf-render-"))
-        self._written.append(folder)
-        for name, content in model.files.items():
-            (folder / name).write_bytes(content)
-        return folder / model.given
 
-    def leave(self) -> None:
-        """Remove what was written beside the outputs. An actor that is killed leaves it to whoever tidies the machine's temporary files."""
-        for folder in self._written:
-            shutil.rmtree(folder, ignore_errors=True)
+def _write(model: Model, folder: Path) -> Path:
+    """Write a model's files where they are read from, and return what is to be given: their ``folder``, or one of them."""
+    folder.mkdir()
+    for name, content in model.files.items():
+        (folder / name).write_bytes(content)
+    return folder / model.given
 
 
 def _read(model: Path) -> Model:

@@ -103,14 +103,17 @@ def test_an_actor_that_is_killed_costs_no_file_and_none_is_done_twice(catalogue)
     assert not actors_of(catalogue)
 
 
-def test_models_that_travel_are_removed_when_their_actors_end(catalogue, monkeypatch):
+def test_models_that_travel_are_removed_when_they_are_loaded_and_an_actor_that_is_killed_leaves_none(catalogue, monkeypatch):
     (catalogue / "in" / "broken.mid").unlink()
     with tempfile.TemporaryDirectory(prefix="t", dir="/tmp") as temporary:  # Ray's sockets below it need short names
         monkeypatch.setenv("TMPDIR", temporary)
         model = pretrained("velocity.onnx")
         process = begin(catalogue, "out", "--jobs", 2, "--ray", LOCAL, "--performer", "velocity", "--model", model)
         seen = []
-        wait_until(lambda: seen.extend(Path(temporary).glob("perf-render-*/velocity.onnx")) or seen)
+        wait_until(lambda: seen.extend(Path(temporary).rglob("velocity.onnx")) or seen)
+        wait_until(lambda: list((catalogue / "out").glob("*.mid")))
+        for actor in actors_of(catalogue):
+            os.kill(actor, signal.SIGKILL)
         _, error = process.communicate(timeout=PATIENCE_S)
         assert error == "" and len(content(catalogue / "out")) == 7
         assert not list(Path(temporary).glob("perf-render-*"))
