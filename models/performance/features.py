@@ -49,7 +49,10 @@ def note_features(score_columns: np.ndarray, before_quarters: float = 0.0, after
     Where the rows are a part of the piece, ``before_quarters`` and ``after_quarters`` are the lengths of the rest on either side.
     """
     features = _columns(score_columns, before_quarters, after_quarters)
-    return np.stack([features[name] for name in FEATURES], axis=1).astype(np.float32)
+    rows = np.empty((len(score_columns), len(FEATURES)), np.float32)
+    for index, name in enumerate(FEATURES):  # one by one: of a long score all together, in 64 bits, would be the most that it needs
+        rows[:, index] = features.pop(name)
+    return rows
 
 
 def normalise(columns: np.ndarray, score_columns: np.ndarray) -> np.ndarray:

@@ -29,7 +29,8 @@ class RunningMeans:
     def __init__(self, quarters: np.ndarray, values: np.ndarray):
         """``quarters`` (K,) are the onsets of ``values`` (K, ...), ascending."""
         self._quarters = quarters
-        self._sums = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, 0, dtype=np.float64)])
+        self._sums = np.zeros((len(values) + 1, *values.shape[1:]))
+        np.cumsum(values, 0, dtype=np.float64, out=self._sums[1:])
 
     def around(self, at: np.ndarray, begin: float, end: float) -> np.ndarray:
         """Return the means (M, ...) of the onsets from ``begin`` to before ``end`` quarters after each of ``at`` (M,); 0 if none."""

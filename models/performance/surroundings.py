@@ -24,10 +24,13 @@ class WideFeatures:
     def __init__(self, score_columns: np.ndarray, features: np.ndarray):
         """``score_columns`` (N, 37) and their ``note_features`` (N, F), N at least 1."""
         self._quarters, self._onset = onset_groups(score_columns)
-        sums = np.zeros((len(self._quarters), len(_AVERAGED)))
-        np.add.at(sums, self._onset, features[:, _AVERAGED])
-        values = np.concatenate([sums / np.bincount(self._onset)[:, None], harmony(score_columns)], axis=1)
-        self._means = RunningMeans(self._quarters, values - values.mean(0))
+        values = np.zeros((len(self._quarters), len(_OF_AN_ONSET)))
+        means = values[:, : len(_AVERAGED)]
+        np.add.at(means, self._onset, features[:, _AVERAGED])
+        means /= np.bincount(self._onset)[:, None]
+        values[:, len(_AVERAGED) :] = harmony(score_columns)
+        values -= values.mean(0)
+        self._means = RunningMeans(self._quarters, values)
         self._features = features
 
     def rows(self, rows: slice | np.ndarray) -> np.ndarray:
