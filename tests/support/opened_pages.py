@@ -79,6 +79,6 @@ def opened_page(browser: Browser, url: str, shown: str = SHOWS_RUN, **options: A
         opened.wait_for(shown)
         yield opened
         assert opened.asked == {urlsplit(url).netloc}
-        assert opened.wrong == []
+        assert opened.wrong == [], opened.wrong
     finally:
         page.close()
