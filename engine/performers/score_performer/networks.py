@@ -32,7 +32,10 @@ def open_networks(folder: Path | None) -> "Networks":
         raise UsageError(
             f"--model {str(folder)!r}: the performer 'score-performer' has several files; give the folder of {', '.join(files.values())}"
         )
-    return Networks({system: folder / name if folder else pretrained(name) for system, name in files.items()})
+    networks = Networks({system: folder / name if folder else pretrained(name) for system, name in files.items()})
+    if folder:
+        networks.open_all()  # what was given may be gone when it is needed
+    return networks
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Window:
 
 
 class Networks:
-    """Each graph is opened when it is first needed: a style is read only where there is a reference."""
+    """Each graph is opened when it is first needed, or by ``open_all``: a style is read only where there is a reference."""
 
     def __init__(self, files: dict[str, Path]):
         self._files = files
@@ -59,6 +62,11 @@ class Networks:
     @property
     def style_width(self) -> int:
         return sum(self.latents)
+
+    def open_all(self) -> None:
+        """Open the graphs that are not open yet. Raises PerfLiveError."""
+        for system in SUFFIXES:
+            self._open(system)
 
     def create_stepper(self) -> Stepper:
         """Return a decoder for one performance, which goes on from note to note."""
