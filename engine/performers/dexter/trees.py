@@ -1,5 +1,7 @@
 """Decision trees that read a score beside DExter's networks. Source: training/dexter/trees.py."""
 
+import threading
+
 import numpy as np
 
 from engine.onnx.model import Model
@@ -26,15 +28,17 @@ class Trees:
 
 
 class _Reading:
-    """Reads notes when they are asked for, and keeps what was read, as windows overlap."""
+    """Reads notes when they are asked for, and keeps what was read, as windows overlap. Any thread may ask."""
 
     def __init__(self, model: Model, features: WideFeatures, notes: int):
         self._model, self._features = model, features
         self._mean = np.full((notes, len(PERFORMANCE_COLUMNS)), np.nan, np.float32)
+        self._lock = threading.Lock()  # nothing is read twice, and no row is seen before it is whole
 
     def read(self, rows: slice) -> np.ndarray:
         notes = np.arange(len(self._mean))[rows]
-        unread = notes[np.isnan(self._mean[notes, 0])]
-        if len(unread):
-            self._mean[unread] = self._model.run({"features": self._features.rows(unread)}, {})[0]["mean"]
-        return self._mean[rows]
+        with self._lock:
+            unread = notes[np.isnan(self._mean[notes, 0])]
+            if len(unread):
+                self._mean[unread] = self._model.run({"features": self._features.rows(unread)}, {})[0]["mean"]
+            return self._mean[rows]
