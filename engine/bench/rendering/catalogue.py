@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -22,7 +23,7 @@ from rich.console import Console
 
 from engine.base.errors import PerfLiveError
 from engine.bench.measuring.benchmark import Benchmark, OnStage, silent
-from engine.bench.measuring.machine import Machine, describe_machine
+from engine.bench.measuring.machine import Machine, describe_machine, one_core
 from engine.bench.measuring.programs import PERF_RENDER
 from engine.bench.measuring.tables import new_table, print_head
 from engine.bench.measuring.takes import piano_take
@@ -63,8 +64,8 @@ def measure(
 ) -> CatalogueReport:
     """Perform everything ``times`` by one process and by ``jobs``. Raises PerfLiveError when perf-render fails."""
     machine, performer = describe_machine(), default_system(Kind.SCORES).name
-    alone, many, one_core, by_ray = _ways(jobs)
-    ways = [alone, many, *([one_core] if hasattr(os, "sched_setaffinity") else []), *([by_ray] if ray else [])]
+    alone, many, kept, by_ray = _ways(jobs)
+    ways = [alone, many, *([kept] if hasattr(os, "sched_setaffinity") else []), *([by_ray] if ray else [])]
     seconds: dict[Way, list[float]] = {way: [] for way in ways}
     with tempfile.TemporaryDirectory(prefix="perf-bench-") as name:
         folder, lengths = Path(name) / "in", list(itertools.islice(itertools.cycle(LENGTHS), files))
@@ -82,7 +83,7 @@ def measure(
     alone_s, ratio = by_many(alone)
     assert alone_s is not None and ratio is not None  # noqa: S101 (it is always run)
     counted = files, sum(lengths), jobs
-    return CatalogueReport(machine, performer, *counted, alone_s, _median(seconds[many]), ratio, *by_many(one_core), *by_many(by_ray))
+    return CatalogueReport(machine, performer, *counted, alone_s, _median(seconds[many]), ratio, *by_many(kept), *by_many(by_ray))
 
 
 class Way(NamedTuple):
@@ -107,15 +108,13 @@ def _median(values: Iterable[float]) -> float:
 def _run_command(folder: Path, way: Way, performer: str) -> float:
     """Return the seconds that it took."""
     call = [sys.executable, "-c", PERF_RENDER, str(folder), "-o", str(folder.with_name(way.title)), "--performer", performer, *way.options]
-    begun_s = time.perf_counter()
-    done = subprocess.run(call, stdout=subprocess.DEVNULL, preexec_fn=_keep_to_one_core if way.one_core else None)  # noqa: S603, PLW1509
+    with one_core() if way.one_core else nullcontext():  # which the process that is begun keeps to as well
+        begun_s = time.perf_counter()
+        done = subprocess.run(call, stdout=subprocess.DEVNULL)  # noqa: S603
+        took_s = time.perf_counter() - begun_s
     if done.returncode:
         raise PerfLiveError(f"perf-render has failed with status {done.returncode}; the line above says why")
-    return time.perf_counter() - begun_s
-
-
-def _keep_to_one_core() -> None:
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    return took_s
 
 
 def print_table(report: CatalogueReport) -> None:
