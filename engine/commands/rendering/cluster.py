@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from engine.base.errors import PerfLiveError, UsageError
+from engine.commands.rendering.cores import free_core, keep_to
 from engine.commands.rendering.crew import Worker, share_out
 from engine.commands.rendering.jobs import Job
 from engine.commands.rendering.processes import worker_count
@@ -50,7 +51,8 @@ def do_on_cluster(work: Work, jobs: Sequence[Job], address: str, wanted: int | N
             raise PerfLiveError(_refusal(address, str(error).strip().split("\n")[0])) from None
         try:
             cores = int(ray.cluster_resources().get("CPU", 1))
-            yield from share_out(_Actors(ray, work, max(min(wanted or cores, cores, len(jobs)), 1)), jobs)
+            size = max(min(wanted or cores, cores, len(jobs)), 1)
+            yield from share_out(_Actors(ray, work, size, here=address == LOCAL), jobs)
         finally:
             ray.shutdown()
 
@@ -97,16 +99,20 @@ def _import_ray(address: str) -> Any:
 
 
 class _Actors:
-    """A crew of actors; follows ``crew.Crew``."""
+    """A crew of actors; follows ``crew.Crew``. ``here``: all of them are on this machine, as is known of a cluster of its own."""
 
-    def __init__(self, ray: Any, work: Work, size: int):
-        self.size, self._ray = size, ray
+    def __init__(self, ray: Any, work: Work, size: int, *, here: bool):
+        self.size, self._ray, self._here = size, ray, here
+        self._hired: list[_Actor] = []
         models = {is_score: _read(wanted.model) for is_score, wanted in work.wanted.items() if wanted.model}
         self._given = ray.put(work), ray.put(models), os.getcwd()
         self._kind = ray.remote(num_cpus=1, max_restarts=0)(_Performer)
 
     def hire(self) -> "_Actor":
-        return _Actor(self._ray, self._kind.remote(*self._given))
+        self._hired = [worker for worker in self._hired if worker.is_alive]
+        core = free_core(self.size, [worker.core for worker in self._hired]) if self._here else None
+        self._hired.append(_Actor(self._ray, self._kind.remote(*self._given, core), core))
+        return self._hired[-1]
 
     def ready(self, workers: Sequence[Worker]) -> list[Worker]:
         at_work = {worker.answer: worker for worker in workers if isinstance(worker, _Actor)}
@@ -117,8 +123,9 @@ class _Actors:
 class _Actor(Worker):
     """Who asks an actor."""
 
-    def __init__(self, ray: Any, actor: Any):
+    def __init__(self, ray: Any, actor: Any, core: int | None):
         self.answer: Any = None
+        self.core, self.is_alive = core, True
         self._ray, self._actor = ray, actor
 
     def begin(self, job: Job) -> None:
@@ -128,6 +135,7 @@ class _Actor(Worker):
         try:
             answer: Outcome | Exception = self._ray.get(self.answer)
         except self._ray.exceptions.RayActorError:
+            self.is_alive = False
             return None
         return answer
 
@@ -139,9 +147,10 @@ class _Actor(Worker):
 
 
 class _Performer:
-    """The actor: performs one file after the other. The performers are loaded for the first."""
+    """The actor: performs one file after the other, on one ``core`` if it is named. The performers are loaded for the first."""
 
-    def __init__(self, work: Work, models: Mapping[bool, Model], folder: str):
+    def __init__(self, work: Work, models: Mapping[bool, Model], folder: str, core: int | None):
+        keep_to(core)
         self._work, self._models, self._folder = work, models, folder
         self._loaded: LoadedWork | None = None
 

@@ -1,12 +1,12 @@
 """Workers that are processes of this machine, as many as there are cores for the files."""
 
 import gc
-import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from engine.commands.rendering.cores import core_count, free_core, keep_to
 from engine.commands.rendering.crew import Worker, share_out
 from engine.commands.rendering.jobs import Job
 from engine.commands.rendering.work import Outcome, Work
@@ -19,7 +19,7 @@ FILES_A_WORKER = 4  # at least, if nobody says how many workers: to begin one ta
 
 def worker_count(files: int, wanted: int | None) -> int:
     """Return how many processes perform so many files: no more than are ``wanted``, None for all cores."""
-    return max(min(files, wanted) if wanted else min(_cores(), files // FILES_A_WORKER), 1)
+    return max(min(files, wanted) if wanted else min(core_count(), files // FILES_A_WORKER), 1)
 
 
 def do_here(work: Work, jobs: Sequence[Job], workers: int) -> Iterator[Outcome]:
@@ -39,10 +39,7 @@ def do_here(work: Work, jobs: Sequence[Job], workers: int) -> Iterator[Outcome]:
 
 
 class Processes:
-    """A crew of processes; follows ``crew.Crew``. Where there are as many as cores, each keeps to one.
-
-    A performer's threads take turns, and lose time when they do so between two cores.
-    """
+    """A crew of processes; follows ``crew.Crew``."""
 
     def __init__(self, work: Work, size: int):
         self.size, self._work = size, work
@@ -50,13 +47,8 @@ class Processes:
 
     def hire(self) -> "_Process":
         self._hired = [worker for worker in self._hired if worker.is_alive()]
-        self._hired.append(_Process(self._work, self._free_core()))
+        self._hired.append(_Process(self._work, free_core(self.size, [worker.core for worker in self._hired])))
         return self._hired[-1]
-
-    def _free_core(self) -> int | None:
-        """Return the core for the next process; None where it may use all."""
-        taken = [worker.core for worker in self._hired]
-        return min(sorted(_allowed()), key=taken.count) if self.size == len(_allowed()) else None
 
     def ready(self, workers: Sequence[Worker]) -> list[Worker]:
         from multiprocessing.connection import wait  # which a single file need not wait for
@@ -106,8 +98,7 @@ class _Process(Worker):
 
 def _serve(work: Work, pipe: "Connection", core: int | None) -> None:
     """Perform what comes through ``pipe`` until it ends, on one ``core`` if it is named. Who started us hears Ctrl-C and ends us."""
-    if core is not None:
-        os.sched_setaffinity(0, {core})
+    keep_to(core)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(EOFError, OSError, KeyboardInterrupt):
@@ -120,11 +111,3 @@ def _serve(work: Work, pipe: "Connection", core: int | None) -> None:
         while True:
             pipe.send(loaded.do(pipe.recv()))
 
-
-def _cores() -> int:
-    return len(_allowed()) or os.cpu_count() or 1
-
-
-def _allowed() -> set[int]:
-    """Return the numbers of the cores that this process may use; none where the system does not say."""
-    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()

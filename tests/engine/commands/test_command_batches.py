@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from command_line import PRELUDE
 
+from engine.commands.rendering.cores import free_core
 from engine.commands.rendering.jobs import Job
 from engine.commands.rendering.processes import Processes, do_here
 from engine.commands.rendering.work import Outcome, Work
@@ -222,4 +223,4 @@ def test_as_many_processes_as_cores_keep_to_one_each_and_fewer_to_none(catalogue
     finally:
         for worker in workers:
             worker.end()
-    assert Processes(work, len(cores) + 1)._free_core() is None
+    assert free_core(len(cores) + 1, []) is None

@@ -103,6 +103,24 @@ def test_an_actor_that_is_killed_costs_no_file_and_none_is_done_twice(catalogue)
     assert not actors_of(catalogue)
 
 
+def test_as_many_actors_as_cores_keep_to_one_each(catalogue):
+    allowed = os.sched_getaffinity(0)
+    cores = sorted(allowed)[:2]
+    os.sched_setaffinity(0, cores)  # as will what is begun now
+    try:
+        process = begin(catalogue, "out", "--jobs", len(cores), "--ray", LOCAL)
+    finally:
+        os.sched_setaffinity(0, allowed)
+    wait_until(lambda: kept_to(catalogue) == [{core} for core in cores] or process.poll() is not None)
+    assert process.poll() is None
+    process.communicate(timeout=PATIENCE_S)
+
+
+def kept_to(folder):
+    """Return the cores of each actor."""
+    return sorted((os.sched_getaffinity(actor) for actor in actors_of(folder)), key=min)
+
+
 def test_models_that_travel_are_removed_when_they_are_loaded_and_an_actor_that_is_killed_leaves_none(catalogue, monkeypatch):
     (catalogue / "in" / "broken.mid").unlink()
     with tempfile.TemporaryDirectory(prefix="t", dir="/tmp") as temporary:  # Ray's sockets below it need short names
