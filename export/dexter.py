@@ -1,4 +1,4 @@
-"""What perf-export needs to know of DExter's graphs: the mean performance, the denoiser around it, trees, and the expression profile."""
+"""What perf-export needs to know of DExter's graphs: the mean performance, the denoiser around it, trees, and what is regressed."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,12 +8,14 @@ import numpy as np
 import torch
 
 from engine.onnx.contract import UNCOUNTED, Contract, TensorSpec
-from engine.performers.dexter.performer import FILES, RESIDUALS_FILE
+from engine.performers.dexter.performer import FILES, PEDALLING_FILE, PEDALLING_SYSTEM, RESIDUALS_FILE
 from export.graph import Arrays, DirectSpec, ExportSpec, Spec
 from export.ridge_regression import write_regression
 from export.trees import values_at_thresholds, write_trees
 from models.dexter.diffusion import HIGHEST_LOG_SNR, LOWEST_LOG_SNR
 from models.dexter.expression_profile import PIECE_FEATURES
+from models.dexter.pedalling import PEDALLING as MOMENTS
+from models.dexter.pedalling import PEDALLING_FEATURES
 from models.performance.descriptors import DESCRIPTORS, DEVIATIONS
 from models.performance.features import FEATURES, SCALE
 from models.performance.representation import PERFORMANCE_COLUMNS, REPRESENTATION_VERSION, VELOCITY
@@ -24,14 +26,16 @@ from training.dexter.denoiser import DexterDenoiserTask, DexterDenoiserTrainingC
 from training.dexter.expression_profile import COLUMNS as PROFILED
 from training.dexter.expression_profile import LOGARITHMS, MOST_DEVIATIONS, OUTPUTS, Profile, Ridge, read_profile
 from training.dexter.networks import BoostedTrees
+from training.dexter.pedalling import BoostedPedalling, read_pedalling
 from training.dexter.residuals import RESIDUALS_FILE as FITTED_RESIDUALS
-from training.dexter.stages import AVERAGE, CALIBRATION, DENOISER, MEAN, PROFILE, RESIDUALS, TREES
+from training.dexter.stages import AVERAGE, CALIBRATION, DENOISER, MEAN, PEDALLING, PROFILE, RESIDUALS, TREES
 from training.dexter.task import DexterTask, DexterTrainingConfig
 from training.dexter.trees import read_trees
 from training.runs.checkpoints import BEST, read_checkpoint
 from training.stages import Run, configuration_hash
 
 MEAN_FILE, DENOISE_FILE, TREES_FILE, PROFILE_FILE = FILES
+SYSTEMS = {**FILES, PEDALLING_FILE: PEDALLING_SYSTEM}
 COLUMNS = len(PERFORMANCE_COLUMNS)
 TOLERANCE = 1e-4
 
@@ -54,6 +58,8 @@ def build_specs(run: Run) -> dict[str, Spec | Path]:
         specs[TREES_FILE] = trees_spec(read_trees(trees.folder), trees.hash)
     if profile:
         specs[PROFILE_FILE] = profile_spec(read_profile(profile.folder), profile.hash)
+    if pedalling := run.last(PEDALLING):
+        specs[PEDALLING_FILE] = pedalling_spec(read_pedalling(pedalling.folder), pedalling.hash)
     if residuals := run.last(RESIDUALS):
         specs[RESIDUALS_FILE] = residuals.folder / FITTED_RESIDUALS
     return specs
@@ -122,6 +128,22 @@ def trees_spec(trees: BoostedTrees, hash_: str) -> DirectSpec:
     )
 
 
+def pedalling_spec(pedalling: BoostedPedalling, hash_: str) -> DirectSpec:
+    """Return the graph of the trees, which is tried as that of ``trees_spec``."""
+    dumps: dict[int, dict[str, Any]] = {column: booster.dump_model() for column, booster in enumerate(pedalling.boosted)}
+    inputs = (TensorSpec(name="features", shape=("anchors", len(PEDALLING_FEATURES)), type="float32"),)
+    outputs = (TensorSpec(name="odds", shape=("anchors", len(MOMENTS)), type="float32"),)
+    contract = _contract(PEDALLING_FILE, hash_, inputs, outputs, {"features": list(PEDALLING_FEATURES), "moments": list(MOMENTS)})
+    values = values_at_thresholds(dumps.values(), len(PEDALLING_FEATURES))
+    return DirectSpec(
+        contract,
+        write=lambda path: write_trees(dumps, contract, path),
+        answer=lambda given: {"odds": pedalling.predict(given["features"])},
+        random_inputs=lambda rng, length: {"features": np.stack([rng.choice(each, length) for each in values], axis=1)},
+        tolerance=TOLERANCE,
+    )
+
+
 def profile_spec(profile: Profile, hash_: str) -> DirectSpec:
     """Return the graph of the regression."""
     ridge = profile.ridge
@@ -180,7 +202,7 @@ def _contract(
     file: str, hash_: str, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...], constants: dict[str, Any]
 ) -> Contract:
     return Contract(
-        system=FILES[file],
+        system=SYSTEMS[file],
         representation_version=REPRESENTATION_VERSION,
         inputs=inputs,
         outputs=outputs,

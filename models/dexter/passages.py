@@ -5,6 +5,7 @@ from typing import Protocol
 import numpy as np
 
 from models.dexter.expression_profile import ExpressionProfile
+from models.dexter.pedalling import ReadPedalling
 from models.dexter.representation import Passage, SecondPrediction
 from models.performance.descriptors import tonal_leans
 from models.performance.features import normalise, notated_intervals, notated_octaves, note_features
@@ -21,6 +22,11 @@ class ProfileReader(Protocol):
         """Return how much expression suits a piece of these score columns (N, 37) and ``note_features`` (N, F)."""
 
 
+class PedalReader(Protocol):
+    def read(self, score_columns: np.ndarray, features: np.ndarray) -> ReadPedalling:
+        """Return when a foot moves the pedal in a piece of these score columns (N, 37) and ``note_features`` (N, F)."""
+
+
 def passage_of(
     notes: np.ndarray,
     score_columns: np.ndarray,
@@ -28,6 +34,7 @@ def passage_of(
     profile: ProfileReader | None,
     reference: Performed | None = None,
     descriptors: np.ndarray | None = None,
+    pedalling: PedalReader | None = None,
 ) -> Passage:
     """Return the passage of a whole score, ``notes`` and ``score_columns`` (N, 37); see ``Passage`` for what else there may be."""
     features, stroke = note_features(score_columns), strokes(notes)
@@ -43,4 +50,5 @@ def passage_of(
         notated_intervals=notated_intervals(notes, score_columns),
         chords=chords(notes),
         anchors=find_anchors(notes["onset_quarter"])[1],
+        pedalling=pedalling.read(score_columns, features) if pedalling and reference is None else None,
     )

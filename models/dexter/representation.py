@@ -11,6 +11,7 @@ import numpy as np
 
 from models.dexter.expression_profile import ExpressionProfile
 from models.dexter.hold_quantiles import HoldQuantiles
+from models.dexter.pedalling import Foot, ReadPedalling
 from models.dexter.residuals import Past
 from models.performance.representation import COLUMNS
 
@@ -115,6 +116,7 @@ class State:
     ahead: np.ndarray = field(default_factory=lambda: np.zeros((0, COLUMNS), np.float32))  # (A, 8), the last window's mean of notes to come
     temperature: float | None = None
     past: Past | None = None  # of notes that are drawn one by one
+    foot: Foot | None = None  # on the sustain pedal
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ class Passage:
     ``PieceStatistics``). ``notated_octaves`` (N,), see hold_quantiles; None: holds are not corrected. ``shares_key`` (N,): notes that
     share key and onset with another, whose timing says nothing. ``notated_intervals`` (N,) of models.performance.features are needed with
     a ``profile``. ``chords`` (N,) are whole numbers that notes struck together have in common, ``anchors`` (N,) those of an
-    anchor; None: not known.
+    anchor; None: not known. ``pedalling``: when a foot lifts and presses the sustain pedal; None: the pedal is that of the mean.
     """
 
     features: np.ndarray
@@ -168,6 +170,7 @@ class Passage:
     notated_intervals: np.ndarray | None = None
     chords: np.ndarray | None = None
     anchors: np.ndarray | None = None
+    pedalling: ReadPedalling | None = None
 
     def rows(self, notes: range) -> slice:
         """Return the rows of notes that are counted from the beginning of the piece."""

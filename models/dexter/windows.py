@@ -96,6 +96,10 @@ class WindowSampler:
         temperatures = self._temperatures(state, settings, commit_stop - first)
         descriptors = branches[0].descriptors[commit] * branches[0].known[commit]
         columns = self._renderer.columns(settings, temperatures, first, mean[commit], voicing[commit], residual[commit], descriptors)
+        foot = state.foot
+        if self._passage.pedalling:
+            still = self._renderer.columns(settings, temperatures, first, mean[commit], voicing[commit], 0 * residual[commit], descriptors)
+            columns, foot = self._passage.pedalling.pedal(columns, still, self._passage.rows(range(first, commit_stop)), foot)
         known = np.concatenate([state.residual_known, np.ones((stop - first, 1), np.float32)])
         keep = slice(max(commit.stop - self._overlap, 0), commit.stop)
         after = State(
@@ -109,6 +113,7 @@ class WindowSampler:
             mean[commit.stop :],
             float(temperatures[-1]),
             drawn_past,
+            foot,
         )
         return Window(first, columns, evaluations), after
 

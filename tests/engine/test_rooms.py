@@ -37,7 +37,7 @@ ROOMS = {
         may=frozenset(("controls", "networks", "lookahead")),
         own={
             "velocity": {"expression", "pedalling"},
-            "dexter": {"expression_profile", "transferred_tempo", "trees", "window_worker"},
+            "dexter": {"expression_profile", "pedalling", "transferred_tempo", "trees", "window_worker"},
             "drums": {"added", "bass", "expression", "files", "groove", "insertion", "moving", "order"},
             "score_performer": {"decoding", "directions", "reference", "score", "style", "style_curve"},
             "performance_rnn": {"improvisation", "partner_notes", "player_notes", "reaction_delay", "takes", "voice"},
@@ -51,7 +51,15 @@ ROOMS = {
         own={
             "velocity": {"article_decoding", "article_network", "article_representation"},
             "dexter": {
-                *("diffusion", "expression_profile", "hold_quantiles", "passages", "piece_statistics", "rendering", "residuals", "windows"),
+                "diffusion",
+                "expression_profile",
+                "hold_quantiles",
+                "passages",
+                "pedalling",
+                "piece_statistics",
+                "rendering",
+                "residuals",
+                "windows",
             },
             "drums": {"added", "drawing", "live_kit"},
             "score_performer": {
@@ -82,7 +90,7 @@ ROOMS = {
         may=frozenset(("fits",)),
         own={
             "velocity": {"article", "pedalling"},
-            "dexter": {"average", "calibration", "denoiser", "expression_profile", "networks", "residuals", "trees"},
+            "dexter": {"average", "calibration", "denoiser", "expression_profile", "networks", "pedalling", "residuals", "trees"},
             "score_performer": {"classifiers", "directions", "rendering", "round_trip", "windows"},
             "drums": {"added", "boosting", "drawing"},
             "performance_rnn": {"weights"},

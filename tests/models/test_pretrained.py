@@ -33,6 +33,7 @@ SHIPPED = {
     "dexter_mean.onnx": ("dexter-mean", dexter.REPRESENTATION_VERSION),
     "dexter_denoise.onnx": ("dexter-denoise", dexter.REPRESENTATION_VERSION),
     "dexter_trees.onnx": ("dexter-trees", dexter.REPRESENTATION_VERSION),
+    "dexter_pedalling.onnx": ("dexter-pedalling", dexter.REPRESENTATION_VERSION),
     "dexter_profile.onnx": ("dexter-profile", dexter.REPRESENTATION_VERSION),
     "performance_net.onnx": (neural_stream.SYSTEM, performance_net.REPRESENTATION_VERSION),
     "performance_net_violin.onnx": (neural_stream.SYSTEM, performance_net.REPRESENTATION_VERSION),

@@ -1,5 +1,5 @@
-"""The stages of DExter: mean predictors and their average, the denoiser, trees, the expression profile, residuals drawn note by note, and
-the calibration of all of these.
+"""The stages of DExter: mean predictors and their average, the denoiser, trees, pedalling, the expression profile, residuals drawn note by
+note, and the calibration of all of these.
 """
 
 from typing import Literal
@@ -11,6 +11,7 @@ from training.dexter.average import AverageConfig, average
 from training.dexter.calibration import CALIBRATION_FILE, calibrate, write_calibration
 from training.dexter.expression_profile import ProfileConfig, fit_profile, read_profile
 from training.dexter.networks import load_trained
+from training.dexter.pedalling import PedallingConfig, fit_pedalling
 from training.dexter.residuals import ResidualsConfig, fit_residuals
 from training.dexter.trees import TreesConfig, fit_trees, read_trees
 from training.performance.pieces import load_performed_pieces
@@ -18,6 +19,7 @@ from training.stages import Outcome, Reads, Stage, Work
 
 MEAN, AVERAGE, DENOISER, TREES = "dexter-mean", "dexter-average", "dexter-denoiser", "dexter-trees"
 PROFILE, CALIBRATION, RESIDUALS = "dexter-expression-profile", "dexter-calibration", "dexter-residuals"
+PEDALLING = "dexter-pedalling"
 
 
 class CalibrationConfig(BaseModel):
@@ -47,6 +49,7 @@ STAGES = {
     AVERAGE: Stage(AverageConfig, average, {"means": Reads((MEAN,), several=True)}),
     DENOISER: Stage(denoiser.DexterDenoiserTrainingConfig, denoiser.train, {"mean": Reads((MEAN,))}, is_network=True),
     TREES: Stage(TreesConfig, fit_trees),
+    PEDALLING: Stage(PedallingConfig, fit_pedalling),
     PROFILE: Stage(ProfileConfig, fit_profile, _NETWORKS),
     RESIDUALS: Stage(ResidualsConfig, fit_residuals, _NETWORKS | {"expression_profile": Reads((PROFILE,))}),
     CALIBRATION: Stage(CalibrationConfig, fit_calibration, _NETWORKS | {"expression_profile": Reads((PROFILE,))}),

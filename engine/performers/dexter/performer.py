@@ -20,6 +20,7 @@ from engine.performers.dexter.expression_profile import ProfileGraph
 from engine.performers.dexter.interpretation import DexterInterpretation
 from engine.performers.dexter.lookahead import DexterLookaheadPerformer, Readers
 from engine.performers.dexter.networks import OnnxNetworks
+from engine.performers.dexter.pedalling import PedallingGraph
 from engine.performers.dexter.transferred_tempo import TransferredTempo
 from engine.performers.dexter.trees import Trees
 from engine.performers.dexter.window_worker import Route, WindowWorker
@@ -47,6 +48,7 @@ from models.pretrained import pretrained
 
 FILES = SYSTEM.files
 RESIDUALS_FILE = "dexter_residuals.safetensors"
+PEDALLING_FILE, PEDALLING_SYSTEM = "dexter_pedalling.onnx", "dexter-pedalling"
 
 
 @overload
@@ -61,7 +63,13 @@ def load_performer(model: Path | None, lookahead_s: float | None) -> "DexterPerf
         raise UsageError(f"--model {str(model)!r}: the performer 'dexter' has {len(FILES)} files; give the folder of {', '.join(FILES)}")
     paths = {model / name if model else pretrained(name): system for name, system in FILES.items()}
     graphs = (Model(path, system, REPRESENTATION_VERSION) for path, system in paths.items())
-    performer = DexterPerformer(*graphs, residuals=_open_residuals(model / RESIDUALS_FILE if model else pretrained(RESIDUALS_FILE)))
+    beside = {name: model / name if model else pretrained(name) for name in (RESIDUALS_FILE, PEDALLING_FILE)}
+    pedalling = beside[PEDALLING_FILE]
+    performer = DexterPerformer(
+        *graphs,
+        residuals=_open_residuals(beside[RESIDUALS_FILE]),
+        pedalling=Model(pedalling, PEDALLING_SYSTEM, REPRESENTATION_VERSION) if pedalling.exists() else None,
+    )
     return performer.looking_ahead(lookahead_s) if lookahead_s else performer
 
 
@@ -96,13 +104,15 @@ class DexterPerformer:
         profile: Model | None = None,
         *,
         residuals: Residuals | None = None,
+        pedalling: Model | None = None,
     ):
         """Without ``trees`` the networks read alone; without ``profile`` every piece gets the same gains; without ``residuals`` the
-        denoiser samples.
+        denoiser samples; without ``pedalling`` the pedal is that of the mean.
         """
         constants = mean.contract.constants | denoise.contract.constants
         self._networks, self._trees = OnnxNetworks(mean, denoise), Trees(trees) if trees else None
         self._profile, self._residuals = ProfileGraph(profile) if profile else None, residuals
+        self._pedalling = PedallingGraph(pedalling) if pedalling else None
         self._window = min(model.contract.constants["window_notes"] for model in (mean, denoise))
         self.scales = Scales.from_constants(constants)
         self._thousand_steps = False
@@ -133,7 +143,7 @@ class DexterPerformer:
 
         ``scales`` replaces the graphs' own, ``draws`` the residuals.
         """
-        passage = passage_of(notes, columns, self._trees, self._profile, reference, descriptors)
+        passage = passage_of(notes, columns, self._trees, self._profile, reference, descriptors, self._pedalling)
         return WindowSampler(
             self._networks, scales or self.scales, self._window, passage, seed, self._thousand_steps, draws or self._residuals
         )
