@@ -14,6 +14,7 @@ from models.dexter.pedalling import (
     LEAST_UP_S,
     PEDALLING,
     PEDALLING_FEATURES,
+    Foot,
     ReadPedalling,
     alternate,
 )
@@ -52,6 +53,11 @@ def test_a_foot_that_is_up_does_not_lift_and_one_that_nobody_knows_of_is_where_i
 def test_the_pedal_is_down_where_the_mean_has_it_deep_though_few_agree_on_when():
     moves, begins_down = alternate(np.array([0.0, 1.0, 2.0, 3.0]), np.zeros((3, 2, len(DELAYS_S))), np.array([0.0, 1.0, 1.0]), None)
     assert not begins_down and [press for _, press in moves] == [True] and 0.9 < moves[0][0] < 1.1
+
+
+def test_what_comes_after_the_last_moment_counts():
+    moves, _ = alternate(np.array([0.0, 10.0]), np.zeros((1, 2, len(DELAYS_S))), np.array([0.52]), False)
+    assert [press for _, press in moves] == [True]
 
 
 def test_no_alternating_sequence_suits_better():
@@ -146,11 +152,21 @@ def test_a_piece_in_two_windows_is_pedalled_as_in_one(cut):
 
 def test_notes_that_only_go_on_with_an_anchor_keep_its_pedal():
     score_columns = piece()
-    columns = performed(score_columns)
-    reading = ReadPedalling(score_columns, note_features(score_columns), changing)
-    first, foot = reading.pedal(columns[:21], columns[:21], slice(0, 21), None)
+    columns, reading = performed(score_columns), ReadPedalling(score_columns, note_features(score_columns), changing)
+    foot = Foot(True, np.array([0.1, 0.2, 0.3, 0.4]), 0.5)
     one, same = reading.pedal(columns[21:22], columns[21:22], slice(21, 22), foot)
-    assert_allclose(one[0, PEDAL:], first[-1, PEDAL:], atol=1e-6) and same == foot
+    assert_allclose(denormalise(one, score_columns[21:22])[0, PEDAL:], foot.span, atol=1e-6)
+    assert same == foot
+
+
+@pytest.mark.parametrize("is_down", [False, True])
+def test_a_foot_stays_where_it_was_where_nobody_moves(is_down):
+    score_columns = piece()
+    columns = performed(score_columns)
+    reading = ReadPedalling(score_columns, note_features(score_columns), lambda features: np.full((len(features), len(PEDALLING)), -9.0))
+    pedalled, foot = reading.pedal(columns[20:], columns[20:], slice(20, 80), Foot(is_down, np.zeros(4), 0.5))
+    depths = denormalise(pedalled, score_columns[20:])[:, PEDAL]
+    assert foot.is_down == is_down and ((depths > 0.5) == is_down).all()
 
 
 def test_features_are_those_of_the_lowest_note_and_know_the_intervals():

@@ -1,5 +1,6 @@
 """What DExter's performer reads of a score, and how wide its samples are."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from synthetic_dexter import write_models
 from engine.base.errors import PerfLiveError
 from engine.onnx.model import Model
 from engine.performers.dexter.networks import OnnxNetworks
-from engine.performers.dexter.performer import FILES, load_performer
+from engine.performers.dexter.performer import FILES, PEDALLING_FILE, load_performer
 from engine.performers.score_playing.columns import playback_columns
 from engine.performers.score_playing.feature_check import columns_read
 from models.dexter.expression_profile import PIECE_FEATURES
@@ -22,9 +23,12 @@ from models.performance.features import FEATURES, denormalise, notated_octaves, 
 from models.performance.representation import (
     ARTICULATION,
     BEAT_PERIOD,
+    PEDAL,
     REPRESENTATION_VERSION,
     VELOCITY,
+    decode_performance,
 )
+from models.pretrained import pretrained
 
 
 @pytest.fixture(scope="module")
@@ -124,3 +128,18 @@ def test_a_model_reads_the_features_that_it_knows(tmp_path):
     named = np.stack([features[:, FEATURES.index(name)] for name in names], axis=1)
     inputs = {"features": named[None], "descriptors": nothing[None], "descriptors_known": nothing[None, :, :1]}
     np.testing.assert_array_equal(mean, model.run(inputs, {})[0]["mean"][0])
+
+
+def test_a_foot_moves_the_pedal_where_a_model_knows_when_but_not_in_a_transfer(tmp_path):
+    score, mean = melody(bars=8).score, Settings(temperature=0)
+    folder, columns = write_models(tmp_path), playback_columns(score)
+    without = load_performer(folder, None)
+    shutil.copy(pretrained(PEDALLING_FILE), folder)
+    performer = load_performer(folder, None)
+    of_mean, of_foot = (perform(sampler_of(each, score), mean, len(score.notes)) for each in (without, performer))
+    np.testing.assert_array_equal(of_foot[:, :PEDAL], of_mean[:, :PEDAL])
+    assert not np.allclose(of_foot[:, PEDAL:], of_mean[:, PEDAL:])
+    reference = decode_performance(score.notes, denormalise(of_mean, columns))
+    kept = perform(performer.sampler(score.notes, columns, 0, reference=reference), replace(mean, depth=0), len(score.notes))
+    other = perform(without.sampler(score.notes, columns, 0, reference=reference), replace(mean, depth=0), len(score.notes))
+    np.testing.assert_array_equal(kept, other)
