@@ -38,6 +38,7 @@ NotesOption = Annotated[int, typer.Option(metavar="NUMBER", min=1, help="Notes o
 FilesOption = Annotated[int, typer.Option(metavar="NUMBER", min=1, help="How many files.")]
 EachOption = Annotated[int, typer.Option(metavar="NUMBER", min=1, help="Notes of each of them.")]
 JobsOption = Annotated[int, typer.Option(metavar="NUMBER", min=1, help="How many processes perform them.")]
+PerformerOption = Annotated[str, typer.Option(metavar="NAME", help="Who performs; a performer of scores takes the notes for scores.")]
 MemoryOption = Annotated[float, typer.Option(metavar="GIB", min=0.25, help="What the long take is refused for.")]
 
 
@@ -70,6 +71,7 @@ class Bounded:
 @dataclass(frozen=True)
 class RenderMemoryReport:
     machine: Machine
+    performer: str
     long: Long
     many: Many
     bounded: Bounded
@@ -82,10 +84,11 @@ def measure(
     each: EachOption = 2000,
     jobs: JobsOption = 2,
     memory: MemoryOption = 1.0,
+    performer: PerformerOption = "velocity",
     on_stage: OnStage = silent,
 ) -> RenderMemoryReport:
     """Run everything, ten minutes or so. Raises PerfLiveError where perf-render fails, or the system does not tell about memory."""
-    machine = describe_machine()
+    machine, by = describe_machine(), ["--performer", performer]
     with tempfile.TemporaryDirectory(prefix="perf-bench-") as name:
         folder = Path(name)
         take, catalogue = folder / "long.mid", folder / "in"
@@ -95,15 +98,16 @@ def measure(
         for number in range(files):
             write_midi_file(catalogue / f"{number}.mid", piano_take(each, NOTES_PER_S, seed=number))
         on_stage("the long take")
-        alone = _run([str(take), "-o", str(folder / "performed.mid")])
+        alone = _run([str(take), "-o", str(folder / "performed.mid"), *by])
         on_stage("many files")
-        many = _run([str(catalogue), "-o", str(folder / "out"), "--jobs", str(jobs)])
+        many = _run([str(catalogue), "-o", str(folder / "out"), "--jobs", str(jobs), *by])
         on_stage("the long take within bounds")
-        bounded = _within(folder, take, memory)
+        bounded = _within(folder, take, memory, by)
     looks = [occupied / MEGABYTE for occupied in many.memory_bytes]
     quarter = max(len(looks) // 4, 1)
     return RenderMemoryReport(
         machine,
+        performer,
         Long(notes, round(alone.seconds, 1), round(alone.peak_bytes / MEGABYTE, 1)),
         Many(
             files,
@@ -118,11 +122,11 @@ def measure(
     )
 
 
-def _within(folder: Path, take: Path, gib: float) -> Bounded:
-    """Perform the long take and a short one, each of which may occupy so much."""
+def _within(folder: Path, take: Path, gib: float, by: Sequence[str]) -> Bounded:
+    """Perform the long take and a short one, each of which may occupy so much, ``by`` whom the options say."""
     short, made = folder / "short.mid", folder / "bounded"
     write_midi_file(short, piano_take(SHORT_NOTES, NOTES_PER_S))
-    ended = _run([str(take), str(short), "-o", str(made), "--jobs", "1", "--memory", f"{gib:g}"], may_refuse=True)
+    ended = _run([str(take), str(short), "-o", str(made), "--jobs", "1", "--memory", f"{gib:g}", *by], may_refuse=True)
     refused = ended.errors.splitlines()
     named = len(refused) == 1 and repr(str(take)) in refused[0] and "--memory" in refused[0]
     performed = made / short.name
@@ -143,7 +147,7 @@ def print_table(report: RenderMemoryReport) -> None:
     console = Console()
     print_head(console, report.machine)
     long, many, bounded = report.long, report.many, report.bounded
-    table = new_table("memory", "")
+    table = new_table(f"{report.performer}, memory", "")
     table.add_row(f"a take of {long.notes:,} notes, {long.seconds:.0f} s: at most", f"{long.peak_mb:.0f} MB")
     catalogue = f"{many.files:,} files, {many.notes:,} notes, {many.jobs} processes"
     table.add_row(f"{catalogue}, {many.seconds:.0f} s: at most", f"{many.peak_mb:.0f} MB")

@@ -239,7 +239,7 @@ def test_the_list_is_that_of_the_table(bench, monkeypatch):
         ("catalogue", {"--files", "--jobs", "--ray", "--times"}),
         ("broken", {"--files", "--broken", "--jobs"}),
         ("kills", {"--files", "--jobs", "--times", "--seed"}),
-        ("render-memory", {"--notes", "--files", "--each", "--jobs", "--memory"}),
+        ("render-memory", {"--notes", "--files", "--each", "--jobs", "--memory", "--performer"}),
         ("velocity", set()),
         ("dexter", {"--seconds"}),
         ("score-performer", {"--seconds", "--model"}),

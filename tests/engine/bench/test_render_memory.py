@@ -31,4 +31,4 @@ def test_the_long_take_is_refused_in_one_line_because_of_its_bound_or_not(monkey
     take = tmp_path / "long.mid"
     ended = Watched(1, 0.0, "", said.format(take=str(take)), [10**8])
     monkeypatch.setattr(render_memory, "_run", lambda *_, **__: ended)
-    assert render_memory._within(tmp_path, take, 1.0) == render_memory.Bounded(1.0, named, 0, 100.0)
+    assert render_memory._within(tmp_path, take, 1.0, []) == render_memory.Bounded(1.0, named, 0, 100.0)
