@@ -111,7 +111,7 @@ class ReadPedalling:
         shares = (1 / (1 + np.exp(-odds))).reshape(len(anchors), len(GESTURES), len(DELAYS_S))
         depths = _depths(performed)
         moves, is_down = alternate(edges, shares, MEAN_SHARE * expected + (1 - MEAN_SHARE) * depths, foot.is_down if foot else None)
-        spans = encode_pedal(_pedal(edges, moves, is_down, depths), edges)
+        spans = _encode(_pedal(edges, moves, is_down, depths), edges)
         return Foot(moves[-1][1] if moves else is_down, spans[-1], float(lengths_s[-1])), spans
 
 
@@ -160,6 +160,17 @@ def _trace(times: list[float], moved: list[list[bool]], before: list[list[int]],
         else:
             moment -= 1
     return moves[::-1], side == 1
+
+
+def _encode(pedal: Pedal, edges: np.ndarray) -> np.ndarray:
+    """Return the pedal columns (k, 4) of anchors that others may follow, of which nothing is known.
+
+    What is encoded is up after the end. So where the pedal is down at the last anchor it is taken to stay as it ends: it may be lifted and
+    pressed before that. Where it is up it is pressed at most.
+    """
+    at_last = pedal.value[np.searchsorted(pedal.time_sec, edges[-2], side="right") - 1]
+    further = np.append(edges, edges[-1] + 1) if at_last > 127 / 2 else edges
+    return encode_pedal(pedal, further)[: len(edges) - 1]
 
 
 def _pedal(edges: np.ndarray, moves: list[tuple[float, bool]], is_down: bool, depths: np.ndarray) -> Pedal:

@@ -27,8 +27,11 @@ def encode_pedal(pedal: Pedal, edges: np.ndarray) -> np.ndarray:
     at_edges[-1] = 0.0  # the pedal is up after the end
     begin = np.searchsorted(times, edges[:-1] + SAME_TIME_S, side="right")
     end = np.maximum(np.searchsorted(times, edges[1:] - SAME_TIME_S, side="left"), begin)
-    encoded = np.empty((len(edges) - 1, 4))
-    for span, (first, last) in enumerate(zip(begin, end, strict=True)):
+    encoded = np.zeros((len(edges) - 1, 4))
+    encoded[:, 0] = encoded[:, 1] = at_edges[:-1]
+    encoded[:, 3] = 1.0
+    for span in np.flatnonzero(end > begin):  # in the others nothing moves
+        first, last = begin[span], end[span]
         before, after = at_edges[span], at_edges[span + 1]
         values = np.concatenate([[before], depths[first:last]])
         shares = np.concatenate([[0.0], (times[first:last] - edges[span]) / (edges[span + 1] - edges[span])])

@@ -150,6 +150,17 @@ def test_a_piece_in_two_windows_is_pedalled_as_in_one(cut):
     assert after.is_down == last.is_down
 
 
+def test_a_foot_that_is_lifted_and_pressed_after_the_last_anchor_of_a_window_is_down_after_it():
+    score_columns = piece()
+    columns, odds = performed(score_columns), np.full((1, len(PEDALLING)), -9.0)
+    odds[0, [PEDALLING.index("lift_after_120_ms"), PEDALLING.index("press_after_230_ms")]] = 9
+    reading = ReadPedalling(score_columns, note_features(score_columns), lambda features: odds)
+    one, foot = reading.pedal(columns[20:22], columns[20:22], slice(20, 22), Foot(True, np.zeros(4), 0.5))
+    depth, between, change, back = denormalise(one, score_columns[20:22])[0, PEDAL:]
+    assert depth > 0.5 > between and foot.is_down
+    assert_allclose([change, back], [0.12 / 0.5, 0.23 / 0.5], atol=1e-6)
+
+
 def test_notes_that_only_go_on_with_an_anchor_keep_its_pedal():
     score_columns = piece()
     columns, reading = performed(score_columns), ReadPedalling(score_columns, note_features(score_columns), changing)
