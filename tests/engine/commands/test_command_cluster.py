@@ -127,9 +127,9 @@ def test_models_that_travel_are_removed_when_they_are_loaded_and_an_actor_that_i
         monkeypatch.setenv("TMPDIR", temporary)
         model = pretrained("velocity.onnx")
         process = begin(catalogue, "out", "--jobs", 2, "--ray", LOCAL, "--performer", "velocity", "--model", model)
-        seen = []
-        wait_until(lambda: seen.extend(Path(temporary).rglob("velocity.onnx")) or seen)
-        wait_until(lambda: list((catalogue / "out").glob("*.mid")))
+        seen = set()
+        wait_until(lambda: seen.update(Path(temporary).rglob("velocity.onnx")) or len(seen) == 2)  # each actor's
+        wait_until(lambda: not list(Path(temporary).glob("perf-render-*")))
         for actor in actors_of(catalogue):
             os.kill(actor, signal.SIGKILL)
         _, error = process.communicate(timeout=PATIENCE_S)
