@@ -1,5 +1,6 @@
 """What perf-export needs to know of DExter's graphs: the mean performance, the denoiser around it, trees, and what is regressed."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -112,34 +113,33 @@ def denoise_spec(config: dict[str, Any], weights: dict[str, torch.Tensor] | None
 
 
 def trees_spec(trees: BoostedTrees, hash_: str) -> DirectSpec:
-    """Return the graph of the trees, which is tried with values at their own thresholds and beside them."""
+    """Return the graph of the trees."""
     dumps: dict[int, dict[str, Any]] = {column: booster.dump_model() for column, booster in trees.boosted.items()}
     inputs = (TensorSpec(name="features", shape=("notes", len(WIDE_FEATURES)), type="float32"),)
     outputs = (TensorSpec(name="mean", shape=("notes", COLUMNS), type="float32"),)
     constants = {"features": list(WIDE_FEATURES), "shares": trees.shares.tolist()}
     contract = _contract(TREES_FILE, hash_, inputs, outputs, constants)
-    values = values_at_thresholds(dumps.values(), len(WIDE_FEATURES))
-    return DirectSpec(
-        contract,
-        write=lambda path: write_trees(dumps, contract, path),
-        answer=lambda given: {"mean": trees.predict(given["features"])},
-        random_inputs=lambda rng, length: {"features": np.stack([rng.choice(each, length) for each in values], axis=1)},
-        tolerance=TOLERANCE,
-    )
+    return _boosted_spec(dumps, contract, trees.predict)
 
 
 def pedalling_spec(pedalling: BoostedPedalling, hash_: str) -> DirectSpec:
-    """Return the graph of the trees, which is tried as that of ``trees_spec``."""
+    """Return the graph of the trees that say when a foot moves the pedal."""
     dumps: dict[int, dict[str, Any]] = {column: booster.dump_model() for column, booster in enumerate(pedalling.boosted)}
     inputs = (TensorSpec(name="features", shape=("anchors", len(PEDALLING_FEATURES)), type="float32"),)
     outputs = (TensorSpec(name="odds", shape=("anchors", len(MOMENTS)), type="float32"),)
     contract = _contract(PEDALLING_FILE, hash_, inputs, outputs, {"features": list(PEDALLING_FEATURES), "moments": list(MOMENTS)})
-    values = values_at_thresholds(dumps.values(), len(PEDALLING_FEATURES))
+    return _boosted_spec(dumps, contract, pedalling.predict)
+
+
+def _boosted_spec(dumps: dict[int, dict[str, Any]], contract: Contract, predict: Callable[[np.ndarray], np.ndarray]) -> DirectSpec:
+    """Return the graph of trees by column, which is tried with values at their own thresholds and beside them."""
+    (given,), (answer,) = contract.inputs, contract.outputs
+    values = values_at_thresholds(dumps.values(), int(given.shape[-1]))
     return DirectSpec(
         contract,
         write=lambda path: write_trees(dumps, contract, path),
-        answer=lambda given: {"odds": pedalling.predict(given["features"])},
-        random_inputs=lambda rng, length: {"features": np.stack([rng.choice(each, length) for each in values], axis=1)},
+        answer=lambda inputs: {answer.name: predict(inputs[given.name])},
+        random_inputs=lambda rng, length: {given.name: np.stack([rng.choice(each, length) for each in values], axis=1)},
         tolerance=TOLERANCE,
     )
 

@@ -42,15 +42,16 @@ class Foot(NamedTuple):
 class AnchorFeatures:
     """PEDALLING_FEATURES of the anchors of a piece. Rows are computed when asked for, to save memory.
 
-    ``anchors`` (K,) are their quarters, ``groups`` (N,) says which is a note's.
+    ``edges`` (K + 1,) are their quarters and the end, ``groups`` (N,) says which is a note's.
     """
 
     def __init__(self, score_columns: np.ndarray, features: np.ndarray):
         """``score_columns`` (N, 37) and their ``note_features`` (N, F), N at least 1."""
         score = {name: score_columns[:, SCORE_COLUMNS.index(name)] for name in ("onset_quarter", "pitch", "is_grace")}
-        self.anchors, self.groups = find_anchors(score["onset_quarter"])
+        anchors, self.groups = find_anchors(score["onset_quarter"])
+        self.edges = np.append(anchors, anchors[-1] + LAST_QUARTERS)
         order = np.lexsort((score["pitch"], score["onset_quarter"], score["is_grace"], self.groups))
-        self._lowest = order[np.searchsorted(self.groups[order], np.arange(len(self.anchors)))]
+        self._lowest = order[np.searchsorted(self.groups[order], np.arange(len(anchors)))]
         self._features = features
         self._harmony = harmony(score_columns).astype(np.float32)
         self._onset = onset_groups(score_columns)[1][self._lowest]
@@ -104,8 +105,7 @@ class ReadPedalling:
 
         The anchors have the columns ``performed`` (k, 8), and in the mean the depth ``expected`` (k,).
         """
-        quarters = np.append(self._features.anchors, self._features.anchors[-1] + LAST_QUARTERS)[anchors[0] : anchors[-1] + 2]
-        lengths_s = np.diff(quarters) * np.exp2(performed[:, BEAT_PERIOD])
+        lengths_s = np.diff(self._features.edges[anchors[0] : anchors[-1] + 2]) * np.exp2(performed[:, BEAT_PERIOD])
         edges = np.concatenate([[0.0], np.cumsum(lengths_s)])
         odds = self._predict(self._features.rows(anchors, lengths_s, foot.length_s if foot else None))
         shares = (1 / (1 + np.exp(-odds))).reshape(len(anchors), len(GESTURES), len(DELAYS_S))

@@ -16,13 +16,12 @@ from rich.console import Console
 from rich.progress import track
 
 from engine.base.errors import PerfLiveError
-from models.dexter.pedalling import DELAYS_S, LAST_QUARTERS, PEDALLING, AnchorFeatures, ReadPedalling
+from models.dexter.pedalling import DELAYS_S, PEDALLING, AnchorFeatures, ReadPedalling
 from models.performance.features import note_features
 from models.performance.pedal import decode_pedal
 from models.performance.representation import BEAT_PERIOD, PEDAL
-from training.dexter.trees import MOST_PERFORMERS, Boosting
-from training.metrics.expressiveness import PEDAL_DOWN
-from training.metrics.pedal_gestures import TOGETHER_S
+from training.dexter.trees import MOST_PERFORMERS, Boosting, Examples
+from training.metrics.pedal_gestures import TOGETHER_S, presses_and_lifts
 from training.performance.pieces import PerformedPiece, Presentation, load_performed_pieces
 from training.stages import Outcome, Work
 from training.stages.trees import grown
@@ -34,9 +33,6 @@ class PedallingConfig(BaseModel):
     task: Literal["dexter-pedalling"]
     boosting: Boosting
     seed: int = 0
-
-
-Examples = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def collect(pieces: list[PerformedPiece]) -> Examples:
@@ -55,9 +51,9 @@ def of_presentation(presentation: Presentation) -> tuple[np.ndarray, np.ndarray]
     """Return features (K, G) of a presentation's anchors, and the shares (K, len(PEDALLING)) of its performers."""
     score_columns = presentation.score_columns
     features = AnchorFeatures(score_columns, note_features(score_columns))
-    anchors = np.arange(len(features.anchors))
+    quarters = np.diff(features.edges)
+    anchors = np.arange(len(quarters))
     at_anchors = presentation.columns[:, np.searchsorted(features.groups, anchors)].astype(float)
-    quarters = np.diff(features.anchors, append=features.anchors[-1] + LAST_QUARTERS)
     lengths = quarters * np.exp2(at_anchors[:, :, BEAT_PERIOD])
     shares = np.mean([_moments(*performed) for performed in zip(lengths, at_anchors[:, :, PEDAL:], strict=True)], axis=0)
     mean_lengths = quarters * np.exp2(at_anchors[:, :, BEAT_PERIOD].mean(0))
@@ -69,10 +65,9 @@ def _moments(lengths_s: np.ndarray, spans: np.ndarray) -> np.ndarray:
     whose spans last ``lengths_s`` (K,) and have the pedal columns (K, 4).
     """
     edges = np.concatenate([[0.0], np.cumsum(lengths_s)])
-    times, values = decode_pedal(spans, edges)
-    moves = np.diff((values >= PEDAL_DOWN).astype(int), prepend=0)
+    presses, lifts = presses_and_lifts(decode_pedal(spans, edges))
     moments = edges[:-1, None] + np.array(DELAYS_S)
-    return np.concatenate([_near(times[moves < 0], moments), _near(times[moves > 0], moments)], axis=1)
+    return np.concatenate([_near(lifts, moments), _near(presses, moments)], axis=1)
 
 
 def _near(times: np.ndarray, moments: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from models.performance.pedal import Pedal
 from models.performance.representation import Performed
 from training.metrics.expressiveness import PEDAL_DOWN, mean_depth, performed_onsets
 from training.metrics.matching import count_pairs
@@ -27,12 +28,17 @@ def find_gestures(notes: np.ndarray, performed: Performed) -> Gestures:
     """Return the gestures of a performance of ``notes`` (N,) with two onsets or more: where the pedal passes half of its way."""
     _, quarters, _, onset_sec = performed_onsets(notes, performed)
     sec = np.maximum.accumulate(onset_sec)
-    times, values = np.asarray(performed.pedal.time_sec, float), np.asarray(performed.pedal.value)
-    moves = np.diff((values >= PEDAL_DOWN).astype(int), prepend=0)
-    depths = values / 127
+    depths = np.asarray(performed.pedal.value) / 127
     between = performed.pedal._replace(value=127 * ((depths > HALF_FROM) & (depths < HALF_TO)))
     half_share = float(mean_depth(between, sec[:1], sec[-1:])[0])
-    return Gestures(quarters, sec, times[moves > 0], times[moves < 0], half_share)
+    return Gestures(quarters, sec, *presses_and_lifts(performed.pedal), half_share)
+
+
+def presses_and_lifts(pedal: Pedal) -> tuple[np.ndarray, np.ndarray]:
+    """Return when the pedal passes half of its way downwards and upwards, in s, ascending."""
+    times = np.asarray(pedal.time_sec, float)
+    moves = np.diff((np.asarray(pedal.value) >= PEDAL_DOWN).astype(int), prepend=0)
+    return times[moves > 0], times[moves < 0]
 
 
 def measure_gestures(gestures: Gestures) -> dict[str, float]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from engine.base.errors import PerfLiveError, UsageError
-from engine.commands.rendering.cores import free_core, keep_to
+from engine.commands.rendering.cores import core_of, keep_to
 from engine.commands.rendering.crew import Worker, share_out
 from engine.commands.rendering.jobs import Job
 from engine.commands.rendering.processes import worker_count
@@ -103,16 +103,12 @@ class _Actors:
 
     def __init__(self, ray: Any, work: Work, size: int, *, here: bool):
         self.size, self._ray, self._here = size, ray, here
-        self._hired: list[_Actor] = []
         models = {is_score: _read(wanted.model) for is_score, wanted in work.wanted.items() if wanted.model}
         self._given = ray.put(work), ray.put(models), os.getcwd()
         self._kind = ray.remote(num_cpus=1, max_restarts=0)(_Performer)
 
-    def hire(self) -> "_Actor":
-        self._hired = [worker for worker in self._hired if worker.is_alive]
-        core = free_core(self.size, [worker.core for worker in self._hired]) if self._here else None
-        self._hired.append(_Actor(self._ray, self._kind.remote(*self._given, core), core))
-        return self._hired[-1]
+    def hire(self, place: int) -> "_Actor":
+        return _Actor(self._ray, self._kind.remote(*self._given, core_of(place, self.size) if self._here else None))
 
     def ready(self, workers: Sequence[Worker]) -> list[Worker]:
         at_work = {worker.answer: worker for worker in workers if isinstance(worker, _Actor)}
@@ -123,9 +119,8 @@ class _Actors:
 class _Actor(Worker):
     """Who asks an actor."""
 
-    def __init__(self, ray: Any, actor: Any, core: int | None):
+    def __init__(self, ray: Any, actor: Any):
         self.answer: Any = None
-        self.core, self.is_alive = core, True
         self._ray, self._actor = ray, actor
 
     def begin(self, job: Job) -> None:
@@ -135,7 +130,6 @@ class _Actor(Worker):
         try:
             answer: Outcome | Exception = self._ray.get(self.answer)
         except self._ray.exceptions.RayActorError:
-            self.is_alive = False
             return None
         return answer
 

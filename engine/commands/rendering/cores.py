@@ -5,7 +5,6 @@ to one.
 """
 
 import os
-from collections.abc import Sequence
 
 
 def core_count() -> int:
@@ -13,9 +12,9 @@ def core_count() -> int:
     return len(_allowed()) or os.cpu_count() or 1
 
 
-def free_core(workers: int, taken: Sequence[int | None]) -> int | None:
-    """Return the core for the next of so many workers, the others of which have ``taken`` theirs; None where it may use all."""
-    return min(sorted(_allowed()), key=taken.count) if workers == len(_allowed()) else None
+def core_of(place: int, workers: int) -> int | None:
+    """Return the core of one of so many ``workers``, whose place is from 0 on; None where it may use all."""
+    return sorted(_allowed())[place] if workers == len(_allowed()) else None
 
 
 def keep_to(core: int | None) -> None:

@@ -46,7 +46,8 @@ class Crew(Protocol):
 
     size: int
 
-    def hire(self) -> Worker: ...
+    def hire(self, place: int) -> Worker:
+        """Return a new worker at a place, from 0 to before ``size``, where none is or the last has died."""
 
     def ready(self, workers: Sequence[Worker]) -> Sequence[Worker]:
         """Wait until some of the workers, all of which are at work, have an answer or have died; return those."""
@@ -59,7 +60,7 @@ def share_out(crew: Crew, jobs: Sequence[Job]) -> Iterator[Outcome]:
     end. A file whose worker dies is begun again by a new one. Raises what loading the performers raises.
     """
     waiting, attempts = deque(sorted(jobs, key=_size_bytes, reverse=True)), Counter[Job]()
-    workers = [crew.hire() for _ in range(crew.size)]
+    workers = [crew.hire(place) for place in range(crew.size)]
     try:
         while waiting or any(worker.job for worker in workers):
             for worker in workers:
@@ -68,7 +69,8 @@ def share_out(crew: Crew, jobs: Sequence[Job]) -> Iterator[Outcome]:
             for worker, job in _ready(crew, workers):
                 outcome = worker.take()
                 if not outcome:
-                    workers[workers.index(worker)] = crew.hire()
+                    place = workers.index(worker)
+                    workers[place] = crew.hire(place)
                     attempts[job] += 1
                     if attempts[job] < ATTEMPTS:
                         waiting.appendleft(job)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from engine.commands.rendering.cores import core_count, free_core, keep_to
+from engine.commands.rendering.cores import core_count, core_of, keep_to
 from engine.commands.rendering.crew import Worker, share_out
 from engine.commands.rendering.jobs import Job
 from engine.commands.rendering.work import Outcome, Work
@@ -43,12 +43,9 @@ class Processes:
 
     def __init__(self, work: Work, size: int):
         self.size, self._work = size, work
-        self._hired: list[_Process] = []
 
-    def hire(self) -> "_Process":
-        self._hired = [worker for worker in self._hired if worker.is_alive()]
-        self._hired.append(_Process(self._work, free_core(self.size, [worker.core for worker in self._hired])))
-        return self._hired[-1]
+    def hire(self, place: int) -> "_Process":
+        return _Process(self._work, core_of(place, self.size))
 
     def ready(self, workers: Sequence[Worker]) -> list[Worker]:
         from multiprocessing.connection import wait  # which a single file need not wait for
@@ -81,9 +78,6 @@ class _Process(Worker):
         except (EOFError, OSError):
             return None
         return answer
-
-    def is_alive(self) -> bool:
-        return self._process.is_alive()
 
     def how_it_ended(self) -> str:
         self._process.join()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from command_line import PRELUDE
 
-from engine.commands.rendering.cores import free_core
+from engine.commands.rendering.cores import core_of
 from engine.commands.rendering.jobs import Job
 from engine.commands.rendering.processes import Processes, do_here
 from engine.commands.rendering.work import Outcome, Work
@@ -211,9 +211,9 @@ def test_as_many_processes_as_cores_keep_to_one_each_and_fewer_to_none(catalogue
     work = Work({False: Wanted(find_system("passthrough"))}, ScoreOptions(), SoundOptions(), stop_on_signals)
     cores = os.sched_getaffinity(0)
     crew = Processes(work, len(cores))
-    workers = [crew.hire() for _ in cores]
+    workers = [crew.hire(place) for place in range(len(cores))]
     workers[0].end()  # and another takes its core
-    workers = [*workers[1:], crew.hire()]
+    workers[0] = crew.hire(0)
     try:
         assert sorted(worker.core for worker in workers) == sorted(cores)
         for worker in workers:
@@ -223,4 +223,4 @@ def test_as_many_processes_as_cores_keep_to_one_each_and_fewer_to_none(catalogue
     finally:
         for worker in workers:
             worker.end()
-    assert free_core(len(cores) + 1, []) is None
+    assert core_of(0, len(cores) + 1) is None
